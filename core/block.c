@@ -1,0 +1,41 @@
+/* Reference counts over blocks; see block.h. */
+#include "core/block.h"
+
+#include <stdlib.h>
+
+#define BLOCK_MAGIC 0xb10cb10cu
+
+core_block *core_block_new(size_t length) {
+    if (length > SIZE_MAX - sizeof(core_block))
+        return NULL;
+    core_block *block = malloc(sizeof *block + length);
+    if (block == NULL)
+        return NULL;
+    block->magic = BLOCK_MAGIC;
+    atomic_init(&block->references, 1);
+    block->length = length;
+    return block;
+}
+
+core_block *core_block_copy(core_slice slice) {
+    core_block *block = core_block_new(slice.length);
+    if (block != NULL && slice.length > 0)
+        memcpy(block->bytes, slice.data, slice.length);
+    return block;
+}
+
+core_block *core_block_retain(core_block *block) {
+    CORE_MAGIC_CHECK(block, BLOCK_MAGIC);
+    (void)atomic_fetch_add_explicit(&block->references, 1, memory_order_relaxed);
+    return block;
+}
+
+void core_block_release(core_block *block) {
+    if (block == NULL)
+        return;
+    CORE_MAGIC_CHECK(block, BLOCK_MAGIC);
+    if (atomic_fetch_sub_explicit(&block->references, 1, memory_order_acq_rel) != 1)
+        return;
+    block->magic = 0;
+    free(block);
+}

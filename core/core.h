@@ -1,0 +1,28 @@
+/* The core room's public header: values, memory, time, configuration, log, metrics, JSON and the
+ * event model. Knows nothing of databases, brokers or sockets. */
+#ifndef WALCAST_CORE_CORE_H
+#define WALCAST_CORE_CORE_H
+
+#include "core/arena.h"
+#include "core/backoff.h"
+#include "core/base.h"
+#include "core/block.h"
+#include "core/buffer.h"
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/cursor.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/json.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "core/offset.h"
+#include "core/ring.h"
+#include "core/role.h"
+#include "core/route.h"
+#include "core/slice.h"
+#include "core/state.h"
+#include "core/subject.h"
+#include "core/value.h"
+
+#endif

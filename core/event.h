@@ -1,0 +1,176 @@
+/* The event model: what a change is, and the run that carries changes through the stream.
+ *
+ * A run is consecutive changes of one table and operation in commit order. It is written once, by
+ * core_run_writer, straight from the decoded WAL bytes (the one copy), and read without allocation
+ * per row by core_run_reader. The wire form is event.proto; both sides stand in event_run_*.c and
+ * tests hold them against protobuf-c's own code. Slices in decoded things point into the source. */
+#ifndef WALCAST_CORE_EVENT_H
+#define WALCAST_CORE_EVENT_H
+
+#include "core/arena.h"
+#include "core/buffer.h"
+#include "core/error.h"
+#include "core/offset.h"
+
+#define CORE_COLUMNS_MAX 1664 /* PostgreSQL's MaxTupleAttributeNumber */
+#define CORE_RUN_VERSION 1
+
+/* Numbers are the wire's: never renumber. */
+typedef enum {
+    CORE_OP_NONE = 0,
+    CORE_OP_INSERT = 1,
+    CORE_OP_UPDATE = 2,
+    CORE_OP_DELETE = 3,
+    CORE_OP_TRUNCATE = 4,
+    CORE_OP_READ = 5,
+    CORE_OP_SCHEMA = 6,
+    CORE_OP_MESSAGE = 7,
+    CORE_OP_GAP = 8,
+} core_op;
+
+/* "INSERT", ...; the subject's last token. Static; NULL for a number that is no operation. */
+const char *core_op_name(core_op op);
+/* CORE_OP_NONE when the text is none. */
+core_op core_op_parse(core_slice text);
+
+typedef enum {
+    CORE_VALUE_NULL = 0,
+    CORE_VALUE_UNCHANGED, /* TOAST that the change did not touch: a state of its own, never null */
+    CORE_VALUE_TEXT,
+    CORE_VALUE_BINARY,
+} core_value_kind;
+
+typedef struct {
+    core_value_kind kind;
+    core_slice bytes; /* empty for NULL and UNCHANGED */
+} core_value;
+
+typedef struct {
+    core_slice name;
+    core_slice type_name; /* pg_type.typname, "int8"; empty when not known */
+    uint32_t type_oid;
+    int32_t typmod;
+    bool key; /* part of the replica identity */
+} core_column;
+
+typedef struct {
+    uint32_t oid;
+    core_slice schema;
+    core_slice table;
+    char replica_identity; /* 'd', 'n', 'f', 'i' */
+    uint32_t version;      /* grows with each change of shape within an epoch */
+    uint16_t column_count;
+    const core_column *columns;
+} core_relation;
+
+/* Which old image came with an UPDATE or DELETE. */
+typedef enum { CORE_OLD_NONE = 0, CORE_OLD_KEY, CORE_OLD_FULL } core_old_kind;
+
+/* Values in the relation's column order. */
+typedef struct {
+    uint16_t count;
+    core_value *values;
+} core_tuple;
+
+typedef struct {
+    uint32_t xid;           /* top-level; 0 for a non-transactional message */
+    core_lsn commit_lsn;    /* start of the commit record: the order of the stream */
+    core_lsn end_lsn;       /* behind the commit record: what may be confirmed once all is stored */
+    int64_t commit_time_us; /* since 1970 */
+    core_slice origin;      /* replication origin's name, or empty */
+} core_transaction;
+
+/* A logical message (pg_logical_emit_message). */
+typedef struct {
+    core_slice prefix;
+    core_slice content;
+    core_lsn lsn;
+    bool transactional;
+} core_message;
+
+#define CORE_TRUNCATE_CASCADE          1u
+#define CORE_TRUNCATE_RESTART_IDENTITY 2u
+
+/* One change, complete. Which parts count depends on `op`. */
+typedef struct {
+    core_op op;
+    const core_relation *relation; /* NULL for MESSAGE and GAP */
+    core_transaction transaction;
+    uint64_t index; /* within its transaction, from 0, counted before any filter */
+    bool last;      /* the last change of its transaction */
+    core_old_kind old_kind;
+    core_tuple old_tuple;
+    core_tuple new_tuple;
+    unsigned truncate_flags;
+    core_message message;
+} core_change;
+
+/* ---- Writing a run ----
+ * Owned by one thread. open, then for each transaction: rows..., transaction_end (also before a
+ * run closes in mid-transaction), then close. */
+typedef struct {
+    core_buffer body;    /* the message's payload */
+    core_buffer scratch; /* private */
+    core_op op;
+    uint32_t rows;      /* in the run */
+    uint32_t open_rows; /* of the transaction not yet ended in this run */
+    core_transaction transaction;
+    uint64_t open_first_index;
+    uint64_t first_index; /* of the run's first row, in its transaction */
+    core_lsn first_commit_lsn;
+    bool open;
+} core_run_writer;
+
+void core_run_writer_init(core_run_writer *writer, size_t max_bytes);
+void core_run_writer_fini(core_run_writer *writer);
+/* Starts a run. `relation` is NULL for MESSAGE and GAP. */
+void core_run_open(core_run_writer *writer, const char *epoch, core_op op,
+                   const core_relation *relation);
+/* Bytes that appending `change` adds at the most: to close the run before its size bound. */
+size_t core_run_change_size(const core_change *change);
+/* Appends one row; its transaction must be the open one or none may be open. False when the
+ * buffer's maximum is reached (nothing was added). */
+CORE_MUST_CHECK bool core_run_append(core_run_writer *writer, const core_change *change);
+/* Ends the open transaction's share of this run. `last`: its last change is in this run. */
+void core_run_transaction_end(core_run_writer *writer, bool last);
+/* The finished payload, valid until the next open. Every transaction must have been ended. */
+CORE_MUST_CHECK core_slice core_run_close(core_run_writer *writer);
+
+/* ---- Reading a run ---- */
+typedef struct {
+    core_op op;
+    char epoch[CORE_EPOCH_TEXT_SIZE];
+    core_relation relation; /* columns NULL when the run has none */
+    bool has_relation;
+    uint32_t rows;
+    /* The last transaction's share: where the stream stands after this run. */
+    core_transaction last_transaction;
+    uint64_t last_index; /* index within it of the run's last row */
+    bool last_complete;  /* that row is its transaction's last */
+    core_slice payload;  /* private to the reader from here */
+} core_run;
+
+typedef struct {
+    const core_run *run;
+    core_slice rows_left;
+    core_slice transactions_left;
+    core_transaction transaction;
+    uint64_t next_index;
+    uint32_t transaction_rows_left;
+    bool transaction_last;
+    uint32_t next_row;  /* its IDX in the offset */
+    core_value *values; /* room for two tuples */
+    core_change change;
+} core_run_reader;
+
+/* Decodes head, relation (into `arena`) and transactions, and checks the whole message's form and
+ * counts. `payload` must outlive the run. Errors are CORE_ERROR_INPUT with the byte's position. */
+CORE_MUST_CHECK bool core_run_decode(core_slice payload, core_arena *arena, core_run *run,
+                                     core_error *error);
+/* Iterates a decoded run; `arena` gives the value arrays, once. */
+CORE_MUST_CHECK bool core_run_reader_init(core_run_reader *reader, const core_run *run,
+                                          core_arena *arena, core_error *error);
+/* The next change, valid until the next call; NULL after the last. Cannot fail after decode. */
+const core_change *core_run_next(core_run_reader *reader);
+
+#endif

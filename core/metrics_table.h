@@ -1,0 +1,39 @@
+/* The table of all metrics: X(ID, name, TYPE, doc). Included several times on purpose; no guard.
+ * TYPE is COUNTER, GAUGE or HISTOGRAM. Names: walcast_{room}_{noun}_{unit}. */
+X(CDC_ROWS, "walcast_cdc_rows_total", COUNTER, "Row changes decoded from the slot.")
+X(CDC_TRANSACTIONS, "walcast_cdc_transactions_total", COUNTER,
+  "Transactions decoded from the slot.")
+X(CDC_RECEIVED_BYTES, "walcast_cdc_received_bytes_total", COUNTER, "Bytes received from the slot.")
+X(CDC_SKIPPED_ROWS, "walcast_cdc_skipped_rows_total", COUNTER,
+  "Row changes sent again by the slot that the stream already held.")
+X(CDC_RECONNECTS, "walcast_cdc_reconnects_total", COUNTER,
+  "Reconnects of the slot or the publisher.")
+X(CDC_CONFIRMED_LSN, "walcast_cdc_confirmed_lsn", GAUGE, "Position told to PostgreSQL as flushed.")
+X(CDC_RECEIVED_LSN, "walcast_cdc_received_lsn", GAUGE, "Last position received from the slot.")
+X(CDC_LAG_BYTES, "walcast_cdc_lag_bytes", GAUGE,
+  "WAL the server has written beyond the confirmed position.")
+X(CDC_STREAMING, "walcast_cdc_streaming", GAUGE, "1 while the slot is being streamed.")
+X(FANOUT_PUBLISHED_MESSAGES, "walcast_fanout_published_messages_total", COUNTER,
+  "Messages handed to the publisher.")
+X(FANOUT_PUBLISHED_BYTES, "walcast_fanout_published_bytes_total", COUNTER,
+  "Payload bytes handed to the publisher.")
+X(FANOUT_ACKED_MESSAGES, "walcast_fanout_acked_messages_total", COUNTER,
+  "Messages acknowledged by JetStream in order.")
+X(FANOUT_PUBLISH_FAILURES, "walcast_fanout_publish_failures_total", COUNTER,
+  "Publishes refused, timed out or out of sequence; each ends the writer's window.")
+X(FANOUT_ACK_SECONDS, "walcast_fanout_ack_seconds", HISTOGRAM, "From publish to its ack.")
+X(FANOUT_WINDOW_MESSAGES, "walcast_fanout_window_messages", GAUGE, "Published and not yet acked.")
+X(FANOUT_CONNECTED, "walcast_fanout_connected", GAUGE, "1 while connected to NATS.")
+X(WS_CONNECTIONS, "walcast_ws_connections", GAUGE, "Open WebSocket connections.")
+X(WS_CHANNELS, "walcast_ws_channels", GAUGE, "Joined channels over all connections.")
+X(WS_JOINS, "walcast_ws_joins_total", COUNTER, "Joins accepted.")
+X(WS_REFUSALS, "walcast_ws_refusals_total", COUNTER, "Handshakes and joins refused.")
+X(WS_MALFORMED_FRAMES, "walcast_ws_malformed_frames_total", COUNTER, "Frames that were not valid.")
+X(WS_EVENTS, "walcast_ws_events_total", COUNTER, "Changes consumed from the stream.")
+X(WS_FRAMES_ENCODED, "walcast_ws_frames_encoded_total", COUNTER, "Frames encoded, each once.")
+X(WS_FRAMES_SENT, "walcast_ws_frames_sent_total", COUNTER, "Frames handed to sockets.")
+X(WS_SENDS, "walcast_ws_sends_total", COUNTER, "Writes to sockets; each may carry many frames.")
+X(WS_SLOW_CLOSED, "walcast_ws_slow_clients_closed_total", COUNTER,
+  "Connections closed because they did not read within their byte cap.")
+X(WS_DELIVERY_SECONDS, "walcast_ws_delivery_seconds", HISTOGRAM, "From commit to socket.")
+X(WS_HTTP_REQUESTS, "walcast_ws_http_requests_total", COUNTER, "HTTP requests answered.")

@@ -1,0 +1,43 @@
+/* Subjects: `{prefix}.{project_id}.{environment_id}.{table}.{OP}`, five tokens (DESIGN 3).
+ *
+ * A token is percent-encoded where a character is not allowed (`. * > % :`, white space, controls,
+ * bytes above 0x7E stay as they are in UTF-8) and decodes back to what it was; one longer than
+ * CORE_SUBJECT_TOKEN_MAX keeps its beginning and ends in `%~` and 16 hex digits of a hash, which
+ * cannot be decoded (the run itself carries the full names). A table outside the home schema is
+ * `schema:table`, each part encoded by itself; where no table applies the token is `_` (a table
+ * that is named `_` is encoded as `%5F`). */
+#ifndef WALCAST_CORE_SUBJECT_H
+#define WALCAST_CORE_SUBJECT_H
+
+#include "core/buffer.h"
+#include "core/event.h"
+
+#define CORE_SUBJECT_TOKEN_MAX 128
+#define CORE_SUBJECT_MAX       512
+
+/* What of a process's config goes into every subject. Texts live as long as the config. */
+typedef struct {
+    const char *prefix;
+    const char *project;
+    const char *environment;
+    const char *home_schema; /* tables in it have no schema part; "public" by default */
+} core_subject_scope;
+
+/* One token, encoded, appended to `out`. */
+void core_subject_token_append(core_buffer *out, core_slice name);
+/* Undoes a token. False when it is not a valid encoding or is shortened by a hash. */
+CORE_MUST_CHECK bool core_subject_token_decode(core_slice token, core_buffer *out);
+
+/* The subject of a change into `text` (NUL-terminated). `schema` and `table` may be empty (MESSAGE,
+ * GAP). False when it does not fit. */
+CORE_MUST_CHECK bool core_subject_change(const core_subject_scope *scope, core_slice schema,
+                                         core_slice table, core_op op, char text[CORE_SUBJECT_MAX]);
+/* The filter that a consumer of all changes of a project and environment uses:
+ * `{prefix}.{project}.{environment}.*.*`; NULL project or environment: any. */
+CORE_MUST_CHECK bool core_subject_filter(const core_subject_scope *scope,
+                                         char text[CORE_SUBJECT_MAX]);
+/* Checks a project or environment id: not empty, not one of the reserved words (events, jobs,
+ * workflows, triggers, realtime), at most 64 bytes. */
+CORE_MUST_CHECK bool core_subject_id_valid(const char *id, core_error *error);
+
+#endif
