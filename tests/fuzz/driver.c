@@ -49,8 +49,8 @@ static size_t random_below(uint64_t *state, size_t limit) {
 
 static void report_run(int signal_number) {
     char line[96];
-    int length = snprintf(line, sizeof line, "fuzz: signal %d in run %lu\n", signal_number,
-                          current_run);
+    int length =
+        snprintf(line, sizeof line, "fuzz: signal %d in run %lu\n", signal_number, current_run);
     if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
         _exit(2);
     signal(signal_number, SIG_DFL);
