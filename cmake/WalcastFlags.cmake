@@ -4,7 +4,7 @@ add_library(walcast_flags INTERFACE)
 target_compile_definitions(walcast_flags INTERFACE _GNU_SOURCE)
 target_compile_options(walcast_flags INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes
-  -Wmissing-prototypes -Wundef -Wwrite-strings -Wvla -Wformat=2 -Wno-format-truncation -Wno-format-nonliteral -Wimplicit-fallthrough
+  -Wmissing-prototypes -Wundef -Wwrite-strings -Wvla -Wformat=2 $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> -Wno-format-nonliteral -Wimplicit-fallthrough
   -fno-strict-aliasing -fno-common -fstack-protector-strong)
 
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
