@@ -1,0 +1,205 @@
+/* The fanout room's public header: everything JetStream. No other room knows nats.c.
+ *
+ * Four nouns: a connection, a stream made or checked, the fenced publisher that is a stream's only
+ * writer, and consumers (ordered for whoever keeps its own place, durable for whoever wants the
+ * server to keep it), besides key-value buckets. All calls that ask the server something block up
+ * to a time limit, so they belong on a role's own thread and never on a service thread.
+ *
+ * What JetStream does when it is killed, filled or taken over, and hence why the fence looks as it
+ * does, stands at fanout/publisher.c. */
+#ifndef WALCAST_FANOUT_FANOUT_H
+#define WALCAST_FANOUT_FANOUT_H
+
+#include "core/core.h"
+
+#define FANOUT_NAME_MAX 128
+
+/* ---- Connection ---- */
+typedef struct fanout_connection fanout_connection;
+
+/* Connects with `nats.url`, `nats.creds` and `nats.tls_*`; `name` is shown by the server. Waits up
+ * to `nats.connect_timeout`. Errors: CONFIG for credentials and certificates that cannot be read or
+ * are refused, TRANSIENT when no server answers. Reconnects by itself afterwards. */
+CORE_MUST_CHECK fanout_connection *fanout_connection_new(const core_config *config,
+                                                         const char *name, core_log *log,
+                                                         core_metrics *metrics, core_error *error);
+/* Consumers and publishers on it must be gone. */
+void fanout_connection_free(fanout_connection *connection);
+/* True while the socket is up. Any thread. */
+bool fanout_connection_alive(const fanout_connection *connection);
+/* The server's limit on one message, headers included. */
+int64_t fanout_connection_max_payload(const fanout_connection *connection);
+
+/* ---- Stream ---- */
+typedef struct {
+    const char *name;
+    const char *subjects; /* one filter with a fixed number of tokens, never '>' */
+    int64_t max_age_ms;   /* 0: no limit */
+    int64_t max_bytes;    /* 0: no limit */
+    int replicas;
+    int64_t duplicate_window_ms;
+} fanout_stream_spec;
+
+typedef struct {
+    uint64_t first_sequence;
+    uint64_t last_sequence;
+    uint64_t messages;
+    uint64_t bytes;
+    uint64_t deleted;   /* holes between first and last: must be 0 on a change stream */
+    int64_t created_us; /* since 1970; another value means another stream of the same name */
+    int64_t max_bytes;
+} fanout_stream_info;
+
+/* The change stream's spec from the configuration. */
+fanout_stream_spec fanout_stream_change_spec(const core_config *config, char *subjects,
+                                             size_t subjects_size);
+/* Makes the stream (file storage, discard new, deny delete and purge) or checks the one that is
+ * there; limits that differ (age, bytes) are updated to the spec. CONFIG error that names both when
+ * the subjects, storage or discard policy of an existing stream are others: it is not ours. */
+CORE_MUST_CHECK bool fanout_stream_ensure(fanout_connection *connection,
+                                          const fanout_stream_spec *spec, fanout_stream_info *info,
+                                          core_error *error);
+CORE_MUST_CHECK bool fanout_stream_inspect(fanout_connection *connection, const char *stream,
+                                           fanout_stream_info *info, core_error *error);
+/* One stored message by STREAM.MSG.GET (never direct get: it may be stale). `payload` is reset and
+ * filled. INPUT error when there is none at that sequence. */
+CORE_MUST_CHECK bool fanout_stream_message(fanout_connection *connection, const char *stream,
+                                           uint64_t sequence, core_buffer *payload,
+                                           core_error *error);
+
+/* ---- Publisher ----
+ * A stream's one writer, fenced (TRAPS 1-3). Used by one thread. Life: new, then open; send and
+ * poll while all is well; after a false result the window is lost to the caller: open again, look
+ * at the tail it gives, and send again what the tail does not hold. */
+typedef struct fanout_publisher fanout_publisher;
+
+/* What the stream holds at its end, read after the last writer's messages could still arrive. */
+typedef struct {
+    fanout_stream_info stream;
+    bool has_message;    /* false: the stream is empty or its last message is gone (age) */
+    core_buffer payload; /* of the last message; owned by the publisher */
+} fanout_tail;
+
+CORE_MUST_CHECK fanout_publisher *fanout_publisher_new(const core_config *config,
+                                                       const fanout_stream_spec *spec,
+                                                       core_log *log, core_metrics *metrics,
+                                                       const core_clock *clock, core_error *error);
+void fanout_publisher_free(fanout_publisher *publisher);
+
+/* Connects if need be, ensures the stream, starts a new writer epoch and reads the tail (valid
+ * until the next open). Blocks up to the connection's time limits. GAP error when the stream has
+ * lost messages in its middle. */
+CORE_MUST_CHECK bool fanout_publisher_open(fanout_publisher *publisher, const fanout_tail **tail,
+                                           core_error *error);
+/* The publisher's connection, for key-value beside it; NULL before open. */
+fanout_connection *fanout_publisher_connection(fanout_publisher *publisher);
+
+typedef enum {
+    FANOUT_SENT,
+    FANOUT_FULL,   /* the window is full: poll, wait on the wake descriptor, try again */
+    FANOUT_BROKEN, /* open again */
+} fanout_send_result;
+
+/* Publishes asynchronously under the fence. `payload` is copied before it returns. The message gets
+ * the stream sequence `*sequence` if it is stored at all. The first message after open travels
+ * alone: FULL until it is acked. LIMIT error (BROKEN) when payload exceeds the server's maximum. */
+CORE_MUST_CHECK fanout_send_result fanout_publisher_send(fanout_publisher *publisher,
+                                                         const char *subject, core_slice payload,
+                                                         uint64_t *sequence, core_error *error);
+/* Takes in the acks that came. `*acked_sequence` is the end of the contiguous acked prefix: the
+ * stream durably holds everything up to it. False when the window broke (refused, timed out,
+ * disconnected, duplicate, out of sequence): open again. */
+CORE_MUST_CHECK bool fanout_publisher_poll(fanout_publisher *publisher, uint64_t *acked_sequence,
+                                           core_error *error);
+/* Readable when poll has something to do. */
+int fanout_publisher_wake_fd(const fanout_publisher *publisher);
+/* Before sleeping on the wake descriptor; false: poll first. Clear after. */
+CORE_MUST_CHECK bool fanout_publisher_sleep(fanout_publisher *publisher);
+void fanout_publisher_wake_clear(fanout_publisher *publisher);
+/* Messages sent and not yet acked. */
+size_t fanout_publisher_window(const fanout_publisher *publisher);
+
+/* ---- Consumers ---- */
+typedef struct {
+    const char *subject;
+    core_slice payload; /* valid during the call (ordered) or until the ack (durable) */
+    uint64_t sequence;
+    uint64_t pending;  /* messages behind it: 0 means the tail is reached */
+    int64_t stored_us; /* when JetStream stored it */
+} fanout_message;
+
+/* On the consumer's own delivery thread, one message at a time, in stream order, none left out. */
+typedef void (*fanout_message_handler)(void *context, const fanout_message *message);
+/* The consumer's place can no longer be kept (`reason`: history gone, stream made anew). On the
+ * delivery thread; the consumer has stopped and waits to be freed. */
+typedef void (*fanout_lost_handler)(void *context, const core_error *reason);
+
+typedef enum {
+    FANOUT_FROM_FIRST,
+    FANOUT_FROM_NEW,
+    FANOUT_FROM_SEQUENCE,
+    FANOUT_FROM_TIME,
+} fanout_from;
+
+typedef struct {
+    const char *stream;
+    const char *filter; /* one subject filter, verified in the server's reply */
+    fanout_from from;
+    uint64_t sequence;
+    int64_t time_us;
+    fanout_message_handler on_message;
+    fanout_lost_handler on_lost;
+    void *context;
+} fanout_ordered_spec;
+
+/* Delivers in order without acks and keeps its own place across reconnects and server restarts. */
+typedef struct fanout_ordered fanout_ordered;
+CORE_MUST_CHECK fanout_ordered *fanout_ordered_new(fanout_connection *connection,
+                                                   const fanout_ordered_spec *spec, core_log *log,
+                                                   core_error *error);
+/* Waits until the handler is not running and will not run again. Not from the handler. */
+void fanout_ordered_free(fanout_ordered *consumer);
+
+typedef struct {
+    const char *stream;
+    const char *name; /* the durable's name; made when missing, checked when there */
+    const char *filter;
+    fanout_from from; /* where a new durable starts */
+    uint64_t sequence;
+    int64_t ack_wait_ms;
+    int64_t max_ack_pending;
+} fanout_durable_spec;
+
+/* Pulls batches; the server keeps the place, which moves by acks. One thread. */
+typedef struct fanout_durable fanout_durable;
+CORE_MUST_CHECK fanout_durable *fanout_durable_new(fanout_connection *connection,
+                                                   const fanout_durable_spec *spec, core_log *log,
+                                                   core_error *error);
+void fanout_durable_free(fanout_durable *consumer);
+/* Up to `capacity` messages within `timeout_ms`; `*count` may be 0. The previous batch's messages
+ * end to be valid. */
+CORE_MUST_CHECK bool fanout_durable_fetch(fanout_durable *consumer, fanout_message *messages,
+                                          size_t capacity, int64_t timeout_ms, size_t *count,
+                                          core_error *error);
+/* Acks message `index` of the last batch and waits for the server's word. */
+CORE_MUST_CHECK bool fanout_durable_ack(fanout_durable *consumer, size_t index, core_error *error);
+
+/* ---- Key-value ---- */
+typedef struct fanout_bucket fanout_bucket;
+/* `{nats.stream}_{suffix}`, made when missing. */
+CORE_MUST_CHECK fanout_bucket *fanout_bucket_new(fanout_connection *connection,
+                                                 const core_config *config, const char *suffix,
+                                                 core_error *error);
+void fanout_bucket_free(fanout_bucket *bucket);
+/* `value` is reset and filled; `*revision` is 0 and the value empty when the key is not there. */
+CORE_MUST_CHECK bool fanout_bucket_get(fanout_bucket *bucket, const char *key, core_buffer *value,
+                                       uint64_t *revision, core_error *error);
+/* Compare-and-set: stored only if the key's revision is `expected` (0: not there). CONFLICT when
+ * somebody else was first. `*revision` gets the new one. Keys may hold any bytes: what the server
+ * does not allow is escaped as =XX. */
+CORE_MUST_CHECK bool fanout_bucket_set(fanout_bucket *bucket, const char *key, core_slice value,
+                                       uint64_t expected, uint64_t *revision, core_error *error);
+CORE_MUST_CHECK bool fanout_bucket_delete(fanout_bucket *bucket, const char *key,
+                                          core_error *error);
+
+#endif

@@ -1,0 +1,47 @@
+/* The pg room's public header: ordinary connections to PostgreSQL.
+ *
+ * Everything waits with poll(2) up to a deadline and can be cancelled by a descriptor that becomes
+ * readable (a stop request), so a role's thread never hangs in libpq. Not for service threads. SQL
+ * goes with parameters; names only through pg_identifier_append. */
+#ifndef WALCAST_PG_PG_H
+#define WALCAST_PG_PG_H
+
+#include "core/core.h"
+
+typedef struct pg_connection pg_connection;
+
+typedef struct {
+    const char *url;
+    const char *application_name;
+    bool replication;   /* replication=database: also takes replication commands */
+    int64_t timeout_ms; /* for connecting and for each query */
+    int cancel_fd;      /* readable: give up; -1: none */
+} pg_connection_spec;
+
+/* Errors: CONFIG for a malformed URL, refused credentials, unknown database or role (a retry cannot
+ * help, though the caller may); TRANSIENT when the server is away or starting. Passwords never
+ * appear in texts. */
+CORE_MUST_CHECK pg_connection *pg_connection_new(const pg_connection_spec *spec, core_error *error);
+void pg_connection_free(pg_connection *connection);
+/* e.g. 150020 */
+int pg_connection_server_version(const pg_connection *connection);
+/* The PGconn itself, for the cdc room's replication calls. */
+void *pg_connection_native(pg_connection *connection);
+
+typedef struct pg_result pg_result;
+/* `parameters` are text, NULL for SQL NULL; on a replication connection `count` must be 0. NULL on
+ * error, whose text has the server's message, detail, hint and SQLSTATE. */
+CORE_MUST_CHECK pg_result *pg_query(pg_connection *connection, const char *sql,
+                                    const char *const *parameters, size_t count, core_error *error);
+void pg_result_free(pg_result *result);
+size_t pg_result_rows(const pg_result *result);
+/* Text, valid until the result is freed; NULL for SQL NULL. Out of range aborts. */
+const char *pg_result_value(const pg_result *result, size_t row, size_t column);
+/* The SQLSTATE of the connection's last failed query, "" when none. */
+const char *pg_connection_sqlstate(const pg_connection *connection);
+
+/* Appends `name` quoted as an identifier ("a""b"), or a literal ('it''s', E'' when needed). */
+void pg_identifier_append(core_buffer *out, core_slice name);
+void pg_literal_append(core_buffer *out, core_slice text);
+
+#endif

@@ -1,0 +1,38 @@
+/* The ws room's public header: the HTTP server that every process runs, and the realtime gateway
+ * that hangs on it. */
+#ifndef WALCAST_WS_WS_H
+#define WALCAST_WS_WS_H
+
+#include "core/core.h"
+
+typedef struct ws_server ws_server;
+
+/* What the server is made of; everything must outlive it. */
+typedef struct {
+    const core_config *config;
+    core_log *log;
+    core_metrics *metrics;
+    const core_clock *clock;
+    const core_route_table *routes;
+    /* Answers /health/ready: false fills `reason`. Any thread, must not block. */
+    bool (*ready)(void *context, char *reason, size_t reason_size);
+    void *context;
+} ws_server_spec;
+
+/* Binds `http.listen` (CONFIG error with the address when it cannot) and starts `http.threads`
+ * service threads. */
+CORE_MUST_CHECK ws_server *ws_server_new(const ws_server_spec *spec, core_error *error);
+/* The address it listens on, "127.0.0.1:4000" (the real port when 0 was asked for). */
+const char *ws_server_address(const ws_server *server);
+/* From now on: readiness false, no new connections' joins or writes (503 with Retry-After), open
+ * sockets closed with 1012. Returns at once. */
+void ws_server_drain(ws_server *server);
+/* True when no client is left. */
+bool ws_server_drained(ws_server *server);
+/* Stops the threads and frees everything; clients still there are cut. */
+void ws_server_free(ws_server *server);
+
+/* The role `ws`: consumes the change stream and serves the realtime protocol on `server`. */
+CORE_MUST_CHECK core_role *ws_gateway_role_new(ws_server *server, core_error *error);
+
+#endif
