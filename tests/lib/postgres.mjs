@@ -1,0 +1,145 @@
+// A private PostgreSQL: own data directory, own port on 127.0.0.1, superuser postgres, trust.
+// initdb runs once a version; each server starts from a copy of what it made. When we are root the
+// server runs as user postgres, since it refuses root.
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync,
+  appendFileSync, chownSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { ServerProcess } from './process.mjs';
+import { freePort, removeScratch, scratchDirectory } from './scratch.mjs';
+import { waitFor } from './wait.mjs';
+
+const USER = 'postgres';
+const CACHE = join(dirname(fileURLToPath(import.meta.url)), '../../build/tests');
+const isRoot = process.getuid() === 0;
+
+// The newest server that Debian's packages left here.
+function findBin() {
+  const base = '/usr/lib/postgresql';
+  const versions = readdirSync(base)
+    .filter((name) => existsSync(`${base}/${name}/bin/postgres`))
+    .sort((left, right) => right - left);
+  if (versions.length === 0) throw new Error(`no PostgreSQL server under ${base}`);
+  return `${base}/${versions[0]}/bin`;
+}
+
+function asServerUser(command) {
+  const prefix = isRoot ? ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--init-groups'] : [];
+  const [program, ...rest] = [...prefix, ...command];
+  execFileSync(program, rest, { stdio: ['ignore', 'ignore', 'inherit'], cwd: '/' });
+}
+
+function ownerId(kind) {
+  return Number(execFileSync('id', [kind, USER], { encoding: 'utf8' }));
+}
+
+function giveToServerUser(directory) {
+  if (isRoot) chownSync(directory, ownerId('-u'), ownerId('-g'));
+}
+
+// cp keeps owners, modes and holes, which fs.cp does not.
+function copyTree(from, to) {
+  execFileSync('cp', ['-a', '--reflink=auto', from, to]);
+}
+
+function templateFor(bin) {
+  const template = join(CACHE, `postgres-${bin.split('/').at(-2)}-${isRoot ? 'root' : 'user'}`);
+  if (existsSync(template)) return template;
+  mkdirSync(CACHE, { recursive: true });
+  const scratch = scratchDirectory();
+  giveToServerUser(scratch);
+  const made = join(scratch, 'data');
+  const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'];
+  asServerUser([`${bin}/initdb`, '-D', made, ...options]);
+  const own = mkdtempSync(join(CACHE, 'making-'));
+  copyTree(made, join(own, 'data'));
+  try {
+    renameSync(join(own, 'data'), template); // whoever makes it at the same time: one wins
+  } catch (error) {
+    if (!existsSync(template)) throw error;
+  }
+  rmSync(own, { recursive: true, force: true });
+  removeScratch(scratch);
+  return template;
+}
+
+export class Postgres {
+  // settings: lines of postgresql.conf by name; they come after, and win over, the defaults here.
+  static async start({ settings = {}, bin = findBin() } = {}) {
+    const server = new Postgres();
+    server.bin = bin;
+    server.directory = scratchDirectory();
+    giveToServerUser(server.directory);
+    server.data = join(server.directory, 'data');
+    server.port = await freePort();
+    copyTree(templateFor(bin), server.data);
+    server.#configure(settings);
+    await server.restart();
+    return server;
+  }
+
+  #configure(settings) {
+    const all = {
+      listen_addresses: '127.0.0.1', port: this.port, unix_socket_directories: this.directory,
+      wal_level: 'logical', max_wal_senders: 20, max_replication_slots: 20, max_connections: 100,
+      shared_buffers: '64MB', fsync: 'off', ...settings,
+    };
+    const lines = Object.entries(all).map(([name, value]) => `${name} = '${value}'\n`);
+    appendFileSync(join(this.data, 'postgresql.conf'), lines.join(''));
+  }
+
+  get url() {
+    return `postgres://postgres@127.0.0.1:${this.port}/postgres`;
+  }
+
+  // Starts a stopped or killed server again, on the same port and data. After a kill its last
+  // children may still hold the data directory: it is tried until they are gone.
+  async restart() {
+    await this.stop();
+    const log = join(this.directory, 'postgres.log');
+    await waitFor('PostgreSQL that accepts queries', async () => {
+      if (!this.process?.alive)
+        this.process = new ServerProcess([`${this.bin}/postgres`, '-D', this.data],
+          { user: USER, log, cwd: '/' });
+      await this.query('SELECT 1');
+      return true;
+    }, 30_000, 20).catch((error) => {
+      throw new Error(`${error.message}\n${this.process.logText()}`);
+    });
+  }
+
+  // One statement (or, without parameters, several) on a connection of its own.
+  async query(text, parameters) {
+    const client = await this.connect();
+    try {
+      return await client.query(text, parameters);
+    } finally {
+      await client.end();
+    }
+  }
+
+  // The caller ends the client. A server that dies breaks it: that is for the caller to see in its
+  // next query, not an uncaught event.
+  async connect(options = {}) {
+    const client = new pg.Client({ connectionString: this.url, ...options });
+    client.on('error', () => {});
+    await client.connect();
+    return client;
+  }
+
+  // 'fast' (SIGINT) as pg_ctl does; a walsender keeps it up until its client has all WAL or is gone.
+  async stop() {
+    await this.process?.stop('SIGINT', 30_000);
+  }
+
+  async kill() {
+    await this.process.kill();
+  }
+
+  async remove() {
+    await this.process?.kill();
+    removeScratch(this.directory);
+  }
+}

@@ -1,0 +1,55 @@
+// Temporary directories and free ports. A directory's name carries its owner's pid, so that what a
+// killed test left behind is swept away by the next one.
+import { existsSync, mkdtempSync, chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const PREFIX = 'walcast-test-';
+const directories = new Set();
+
+function sweep() {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = name.startsWith(PREFIX) && name.slice(PREFIX.length).split('-')[0];
+    if (pid && !existsSync(`/proc/${pid}`))
+      rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  }
+}
+
+process.on('exit', () => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
+// Open to other users to pass through: PostgreSQL runs as another one when we are root.
+export function scratchDirectory() {
+  if (directories.size === 0) sweep();
+  const directory = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  chmodSync(directory, 0o755);
+  directories.add(directory);
+  return directory;
+}
+
+export function removeScratch(directory) {
+  rmSync(directory, { recursive: true, force: true });
+  directories.delete(directory);
+}
+
+function canListen(port) {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1' }, () => server.close(() => resolve(true)));
+  });
+}
+
+// Below the ephemeral range: otherwise some outgoing connection may sit on the port while the
+// server that it belongs to is being restarted.
+export async function freePort() {
+  const path = '/proc/sys/net/ipv4/ip_local_port_range';
+  const top = Math.min(Number(readFileSync(path, 'utf8').split(/\s+/)[0]), 32768);
+  for (let tries = 0; tries < 200; tries++) {
+    const port = 15_000 + Math.floor(Math.random() * (top - 15_000));
+    if (await canListen(port)) return port;
+  }
+  throw new Error('no free port on 127.0.0.1');
+}

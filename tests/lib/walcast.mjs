@@ -1,0 +1,114 @@
+// The real binary: `walcast run` as a server, and its commands.
+import { resolve, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run, runOk, ServerProcess } from './process.mjs';
+import { freePort, removeScratch, scratchDirectory } from './scratch.mjs';
+import { waitFor } from './wait.mjs';
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+export const BINARY = process.env.WALCAST_BINARY ?? join(ROOT, 'build/release/walcast');
+export const JWT_SECRET = 'a-secret-for-tests-only-of-more-than-32-bytes';
+
+// { 'postgres.url': x } → { WALCAST_POSTGRES_URL: x }
+function environmentOf(config) {
+  const name = (key) => `WALCAST_${key.toUpperCase().replaceAll('.', '_')}`;
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [name(key), `${value}`]));
+}
+
+export class Walcast {
+  // config: keys as in walcast.yaml. Not ready yet: see ready().
+  static async start({ postgres, nats, config = {}, args = [] }) {
+    const server = new Walcast();
+    server.directory = scratchDirectory();
+    server.port = await freePort();
+    server.args = args;
+    server.config = {
+      'http.listen': `127.0.0.1:${server.port}`,
+      'auth.jwt_secret': JWT_SECRET,
+      ...(postgres && { 'postgres.url': postgres.url }),
+      ...(nats && { 'nats.url': nats.url }),
+      ...config,
+    };
+    server.start();
+    return server;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get env() {
+    return environmentOf(this.config);
+  }
+
+  // Starts it again after a stop or kill. The working directory has no walcast.yaml.
+  start() {
+    if (this.process?.alive) throw new Error('walcast is already running');
+    this.process = new ServerProcess([BINARY, 'run', ...this.args],
+      { env: this.env, cwd: this.directory, log: join(this.directory, 'walcast.log') });
+  }
+
+  async ready(timeout_ms = 20_000) {
+    await waitFor('walcast that is ready', async () => {
+      this.process.assertAlive();
+      return (await fetch(`${this.url}/health/ready`)).ok;
+    }, timeout_ms).catch((error) => {
+      throw new Error(`${error.message}\n${this.logText()}`);
+    });
+    return this;
+  }
+
+  async restart() {
+    await this.stop();
+    this.start();
+    await this.ready();
+  }
+
+  logText() {
+    return this.process.logText();
+  }
+
+  // A finished command of the same configuration: { code, stdout, stderr }.
+  command(args, options = {}) {
+    return run([BINARY, ...args], { env: this.env, cwd: this.directory, ...options });
+  }
+
+  commandOk(args, options = {}) {
+    return runOk([BINARY, ...args], { env: this.env, cwd: this.directory, ...options });
+  }
+
+  async token({ role = 'anon', sub, claims = {}, ttl = '1h' } = {}) {
+    const claimArgs = Object.entries(claims).flatMap(([name, value]) => ['--claim', `${name}=${value}`]);
+    const subject = sub ? ['--sub', sub] : [];
+    const args = ['token', '--role', role, '--ttl', ttl, ...subject, ...claimArgs];
+    return (await this.commandOk(args)).trim();
+  }
+
+  // Every change that the stream holds (of one table, when named), in stream order.
+  async changes({ table, from = 'first', timeout_ms = 120_000 } = {}) {
+    const args = ['tail', '--json', '--from', from, '--until', 'now'];
+    const output = await this.commandOk(table ? [...args, '--table', table] : args, { timeout_ms });
+    return output.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+  }
+
+  // The value of one metric (summed over its labels), or undefined when there is none.
+  async metric(name) {
+    const text = await (await fetch(`${this.url}/metrics`)).text();
+    const lines = text.split('\n').filter((line) => line.split(/[{ ]/, 1)[0] === name);
+    if (lines.length === 0) return undefined;
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+  }
+
+  stop(signal = 'SIGTERM') {
+    return this.process.stop(signal);
+  }
+
+  kill() {
+    return this.process.kill();
+  }
+
+  async remove() {
+    await this.process.kill();
+    removeScratch(this.directory);
+  }
+}
