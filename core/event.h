@@ -61,7 +61,14 @@ typedef struct {
     uint32_t version;      /* grows with each change of shape within an epoch */
     uint16_t column_count;
     const core_column *columns;
+    /* Wire form of all the above, or empty; see core_relation_encode. */
+    core_slice encoded;
 } core_relation;
+
+/* Encodes the relation once into `arena`, so that opening a run only copies it (tables that
+ * alternate make runs of one row). Changing the relation afterwards needs a new call. Optional:
+ * without it each core_run_open encodes. False when the arena is full; `encoded` is empty then. */
+CORE_MUST_CHECK bool core_relation_encode(core_relation *relation, core_arena *arena);
 
 /* Which old image came with an UPDATE or DELETE. */
 typedef enum { CORE_OLD_NONE = 0, CORE_OLD_KEY, CORE_OLD_FULL } core_old_kind;
@@ -109,8 +116,7 @@ typedef struct {
  * Owned by one thread. open, then for each transaction: rows..., transaction_end (also before a
  * run closes in mid-transaction), then close. */
 typedef struct {
-    core_buffer body;    /* the message's payload */
-    core_buffer scratch; /* private */
+    core_buffer body; /* the message's payload */
     core_op op;
     uint32_t rows;      /* in the run */
     uint32_t open_rows; /* of the transaction not yet ended in this run */
@@ -123,18 +129,26 @@ typedef struct {
 
 void core_run_writer_init(core_run_writer *writer, size_t max_bytes);
 void core_run_writer_fini(core_run_writer *writer);
-/* Starts a run. `relation` is NULL for MESSAGE and GAP. */
+/* Starts a run; the one before must be closed. `relation` is NULL for MESSAGE and GAP. A head that
+ * does not fit into `max_bytes` makes every append false. */
 void core_run_open(core_run_writer *writer, const char *epoch, core_op op,
                    const core_relation *relation);
 /* Bytes that appending `change` adds at the most: to close the run before its size bound. */
 size_t core_run_change_size(const core_change *change);
-/* Appends one row; its transaction must be the open one or none may be open. False when the
- * buffer's maximum is reached (nothing was added). */
+/* Appends one row; its transaction must be the open one or none may be open, its op the run's. What
+ * of the change its op does not use is ignored. Keeps room for the transaction's share, so that
+ * nothing after a true can fail. An index that does not follow the row before is fine (changes
+ * between them were filtered). False when the buffer's maximum is reached (nothing was added).
+ * transaction.origin must live until the transaction's end. */
 CORE_MUST_CHECK bool core_run_append(core_run_writer *writer, const core_change *change);
-/* Ends the open transaction's share of this run. `last`: its last change is in this run. */
+/* Ends the open transaction's share of this run; it must have rows. `last`: its last change is in
+ * this run. */
 void core_run_transaction_end(core_run_writer *writer, bool last);
-/* The finished payload, valid until the next open. Every transaction must have been ended. */
+/* The finished payload, valid until the next open. Every transaction must have been ended, and
+ * there must be a row. */
 CORE_MUST_CHECK core_slice core_run_close(core_run_writer *writer);
+/* Gives up a run without a row (whose first row did not fit), or whatever was written. */
+void core_run_abandon(core_run_writer *writer);
 
 /* ---- Reading a run ---- */
 typedef struct {
@@ -147,18 +161,18 @@ typedef struct {
     core_transaction last_transaction;
     uint64_t last_index; /* index within it of the run's last row */
     bool last_complete;  /* that row is its transaction's last */
-    core_slice payload;  /* private to the reader from here */
+    core_slice payload;
 } core_run;
 
 typedef struct {
-    const core_run *run;
+    const core_run *run; /* all private; use the functions below */
     core_slice rows_left;
     core_slice transactions_left;
     core_transaction transaction;
     uint64_t next_index;
     uint32_t transaction_rows_left;
     bool transaction_last;
-    uint32_t next_row;  /* its IDX in the offset */
+    uint32_t next_row;  /* IDX, in the offset, of the row that the next call gives */
     core_value *values; /* room for two tuples */
     core_change change;
 } core_run_reader;
@@ -172,5 +186,9 @@ CORE_MUST_CHECK bool core_run_reader_init(core_run_reader *reader, const core_ru
                                           core_arena *arena, core_error *error);
 /* The next change, valid until the next call; NULL after the last. Cannot fail after decode. */
 const core_change *core_run_next(core_run_reader *reader);
+/* IDX, in the offset, of the change that core_run_next gave last. */
+static inline uint32_t core_run_row(const core_run_reader *reader) {
+    return reader->next_row - 1;
+}
 
 #endif
