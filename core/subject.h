@@ -23,9 +23,11 @@ typedef struct {
     const char *home_schema; /* tables in it have no schema part; "public" by default */
 } core_subject_scope;
 
-/* One token, encoded, appended to `out`. */
+/* One token, encoded, appended to `out`. An empty name gives `_`. Bytes that are not UTF-8 are
+ * percent-encoded, so that a subject is always text. */
 void core_subject_token_append(core_buffer *out, core_slice name);
-/* Undoes a token. False when it is not a valid encoding or is shortened by a hash. */
+/* Undoes a token (of `schema:table`: each part) into `out`, appended. False when it is not a valid
+ * encoding or is shortened by a hash. */
 CORE_MUST_CHECK bool core_subject_token_decode(core_slice token, core_buffer *out);
 
 /* The subject of a change into `text` (NUL-terminated). `schema` and `table` may be empty (MESSAGE,

@@ -1,0 +1,189 @@
+/* Subjects: five tokens whatever the names, each reversible unless it says that it is cut. */
+#include "core/core.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static const core_subject_scope scope = {"atlasdb", "default", "dev", "public"};
+
+static void assert_subject(const char *schema, const char *table, core_op op,
+                           const char *expected) {
+    char text[CORE_SUBJECT_MAX];
+    assert_true(
+        core_subject_change(&scope, core_slice_text(schema), core_slice_text(table), op, text));
+    assert_string_equal(text, expected);
+}
+
+static void tables_have_their_token(void **state) {
+    (void)state;
+    assert_subject("public", "todos", CORE_OP_INSERT, "atlasdb.default.dev.todos.INSERT");
+    assert_subject("audit", "log", CORE_OP_DELETE, "atlasdb.default.dev.audit:log.DELETE");
+    assert_subject("", "", CORE_OP_MESSAGE, "atlasdb.default.dev._.MESSAGE");
+    assert_subject("public", "_", CORE_OP_READ, "atlasdb.default.dev.%5F.READ");
+    assert_subject("_", "_", CORE_OP_READ, "atlasdb.default.dev.%5F:%5F.READ");
+    assert_subject("public", "Order Items", CORE_OP_UPDATE,
+                   "atlasdb.default.dev.Order%20Items.UPDATE");
+    assert_subject("a.b", "c:d", CORE_OP_GAP, "atlasdb.default.dev.a%2Eb:c%3Ad.GAP");
+    assert_subject("public", "*>%\t\x7f", CORE_OP_SCHEMA,
+                   "atlasdb.default.dev.%2A%3E%25%09%7F.SCHEMA");
+    assert_subject("public", "größe", CORE_OP_TRUNCATE, "atlasdb.default.dev.größe.TRUNCATE");
+    assert_subject("public", "b\xE4r", CORE_OP_INSERT, "atlasdb.default.dev.b%E4r.INSERT");
+}
+
+/* A colon in a home table's name must not look like a schema's. */
+static void home_and_foreign_tables_differ(void **state) {
+    (void)state;
+    char home[CORE_SUBJECT_MAX], foreign[CORE_SUBJECT_MAX];
+    assert_true(core_subject_change(&scope, core_slice_text("public"), core_slice_text("a:b"),
+                                    CORE_OP_INSERT, home));
+    assert_true(core_subject_change(&scope, core_slice_text("a"), core_slice_text("b"),
+                                    CORE_OP_INSERT, foreign));
+    assert_string_not_equal(home, foreign);
+}
+
+static void ids_are_encoded_too(void **state) {
+    (void)state;
+    core_subject_scope dotted = {"atlasdb", "acme.eu", "pre prod", "public"};
+    char text[CORE_SUBJECT_MAX];
+    assert_true(core_subject_change(&dotted, core_slice_text("public"), core_slice_text("t"),
+                                    CORE_OP_INSERT, text));
+    assert_string_equal(text, "atlasdb.acme%2Eeu.pre%20prod.t.INSERT");
+    assert_true(core_subject_filter(&dotted, text));
+    assert_string_equal(text, "atlasdb.acme%2Eeu.pre%20prod.*.*");
+    dotted.project = NULL;
+    dotted.environment = NULL;
+    assert_true(core_subject_filter(&dotted, text));
+    assert_string_equal(text, "atlasdb.*.*.*.*");
+}
+
+static void what_does_not_fit_is_refused(void **state) {
+    (void)state;
+    char name[400] = {0};
+    memset(name, 'p', sizeof name - 1);
+    core_subject_scope wide = {name, name, name, "public"};
+    char text[CORE_SUBJECT_MAX];
+    assert_false(core_subject_change(&wide, core_slice_text("s"), core_slice_text(name),
+                                     CORE_OP_TRUNCATE, text));
+    assert_string_equal(text, "");
+}
+
+/* ---- Tokens ---- */
+
+static core_slice encoded(core_buffer *buffer, core_slice name) {
+    core_buffer_reset(buffer);
+    core_subject_token_append(buffer, name);
+    assert_true(core_buffer_ok(buffer));
+    return core_buffer_slice(buffer);
+}
+
+static bool is_allowed_token(core_slice token) {
+    for (size_t i = 0; i < token.length; i++)
+        if (token.data[i] <= ' ' || token.data[i] == 0x7F || strchr(".*>:", token.data[i]))
+            return false;
+    return token.length > 0 && token.length <= CORE_SUBJECT_TOKEN_MAX;
+}
+
+static uint64_t random_next(uint64_t *state) {
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    return *state * UINT64_C(0x2545F4914F6CDD1D);
+}
+
+static void any_short_name_comes_back(void **unused) {
+    (void)unused;
+    uint64_t state = 7;
+    core_buffer token, name;
+    core_buffer_init(&token, 4096);
+    core_buffer_init(&name, 4096);
+    for (unsigned round = 0; round < 20000; round++) {
+        uint8_t bytes[42];
+        size_t length = random_next(&state) % (sizeof bytes + 1);
+        unsigned mask = round & 1 ? 0xFF : 0x3F;
+        for (size_t i = 0; i < length; i++)
+            bytes[i] = (uint8_t)((random_next(&state) >> 33) & mask);
+        core_slice given = core_slice_make(bytes, length);
+        core_slice text = encoded(&token, given);
+        assert_true(is_allowed_token(text));
+        assert_true(core_utf8_valid(text));
+        core_buffer_reset(&name);
+        assert_true(core_subject_token_decode(text, &name));
+        assert_true(core_slice_equal(core_buffer_slice(&name), given));
+    }
+    core_buffer_fini(&token);
+    core_buffer_fini(&name);
+}
+
+static void long_names_end_in_a_hash(void **state) {
+    (void)state;
+    core_buffer one, other, name;
+    core_buffer_init(&one, 4096);
+    core_buffer_init(&other, 4096);
+    core_buffer_init(&name, 4096);
+    char text[201] = {0};
+    memset(text, 'a', 200);
+    assert_int_equal(encoded(&one, core_slice_make(text, 128)).length, 128);
+    assert_true(core_subject_token_decode(core_buffer_slice(&one), &name));
+    assert_int_equal(encoded(&one, core_slice_make(text, 129)).length, 128);
+    assert_memory_equal(one.data + 110, "%~", 2);
+    assert_false(core_subject_token_decode(core_buffer_slice(&one), &name));
+    text[199] = 'b'; /* differs only in what is cut */
+    core_slice cut = encoded(&one, core_slice_make(text, 200));
+    text[199] = 'c';
+    assert_false(core_slice_equal(cut, encoded(&other, core_slice_make(text, 200))));
+    for (size_t i = 0; i < 200; i++)
+        text[i] = i % 2 ? '\xB6' : '\xC3';
+    for (size_t shift = 0; shift < 2; shift++) { /* never cuts a character or an escape */
+        cut = encoded(&one, core_slice_make(text + shift, 198));
+        assert_true(is_allowed_token(cut) && core_utf8_valid(cut));
+    }
+    core_buffer_fini(&one);
+    core_buffer_fini(&other);
+    core_buffer_fini(&name);
+}
+
+static void what_is_no_token_is_not_decoded(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"",  "a.b", "a*",  ">",   "a b",  "a:b",
+                                        "%", "%2",  "%2e", "%G0", "\x7f", "x%~0123456789ABCDEF"};
+    core_buffer name;
+    core_buffer_init(&name, 64);
+    for (size_t i = 0; i < CORE_COUNT_OF(wrong); i++)
+        assert_false(core_subject_token_decode(core_slice_text(wrong[i]), &name));
+    core_buffer_reset(&name);
+    assert_true(core_subject_token_decode(core_slice_text("_"), &name));
+    assert_int_equal(name.length, 0);
+    core_buffer_fini(&name);
+}
+
+static void ids_are_checked(void **state) {
+    (void)state;
+    core_error error = {0};
+    char wide[66] = {0};
+    memset(wide, 'x', 65);
+    assert_true(core_subject_id_valid("default", &error));
+    assert_true(core_subject_id_valid("event", &error));
+    assert_false(core_subject_id_valid("", &error));
+    assert_false(core_subject_id_valid(wide, &error));
+    assert_true(core_subject_id_valid(wide + 1, &error));
+    assert_false(core_subject_id_valid("realtime", &error));
+    assert_int_equal(error.code, CORE_ERROR_CONFIG);
+    assert_non_null(strstr(error.text, "realtime"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tables_have_their_token),
+        cmocka_unit_test(home_and_foreign_tables_differ),
+        cmocka_unit_test(ids_are_encoded_too),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(any_short_name_comes_back),
+        cmocka_unit_test(long_names_end_in_a_hash),
+        cmocka_unit_test(what_is_no_token_is_not_decoded),
+        cmocka_unit_test(ids_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
