@@ -16,8 +16,8 @@ typedef struct expr_filter expr_filter;
  * understood. An empty text gives a filter that matches everything. */
 CORE_MUST_CHECK expr_filter *expr_filter_new(core_slice text, core_error *error);
 void expr_filter_free(expr_filter *filter);
-/* The column compared with `eq` and its value, for an index over filters; false when the filter has
- * none. */
+/* The first column compared with `eq` and its value as written; false when the filter has none. An
+ * index needs typed values: see expr_bound_equality. */
 CORE_MUST_CHECK bool expr_filter_equality(const expr_filter *filter, core_slice *column,
                                           core_slice *value);
 
@@ -31,5 +31,15 @@ void expr_bound_free(expr_bound *bound);
 typedef enum { EXPR_FALSE = 0, EXPR_TRUE, EXPR_UNKNOWN } expr_truth;
 /* Three-valued: NULL compares to UNKNOWN, an unchanged or absent value too. Only TRUE matches. */
 expr_truth expr_bound_evaluate(const expr_bound *bound, const core_tuple *tuple);
+
+/* For an index over bound filters: the column (its index in the relation) that must equal a value,
+ * and that value's hash. Values that are equal for the column's type hash equally, whatever their
+ * text (1.0 and 1.00), so look up by hash, then evaluate. False when the filter matches
+ * everything. */
+CORE_MUST_CHECK bool expr_bound_equality(const expr_bound *bound, uint16_t *column, uint64_t *hash);
+/* The hash of a row's value in that column; filters bound on one column of one shape share it.
+ * False when no filter on the column can match: the value is null, unchanged or absent. */
+CORE_MUST_CHECK bool expr_bound_row_hash(const expr_bound *bound, const core_tuple *tuple,
+                                         uint64_t *hash);
 
 #endif

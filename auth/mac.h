@@ -1,0 +1,16 @@
+/* HMAC-SHA256 (RFC 2104) and a comparison that takes the same time wherever two codes differ.
+ *
+ * Private to auth; mac.c is the one file that knows OpenSSL. Safe from every thread. */
+#ifndef WALCAST_AUTH_MAC_H
+#define WALCAST_AUTH_MAC_H
+
+#include "core/core.h"
+
+#define AUTH_MAC_SIZE 32
+
+/* False only when the library fails (out of memory, no SHA-256): the caller must refuse. */
+CORE_MUST_CHECK bool auth_mac(core_slice key, core_slice data, uint8_t code[AUTH_MAC_SIZE]);
+/* True when `given` is exactly the code. */
+CORE_MUST_CHECK bool auth_mac_equal(const uint8_t code[AUTH_MAC_SIZE], core_slice given);
+
+#endif

@@ -1,0 +1,143 @@
+/* The verifier: a secret, a clock and the process's own project and environment; see auth.h.
+ *
+ * Happy path: form, algorithm and signature (jwt_verify.c), then times, then who it is. Everything
+ * else is a verdict that names the first thing that is wrong. There is no leeway for clocks that
+ * differ: a token is over at its `exp` and does not count before its `nbf`. */
+#include "auth/claims.h"
+#include "auth/jwt.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define US_PER_S INT64_C(1000000)
+
+struct auth_verifier {
+    core_slice secret; /* the config's text; empty: closed */
+    const char *project;
+    const char *environment;
+    const core_clock *clock;
+};
+
+auth_verifier *auth_verifier_new(const core_config *config, const core_clock *clock,
+                                 core_error *error) {
+    auth_verifier *verifier = calloc(1, sizeof *verifier);
+    if (verifier == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the token verifier");
+        return NULL;
+    }
+    *verifier = (auth_verifier){
+        .secret = core_slice_text(core_config_text(config, "auth.jwt_secret")),
+        .project = core_config_text(config, "project"),
+        .environment = core_config_text(config, "environment"),
+        .clock = clock,
+    };
+    return verifier;
+}
+
+void auth_verifier_free(auth_verifier *verifier) {
+    free(verifier);
+}
+
+bool auth_verifier_open(const auth_verifier *verifier) {
+    return verifier->secret.length > 0;
+}
+
+static int64_t seconds_floor(int64_t time_us) {
+    return time_us / US_PER_S - (time_us % US_PER_S < 0 ? 1 : 0);
+}
+
+static auth_verdict times_check(const auth_claim_set *set, int64_t now_us, auth_claims *claims) {
+    bool has_expiry = false;
+    bool has_start = false;
+    int64_t expiry_us = 0;
+    int64_t start_us = 0;
+    if (auth_claim_time(set, "exp", &has_expiry, &expiry_us) != AUTH_OK ||
+        auth_claim_time(set, "nbf", &has_start, &start_us) != AUTH_OK)
+        return AUTH_CLAIM_INVALID;
+    if (!has_expiry)
+        return AUTH_CLAIM_MISSING;
+    if (expiry_us <= now_us)
+        return AUTH_EXPIRED;
+    if (has_start && start_us > now_us)
+        return AUTH_NOT_YET;
+    claims->expires_s = seconds_floor(expiry_us);
+    return AUTH_OK;
+}
+
+/* Of this process's project, or of none. */
+static auth_verdict place_check(const auth_claim_set *set, const char *name, const char *own,
+                                char text[AUTH_CLAIM_MAX]) {
+    (void)snprintf(text, AUTH_CLAIM_MAX, "%s", own);
+    auth_verdict verdict = auth_claim_text(set, name, text);
+    if (verdict == AUTH_OK && strcmp(text, own) != 0)
+        return AUTH_CLAIM_INVALID;
+    return verdict;
+}
+
+static auth_verdict identity_check(const auth_verifier *verifier, const auth_claim_set *set,
+                                   auth_claims *claims) {
+    auth_verdict verdict = auth_claim_text(set, "role", claims->role);
+    if (verdict == AUTH_OK && claims->role[0] == '\0')
+        return AUTH_CLAIM_MISSING;
+    if (verdict == AUTH_OK)
+        verdict = auth_claim_text(set, "sub", claims->subject);
+    if (verdict == AUTH_OK)
+        verdict = place_check(set, "project_id", verifier->project, claims->project);
+    if (verdict == AUTH_OK)
+        verdict = place_check(set, "environment_id", verifier->environment, claims->environment);
+    return verdict;
+}
+
+static auth_verdict payload_check(const auth_verifier *verifier, core_slice payload,
+                                  auth_claims *claims) {
+    auth_claim_set set;
+    auth_verdict verdict = auth_claim_set_parse(&set, payload);
+    if (verdict == AUTH_OK)
+        verdict = times_check(&set, core_clock_wall_us(verifier->clock), claims);
+    if (verdict == AUTH_OK)
+        verdict = identity_check(verifier, &set, claims);
+    if (verdict == AUTH_OK && !auth_claim_set_hash(&set, verifier->secret, &claims->claims_hash))
+        verdict = AUTH_SIGNATURE; /* no memory for a MAC: refuse */
+    auth_claim_set_fini(&set);
+    return verdict;
+}
+
+auth_verdict auth_verify(const auth_verifier *verifier, core_slice token, auth_claims *claims) {
+    *claims = (auth_claims){.expires_s = 0};
+    if (!auth_verifier_open(verifier))
+        return AUTH_CLOSED;
+    core_buffer payload;
+    core_buffer_init(&payload, AUTH_TOKEN_MAX);
+    auth_verdict verdict = auth_jwt_verify(token, verifier->secret, &payload);
+    if (verdict == AUTH_OK)
+        verdict = payload_check(verifier, core_buffer_slice(&payload), claims);
+    core_buffer_fini(&payload);
+    if (verdict != AUTH_OK)
+        *claims = (auth_claims){.expires_s = 0};
+    return verdict;
+}
+
+const char *auth_verdict_text(auth_verdict verdict) {
+    switch (verdict) {
+    case AUTH_OK:
+        return "The token is valid.";
+    case AUTH_MISSING:
+        return "No token was given.";
+    case AUTH_MALFORMED:
+        return "The token is not a JSON Web Token.";
+    case AUTH_SIGNATURE:
+        return "The token's signature does not match, or its algorithm is not HS256.";
+    case AUTH_EXPIRED:
+        return "The token has expired.";
+    case AUTH_NOT_YET:
+        return "The token is not valid yet (nbf).";
+    case AUTH_CLAIM_MISSING:
+        return "The token lacks one of the claims role and exp.";
+    case AUTH_CLAIM_INVALID:
+        return "A claim of the token is not valid: wrong type, too long, given twice, or of "
+               "another project or environment.";
+    case AUTH_CLOSED:
+        return "No tokens are accepted: auth.jwt_secret is not set on this server.";
+    }
+    return "The token is refused.";
+}

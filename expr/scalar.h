@@ -1,0 +1,71 @@
+/* One value of a column's type, so that two texts of the same value are equal: 1.0 and 1.00 as
+ * numeric, 'T' and ' ' in a timestamp.
+ *
+ * Private to expr. A scalar is parsed from text (PostgreSQL's output for a row, what a user wrote
+ * for a filter) without allocation; its slices point into that text. What a type's input function
+ * accepts is taken from PostgreSQL 15's own (src/backend/utils/adt), less its spellings that nobody
+ * writes in a filter: dates other than ISO 8601, special words but the infinities, uuid braces. */
+#ifndef WALCAST_EXPR_SCALAR_H
+#define WALCAST_EXPR_SCALAR_H
+
+#include "core/core.h"
+
+typedef enum {
+    EXPR_SCALAR_NONE = 0, /* cannot be compared */
+    EXPR_SCALAR_BOOL,
+    EXPR_SCALAR_INT2,
+    EXPR_SCALAR_INT4,
+    EXPR_SCALAR_INT8,
+    EXPR_SCALAR_OID,
+    EXPR_SCALAR_FLOAT4,
+    EXPR_SCALAR_FLOAT8,
+    EXPR_SCALAR_NUMERIC,
+    EXPR_SCALAR_TEXT,
+    EXPR_SCALAR_PADDED_TEXT, /* bpchar: blanks at the end do not count */
+    EXPR_SCALAR_UUID,
+    EXPR_SCALAR_DATE,
+    EXPR_SCALAR_TIMESTAMP,
+    EXPR_SCALAR_TIMESTAMPTZ,
+} expr_scalar_kind;
+
+/* digits * 10^exponent, where `digits` begins and ends with a digit other than 0 and may have a
+ * point inside; no digits: zero. */
+typedef struct {
+    enum { EXPR_NUMERIC_FINITE = 0, EXPR_NUMERIC_INFINITE, EXPR_NUMERIC_NAN } form;
+    bool negative;
+    core_slice digits;
+    size_t digit_count; /* without the point */
+    int64_t exponent;   /* of the last digit */
+} expr_numeric;
+
+typedef union {
+    int64_t integer; /* bool, integers, days, microseconds */
+    double real;
+    core_slice text;
+    uint8_t uuid[16];
+    expr_numeric numeric;
+} expr_scalar;
+
+/* How a column's values compare. User-defined types (enums, domains) compare by their text. */
+expr_scalar_kind expr_scalar_kind_of(const core_column *column);
+
+/* False when the text is no value of that kind. */
+CORE_MUST_CHECK bool expr_scalar_parse(expr_scalar_kind kind, core_slice text, expr_scalar *scalar);
+/* As PostgreSQL's `=` says, where NaN equals NaN and -0 equals 0. */
+bool expr_scalar_equal(expr_scalar_kind kind, const expr_scalar *left, const expr_scalar *right);
+/* Equal scalars hash equally. */
+uint64_t expr_scalar_hash(expr_scalar_kind kind, const expr_scalar *scalar);
+
+/* The parsers of one kind each. */
+CORE_MUST_CHECK bool expr_integer_parse(core_slice text, int64_t min, int64_t max, int64_t *value);
+CORE_MUST_CHECK bool expr_bool_parse(core_slice text, int64_t *value);
+CORE_MUST_CHECK bool expr_real_parse(core_slice text, bool single, double *value);
+CORE_MUST_CHECK bool expr_numeric_parse(core_slice text, expr_numeric *value);
+bool expr_numeric_equal(const expr_numeric *left, const expr_numeric *right);
+uint64_t expr_numeric_hash(const expr_numeric *value);
+/* Days or microseconds since 1970; the infinities are the ends of int64. A timestamp's zone is read
+ * and ignored, a timestamptz without zone is UTC. */
+CORE_MUST_CHECK bool expr_date_parse(core_slice text, int64_t *days);
+CORE_MUST_CHECK bool expr_timestamp_parse(core_slice text, bool with_zone, int64_t *time_us);
+
+#endif
