@@ -1,10 +1,10 @@
 /* The configuration: one declared table gives parsing, defaults, validation, help and reference.
  *
  * Values come from the defaults, then from the YAML file, then from the environment
- * (`postgres.url` <- WALCAST_POSTGRES_URL). Every error names file and line (or the variable), the
- * key, the value, what was expected and how to mend it; all errors of a file are reported, not only
- * the first. Unknown keys are errors, with the nearest known key. Read-only after loading, so any
- * thread may read. Secret values are never printed. */
+ * (`postgres.url` <- WALCAST_POSTGRES_URL; an empty variable counts as absent). Every error names
+ * file and line (or the variable), the key, the value, what was expected and how to mend it; all
+ * errors of a file are reported, not only the first. Unknown keys are errors, with the nearest
+ * known key. Read-only after loading, so any thread may read. Secret values are never printed. */
 #ifndef WALCAST_CORE_CONFIG_H
 #define WALCAST_CORE_CONFIG_H
 
@@ -28,18 +28,22 @@ typedef struct {
     const char *key; /* "nats.max_age" */
     core_config_type type;
     const char *initial; /* in the form a user would write; NULL: none */
-    const char *choices; /* "info|debug" for CHOICE */
+    const char *choices; /* "info|debug" for CHOICE, and for each item of a LIST */
     int64_t min, max;    /* INTEGER, BYTES, DURATION */
     bool secret;         /* shown as *** */
     const char *unit;    /* for the reference page: "bytes", "messages", "" */
     const char *doc;     /* one sentence; what happens at the maximum where it is a limit */
+    /* What else a text, or each item of a list, must hold; NULL: nothing. Fills `error` with
+     * "expected ...". */
+    bool (*check)(const char *text, core_error *error);
 } core_config_row;
 
 /* The table itself (config_table.c). */
 const core_config_row *core_config_rows(size_t *count);
 
-/* Loads defaults, then `path` (NULL: `walcast.yaml` when it exists), then the environment. On
- * error prints every problem, one line each, to `report` and returns NULL (exit code 2). */
+/* Loads defaults, then `path` (NULL: what WALCAST_CONFIG names, else `walcast.yaml` when it
+ * exists), then the environment. On error prints every problem, one line each, to `report` and
+ * returns NULL (exit code 2). */
 CORE_MUST_CHECK core_config *core_config_load(const char *path, FILE *report);
 void core_config_free(core_config *config);
 

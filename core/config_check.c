@@ -1,0 +1,124 @@
+/* The keys' own conditions; see config_private.h. Each says what it expects, with an example.
+ *
+ * They find what is surely wrong before a connection is tried; they do not parse for those who will
+ * use the value. */
+#include "core/config_private.h"
+
+#include <ctype.h>
+
+#define CONFIG_NAME_MAX 63 /* bytes of a PostgreSQL identifier, NAMEDATALEN - 1 */
+
+static bool config_expected(core_error *error, const char *expected) {
+    return core_error_set(error, CORE_ERROR_CONFIG, "expected %s", expected);
+}
+
+static bool config_port_valid(const char *text) {
+    uint64_t port;
+    return core_slice_to_u64(core_slice_text(text), &port) && port <= 65535;
+}
+
+bool core_config_check_listen(const char *text, core_error *error) {
+    const char *colon = strrchr(text, ':');
+    size_t host = colon != NULL ? (size_t)(colon - text) : 0;
+    bool bracketed = host > 2 && text[0] == '[' && text[host - 1] == ']';
+    bool plain = host > 0 && strcspn(text, ":/[] @") == host;
+    return ((bracketed || plain) && config_port_valid(colon + 1)) ||
+           config_expected(error, "HOST:PORT such as 127.0.0.1:4000, 0.0.0.0:4000 or [::]:4000");
+}
+
+static bool config_starts(const char *text, const char *start) {
+    return strncmp(text, start, strlen(start)) == 0 && text[strlen(start)] != '\0';
+}
+
+bool core_config_check_postgres_url(const char *text, core_error *error) {
+    return config_starts(text, "postgres://") || config_starts(text, "postgresql://") ||
+           config_expected(error, "a URL such as postgres://USER:PASSWORD@HOST:5432/DATABASE");
+}
+
+bool core_config_check_nats_urls(const char *text, core_error *error) {
+    const char *at = text;
+    while (config_starts(at, "nats://") || config_starts(at, "tls://")) {
+        size_t length = strcspn(at, ",");
+        if (strcspn(at, " ") >= length && at[length - 1] != '/' && at[length] == '\0')
+            return true;
+        at += length + (at[length] == ',');
+        at += strspn(at, " ");
+    }
+    return config_expected(error, "a URL such as nats://HOST:4222 or tls://HOST:4222, or several "
+                                  "with commas between");
+}
+
+bool core_config_check_http_url(const char *text, core_error *error) {
+    return config_starts(text, "https://") || config_starts(text, "http://") ||
+           config_expected(error, "a URL such as https://HOST/.well-known/jwks.json");
+}
+
+bool core_config_check_tenant(const char *text, core_error *error) {
+    return strlen(text) <= 64 || config_expected(error, "a name of at most 64 bytes");
+}
+
+static bool config_bytes_all(const char *text, bool (*allowed)(char byte)) {
+    for (; *text != '\0'; text++)
+        if (!allowed(*text))
+            return false;
+    return true;
+}
+
+static bool config_slot_byte(char byte) {
+    return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '_';
+}
+
+bool core_config_check_slot(const char *text, core_error *error) {
+    return (strlen(text) <= CONFIG_NAME_MAX && config_bytes_all(text, config_slot_byte)) ||
+           config_expected(error, "at most 63 of a-z, 0-9 and _, as PostgreSQL wants slots named");
+}
+
+bool core_config_check_identifier(const char *text, core_error *error) {
+    return strlen(text) <= CONFIG_NAME_MAX ||
+           config_expected(error, "a name of at most 63 bytes, as PostgreSQL wants it");
+}
+
+/* `schema.table`, `schema.*`, either part quoted when it has a dot: the dot between them is there
+ * and neither part is empty. */
+bool core_config_check_table(const char *text, core_error *error) {
+    size_t dot = 0;
+    bool quoted = false;
+    for (; text[dot] != '\0' && (text[dot] != '.' || quoted); dot++)
+        quoted ^= text[dot] == '"';
+    return (dot > 0 && text[dot] == '.' && text[dot + 1] != '\0' && text[dot + 1] != '.') ||
+           config_expected(error, "SCHEMA.TABLE, or SCHEMA.* for all tables of a schema");
+}
+
+static bool config_stream_byte(char byte) {
+    return isalnum((unsigned char)byte) || byte == '_' || byte == '-';
+}
+
+bool core_config_check_stream(const char *text, core_error *error) {
+    return (strlen(text) <= 32 && config_bytes_all(text, config_stream_byte)) ||
+           config_expected(error, "at most 32 letters, digits, _ and -");
+}
+
+bool core_config_check_prefix(const char *text, core_error *error) {
+    return (strlen(text) <= 64 && config_bytes_all(text, config_stream_byte)) ||
+           config_expected(error, "at most 64 letters, digits, _ and -: one token of a subject");
+}
+
+static void config_needs(core_config_loader *loader, const char *key, const char *other) {
+    const core_config *config = loader->config;
+    if (core_config_text(config, key) != NULL && core_config_text(config, other) == NULL)
+        core_config_problem(loader, core_config_origin(config, key),
+                            "%s: is set without %s; set both or neither", key, other);
+}
+
+void core_config_check_together(core_config_loader *loader) {
+    const core_config *config = loader->config;
+    config_needs(loader, "nats.tls_cert", "nats.tls_key");
+    config_needs(loader, "nats.tls_key", "nats.tls_cert");
+    int64_t run = core_config_integer(config, "cdc.run_bytes");
+    int64_t window = core_config_integer(config, "nats.window_bytes");
+    if (run > window)
+        core_config_problem(loader, core_config_origin(config, "cdc.run_bytes"),
+                            "cdc.run_bytes: %lld bytes: expected at most nats.window_bytes, which "
+                            "is %lld; lower it or raise that",
+                            (long long)run, (long long)window);
+}

@@ -1,0 +1,108 @@
+/* What is wrong with a configuration, one line each; see config_private.h.
+ *
+ * Lines past PROBLEMS_SHOWN are counted only. A value is shown quoted and cut, without controls (it
+ * may go to a terminal) and without secrets. */
+#include "core/config_private.h"
+
+#include <stdarg.h>
+
+#define PROBLEMS_SHOWN 50
+
+void core_config_problem(core_config_loader *loader, const char *origin, const char *format, ...) {
+    if (++loader->problems > PROBLEMS_SHOWN)
+        return;
+    char text[CORE_ERROR_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    (void)fprintf(loader->report, "%s: %s\n", origin, text);
+}
+
+void core_config_problems_end(const core_config_loader *loader) {
+    if (loader->problems > PROBLEMS_SHOWN)
+        (void)fprintf(loader->report, "configuration: %zu more problems\n",
+                      loader->problems - PROBLEMS_SHOWN);
+}
+
+static void shown_append(char text[CORE_CONFIG_SHOWN_MAX], size_t *used, const char *part) {
+    for (const char *at = part; *at != '\0' && *used < CORE_CONFIG_SHOWN_MAX - 5; at++)
+        text[(*used)++] = (unsigned char)*at < ' ' || *at == 0x7F ? '?' : *at;
+    text[*used] = '\0';
+}
+
+void core_config_shown(const core_config_row *row, const core_config_entry *entry,
+                       char text[CORE_CONFIG_SHOWN_MAX]) {
+    size_t used = 0;
+    if (row != NULL && row->secret) {
+        shown_append(text, &used, "***");
+        return;
+    }
+    shown_append(text, &used, "\"");
+    for (size_t i = 0; i < entry->count; i++) {
+        char redacted[CORE_CONFIG_SHOWN_MAX];
+        core_config_redact_url(entry->items[i], redacted, sizeof redacted);
+        shown_append(text, &used, i > 0 ? ", " : "");
+        shown_append(text, &used, redacted);
+    }
+    bool cut = used == CORE_CONFIG_SHOWN_MAX - 5;
+    (void)snprintf(text + used, CORE_CONFIG_SHOWN_MAX - used, cut ? "...\"" : "\"");
+}
+
+static size_t nearest_least(size_t a, size_t b, size_t c) {
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Levenshtein's distance, by rows. Both texts are shorter than CORE_CONFIG_KEY_MAX. */
+static size_t nearest_distance(const char *a, const char *b) {
+    size_t row[CORE_CONFIG_KEY_MAX];
+    size_t length = strlen(b);
+    for (size_t i = 0; i <= length; i++)
+        row[i] = i;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= length; j++) {
+            size_t above = row[j];
+            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+            row[j] = nearest_least(above + 1, row[j - 1] + 1, changed);
+            diagonal = above;
+        }
+    }
+    return row[length];
+}
+
+const char *core_config_nearest(const char *name, bool variable) {
+    size_t length = strlen(name), count;
+    if (length >= CORE_CONFIG_KEY_MAX)
+        return NULL;
+    const core_config_row *rows = core_config_rows(&count);
+    const char *nearest = NULL;
+    size_t best = (length - (variable ? strlen(CORE_CONFIG_ENV_PREFIX) : 0)) / 3 + 1;
+    for (size_t i = 0; i < count; i++) {
+        char text[CORE_CONFIG_KEY_MAX];
+        if (variable)
+            core_config_env_name(rows[i].key, text);
+        else
+            (void)snprintf(text, sizeof text, "%s", rows[i].key);
+        size_t distance = nearest_distance(name, text);
+        if (distance >= best)
+            continue;
+        best = distance;
+        nearest = rows[i].key;
+    }
+    return nearest;
+}
+
+void core_config_unknown(core_config_loader *loader, const char *origin, const char *key) {
+    char shown[CORE_CONFIG_SHOWN_MAX];
+    size_t used = 0;
+    shown_append(shown, &used, key);
+    const char *nearest = core_config_nearest(key, false);
+    if (nearest != NULL)
+        core_config_problem(loader, origin, "%s: unknown key; did you mean %s?", shown, nearest);
+    else
+        core_config_problem(loader, origin, "%s: unknown key; docs/CONFIG.md lists all keys",
+                            shown);
+}
