@@ -66,10 +66,12 @@ core_json_reader core_json_reader_make(core_slice text);
 /* The next token; keys come with their value's token. */
 core_json_token core_json_next(core_json_reader *reader);
 /* After an OPEN token: skips to behind its CLOSE and gives the value's whole text, brackets
- * included. For other tokens: nothing to skip, the token's own text. */
+ * included. For a number, string or literal: nothing to skip, its whole text (a string with its
+ * quotes). False for every other token, and when what is skipped is malformed. */
 CORE_MUST_CHECK bool core_json_skip(core_json_reader *reader, core_json_token token,
                                     core_slice *whole);
-/* Undoes a raw string's escapes into `out` (appended). False when an escape is not valid. */
+/* Undoes a raw string's escapes into `out` (appended). False when an escape is not valid (half a
+ * surrogate pair is not) or `out` is full. \u0000 gives a NUL byte. */
 CORE_MUST_CHECK bool core_json_unescape(core_slice raw, core_buffer *out);
 /* Compares a raw key or string with text, escapes undone. */
 bool core_json_raw_is(core_slice raw, const char *text);
