@@ -61,6 +61,11 @@ const char *core_config_origin(const core_config *config, const char *key);
 CORE_MUST_CHECK bool core_config_set(core_config *config, const char *key, const char *value,
                                      const char *origin, core_error *error);
 
+/* Reads an INTEGER, BYTES or DURATION (to ms) as a config value is read, for command lines. The
+ * error's text is "expected ...". */
+CORE_MUST_CHECK bool core_config_number_read(core_config_type type, const char *text, int64_t min,
+                                             int64_t max, int64_t *number, core_error *error);
+
 /* The reference page (Markdown) made from the table. */
 void core_config_reference(FILE *out);
 /* Every key with its value (secrets hidden, URLs without password) and origin. */

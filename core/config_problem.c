@@ -3,6 +3,7 @@
  * Lines past PROBLEMS_SHOWN are counted only. A value is shown quoted and cut, without controls (it
  * may go to a terminal) and without secrets. */
 #include "core/config_private.h"
+#include "core/distance.h"
 
 #include <stdarg.h>
 
@@ -49,30 +50,6 @@ void core_config_shown(const core_config_row *row, const core_config_entry *entr
     (void)snprintf(text + used, CORE_CONFIG_SHOWN_MAX - used, cut ? "...\"" : "\"");
 }
 
-static size_t nearest_least(size_t a, size_t b, size_t c) {
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* Levenshtein's distance, by rows. Both texts are shorter than CORE_CONFIG_KEY_MAX. */
-static size_t nearest_distance(const char *a, const char *b) {
-    size_t row[CORE_CONFIG_KEY_MAX];
-    size_t length = strlen(b);
-    for (size_t i = 0; i <= length; i++)
-        row[i] = i;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            size_t above = row[j];
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-            row[j] = nearest_least(above + 1, row[j - 1] + 1, changed);
-            diagonal = above;
-        }
-    }
-    return row[length];
-}
-
 const char *core_config_nearest(const char *name, bool variable) {
     size_t length = strlen(name), count;
     if (length >= CORE_CONFIG_KEY_MAX)
@@ -86,7 +63,7 @@ const char *core_config_nearest(const char *name, bool variable) {
             core_config_env_name(rows[i].key, text);
         else
             (void)snprintf(text, sizeof text, "%s", rows[i].key);
-        size_t distance = nearest_distance(name, text);
+        size_t distance = core_text_distance(name, text);
         if (distance >= best)
             continue;
         best = distance;

@@ -117,6 +117,12 @@ static bool config_number_parse(const core_config_row *row, const char *text, in
     return true;
 }
 
+bool core_config_number_read(core_config_type type, const char *text, int64_t min, int64_t max,
+                             int64_t *number, core_error *error) {
+    const core_config_row row = {.type = type, .min = min, .max = max, .unit = ""};
+    return config_number_parse(&row, text, number, error);
+}
+
 static bool config_bool_parse(const core_config_row *row, const char *text, int64_t *number,
                               core_error *error) {
     *number = strcmp(text, "true") == 0;

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/cursor.h"
+#include "core/distance.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/json.h"
