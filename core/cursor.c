@@ -70,6 +70,8 @@ core_slice core_cursor_rest(core_cursor *cursor) {
 }
 
 uint64_t core_cursor_varint(core_cursor *cursor) {
+    if (core_cursor_left(cursor) > 0 && *cursor->at < 0x80)
+        return *cursor->at++; /* most tags and lengths */
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t byte = core_cursor_u8(cursor);

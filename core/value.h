@@ -1,10 +1,16 @@
 /* PostgreSQL's values as JSON, exact: no number loses a digit, unchanged is never null.
  *
- * Works from the text form that pgoutput sends. Integers, floats and numerics stay their digits
- * (NaN and infinities become strings), booleans become true and false, json and jsonb go as they
- * are, arrays become JSON arrays of their element type, timestamps get ISO 8601's "T" and a whole
- * zone ("+00:00"), bytea is hex without "\x" (as the realtime protocol wants it), everything else
- * is a string. */
+ * Works from the text form that pgoutput sends, with DateStyle ISO. int2 to int8, floats and
+ * numerics stay their digits (NaN and infinities become strings), booleans become true and false,
+ * json and jsonb go as they are (line ends between tokens become spaces: one value stays one line),
+ * arrays become JSON arrays of their element type, timestamps get ISO 8601's "T" and a whole zone
+ * ("+00:00"; infinities and years BC stay as PostgreSQL writes them), bytea is hex without "\x" (as
+ * the realtime protocol wants it), everything else is a string: the choice of to_json, but for
+ * bytea and years BC. The binary form is a string of hex.
+ *
+ * The output is always valid JSON: text that is not what its type promises becomes a string, and
+ * bytes that are not UTF-8 become U+FFFD. json nested deeper than CORE_JSON_MAX_DEPTH becomes a
+ * string too. */
 #ifndef WALCAST_CORE_VALUE_H
 #define WALCAST_CORE_VALUE_H
 
@@ -13,11 +19,17 @@
 
 /* typname of a built-in type; NULL when the OID is not one. Static. */
 const char *core_type_name(uint32_t type_oid);
+/* The element's OID of a built-in array type; 0 for all others. */
+uint32_t core_type_element(uint32_t type_oid);
 /* The column's type name: what the relation carries, else the built-in's, else "text". */
 core_slice core_column_type_name(const core_column *column);
 
 /* One value. UNCHANGED must not be passed: the caller leaves the member out. */
 void core_value_json(core_json_writer *writer, uint32_t type_oid, const core_value *value);
+/* One value of a column: knows by the type's name ("_mood") also arrays of types that are not
+ * built in, whose elements are strings. */
+void core_column_value_json(core_json_writer *writer, const core_column *column,
+                            const core_value *value);
 
 /* {"col": value, ...} of a tuple; unchanged columns are left out. `key_only`: only key columns. */
 void core_tuple_json(core_json_writer *writer, const core_relation *relation,
