@@ -46,7 +46,7 @@ static core_arena_chunk *arena_chunk_add(core_arena *arena, size_t needed) {
     size_t size = needed > arena->chunk_bytes ? needed : arena->chunk_bytes;
     if (size > arena->max_bytes - arena->held_bytes)
         size = needed;
-    if (size > arena->max_bytes - arena->held_bytes)
+    if (size > arena->max_bytes - arena->held_bytes || size > SIZE_MAX - sizeof(core_arena_chunk))
         return NULL;
     core_arena_chunk *chunk = malloc(sizeof *chunk + size);
     if (chunk == NULL)

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BUFFER_FIRST_BYTES 256
+#define BUFFER_FIRST_BYTES  256
+#define BUFFER_FORMAT_BYTES 512
 
 void core_buffer_init(core_buffer *buffer, size_t max_bytes) {
     *buffer = (core_buffer){.max_bytes = max_bytes};
@@ -69,19 +70,33 @@ void core_buffer_text(core_buffer *buffer, const char *text) {
     core_buffer_append(buffer, text, strlen(text));
 }
 
+/* vsnprintf wants a byte for its NUL, which the buffer may not have room for: short texts are made
+ * beside it, long ones in memory of their own. */
+static void buffer_format_long(core_buffer *buffer, size_t length, const char *format,
+                               va_list arguments) {
+    char *text = core_buffer_reserve(buffer, length) != NULL ? malloc(length + 1) : NULL;
+    if (text == NULL) {
+        buffer->failed = true;
+        return;
+    }
+    (void)vsnprintf(text, length + 1, format, arguments);
+    core_buffer_append(buffer, text, length);
+    free(text);
+}
+
 void core_buffer_format(core_buffer *buffer, const char *format, ...) {
+    char text[BUFFER_FORMAT_BYTES];
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    uint8_t *target = length >= 0 ? core_buffer_reserve(buffer, (size_t)length + 1) : NULL;
-    if (target != NULL) {
-        (void)vsnprintf((char *)target, (size_t)length + 1, format, again);
-        buffer->length += (size_t)length;
-    } else {
+    if (length < 0)
         buffer->failed = true;
-    }
+    else if ((size_t)length < sizeof text)
+        core_buffer_append(buffer, text, (size_t)length);
+    else
+        buffer_format_long(buffer, (size_t)length, format, again);
     va_end(again);
 }
 
@@ -93,7 +108,11 @@ static void buffer_big_endian(core_buffer *buffer, uint64_t value, size_t length
 }
 
 void core_buffer_u8(core_buffer *buffer, uint8_t value) {
-    buffer_big_endian(buffer, value, 1);
+    uint8_t *target = core_buffer_reserve(buffer, 1);
+    if (target == NULL)
+        return;
+    *target = value;
+    buffer->length++;
 }
 
 void core_buffer_u16(core_buffer *buffer, uint16_t value) {

@@ -4,6 +4,8 @@
  * use the value. */
 #include "core/config_private.h"
 
+#include "core/subject.h"
+
 #include <ctype.h>
 
 #define CONFIG_NAME_MAX 63 /* bytes of a PostgreSQL identifier, NAMEDATALEN - 1 */
@@ -54,7 +56,9 @@ bool core_config_check_http_url(const char *text, core_error *error) {
 }
 
 bool core_config_check_tenant(const char *text, core_error *error) {
-    return strlen(text) <= 64 || config_expected(error, "a name of at most 64 bytes");
+    return core_subject_id_valid(text, NULL) ||
+           config_expected(error, "a name of at most 64 bytes that is none of events, jobs, "
+                                  "workflows, triggers, realtime");
 }
 
 static bool config_bytes_all(const char *text, bool (*allowed)(char byte)) {

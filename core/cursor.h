@@ -17,7 +17,8 @@ typedef struct {
 } core_cursor;
 
 static inline core_cursor core_cursor_make(core_slice slice) {
-    return (core_cursor){.start = slice.data, .at = slice.data, .end = slice.data + slice.length};
+    const uint8_t *end = slice.length > 0 ? slice.data + slice.length : slice.data;
+    return (core_cursor){.start = slice.data, .at = slice.data, .end = end};
 }
 
 /* True while no read has failed. */

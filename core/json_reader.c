@@ -288,6 +288,8 @@ static size_t json_escape_undo(const uint8_t **at, const uint8_t *end, uint8_t b
 }
 
 bool core_json_unescape(core_slice raw, core_buffer *out) {
+    if (raw.length == 0)
+        return core_buffer_ok(out);
     const uint8_t *at = raw.data, *end = raw.data + raw.length;
     while (at < end) {
         const uint8_t *backslash = memchr(at, '\\', (size_t)(end - at));
@@ -306,6 +308,8 @@ bool core_json_unescape(core_slice raw, core_buffer *out) {
 }
 
 bool core_json_raw_is(core_slice raw, const char *text) {
+    if (raw.length == 0)
+        return *text == '\0';
     const uint8_t *at = raw.data, *end = raw.data + raw.length;
     size_t left = strlen(text);
     while (at < end) {

@@ -2,7 +2,8 @@
  *
  * head counts pushes and tail counts pops; both only grow. The sleeping flag and the counters are
  * touched with sequential consistency around sleep and push, so either the producer sees the flag
- * or the consumer sees the item: a wake-up cannot be lost. */
+ * or the consumer sees the item: a wake-up cannot be lost. The producer takes the flag down when it
+ * wakes, so however many items it pushes until the consumer runs, one sleep costs one write. */
 #include "core/ring.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ bool core_ring_push(core_ring *ring, const void *item) {
         return false;
     memcpy(ring_item(ring, head), item, ring->item_bytes);
     atomic_store(&ring->head, head + 1);
-    if (atomic_load(&ring->sleeping))
+    if (atomic_load(&ring->sleeping) && atomic_exchange(&ring->sleeping, false))
         core_ring_wake(ring);
     return true;
 }

@@ -32,9 +32,9 @@ bool core_slice_to_u64(core_slice slice, uint64_t *value) {
 
 bool core_slice_to_i64(core_slice slice, int64_t *value) {
     bool negative = slice.length > 0 && slice.data[0] == '-';
+    core_slice digits = negative ? core_slice_make(slice.data + 1, slice.length - 1) : slice;
     uint64_t magnitude;
-    if (!core_slice_to_u64(core_slice_make(slice.data + negative, slice.length - negative),
-                           &magnitude))
+    if (!core_slice_to_u64(digits, &magnitude))
         return false;
     if (magnitude > (uint64_t)INT64_MAX + negative)
         return false;

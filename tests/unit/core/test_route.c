@@ -1,0 +1,82 @@
+/* Routes: exact before prefix, the longest prefix first, and 405 told from 404. */
+#include "core/core.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static void answer(void *context, const core_route_request *request,
+                   core_route_response *response) {
+    (void)context;
+    (void)request;
+    response->status = 200;
+}
+
+static void add(core_route_table *table, const char *method, const char *path) {
+    core_error error;
+    assert_true(core_route_add(table, method, path, answer, NULL, &error));
+}
+
+static const char *found(const core_route_table *table, const char *method, const char *path,
+                         bool *path_known) {
+    const core_route *route =
+        core_route_find(table, core_slice_text(method), core_slice_text(path), path_known);
+    return route != NULL ? route->path : "none";
+}
+
+static void the_best_fit_wins(void **state) {
+    (void)state;
+    core_route_table table = {.count = 0};
+    bool known;
+    add(&table, "GET", "/*");
+    add(&table, "GET", "/health/*");
+    add(&table, "GET", "/health/live");
+    add(&table, "POST", "/jobs");
+    assert_string_equal(found(&table, "GET", "/health/live", &known), "/health/live");
+    assert_string_equal(found(&table, "GET", "/health/live/x", &known), "/health/*");
+    assert_string_equal(found(&table, "GET", "/health/", &known), "/health/*");
+    assert_string_equal(found(&table, "GET", "/health", &known), "/*");
+    assert_string_equal(found(&table, "GET", "/", &known), "/*");
+    assert_true(known);
+    assert_string_equal(found(&table, "POST", "/jobs", &known), "/jobs");
+}
+
+static void a_known_path_has_other_methods(void **state) {
+    (void)state;
+    core_route_table table = {.count = 0};
+    bool known;
+    add(&table, "GET", "/metrics");
+    assert_string_equal(found(&table, "POST", "/metrics", &known), "none");
+    assert_true(known);
+    assert_string_equal(found(&table, "GET", "/metric", &known), "none");
+    assert_false(known);
+    assert_string_equal(found(&table, "get", "/metrics", &known), "none");
+    assert_string_equal(found(&table, "GET", "", &known), "none");
+    assert_false(known);
+}
+
+static void a_route_is_taken_once_and_the_table_is_bounded(void **state) {
+    (void)state;
+    core_route_table table = {.count = 0};
+    core_error error;
+    char paths[CORE_ROUTES_MAX][16];
+    for (int i = 0; i < CORE_ROUTES_MAX; i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "/%d", i);
+        add(&table, "GET", paths[i]);
+    }
+    assert_false(core_route_add(&table, "GET", "/0", answer, NULL, &error));
+    assert_int_equal(error.code, CORE_ERROR_INTERNAL);
+    assert_false(core_route_add(&table, "GET", "/new", answer, NULL, &error));
+    assert_int_equal(error.code, CORE_ERROR_LIMIT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_best_fit_wins),
+        cmocka_unit_test(a_known_path_has_other_methods),
+        cmocka_unit_test(a_route_is_taken_once_and_the_table_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
