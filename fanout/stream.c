@@ -1,0 +1,127 @@
+/* Streams: made or checked, looked at, and read one message at a time; see fanout.h.
+ *
+ * Happy path of _ensure: ask, make when missing, check, update limits that differ. Two processes
+ * that make the same stream at once both succeed: the server takes an equal creation twice. A
+ * subject that another stream takes, a stream that is not ours, or a server without JetStream are
+ * CONFIG; everything else is TRANSIENT. */
+#include "fanout/stream_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const int64_t change_duplicate_window_ms = 100; /* ids are used once; the least allowed */
+
+fanout_stream_spec fanout_stream_change_spec(const core_config *config, char *subjects,
+                                             size_t subjects_size) {
+    (void)snprintf(subjects, subjects_size, "%s.*.*.*.*", core_config_text(config, "nats.prefix"));
+    return (fanout_stream_spec){
+        .name = core_config_text(config, "nats.stream"),
+        .subjects = subjects,
+        .max_age_ms = core_config_integer(config, "nats.max_age"),
+        .max_bytes = core_config_integer(config, "nats.max_bytes"),
+        .replicas = (int)core_config_integer(config, "nats.replicas"),
+        .duplicate_window_ms = change_duplicate_window_ms,
+    };
+}
+
+static void stream_info_copy(const jsStreamInfo *from, fanout_stream_info *info) {
+    *info = (fanout_stream_info){
+        .first_sequence = from->State.FirstSeq,
+        .last_sequence = from->State.LastSeq,
+        .messages = from->State.Msgs,
+        .bytes = from->State.Bytes,
+        .deleted = from->State.NumDeleted,
+        .created_us = from->Created / 1000,
+        .max_bytes = from->Config->MaxBytes > 0 ? from->Config->MaxBytes : 0,
+    };
+}
+
+/* Changes what may be changed, on top of what the server has (placement, replicas stay). */
+static bool stream_update(fanout_connection *connection, const fanout_stream_spec *spec,
+                          jsStreamInfo **found, core_error *error) {
+    jsStreamInfo *updated = NULL;
+    jsErrCode code = 0;
+    jsStreamConfig config = *(*found)->Config;
+    config.MaxAge = spec->max_age_ms * CORE_NS_PER_MS;
+    config.MaxBytes = spec->max_bytes > 0 ? spec->max_bytes : -1;
+    config.Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS;
+    config.DenyDelete = config.DenyPurge = true;
+    natsStatus status = js_UpdateStream(&updated, connection->jetstream, &config, NULL, &code);
+    if (status != NATS_OK)
+        return fanout_status_error(error, status, (int)code, "update the limits of stream",
+                                   spec->name);
+    CORE_LOG(connection->log, INFO, "fanout", "stream's limits updated",
+             CORE_LOG_TEXT("stream", spec->name), CORE_LOG_NUMBER("max_age_ms", spec->max_age_ms),
+             CORE_LOG_NUMBER("max_bytes", spec->max_bytes));
+    jsStreamInfo_Destroy(*found);
+    *found = updated;
+    return true;
+}
+
+static natsStatus stream_find_or_make(fanout_connection *connection, const fanout_stream_spec *spec,
+                                      jsStreamInfo **info, jsErrCode *code) {
+    const char *subjects[1];
+    jsStreamConfig config;
+    natsStatus status = js_GetStreamInfo(info, connection->jetstream, spec->name, NULL, code);
+    if (status != NATS_NOT_FOUND)
+        return status;
+    fanout_stream_config(spec, subjects, &config);
+    status = js_AddStream(info, connection->jetstream, &config, NULL, code);
+    if (status == NATS_OK)
+        CORE_LOG(connection->log, INFO, "fanout", "stream made",
+                 CORE_LOG_TEXT("stream", spec->name), CORE_LOG_TEXT("subjects", spec->subjects));
+    return status;
+}
+
+bool fanout_stream_ensure(fanout_connection *connection, const fanout_stream_spec *spec,
+                          fanout_stream_info *info, core_error *error) {
+    jsStreamInfo *found = NULL;
+    jsErrCode code = 0;
+    natsStatus status = stream_find_or_make(connection, spec, &found, &code);
+    if (status != NATS_OK)
+        return fanout_status_error(error, status, (int)code, "make or find stream", spec->name);
+    bool ok = fanout_stream_matches(spec, found->Config, error);
+    if (ok && fanout_stream_differs(spec, found->Config))
+        ok = stream_update(connection, spec, &found, error);
+    if (ok)
+        stream_info_copy(found, info);
+    jsStreamInfo_Destroy(found);
+    return ok;
+}
+
+bool fanout_stream_inspect(fanout_connection *connection, const char *stream,
+                           fanout_stream_info *info, core_error *error) {
+    jsStreamInfo *found = NULL;
+    jsErrCode code = 0;
+    natsStatus status = js_GetStreamInfo(&found, connection->jetstream, stream, NULL, &code);
+    if (status == NATS_NOT_FOUND)
+        code = JSStreamNotFoundErr;
+    if (status != NATS_OK)
+        return fanout_status_error(error, status, (int)code, "look at stream", stream);
+    stream_info_copy(found, info);
+    jsStreamInfo_Destroy(found);
+    return true;
+}
+
+bool fanout_stream_message(fanout_connection *connection, const char *stream, uint64_t sequence,
+                           core_buffer *payload, core_error *error) {
+    natsMsg *message = NULL;
+    jsErrCode code = 0;
+    natsStatus status = js_GetMsg(&message, connection->jetstream, stream, sequence, NULL, &code);
+    if (status != NATS_OK) {
+        char object[FANOUT_NAME_MAX + 64];
+        (void)snprintf(object, sizeof object, "message %llu of stream %s",
+                       (unsigned long long)sequence, stream);
+        if (status == NATS_NOT_FOUND)
+            code = JSNoMessageFoundErr;
+        return fanout_status_error(error, status, (int)code, "read", object);
+    }
+    core_buffer_reset(payload);
+    core_buffer_append(payload, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+    natsMsg_Destroy(message);
+    if (!core_buffer_ok(payload))
+        return core_error_set(error, CORE_ERROR_LIMIT,
+                              "message %llu of stream %s does not fit into %zu bytes",
+                              (unsigned long long)sequence, stream, payload->max_bytes);
+    return true;
+}
