@@ -82,7 +82,8 @@ typedef struct {
 typedef struct {
     uint32_t xid;           /* top-level; 0 for a non-transactional message */
     core_lsn commit_lsn;    /* start of the commit record: the order of the stream */
-    core_lsn end_lsn;       /* behind the commit record: what may be confirmed once all is stored */
+    core_lsn end_lsn;       /* behind the commit record: what may be confirmed once all is stored;
+                               0 in a share that was written before the commit was read */
     int64_t commit_time_us; /* since 1970 */
     core_slice origin;      /* replication origin's name, or empty */
 } core_transaction;
@@ -120,6 +121,7 @@ typedef struct {
     core_op op;
     uint32_t rows;      /* in the run */
     uint32_t open_rows; /* of the transaction not yet ended in this run */
+    /* Of the open share. Its writer may set end_lsn, which Begin does not tell, until the end. */
     core_transaction transaction;
     uint64_t open_first_index;
     uint64_t first_index; /* of the run's first row, in its transaction */

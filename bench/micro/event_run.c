@@ -4,7 +4,8 @@
  *
  * Prints ns a row: the median of many batches and the fastest one, so that a busy machine shows
  * itself as their distance. Cases: long runs (a backlog), runs of one row (alternating tables) with
- * the relation encoded once and each time anew, and reading: decode (which checks all) and walk. */
+ * the relation encoded once and each time anew; reading: decode (which checks all) and walk; and a
+ * row as the JSON object that clients get. */
 #include "core/core.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ typedef struct {
     core_arena arena;
     core_relation relation;
     core_change change;
+    core_buffer json;
     core_slice payload; /* a run of ROWS_IN_RUN rows, to read */
     uint64_t sink;      /* keeps the compiler from dropping the work */
 } bench;
@@ -123,6 +125,15 @@ static void decode_and_walk(bench *b) {
         b->sink += change->new_tuple.values[2].bytes.length;
 }
 
+static void row_to_json(bench *b) {
+    for (size_t i = 0; i < ROWS_IN_RUN; i++) {
+        core_buffer_reset(&b->json);
+        core_json_writer writer = core_json_writer_make(&b->json);
+        core_tuple_json(&writer, &b->relation, &b->change.new_tuple, false);
+        b->sink += b->json.length;
+    }
+}
+
 static int by_value(const void *left, const void *right) {
     double a = *(const double *)left, b = *(const double *)right;
     return (a > b) - (a < b);
@@ -151,11 +162,13 @@ int main(int argc, char **argv) {
         {"write, runs of 1 row, encoded each time", write_single_unencoded},
         {"decode (checks everything), 64 rows", decode},
         {"decode and walk, 64 rows", decode_and_walk},
+        {"row to JSON", row_to_json},
     };
     static bench b;
     double seconds = argc > 1 ? strtod(argv[1], NULL) : 1.0;
     core_run_writer_init(&b.writer, RUN_MAX_BYTES);
     core_arena_init(&b.arena, 1u << 16, RUN_MAX_BYTES);
+    core_buffer_init(&b.json, RUN_MAX_BYTES);
     bench_fill(&b);
     core_arena relations;
     core_arena_init(&relations, 1u << 12, 1u << 16);
@@ -171,6 +184,7 @@ int main(int argc, char **argv) {
         case_run(&b, &cases[i], seconds);
     free(copy);
     core_arena_fini(&relations);
+    core_buffer_fini(&b.json);
     core_arena_fini(&b.arena);
     core_run_writer_fini(&b.writer);
     return b.sink == 0;

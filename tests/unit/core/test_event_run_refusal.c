@@ -178,6 +178,18 @@ static void tuples_fit_their_relation(void **state) {
     assert_refused(p, "old_kind");
 }
 
+static void relations_are_checked(void **state) {
+    (void)state;
+    parts *p = parts_new();
+    p->relation.replica_identity = 0x80;
+    assert_refused(p, "Relation has a number out of range");
+    p = parts_new();
+    p->column.typmod = INT32_MIN;
+    core_error error = {0};
+    assert_true(parts_decode(p, &error));
+    free(p);
+}
+
 static void columns_have_a_maximum(void **state) {
     (void)state;
     core_error error = {0};
@@ -233,8 +245,10 @@ static void malformed_bytes_are_refused_at_their_place(void **state) {
     assert_refused_at(HEAD ROW SHARE "\x00\x01", "byte 14");     /* field 0 */
     assert_refused_at(HEAD ROW SHARE "\x7b\x7c", "byte 14");     /* a group */
     assert_refused_at(HEAD ROW SHARE "\x7e", "byte 14");         /* no such wire type */
-    assert_refused_at(HEAD ROW SHARE "\x30\x01", "byte 14");     /* rows as a number */
-    assert_refused_at(HEAD ROW SHARE "\x79\x01\x02", "byte 14"); /* half a fixed64 */
+    assert_refused_at(HEAD ROW SHARE "\xf8\xff\xff\xff\x1f\x01",
+                      "byte 14");                                        /* a tag over 32 bits */
+    assert_refused_at(HEAD ROW SHARE "\x30\x01", "byte 14");             /* rows as a number */
+    assert_refused_at(HEAD ROW SHARE "\x79\x01\x02", "byte 14");         /* half a fixed64 */
     assert_refused_at(HEAD "\x32\x04\x0a\x02\x0a\x09" SHARE, "byte 12"); /* within a row's tuple */
     assert_refused_at(HEAD ROW "\x2a\x0b\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
                       "byte 12"); /* a varint over 64 bits */
@@ -387,6 +401,7 @@ int main(void) {
         cmocka_unit_test(heads_are_checked),
         cmocka_unit_test(counts_must_add_up),
         cmocka_unit_test(tuples_fit_their_relation),
+        cmocka_unit_test(relations_are_checked),
         cmocka_unit_test(columns_have_a_maximum),
         cmocka_unit_test(an_arena_too_small_is_a_limit),
         cmocka_unit_test(malformed_bytes_are_refused_at_their_place),

@@ -138,6 +138,7 @@ static void malformed_text_is_a_string(void **state) {
     assert_json(JSONB, "1,2", "\"1,2\"");
     assert_json(JSONB, "", "\"\"");
     assert_json(TIMESTAMPTZ, "2025-11-03 09:32:55", "\"2025-11-03 09:32:55\"");
+    assert_json(TIMESTAMP, "25-11-03 09:32:55", "\"25-11-03 09:32:55\"");
     assert_json(TIMESTAMP, "2025-11-03 9:32:55", "\"2025-11-03 9:32:55\"");
     assert_json(BYTEA, "abc\\000", "\"abc\\\\000\"");
     static const char *const arrays[] = {"{",        "{1",       "{1,}",   "{,1}",
