@@ -18,11 +18,17 @@ typedef struct {
     int cancel_fd;      /* readable: give up; -1: none */
 } pg_connection_spec;
 
-/* Errors: CONFIG for a malformed URL, refused credentials, unknown database or role (a retry cannot
- * help, though the caller may); TRANSIENT when the server is away or starting. Passwords never
- * appear in texts. */
+/* Errors: CONFIG for a malformed URL, refused credentials, unknown database or role, DENIED for a
+ * privilege that is missing (a retry cannot help, though the caller may); TRANSIENT when the server
+ * is away or starting. Passwords never appear in texts. The session's output settings are fixed
+ * (DateStyle ISO, TimeZone UTC, ... in connection.c) and its search path is empty: qualify names,
+ * pg_catalog's excepted. */
 CORE_MUST_CHECK pg_connection *pg_connection_new(const pg_connection_spec *spec, core_error *error);
 void pg_connection_free(pg_connection *connection);
+/* False once libpq has seen the socket break: free it and connect again. */
+bool pg_connection_alive(const pg_connection *connection);
+/* Whether libpq can read the URL at all: CONFIG error when not. Connects to nothing. */
+CORE_MUST_CHECK bool pg_url_check(const char *url, core_error *error);
 /* e.g. 150020 */
 int pg_connection_server_version(const pg_connection *connection);
 /* The PGconn itself, for the cdc room's replication calls. */
