@@ -1,0 +1,324 @@
+/* See publication.h. One query lists the tables that are in the wrong place; one batch of ALTER
+ * PUBLICATION, one transaction, puts them right. A table that may not be altered (we must own it)
+ * is left out with a warning, the others go on. */
+#include "cdc/publication.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SQL_MAX_BYTES = 32 << 20, PATTERNS_MAX_BYTES = 1 << 20, TOLD_MAX = 5 };
+
+struct cdc_publication {
+    core_log *log;
+    const char *name;
+    char inserts_name[CDC_NAME_MAX];
+    core_buffer schemas; /* array literals of postgres.tables */
+    core_buffer tables;
+    bool ours;
+    bool inserts_exists;
+    size_t refused; /* tables that could not be added at the last sync */
+};
+
+cdc_publication *cdc_publication_new(const core_config *config, core_log *log, core_error *error) {
+    cdc_publication *publication = calloc(1, sizeof *publication);
+    if (publication == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for the publication");
+        return NULL;
+    }
+    publication->log = log;
+    publication->name = core_config_text(config, "postgres.publication");
+    (void)snprintf(publication->inserts_name, sizeof publication->inserts_name, "%.55s_inserts",
+                   publication->name);
+    core_buffer_init(&publication->schemas, PATTERNS_MAX_BYTES);
+    core_buffer_init(&publication->tables, PATTERNS_MAX_BYTES);
+    if (cdc_table_patterns_write(config, &publication->schemas, &publication->tables, error))
+        return publication;
+    cdc_publication_free(publication);
+    return NULL;
+}
+
+void cdc_publication_free(cdc_publication *publication) {
+    if (publication == NULL)
+        return;
+    core_buffer_fini(&publication->schemas);
+    core_buffer_fini(&publication->tables);
+    free(publication);
+}
+
+/* ---- Looking ---- */
+
+/* The publication's comment; `*exists` false when there is none of that name. */
+static bool publication_look(pg_connection *connection, const char *name, bool *exists, bool *ours,
+                             core_error *error) {
+    const char *const parameters[] = {name, CDC_PUBLICATION_COMMENT};
+    pg_result *result =
+        pg_query(connection,
+                 "SELECT pg_catalog.obj_description(oid, 'pg_publication') IS NOT DISTINCT FROM $2 "
+                 "FROM pg_publication WHERE pubname = $1",
+                 parameters, 2, error);
+    if (result == NULL)
+        return core_error_wrap(error, "looking for publication \"%s\"", name);
+    *exists = pg_result_rows(result) == 1;
+    *ours = *exists && strcmp(pg_result_value(result, 0, 0), "t") == 0;
+    pg_result_free(result);
+    return true;
+}
+
+bool cdc_publication_exists(pg_connection *connection, const char *name, bool *exists,
+                            core_error *error) {
+    bool ours;
+    return publication_look(connection, name, exists, &ours, error);
+}
+
+#define MATCHING_SQL                                                                               \
+    "WITH pattern AS (SELECT * FROM unnest($1::text[], $2::text[]) AS p(s, t)),"                   \
+    " matching AS (SELECT c.oid, n.nspname, c.relname, c.relispartition, c.relkind,"               \
+    "  c.relreplident FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"               \
+    "  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'"                                   \
+    "  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"                              \
+    "  AND EXISTS (SELECT FROM pattern"                                                            \
+    "   WHERE coalesce(s = n.nspname, true) AND coalesce(t = c.relname, true)))"
+
+/* Tables that match the patterns and are not where they belong in our two publications. A partition
+ * follows its root when that is listed. */
+static const char misplaced_sql[] = MATCHING_SQL
+    ", listed AS (SELECT m.*, CASE m.relreplident WHEN 'f' THEN true WHEN 'n' THEN false"
+    "   ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisvalid"
+    "    AND i.indimmediate"
+    "    AND CASE m.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END) END"
+    "   AS has_key,"
+    "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid"
+    "   WHERE p.pubname = $3 AND r.prrelid = m.oid) AS in_first,"
+    "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid"
+    "   WHERE p.pubname = $4 AND r.prrelid = m.oid) AS in_second"
+    "  FROM matching m WHERE NOT (m.relispartition AND EXISTS (SELECT FROM matching r"
+    "   WHERE r.oid = pg_partition_root(m.oid))))"
+    "SELECT nspname, relname, has_key, in_first, in_second FROM listed"
+    " WHERE in_first <> has_key OR in_second = has_key ORDER BY 1, 2";
+
+/* Tables that match and another's publication leaves out. Partitions and their roots are not
+ * compared: which of both it publishes is its choice. */
+static const char missing_sql[] = MATCHING_SQL
+    "SELECT nspname, relname FROM matching WHERE relkind = 'r' AND NOT relispartition"
+    " AND (nspname, relname) NOT IN (SELECT schemaname, tablename FROM pg_publication_tables"
+    "  WHERE pubname IN ($3, $4)) ORDER BY 1, 2";
+
+typedef struct {
+    const char *schema;
+    const char *table;
+    bool has_key;
+    bool in_first;
+    bool in_second;
+} misplaced_table;
+
+static bool value_is_true(const pg_result *result, size_t row, size_t column) {
+    const char *value = pg_result_value(result, row, column);
+    return value != NULL && value[0] == 't';
+}
+
+static misplaced_table misplaced_at(const pg_result *result, size_t row) {
+    return (misplaced_table){
+        .schema = pg_result_value(result, row, 0),
+        .table = pg_result_value(result, row, 1),
+        .has_key = value_is_true(result, row, 2),
+        .in_first = value_is_true(result, row, 3),
+        .in_second = value_is_true(result, row, 4),
+    };
+}
+
+static pg_result *tables_query(const cdc_publication *publication, pg_connection *connection,
+                               const char *sql, core_error *error) {
+    const char *const parameters[] = {(const char *)publication->schemas.data,
+                                      (const char *)publication->tables.data, publication->name,
+                                      publication->inserts_name};
+    pg_result *result = pg_query(connection, sql, parameters, 4, error);
+    if (result == NULL)
+        (void)core_error_wrap(error, "listing the tables of postgres.tables");
+    return result;
+}
+
+/* Which of postgres.tables another's publication leaves out. */
+static bool differences_report(cdc_publication *publication, pg_connection *connection,
+                               core_error *error) {
+    pg_result *result = tables_query(publication, connection, missing_sql, error);
+    if (result == NULL)
+        return false;
+    size_t missing = pg_result_rows(result);
+    core_buffer names;
+    core_buffer_init(&names, 1024);
+    for (size_t i = 0; i < missing && i < TOLD_MAX; i++)
+        core_buffer_format(&names, "%s%s.%s", i > 0 ? ", " : "", pg_result_value(result, i, 0),
+                           pg_result_value(result, i, 1));
+    core_buffer_u8(&names, '\0');
+    if (missing > 0)
+        CORE_LOG(publication->log, WARN, "cdc",
+                 "publication exists and is not walcast's: used as it is, without tables that "
+                 "postgres.tables names",
+                 CORE_LOG_TEXT("publication", publication->name),
+                 CORE_LOG_NUMBER("missing", missing),
+                 CORE_LOG_TEXT("tables", core_buffer_ok(&names) ? (const char *)names.data : ""));
+    core_buffer_fini(&names);
+    pg_result_free(result);
+    return true;
+}
+
+/* ---- Changing ---- */
+
+static bool sql_run(pg_connection *connection, core_buffer *sql, core_error *error) {
+    core_buffer_u8(sql, '\0');
+    if (!core_buffer_ok(sql))
+        return core_error_set(error, CORE_ERROR_LIMIT, "too many tables for one statement");
+    pg_result *result = pg_query(connection, (const char *)sql->data, NULL, 0, error);
+    pg_result_free(result);
+    return result != NULL;
+}
+
+static void create_append(core_buffer *sql, const char *name, const char *publish) {
+    core_buffer_text(sql, "CREATE PUBLICATION ");
+    pg_identifier_append(sql, core_slice_text(name));
+    core_buffer_format(sql, " WITH (publish = '%s'); COMMENT ON PUBLICATION ", publish);
+    pg_identifier_append(sql, core_slice_text(name));
+    core_buffer_text(sql, " IS '" CDC_PUBLICATION_COMMENT "';");
+}
+
+static bool publication_create(cdc_publication *publication, pg_connection *connection,
+                               bool create_first, core_error *error) {
+    core_buffer sql;
+    core_buffer_init(&sql, SQL_MAX_BYTES);
+    if (create_first)
+        create_append(&sql, publication->name, "insert, update, delete, truncate");
+    if (!publication->inserts_exists)
+        create_append(&sql, publication->inserts_name, "insert, truncate");
+    bool ok = sql_run(connection, &sql, error) ||
+              core_error_wrap(error,
+                              "making publication \"%s\" (the user of postgres.url needs CREATE on "
+                              "the database, or make the publication yourself)",
+                              publication->name);
+    core_buffer_fini(&sql);
+    publication->inserts_exists = publication->inserts_exists || ok;
+    return ok;
+}
+
+static void alter_append(core_buffer *sql, const char *publication, const char *verb,
+                         const misplaced_table *table) {
+    core_buffer_text(sql, "ALTER PUBLICATION ");
+    pg_identifier_append(sql, core_slice_text(publication));
+    core_buffer_format(sql, " %s TABLE ", verb);
+    pg_identifier_append(sql, core_slice_text(table->schema));
+    core_buffer_u8(sql, '.');
+    pg_identifier_append(sql, core_slice_text(table->table));
+    core_buffer_u8(sql, ';');
+}
+
+static void move_append(const cdc_publication *publication, core_buffer *sql,
+                        const misplaced_table *table) {
+    if (table->in_first && !table->has_key)
+        alter_append(sql, publication->name, "DROP", table);
+    if (table->in_second && table->has_key)
+        alter_append(sql, publication->inserts_name, "DROP", table);
+    if (!table->in_first && table->has_key)
+        alter_append(sql, publication->name, "ADD", table);
+    if (!table->in_second && !table->has_key)
+        alter_append(sql, publication->inserts_name, "ADD", table);
+}
+
+static void move_tell(const cdc_publication *publication, const misplaced_table *table) {
+    char name[2 * CDC_NAME_MAX + 2];
+    (void)snprintf(name, sizeof name, "%s.%s", table->schema, table->table);
+    if (table->has_key)
+        CORE_LOG(publication->log, INFO, "cdc", "table is published", CORE_LOG_TEXT("table", name),
+                 CORE_LOG_TEXT("publication", publication->name));
+    else
+        CORE_LOG(publication->log, WARN, "cdc",
+                 "table has no usable key: only INSERT and TRUNCATE are published; give it a "
+                 "primary key or a replica identity",
+                 CORE_LOG_TEXT("table", name),
+                 CORE_LOG_TEXT("publication", publication->inserts_name));
+}
+
+/* All rows of `result` from `first` to before `end` in one transaction. */
+static bool moves_run(const cdc_publication *publication, pg_connection *connection,
+                      const pg_result *result, size_t first, size_t end, core_error *error) {
+    core_buffer sql;
+    core_buffer_init(&sql, SQL_MAX_BYTES);
+    for (size_t i = first; i < end; i++) {
+        misplaced_table table = misplaced_at(result, i);
+        move_append(publication, &sql, &table);
+    }
+    bool ok = sql_run(connection, &sql, error);
+    core_buffer_fini(&sql);
+    for (size_t i = first; ok && i < end; i++) {
+        misplaced_table table = misplaced_at(result, i);
+        move_tell(publication, &table);
+    }
+    return ok;
+}
+
+/* One by one, since all together failed: tells each that cannot be moved, once. */
+static bool moves_run_singly(cdc_publication *publication, pg_connection *connection,
+                             const pg_result *result, core_error *error) {
+    size_t rows = pg_result_rows(result);
+    size_t refused = 0;
+    bool tell = rows != publication->refused;
+    for (size_t i = 0; i < rows; i++) {
+        core_error reason = {0};
+        if (moves_run(publication, connection, result, i, i + 1, &reason))
+            continue;
+        if (!pg_connection_alive(connection)) {
+            if (error != NULL)
+                *error = reason;
+            return false;
+        }
+        refused++;
+        if (tell)
+            CORE_LOG(publication->log, WARN, "cdc", "table cannot be published",
+                     CORE_LOG_TEXT("schema", pg_result_value(result, i, 0)),
+                     CORE_LOG_TEXT("table", pg_result_value(result, i, 1)),
+                     CORE_LOG_TEXT("error", reason.text));
+    }
+    publication->refused = refused;
+    return true;
+}
+
+bool cdc_publication_sync(cdc_publication *publication, pg_connection *connection,
+                          core_error *error) {
+    if (!publication->ours)
+        return true;
+    pg_result *result = tables_query(publication, connection, misplaced_sql, error);
+    if (result == NULL)
+        return false;
+    size_t rows = pg_result_rows(result);
+    bool known_refusals = rows > 0 && rows == publication->refused;
+    bool ok = true;
+    if (rows > 0 && !known_refusals && !moves_run(publication, connection, result, 0, rows, error))
+        ok = pg_connection_alive(connection) &&
+             moves_run_singly(publication, connection, result, error);
+    pg_result_free(result);
+    return ok;
+}
+
+bool cdc_publication_ensure(cdc_publication *publication, pg_connection *connection, bool *created,
+                            core_error *error) {
+    bool exists = false;
+    bool inserts_ours = false;
+    if (!publication_look(connection, publication->name, &exists, &publication->ours, error) ||
+        !publication_look(connection, publication->inserts_name, &publication->inserts_exists,
+                          &inserts_ours, error))
+        return false;
+    *created = !exists;
+    if (exists && !publication->ours)
+        return differences_report(publication, connection, error);
+    if ((!exists || !publication->inserts_exists) &&
+        !publication_create(publication, connection, !exists, error))
+        return false;
+    publication->ours = true;
+    return cdc_publication_sync(publication, connection, error);
+}
+
+void cdc_publication_names_append(const cdc_publication *publication, core_buffer *out) {
+    pg_identifier_append(out, core_slice_text(publication->name));
+    if (!publication->inserts_exists)
+        return;
+    core_buffer_u8(out, ',');
+    pg_identifier_append(out, core_slice_text(publication->inserts_name));
+}

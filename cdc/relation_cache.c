@@ -1,0 +1,160 @@
+/* See relation_cache.h. Each relation owns an arena of its own, so that a new description frees the
+ * old one as a whole. */
+#include "cdc/relation_cache.h"
+
+#include "cdc/oid_table.h"
+
+#include <stdlib.h>
+
+enum {
+    RELATION_CHUNK_BYTES = 512,
+    RELATION_MAX_BYTES = 1 << 20, /* 1,664 columns of long names take a quarter of it */
+};
+
+typedef struct {
+    core_relation relation;
+    core_arena arena;
+} relation_entry;
+
+struct cdc_relation_cache {
+    cdc_oid_table relations; /* relation_entry */
+    cdc_oid_table types;     /* char *, the name */
+};
+
+cdc_relation_cache *cdc_relation_cache_new(void) {
+    cdc_relation_cache *cache = malloc(sizeof *cache);
+    if (cache == NULL)
+        return NULL;
+    cdc_oid_table_init(&cache->relations, CDC_RELATIONS_MAX);
+    cdc_oid_table_init(&cache->types, CDC_TYPES_MAX);
+    return cache;
+}
+
+static void entry_free(relation_entry *entry) {
+    if (entry == NULL)
+        return;
+    core_arena_fini(&entry->arena);
+    free(entry);
+}
+
+void cdc_relation_cache_free(cdc_relation_cache *cache) {
+    if (cache == NULL)
+        return;
+    for (size_t i = 0; i < cache->relations.capacity; i++)
+        entry_free(cache->relations.slots[i].value);
+    for (size_t i = 0; i < cache->types.capacity; i++)
+        free(cache->types.slots[i].value);
+    cdc_oid_table_fini(&cache->relations);
+    cdc_oid_table_fini(&cache->types);
+    free(cache);
+}
+
+/* ---- Types ---- */
+
+static bool cache_full(const char *what, uint32_t oid, size_t max, core_error *error) {
+    return core_error_set(error, CORE_ERROR_LIMIT,
+                          "%s with OID %u is one too many: at most %zu are held, within memory; "
+                          "split the publication over several slots",
+                          what, oid, max);
+}
+
+bool cdc_relation_cache_type_put(cdc_relation_cache *cache, uint32_t oid, core_slice name,
+                                 core_error *error) {
+    if (oid == 0)
+        return core_error_set(error, CORE_ERROR_INPUT, "a type with OID 0");
+    void **place = cdc_oid_table_add(&cache->types, oid);
+    char *copy = place != NULL ? strndup((const char *)name.data, name.length) : NULL;
+    if (copy == NULL)
+        return cache_full("the type", oid, CDC_TYPES_MAX, error);
+    free(*place);
+    *place = copy;
+    return true;
+}
+
+static core_slice type_name(const cdc_relation_cache *cache, uint32_t oid) {
+    const char *name = cdc_oid_table_get(&cache->types, oid);
+    return core_slice_text(name != NULL ? name : core_type_name(oid));
+}
+
+/* ---- Relations ---- */
+
+static bool column_equal(const core_column *held, const core_column *sent, core_slice sent_type) {
+    return held->type_oid == sent->type_oid && held->typmod == sent->typmod &&
+           held->key == sent->key && core_slice_equal(held->name, sent->name) &&
+           core_slice_equal(held->type_name, sent_type);
+}
+
+static bool relation_equal(const cdc_relation_cache *cache, const core_relation *held,
+                           const core_relation *sent) {
+    if (held->replica_identity != sent->replica_identity ||
+        held->column_count != sent->column_count || !core_slice_equal(held->schema, sent->schema) ||
+        !core_slice_equal(held->table, sent->table))
+        return false;
+    for (size_t i = 0; i < sent->column_count; i++) {
+        const core_column *column = &sent->columns[i];
+        if (!column_equal(&held->columns[i], column, type_name(cache, column->type_oid)))
+            return false;
+    }
+    return true;
+}
+
+/* False when a copy failed; an empty slice has no data and is none. */
+static bool slice_copy(core_arena *arena, core_slice *slice) {
+    if (slice->length == 0)
+        return true;
+    *slice = core_arena_copy(arena, *slice);
+    return slice->data != NULL;
+}
+
+static relation_entry *entry_new(const cdc_relation_cache *cache, const core_relation *sent,
+                                 uint32_t version) {
+    relation_entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL)
+        return NULL;
+    core_arena_init(&entry->arena, RELATION_CHUNK_BYTES, RELATION_MAX_BYTES);
+    entry->relation = *sent;
+    entry->relation.version = version;
+    size_t count = sent->column_count;
+    core_column *columns = core_arena_array(&entry->arena, count > 0 ? count : 1, sizeof *columns);
+    bool ok = columns != NULL && slice_copy(&entry->arena, &entry->relation.schema) &&
+              slice_copy(&entry->arena, &entry->relation.table);
+    for (size_t i = 0; ok && i < count; i++) {
+        columns[i] = sent->columns[i];
+        columns[i].type_name = type_name(cache, columns[i].type_oid);
+        ok = slice_copy(&entry->arena, &columns[i].name) &&
+             slice_copy(&entry->arena, &columns[i].type_name);
+    }
+    entry->relation.columns = columns;
+    if (ok)
+        return entry;
+    entry_free(entry);
+    return NULL;
+}
+
+bool cdc_relation_cache_put(cdc_relation_cache *cache, const core_relation *relation,
+                            core_error *error) {
+    if (relation->oid == 0)
+        return core_error_set(error, CORE_ERROR_INPUT, "a relation with OID 0");
+    void **place = cdc_oid_table_add(&cache->relations, relation->oid);
+    if (place == NULL)
+        return cache_full("the table", relation->oid, CDC_RELATIONS_MAX, error);
+    relation_entry *held = *place;
+    if (held != NULL && relation_equal(cache, &held->relation, relation))
+        return true;
+    relation_entry *entry =
+        entry_new(cache, relation, held != NULL ? held->relation.version + 1 : 1);
+    if (entry == NULL)
+        return cache_full("the table", relation->oid, CDC_RELATIONS_MAX, error);
+    entry_free(held);
+    *place = entry;
+    return true;
+}
+
+const core_relation *cdc_relation_cache_get(const cdc_relation_cache *cache, uint32_t oid) {
+    const relation_entry *entry = cdc_oid_table_get(&cache->relations, oid);
+    return entry != NULL ? &entry->relation : NULL;
+}
+
+size_t cdc_relation_cache_length(const cdc_relation_cache *cache) {
+    return cache->relations.length;
+}

@@ -1,0 +1,31 @@
+/* What the slot has told about tables and types: relations by OID, with names and versions.
+ *
+ * pgoutput describes a table once a connection and again after each change of its shape; every
+ * description is compared with the one held, and a difference raises the relation's version.
+ * Nothing is evicted, since nothing would be sent again: past the maximum the slot stops (LIMIT).
+ * Owned by one thread; a relation that was given out is valid until the next `put` of its OID. */
+#ifndef WALCAST_CDC_RELATION_CACHE_H
+#define WALCAST_CDC_RELATION_CACHE_H
+
+#include "core/core.h"
+
+#define CDC_RELATIONS_MAX 65536
+#define CDC_TYPES_MAX     65536
+
+typedef struct cdc_relation_cache cdc_relation_cache;
+
+/* NULL when memory is out. */
+CORE_MUST_CHECK cdc_relation_cache *cdc_relation_cache_new(void);
+void cdc_relation_cache_free(cdc_relation_cache *cache);
+
+/* Names a type that is not built in. */
+CORE_MUST_CHECK bool cdc_relation_cache_type_put(cdc_relation_cache *cache, uint32_t oid,
+                                                 core_slice name, core_error *error);
+/* Takes a copy of `relation` as decoded (its version and type names are not looked at). */
+CORE_MUST_CHECK bool cdc_relation_cache_put(cdc_relation_cache *cache,
+                                            const core_relation *relation, core_error *error);
+/* NULL when the slot has not described it. */
+const core_relation *cdc_relation_cache_get(const cdc_relation_cache *cache, uint32_t oid);
+size_t cdc_relation_cache_length(const cdc_relation_cache *cache);
+
+#endif

@@ -1,0 +1,22 @@
+/* The replication slot and the server's fitness for it, over an ordinary connection. */
+#ifndef WALCAST_CDC_SLOT_H
+#define WALCAST_CDC_SLOT_H
+
+#include "cdc/wal_stream.h"
+#include "pg/pg.h"
+
+/* wal_level, replication privilege, version, not in recovery. CONFIG or DENIED errors say the
+ * value, what was expected and how to mend it; TRANSIENT for a standby. */
+CORE_MUST_CHECK bool cdc_server_check(pg_connection *connection, core_error *error);
+/* Reads the slot. CONFIG when it is not one of ours (other plugin, database, physical, two-phase),
+ * GAP when the server has given up its WAL. */
+CORE_MUST_CHECK bool cdc_slot_look(pg_connection *connection, const char *name,
+                                   cdc_slot_state *slot, core_error *error);
+/* Makes it. Waits for transactions that are running, up to the connection's time limit. */
+CORE_MUST_CHECK bool cdc_slot_create(pg_connection *connection, const char *name,
+                                     cdc_slot_state *slot, core_error *error);
+/* Moves an unused slot to the server's present position. */
+CORE_MUST_CHECK bool cdc_slot_advance(pg_connection *connection, const char *name,
+                                      cdc_slot_state *slot, core_error *error);
+
+#endif

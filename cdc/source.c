@@ -1,0 +1,293 @@
+/* The source's states and loop; see source.h.
+ *
+ * Happy path: broker, database, set-up, then streaming rounds until the drain. Whatever breaks
+ * drops both connections and starts over from the stream's tail with backoff: simple, and the same
+ * path that a killed process takes. Only what a person must decide (a gap, bytes that cannot be
+ * decoded, a row that the broker cannot hold) ends in FAILED, where the slot keeps the WAL. */
+#include "cdc/source_private.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    BACKOFF_FIRST_MS = 100,
+    BACKOFF_MAX_MS = 5000,
+    STANDBY_RETRY_MS = 500,
+    TELL_AGAIN_MS = 60000,
+    TAIL_ARENA_CHUNK_BYTES = 16 << 10,
+    TAIL_ARENA_MAX_BYTES = 4 << 20,
+    MESSAGE_ARENA_MAX_BYTES = 16 << 20, /* the oids of a TRUNCATE of four million tables */
+};
+
+#define ENDS  (CORE_STATE_BIT(SOURCE_STOPPED) | CORE_STATE_BIT(SOURCE_FAILED))
+#define FALLS (ENDS | CORE_STATE_BIT(SOURCE_BACKING_OFF))
+
+static const core_state_row source_rows[SOURCE_STATES] = {
+    [SOURCE_CONNECTING_BROKER] = {"connecting to the broker",
+                                  FALLS | CORE_STATE_BIT(SOURCE_CONNECTING_DATABASE)},
+    [SOURCE_CONNECTING_DATABASE] = {"connecting to the database",
+                                    FALLS | CORE_STATE_BIT(SOURCE_SETTING_UP)},
+    [SOURCE_SETTING_UP] = {"setting up", FALLS | CORE_STATE_BIT(SOURCE_STREAMING)},
+    [SOURCE_STREAMING] = {"streaming",
+                          FALLS | CORE_STATE_BIT(SOURCE_BLOCKED) | CORE_STATE_BIT(SOURCE_DRAINING)},
+    [SOURCE_BLOCKED] = {"streaming, waiting for the broker",
+                        FALLS | CORE_STATE_BIT(SOURCE_STREAMING) | CORE_STATE_BIT(SOURCE_DRAINING)},
+    [SOURCE_BACKING_OFF] = {"backing off", ENDS | CORE_STATE_BIT(SOURCE_CONNECTING_BROKER)},
+    [SOURCE_DRAINING] = {"draining", ENDS},
+    [SOURCE_FAILED] = {"failed", CORE_STATE_BIT(SOURCE_STOPPED)},
+    [SOURCE_STOPPED] = {"stopped", 0},
+};
+
+/* ---- Life ---- */
+
+cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metrics *metrics,
+                           const core_clock *clock, cdc_wal_stream *wal, int stop_fd,
+                           core_error *error) {
+    cdc_source *source = calloc(1, sizeof *source);
+    cdc_ledger *ledger = calloc(1, sizeof *ledger);
+    cdc_run_builder *builder = cdc_run_builder_new(error);
+    if (source == NULL || ledger == NULL || builder == NULL) {
+        cdc_run_builder_free(builder);
+        free(ledger);
+        free(source);
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for the source");
+        return NULL;
+    }
+    source->config = config;
+    source->log = log;
+    source->metrics = metrics;
+    source->clock = clock;
+    source->wal = wal;
+    source->stop_fd = stop_fd;
+    source->ledger = ledger;
+    source->builder = builder;
+    core_state_init(&source->state, "cdc source", source_rows, SOURCE_STATES,
+                    SOURCE_CONNECTING_BROKER);
+    core_backoff_init(&source->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
+                      (uint64_t)core_clock_wall_us(clock));
+    core_arena_init(&source->tail_arena, TAIL_ARENA_CHUNK_BYTES, TAIL_ARENA_MAX_BYTES);
+    core_arena_init(&source->message_arena, TAIL_ARENA_CHUNK_BYTES, MESSAGE_ARENA_MAX_BYTES);
+    (void)pthread_mutex_init(&source->status_mutex, NULL);
+    (void)snprintf(source->status_text, sizeof source->status_text, "%s",
+                   core_state_name(&source->state));
+    return source;
+}
+
+void cdc_source_free(cdc_source *source) {
+    if (source == NULL)
+        return;
+    cdc_source_close(source);
+    fanout_publisher_free(source->publisher);
+    source->wal->free(source->wal);
+    cdc_run_builder_free(source->builder);
+    free(source->ledger);
+    core_arena_fini(&source->tail_arena);
+    core_arena_fini(&source->message_arena);
+    (void)pthread_mutex_destroy(&source->status_mutex);
+    (void)close(source->stop_fd);
+    free(source);
+}
+
+/* ---- Requests and status, any thread ---- */
+
+static void source_wake(cdc_source *source) {
+    uint64_t one = 1;
+    if (write(source->stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
+        abort(); /* an eventfd refuses only at 2^64 - 1 */
+}
+
+void cdc_source_drain(cdc_source *source) {
+    atomic_store(&source->drain_asked, true);
+    source_wake(source);
+}
+
+void cdc_source_stop(cdc_source *source) {
+    atomic_store(&source->stop_asked, true);
+    source_wake(source);
+}
+
+bool cdc_source_stopped(const cdc_source *source) {
+    return atomic_load(&source->stopped);
+}
+
+bool cdc_source_ready(cdc_source *source, char *reason, size_t reason_size) {
+    (void)pthread_mutex_lock(&source->status_mutex);
+    bool ready = source->status_ready;
+    (void)snprintf(reason, reason_size, "%s", source->status_text);
+    (void)pthread_mutex_unlock(&source->status_mutex);
+    return ready;
+}
+
+static void status_set(cdc_source *source, bool ready, const char *text) {
+    (void)pthread_mutex_lock(&source->status_mutex);
+    source->status_ready = ready;
+    (void)snprintf(source->status_text, sizeof source->status_text, "%s", text);
+    (void)pthread_mutex_unlock(&source->status_mutex);
+}
+
+/* ---- Moving ---- */
+
+void cdc_source_move(cdc_source *source, cdc_source_state next) {
+    core_state_move(&source->state, next);
+    bool streams = next == SOURCE_STREAMING || next == SOURCE_BLOCKED;
+    core_metrics_set(source->metrics, CORE_METRIC_CDC_STREAMING, streams);
+    if (streams || next == SOURCE_DRAINING)
+        status_set(source, streams, core_state_name(&source->state));
+}
+
+/* The same error is told once a minute, not at each attempt. */
+static void error_tell(cdc_source *source, const core_error *error) {
+    int64_t now_ms = core_clock_ms(source->clock);
+    if (strcmp(error->text, source->told_text) == 0 && now_ms - source->told_at_ms < TELL_AGAIN_MS)
+        return;
+    (void)snprintf(source->told_text, sizeof source->told_text, "%s", error->text);
+    source->told_at_ms = now_ms;
+    if (source->standing_by)
+        CORE_LOG(source->log, INFO, "cdc", "standing by", CORE_LOG_TEXT("reason", error->text));
+    else if (error->code == CORE_ERROR_TRANSIENT || error->code == CORE_ERROR_CONFLICT)
+        CORE_LOG(source->log, WARN, "cdc", "interrupted; trying again",
+                 CORE_LOG_TEXT("error", error->text));
+    else
+        CORE_LOG(source->log, ERROR, "cdc", "cannot go on; trying again",
+                 CORE_LOG_TEXT("code", core_error_code_name(error->code)),
+                 CORE_LOG_TEXT("error", error->text));
+}
+
+static bool needs_person(const core_error *error) {
+    return error->code == CORE_ERROR_INPUT || error->code == CORE_ERROR_LIMIT ||
+           error->code == CORE_ERROR_GAP;
+}
+
+void cdc_source_break(cdc_source *source, const core_error *error) {
+    bool was_draining = source->state.current == SOURCE_DRAINING;
+    cdc_source_close(source);
+    if (was_draining) {
+        CORE_LOG(source->log, WARN, "cdc", "the drain was cut short",
+                 CORE_LOG_TEXT("error", error->text));
+        cdc_source_move(source, SOURCE_STOPPED);
+        return;
+    }
+    status_set(source, source->standing_by && !needs_person(error), error->text);
+    if (needs_person(error)) {
+        CORE_LOG(source->log, ERROR, "cdc",
+                 "stopped: nothing is read or confirmed until this is mended and walcast "
+                 "restarted; the slot keeps the WAL",
+                 CORE_LOG_TEXT("code", core_error_code_name(error->code)),
+                 CORE_LOG_TEXT("error", error->text));
+        cdc_source_move(source, SOURCE_FAILED);
+        return;
+    }
+    error_tell(source, error);
+    core_metrics_add(source->metrics, CORE_METRIC_CDC_RECONNECTS, source->standing_by ? 0 : 1);
+    int64_t wait_ms =
+        source->standing_by ? STANDBY_RETRY_MS : core_backoff_next_ms(&source->backoff);
+    source->retry_at_ms = core_clock_ms(source->clock) + wait_ms;
+    cdc_source_move(source, SOURCE_BACKING_OFF);
+}
+
+/* ---- Steps: one a state ---- */
+
+typedef bool (*source_step)(cdc_source *source, core_error *error);
+
+static bool step_broker(cdc_source *source, core_error *error) {
+    source->standing_by = false;
+    if (!cdc_source_broker_open(source, error))
+        return false;
+    cdc_source_move(source, SOURCE_CONNECTING_DATABASE);
+    return true;
+}
+
+static bool step_database(cdc_source *source, core_error *error) {
+    if (!cdc_source_database_open(source, error))
+        return false;
+    cdc_source_move(source, SOURCE_SETTING_UP);
+    return true;
+}
+
+static bool step_set_up(cdc_source *source, core_error *error) {
+    if (!cdc_source_set_up(source, error))
+        return false;
+    core_backoff_reset(&source->backoff);
+    source->told_text[0] = '\0';
+    cdc_source_move(source, SOURCE_STREAMING);
+    return true;
+}
+
+/* Sleeps until the time or a request. */
+static void source_wait(cdc_source *source, int64_t until_ms) {
+    int64_t left_ms = until_ms - core_clock_ms(source->clock);
+    struct pollfd fd = {.fd = source->stop_fd, .events = POLLIN};
+    if (left_ms > 0)
+        (void)poll(&fd, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
+}
+
+static bool step_back_off(cdc_source *source, core_error *error) {
+    (void)error;
+    source_wait(source, source->retry_at_ms);
+    if (core_clock_ms(source->clock) >= source->retry_at_ms)
+        cdc_source_move(source, SOURCE_CONNECTING_BROKER);
+    return true;
+}
+
+static bool step_failed(cdc_source *source, core_error *error) {
+    (void)error;
+    source_wait(source, INT64_MAX);
+    return true;
+}
+
+static bool step_drain(cdc_source *source, core_error *error) {
+    bool done = false;
+    if (!cdc_source_drain_step(source, &done, error))
+        return false;
+    if (done) {
+        cdc_source_finish(source);
+        cdc_source_move(source, SOURCE_STOPPED);
+    }
+    return true;
+}
+
+static const source_step source_steps[SOURCE_STATES] = {
+    [SOURCE_CONNECTING_BROKER] = step_broker, [SOURCE_CONNECTING_DATABASE] = step_database,
+    [SOURCE_SETTING_UP] = step_set_up,        [SOURCE_STREAMING] = cdc_source_stream,
+    [SOURCE_BLOCKED] = cdc_source_stream,     [SOURCE_BACKING_OFF] = step_back_off,
+    [SOURCE_DRAINING] = step_drain,           [SOURCE_FAILED] = step_failed,
+};
+
+/* ---- Loop ---- */
+
+/* Requests decide between two steps. */
+static void requests_take(cdc_source *source) {
+    unsigned state = source->state.current;
+    if (atomic_load(&source->stop_asked)) {
+        cdc_source_move(source, SOURCE_STOPPED);
+        return;
+    }
+    if (!atomic_load(&source->drain_asked) || state == SOURCE_DRAINING)
+        return;
+    if (state != SOURCE_STREAMING && state != SOURCE_BLOCKED) {
+        cdc_source_move(source, SOURCE_STOPPED);
+        return;
+    }
+    uint64_t count;
+    if (read(source->stop_fd, &count, sizeof count) < 0)
+        count = 0; /* empty already: the flags are what counts */
+    source->drain_until_ms =
+        core_clock_ms(source->clock) + core_config_integer(source->config, "drain.timeout");
+    cdc_source_move(source, SOURCE_DRAINING);
+}
+
+void cdc_source_run(cdc_source *source) {
+    for (;;) {
+        requests_take(source);
+        if (source->state.current == SOURCE_STOPPED)
+            break;
+        core_error error = {0};
+        if (!source_steps[source->state.current](source, &error))
+            cdc_source_break(source, &error);
+    }
+    cdc_source_close(source);
+    status_set(source, false, core_state_name(&source->state));
+    atomic_store(&source->stopped, true);
+}

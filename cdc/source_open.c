@@ -1,0 +1,218 @@
+/* Coming up: broker, database, then the decision where to go on; see source_private.h.
+ *
+ * The order matters. The stream's tail and the position record are read first and the slot's
+ * position after; so when the slot is beyond the stream, another Walcast may just have moved both,
+ * and only a second look, with a tail read after this slot position, can call it a gap. Should a
+ * stale tail slip through, the publisher's fence refuses what would be sent twice. */
+#include "cdc/source_private.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+enum {
+    HEADERS_MAX_BYTES = 1024, /* of what max_payload allows */
+    RUN_BYTES_MIN = 512,
+};
+
+static const char record_key[] = "position.default";
+
+/* ---- Broker ---- */
+
+static bool publisher_new(cdc_source *source, core_error *error) {
+    char subjects[CORE_SUBJECT_MAX];
+    fanout_stream_spec spec = fanout_stream_change_spec(source->config, subjects, sizeof subjects);
+    source->publisher = fanout_publisher_new(source->config, &spec, source->log, source->metrics,
+                                             source->clock, error);
+    return source->publisher != NULL;
+}
+
+/* The tail must be a run of ours: without it there is no knowing where to go on. */
+static bool tail_decode(cdc_source *source, core_error *error) {
+    source->has_tail_run = source->tail->has_message;
+    if (!source->has_tail_run)
+        return true;
+    core_arena_reset(&source->tail_arena);
+    return core_run_decode(core_buffer_slice(&source->tail->payload), &source->tail_arena,
+                           &source->tail_run, error) ||
+           core_error_wrap(error, "the last message of stream %s is not a run of Walcast's",
+                           core_config_text(source->config, "nats.stream"));
+}
+
+static bool record_read(cdc_source *source, core_error *error) {
+    core_buffer json;
+    core_buffer_init(&json, CDC_POSITION_JSON_MAX);
+    bool ok = fanout_bucket_get(source->bucket, record_key, &json, &source->record_revision, error);
+    source->has_record = ok && json.length > 0;
+    ok = ok && (!source->has_record ||
+                cdc_position_decode(core_buffer_slice(&json), &source->record, error));
+    core_buffer_fini(&json);
+    return ok || core_error_wrap(error, "reading key %s of bucket %s_state", record_key,
+                                 core_config_text(source->config, "nats.stream"));
+}
+
+bool cdc_source_broker_open(cdc_source *source, core_error *error) {
+    if (source->publisher == NULL && !publisher_new(source, error))
+        return false;
+    if (!fanout_publisher_open(source->publisher, &source->tail, error) ||
+        !tail_decode(source, error))
+        return false;
+    assert(source->bucket == NULL);
+    source->bucket = fanout_bucket_new(fanout_publisher_connection(source->publisher),
+                                       source->config, "state", error);
+    return source->bucket != NULL && record_read(source, error);
+}
+
+/* ---- Position record ---- */
+
+bool cdc_source_record_write(cdc_source *source, core_error *error) {
+    const cdc_ledger_entry *acked = &source->ledger->acked;
+    cdc_position record = source->record;
+    record.sequence = acked->sequence;
+    record.commit_lsn = acked->commit_lsn;
+    record.index = acked->index;
+    record.complete = acked->complete;
+    record.end_lsn = acked->safe_lsn;
+    core_buffer json;
+    core_buffer_init(&json, CDC_POSITION_JSON_MAX);
+    cdc_position_encode(&record, &json);
+    assert(core_buffer_ok(&json));
+    bool ok = fanout_bucket_set(source->bucket, record_key, core_buffer_slice(&json),
+                                source->record_revision, &source->record_revision, error);
+    core_buffer_fini(&json);
+    if (!ok)
+        return core_error_wrap(error, "storing the position");
+    source->record = record;
+    source->record_at_ms = core_clock_ms(source->clock);
+    return true;
+}
+
+/* ---- Database ---- */
+
+bool cdc_source_database_open(cdc_source *source, core_error *error) {
+    return source->wal->connect(source->wal, &source->server, error);
+}
+
+/* ---- The decision ---- */
+
+static bool epoch_make(char epoch[CORE_EPOCH_TEXT_SIZE], core_error *error) {
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    uint8_t random[CORE_EPOCH_TEXT_SIZE - 1];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "the system gives no random bytes");
+    for (size_t i = 0; i < sizeof random; i++)
+        epoch[i] = letters[random[i] % 36];
+    epoch[sizeof random] = '\0';
+    return true;
+}
+
+static cdc_start_facts facts_gather(const cdc_source *source, const char *fresh_epoch) {
+    return (cdc_start_facts){
+        .slot = core_config_text(source->config, "postgres.slot"),
+        .stream = core_config_text(source->config, "nats.stream"),
+        .tail = source->has_tail_run ? &source->tail_run : NULL,
+        .last_sequence = source->tail->stream.last_sequence,
+        .stream_created_us = source->tail->stream.created_us,
+        .record = source->has_record ? &source->record : NULL,
+        .system_id = source->server.system_id,
+        .timeline = source->server.timeline,
+        .confirmed_before_lsn = source->confirmed_before_lsn,
+        .fresh_epoch = fresh_epoch,
+    };
+}
+
+/* Reads the slot into the facts, making it when there is no past that it must join on to. */
+static bool slot_prepare(cdc_source *source, cdc_start_facts *facts, core_error *error) {
+    cdc_slot_state slot = {0};
+    bool has_state = cdc_start_has_state(facts);
+    if (!source->wal->prepare(source->wal, !has_state, &slot, error))
+        return false;
+    if (!slot.exists)
+        return core_error_set(error, CORE_ERROR_GAP,
+                              "slot \"%s\" is gone, but stream %s holds changes made from it: what "
+                              "was committed since is missing; name a new nats.stream to start "
+                              "from a new slot",
+                              facts->slot, facts->stream);
+    source->standing_by = slot.active_pid != 0;
+    if (source->standing_by)
+        return core_error_set(error, CORE_ERROR_TRANSIENT,
+                              "standby: slot \"%s\" is streamed by another process (PID %lld on "
+                              "the server); taking over when it ends",
+                              facts->slot, (long long)slot.active_pid);
+    facts->confirmed_lsn = slot.confirmed_lsn;
+    source->confirmed_before_lsn = slot.confirmed_lsn;
+    return true;
+}
+
+static cdc_run_limits limits_of(const cdc_source *source) {
+    const core_config *config = source->config;
+    int64_t max_payload =
+        fanout_connection_max_payload(fanout_publisher_connection(source->publisher));
+    size_t message_max = max_payload > HEADERS_MAX_BYTES + RUN_BYTES_MIN
+                             ? (size_t)(max_payload - HEADERS_MAX_BYTES)
+                             : RUN_BYTES_MIN;
+    size_t run_bytes = (size_t)core_config_integer(config, "cdc.run_bytes");
+    return (cdc_run_limits){
+        .scope = {.prefix = core_config_text(config, "nats.prefix"),
+                  .project = core_config_text(config, "project"),
+                  .environment = core_config_text(config, "environment"),
+                  .home_schema = core_config_text(config, "postgres.home_schema")},
+        .run_rows = (uint32_t)core_config_integer(config, "cdc.run_rows"),
+        .run_bytes = run_bytes < message_max ? run_bytes : message_max,
+        .message_max = message_max,
+    };
+}
+
+static void streaming_begin(cdc_source *source, const cdc_start *start) {
+    int64_t now_ms = core_clock_ms(source->clock);
+    cdc_run_limits limits = limits_of(source);
+    cdc_run_builder_start(source->builder, &limits, &start->position);
+    cdc_ledger_entry stored = {
+        .sequence = start->position.sequence,
+        .shown_lsn = start->shown_lsn,
+        .safe_lsn = start->position.end_lsn,
+        .commit_lsn = start->position.commit_lsn,
+        .index = start->position.index,
+        .complete = start->position.complete,
+    };
+    cdc_ledger_init(source->ledger, &stored);
+    source->record = start->position;
+    source->message_held = false;
+    source->received_lsn = source->server_lsn = start->position.end_lsn;
+    source->confirmed_lsn = source->told_lsn = source->confirmed_before_lsn;
+    source->reply_due = source->ping_sent = false;
+    source->feedback_at_ms = source->received_at_ms = source->maintained_at_ms = now_ms;
+}
+
+static void start_tell(const cdc_source *source, const cdc_start *start) {
+    char lsn[32];
+    (void)snprintf(lsn, sizeof lsn, CORE_LSN_FORMAT,
+                   CORE_LSN_ARGS(start->start_lsn > source->confirmed_before_lsn
+                                     ? start->start_lsn
+                                     : source->confirmed_before_lsn));
+    CORE_LOG(source->log, INFO, "cdc", "streaming",
+             CORE_LOG_TEXT("slot", core_config_text(source->config, "postgres.slot")),
+             CORE_LOG_TEXT("lsn", lsn), CORE_LOG_TEXT("epoch", start->position.epoch),
+             CORE_LOG_TEXT("history", start->new_epoch ? "new" : "continued"),
+             CORE_LOG_NUMBER("sequence", start->position.sequence));
+}
+
+bool cdc_source_set_up(cdc_source *source, core_error *error) {
+    char fresh_epoch[CORE_EPOCH_TEXT_SIZE];
+    if (!epoch_make(fresh_epoch, error))
+        return false;
+    cdc_start_facts facts = facts_gather(source, fresh_epoch);
+    cdc_start start;
+    if (!slot_prepare(source, &facts, error) || !cdc_start_decide(&facts, &start, error) ||
+        !source->wal->start(source->wal, start.start_lsn, error))
+        return false;
+    streaming_begin(source, &start);
+    start_tell(source, &start);
+    return cdc_source_record_write(source, error);
+}
+
+void cdc_source_close(cdc_source *source) {
+    source->wal->close(source->wal);
+    fanout_bucket_free(source->bucket);
+    source->bucket = NULL;
+    source->message_held = false;
+}

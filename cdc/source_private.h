@@ -1,0 +1,106 @@
+/* The source's inside, shared by source.c (states), source_open.c (coming up) and source_stream.c
+ * (streaming). */
+#ifndef WALCAST_CDC_SOURCE_PRIVATE_H
+#define WALCAST_CDC_SOURCE_PRIVATE_H
+
+#include "cdc/ledger.h"
+#include "cdc/run_builder.h"
+#include "cdc/source.h"
+#include "cdc/start.h"
+#include "fanout/fanout.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef enum {
+    SOURCE_CONNECTING_BROKER,
+    SOURCE_CONNECTING_DATABASE,
+    SOURCE_SETTING_UP,
+    SOURCE_STREAMING,
+    SOURCE_BLOCKED, /* the publisher's window is full: the socket is not read, feedback goes on */
+    SOURCE_BACKING_OFF,
+    SOURCE_DRAINING,
+    SOURCE_FAILED, /* needs a person: nothing is read, nothing confirmed, the slot keeps the WAL */
+    SOURCE_STOPPED,
+    SOURCE_STATES
+} cdc_source_state;
+
+struct cdc_source {
+    const core_config *config;
+    core_log *log;
+    core_metrics *metrics;
+    const core_clock *clock;
+    cdc_wal_stream *wal;
+    int stop_fd;
+    atomic_bool drain_asked;
+    atomic_bool stop_asked;
+    atomic_bool stopped;
+
+    core_state state;
+    core_backoff backoff;
+    int64_t retry_at_ms;
+    int64_t drain_until_ms;
+    bool standing_by; /* another process streams the slot */
+
+    /* Coming up */
+    fanout_publisher *publisher;
+    fanout_bucket *bucket;
+    core_arena tail_arena;
+    core_run tail_run;
+    const fanout_tail *tail;
+    bool has_tail_run;
+    bool has_record;
+    cdc_position record; /* as stored; `record_revision` is its key's */
+    uint64_t record_revision;
+    cdc_wal_server server;
+    core_lsn confirmed_before_lsn;
+
+    /* Streaming */
+    cdc_run_builder *builder;
+    cdc_ledger *ledger;
+    core_arena message_arena;
+    cdc_frame frame;
+    cdc_message message;
+    bool message_held; /* decoded, not yet fed */
+    core_lsn received_lsn;
+    core_lsn server_lsn;    /* how far the server has sent or written */
+    core_lsn confirmed_lsn; /* told to the server as flushed */
+    core_lsn told_lsn;      /* the last feedback's */
+    bool reply_due;
+    bool ping_sent;
+    int64_t feedback_at_ms; /* when it was sent last; the same for the following */
+    int64_t record_at_ms;
+    int64_t received_at_ms;
+    int64_t maintained_at_ms;
+    int64_t maintain_every_ms;
+    cdc_run_counts counted;
+    uint64_t received_bytes;
+
+    /* What `ready` shows. */
+    pthread_mutex_t status_mutex;
+    bool status_ready;
+    char status_text[CORE_ERROR_TEXT_MAX];
+    char told_text[CORE_ERROR_TEXT_MAX]; /* the last error logged, so as not to repeat it */
+    int64_t told_at_ms;
+};
+
+void cdc_source_move(cdc_source *source, cdc_source_state next);
+/* Something broke: drops the connections and backs off, or fails for good when only a person can
+ * mend it. */
+void cdc_source_break(cdc_source *source, const core_error *error);
+
+/* source_open.c: one step of each state; false with `error` set when it did not work. */
+CORE_MUST_CHECK bool cdc_source_broker_open(cdc_source *source, core_error *error);
+CORE_MUST_CHECK bool cdc_source_database_open(cdc_source *source, core_error *error);
+CORE_MUST_CHECK bool cdc_source_set_up(cdc_source *source, core_error *error);
+/* Writes the position record; afterwards `record` is what the ledger shows. */
+CORE_MUST_CHECK bool cdc_source_record_write(cdc_source *source, core_error *error);
+void cdc_source_close(cdc_source *source);
+
+/* source_stream.c: one bounded round in STREAMING, BLOCKED or DRAINING. */
+CORE_MUST_CHECK bool cdc_source_stream(cdc_source *source, core_error *error);
+CORE_MUST_CHECK bool cdc_source_drain_step(cdc_source *source, bool *done, core_error *error);
+/* The last word to the server: position record, feedback, end of the stream. */
+void cdc_source_finish(cdc_source *source);
+
+#endif

@@ -1,0 +1,352 @@
+/* Streaming: frames in, runs out, acks in, positions out; see source_private.h.
+ *
+ * A round is bounded, so that acks, timers and the stop request get their turn whatever waits in
+ * the socket. When the publisher's window is full the socket is not read (PostgreSQL holds the
+ * WAL) but feedback goes on, which keeps the walsender content. */
+#include "cdc/source_private.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    ROUND_MESSAGES = 512,
+    RECORD_EVERY_MS = 1000,   /* the position record, while positions move */
+    PROGRESS_EVERY_MS = 1000, /* feedback, while the confirmed position moves */
+    SILENCE_MAX_MS = 60000,   /* when the server has no wal_sender_timeout */
+    MAINTAIN_EVERY_MS = 1000,
+    MAINTAIN_SHARE = 50, /* looking for new tables takes at most 1/50 of the time */
+    FINISH_MS = 2000,
+};
+
+static core_lsn later(core_lsn a, core_lsn b) {
+    return a > b ? a : b;
+}
+
+/* ---- Acks ---- */
+
+static bool acks_take(cdc_source *source, core_error *error) {
+    uint64_t acked_sequence = 0;
+    if (!fanout_publisher_poll(source->publisher, &acked_sequence, error))
+        return false;
+    cdc_ledger_ack(source->ledger, acked_sequence);
+    return true;
+}
+
+/* ---- Runs out ---- */
+
+/* Sends the closed run if there is one; `*full` when it must wait. */
+static bool run_send(cdc_source *source, bool *full, core_error *error) {
+    const cdc_run *run = cdc_run_builder_run(source->builder);
+    *full = false;
+    if (run == NULL)
+        return true;
+    uint64_t sequence = 0;
+    switch (
+        fanout_publisher_send(source->publisher, run->subject, run->payload, &sequence, error)) {
+    case FANOUT_FULL:
+        *full = true;
+        return true;
+    case FANOUT_BROKEN:
+        return false;
+    case FANOUT_SENT:
+        break;
+    }
+    cdc_ledger_entry entry = {
+        .sequence = sequence,
+        .shown_lsn = run->shown_lsn,
+        .safe_lsn = run->safe_lsn,
+        .commit_lsn = run->last.commit_lsn,
+        .index = run->last_index,
+        .complete = run->last_complete,
+    };
+    cdc_ledger_publish(source->ledger, &entry);
+    cdc_run_builder_taken(source->builder);
+    return true;
+}
+
+/* ---- Frames in ---- */
+
+static void keepalive_take(cdc_source *source) {
+    const cdc_frame *frame = &source->frame;
+    source->reply_due = source->reply_due || frame->reply;
+    source->received_lsn = later(source->received_lsn, frame->end_lsn);
+    /* All the server had to send before it has come; a transaction under way has not. */
+    if (!cdc_run_builder_in_transaction(source->builder) &&
+        !cdc_run_builder_pending(source->builder))
+        cdc_ledger_progress(source->ledger, frame->end_lsn);
+}
+
+static bool frame_take(cdc_source *source, core_slice bytes, core_error *error) {
+    cdc_frame *frame = &source->frame;
+    if (!cdc_frame_read(bytes, frame, error))
+        return false;
+    source->received_bytes += bytes.length;
+    source->server_lsn = later(source->server_lsn, frame->end_lsn);
+    if (frame->kind == CDC_FRAME_KEEPALIVE) {
+        keepalive_take(source);
+        return true;
+    }
+    source->received_lsn = later(source->received_lsn, frame->start_lsn);
+    core_arena_reset(&source->message_arena);
+    source->message_held =
+        cdc_message_read(frame->payload, &source->message_arena, &source->message, error);
+    return source->message_held;
+}
+
+static bool message_feed(cdc_source *source, core_error *error) {
+    switch (cdc_run_builder_feed(source->builder, &source->message, source->frame.sent_us, error)) {
+    case CDC_RUN_READY:
+        return true; /* the message stays held and is fed again */
+    case CDC_REFUSED:
+        return false;
+    case CDC_FED:
+        break;
+    }
+    source->message_held = false;
+    bool ends = source->message.kind == CDC_COMMIT || source->message.kind == CDC_MESSAGE;
+    if (ends && !cdc_run_builder_in_transaction(source->builder) &&
+        !cdc_run_builder_pending(source->builder))
+        cdc_ledger_progress(source->ledger, cdc_run_builder_whole_lsn(source->builder));
+    return true;
+}
+
+/* What cannot be taken in stops the source: it says where. */
+static bool position_wrap(const cdc_source *source, core_error *error) {
+    if (error->code != CORE_ERROR_INPUT && error->code != CORE_ERROR_LIMIT)
+        return false;
+    return core_error_wrap(error, "slot \"%s\" at LSN " CORE_LSN_FORMAT,
+                           core_config_text(source->config, "postgres.slot"),
+                           CORE_LSN_ARGS(source->received_lsn));
+}
+
+/* The next frame; `*dry` when none waits, and the run at hand, if whole, is closed. */
+static bool input_next(cdc_source *source, bool *dry, core_error *error) {
+    core_slice bytes;
+    switch (source->wal->next(source->wal, &bytes, error)) {
+    case CDC_WAL_MESSAGE:
+        source->ping_sent = false;
+        return frame_take(source, bytes, error) || position_wrap(source, error);
+    case CDC_WAL_DRY:
+        cdc_run_builder_flush(source->builder);
+        *dry = cdc_run_builder_run(source->builder) == NULL;
+        return true;
+    case CDC_WAL_BROKEN:
+        break;
+    }
+    return false;
+}
+
+/* Takes in up to a round's worth. `*wait`: nothing more can be done now. */
+static bool input_take(cdc_source *source, bool *wait, core_error *error) {
+    for (unsigned i = 0; i < ROUND_MESSAGES && !*wait; i++) {
+        bool full = false;
+        if (!run_send(source, &full, error))
+            return false;
+        bool is_blocked = source->state.current == SOURCE_BLOCKED;
+        if (full != is_blocked)
+            cdc_source_move(source, full ? SOURCE_BLOCKED : SOURCE_STREAMING);
+        if (full)
+            *wait = true;
+        else if (source->message_held) {
+            if (!message_feed(source, error))
+                return position_wrap(source, error);
+        } else if (!input_next(source, wait, error))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Positions out ---- */
+
+static bool feedback_send(cdc_source *source, bool ping, core_error *error) {
+    cdc_feedback feedback = {
+        .written_lsn = later(source->received_lsn, source->confirmed_lsn),
+        .flushed_lsn = source->confirmed_lsn,
+        .applied_lsn = source->confirmed_lsn,
+        .sent_us = core_clock_wall_us(source->clock),
+        .reply = ping,
+    };
+    if (!source->wal->feedback(source->wal, &feedback, error))
+        return false;
+    source->told_lsn = source->confirmed_lsn;
+    source->feedback_at_ms = core_clock_ms(source->clock);
+    source->reply_due = false;
+    source->ping_sent = source->ping_sent || ping;
+    return true;
+}
+
+/* What may be confirmed: the tail shows it, or the stored record says it. */
+static core_lsn confirmable_lsn(const cdc_source *source) {
+    const cdc_ledger_entry *acked = &source->ledger->acked;
+    core_lsn recorded =
+        acked->safe_lsn < source->record.end_lsn ? acked->safe_lsn : source->record.end_lsn;
+    return later(acked->shown_lsn, recorded);
+}
+
+static bool record_is_old(const cdc_source *source) {
+    const cdc_ledger_entry *acked = &source->ledger->acked;
+    return acked->sequence != source->record.sequence || acked->safe_lsn != source->record.end_lsn;
+}
+
+static bool record_update(cdc_source *source, int64_t now_ms, core_error *error) {
+    /* A server that shuts down asks until all is confirmed: do not let it wait. */
+    bool asked = source->reply_due && source->ledger->acked.safe_lsn > confirmable_lsn(source) &&
+                 cdc_ledger_settled(source->ledger);
+    bool due = now_ms - source->record_at_ms >= RECORD_EVERY_MS;
+    if (!record_is_old(source) || (!due && !asked))
+        return true;
+    return cdc_source_record_write(source, error);
+}
+
+static int64_t status_every_ms(const cdc_source *source) {
+    int64_t every_ms = core_config_integer(source->config, "postgres.status_interval");
+    int64_t third_ms = source->server.sender_timeout_ms / 3;
+    return third_ms > 0 && third_ms < every_ms ? third_ms : every_ms;
+}
+
+static int64_t silence_max_ms(const cdc_source *source) {
+    int64_t timeout_ms = source->server.sender_timeout_ms;
+    return timeout_ms > 0 ? timeout_ms : SILENCE_MAX_MS;
+}
+
+/* A server that says nothing is asked, then given up: the link may be cut without a sign. */
+static bool silence_check(cdc_source *source, int64_t now_ms, core_error *error) {
+    int64_t silence_ms = now_ms - source->received_at_ms;
+    if (source->state.current == SOURCE_BLOCKED) {
+        source->received_at_ms = now_ms; /* it is we who do not listen */
+        return true;
+    }
+    if (silence_ms >= silence_max_ms(source))
+        return core_error_set(error, CORE_ERROR_TRANSIENT,
+                              "nothing came from the server for %lld ms", (long long)silence_ms);
+    if (silence_ms >= silence_max_ms(source) / 2 && !source->ping_sent)
+        return feedback_send(source, true, error);
+    return true;
+}
+
+static bool positions_tell(cdc_source *source, core_error *error) {
+    int64_t now_ms = core_clock_ms(source->clock);
+    if (!record_update(source, now_ms, error))
+        return false;
+    source->confirmed_lsn = later(source->confirmed_lsn, confirmable_lsn(source));
+    int64_t since_ms = now_ms - source->feedback_at_ms;
+    bool moved = source->confirmed_lsn > source->told_lsn && since_ms >= PROGRESS_EVERY_MS;
+    if ((source->reply_due || moved || since_ms >= status_every_ms(source)) &&
+        !feedback_send(source, false, error))
+        return false;
+    return silence_check(source, now_ms, error);
+}
+
+/* ---- Round ---- */
+
+static void figures_update(cdc_source *source) {
+    core_metrics *metrics = source->metrics;
+    cdc_run_counts counts = cdc_run_builder_counts(source->builder);
+    core_metrics_add(metrics, CORE_METRIC_CDC_ROWS, (int64_t)(counts.rows - source->counted.rows));
+    core_metrics_add(metrics, CORE_METRIC_CDC_TRANSACTIONS,
+                     (int64_t)(counts.transactions - source->counted.transactions));
+    core_metrics_add(metrics, CORE_METRIC_CDC_SKIPPED_ROWS,
+                     (int64_t)(counts.skipped_rows - source->counted.skipped_rows));
+    core_metrics_add(metrics, CORE_METRIC_CDC_RECEIVED_BYTES, (int64_t)source->received_bytes);
+    core_metrics_set(metrics, CORE_METRIC_CDC_CONFIRMED_LSN, (int64_t)source->confirmed_lsn);
+    core_metrics_set(metrics, CORE_METRIC_CDC_RECEIVED_LSN, (int64_t)source->received_lsn);
+    core_lsn ahead = later(source->server_lsn, source->confirmed_lsn) - source->confirmed_lsn;
+    core_metrics_set(metrics, CORE_METRIC_CDC_LAG_BYTES, (int64_t)ahead);
+    source->counted = counts;
+    source->received_bytes = 0;
+}
+
+static void maintain(cdc_source *source) {
+    int64_t started_ms = core_clock_ms(source->clock);
+    if (started_ms - source->maintained_at_ms < source->maintain_every_ms)
+        return;
+    source->wal->maintain(source->wal);
+    source->maintained_at_ms = core_clock_ms(source->clock);
+    int64_t rest_ms = (source->maintained_at_ms - started_ms) * MAINTAIN_SHARE;
+    source->maintain_every_ms = rest_ms > MAINTAIN_EVERY_MS ? rest_ms : MAINTAIN_EVERY_MS;
+}
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms) {
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* Until the next timer. */
+static int64_t timers_left_ms(const cdc_source *source) {
+    int64_t now_ms = core_clock_ms(source->clock);
+    int64_t at_ms = source->feedback_at_ms + status_every_ms(source);
+    at_ms = sooner(at_ms, source->received_at_ms + silence_max_ms(source) / 2);
+    at_ms = sooner(at_ms, source->maintained_at_ms + source->maintain_every_ms);
+    if (record_is_old(source))
+        at_ms = sooner(at_ms, source->record_at_ms + RECORD_EVERY_MS);
+    if (source->confirmed_lsn > source->told_lsn)
+        at_ms = sooner(at_ms, source->feedback_at_ms + PROGRESS_EVERY_MS);
+    return at_ms > now_ms ? at_ms - now_ms : 0;
+}
+
+/* Sleeps until input (when `reads`), acks, a request or `timeout_ms`. */
+static bool source_sleep(cdc_source *source, bool reads, int64_t timeout_ms, core_error *error) {
+    if (!fanout_publisher_sleep(source->publisher))
+        return true;
+    struct pollfd fds[3] = {
+        {.fd = source->stop_fd, .events = POLLIN},
+        {.fd = fanout_publisher_wake_fd(source->publisher), .events = POLLIN},
+        {.fd = reads ? source->wal->fd(source->wal) : -1, .events = POLLIN},
+    };
+    int ready = poll(fds, CORE_COUNT_OF(fds), (int)timeout_ms);
+    fanout_publisher_wake_clear(source->publisher);
+    if (ready > 0 && fds[2].revents != 0)
+        source->received_at_ms = core_clock_ms(source->clock);
+    if (ready > 0 && (fds[2].revents & POLLNVAL) != 0)
+        return core_error_set(error, CORE_ERROR_TRANSIENT, "the connection's socket is gone");
+    return true;
+}
+
+bool cdc_source_stream(cdc_source *source, core_error *error) {
+    bool wait = false;
+    if (!acks_take(source, error) || !input_take(source, &wait, error) ||
+        !acks_take(source, error) || !positions_tell(source, error))
+        return false;
+    figures_update(source);
+    maintain(source);
+    if (!wait) {
+        source->received_at_ms = core_clock_ms(source->clock);
+        return true;
+    }
+    bool reads = source->state.current == SOURCE_STREAMING;
+    return source_sleep(source, reads, timers_left_ms(source), error);
+}
+
+/* ---- Drain ---- */
+
+bool cdc_source_drain_step(cdc_source *source, bool *done, core_error *error) {
+    bool full = false;
+    if (!acks_take(source, error))
+        return false;
+    cdc_run_builder_flush(source->builder);
+    if (!run_send(source, &full, error))
+        return false;
+    int64_t left_ms = source->drain_until_ms - core_clock_ms(source->clock);
+    bool sent = cdc_run_builder_run(source->builder) == NULL;
+    *done = (sent && cdc_ledger_settled(source->ledger)) || left_ms <= 0;
+    if (*done)
+        return true;
+    source->reply_due = false;
+    if (!positions_tell(source, error))
+        return false;
+    return source_sleep(source, false, sooner(left_ms, PROGRESS_EVERY_MS), error);
+}
+
+void cdc_source_finish(cdc_source *source) {
+    core_error error = {0};
+    bool ok = acks_take(source, &error) &&
+              (!record_is_old(source) || cdc_source_record_write(source, &error));
+    source->confirmed_lsn = later(source->confirmed_lsn, confirmable_lsn(source));
+    ok = ok && feedback_send(source, false, &error);
+    if (ok)
+        source->wal->finish(source->wal, FINISH_MS);
+    else
+        CORE_LOG(source->log, WARN, "cdc", "the last position was not confirmed",
+                 CORE_LOG_TEXT("error", error.text));
+    figures_update(source);
+}

@@ -1,0 +1,56 @@
+/* The database as the source sees it: set-up of publication and slot, then the stream of WAL.
+ *
+ * An interface, so that tests can simulate a server and its faults; wal_stream_libpq.c is the real
+ * one. Used by the source's thread only. After any error the stream is closed by the caller and
+ * connected anew. */
+#ifndef WALCAST_CDC_WAL_STREAM_H
+#define WALCAST_CDC_WAL_STREAM_H
+
+#include "cdc/pgoutput.h"
+
+typedef struct {
+    uint64_t system_id;
+    uint32_t timeline;
+    int64_t sender_timeout_ms; /* wal_sender_timeout; 0: none */
+} cdc_wal_server;
+
+typedef struct {
+    bool exists;
+    core_lsn confirmed_lsn;
+    int64_t active_pid; /* of the walsender that streams it; 0: none */
+} cdc_slot_state;
+
+typedef enum { CDC_WAL_MESSAGE, CDC_WAL_DRY, CDC_WAL_BROKEN } cdc_wal_result;
+
+typedef struct cdc_wal_stream cdc_wal_stream;
+struct cdc_wal_stream {
+    /* Connects (again), checks that the server can do it, asks who it is. Blocks up to the
+     * connection's time limit; returns at once when connected. */
+    bool (*connect)(cdc_wal_stream *stream, cdc_wal_server *server, core_error *error);
+    /* Makes the publication when missing and reads the slot. A missing slot is made only when
+     * `may_create`: otherwise `exists` stays false. */
+    bool (*prepare)(cdc_wal_stream *stream, bool may_create, cdc_slot_state *slot,
+                    core_error *error);
+    /* Begins to stream at `lsn`, or at the slot's position when that is beyond. */
+    bool (*start)(cdc_wal_stream *stream, core_lsn lsn, core_error *error);
+    /* The next frame, valid until the next call. DRY: none waits; never blocks. */
+    cdc_wal_result (*next)(cdc_wal_stream *stream, core_slice *bytes, core_error *error);
+    /* Tells the server where we are. Never blocks. */
+    bool (*feedback)(cdc_wal_stream *stream, const cdc_feedback *feedback, core_error *error);
+    /* For poll(2) while streaming. */
+    int (*fd)(const cdc_wal_stream *stream);
+    /* Ends the stream in good order, so that the last feedback surely arrived; at most
+     * `timeout_ms`. */
+    void (*finish)(cdc_wal_stream *stream, int64_t timeout_ms);
+    /* Drops the streaming connection, whatever its state. */
+    void (*close)(cdc_wal_stream *stream);
+    /* Now and then while streaming: publishes tables that appeared. Errors are only logged. */
+    void (*maintain)(cdc_wal_stream *stream);
+    void (*free)(cdc_wal_stream *stream);
+};
+
+/* The real one. `cancel_fd` readable calls off what blocks. NULL: CONFIG, the URL is malformed. */
+CORE_MUST_CHECK cdc_wal_stream *cdc_wal_stream_libpq_new(const core_config *config, core_log *log,
+                                                         int cancel_fd, core_error *error);
+
+#endif
