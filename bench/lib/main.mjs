@@ -1,0 +1,93 @@
+// The command line of bench/run: which suites run, in which order, and what becomes of their rows.
+// Exit code 0: measured, whatever the figures (--strict: 1 when a goal is missed); 1: something
+// could not be measured; 2: usage, or a binary that is not a release build.
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { ReleaseError, describeEnvironment, requireRelease } from './environment.mjs';
+import { Progress } from './progress.mjs';
+import { describeSuites, formatEnvironment, formatTable } from './report.mjs';
+import drain from '../suites/drain.mjs';
+import latency from '../suites/latency.mjs';
+import memory from '../suites/memory.mjs';
+import start from '../suites/start.mjs';
+
+const SUITES = [drain, latency, memory, start];
+const REPEAT = 3;
+const REPEAT_MAX = 100;
+
+class UsageError extends Error {}
+
+function usageOf(argv) {
+  try {
+    return parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        json: { type: 'string' }, quick: { type: 'boolean' }, list: { type: 'boolean' },
+        repeat: { type: 'string' }, strict: { type: 'boolean' }, perf: { type: 'string' },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+}
+
+function repeatOf({ repeat, quick }) {
+  if (repeat === undefined) return quick ? 1 : REPEAT;
+  if (!/^\d+$/.test(repeat) || Number(repeat) < 1 || Number(repeat) > REPEAT_MAX)
+    throw new UsageError(`--repeat is "${repeat}", expected a number from 1 to ${REPEAT_MAX}`);
+  return Number(repeat);
+}
+
+// ['drain', 'latency/x'] → [{ suite, cases }], in the order of SUITES, all when none is named.
+function selectionOf(names) {
+  for (const name of names) {
+    const [suiteName, caseName] = name.split('/');
+    const suite = SUITES.find((known) => known.name === suiteName);
+    if (!suite || (caseName !== undefined && !suite.cases.some((known) => known.name === caseName)))
+      throw new UsageError(`there is no suite or case "${name}"; see bench/run --list`);
+  }
+  const wants = (suite, known) => names.length === 0 || names.includes(suite.name) ||
+    names.includes(`${suite.name}/${known.name}`);
+  return SUITES
+    .map((suite) => ({ suite, cases: suite.cases.filter((known) => wants(suite, known)) }))
+    .filter(({ cases }) => cases.length > 0);
+}
+
+async function measure(selection, options) {
+  const progress = new Progress();
+  const rows = [];
+  for (const { suite, cases } of selection) {
+    const context = {
+      cases, progress, repeat: options.repeat, quick: options.quick ?? false, perf: options.perf,
+    };
+    rows.push(...(await suite.run(context)));
+  }
+  progress.done();
+  return rows;
+}
+
+async function main(argv) {
+  const { values, positionals } = usageOf(argv);
+  const selection = selectionOf(positionals);
+  if (values.list) {
+    process.stdout.write(describeSuites(selection));
+    return 0;
+  }
+  const options = { ...values, repeat: repeatOf(values) };
+  requireRelease();
+  const environment = await describeEnvironment(options);
+  const rows = await measure(selection, options);
+  if (values.json)
+    writeFileSync(values.json, `${JSON.stringify({ environment, rows }, null, 2)}\n`);
+  process.stdout.write(`${formatEnvironment(environment)}\n${formatTable(rows)}`);
+  return values.strict && rows.some((row) => row.met === false) ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const isOurs = error instanceof UsageError || error instanceof ReleaseError;
+  process.stderr.write(`bench/run: ${isOurs ? error.message : error.stack}\n`);
+  process.exitCode = isOurs ? 2 : 1;
+}

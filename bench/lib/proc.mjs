@@ -1,0 +1,24 @@
+// What the kernel knows of a process: memory and processor time.
+import { readFileSync } from 'node:fs';
+
+const TICKS_PER_SECOND = 100; // USER_HZ, fixed on Linux
+
+function statusMb(pid, field) {
+  const found = readFileSync(`/proc/${pid}/status`, 'utf8').match(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm'));
+  return Number(found[1]) / 1024;
+}
+
+export function residentMb(pid) {
+  return statusMb(pid, 'VmRSS');
+}
+
+export function peakResidentMb(pid) {
+  return statusMb(pid, 'VmHWM');
+}
+
+// Seconds of processor time so far, user and system, all threads.
+export function cpuSeconds(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
