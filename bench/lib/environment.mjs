@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findBin } from '../../tests/lib/postgres.mjs';
 import { run } from '../../tests/lib/process.mjs';
 import { BINARY } from '../../tests/lib/walcast.mjs';
 
@@ -54,7 +55,7 @@ export async function describeEnvironment({ repeat, quick = false }) {
     commit: await firstLine(['git', 'describe', '--always', '--dirty', '--abbrev=12']) || null,
     walcast: await firstLine([BINARY, 'version']),
     build: cacheOf(BINARY).CMAKE_BUILD_TYPE,
-    postgres: await firstLine(['sh', '-c', '/usr/lib/postgresql/*/bin/postgres --version']),
+    postgres: await firstLine([`${findBin()}/postgres`, '--version']),
     nats_server: await firstLine(['nats-server', '--version']),
     node: process.version,
     kernel: release(),

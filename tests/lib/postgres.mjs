@@ -16,7 +16,7 @@ const CACHE = join(dirname(fileURLToPath(import.meta.url)), '../../build/tests')
 const isRoot = process.getuid() === 0;
 
 // The newest server that Debian's packages left here.
-function findBin() {
+export function findBin() {
   const base = '/usr/lib/postgresql';
   const versions = readdirSync(base)
     .filter((name) => existsSync(`${base}/${name}/bin/postgres`))
