@@ -99,7 +99,7 @@ static void config_file_apply(core_config_loader *loader, const char *path) {
     }
 }
 
-static core_config *config_new(void) {
+core_config *core_config_new(void) {
     size_t count;
     (void)core_config_rows(&count);
     core_config *config = calloc(1, sizeof *config);
@@ -114,7 +114,7 @@ static core_config *config_new(void) {
 }
 
 core_config *core_config_load(const char *path, FILE *report) {
-    core_config_loader loader = {.config = config_new(), .report = report};
+    core_config_loader loader = {.config = core_config_new(), .report = report};
     if (loader.config == NULL) {
         (void)fprintf(report, "configuration: out of memory\n");
         return NULL;

@@ -38,13 +38,12 @@ bool core_config_check_postgres_url(const char *text, core_error *error) {
 }
 
 bool core_config_check_nats_urls(const char *text, core_error *error) {
-    const char *at = text;
+    const char *at = strchr(text, ' ') == NULL ? text : "";
     while (config_starts(at, "nats://") || config_starts(at, "tls://")) {
         size_t length = strcspn(at, ",");
-        if (strcspn(at, " ") >= length && at[length - 1] != '/' && at[length] == '\0')
+        if (at[length - 1] != '/' && at[length] == '\0')
             return true;
         at += length + (at[length] == ',');
-        at += strspn(at, " ");
     }
     return config_expected(error, "a URL such as nats://HOST:4222 or tls://HOST:4222, or several "
                                   "with commas between");

@@ -55,6 +55,8 @@ typedef struct {
 } core_config_loader;
 
 /* config.c */
+/* Without a value for any key; NULL when memory is out. */
+CORE_MUST_CHECK core_config *core_config_new(void);
 /* Checks the entry and makes it the key's value; problems go to the report. */
 void core_config_apply(core_config_loader *loader, const core_config_entry *entry);
 /* The key's row, NULL when there is none. */

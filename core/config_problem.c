@@ -9,6 +9,11 @@
 
 #define PROBLEMS_SHOWN 50
 
+/* Keys and values come from outside and go to a terminal. */
+static char problem_byte(char byte) {
+    return (unsigned char)byte < ' ' || byte == 0x7F ? '?' : byte;
+}
+
 void core_config_problem(core_config_loader *loader, const char *origin, const char *format, ...) {
     if (++loader->problems > PROBLEMS_SHOWN)
         return;
@@ -17,6 +22,8 @@ void core_config_problem(core_config_loader *loader, const char *origin, const c
     va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    for (char *at = text; *at != '\0'; at++)
+        *at = problem_byte(*at);
     (void)fprintf(loader->report, "%s: %s\n", origin, text);
 }
 
@@ -28,7 +35,7 @@ void core_config_problems_end(const core_config_loader *loader) {
 
 static void shown_append(char text[CORE_CONFIG_SHOWN_MAX], size_t *used, const char *part) {
     for (const char *at = part; *at != '\0' && *used < CORE_CONFIG_SHOWN_MAX - 5; at++)
-        text[(*used)++] = (unsigned char)*at < ' ' || *at == 0x7F ? '?' : *at;
+        text[(*used)++] = problem_byte(*at);
     text[*used] = '\0';
 }
 

@@ -2,8 +2,8 @@
  * here.
  *
  * Outside tests and users rely on the names: add, never rename. A row's doc says what happens at
- * the maximum where the key is a limit. Run `tests/unit/core/test_config_print` after a change: it
- * says when docs/CONFIG.md is out of date. */
+ * the maximum where the key is a limit. After a change the target `config_reference` makes
+ * docs/CONFIG.md anew; a test says when that was forgotten. */
 #include "core/config_private.h"
 
 #define KIB    INT64_C(1024)
