@@ -43,14 +43,19 @@ static void payload_write(core_buffer *out, const char *role, const char *subjec
 
 static bool payload_check(core_slice payload, core_error *error) {
     auth_claim_set set;
+    char text[AUTH_CLAIM_MAX];
     auth_verdict verdict = auth_claim_set_parse(&set, payload);
+    bool named = verdict == AUTH_OK && auth_claim_text(&set, "role", text) == AUTH_OK &&
+                 auth_claim_text(&set, "sub", text) == AUTH_OK;
     auth_claim_set_fini(&set);
-    if (verdict == AUTH_OK)
-        return true;
-    return core_error_set(error, CORE_ERROR_INPUT,
-                          "the claims are not valid: expected JSON members in UTF-8, each name "
-                          "once, at most %d",
-                          AUTH_CLAIMS_MAX);
+    if (verdict != AUTH_OK)
+        return core_error_set(error, CORE_ERROR_INPUT,
+                              "the claims are not valid: expected JSON members in UTF-8, each name "
+                              "once, at most %d",
+                              AUTH_CLAIMS_MAX);
+    return named ||
+           core_error_set(error, CORE_ERROR_INPUT,
+                          "role and sub: expected 1 to %d bytes without NUL", AUTH_CLAIM_MAX - 1);
 }
 
 bool auth_token_sign(const core_config *config, const char *role, const char *subject,

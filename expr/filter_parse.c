@@ -65,8 +65,10 @@ static bool column_take(filter_parser *parser, core_slice *column) {
         if (!quoted_take(parser, column))
             return false;
     } else {
-        const uint8_t *equals = memchr(start.data, '=', start.length);
-        *column = plain_copy(parser, equals == NULL ? start.length : (size_t)(equals - start.data));
+        size_t length = 0;
+        while (length < start.length && start.data[length] != '=' && start.data[length] != ',')
+            length++;
+        *column = plain_copy(parser, length);
     }
     if (column->length == 0)
         return refuse(parser, start, "a column's name");

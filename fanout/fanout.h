@@ -61,6 +61,11 @@ CORE_MUST_CHECK bool fanout_stream_ensure(fanout_connection *connection,
                                           core_error *error);
 CORE_MUST_CHECK bool fanout_stream_inspect(fanout_connection *connection, const char *stream,
                                            fanout_stream_info *info, core_error *error);
+/* What _ensure would say of the stream that is there, without changing anything. A stream that is
+ * not there is no error: `*exists` is false. */
+CORE_MUST_CHECK bool fanout_stream_check(fanout_connection *connection,
+                                         const fanout_stream_spec *spec, bool *exists,
+                                         fanout_stream_info *info, core_error *error);
 /* One stored message by STREAM.MSG.GET (never direct get: it may be stale). `payload` is reset and
  * filled. INPUT error when there is none at that sequence. */
 CORE_MUST_CHECK bool fanout_stream_message(fanout_connection *connection, const char *stream,

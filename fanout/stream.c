@@ -103,6 +103,22 @@ bool fanout_stream_inspect(fanout_connection *connection, const char *stream,
     return true;
 }
 
+bool fanout_stream_check(fanout_connection *connection, const fanout_stream_spec *spec,
+                         bool *exists, fanout_stream_info *info, core_error *error) {
+    jsStreamInfo *found = NULL;
+    jsErrCode code = 0;
+    natsStatus status = js_GetStreamInfo(&found, connection->jetstream, spec->name, NULL, &code);
+    *exists = status == NATS_OK;
+    if (status == NATS_NOT_FOUND)
+        return true;
+    if (status != NATS_OK)
+        return fanout_status_error(error, status, (int)code, "look at stream", spec->name);
+    bool ok = fanout_stream_matches(spec, found->Config, error);
+    stream_info_copy(found, info);
+    jsStreamInfo_Destroy(found);
+    return ok;
+}
+
 bool fanout_stream_message(fanout_connection *connection, const char *stream, uint64_t sequence,
                            core_buffer *payload, core_error *error) {
     natsMsg *message = NULL;

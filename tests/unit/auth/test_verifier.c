@@ -182,6 +182,23 @@ static void what_would_be_refused_is_not_signed(void **state) {
     }
 }
 
+static void an_empty_or_long_role_is_not_signed(void **state) {
+    const fixture *made = *state;
+    char role[AUTH_CLAIM_MAX + 1];
+    memset(role, 'r', sizeof role);
+    role[AUTH_CLAIM_MAX] = '\0';
+    const char *const refused[] = {"", role};
+    for (size_t i = 0; i < CORE_COUNT_OF(refused); i++) {
+        core_buffer token;
+        core_error error;
+        core_buffer_init(&token, AUTH_TOKEN_MAX);
+        assert_false(auth_token_sign(made->config, refused[i], "", NOW_S, NOW_S + 1,
+                                     core_slice_text(""), &token, &error));
+        assert_int_equal(error.code, CORE_ERROR_INPUT);
+        core_buffer_fini(&token);
+    }
+}
+
 static void without_a_secret_nothing_is_open(void **state) {
     (void)state;
     core_error error;
@@ -212,6 +229,7 @@ int main(void) {
         cmocka_unit_test(equal_claims_hash_equally_whatever_their_times),
         cmocka_unit_test(a_signed_token_verifies),
         cmocka_unit_test(what_would_be_refused_is_not_signed),
+        cmocka_unit_test(an_empty_or_long_role_is_not_signed),
         cmocka_unit_test(without_a_secret_nothing_is_open),
     };
     return cmocka_run_group_tests(tests, fixture_new, fixture_free);

@@ -1,0 +1,151 @@
+/* `walcast run`: the process with its roles, from the configuration to the last ack.
+ *
+ * The main thread blocks SIGTERM and SIGINT before any other thread is made, wires the parts, then
+ * waits for a signal. At the first one readiness turns false and everything drains, for up to
+ * drain.timeout; a second one, or the time-out, ends the process as it is: the next start goes on
+ * where the stream ends. */
+#include "cli/command.h"
+#include "cli/roles.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DRAIN_LOOK_MS 10
+
+typedef struct {
+    core_config *config;
+    core_log *log;
+    core_metrics *metrics;
+    core_route_table routes;
+    cli_roles roles;
+    ws_server *server;
+    sigset_t signals;
+} run;
+
+/* Each client is a descriptor: take as many as we may. */
+static void run_descriptors_raise(core_log *log) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        CORE_LOG(log, WARN, "cli", "the limit of open files could not be raised",
+                 CORE_LOG_TEXT("error", strerror(errno)));
+}
+
+static core_log_level run_log_level(const core_config *config) {
+    static const char *const names[] = {[CORE_LOG_DEBUG] = "debug",
+                                        [CORE_LOG_INFO] = "info",
+                                        [CORE_LOG_WARN] = "warn",
+                                        [CORE_LOG_ERROR] = "error"};
+    const char *level = core_config_text(config, "log.level");
+    for (size_t i = 0; i < CORE_COUNT_OF(names); i++)
+        if (strcmp(names[i], level) == 0)
+            return (core_log_level)i;
+    return CORE_LOG_INFO;
+}
+
+static bool run_tools_make(run *state, core_error *error) {
+    bool json = strcmp(core_config_text(state->config, "log.format"), "json") == 0;
+    state->log =
+        core_log_new(STDERR_FILENO, run_log_level(state->config), json, core_clock_system());
+    state->metrics = core_metrics_new();
+    if (state->log == NULL || state->metrics == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory to start");
+    return true;
+}
+
+static bool run_start(run *state, core_error *error) {
+    const ws_server_spec spec = {
+        .config = state->config,
+        .log = state->log,
+        .metrics = state->metrics,
+        .clock = core_clock_system(),
+        .routes = &state->routes,
+        .ready = cli_roles_ready,
+        .context = &state->roles,
+    };
+    state->server = ws_server_new(&spec, error);
+    if (state->server == NULL)
+        return false;
+    CORE_LOG(state->log, INFO, "cli", "listening",
+             CORE_LOG_TEXT("address", ws_server_address(state->server)));
+    return cli_roles_start(&state->roles, state->server, &spec, error);
+}
+
+static int run_signal_wait(const run *state) {
+    int signal_number = 0;
+    while (sigwait(&state->signals, &signal_number) != 0)
+        ;
+    return signal_number;
+}
+
+/* True when a signal came within `timeout_ms`. */
+static bool run_signal_came(const run *state, int64_t timeout_ms) {
+    const struct timespec timeout = {.tv_sec = timeout_ms / CORE_MS_PER_S,
+                                     .tv_nsec = timeout_ms % CORE_MS_PER_S * CORE_NS_PER_MS};
+    return sigtimedwait(&state->signals, NULL, &timeout) > 0;
+}
+
+/* "drained", or why the wait for it ended. */
+static const char *run_drain(run *state) {
+    const core_clock *clock = core_clock_system();
+    int64_t deadline_ms =
+        core_clock_ms(clock) + core_config_integer(state->config, "drain.timeout");
+    cli_roles_drain(&state->roles);
+    ws_server_drain(state->server);
+    while (!cli_roles_drained(&state->roles) || !ws_server_drained(state->server)) {
+        if (core_clock_ms(clock) >= deadline_ms)
+            return "drain.timeout is over";
+        if (run_signal_came(state, DRAIN_LOOK_MS))
+            return "second signal";
+    }
+    return "drained";
+}
+
+static void run_until_signal(run *state) {
+    int signal_number = run_signal_wait(state);
+    CORE_LOG(state->log, INFO, "cli", "draining",
+             CORE_LOG_TEXT("signal", strsignal(signal_number)));
+    const char *outcome = run_drain(state);
+    CORE_LOG(state->log, INFO, "cli", "stopping", CORE_LOG_TEXT("reason", outcome));
+}
+
+static void run_stop(run *state) {
+    cli_roles_stop(&state->roles);
+    if (state->server != NULL)
+        ws_server_free(state->server);
+    core_metrics_free(state->metrics);
+    core_log_free(state->log);
+    core_config_free(state->config);
+}
+
+cli_exit cli_command_run(const cli_arguments *arguments) {
+    run state = {.config = cli_config_load(arguments)};
+    const char *roles = cli_value(arguments, "--roles");
+    core_error error;
+    cli_exit result = CLI_OK;
+    if (state.config == NULL)
+        return CLI_USAGE;
+    (void)sigemptyset(&state.signals);
+    (void)sigaddset(&state.signals, SIGTERM);
+    (void)sigaddset(&state.signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &state.signals, NULL);
+    if (roles != NULL && !core_config_set(state.config, "roles", roles, "--roles", &error))
+        result = cli_usage_fail("run", &error);
+    else if (!run_tools_make(&state, &error))
+        result = cli_fail(&error);
+    else {
+        run_descriptors_raise(state.log);
+        if (run_start(&state, &error))
+            run_until_signal(&state);
+        else
+            result = cli_fail(&error);
+    }
+    run_stop(&state);
+    return result;
+}

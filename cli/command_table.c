@@ -1,0 +1,131 @@
+/* Every command, once: names, usage, options and help come from this table.
+ *
+ * Outside tests and users rely on the forms: add, never rename. */
+#include "cli/command.h"
+
+#define OPTION_CONFIG                                                                              \
+    {                                                                                              \
+        .name = "--config", .value = "FILE",                                                       \
+        .doc = "the configuration; otherwise $WALCAST_CONFIG, else ./walcast.yaml if it is there"  \
+    }
+#define OPTION_HELP                                                                                \
+    { .name = "--help", .doc = "print this" }
+
+static const cli_option run_options[] = {
+    {.name = "--roles", .value = "LIST", .doc = "host only these: cdc, ws (default: roles)"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
+static const cli_option check_options[] = {
+    {.name = "--offline", .doc = "look at the configuration only, ask no server"},
+    {.name = "--json", .doc = "print one JSON object"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
+static const cli_option tail_options[] = {
+    {.name = "--table",
+     .value = "S.T",
+     .doc = "only this table's changes; quote names that hold dots: '\"My Schema\".\"T.x\"'"},
+    {.name = "--from", .value = "PLACE", .doc = "first, now (default), seq:N, lsn:X/Y or time:T"},
+    {.name = "--until", .value = "now", .doc = "end with what the stream holds at the start"},
+    {.name = "--json", .doc = "print one JSON object a line"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
+static const cli_option token_options[] = {
+    {.name = "--role",
+     .value = "R",
+     .doc = "the PostgreSQL role: anon, authenticated, service_role, ...",
+     .required = true},
+    {.name = "--sub", .value = "S", .doc = "who: the claim sub"},
+    {.name = "--claim",
+     .value = "K=V",
+     .doc = "a further claim; V as JSON when it is JSON, else as text; may be repeated",
+     .repeats = true},
+    {.name = "--ttl", .value = "TIME", .doc = "how long it is valid (default 1h): 30s, 10m, 365d"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
+static const cli_option version_options[] = {
+    {.name = "--json", .doc = "print one JSON object"},
+    OPTION_HELP,
+};
+
+static const cli_option help_options[] = {OPTION_HELP};
+
+static const cli_command commands[] = {
+    {.name = "run",
+     .summary = "run the roles of this process until SIGTERM",
+     .usage = "[--roles LIST]",
+     .doc = "Hosts the roles that the configuration names: cdc reads PostgreSQL's WAL into the\n"
+            "change stream, ws serves it to clients. Whatever its roles, the process serves\n"
+            "/health/live, /health/ready, /metrics and the console at http.listen.\n"
+            "\n"
+            "SIGTERM or SIGINT drains: readiness turns false, what is under way is finished for\n"
+            "up to drain.timeout, then the process ends. A second signal ends it at once; nothing\n"
+            "is lost by that, the next start goes on where the stream ends.\n",
+     .options = run_options,
+     .option_count = CORE_COUNT_OF(run_options),
+     .run = cli_command_run},
+    {.name = "check",
+     .summary = "check configuration, database and NATS before a run",
+     .usage = "[--offline] [--json]",
+     .doc = "Prints every configuration value with where it came from (secrets hidden), the most\n"
+            "memory that its limits allow, and whether PostgreSQL and NATS are as they must be.\n"
+            "Changes nothing. Ends with 0 when all is well, 1 when a server is not as it must be,\n"
+            "2 when the configuration is wrong.\n",
+     .options = check_options,
+     .option_count = CORE_COUNT_OF(check_options),
+     .run = cli_command_check},
+    {.name = "tail",
+     .summary = "print the change stream's changes as they come",
+     .usage = "[--table S.T] [--from PLACE] [--until now] [--json]",
+     .doc = "Starts at --from: first (the oldest that the stream holds), now, seq:N (a stream\n"
+            "sequence), lsn:X/Y (the first transaction committed at or behind that position),\n"
+            "time:T (stored at or after: 2025-11-19T00:22:40Z or seconds since 1970). Each JSON\n"
+            "line has offset, lsn, xid, op, schema, table, record and old_record (null where the\n"
+            "operation has none), commit_timestamp, index and last (the change's place in its\n"
+            "transaction), and unchanged: columns that the change did not touch and PostgreSQL\n"
+            "did not send.\n",
+     .options = tail_options,
+     .option_count = CORE_COUNT_OF(tail_options),
+     .run = cli_command_tail},
+    {.name = "token",
+     .summary = "sign a token with auth.jwt_secret",
+     .usage = "--role R [--sub S] [--claim K=V]... [--ttl TIME]",
+     .doc = "Prints a JSON Web Token (HS256), alone, on standard output.\n",
+     .options = token_options,
+     .option_count = CORE_COUNT_OF(token_options),
+     .run = cli_command_token},
+    {.name = "version",
+     .summary = "print the version",
+     .usage = "[--json]",
+     .doc = "",
+     .options = version_options,
+     .option_count = CORE_COUNT_OF(version_options),
+     .run = cli_command_version},
+    {.name = "help",
+     .summary = "print the help of a command",
+     .usage = "[COMMAND]",
+     .operand = "COMMAND",
+     .doc = "",
+     .options = help_options,
+     .option_count = CORE_COUNT_OF(help_options),
+     .run = cli_command_help},
+};
+
+const cli_command *cli_commands(size_t *count) {
+    *count = CORE_COUNT_OF(commands);
+    return commands;
+}
+
+const cli_command *cli_command_find(const char *name) {
+    for (size_t i = 0; i < CORE_COUNT_OF(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}

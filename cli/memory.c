@@ -1,0 +1,63 @@
+/* The sum of the maxima; see memory.h. Each part names the keys that bound it. It is what could be
+ * held at once at the worst, not what is used: frames are shared among clients, and a queue is
+ * empty while its client reads. */
+#include "cli/memory.h"
+
+typedef struct {
+    const char *part;
+    const char *first; /* keys whose values are multiplied; NULL: 1 */
+    const char *second;
+    int64_t bytes_each;
+} memory_row;
+
+static const memory_row memory_rows[] = {
+    {"publisher's window (nats.window_bytes)", "nats.window_bytes", NULL, 1},
+    {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2},
+    {"client queues (ws.max_connections x ws.queue_bytes)", "ws.max_connections", "ws.queue_bytes",
+     1},
+    {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192},
+};
+
+static int64_t row_bytes(const core_config *config, const memory_row *row) {
+    int64_t bytes = row->bytes_each * core_config_integer(config, row->first);
+    int64_t factor = row->second != NULL ? core_config_integer(config, row->second) : 1;
+    return __builtin_mul_overflow(bytes, factor, &bytes) ? INT64_MAX : bytes;
+}
+
+static int64_t total_bytes(const core_config *config) {
+    int64_t total = 0;
+    for (size_t i = 0; i < CORE_COUNT_OF(memory_rows); i++)
+        if (__builtin_add_overflow(total, row_bytes(config, &memory_rows[i]), &total))
+            return INT64_MAX;
+    return total;
+}
+
+static double mebibytes(int64_t bytes) {
+    return (double)bytes / (1024.0 * 1024.0);
+}
+
+void cli_memory_print(const core_config *config, FILE *out) {
+    (void)fprintf(out, "memory: at most %.1f MiB by the limits above\n",
+                  mebibytes(total_bytes(config)));
+    for (size_t i = 0; i < CORE_COUNT_OF(memory_rows); i++)
+        (void)fprintf(out, "  %10.1f MiB  %s\n", mebibytes(row_bytes(config, &memory_rows[i])),
+                      memory_rows[i].part);
+}
+
+void cli_memory_json(const core_config *config, core_json_writer *writer) {
+    core_json_object_open(writer);
+    core_json_key_text(writer, "total_bytes");
+    core_json_signed(writer, total_bytes(config));
+    core_json_key_text(writer, "parts");
+    core_json_array_open(writer);
+    for (size_t i = 0; i < CORE_COUNT_OF(memory_rows); i++) {
+        core_json_object_open(writer);
+        core_json_key_text(writer, "part");
+        core_json_text(writer, memory_rows[i].part);
+        core_json_key_text(writer, "bytes");
+        core_json_signed(writer, row_bytes(config, &memory_rows[i]));
+        core_json_object_close(writer);
+    }
+    core_json_array_close(writer);
+    core_json_object_close(writer);
+}

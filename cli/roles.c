@@ -1,0 +1,89 @@
+/* The process's roles; see roles.h. One row makes each role; the rest knows only the interface. */
+#include "cli/roles.h"
+
+#include "cdc/cdc.h"
+
+#include <stdio.h>
+
+static core_role *role_cdc_new(ws_server *server, const ws_server_spec *spec, core_error *error) {
+    (void)server;
+    return cdc_role_new(spec->config, spec->log, spec->metrics, spec->clock, error);
+}
+
+static core_role *role_ws_new(ws_server *server, const ws_server_spec *spec, core_error *error) {
+    (void)spec;
+    return ws_gateway_role_new(server, error);
+}
+
+static const struct {
+    const char *name; /* in `roles` */
+    core_role *(*make)(ws_server *server, const ws_server_spec *spec, core_error *error);
+} role_rows[] = {
+    {"cdc", role_cdc_new},
+    {"ws", role_ws_new},
+};
+
+static bool role_is_wanted(const core_config *config, const char *name) {
+    size_t count = core_config_list_count(config, "roles");
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(core_config_list_item(config, "roles", i), name) == 0)
+            return true;
+    return false;
+}
+
+bool cli_roles_start(cli_roles *roles, ws_server *server, const ws_server_spec *spec,
+                     core_error *error) {
+    for (size_t i = 0; i < CORE_COUNT_OF(role_rows); i++) {
+        if (!role_is_wanted(spec->config, role_rows[i].name))
+            continue;
+        core_role *role = role_rows[i].make(server, spec, error);
+        if (role == NULL)
+            return core_error_wrap(error, "role %s", role_rows[i].name);
+        size_t count = atomic_load(&roles->count);
+        roles->roles[count] = role;
+        atomic_store(&roles->count, count + 1);
+        if (!role->start(role, error))
+            return core_error_wrap(error, "role %s", role_rows[i].name);
+        CORE_LOG(spec->log, INFO, "cli", "role started", CORE_LOG_TEXT("role", role->name));
+    }
+    atomic_store(&roles->started, true);
+    return true;
+}
+
+bool cli_roles_ready(void *context, char *reason, size_t reason_size) {
+    cli_roles *roles = context;
+    if (!atomic_load(&roles->started) || atomic_load(&roles->draining)) {
+        (void)snprintf(reason, reason_size, "%s",
+                       atomic_load(&roles->draining) ? "draining" : "starting");
+        return false;
+    }
+    size_t count = atomic_load(&roles->count);
+    for (size_t i = 0; i < count; i++) {
+        int used = snprintf(reason, reason_size, "%s: ", roles->roles[i]->name);
+        if (used < 0 || (size_t)used >= reason_size)
+            used = 0;
+        if (!roles->roles[i]->ready(roles->roles[i], reason + used, reason_size - (size_t)used))
+            return false;
+    }
+    return true;
+}
+
+void cli_roles_drain(cli_roles *roles) {
+    atomic_store(&roles->draining, true);
+    size_t count = atomic_load(&roles->count);
+    for (size_t i = 0; i < count; i++)
+        roles->roles[i]->drain(roles->roles[i]);
+}
+
+bool cli_roles_drained(cli_roles *roles) {
+    size_t count = atomic_load(&roles->count);
+    for (size_t i = 0; i < count; i++)
+        if (!roles->roles[i]->drained(roles->roles[i]))
+            return false;
+    return true;
+}
+
+void cli_roles_stop(cli_roles *roles) {
+    for (size_t i = atomic_load(&roles->count); i > 0; i--)
+        roles->roles[i - 1]->stop(roles->roles[i - 1]);
+}

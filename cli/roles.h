@@ -1,0 +1,31 @@
+/* The roles that a process hosts, as one: started, asked, drained and stopped together. Private to
+ * cli. */
+#ifndef WALCAST_CLI_ROLES_H
+#define WALCAST_CLI_ROLES_H
+
+#include "ws/ws.h"
+
+#include <stdatomic.h>
+
+#define CLI_ROLES_MAX 8
+
+typedef struct {
+    core_role *roles[CLI_ROLES_MAX];
+    atomic_size_t count; /* roles that readiness asks; grows only */
+    atomic_bool started; /* all of them */
+    atomic_bool draining;
+} cli_roles;
+
+/* Makes and starts the roles that the configuration names; everything must outlive them. False with
+ * those that started left running: stop them. */
+CORE_MUST_CHECK bool cli_roles_start(cli_roles *roles, ws_server *server,
+                                     const ws_server_spec *spec, core_error *error);
+/* For ws_server_spec.ready: `context` is the cli_roles. Any thread. */
+bool cli_roles_ready(void *context, char *reason, size_t reason_size);
+/* Readiness turns false first, then each role drains. Returns at once. */
+void cli_roles_drain(cli_roles *roles);
+bool cli_roles_drained(cli_roles *roles);
+/* In the reverse order of their start. */
+void cli_roles_stop(cli_roles *roles);
+
+#endif

@@ -1,0 +1,126 @@
+/* The values of --from and --table; see tail.h. */
+#include "cli/tail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define US_PER_S INT64_C(1000000)
+
+static bool lsn_parse(const char *text, core_lsn *lsn) {
+    char *end = NULL;
+    size_t high = strspn(text, "0123456789abcdefABCDEF");
+    if (high == 0 || high > 8 || text[high] != '/')
+        return false;
+    const char *second = text + high + 1;
+    size_t low = strspn(second, "0123456789abcdefABCDEF");
+    if (low == 0 || low > 8 || second[low] != '\0')
+        return false;
+    *lsn = (core_lsn)strtoul(text, &end, 16) << 32 | strtoul(second, &end, 16);
+    return true;
+}
+
+/* ".5" behind the seconds, to microseconds; digits beyond are dropped. */
+static const char *fraction_parse(const char *text, int64_t *us) {
+    int64_t place = US_PER_S / 10;
+    *us = 0;
+    if (*text != '.')
+        return text;
+    for (text++; *text >= '0' && *text <= '9'; text++, place /= 10)
+        *us += (*text - '0') * place;
+    return text;
+}
+
+/* "Z", "+02:00" or nothing (UTC): seconds east. */
+static bool zone_parse(const char *text, int64_t *east_s) {
+    struct tm offset = {.tm_hour = 0};
+    *east_s = 0;
+    if (*text == '\0' || strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+        return true;
+    if (*text != '+' && *text != '-')
+        return false;
+    const char *end = strptime(text + 1, "%H:%M", &offset);
+    *east_s = (offset.tm_hour * 60 + offset.tm_min) * INT64_C(60) * (*text == '-' ? -1 : 1);
+    return end != NULL && *end == '\0';
+}
+
+/* ISO 8601, or seconds since 1970. */
+static bool time_parse(const char *text, int64_t *time_us) {
+    struct tm day = {.tm_year = 0};
+    int64_t fraction_us = 0;
+    int64_t east_s = 0;
+    uint64_t seconds = 0;
+    if (core_slice_to_u64(core_slice_text(text), &seconds)) {
+        *time_us = (int64_t)seconds * US_PER_S;
+        return seconds < INT64_MAX / US_PER_S;
+    }
+    const char *rest = strptime(text, "%Y-%m-%d", &day);
+    if (rest != NULL && (*rest == 'T' || *rest == 't' || *rest == ' '))
+        rest = strptime(rest + 1, "%H:%M:%S", &day);
+    if (rest == NULL || !zone_parse(fraction_parse(rest, &fraction_us), &east_s))
+        return false;
+    *time_us = ((int64_t)timegm(&day) - east_s) * US_PER_S + fraction_us;
+    return true;
+}
+
+bool tail_place_parse(const char *text, tail_place *place, core_error *error) {
+    *place = (tail_place){.kind = TAIL_NOW};
+    if (strcmp(text, "now") == 0)
+        return true;
+    place->kind = TAIL_FIRST;
+    if (strcmp(text, "first") == 0)
+        return true;
+    place->kind = TAIL_SEQUENCE;
+    if (strncmp(text, "seq:", 4) == 0 &&
+        core_slice_to_u64(core_slice_text(text + 4), &place->sequence) && place->sequence > 0)
+        return true;
+    place->kind = TAIL_LSN;
+    if (strncmp(text, "lsn:", 4) == 0 && lsn_parse(text + 4, &place->lsn))
+        return true;
+    place->kind = TAIL_TIME;
+    if (strncmp(text, "time:", 5) == 0 && time_parse(text + 5, &place->time_us))
+        return true;
+    return core_error_set(error, CORE_ERROR_INPUT,
+                          "--from %s: expected first, now, seq:N, lsn:X/Y or time:T, as in seq:42, "
+                          "lsn:0/16B3748, time:2025-11-19T00:22:40Z",
+                          text);
+}
+
+/* One name, quoted or up to a dot; `*text` moves behind it. */
+static bool name_take(const char **text, char name[TAIL_NAME_MAX]) {
+    const char *at = *text;
+    bool quoted = *at == '"';
+    size_t length = 0;
+    at += quoted ? 1 : 0;
+    for (; *at != '\0' && (quoted || *at != '.'); at++) {
+        if (quoted && *at == '"' && *++at != '"') {
+            quoted = false;
+            break;
+        }
+        if (length == TAIL_NAME_MAX - 1)
+            return false;
+        name[length++] = *at;
+    }
+    name[length] = '\0';
+    *text = at;
+    return length > 0 && !quoted;
+}
+
+bool tail_table_parse(const char *text, const char *home_schema, tail_table *table,
+                      core_error *error) {
+    const char *at = text;
+    bool valid = name_take(&at, table->table);
+    if (valid && *at == '.') {
+        at++;
+        memcpy(table->schema, table->table, sizeof table->schema);
+        valid = name_take(&at, table->table);
+    } else {
+        (void)snprintf(table->schema, sizeof table->schema, "%s", home_schema);
+    }
+    if (valid && *at == '\0')
+        return true;
+    return core_error_set(error, CORE_ERROR_INPUT,
+                          "--table %s: expected SCHEMA.TABLE; a name that holds a dot in double "
+                          "quotes",
+                          text);
+}
