@@ -27,10 +27,10 @@ typedef enum {
 typedef struct {
     const char *key; /* "nats.max_age" */
     core_config_type type;
+    bool secret;         /* shown as *** */
     const char *initial; /* in the form a user would write; NULL: none */
     const char *choices; /* "info|debug" for CHOICE, and for each item of a LIST */
     int64_t min, max;    /* INTEGER, BYTES, DURATION */
-    bool secret;         /* shown as *** */
     const char *unit;    /* for the reference page: "bytes", "messages", "" */
     const char *doc;     /* one sentence; what happens at the maximum where it is a limit */
     /* What else a text, or each item of a list, must hold; NULL: nothing. Fills `error` with

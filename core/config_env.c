@@ -12,7 +12,7 @@
 void core_config_env_name(const char *key, char name[CORE_CONFIG_KEY_MAX]) {
     (void)snprintf(name, CORE_CONFIG_KEY_MAX, CORE_CONFIG_ENV_PREFIX "%s", key);
     for (char *at = name; *at != '\0'; at++)
-        *at = *at == '.' ? '_' : (char)toupper((unsigned char)*at);
+        *at = (char)(*at == '.' ? '_' : toupper((unsigned char)*at));
 }
 
 static const core_config_row *env_row_find(const char *name) {

@@ -9,7 +9,7 @@
 #include <ctype.h>
 #include <strings.h>
 
-#define PRINT_MAX_BYTES   (1024 * 1024)
+#define PRINT_MAX_BYTES   ((size_t)1024 * 1024)
 #define PRINT_URL_MAX     2048
 #define PRINT_KEY_COLUMNS 32
 

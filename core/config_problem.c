@@ -11,7 +11,9 @@
 
 /* Keys and values come from outside and go to a terminal. */
 static char problem_byte(char byte) {
-    return (unsigned char)byte < ' ' || byte == 0x7F ? '?' : byte;
+    if ((unsigned char)byte < ' ' || byte == 0x7F)
+        return '?';
+    return byte;
 }
 
 void core_config_problem(core_config_loader *loader, const char *origin, const char *format, ...) {

@@ -17,8 +17,9 @@ typedef struct {
 } core_cursor;
 
 static inline core_cursor core_cursor_make(core_slice slice) {
-    const uint8_t *end = slice.length > 0 ? slice.data + slice.length : slice.data;
-    return (core_cursor){.start = slice.data, .at = slice.data, .end = end};
+    /* Never NULL, so that arithmetic on an empty slice is defined. */
+    const uint8_t *start = slice.data != NULL ? slice.data : (const uint8_t *)"";
+    return (core_cursor){.start = start, .at = start, .end = start + slice.length};
 }
 
 /* True while no read has failed. */
