@@ -158,6 +158,22 @@ static bool publisher_connect(fanout_publisher *publisher, core_error *error) {
     return publisher->link != NULL;
 }
 
+/* The last message is not there. True when it has just aged out; a stream that counts messages and
+ * cannot give the last one is damaged. */
+static bool publisher_tail_gone(fanout_publisher *publisher, core_error *error) {
+    fanout_tail *tail = &publisher->tail;
+    uint64_t last_sequence = tail->stream.last_sequence;
+    if (!fanout_stream_inspect(publisher->connection, publisher->stream, &tail->stream, error))
+        return false;
+    tail->has_message = false;
+    if (tail->stream.messages == 0 && tail->stream.last_sequence == last_sequence)
+        return true;
+    return core_error_set(error, CORE_ERROR_GAP,
+                          "stream %s cannot give its last message (sequence %" PRIu64 " of %" PRIu64
+                          "): nats-server's store is damaged; check its store_dir and log",
+                          publisher->stream, last_sequence, tail->stream.messages);
+}
+
 static bool publisher_read_tail(fanout_publisher *publisher, core_error *error) {
     fanout_tail *tail = &publisher->tail;
     if (!fanout_stream_ensure(publisher->connection, &publisher->spec, &tail->stream, error))
@@ -172,9 +188,11 @@ static bool publisher_read_tail(fanout_publisher *publisher, core_error *error) 
             tail->stream.last_sequence);
     tail->has_message = tail->stream.messages > 0;
     core_buffer_reset(&tail->payload);
-    return !tail->has_message ||
-           fanout_stream_message(publisher->connection, publisher->stream,
-                                 tail->stream.last_sequence, &tail->payload, error);
+    if (!tail->has_message ||
+        fanout_stream_message(publisher->connection, publisher->stream, tail->stream.last_sequence,
+                              &tail->payload, error))
+        return true;
+    return error->code == CORE_ERROR_INPUT && publisher_tail_gone(publisher, error);
 }
 
 static bool publisher_new_epoch(fanout_publisher *publisher, core_error *error) {

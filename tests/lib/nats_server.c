@@ -99,11 +99,13 @@ void nats_server_restart(nats_server *server) {
     }
 }
 
+/* The name carries our pid, as those of tests/lib/scratch.mjs do, which sweep away what a killed
+ * test left. */
 void nats_server_start(nats_server *server, const char *extra) {
     *server = (nats_server){.port = free_port()};
     const char *base = getenv("TMPDIR");
-    (void)snprintf(server->directory, sizeof server->directory, "%s/walcast-test-XXXXXX",
-                   base != NULL && strlen(base) < 32 ? base : "/tmp");
+    (void)snprintf(server->directory, sizeof server->directory, "%s/walcast-test-%d-XXXXXX",
+                   base != NULL && strlen(base) < 32 ? base : "/tmp", (int)getpid());
     (void)snprintf(server->url, sizeof server->url, "nats://127.0.0.1:%d", server->port);
     if (mkdtemp(server->directory) == NULL)
         give_up("mkdtemp");
@@ -111,9 +113,16 @@ void nats_server_start(nats_server *server, const char *extra) {
     nats_server_restart(server);
 }
 
-void nats_server_signal(nats_server *server, int signal_number) {
-    if (server->pid > 0)
-        (void)kill(server->pid, signal_number);
+void nats_server_pause(nats_server *server) {
+    int status = 0;
+    if (kill(server->pid, SIGSTOP) != 0 || waitpid(server->pid, &status, WUNTRACED) < 0 ||
+        !WIFSTOPPED(status))
+        give_up("pause");
+}
+
+void nats_server_resume(nats_server *server) {
+    if (kill(server->pid, SIGCONT) != 0)
+        give_up("resume");
 }
 
 void nats_server_kill(nats_server *server) {

@@ -9,7 +9,7 @@
 typedef struct {
     pid_t pid; /* 0: not running */
     int port;
-    char directory[64];
+    char directory[96];
     char url[64]; /* nats://127.0.0.1:PORT */
 } nats_server;
 
@@ -18,8 +18,9 @@ typedef struct {
 void nats_server_start(nats_server *server, const char *extra);
 /* SIGKILL; the store stays. */
 void nats_server_kill(nats_server *server);
-/* Sends a signal (SIGSTOP, SIGCONT) and does not wait. */
-void nats_server_signal(nats_server *server, int signal_number);
+/* SIGSTOP, and waits until it stands still; its sockets stay open. */
+void nats_server_pause(nats_server *server);
+void nats_server_resume(nats_server *server);
 /* Starts it again on the same port and store; waits until it takes connections. */
 void nats_server_restart(nats_server *server);
 /* Writes another configuration file for the next restart. */

@@ -3,7 +3,6 @@
 #include "tests/integration/fanout/house.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,14 +184,14 @@ static void test_silent_server_times_out(void **state) {
     house_set(&house, "nats.ack_timeout", "300ms");
     fanout_publisher *publisher = house_publisher(&house);
     (void)house_reopen(publisher);
-    nats_server_signal(&house.server, SIGSTOP);
+    nats_server_pause(&house.server);
     int64_t begun = house_now_ms();
     assert_true(house_send(publisher, HOUSE_SUBJECT, core_slice_text("1"), &sequence, &error));
     assert_false(house_settle(publisher, &acked, &error));
     assert_int_equal(error.code, CORE_ERROR_TRANSIENT);
     assert_non_null(strstr(error.text, "nats.ack_timeout"));
     assert_in_range(house_now_ms() - begun, 300, 5000);
-    nats_server_signal(&house.server, SIGCONT);
+    nats_server_resume(&house.server);
     const fanout_tail *tail = house_reopen(publisher);
     assert_in_range(tail->stream.last_sequence, 0,
                     1); /* stored late or dropped: the tail says it */
