@@ -14,6 +14,10 @@ void core_allocator_metrics_write(core_buffer *out) {
 
 #include <jemalloc/jemalloc.h>
 
+/* Read by jemalloc when the process starts (jemalloc(3), TUNING). A thread of its own gives freed
+ * pages back even while we are idle and call it no more. */
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_decay_ms:2000";
+
 typedef struct {
     const char *control;
     const char *metric;

@@ -6,6 +6,7 @@
  * UTF-8 checks it, or asks core_json_valid. */
 #include "core/json.h"
 
+#include "core/json_scan.h"
 #include "core/utf8.h"
 
 core_json_reader core_json_reader_make(core_slice text) {
@@ -80,13 +81,11 @@ static bool json_string_scan(core_json_reader *reader, core_slice *raw) {
         return false;
     const uint8_t *start = reader->cursor.at;
     for (;;) {
-        uint8_t byte = json_peek(reader);
-        if (byte < 0x20) /* a control, or the end */
-            return false;
-        if (byte == '"')
+        size_t left = (size_t)(reader->cursor.end - reader->cursor.at);
+        reader->cursor.at += core_json_plain_run(reader->cursor.at, left, 0);
+        if (json_peek(reader) == '"')
             break;
-        reader->cursor.at++;
-        if (byte == '\\' && !json_escape_scan(reader))
+        if (!json_take(reader, '\\') || !json_escape_scan(reader)) /* a control, or the end */
             return false;
     }
     *raw = json_since(reader, start);

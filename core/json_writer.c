@@ -5,10 +5,8 @@
  * as one run. A full buffer fails in the buffer's way; nothing here can fail besides. */
 #include "core/json.h"
 
+#include "core/json_scan.h"
 #include "core/utf8.h"
-
-#define JSON_ONES      UINT64_C(0x0101010101010101)
-#define JSON_HIGH_BITS UINT64_C(0x8080808080808080)
 
 core_json_writer core_json_writer_make(core_buffer *out) {
     return (core_json_writer){.out = out};
@@ -47,35 +45,19 @@ void core_json_array_close(core_json_writer *writer) {
     json_close(writer, ']');
 }
 
-/* Bit 7 of a byte is set where the byte is a control, a quote, a backslash or not ASCII. A borrow
- * can set bits above the first such byte only, so zero means none and that is all we ask. */
-static uint64_t json_word_special(uint64_t word) {
-    uint64_t quote = word ^ JSON_ONES * '"';
-    uint64_t backslash = word ^ JSON_ONES * '\\';
-    uint64_t below_space = word - JSON_ONES * 0x20;
-    return (below_space | (quote - JSON_ONES) | (backslash - JSON_ONES) | word) & JSON_HIGH_BITS;
-}
-
-static bool json_byte_plain(uint8_t byte) {
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
-/* Bytes from `at` that go into a string as they are. */
-static size_t json_plain_run(const uint8_t *at, size_t left) {
+/* Bytes from `at` that go into a string as they are: plain ASCII and well-formed UTF-8. */
+static size_t json_string_run(const uint8_t *at, size_t left) {
     size_t run = 0;
     for (;;) {
-        for (uint64_t word; left - run >= sizeof word; run += sizeof word) {
-            memcpy(&word, at + run, sizeof word);
-            if (json_word_special(word))
-                break;
-        }
-        while (run < left && json_byte_plain(at[run]))
-            run++;
-        size_t sequence =
-            run < left && at[run] >= 0x80 ? core_utf8_sequence(at + run, left - run) : 0;
-        if (sequence == 0)
+        run += core_json_plain_run(at + run, left - run, CORE_JSON_HIGH_BITS);
+        if (run == left || at[run] < 0x80)
             return run;
-        run += sequence;
+        while (run < left && at[run] >= 0x80) {
+            size_t sequence = core_utf8_sequence(at + run, left - run);
+            if (sequence == 0)
+                return run;
+            run += sequence;
+        }
     }
 }
 
@@ -97,17 +79,34 @@ static void json_escape(core_buffer *out, uint8_t byte) {
     }
 }
 
-static void json_quoted(core_buffer *out, core_slice text) {
+static void json_escaped(core_buffer *out, core_slice text, size_t run) {
     core_buffer_u8(out, '"');
-    size_t at = 0;
-    while (at < text.length) {
-        size_t run = json_plain_run(text.data + at, text.length - at);
+    for (size_t at = 0;;) {
         core_buffer_append(out, text.data + at, run);
         at += run;
-        if (at < text.length)
-            json_escape(out, text.data[at++]);
+        if (at == text.length)
+            break;
+        json_escape(out, text.data[at++]);
+        run = json_string_run(text.data + at, text.length - at);
     }
     core_buffer_u8(out, '"');
+}
+
+/* No string gets shorter by being written, so the room that is asked for is needed in any case. */
+static void json_quoted(core_buffer *out, core_slice text) {
+    uint8_t *target = core_buffer_reserve(out, text.length + 2);
+    if (target == NULL)
+        return;
+    size_t run = text.length > 0 ? json_string_run(text.data, text.length) : 0;
+    if (run < text.length) {
+        json_escaped(out, text, run);
+        return;
+    }
+    target[0] = '"';
+    if (run > 0)
+        memcpy(target + 1, text.data, run);
+    target[run + 1] = '"';
+    core_buffer_commit(out, run + 2);
 }
 
 void core_json_key(core_json_writer *writer, core_slice name) {
