@@ -84,13 +84,14 @@ static const cli_command commands[] = {
     {.name = "tail",
      .summary = "print the change stream's changes as they come",
      .usage = "[--table S.T] [--from PLACE] [--until now] [--json]",
-     .doc = "Starts at --from: first (the oldest that the stream holds), now, seq:N (a stream\n"
-            "sequence), lsn:X/Y (the first transaction committed at or behind that position),\n"
-            "time:T (stored at or after: 2025-11-19T00:22:40Z or seconds since 1970). Each JSON\n"
-            "line has offset, lsn, xid, op, schema, table, record and old_record (null where the\n"
-            "operation has none), commit_timestamp, index and last (the change's place in its\n"
-            "transaction), and unchanged: columns that the change did not touch and PostgreSQL\n"
-            "did not send.\n",
+     .doc =
+         "Starts at --from: first (the oldest that the stream holds), now, seq:N (a stream\n"
+         "sequence), lsn:X/Y (the first transaction committed at or behind that position),\n"
+         "time:T (committed at or after: 2025-11-19T00:22:40Z or seconds since 1970). Each JSON\n"
+         "line has offset, lsn, xid, op, schema, table, record and old_record (null where the\n"
+         "operation has none), commit_timestamp, index and last (the change's place in its\n"
+         "transaction), and unchanged: columns that the change did not touch and PostgreSQL\n"
+         "did not send.\n",
      .options = tail_options,
      .option_count = CORE_COUNT_OF(tail_options),
      .run = cli_command_tail},

@@ -161,10 +161,12 @@ static bool tail_filter_make(tail *state, char filter[CORE_SUBJECT_MAX]) {
     return true;
 }
 
-/* Until the delivery thread ends the tail or a signal comes; a second signal then kills. */
+/* Until the delivery thread ends the tail, a signal comes (a second one then kills), or nobody
+ * reads any more, which a pipe tells without a write. */
 static void tail_wait(tail *state, const sigset_t *signals) {
     struct pollfd waits[] = {{.fd = state->end_fd, .events = POLLIN},
-                             {.fd = state->signal_fd, .events = POLLIN}};
+                             {.fd = state->signal_fd, .events = POLLIN},
+                             {.fd = STDOUT_FILENO}};
     while (poll(waits, CORE_COUNT_OF(waits), -1) < 0 && errno == EINTR)
         ;
     struct signalfd_siginfo taken;

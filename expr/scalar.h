@@ -63,7 +63,7 @@ CORE_MUST_CHECK bool expr_real_parse(core_slice text, bool single, double *value
 CORE_MUST_CHECK bool expr_numeric_parse(core_slice text, expr_numeric *value);
 bool expr_numeric_equal(const expr_numeric *left, const expr_numeric *right);
 uint64_t expr_numeric_hash(const expr_numeric *value);
-/* Days or microseconds since 1970; the infinities are the ends of int64. A timestamp's zone is read
+/* Days or microseconds since 2000; the infinities are the ends of int64. A timestamp's zone is read
  * and ignored, a timestamptz without zone is UTC. */
 CORE_MUST_CHECK bool expr_date_parse(core_slice text, int64_t *days);
 CORE_MUST_CHECK bool expr_timestamp_parse(core_slice text, bool with_zone, int64_t *time_us);

@@ -9,6 +9,8 @@
 #define S_PER_DAY     INT64_C(86400)
 #define YEAR_MAX      INT64_C(5874897) /* of a date */
 #define TIMESTAMP_MAX INT64_C(294276)  /* year */
+#define YEAR_MIN      INT64_C(-4713)   /* 4714 BC: where PostgreSQL's Julian days begin */
+#define DAYS_TO_2000  INT64_C(10957) /* PostgreSQL's epoch: its range fits into int64 from there */
 
 /* Exactly `count` digits. */
 static bool field_take(core_slice *text, size_t count, int64_t *value) {
@@ -25,14 +27,14 @@ static bool field_take(core_slice *text, size_t count, int64_t *value) {
     return true;
 }
 
-/* Days since 1970-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms"). */
+/* Days since 2000-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms"). */
 static int64_t days_of(int64_t year, int64_t month, int64_t day) {
     year -= month <= 2 ? 1 : 0;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
     int64_t year_of_era = year - era * 400;
     int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
     int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
+    return era * 146097 + day_of_era - 719468 - DAYS_TO_2000;
 }
 
 static bool day_exists(int64_t year, int64_t month, int64_t day) {
@@ -60,7 +62,7 @@ static bool year_take(core_slice *text, bool bc, int64_t *year) {
     if (digits.length < 4 || digits.length > 7 || !core_slice_to_u64(digits, &number))
         return false;
     *year = bc ? 1 - (int64_t)number : (int64_t)number;
-    return number != 0 && *year <= YEAR_MAX;
+    return number != 0 && *year >= YEAR_MIN && *year <= YEAR_MAX;
 }
 
 static bool day_take(core_slice *text, bool bc, int64_t year_max, int64_t *days) {
@@ -159,7 +161,7 @@ bool expr_timestamp_parse(core_slice text, bool with_zone, int64_t *time_us) {
     bool has_clock = expr_text_take(&text, 'T') || expr_text_take(&text, 't');
     has_clock = has_clock ||
                 (text.length > 1 && expr_text_is_digit(text.data[1]) && expr_text_take(&text, ' '));
-    if ((has_clock && !clock_take(&text, &clock_us)) || !zone_take(&text, &east_s))
+    if (has_clock && (!clock_take(&text, &clock_us) || !zone_take(&text, &east_s)))
         return false;
     *time_us = days * S_PER_DAY * US_PER_S + clock_us - (with_zone ? east_s * US_PER_S : 0);
     return text.length == 0;

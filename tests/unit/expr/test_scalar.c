@@ -139,6 +139,8 @@ static const scalar_case cases[] = {
     {"date", "-infinity", "infinity", DIFFERENT},
     {"date", "5874897-12-31", "5874897-12-31", EQUAL},
     {"date", "5874898-01-01", "2000-01-01", REFUSED},
+    {"date", "4714-11-24 BC", "4714-11-24 BC", EQUAL},
+    {"date", "4715-01-01 BC", "2000-01-01", REFUSED},
     {"date", "Jan 1 2024", "2024-01-01", STRICTER},
     {"timestamp", "2024-01-01T10:00:00", "2024-01-01 10:00:00", EQUAL},
     {"timestamp", "2024-01-01 10:00", "2024-01-01 10:00:00", EQUAL},
