@@ -48,6 +48,7 @@ typedef struct {
     uint64_t deleted;   /* holes between first and last: must be 0 on a change stream */
     int64_t created_us; /* since 1970; another value means another stream of the same name */
     int64_t max_bytes;
+    int64_t max_age_ms;
 } fanout_stream_info;
 
 /* The change stream's spec from the configuration. */

@@ -33,6 +33,7 @@ static void stream_info_copy(const jsStreamInfo *from, fanout_stream_info *info)
         .deleted = from->State.NumDeleted,
         .created_us = from->Created / 1000,
         .max_bytes = from->Config->MaxBytes > 0 ? from->Config->MaxBytes : 0,
+        .max_age_ms = from->Config->MaxAge / CORE_NS_PER_MS,
     };
 }
 
