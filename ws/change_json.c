@@ -1,0 +1,114 @@
+/* See change_json.h.
+ *
+ * `record` is the new row; `old_record` what the replica identity gave of the old one: the whole
+ * row with FULL, else the key (of the new row where the key did not change, so nothing came).
+ * TOAST values that the change did not touch are left out and named in `unchanged`. `offset` is
+ * Walcast's own. A TRUNCATE has neither record nor old_record. */
+#include "ws/change_json.h"
+
+typedef struct {
+    core_json_writer json;
+    const core_relation *relation;
+    const ws_change_select *select;
+} change_writer;
+
+/* With replica identity FULL every column counts as key, which says nothing. */
+static bool column_is_key(const change_writer *writer, const core_column *column) {
+    return column->key && writer->relation->replica_identity != 'f';
+}
+
+static bool column_selected(const change_writer *writer, const core_column *column) {
+    if (writer->select->count == 0 || column_is_key(writer, column))
+        return true;
+    for (size_t i = 0; i < writer->select->count; i++)
+        if (core_slice_equal(writer->select->columns[i], column->name))
+            return true;
+    return false;
+}
+
+static void write_columns(change_writer *writer) {
+    core_json_key_text(&writer->json, "columns");
+    core_json_array_open(&writer->json);
+    for (size_t i = 0; i < writer->relation->column_count; i++) {
+        const core_column *column = &writer->relation->columns[i];
+        if (!column_selected(writer, column))
+            continue;
+        core_json_object_open(&writer->json);
+        core_json_key_text(&writer->json, "name");
+        core_json_string(&writer->json, column->name);
+        core_json_key_text(&writer->json, "type");
+        core_json_string(&writer->json, core_column_type_name(column));
+        core_json_object_close(&writer->json);
+    }
+    core_json_array_close(&writer->json);
+}
+
+static void write_tuple(change_writer *writer, const char *name, const core_tuple *tuple,
+                        bool key_only) {
+    core_json_key_text(&writer->json, name);
+    core_json_object_open(&writer->json);
+    for (size_t i = 0; i < tuple->count && i < writer->relation->column_count; i++) {
+        const core_column *column = &writer->relation->columns[i];
+        const core_value *value = &tuple->values[i];
+        if (value->kind == CORE_VALUE_UNCHANGED || (key_only && !column->key) ||
+            !column_selected(writer, column))
+            continue;
+        core_json_key(&writer->json, column->name);
+        core_column_value_json(&writer->json, column, value);
+    }
+    core_json_object_close(&writer->json);
+}
+
+static void write_unchanged(change_writer *writer, const core_tuple *tuple) {
+    bool any = false;
+    for (size_t i = 0; i < tuple->count && i < writer->relation->column_count; i++) {
+        const core_column *column = &writer->relation->columns[i];
+        if (tuple->values[i].kind != CORE_VALUE_UNCHANGED || !column_selected(writer, column))
+            continue;
+        if (!any) {
+            core_json_key_text(&writer->json, "unchanged");
+            core_json_array_open(&writer->json);
+        }
+        any = true;
+        core_json_string(&writer->json, column->name);
+    }
+    if (any)
+        core_json_array_close(&writer->json);
+}
+
+static void write_images(change_writer *writer, const core_change *change) {
+    bool full = change->old_kind == CORE_OLD_FULL;
+    if (change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE) {
+        write_tuple(writer, "record", &change->new_tuple, false);
+        write_unchanged(writer, &change->new_tuple);
+    }
+    if (change->op == CORE_OP_UPDATE && change->old_kind == CORE_OLD_NONE)
+        write_tuple(writer, "old_record", &change->new_tuple, true);
+    else if (change->op == CORE_OP_UPDATE || change->op == CORE_OP_DELETE)
+        write_tuple(writer, "old_record", &change->old_tuple, !full);
+}
+
+void ws_change_json(core_buffer *out, const core_change *change, const core_offset *offset,
+                    const ws_change_select *select) {
+    change_writer writer = {
+        .json = core_json_writer_make(out), .relation = change->relation, .select = select};
+    char time[CORE_CLOCK_TEXT_SIZE], place[CORE_OFFSET_TEXT_SIZE];
+    core_clock_format(change->transaction.commit_time_us, time);
+    core_offset_format(offset, place);
+    core_json_object_open(&writer.json);
+    core_json_key_text(&writer.json, "schema");
+    core_json_string(&writer.json, change->relation->schema);
+    core_json_key_text(&writer.json, "table");
+    core_json_string(&writer.json, change->relation->table);
+    core_json_key_text(&writer.json, "commit_timestamp");
+    core_json_text(&writer.json, time);
+    core_json_key_text(&writer.json, "type");
+    core_json_text(&writer.json, core_op_name(change->op));
+    write_columns(&writer);
+    write_images(&writer, change);
+    core_json_key_text(&writer.json, "errors");
+    core_json_null(&writer.json);
+    core_json_key_text(&writer.json, "offset");
+    core_json_text(&writer.json, place);
+    core_json_object_close(&writer.json);
+}

@@ -1,0 +1,18 @@
+/* A change as clients see it: the `data` of a postgres_changes message, and of a server-sent event.
+ * Source: Supabase Realtime's protocol as @supabase/realtime-js reads it (transformers.ts). */
+#ifndef WALCAST_WS_CHANGE_JSON_H
+#define WALCAST_WS_CHANGE_JSON_H
+
+#include "core/core.h"
+
+/* Which columns: all when `count` is 0, else these and the key. */
+typedef struct {
+    const core_slice *columns;
+    size_t count;
+} ws_change_select;
+
+/* Appends the object. `change` is an INSERT, UPDATE, DELETE or TRUNCATE. */
+void ws_change_json(core_buffer *out, const core_change *change, const core_offset *offset,
+                    const ws_change_select *select);
+
+#endif

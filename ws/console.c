@@ -1,0 +1,31 @@
+/* See console.h. Nothing that a page loads comes from elsewhere, and it may not be framed. */
+#include "ws/console.h"
+
+#include <stdio.h>
+
+#define CONSOLE_POLICY                                                                             \
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "           \
+    "img-src 'self' data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; "     \
+    "frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n"
+
+static const ws_console_file *console_find(core_slice path) {
+    for (size_t i = 0; i < ws_console_file_count; i++)
+        if (core_slice_is(path, ws_console_files[i].path))
+            return &ws_console_files[i];
+    return NULL;
+}
+
+bool ws_console_serve(ws_http_request *request) {
+    const ws_http_head *head = request->head;
+    const ws_console_file *file = console_find(head->path);
+    if (file == NULL)
+        return false;
+    char extra[1024];
+    (void)snprintf(extra, sizeof extra, CONSOLE_POLICY "ETag: %s\r\n", file->etag);
+    if (ws_http_header_has(head, "if-none-match", file->etag))
+        ws_http_respond(request, 304, NULL, extra, core_slice_make(NULL, 0));
+    else
+        ws_http_respond(request, 200, file->content_type, extra,
+                        core_slice_make(file->bytes, file->length));
+    return true;
+}

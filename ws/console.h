@@ -1,0 +1,22 @@
+/* The console's files (console/), built into the program. */
+#ifndef WALCAST_WS_CONSOLE_H
+#define WALCAST_WS_CONSOLE_H
+
+#include "ws/http.h"
+
+typedef struct {
+    const char *path;
+    const char *content_type;
+    const char *etag; /* quoted */
+    const unsigned char *bytes;
+    size_t length;
+} ws_console_file;
+
+/* Made at build time by cmake/WalcastEmbed.cmake. */
+extern const ws_console_file ws_console_files[];
+extern const size_t ws_console_file_count;
+
+/* Answers when the path is one of the console's. False: it is not. */
+CORE_MUST_CHECK bool ws_console_serve(ws_http_request *request);
+
+#endif

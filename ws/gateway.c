@@ -1,0 +1,286 @@
+/* The role `ws`: the one consumer of the change stream behind all realtime clients of this process.
+ *
+ * Its own thread connects to NATS, waits for the stream to exist, and starts an ordered consumer at
+ * the stream's tail, which feeds the hub. Whatever breaks is tried again with backoff. When the
+ * consumer lost its place, every channel is told to join again, and a new consumer starts at the
+ * tail; the hub answers joins only while one runs. */
+#include "ws/gateway.h"
+
+#include "fanout/fanout.h"
+#include "ws/hub.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define GATEWAY_MAGIC       0x6a7e3a70u
+#define GATEWAY_FIRST_MS    50
+#define GATEWAY_LONGEST_MS  5000
+#define GATEWAY_LOOK_MS     500 /* between two looks at whether the connection is up */
+#define GATEWAY_REASON_SIZE 256
+
+typedef enum {
+    GATEWAY_CONNECTING,
+    GATEWAY_NO_STREAM, /* connected; the stream is not there yet */
+    GATEWAY_LIVE,
+    GATEWAY_DISCONNECTED, /* the consumer stands, NATS is away */
+    GATEWAY_STOPPED,
+} gateway_state;
+
+struct ws_gateway {
+    uint32_t magic;
+    core_role role;
+    ws_server *server;
+    const core_config *config;
+    core_log *log;
+    core_metrics *metrics;
+    auth_verifier *verifier;
+    ws_hub *hub;
+    char filter[CORE_SUBJECT_MAX];
+    int wake_fd; /* eventfd: stop, or the consumer lost its place */
+    atomic_int state;
+    atomic_bool stop;
+    atomic_bool lost;
+    atomic_bool draining;
+    bool started;
+    pthread_t thread;
+    /* The gateway thread's own. */
+    fanout_connection *connection;
+    fanout_ordered *consumer;
+    int told_state;
+};
+
+const auth_verifier *ws_gateway_verifier(const ws_gateway *gateway) {
+    return gateway->verifier;
+}
+
+static ws_gateway *gateway_of(core_role *role) {
+    ws_gateway *gateway = (ws_gateway *)(void *)((char *)role - offsetof(ws_gateway, role));
+    CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
+    return gateway;
+}
+
+static void gateway_wake(ws_gateway *gateway) {
+    uint64_t one = 1;
+    ssize_t put = write(gateway->wake_fd, &one, sizeof one);
+    (void)put; /* EAGAIN: it is readable already */
+}
+
+/* Waits up to `timeout_ms`, less when woken. */
+static void gateway_wait(ws_gateway *gateway, int64_t timeout_ms) {
+    struct pollfd fd = {.fd = gateway->wake_fd, .events = POLLIN};
+    if (poll(&fd, 1, (int)timeout_ms) > 0) {
+        uint64_t count;
+        ssize_t got = read(gateway->wake_fd, &count, sizeof count);
+        (void)got;
+    }
+}
+
+/* ---- The consumer's thread ---- */
+
+static void gateway_on_message(void *context, const fanout_message *message) {
+    ws_gateway *gateway = context;
+    CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
+    ws_hub_feed(gateway->hub, message->payload, message->sequence);
+}
+
+static void gateway_on_lost(void *context, const core_error *reason) {
+    ws_gateway *gateway = context;
+    CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
+    CORE_LOG(gateway->log, WARN, "ws", "the consumer lost its place in the change stream",
+             CORE_LOG_TEXT("reason", reason->text));
+    ws_hub_set_live(gateway->hub, false);
+    ws_hub_feed_lost(gateway->hub);
+    atomic_store(&gateway->lost, true);
+    gateway_wake(gateway);
+}
+
+/* ---- The gateway's thread ---- */
+
+static void gateway_disconnect(ws_gateway *gateway) {
+    ws_hub_set_live(gateway->hub, false);
+    fanout_ordered_free(gateway->consumer);
+    fanout_connection_free(gateway->connection);
+    gateway->consumer = NULL;
+    gateway->connection = NULL;
+}
+
+static bool gateway_consume(ws_gateway *gateway, core_error *error) {
+    fanout_stream_info info;
+    fanout_ordered_spec spec = {
+        .stream = core_config_text(gateway->config, "nats.stream"),
+        .filter = gateway->filter,
+        .from = FANOUT_FROM_NEW,
+        .on_message = gateway_on_message,
+        .on_lost = gateway_on_lost,
+        .context = gateway,
+    };
+    atomic_store(&gateway->state, GATEWAY_NO_STREAM);
+    if (!fanout_stream_inspect(gateway->connection, spec.stream, &info, error))
+        return false;
+    atomic_store(&gateway->lost, false);
+    gateway->consumer = fanout_ordered_new(gateway->connection, &spec, gateway->log, error);
+    return gateway->consumer != NULL;
+}
+
+static bool gateway_open(ws_gateway *gateway, core_error *error) {
+    if (gateway->connection == NULL) {
+        atomic_store(&gateway->state, GATEWAY_CONNECTING);
+        gateway->connection = fanout_connection_new(gateway->config, "walcast ws", gateway->log,
+                                                    gateway->metrics, error);
+    }
+    return gateway->connection != NULL && gateway_consume(gateway, error);
+}
+
+/* Until the consumer loses its place, or a stop. */
+static void gateway_serve(ws_gateway *gateway) {
+    ws_hub_set_live(gateway->hub, true);
+    CORE_LOG(gateway->log, INFO, "ws", "following the change stream",
+             CORE_LOG_TEXT("filter", gateway->filter));
+    while (!atomic_load(&gateway->stop) && !atomic_load(&gateway->lost)) {
+        bool alive = fanout_connection_alive(gateway->connection);
+        atomic_store(&gateway->state, alive ? GATEWAY_LIVE : GATEWAY_DISCONNECTED);
+        gateway_wait(gateway, GATEWAY_LOOK_MS);
+    }
+    ws_hub_set_live(gateway->hub, false);
+    fanout_ordered_free(gateway->consumer);
+    gateway->consumer = NULL;
+}
+
+/* Why it is not live: once, until that changes. */
+static void gateway_tell(ws_gateway *gateway, const core_error *error) {
+    int state = atomic_load(&gateway->state);
+    if (gateway->told_state == state)
+        return;
+    gateway->told_state = state;
+    CORE_LOG(gateway->log, WARN, "ws",
+             state == GATEWAY_CONNECTING ? "cannot connect to NATS, trying again"
+                                         : "waiting for the change stream",
+             CORE_LOG_TEXT("reason", error->text));
+}
+
+static void *gateway_run(void *context) {
+    ws_gateway *gateway = context;
+    CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
+    (void)pthread_setname_np(pthread_self(), "walcast-gateway");
+    core_backoff backoff;
+    core_backoff_init(&backoff, GATEWAY_FIRST_MS, GATEWAY_LONGEST_MS, (uint64_t)(uintptr_t)gateway);
+    while (!atomic_load(&gateway->stop)) {
+        core_error error = {.text = ""};
+        if (gateway_open(gateway, &error)) {
+            core_backoff_reset(&backoff);
+            gateway->told_state = GATEWAY_LIVE;
+            gateway_serve(gateway);
+            continue;
+        }
+        gateway_tell(gateway, &error);
+        gateway_wait(gateway, core_backoff_next_ms(&backoff));
+    }
+    gateway_disconnect(gateway);
+    return NULL;
+}
+
+/* ---- The role ---- */
+
+static bool gateway_start(core_role *role, core_error *error) {
+    ws_gateway *gateway = gateway_of(role);
+    int failure = pthread_create(&gateway->thread, NULL, gateway_run, gateway);
+    if (failure != 0)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "cannot start the gateway's thread: %s",
+                              strerror(failure));
+    gateway->started = true;
+    ws_server_attach(gateway->server, gateway);
+    return true;
+}
+
+static bool gateway_ready(core_role *role, char *reason, size_t reason_size) {
+    static const char *const reasons[] = {
+        [GATEWAY_CONNECTING] = "connecting to NATS",
+        [GATEWAY_NO_STREAM] = "waiting for the change stream to exist",
+        [GATEWAY_DISCONNECTED] = "NATS is away, reconnecting",
+        [GATEWAY_STOPPED] = "not started",
+    };
+    int state = atomic_load(&gateway_of(role)->state);
+    if (state == GATEWAY_LIVE)
+        return true;
+    (void)snprintf(reason, reason_size, "%s", reasons[state]);
+    return false;
+}
+
+static void gateway_drain(core_role *role) {
+    atomic_store(&gateway_of(role)->draining, true); /* the server closes the clients */
+}
+
+static bool gateway_drained(core_role *role) {
+    ws_gateway *gateway = gateway_of(role);
+    return atomic_load(&gateway->draining) && ws_server_drained(gateway->server);
+}
+
+static void gateway_free(ws_gateway *gateway) {
+    ws_hub_free(gateway->hub);
+    auth_verifier_free(gateway->verifier);
+    if (gateway->wake_fd >= 0)
+        (void)close(gateway->wake_fd);
+    gateway->magic = 0;
+    free(gateway);
+}
+
+static void gateway_stop(core_role *role) {
+    ws_gateway *gateway = gateway_of(role);
+    atomic_store(&gateway->stop, true);
+    ws_hub_stop_feeding(gateway->hub);
+    gateway_wake(gateway);
+    if (gateway->started)
+        (void)pthread_join(gateway->thread, NULL);
+    ws_server_detach(gateway->server);
+    gateway_free(gateway);
+}
+
+static bool gateway_filter(ws_gateway *gateway, core_error *error) {
+    core_subject_scope scope = {
+        .prefix = core_config_text(gateway->config, "nats.prefix"),
+        .project = core_config_text(gateway->config, "project"),
+        .environment = core_config_text(gateway->config, "environment"),
+        .home_schema = core_config_text(gateway->config, "postgres.home_schema"),
+    };
+    return core_subject_filter(&scope, gateway->filter) ||
+           core_error_set(error, CORE_ERROR_CONFIG,
+                          "nats.prefix, project and environment make too "
+                          "long a subject");
+}
+
+core_role *ws_gateway_role_new(ws_server *server, core_error *error) {
+    const ws_server_spec *spec = ws_server_spec_of(server);
+    ws_gateway *gateway = calloc(1, sizeof *gateway);
+    if (gateway == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    *gateway = (ws_gateway){.magic = GATEWAY_MAGIC,
+                            .server = server,
+                            .config = spec->config,
+                            .log = spec->log,
+                            .metrics = spec->metrics,
+                            .state = GATEWAY_STOPPED,
+                            .told_state = GATEWAY_STOPPED,
+                            .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    gateway->role = (core_role){.name = "ws",
+                                .start = gateway_start,
+                                .ready = gateway_ready,
+                                .drain = gateway_drain,
+                                .drained = gateway_drained,
+                                .stop = gateway_stop};
+    if (gateway->wake_fd < 0)
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "eventfd: %s", strerror(errno));
+    else if (gateway_filter(gateway, error))
+        gateway->verifier = auth_verifier_new(spec->config, spec->clock, error);
+    gateway->hub = gateway->verifier ? ws_hub_new(server, error) : NULL;
+    if (gateway->hub != NULL)
+        return &gateway->role;
+    gateway_free(gateway);
+    return NULL;
+}

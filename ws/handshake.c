@@ -1,0 +1,134 @@
+/* See handshake.h. */
+#include "ws/handshake.h"
+
+#include "ws/gateway.h"
+#include "ws/handshake_key.h"
+#include "ws/session.h"
+
+#include <stdio.h>
+
+#define HANDSHAKE_KEY_LENGTH 24 /* 16 bytes in base64 */
+
+static void handshake_refuse(ws_http_request *request, unsigned status, const char *extra,
+                             const char *text) {
+    core_buffer body;
+    core_buffer_init(&body, 1024);
+    core_json_writer json = core_json_writer_make(&body);
+    core_json_object_open(&json);
+    core_json_key_text(&json, "error");
+    core_json_text(&json, text);
+    core_json_object_close(&json);
+    core_metrics_add(request->connection->service->metrics, CORE_METRIC_WS_REFUSALS, 1);
+    ws_http_respond(request, status, "application/json", extra, core_buffer_slice(&body));
+    core_buffer_fini(&body);
+}
+
+/* ---- The key ---- */
+
+static bool key_from_bearer(core_slice authorization, core_buffer *key) {
+    static const char scheme[] = "Bearer ";
+    size_t length = sizeof scheme - 1;
+    if (authorization.length <= length ||
+        !ws_http_name_is(core_slice_make(authorization.data, length), scheme))
+        return false;
+    core_buffer_append(key, authorization.data + length, authorization.length - length);
+    return true;
+}
+
+/* Header x-api-key, then apikey, then the parameter, then the bearer. Empty when none is given. */
+static void handshake_key(const ws_http_head *head, core_buffer *key) {
+    core_slice value = ws_http_header_value(head, "x-api-key");
+    if (value.length == 0)
+        value = ws_http_header_value(head, "apikey");
+    core_buffer_slice_append(key, value);
+    if (key->length > 0 || ws_http_query_value(head->query, "apikey", key))
+        return;
+    core_buffer_reset(key);
+    (void)key_from_bearer(ws_http_header_value(head, "authorization"), key);
+}
+
+static bool handshake_authorize(ws_http_request *request, const ws_gateway *gateway,
+                                auth_claims *claims) {
+    core_buffer key;
+    core_buffer_init(&key, AUTH_TOKEN_MAX);
+    handshake_key(request->head, &key);
+    auth_verdict verdict = core_buffer_ok(&key) ? auth_verify(ws_gateway_verifier(gateway),
+                                                              core_buffer_slice(&key), claims)
+                                                : AUTH_MALFORMED;
+    core_buffer_fini(&key);
+    if (verdict == AUTH_OK)
+        return true;
+    handshake_refuse(request, verdict == AUTH_CLOSED ? 403 : 401, "", auth_verdict_text(verdict));
+    return false;
+}
+
+/* ---- The protocol ---- */
+
+static bool handshake_is_upgrade(const ws_http_head *head) {
+    return head->minor == 1 && ws_http_header_has(head, "connection", "upgrade") &&
+           ws_http_header_has(head, "upgrade", "websocket");
+}
+
+static bool handshake_version(ws_http_request *request, ws_protocol *protocol) {
+    char text[16] = "1.0.0";
+    core_buffer vsn;
+    core_buffer_init(&vsn, sizeof text);
+    bool ok = true;
+    if (ws_http_query_value(request->head->query, "vsn", &vsn))
+        ok = core_slice_to_text(core_buffer_slice(&vsn), text, sizeof text);
+    core_buffer_fini(&vsn);
+    *protocol = strcmp(text, "2.0.0") == 0 ? WS_PROTOCOL_2 : WS_PROTOCOL_1;
+    if (ok && (*protocol == WS_PROTOCOL_2 || strcmp(text, "1.0.0") == 0))
+        return true;
+    handshake_refuse(request, 400, "", "vsn must be 1.0.0 or 2.0.0");
+    return false;
+}
+
+static void handshake_accept(ws_http_request *request, ws_protocol protocol,
+                             const auth_claims *claims) {
+    ws_connection *connection = request->connection;
+    ws_server *server = connection->service->server;
+    char accept[WS_ACCEPT_SIZE];
+    core_slice key = ws_http_header_value(request->head, "sec-websocket-key");
+    if (key.length != HANDSHAKE_KEY_LENGTH || !ws_handshake_accept(key, accept)) {
+        handshake_refuse(request, 400, "", "Sec-WebSocket-Key is not valid");
+        return;
+    }
+    if (!ws_server_socket_enter(server)) {
+        handshake_refuse(request, 429, "Retry-After: 5\r\n", "Too many connected users");
+        return;
+    }
+    void *http = connection->handler_state;
+    if (ws_session_new(connection, protocol, claims) == NULL) {
+        ws_server_socket_leave(server);
+        handshake_refuse(request, 500, "", "out of memory");
+        return;
+    }
+    char extra[256];
+    (void)snprintf(extra, sizeof extra,
+                   "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
+                   accept);
+    ws_http_respond(request, 101, NULL, extra, core_slice_make(NULL, 0));
+    ws_http_free(http);
+}
+
+void ws_handshake(ws_http_request *request) {
+    const ws_http_head *head = request->head;
+    ws_server *server = request->connection->service->server;
+    const ws_gateway *gateway = ws_server_gateway(server);
+    ws_protocol protocol;
+    auth_claims claims;
+    if (gateway == NULL) {
+        handshake_refuse(request, 404, "", "this process does not host the role ws");
+    } else if (!handshake_is_upgrade(head) || !core_slice_is(head->method, "GET")) {
+        handshake_refuse(request, 426, "Upgrade: websocket\r\n", "this path speaks WebSocket");
+    } else if (!core_slice_is(ws_http_header_value(head, "sec-websocket-version"), "13")) {
+        handshake_refuse(request, 426, "Sec-WebSocket-Version: 13\r\n",
+                         "the WebSocket version must be 13");
+    } else if (ws_server_draining(server)) {
+        handshake_refuse(request, 503, "Retry-After: 1\r\n", "this server is shutting down");
+    } else if (handshake_authorize(request, gateway, &claims) &&
+               handshake_version(request, &protocol)) {
+        handshake_accept(request, protocol, &claims);
+    }
+}

@@ -1,0 +1,244 @@
+/* See http.h.
+ *
+ * A head is parsed where it came; only when a body follows is it copied, since the body may take
+ * many reads. Whatever is refused before its body was read ends the connection: what follows could
+ * be taken for a request. */
+#include "ws/http.h"
+
+#include "ws/http_body.h"
+#include "ws/http_response.h"
+
+#include <stdlib.h>
+
+#define HTTP_MAGIC     0x477b0001u
+#define REQUEST_ID_MAX 128
+#define PROBLEM_MAX    2048
+
+typedef struct {
+    uint32_t magic;
+    bool begun; /* bytes of a head have come */
+    bool in_body;
+    uint8_t *head_bytes; /* a copy, while a body is awaited */
+    ws_http_head *head;  /* of the copy */
+    ws_http_body body;
+} http_state;
+
+void *ws_http_new(void) {
+    http_state *http = calloc(1, sizeof *http);
+    if (http != NULL)
+        http->magic = HTTP_MAGIC;
+    return http;
+}
+
+static http_state *http_of(ws_connection *connection) {
+    http_state *http = connection->handler_state;
+    CORE_MAGIC_CHECK(http, HTTP_MAGIC);
+    return http;
+}
+
+static void http_forget_request(http_state *http) {
+    if (http->in_body)
+        ws_http_body_fini(&http->body);
+    http->in_body = false;
+    free(http->head);
+    http->head = NULL;
+    free(http->head_bytes);
+    http->head_bytes = NULL;
+}
+
+void ws_http_free(void *state) {
+    http_state *http = state;
+    CORE_MAGIC_CHECK(http, HTTP_MAGIC);
+    http_forget_request(http);
+    http->magic = 0;
+    free(http);
+}
+
+static void http_gone(ws_connection *connection) {
+    ws_http_free(connection->handler_state);
+}
+
+void ws_http_begin(ws_connection *connection) {
+    ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_HEAD_MS);
+}
+
+/* ---- Answers ---- */
+
+void ws_http_respond(ws_http_request *request, unsigned status, const char *content_type,
+                     const char *extra, core_slice body) {
+    assert(!request->answered);
+    request->answered = true;
+    ws_connection *connection = request->connection;
+    ws_service *service = connection->service;
+    ws_http_response response = {
+        .status = status,
+        .content_type = content_type,
+        .extra = extra,
+        .body = body,
+        .request_id = request->request_id,
+        .wall_us = core_clock_wall_us(service->clock),
+        .close = request->close,
+        .head_only = request->head != NULL && core_slice_is(request->head->method, "HEAD"),
+    };
+    core_block *block = ws_http_response_block(&response);
+    core_metrics_add(service->metrics, CORE_METRIC_WS_HTTP_REQUESTS, 1);
+    if (block == NULL || !ws_connection_send(connection, block))
+        ws_connection_kill(connection); /* memory is out, or it pipelines and does not read */
+    core_block_release(block);
+    if (request->close)
+        ws_connection_finish(connection);
+}
+
+void ws_http_refuse(ws_http_request *request, unsigned status, const char *extra,
+                    const char *detail) {
+    core_buffer body;
+    core_buffer_init(&body, PROBLEM_MAX);
+    ws_http_problem_append(&body, status, detail);
+    ws_http_respond(request, status, "application/problem+json", extra, core_buffer_slice(&body));
+    core_buffer_fini(&body);
+}
+
+/* The client's X-Request-Id where it is harmless to repeat, else our own. */
+static core_slice http_request_id(ws_connection *connection, const ws_http_head *head,
+                                  char text[WS_REQUEST_ID_SIZE]) {
+    core_slice given = head ? ws_http_header_value(head, "x-request-id") : core_slice_make(NULL, 0);
+    bool fine = given.length > 0 && given.length <= REQUEST_ID_MAX;
+    for (size_t i = 0; fine && i < given.length; i++)
+        fine = given.data[i] > ' ' && given.data[i] < 0x7F;
+    if (fine)
+        return given;
+    ws_service_request_id(connection->service, text);
+    return core_slice_text(text);
+}
+
+/* Refuses what could not be understood, and ends the connection. */
+static void http_refuse_bytes(ws_connection *connection, const ws_http_head *head, unsigned status,
+                              const char *reason) {
+    char id[WS_REQUEST_ID_SIZE];
+    ws_http_request request = {.connection = connection,
+                               .head = head,
+                               .request_id = http_request_id(connection, head, id),
+                               .close = true};
+    ws_http_refuse(&request, status, "", reason);
+}
+
+/* ---- Requests ---- */
+
+static void http_dispatch(ws_connection *connection, const ws_http_head *head, core_slice body) {
+    http_state *http = http_of(connection);
+    char id[WS_REQUEST_ID_SIZE];
+    ws_http_request request = {.connection = connection,
+                               .head = head,
+                               .body = body,
+                               .request_id = http_request_id(connection, head, id),
+                               .close = !head->keep_alive};
+    http->begun = false;
+    ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_KEEP_ALIVE_MS);
+    ws_http_route(&request);
+    assert(request.answered);
+}
+
+static bool http_needs_length(const ws_http_head *head) {
+    return core_slice_is(head->method, "POST") || core_slice_is(head->method, "PUT") ||
+           core_slice_is(head->method, "PATCH");
+}
+
+static void http_continue(ws_connection *connection) {
+    core_block *block = core_block_copy(core_slice_text("HTTP/1.1 100 Continue\r\n\r\n"));
+    if (block == NULL || !ws_connection_send(connection, block))
+        ws_connection_kill(connection);
+    core_block_release(block);
+}
+
+/* Keeps the head while its body is read. */
+static bool http_await_body(ws_connection *connection, core_slice head_bytes) {
+    http_state *http = http_of(connection);
+    unsigned status;
+    const char *reason;
+    http->head = malloc(sizeof *http->head);
+    http->head_bytes = malloc(head_bytes.length);
+    if (http->head == NULL || http->head_bytes == NULL)
+        return false;
+    memcpy(http->head_bytes, head_bytes.data, head_bytes.length);
+    core_slice copy = core_slice_make(http->head_bytes, head_bytes.length);
+    if (ws_http_head_parse(copy, http->head, &status, &reason) != WS_HTTP_HEAD_WHOLE)
+        return false;
+    ws_http_body_init(&http->body, http->head);
+    http->in_body = true;
+    ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_BODY_MS);
+    return true;
+}
+
+static void http_head_came(ws_connection *connection, const ws_http_head *head, core_slice bytes) {
+    bool has_body = head->chunked || head->content_length > 0;
+    if (http_needs_length(head) && !head->chunked && !head->has_content_length) {
+        http_refuse_bytes(connection, head, 411, "say the body's length with Content-Length");
+    } else if (head->content_length > WS_HTTP_BODY_MAX) {
+        http_refuse_bytes(connection, head, 413, "the body is longer than 1 MiB");
+    } else if (!has_body) {
+        http_dispatch(connection, head, core_slice_make(NULL, 0));
+    } else if (!http_await_body(connection, core_slice_make(bytes.data, head->length))) {
+        ws_connection_kill(connection);
+    } else if (head->expect_continue) {
+        http_continue(connection);
+    }
+}
+
+static size_t http_take_head(ws_connection *connection, core_slice bytes) {
+    http_state *http = http_of(connection);
+    ws_http_head head;
+    unsigned status;
+    const char *reason;
+    switch (ws_http_head_parse(bytes, &head, &status, &reason)) {
+    case WS_HTTP_HEAD_PARTIAL:
+        if (!http->begun)
+            ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_HEAD_MS);
+        http->begun = true;
+        return 0;
+    case WS_HTTP_HEAD_REFUSED:
+        http_refuse_bytes(connection, NULL, status, reason);
+        return bytes.length;
+    case WS_HTTP_HEAD_WHOLE:
+        break;
+    }
+    http_head_came(connection, &head, bytes);
+    return head.length;
+}
+
+static size_t http_take_body(ws_connection *connection, core_slice bytes) {
+    http_state *http = http_of(connection);
+    size_t used;
+    unsigned status;
+    const char *reason;
+    switch (ws_http_body_take(&http->body, bytes, &used, &status, &reason)) {
+    case WS_HTTP_BODY_PARTIAL:
+        break;
+    case WS_HTTP_BODY_REFUSED:
+        http_refuse_bytes(connection, http->head, status, reason);
+        break;
+    case WS_HTTP_BODY_WHOLE:
+        http_dispatch(connection, http->head, core_buffer_slice(&http->body.bytes));
+        if (connection->handler_state == http)
+            http_forget_request(http);
+        break;
+    }
+    return used;
+}
+
+static size_t http_bytes(ws_connection *connection, uint8_t *bytes, size_t length) {
+    core_slice input = core_slice_make(bytes, length);
+    return http_of(connection)->in_body ? http_take_body(connection, input)
+                                        : http_take_head(connection, input);
+}
+
+static void http_deadline(ws_connection *connection, int64_t now_ms) {
+    (void)now_ms;
+    http_state *http = http_of(connection);
+    if (http->begun || http->in_body)
+        http_refuse_bytes(connection, http->head, 408, "the request did not come in time");
+    else
+        ws_connection_finish(connection);
+}
+
+const ws_handler ws_http_handler = {
+    .on_bytes = http_bytes, .on_deadline = http_deadline, .on_gone = http_gone};

@@ -1,0 +1,25 @@
+/* An HTTP response: what an answer holds, and its bytes in one block. */
+#ifndef WALCAST_WS_HTTP_RESPONSE_H
+#define WALCAST_WS_HTTP_RESPONSE_H
+
+#include "ws/limits.h"
+
+typedef struct {
+    unsigned status;
+    const char *content_type; /* NULL: none */
+    const char *extra;        /* whole lines, each with its CRLF, or "" */
+    core_slice body;
+    core_slice request_id;
+    int64_t wall_us;
+    bool close;     /* the connection ends after it */
+    bool head_only; /* the answer to HEAD: the length without the body */
+} ws_http_response;
+
+/* NULL when memory is out. */
+CORE_MUST_CHECK core_block *ws_http_response_block(const ws_http_response *response);
+/* RFC 9110's phrase for the status. Static. */
+const char *ws_http_status_text(unsigned status);
+/* An RFC 9457 problem, appended to `out`. */
+void ws_http_problem_append(core_buffer *out, unsigned status, const char *detail);
+
+#endif

@@ -1,0 +1,86 @@
+/* Who answers a request: what every process serves, the realtime endpoint, then what other rooms
+ * hung into the route table. */
+#include "ws/console.h"
+#include "ws/handshake.h"
+#include "ws/health.h"
+#include "ws/http.h"
+#include "ws/server.h"
+
+#include <stdio.h>
+
+typedef struct {
+    const char *path;
+    void (*handler)(ws_http_request *request);
+} http_route;
+
+static const http_route own_routes[] = {
+    {"/health/live", ws_health_live},   {"/health/ready", ws_health_ready},
+    {"/metrics", ws_health_metrics},    {"/realtime/v1/websocket", ws_handshake},
+    {"/realtime/socket", ws_handshake}, {"/realtime/socket/websocket", ws_handshake},
+};
+
+static bool route_reads(core_slice method) {
+    return core_slice_is(method, "GET") || core_slice_is(method, "HEAD");
+}
+
+static bool route_own(ws_http_request *request) {
+    const ws_http_head *head = request->head;
+    for (size_t i = 0; i < CORE_COUNT_OF(own_routes); i++) {
+        if (!core_slice_is(head->path, own_routes[i].path))
+            continue;
+        if (route_reads(head->method))
+            own_routes[i].handler(request);
+        else
+            ws_http_refuse(request, 405, "Allow: GET, HEAD\r\n", "this path is only read");
+        return true;
+    }
+    return route_reads(head->method) && ws_console_serve(request);
+}
+
+static void route_answer(ws_http_request *request, core_route_response *response) {
+    char extra[512] = "";
+    int length = 0;
+    if (response->extra_header != NULL)
+        length = snprintf(extra, sizeof extra, "%s\r\n", response->extra_header);
+    if (!core_buffer_ok(&response->body) || length < 0 || (size_t)length >= sizeof extra)
+        ws_http_refuse(request, 500, "", "the answer is too long");
+    else
+        ws_http_respond(request, response->status, response->content_type, extra,
+                        core_buffer_slice(&response->body));
+}
+
+static void route_table(ws_http_request *request, const core_route *route) {
+    const ws_http_head *head = request->head;
+    core_route_request input = {
+        .method = head->method,
+        .path = head->path,
+        .query = head->query,
+        .body = request->body,
+        .authorization = ws_http_header_value(head, "authorization"),
+    };
+    core_route_response response = {.status = 200, .content_type = "text/plain; charset=utf-8"};
+    core_buffer_init(&response.body, WS_HTTP_RESPONSE_MAX);
+    route->handler(route->context, &input, &response);
+    route_answer(request, &response);
+    core_buffer_fini(&response.body);
+}
+
+void ws_http_route(ws_http_request *request) {
+    const ws_http_head *head = request->head;
+    ws_server *server = request->connection->service->server;
+    if (!route_reads(head->method) && ws_server_draining(server)) {
+        ws_http_refuse(request, 503, "Retry-After: 5\r\n", "this server is shutting down");
+        return;
+    }
+    if (route_own(request))
+        return;
+    bool known = false;
+    core_slice method = core_slice_is(head->method, "HEAD") ? core_slice_text("GET") : head->method;
+    const core_route *route = core_route_find(ws_server_routes(server), method, head->path, &known);
+    if (route != NULL)
+        route_table(request, route);
+    else if (known)
+        ws_http_refuse(request, 405, "", "this path does not take that method");
+    else
+        ws_http_refuse(request, 404, "", "nothing is served at this path");
+}

@@ -1,0 +1,33 @@
+/* The hub: one thread that owns the subscription index, takes the stream's messages one by one,
+ * and gives each change, encoded once, to the service threads that have somebody for it.
+ *
+ * The consumer's thread hands messages in (hub_feed); service threads talk to it over their rings
+ * (hub_ring.h). Happy path: message, decode, match, one `data` a change, one frame a class, one
+ * delivery a class and thread. When the stream has a gap, or the consumer lost its place, every
+ * channel is told to join again: nothing is skipped silently. */
+#ifndef WALCAST_WS_HUB_H
+#define WALCAST_WS_HUB_H
+
+#include "ws/server.h"
+
+typedef struct ws_hub ws_hub;
+
+/* Starts the thread. */
+CORE_MUST_CHECK ws_hub *ws_hub_new(ws_server *server, core_error *error);
+/* Stops it. Nobody may feed any more, and the server's gateway must have been detached. */
+void ws_hub_free(ws_hub *hub);
+
+/* ---- The consumer's thread; one at a time ---- */
+/* Takes a copy. Waits while WS_HUB_MESSAGES or WS_HUB_MESSAGE_BYTES wait: the stream holds the
+ * rest. */
+void ws_hub_feed(ws_hub *hub, core_slice payload, uint64_t sequence);
+/* What follows does not continue what came before: every channel must join again. */
+void ws_hub_feed_lost(ws_hub *hub);
+
+/* ---- Any thread ---- */
+/* Whether the stream's tail is being consumed: joins are answered only while it is. */
+void ws_hub_set_live(ws_hub *hub, bool live);
+/* Lets a waiting feed go, for a stop. */
+void ws_hub_stop_feeding(ws_hub *hub);
+
+#endif

@@ -1,0 +1,167 @@
+/* See hub_class.h. Numbers of freed classes are given out again: by then every thread has left it
+ * (hub_ring.h). */
+#include "ws/hub_class.h"
+
+#include <stdlib.h>
+
+#define CLASS_HEAD_MAX 16384
+
+void hub_classes_init(hub_classes *classes, size_t threads) {
+    *classes = (hub_classes){.threads = threads};
+}
+
+/* ---- One class ---- */
+
+static void class_drop_binding(hub_classes *classes, hub_class *class, size_t binding) {
+    hub_rule *rule = class->rules[binding];
+    const hub_user *moved = hub_rule_drop_user(rule, class->positions[binding]);
+    if (moved != NULL)
+        moved->class->positions[moved->binding] = class->positions[binding];
+    if (rule->user_count == 0)
+        hub_index_drop(&classes->index, rule);
+}
+
+static void class_free(hub_classes *classes, hub_class *class, size_t bindings) {
+    for (size_t i = 0; i < bindings; i++)
+        class_drop_binding(classes, class, i);
+    ws_subscription_free(class->subscription);
+    core_buffer_fini(&class->head);
+    free(class->rules);
+    free(class->positions);
+    free(class->matched);
+    free(class);
+}
+
+static bool class_add_bindings(hub_classes *classes, hub_class *class, size_t *added,
+                               core_error *error) {
+    const ws_subscription *subscription = class->subscription;
+    for (*added = 0; *added < subscription->count; (*added)++) {
+        const ws_binding *binding = &subscription->bindings[*added];
+        hub_user user = {
+            .class = class, .binding = (uint32_t)*added, .operations = binding->operations};
+        class->rules[*added] =
+            hub_index_add(&classes->index, binding->schema, binding->table, binding->filter, &user,
+                          &class->positions[*added], error);
+        if (class->rules[*added] == NULL)
+            return false;
+    }
+    return true;
+}
+
+static hub_class *class_new(hub_classes *classes, ws_subscription *subscription,
+                            core_error *error) {
+    hub_class *class = calloc(1, sizeof *class + classes->threads * sizeof class->members[0]);
+    if (class == NULL) {
+        ws_subscription_free(subscription);
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    size_t added = 0, room = subscription->count + 1;
+    class->subscription = subscription;
+    class->rules = calloc(room, sizeof(hub_rule *));
+    class->positions = calloc(room, sizeof *class->positions);
+    class->matched = calloc(room, sizeof *class->matched);
+    core_buffer_init(&class->head, CLASS_HEAD_MAX);
+    ws_protocol_change_head(subscription->protocol, subscription->topic, &class->head);
+    bool ok = class->rules != NULL && class->positions != NULL && class->matched != NULL &&
+              core_buffer_ok(&class->head);
+    if (!ok)
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    if (ok && class_add_bindings(classes, class, &added, error))
+        return class;
+    class_free(classes, class, added);
+    return NULL;
+}
+
+/* ---- All of them ---- */
+
+static bool classes_grow(hub_classes *classes) {
+    uint32_t capacity = classes->capacity ? classes->capacity * 2 : 16;
+    hub_class **by_id = realloc(classes->by_id, capacity * sizeof(hub_class *));
+    if (by_id == NULL)
+        return false;
+    classes->by_id = by_id;
+    uint32_t *free_ids = realloc(classes->free_ids, capacity * sizeof *free_ids);
+    if (free_ids == NULL)
+        return false;
+    classes->free_ids = free_ids;
+    classes->capacity = capacity;
+    return true;
+}
+
+static bool classes_number(hub_classes *classes, hub_class *class) {
+    if (classes->free_count > 0)
+        class->id = classes->free_ids[--classes->free_count];
+    else if (classes->count < classes->capacity || classes_grow(classes))
+        class->id = classes->count++;
+    else
+        return false;
+    classes->by_id[class->id] = class;
+    return true;
+}
+
+static hub_class *classes_find(const hub_classes *classes, core_slice key) {
+    hub_map_node *node = hub_map_first(&classes->by_key, core_slice_hash(key));
+    for (; node != NULL; node = hub_map_next(node)) {
+        hub_class *class = node->owner;
+        if (core_slice_equal(class->subscription->key, key))
+            return class;
+    }
+    return NULL;
+}
+
+static hub_class *classes_add(hub_classes *classes, ws_subscription *subscription,
+                              core_error *error) {
+    hub_class *class = class_new(classes, subscription, error);
+    if (class == NULL)
+        return NULL;
+    uint64_t hash = core_slice_hash(subscription->key);
+    if (hub_map_add(&classes->by_key, &class->node, hash, class)) {
+        if (classes_number(classes, class))
+            return class;
+        hub_map_remove(&classes->by_key, &class->node);
+    }
+    class_free(classes, class, subscription->count);
+    (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    return NULL;
+}
+
+hub_class *hub_classes_enter(hub_classes *classes, ws_subscription *subscription, size_t thread,
+                             core_error *error) {
+    hub_class *class = classes_find(classes, subscription->key);
+    if (class != NULL)
+        ws_subscription_free(subscription);
+    else
+        class = classes_add(classes, subscription, error);
+    if (class == NULL)
+        return NULL;
+    class->members[thread]++;
+    class->total++;
+    return class;
+}
+
+static void classes_remove(hub_classes *classes, hub_class *class) {
+    hub_map_remove(&classes->by_key, &class->node);
+    classes->by_id[class->id] = NULL;
+    classes->free_ids[classes->free_count++] = class->id;
+    class_free(classes, class, class->subscription->count);
+}
+
+void hub_classes_leave(hub_classes *classes, uint32_t id, size_t thread) {
+    assert(id < classes->count && classes->by_id[id] != NULL);
+    hub_class *class = classes->by_id[id];
+    assert(class->members[thread] > 0);
+    class->members[thread]--;
+    if (--class->total == 0)
+        classes_remove(classes, class);
+}
+
+void hub_classes_fini(hub_classes *classes) {
+    for (uint32_t id = 0; id < classes->count; id++)
+        if (classes->by_id[id] != NULL)
+            classes_remove(classes, classes->by_id[id]);
+    hub_map_fini(&classes->by_key);
+    hub_index_fini(&classes->index);
+    free(classes->by_id);
+    free(classes->free_ids);
+}

@@ -1,0 +1,45 @@
+/* A class: everybody who joined the same topic with the same bindings, serializer and access. One
+ * frame a change serves all of them, on every service thread. */
+#ifndef WALCAST_WS_HUB_CLASS_H
+#define WALCAST_WS_HUB_CLASS_H
+
+#include "ws/hub_index.h"
+#include "ws/subscription.h"
+
+struct hub_class {
+    hub_map_node node; /* by the subscription's key */
+    uint32_t id;
+    ws_subscription *subscription;
+    hub_rule **rules;    /* of each binding */
+    uint32_t *positions; /* where each binding stands among its rule's users */
+    core_buffer head;    /* what stands before the ids in its frames */
+    /* What the change at hand matched. */
+    uint64_t stamp; /* the change's number */
+    uint32_t *matched;
+    uint32_t matched_count;
+    hub_class *touched_next;
+    /* Members on each service thread. */
+    uint32_t total;
+    uint32_t members[];
+};
+
+typedef struct {
+    hub_map by_key;
+    hub_class **by_id; /* NULL where free */
+    uint32_t count, capacity;
+    uint32_t *free_ids;
+    uint32_t free_count;
+    size_t threads;
+    hub_index index;
+} hub_classes;
+
+void hub_classes_init(hub_classes *classes, size_t threads);
+void hub_classes_fini(hub_classes *classes);
+/* The class of the subscription with one member more on `thread`; takes the subscription. NULL with
+ * an INPUT error when a filter does not fit its table. */
+CORE_MUST_CHECK hub_class *hub_classes_enter(hub_classes *classes, ws_subscription *subscription,
+                                             size_t thread, core_error *error);
+/* One member less; the last one's leaving frees the class. */
+void hub_classes_leave(hub_classes *classes, uint32_t id, size_t thread);
+
+#endif

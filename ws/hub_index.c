@@ -1,0 +1,168 @@
+/* See hub_index.h. A table is in the index while a rule applies to it; wildcards reach a table when
+ * its first change comes. */
+#include "ws/hub_index.h"
+
+#include <stdlib.h>
+
+static uint64_t table_hash(core_slice schema, core_slice name) {
+    return hub_rule_hash(schema, name, core_slice_make(NULL, 0));
+}
+
+static hub_table *index_table(const hub_index *index, core_slice schema, core_slice name) {
+    hub_map_node *node = hub_map_first(&index->tables, table_hash(schema, name));
+    for (; node != NULL; node = hub_map_next(node)) {
+        hub_table *table = node->owner;
+        if (core_slice_equal(table->schema, schema) && core_slice_equal(table->name, name))
+            return table;
+    }
+    return NULL;
+}
+
+static bool rule_is_wild(const hub_rule *rule) {
+    return rule->schema.length == 0 || rule->table.length == 0;
+}
+
+/* A new table, with the wildcards that reach it. */
+static hub_table *index_add_table(hub_index *index, core_slice schema, core_slice name) {
+    hub_table *table = hub_table_new(schema, name);
+    if (table == NULL)
+        return NULL;
+    bool ok = hub_map_add(&index->tables, &table->node, table_hash(schema, name), table);
+    if (!ok) {
+        hub_table_free(table);
+        return NULL;
+    }
+    for (size_t i = 0; ok && i < index->wild_count; i++)
+        if (hub_rule_covers(index->wild[i], schema, name))
+            ok = hub_table_add(table, index->wild[i], NULL);
+    if (ok)
+        return table;
+    hub_map_remove(&index->tables, &table->node);
+    hub_table_free(table);
+    return NULL;
+}
+
+/* ---- Rules ---- */
+
+static bool index_keep_wild(hub_index *index, hub_rule *rule) {
+    if (index->wild_count == index->wild_capacity) {
+        size_t capacity = index->wild_capacity ? index->wild_capacity * 2 : 8;
+        hub_rule **wild = realloc(index->wild, capacity * sizeof(hub_rule *));
+        if (wild == NULL)
+            return false;
+        index->wild = wild;
+        index->wild_capacity = capacity;
+    }
+    index->wild[index->wild_count++] = rule;
+    return true;
+}
+
+static bool index_spread_wild(hub_index *index, hub_rule *rule, core_error *error) {
+    size_t cursor = 0;
+    hub_map_node *at = NULL;
+    hub_table *table;
+    while ((table = hub_map_each(&index->tables, &cursor, &at)) != NULL)
+        if (hub_rule_covers(rule, table->schema, table->name) && !hub_table_add(table, rule, error))
+            return false;
+    return index_keep_wild(index, rule) ||
+           core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+}
+
+static bool index_spread(hub_index *index, hub_rule *rule, core_error *error) {
+    if (rule_is_wild(rule))
+        return index_spread_wild(index, rule, error);
+    hub_table *table = index_table(index, rule->schema, rule->table);
+    if (table == NULL)
+        table = index_add_table(index, rule->schema, rule->table);
+    if (table == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    return hub_table_add(table, rule, error);
+}
+
+static hub_rule *index_rule(hub_index *index, core_slice schema, core_slice table,
+                            core_slice filter, core_error *error) {
+    uint64_t hash = hub_rule_hash(schema, table, filter);
+    hub_map_node *node = hub_map_first(&index->rules, hash);
+    for (; node != NULL; node = hub_map_next(node))
+        if (hub_rule_is(node->owner, schema, table, filter))
+            return node->owner;
+    hub_rule *rule = hub_rule_new(schema, table, filter, error);
+    if (rule == NULL)
+        return NULL;
+    if (!hub_map_add(&index->rules, &rule->node, hash, rule)) {
+        hub_rule_free(rule);
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    if (index_spread(index, rule, error))
+        return rule;
+    hub_index_drop(index, rule);
+    return NULL;
+}
+
+hub_rule *hub_index_add(hub_index *index, core_slice schema, core_slice table, core_slice filter,
+                        const hub_user *user, uint32_t *position, core_error *error) {
+    hub_rule *rule = index_rule(index, schema, table, filter, error);
+    if (rule == NULL)
+        return NULL;
+    if (hub_rule_add_user(rule, user, position))
+        return rule;
+    if (rule->user_count == 0)
+        hub_index_drop(index, rule);
+    (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    return NULL;
+}
+
+static void index_drop_table(hub_index *index, hub_table *table) {
+    for (size_t place = 0; place < HUB_PLACES; place++)
+        if (table->places[place] != NULL)
+            return;
+    hub_map_remove(&index->tables, &table->node);
+    hub_table_free(table);
+}
+
+void hub_index_drop(hub_index *index, hub_rule *rule) {
+    while (rule->entries != NULL) {
+        hub_table *table = rule->entries->table;
+        hub_table_drop(rule->entries);
+        index_drop_table(index, table);
+    }
+    for (size_t i = 0; i < index->wild_count; i++) {
+        if (index->wild[i] != rule)
+            continue;
+        index->wild[i] = index->wild[--index->wild_count];
+        break;
+    }
+    hub_map_remove(&index->rules, &rule->node);
+    hub_rule_free(rule);
+}
+
+void hub_index_fini(hub_index *index) {
+    assert(index->rules.count == 0 && index->tables.count == 0);
+    hub_map_fini(&index->rules);
+    hub_map_fini(&index->tables);
+    free(index->wild);
+}
+
+/* ---- Matching ---- */
+
+static bool index_is_wanted(const hub_index *index, core_slice schema, core_slice name) {
+    for (size_t i = 0; i < index->wild_count; i++)
+        if (hub_rule_covers(index->wild[i], schema, name))
+            return true;
+    return false;
+}
+
+bool hub_index_match(hub_index *index, const core_change *change, const hub_listener *listener) {
+    core_slice schema = change->relation->schema, name = change->relation->table;
+    hub_table *table = index_table(index, schema, name);
+    if (table == NULL) {
+        if (!index_is_wanted(index, schema, name))
+            return true;
+        table = index_add_table(index, schema, name);
+    }
+    if (table == NULL || !hub_table_reshape(table, change->relation, listener))
+        return false;
+    hub_table_match(table, change, listener);
+    return true;
+}

@@ -1,0 +1,45 @@
+/* A rule: one predicate over one table (or several, by wildcards), whoever asks for it.
+ *
+ * Bindings of any number of classes that say the same share a rule, so it is evaluated once a
+ * change. Where it applies to a table it has an entry there (hub_table.h). */
+#ifndef WALCAST_WS_HUB_RULE_H
+#define WALCAST_WS_HUB_RULE_H
+
+#include "expr/expr.h"
+#include "ws/hub_map.h"
+
+typedef struct hub_class hub_class;
+typedef struct hub_entry hub_entry;
+
+/* A class's binding that wants what the rule matches. */
+typedef struct {
+    hub_class *class;
+    uint32_t binding;
+    unsigned operations; /* bit N: core_op N */
+} hub_user;
+
+typedef struct {
+    hub_map_node node;
+    core_block *text; /* holds the three */
+    core_slice schema, table, filter;
+    expr_filter *parsed; /* NULL: everything matches */
+    hub_user *users;
+    uint32_t user_count, user_capacity;
+    hub_entry *entries; /* its places in tables */
+} hub_rule;
+
+uint64_t hub_rule_hash(core_slice schema, core_slice table, core_slice filter);
+bool hub_rule_is(const hub_rule *rule, core_slice schema, core_slice table, core_slice filter);
+/* The rule applies to this table. */
+bool hub_rule_covers(const hub_rule *rule, core_slice schema, core_slice table);
+CORE_MUST_CHECK hub_rule *hub_rule_new(core_slice schema, core_slice table, core_slice filter,
+                                       core_error *error);
+/* It must have no user and no entry. */
+void hub_rule_free(hub_rule *rule);
+/* `*position` is where the user stands until hub_rule_drop_user says otherwise. */
+CORE_MUST_CHECK bool hub_rule_add_user(hub_rule *rule, const hub_user *user, uint32_t *position);
+/* The last user takes the place that becomes free; returns it so that its owner can be told, or
+ * NULL when none moved. */
+const hub_user *hub_rule_drop_user(hub_rule *rule, uint32_t position);
+
+#endif

@@ -1,0 +1,184 @@
+/* From a message of the stream to frames; see hub.h.
+ *
+ * A change's `data` is encoded once for each selection of columns that somebody wants, and a frame
+ * is put together once for each class that matched; both only when there is somebody. */
+#include "ws/hub_private.h"
+
+#include "ws/change_json.h"
+#include "ws/frame.h"
+
+void hub_encodings_init(ws_hub *hub) {
+    for (size_t i = 0; i < HUB_ENCODINGS; i++)
+        core_buffer_init(&hub->encodings[i].data, WS_CHANGE_JSON_MAX);
+}
+
+void hub_encodings_fini(ws_hub *hub) {
+    for (size_t i = 0; i < HUB_ENCODINGS; i++)
+        core_buffer_fini(&hub->encodings[i].data);
+}
+
+/* ---- Matching ---- */
+
+static void spread_touch(ws_hub *hub, hub_class *class, uint32_t binding) {
+    if (class->stamp != hub->stamp) {
+        class->stamp = hub->stamp;
+        class->matched_count = 0;
+        class->touched_next = hub->touched;
+        hub->touched = class;
+    }
+    class->matched[class->matched_count++] = binding;
+}
+
+static void spread_matched(void *context, const hub_rule *rule) {
+    ws_hub *hub = context;
+    for (uint32_t i = 0; i < rule->user_count; i++)
+        if (rule->users[i].operations & 1u << hub->change->op)
+            spread_touch(hub, rule->users[i].class, rule->users[i].binding);
+}
+
+static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
+                         int64_t commit_time_us) {
+    for (size_t thread = 0; thread < hub->threads; thread++) {
+        if (class->members[thread] == 0)
+            continue;
+        ws_delivery delivery = {.kind = WS_DELIVERY_FRAME,
+                                .class_id = class->id,
+                                .block = core_block_retain(block),
+                                .commit_time_us = commit_time_us};
+        hub_deliver(hub, thread, &delivery);
+    }
+}
+
+/* Tells everybody who asked for the rule that its filter cannot be evaluated. */
+static void spread_problem(void *context, const hub_rule *rule, const char *text) {
+    ws_hub *hub = context;
+    for (uint32_t i = 0; i < rule->user_count; i++) {
+        const hub_class *class = rule->users[i].class;
+        core_block *frame =
+            ws_protocol_system(class->subscription->protocol, ws_protocol_null,
+                               class->subscription->topic, "postgres_changes", false, text);
+        if (frame != NULL)
+            spread_block(hub, class, frame, 0);
+        core_block_release(frame);
+    }
+}
+
+/* ---- Encoding ---- */
+
+static const core_buffer *spread_data(ws_hub *hub, const ws_binding *binding) {
+    for (size_t i = 0; i < hub->encoding_count; i++)
+        if (core_slice_equal(hub->encodings[i].select, binding->select))
+            return &hub->encodings[i].data;
+    size_t at = hub->encoding_count < HUB_ENCODINGS ? hub->encoding_count++ : HUB_ENCODINGS - 1;
+    hub_encoding *encoding = &hub->encodings[at];
+    encoding->select = binding->select;
+    core_buffer_reset(&encoding->data);
+    ws_change_select select = {.columns = binding->columns, .count = binding->column_count};
+    ws_change_json(&encoding->data, hub->change, &hub->offset, &select);
+    return &encoding->data;
+}
+
+/* The ids of the matched bindings that want the same columns as the first of `from`; those are
+ * taken out of the list. */
+static void spread_ids(ws_hub *hub, hub_class *class, core_slice select) {
+    core_json_writer json = core_json_writer_make(&hub->head);
+    const ws_binding *bindings = class->subscription->bindings;
+    uint32_t left = 0, last_id = 0;
+    core_json_array_open(&json);
+    for (uint32_t i = 0; i < class->matched_count; i++) {
+        const ws_binding *binding = &bindings[class->matched[i]];
+        if (!core_slice_equal(binding->select, select)) {
+            class->matched[left++] = class->matched[i];
+            continue;
+        }
+        if (binding->id != last_id)
+            core_json_unsigned(&json, binding->id);
+        last_id = binding->id;
+    }
+    core_json_array_close(&json);
+    class->matched_count = left;
+}
+
+static core_block *spread_frame(ws_hub *hub, hub_class *class) {
+    const ws_subscription *subscription = class->subscription;
+    const ws_binding *first = &subscription->bindings[class->matched[0]];
+    const core_buffer *data = spread_data(hub, first);
+    core_buffer_reset(&hub->head);
+    core_buffer_slice_append(&hub->head, core_buffer_slice(&class->head));
+    spread_ids(hub, class, first->select);
+    core_buffer_text(&hub->head, WS_PROTOCOL_CHANGE_MIDDLE);
+    if (!core_buffer_ok(&hub->head) || !core_buffer_ok(data))
+        return NULL;
+    core_slice parts[] = {core_buffer_slice(&hub->head), core_buffer_slice(data),
+                          core_slice_text(ws_protocol_change_tail(subscription->protocol))};
+    core_metrics_add(hub->metrics, CORE_METRIC_WS_FRAMES_ENCODED, 1);
+    return ws_frame_block(WS_FRAME_TEXT, parts, CORE_COUNT_OF(parts));
+}
+
+/* One frame for each selection of columns among what matched. False when one could not be made. */
+static bool spread_class(ws_hub *hub, hub_class *class) {
+    while (class->matched_count > 0) {
+        core_block *frame = spread_frame(hub, class);
+        if (frame == NULL)
+            return false;
+        spread_block(hub, class, frame, hub->change->transaction.commit_time_us);
+        core_block_release(frame);
+    }
+    return true;
+}
+
+static bool spread_change(ws_hub *hub, const core_change *change) {
+    hub_listener listener = {.matched = spread_matched, .problem = spread_problem, .context = hub};
+    hub->change = change;
+    hub->touched = NULL;
+    hub->encoding_count = 0;
+    hub->stamp++;
+    bool ok = hub_index_match(&hub->classes.index, change, &listener);
+    for (hub_class *class = hub->touched; class != NULL; class = class->touched_next)
+        ok &= spread_class(hub, class);
+    core_metrics_add(hub->metrics, CORE_METRIC_WS_EVENTS, 1);
+    return ok;
+}
+
+/* ---- Messages ---- */
+
+static bool spread_is_live_op(core_op op) {
+    return op == CORE_OP_INSERT || op == CORE_OP_UPDATE || op == CORE_OP_DELETE ||
+           op == CORE_OP_TRUNCATE;
+}
+
+static bool spread_run(ws_hub *hub, const core_run *run, uint64_t sequence, core_error *error) {
+    core_run_reader reader;
+    if (!core_run_reader_init(&reader, run, &hub->arena, error))
+        return false;
+    memcpy(hub->offset.epoch, run->epoch, sizeof hub->offset.epoch);
+    hub->offset.sequence = sequence;
+    hub->offset.index = 0;
+    const core_change *change;
+    while ((change = core_run_next(&reader)) != NULL) {
+        if (!spread_change(hub, change))
+            return core_error_set(error, CORE_ERROR_INTERNAL,
+                                  "out of memory for a change's frames");
+        hub->offset.index++;
+    }
+    return true;
+}
+
+hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence) {
+    core_run run;
+    core_error error = {.text = ""};
+    core_arena_reset(&hub->arena);
+    bool ok = core_run_decode(payload, &hub->arena, &run, &error);
+    if (ok && run.op == CORE_OP_GAP) {
+        CORE_LOG(hub->log, WARN, "ws", "the stream says that history is missing",
+                 CORE_LOG_NUMBER("sequence", sequence));
+        return HUB_RESET;
+    }
+    if (ok && spread_is_live_op(run.op) && run.has_relation)
+        ok = spread_run(hub, &run, sequence, &error);
+    if (ok)
+        return HUB_SPREAD;
+    CORE_LOG(hub->log, ERROR, "ws", "a message of the stream cannot be delivered",
+             CORE_LOG_NUMBER("sequence", sequence), CORE_LOG_TEXT("error", error.text));
+    return HUB_RESET;
+}

@@ -1,0 +1,18 @@
+/* Who speaks on a connection or in a channel: verified claims, shared by all that were joined with
+ * the same token. Counted without atomics: an identity stays on its service thread. */
+#ifndef WALCAST_WS_IDENTITY_H
+#define WALCAST_WS_IDENTITY_H
+
+#include "auth/auth.h"
+
+typedef struct {
+    unsigned references;
+    auth_claims claims;
+} ws_identity;
+
+/* With one reference; NULL when memory is out. */
+CORE_MUST_CHECK ws_identity *ws_identity_new(const auth_claims *claims);
+ws_identity *ws_identity_retain(ws_identity *identity);
+void ws_identity_release(ws_identity *identity);
+
+#endif

@@ -1,0 +1,93 @@
+/* See join.h. */
+#include "ws/join.h"
+
+/* Booleans come as strings from some clients. */
+static bool join_true(core_json_token token) {
+    return token.kind == CORE_JSON_TRUE ||
+           (token.kind == CORE_JSON_STRING && core_json_raw_is(token.raw, "true"));
+}
+
+static bool join_refuse(const char **reason, const char *text) {
+    *reason = text;
+    return false;
+}
+
+static bool read_broadcast(core_json_reader *json, ws_join *join) {
+    for (;;) {
+        core_json_token token = core_json_next(json);
+        if (token.kind == CORE_JSON_OBJECT_CLOSE)
+            return true;
+        core_slice whole;
+        if (core_json_raw_is(token.key, "replication_ready"))
+            join->replication_ready = join_true(token);
+        if (!core_json_skip(json, token, &whole))
+            return false;
+    }
+}
+
+static bool read_config_member(core_json_reader *json, core_json_token token, ws_join *join,
+                               const char **reason) {
+    core_slice whole;
+    if (core_json_raw_is(token.key, "broadcast") && token.kind == CORE_JSON_OBJECT_OPEN)
+        return read_broadcast(json, join);
+    if (core_json_raw_is(token.key, "private"))
+        join->private_channel = join_true(token);
+    if (!core_json_skip(json, token, &whole))
+        return false;
+    if (!core_json_raw_is(token.key, "postgres_changes") || token.kind == CORE_JSON_NULL)
+        return true;
+    if (token.kind != CORE_JSON_ARRAY_OPEN)
+        return join_refuse(reason, "config.postgres_changes must be an array");
+    join->postgres_changes = whole;
+    return true;
+}
+
+static bool read_config(core_json_reader *json, ws_join *join, const char **reason) {
+    for (;;) {
+        core_json_token token = core_json_next(json);
+        if (token.kind == CORE_JSON_OBJECT_CLOSE)
+            return true;
+        if (!read_config_member(json, token, join, reason))
+            return false;
+    }
+}
+
+static bool read_token(core_json_token token, core_slice *text) {
+    if (token.kind == CORE_JSON_NULL)
+        return true;
+    *text = token.raw;
+    return token.kind == CORE_JSON_STRING;
+}
+
+static bool read_join_member(core_json_reader *json, core_json_token token, ws_join *join,
+                             const char **reason) {
+    core_slice whole;
+    if (core_json_raw_is(token.key, "config") && token.kind == CORE_JSON_OBJECT_OPEN)
+        return read_config(json, join, reason);
+    if (core_json_raw_is(token.key, "access_token") && !read_token(token, &join->access_token))
+        return join_refuse(reason, "access_token must be a string");
+    return core_json_skip(json, token, &whole);
+}
+
+bool ws_join_read(core_slice payload, ws_join *join, const char **reason) {
+    *join = (ws_join){0};
+    *reason = "the payload is not a JSON object";
+    core_json_reader json = core_json_reader_make(payload);
+    if (core_json_next(&json).kind != CORE_JSON_OBJECT_OPEN)
+        return false;
+    for (;;) {
+        core_json_token token = core_json_next(&json);
+        if (token.kind == CORE_JSON_OBJECT_CLOSE)
+            return true;
+        if (!read_join_member(&json, token, join, reason))
+            return false;
+    }
+}
+
+bool ws_join_token_read(core_slice payload, core_slice *token) {
+    ws_join join;
+    const char *reason;
+    bool ok = ws_join_read(payload, &join, &reason);
+    *token = join.access_token;
+    return ok;
+}

@@ -1,0 +1,21 @@
+/* A join's payload: what the channel is configured to be. Source: @supabase/realtime-js,
+ * src/RealtimeChannel.ts, subscribe(). */
+#ifndef WALCAST_WS_JOIN_H
+#define WALCAST_WS_JOIN_H
+
+#include "ws/protocol.h"
+
+typedef struct {
+    core_slice access_token;     /* raw JSON string content; empty: the connection's key counts */
+    core_slice postgres_changes; /* the JSON array, or empty */
+    bool private_channel;
+    bool replication_ready; /* wants to hear that changes flow, by a system message */
+} ws_join;
+
+/* `payload` is the message's; slices point into it. False fills `reason` (static). Members that are
+ * not known, or of no meaning here, are passed over. */
+CORE_MUST_CHECK bool ws_join_read(core_slice payload, ws_join *join, const char **reason);
+/* The access_token of an access_token message's payload; empty when there is none. */
+CORE_MUST_CHECK bool ws_join_token_read(core_slice payload, core_slice *token);
+
+#endif

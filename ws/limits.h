@@ -1,0 +1,61 @@
+/* Every maximum of the room in one place: what the configuration sets, and what is fixed. */
+#ifndef WALCAST_WS_LIMITS_H
+#define WALCAST_WS_LIMITS_H
+
+#include "core/core.h"
+
+/* ---- HTTP ---- */
+#define WS_HTTP_HEAD_MAX        16384 /* request line and headers; more is answered 431 */
+#define WS_HTTP_HEADERS_MAX     64    /* header lines; more are answered 431 */
+#define WS_HTTP_BODY_MAX        ((size_t)1 << 20) /* more is answered 413 */
+#define WS_HTTP_RESPONSE_MAX    ((size_t)8 << 20)
+#define WS_HTTP_CONNECTIONS_MAX 1024  /* besides the WebSockets; further ones are answered 503 */
+#define WS_HTTP_HEAD_MS         10000 /* from the first byte of a head to its last; then 408 */
+#define WS_HTTP_BODY_MS         30000 /* the same for a body */
+#define WS_HTTP_KEEP_ALIVE_MS   75000 /* silence between two requests; then closed */
+
+/* ---- Connections ---- */
+#define WS_LINGER_MS       5000 /* how long the peer has to take the last bytes and to close */
+#define WS_ACCEPTS_A_WAKE  64
+#define WS_ACCEPT_PAUSE_MS 250   /* after the system had no descriptor left */
+#define WS_READ_BYTES      16384 /* taken from one socket at a time */
+#define WS_SEND_BYTES      65536 /* given to one socket at a time */
+
+/* ---- Realtime ---- */
+#define WS_TOPIC_MAX         1024 /* bytes, the "realtime:" included */
+#define WS_EVENT_MAX         255
+#define WS_REF_MAX           64
+#define WS_BINDINGS_MAX      100  /* postgres_changes bindings of one channel */
+#define WS_NAME_MAX          255  /* a schema's, table's or column's name in a binding */
+#define WS_SELECT_MAX        100  /* columns that one binding selects */
+#define WS_JOIN_WAIT_MS      8000 /* for the stream to be live; the client gives up after 10 s */
+#define WS_CONTROL_FRAME_MAX 125  /* RFC 6455 5.5 */
+
+/* ---- Between the hub and the service threads ---- */
+#define WS_HUB_MESSAGES      1024               /* messages of the stream waiting for the hub */
+#define WS_HUB_MESSAGE_BYTES ((size_t)32 << 20) /* the same in bytes; then the consumer waits */
+#define WS_COMMAND_RING      4096
+#define WS_DELIVERY_RING     8192
+#define WS_DELIVERIES_A_WAKE 512
+#define WS_CHANGE_JSON_MAX   ((size_t)64 << 20)
+
+/* What the configuration sets. */
+typedef struct {
+    size_t max_connections;
+    size_t max_channels;
+    size_t max_frame_bytes;
+    size_t queue_bytes;
+    int64_t idle_timeout_ms;
+} ws_limits;
+
+static inline ws_limits ws_limits_make(const core_config *config) {
+    return (ws_limits){
+        .max_connections = (size_t)core_config_integer(config, "ws.max_connections"),
+        .max_channels = (size_t)core_config_integer(config, "ws.max_channels_per_connection"),
+        .max_frame_bytes = (size_t)core_config_integer(config, "ws.max_frame_bytes"),
+        .queue_bytes = (size_t)core_config_integer(config, "ws.queue_bytes"),
+        .idle_timeout_ms = core_config_integer(config, "ws.idle_timeout"),
+    };
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* Sockets through libwebsockets 4.1, in its raw role.
+ *
+ * libwebsockets gives the sockets their place in the event loop, takes what a full socket would not
+ * take, and can put TLS under them. HTTP and WebSocket framing are this room's own: its HTTP parser
+ * undoes percent-encoding before anybody sees it, closes silently on what it does not know, and
+ * leaves bodies with two lengths to the reader; its frames are built per write, ours once for all
+ * peers. What was measured of it stands in docs/ARCHITECTURE.md.
+ *
+ * In the raw role a close drops what is still buffered, so connection.c closes only what is
+ * flushed. */
+#include "ws/link_lws.h"
+
+#include "ws/http.h"
+
+#include <libwebsockets.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static ws_connection *link_connection(struct lws *wsi) {
+    return lws_get_opaque_user_data(wsi);
+}
+
+static int link_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                         size_t length) {
+    (void)user;
+    ws_connection *connection = wsi != NULL ? link_connection(wsi) : NULL;
+    if (connection == NULL)
+        return 0;
+    switch (reason) {
+    case LWS_CALLBACK_RAW_RX:
+        ws_connection_bytes(connection, in, length);
+        break;
+    case LWS_CALLBACK_RAW_WRITEABLE:
+        ws_connection_writable(connection);
+        break;
+    case LWS_CALLBACK_RAW_CLOSE:
+        lws_set_opaque_user_data(wsi, NULL);
+        ws_connection_gone(connection);
+        return 0;
+    default:
+        return 0;
+    }
+    return connection->state.current == WS_CONNECTION_DEAD ? -1 : 0;
+}
+
+static const struct lws_protocols link_protocols[] = {
+    {.name = "raw",
+     .callback = link_callback,
+     .rx_buffer_size = WS_READ_BYTES,
+     .tx_packet_size = WS_SEND_BYTES},
+    {.name = NULL},
+};
+
+static bool link_write(void *socket, const uint8_t *bytes, size_t length) {
+    /* libwebsockets takes its bytes as not const but does not change them in the raw role. */
+    unsigned char *out = (unsigned char *)(uintptr_t)bytes;
+    return lws_write(socket, out, length, LWS_WRITE_RAW) >= 0;
+}
+
+static bool link_backlogged(void *socket) {
+    return lws_partial_buffered(socket) != 0;
+}
+
+static void link_want_writable(void *socket) {
+    (void)lws_callback_on_writable(socket);
+}
+
+static void link_half_close(void *socket) {
+    (void)shutdown(lws_get_socket_fd(socket), SHUT_WR);
+}
+
+static void link_kill(void *socket) {
+    lws_set_timeout(socket, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+}
+
+static const ws_link link_lws = {
+    .write = link_write,
+    .backlogged = link_backlogged,
+    .want_writable = link_want_writable,
+    .half_close = link_half_close,
+    .kill = link_kill,
+};
+
+struct lws_context *ws_link_context_new(struct ev_loop *loop) {
+    lws_set_log_level(0, NULL); /* its lines have no room for whose they are; we log ourselves */
+    void *loops[] = {loop};
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = link_protocols,
+        .foreign_loops = loops,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .pt_serv_buf_size = WS_READ_BYTES,
+        .max_http_header_pool = 1,
+        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES |
+                   LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS,
+    };
+    return lws_create_context(&info);
+}
+
+void ws_link_context_free(struct lws_context *context) {
+    lws_context_destroy(context);
+}
+
+void ws_link_adopt(struct lws_context *context, ws_service *service, int socket) {
+    void *http = ws_http_new();
+    struct lws *wsi = NULL;
+    if (http != NULL) {
+        lws_adopt_desc_t adopt = {.vh = lws_get_vhost_by_name(context, "default"),
+                                  .type = LWS_ADOPT_SOCKET,
+                                  .fd = {.sockfd = socket}};
+        wsi = lws_adopt_descriptor_vhost_via_info(&adopt); /* closes the socket when it fails */
+    } else {
+        (void)close(socket);
+    }
+    ws_connection *connection =
+        wsi ? ws_connection_new(service, &link_lws, wsi, &ws_http_handler, http) : NULL;
+    if (connection == NULL) {
+        if (http != NULL)
+            ws_http_free(http);
+        if (wsi != NULL)
+            link_kill(wsi);
+        return;
+    }
+    lws_set_opaque_user_data(wsi, connection);
+    ws_http_begin(connection);
+}

@@ -1,0 +1,37 @@
+/* The bytes that wait for one peer: a bounded queue of shared blocks.
+ *
+ * It holds references, not copies, so a frame that waits for a thousand peers exists once. What it
+ * may hold is capped in bytes; the one exception is a single block into an empty queue, since a row
+ * larger than the cap must still be deliverable. Owned by one service thread. */
+#ifndef WALCAST_WS_QUEUE_H
+#define WALCAST_WS_QUEUE_H
+
+#include "core/core.h"
+
+typedef struct {
+    core_block **blocks; /* a ring, grown by doubling; NULL while nothing waits */
+    uint32_t capacity;   /* a power of two, or 0 */
+    uint32_t head;
+    uint32_t count;
+    size_t sent;  /* of the first block */
+    size_t bytes; /* waiting, what was sent of the first block left out */
+} ws_queue;
+
+void ws_queue_fini(ws_queue *queue);
+/* Takes a reference of its own. False when `cap_bytes` would be passed or memory is out. */
+CORE_MUST_CHECK bool ws_queue_push(ws_queue *queue, core_block *block, size_t cap_bytes);
+/* What to write next: the unsent part of the first block where that is `room_bytes` or more, else
+ * as many blocks as fit, gathered into `room`. Empty when nothing waits. Valid until the next
+ * advance. */
+core_slice ws_queue_next(const ws_queue *queue, uint8_t *room, size_t room_bytes);
+/* `length` bytes were written. Returns how many blocks that finished. */
+size_t ws_queue_advance(ws_queue *queue, size_t length);
+/* Forgets all that waits, except the rest of a block that was begun: the peer could not make sense
+ * of anything after half a frame. */
+void ws_queue_drop_unsent(ws_queue *queue);
+
+static inline bool ws_queue_empty(const ws_queue *queue) {
+    return queue->count == 0;
+}
+
+#endif

@@ -1,0 +1,237 @@
+/* The HTTP server: its address, its service threads, its drain; see ws.h.
+ *
+ * The threads share nothing but what is read-only, the counters, and the pointer to the gateway. */
+#include "ws/server.h"
+
+#include "ws/listener.h"
+#include "ws/loop.h"
+#include "ws/session_table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define SERVER_MAGIC       0x5e7fe700u
+#define SERVER_THREADS_MAX 64
+#define SERVER_SPARE_FDS   512 /* for everything that is not a client */
+
+struct ws_server {
+    uint32_t magic;
+    ws_server_spec spec;
+    char address[WS_ADDRESS_SIZE];
+    size_t service_count;
+    ws_service *services[SERVER_THREADS_MAX];
+    size_t max_sockets;
+    atomic_size_t sockets;
+    atomic_bool draining;
+    _Atomic(ws_gateway *) gateway;
+};
+
+/* ---- What others ask ---- */
+
+const char *ws_server_address(const ws_server *server) {
+    return server->address;
+}
+
+const core_route_table *ws_server_routes(const ws_server *server) {
+    return server->spec.routes;
+}
+
+const ws_server_spec *ws_server_spec_of(const ws_server *server) {
+    return &server->spec;
+}
+
+bool ws_server_draining(const ws_server *server) {
+    return atomic_load(&server->draining);
+}
+
+bool ws_server_ready(const ws_server *server, char *reason, size_t reason_size) {
+    if (ws_server_draining(server)) {
+        (void)snprintf(reason, reason_size, "shutting down");
+        return false;
+    }
+    return server->spec.ready == NULL ||
+           server->spec.ready(server->spec.context, reason, reason_size);
+}
+
+ws_gateway *ws_server_gateway(const ws_server *server) {
+    return atomic_load_explicit(&server->gateway, memory_order_acquire);
+}
+
+void ws_server_attach(ws_server *server, ws_gateway *gateway) {
+    atomic_store_explicit(&server->gateway, gateway, memory_order_release);
+}
+
+void ws_server_detach(ws_server *server) {
+    ws_server_attach(server, NULL);
+    for (size_t i = 0; i < server->service_count; i++)
+        ws_loop_sync(server->services[i]->loop);
+}
+
+size_t ws_server_service_count(const ws_server *server) {
+    return server->service_count;
+}
+
+ws_service *ws_server_service(const ws_server *server, size_t index) {
+    assert(index < server->service_count);
+    return server->services[index];
+}
+
+bool ws_server_socket_enter(ws_server *server) {
+    size_t before = atomic_fetch_add_explicit(&server->sockets, 1, memory_order_relaxed);
+    if (before >= server->max_sockets) {
+        atomic_fetch_sub_explicit(&server->sockets, 1, memory_order_relaxed);
+        return false;
+    }
+    core_metrics_set(server->spec.metrics, CORE_METRIC_WS_CONNECTIONS, (int64_t)before + 1);
+    return true;
+}
+
+void ws_server_socket_leave(ws_server *server) {
+    size_t before = atomic_fetch_sub_explicit(&server->sockets, 1, memory_order_relaxed);
+    core_metrics_set(server->spec.metrics, CORE_METRIC_WS_CONNECTIONS, (int64_t)before - 1);
+}
+
+size_t ws_server_sockets(const ws_server *server) {
+    return atomic_load_explicit(&server->sockets, memory_order_relaxed);
+}
+
+/* ---- Making ---- */
+
+/* Room for as many descriptors as the limits allow clients. libwebsockets sizes its tables by the
+ * limit, so a needlessly high one is lowered too. */
+static bool server_set_descriptors(const ws_server *server, core_error *error) {
+    struct rlimit limit;
+    rlim_t needed = server->max_sockets + WS_HTTP_CONNECTIONS_MAX + SERVER_SPARE_FDS;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "cannot read the limit on open files: %s",
+                              strerror(errno));
+    if (limit.rlim_max < needed) {
+        CORE_LOG(server->spec.log, WARN, "ws",
+                 "the limit on open files is below what "
+                 "ws.max_connections needs: raise it (ulimit -Hn)",
+                 CORE_LOG_NUMBER("limit", limit.rlim_max), CORE_LOG_NUMBER("needed", needed));
+        needed = limit.rlim_max;
+    }
+    limit.rlim_cur = needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "cannot set the limit on open files: %s",
+                              strerror(errno));
+    return true;
+}
+
+static void service_free(ws_service *service) {
+    if (service == NULL)
+        return;
+    ws_loop_free(service->loop);
+    assert(service->connections == NULL);
+    ws_session_table_free(service);
+    free(service->gather);
+    free(service);
+}
+
+/* Takes the listening socket over. */
+static ws_service *service_new(ws_server *server, unsigned index, int listen_socket,
+                               core_error *error) {
+    const ws_server_spec *spec = &server->spec;
+    (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    ws_service *service = calloc(1, sizeof *service);
+    if (service == NULL) {
+        (void)close(listen_socket);
+        return NULL;
+    }
+    *service = (ws_service){.server = server,
+                            .index = index,
+                            .limits = ws_limits_make(spec->config),
+                            .log = spec->log,
+                            .metrics = spec->metrics,
+                            .clock = spec->clock,
+                            .now_ms = core_clock_ms(spec->clock),
+                            .gather = malloc(WS_SEND_BYTES)};
+    ws_wheel_init(&service->wheel, service->now_ms);
+    bool ok = service->gather != NULL &&
+              getrandom(&service->request_seed, sizeof service->request_seed, 0) ==
+                  (ssize_t)sizeof service->request_seed &&
+              ws_session_table_new(service, error);
+    if (ok)
+        service->loop = ws_loop_new(service, listen_socket, error);
+    else
+        (void)close(listen_socket);
+    if (service->loop != NULL)
+        return service;
+    service_free(service);
+    return NULL;
+}
+
+static bool server_make_services(ws_server *server, core_error *error) {
+    int sockets[SERVER_THREADS_MAX];
+    size_t count = (size_t)core_config_integer(server->spec.config, "http.threads");
+    assert(count >= 1 && count <= SERVER_THREADS_MAX);
+    if (!ws_listener_open(core_config_text(server->spec.config, "http.listen"), sockets, count,
+                          server->address, error))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        server->services[i] = service_new(server, (unsigned)i, sockets[i], error);
+        if (server->services[i] == NULL) {
+            for (size_t rest = i + 1; rest < count; rest++)
+                (void)close(sockets[rest]);
+            return core_error_wrap(error, "service thread %zu", i);
+        }
+        server->service_count = i + 1;
+    }
+    return true;
+}
+
+static bool server_start(ws_server *server, core_error *error) {
+    for (size_t i = 0; i < server->service_count; i++)
+        if (!ws_loop_start(server->services[i]->loop, error))
+            return false;
+    return true;
+}
+
+ws_server *ws_server_new(const ws_server_spec *spec, core_error *error) {
+    ws_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    server->magic = SERVER_MAGIC;
+    server->spec = *spec;
+    server->max_sockets = ws_limits_make(spec->config).max_connections;
+    if (!server_set_descriptors(server, error) || !server_make_services(server, error) ||
+        !server_start(server, error)) {
+        ws_server_free(server);
+        return NULL;
+    }
+    return server;
+}
+
+/* ---- Ending ---- */
+
+void ws_server_drain(ws_server *server) {
+    CORE_MAGIC_CHECK(server, SERVER_MAGIC);
+    if (atomic_exchange(&server->draining, true))
+        return;
+    for (size_t i = 0; i < server->service_count; i++)
+        ws_loop_wake(server->services[i]->loop);
+}
+
+bool ws_server_drained(ws_server *server) {
+    CORE_MAGIC_CHECK(server, SERVER_MAGIC);
+    return ws_server_sockets(server) == 0;
+}
+
+void ws_server_free(ws_server *server) {
+    if (server == NULL)
+        return;
+    CORE_MAGIC_CHECK(server, SERVER_MAGIC);
+    for (size_t i = 0; i < server->service_count; i++) /* each looks at the others' counters */
+        ws_loop_stop(server->services[i]->loop);
+    for (size_t i = 0; i < server->service_count; i++)
+        service_free(server->services[i]);
+    server->magic = 0;
+    free(server);
+}

@@ -1,0 +1,46 @@
+/* One service thread: an event loop, a listener of its own, and the connections it accepted.
+ *
+ * Everything in it belongs to its thread except what is marked. It never blocks: handlers answer at
+ * once, and what takes longer is asked of the hub over a ring. */
+#ifndef WALCAST_WS_SERVICE_H
+#define WALCAST_WS_SERVICE_H
+
+#include "ws/connection.h"
+
+#include <stdatomic.h>
+
+typedef struct ws_server ws_server;
+typedef struct ws_loop ws_loop;
+typedef struct ws_session_table ws_session_table;
+
+struct ws_service {
+    ws_server *server;
+    unsigned index;
+    ws_limits limits;
+    core_log *log;
+    core_metrics *metrics;
+    const core_clock *clock;
+    int64_t now_ms; /* of the monotonic clock, at the last wake-up */
+    ws_wheel wheel;
+    ws_connection *connections;
+    ws_connection *dirty;
+    uint8_t *gather; /* WS_SEND_BYTES, for writes of many blocks */
+    uint64_t request_seed;
+    uint64_t request_count;
+    ws_loop *loop;           /* libev's and libwebsockets' side (loop.c) */
+    ws_session_table *table; /* the realtime sessions' side (session.c) */
+    atomic_size_t open;      /* connections; any thread reads */
+};
+
+void ws_service_add(ws_service *service, ws_connection *connection);
+void ws_service_remove(ws_service *service, ws_connection *connection);
+/* Will be flushed before the thread sleeps again. */
+void ws_service_mark_dirty(ws_service *service, ws_connection *connection);
+void ws_service_flush(ws_service *service);
+/* Runs the deadlines that have passed. */
+void ws_service_tick(ws_service *service);
+/* A new X-Request-Id. */
+#define WS_REQUEST_ID_SIZE 40
+void ws_service_request_id(ws_service *service, char text[WS_REQUEST_ID_SIZE]);
+
+#endif

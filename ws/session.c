@@ -1,0 +1,266 @@
+/* See session.h. Messages are answered in order, at once, but for a join, whose answer waits for
+ * the hub. One deadline serves the idle time-out, joins that wait, and tokens that expire. */
+#include "ws/session_private.h"
+
+#include "ws/server.h"
+
+#include <stdlib.h>
+
+#define SESSION_MAGIC 0x5e5510a1u
+
+static ws_session *session_of(void *context) {
+    ws_session *session = context;
+    CORE_MAGIC_CHECK(session, SESSION_MAGIC);
+    return session;
+}
+
+ws_service *session_service(const ws_session *session) {
+    return ws_socket_connection(session->socket)->service;
+}
+
+/* ---- Sending ---- */
+
+void ws_session_send(ws_session *session, core_block *frame) {
+    ws_socket_send(session->socket, frame);
+}
+
+void session_send_made(ws_session *session, core_block *frame) {
+    if (frame == NULL)
+        ws_socket_close(session->socket, WS_CLOSE_INTERNAL, "out of memory");
+    else
+        ws_socket_send(session->socket, frame);
+    core_block_release(frame);
+}
+
+static void session_reply(ws_session *session, const ws_message *message, bool ok,
+                          core_slice response) {
+    session_send_made(session, ws_protocol_reply(session->protocol, message->join_ref, message->ref,
+                                                 message->topic, ok, response));
+}
+
+void session_refuse(ws_session *session, const ws_message *message, const char *reason) {
+    session_send_made(session, ws_protocol_refusal(session->protocol, message->join_ref,
+                                                   message->ref, message->topic, reason));
+}
+
+void session_system(ws_session *session, const ws_channel *channel, const char *extension, bool ok,
+                    const char *text) {
+    session_send_made(session, ws_protocol_system(session->protocol, channel->join_ref,
+                                                  channel->topic, extension, ok, text));
+}
+
+/* ---- Channels ---- */
+
+ws_channel *session_channel(const ws_session *session, core_slice topic) {
+    for (ws_channel *channel = session->channels; channel != NULL; channel = channel->next)
+        if (core_slice_equal(channel->topic, topic))
+            return channel;
+    return NULL;
+}
+
+void session_remove_channel(ws_channel *channel) {
+    ws_session *session = channel->session;
+    ws_service *service = session_service(session);
+    if (channel->state.current == WS_CHANNEL_JOINED)
+        core_metrics_add(service->metrics, CORE_METRIC_WS_CHANNELS, -1);
+    ws_session_table_leave(service, channel);
+    core_state_move(&channel->state, WS_CHANNEL_CLOSED);
+    ws_channel **at = &session->channels;
+    while (*at != channel)
+        at = &(*at)->next;
+    *at = channel->next;
+    session->channel_count--;
+    ws_channel_free(channel);
+}
+
+void session_close_channel(ws_channel *channel, const char *event) {
+    ws_session *session = channel->session;
+    session_send_made(session,
+                      ws_protocol_message(session->protocol, channel->join_ref, channel->join_ref,
+                                          channel->topic, event, core_slice_text("{}")));
+    session_remove_channel(channel);
+}
+
+/* ---- Messages ---- */
+
+static void session_leave(ws_session *session, const ws_message *message, ws_channel *channel) {
+    session_reply(session, message, true, core_slice_text("{}"));
+    session_close_channel(channel, "phx_close");
+}
+
+static void session_channel_message(ws_session *session, const ws_message *message,
+                                    ws_channel *channel) {
+    if (core_slice_is(message->event, "phx_leave"))
+        session_leave(session, message, channel);
+    else if (core_slice_is(message->event, "access_token"))
+        session_token(session, message, channel);
+    else
+        session_refuse(session, message, "UnknownEvent: this event is not served");
+}
+
+static void session_dispatch(ws_session *session, const ws_message *message) {
+    if (core_slice_is(message->topic, "phoenix") && core_slice_is(message->event, "heartbeat")) {
+        session_reply(session, message, true, core_slice_text("{}"));
+        return;
+    }
+    if (core_slice_is(message->event, "phx_join")) {
+        session_join(session, message);
+        return;
+    }
+    ws_channel *channel = session_channel(session, message->topic);
+    if (channel == NULL)
+        session_refuse(session, message, "unmatched topic");
+    else if (core_slice_is(message->join_ref, "null") ||
+             core_slice_equal(message->join_ref, channel->join_ref))
+        session_channel_message(session, message, channel);
+    /* else it was meant for a join before this one: dropped, as Phoenix does */
+}
+
+static void session_message(void *context, bool binary, core_slice payload) {
+    ws_session *session = session_of(context);
+    ws_service *service = session_service(session);
+    ws_message message;
+    const char *reason;
+    session->heard_ms = service->now_ms;
+    if (ws_protocol_read(session->protocol, binary, payload, ws_session_scratch(service), &message,
+                         &reason)) {
+        session_dispatch(session, &message);
+        return;
+    }
+    core_metrics_add(service->metrics, CORE_METRIC_WS_MALFORMED_FRAMES, 1);
+    ws_socket_close(session->socket, binary ? WS_CLOSE_UNSUPPORTED : WS_CLOSE_INVALID, reason);
+}
+
+/* ---- Deadlines ---- */
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* When the channel needs looking at next. Wall-clock expiry is looked at on the monotonic clock;
+ * a clock that was set meanwhile is seen when the deadline fires. */
+static int64_t channel_deadline(const ws_channel *channel, int64_t now_ms, int64_t wall_ms) {
+    int64_t left_ms = channel->identity->claims.expires_s * CORE_MS_PER_S - wall_ms;
+    int64_t expiry_ms = now_ms + (left_ms > 0 ? left_ms : 0);
+    return channel->state.current == WS_CHANNEL_JOINING
+               ? earlier(expiry_ms, channel->join_deadline_ms)
+               : expiry_ms;
+}
+
+void session_rearm(ws_session *session) {
+    ws_service *service = session_service(session);
+    int64_t wall_ms = core_clock_wall_us(service->clock) / CORE_US_PER_MS;
+    int64_t next = session->heard_ms + service->limits.idle_timeout_ms;
+    for (const ws_channel *channel = session->channels; channel != NULL; channel = channel->next)
+        next = earlier(next, channel_deadline(channel, service->now_ms, wall_ms));
+    if (next <= service->now_ms)
+        next = service->now_ms + 1;
+    ws_connection_set_deadline(ws_socket_connection(session->socket), next);
+}
+
+/* True when the channel was closed. */
+static bool session_check_channel(ws_channel *channel, int64_t now_ms, int64_t wall_ms) {
+    if (channel->identity->claims.expires_s * CORE_MS_PER_S <= wall_ms) {
+        session_expired(channel);
+        return true;
+    }
+    if (channel->state.current != WS_CHANNEL_JOINING || channel->join_deadline_ms > now_ms)
+        return false;
+    ws_session_refused(channel, "RealtimeRestarting: the change stream is not connected yet, "
+                                "please try again");
+    return true;
+}
+
+static void session_deadline(void *context, int64_t now_ms) {
+    ws_session *session = session_of(context);
+    ws_service *service = session_service(session);
+    if (now_ms - session->heard_ms >= service->limits.idle_timeout_ms) {
+        ws_socket_close(session->socket, WS_CLOSE_GOING_AWAY, "nothing was heard for too long");
+        return;
+    }
+    int64_t wall_ms = core_clock_wall_us(service->clock) / CORE_US_PER_MS;
+    ws_channel *channel = session->channels;
+    while (channel != NULL) {
+        ws_channel *next = channel->next;
+        (void)session_check_channel(channel, now_ms, wall_ms);
+        if (!ws_socket_open(session->socket))
+            return;
+        channel = next;
+    }
+    session_rearm(session);
+}
+
+/* ---- What the hub says ---- */
+
+void ws_session_joined(ws_channel *channel) {
+    ws_session *session = channel->session;
+    core_metrics *metrics = session_service(session)->metrics;
+    core_state_move(&channel->state, WS_CHANNEL_JOINED);
+    core_metrics_add(metrics, CORE_METRIC_WS_CHANNELS, 1);
+    core_metrics_add(metrics, CORE_METRIC_WS_JOINS, 1);
+    session_send_made(session,
+                      ws_protocol_reply(session->protocol, channel->join_ref, channel->ref,
+                                        channel->topic, true, core_block_slice(channel->response)));
+    core_block_release(channel->response);
+    channel->response = NULL;
+    if (channel->has_bindings)
+        session_system(session, channel, "postgres_changes", true, "Subscribed to PostgreSQL");
+    if (channel->replication_ready)
+        session_system(session, channel, "system", true, "Replication connection established");
+}
+
+void ws_session_refused(ws_channel *channel, const char *reason) {
+    ws_session *session = channel->session;
+    core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_REFUSALS, 1);
+    session_send_made(session, ws_protocol_refusal(session->protocol, channel->join_ref,
+                                                   channel->ref, channel->topic, reason));
+    session_remove_channel(channel);
+}
+
+void ws_session_reset(ws_channel *channel) {
+    session_system(channel->session, channel, "postgres_changes", false,
+                   "changes may have been missed: the change stream was interrupted; join again");
+    session_close_channel(channel, "phx_error");
+}
+
+/* ---- Life ---- */
+
+static void session_closing(void *context) {
+    ws_session *session = session_of(context);
+    while (session->channels != NULL)
+        session_remove_channel(session->channels);
+}
+
+static void session_gone(void *context) {
+    ws_session *session = session_of(context);
+    ws_server_socket_leave(session_service(session)->server);
+    ws_identity_release(session->identity);
+    session->magic = 0;
+    free(session);
+}
+
+static const ws_socket_owner session_owner = {
+    .on_message = session_message,
+    .on_deadline = session_deadline,
+    .on_closing = session_closing,
+    .on_gone = session_gone,
+};
+
+ws_session *ws_session_new(ws_connection *connection, ws_protocol protocol,
+                           const auth_claims *claims) {
+    ws_session *session = calloc(1, sizeof *session);
+    if (session == NULL)
+        return NULL;
+    session->magic = SESSION_MAGIC;
+    session->protocol = protocol;
+    session->heard_ms = connection->service->now_ms;
+    session->identity = ws_identity_new(claims);
+    session->socket = session->identity ? ws_socket_new(connection, &session_owner, session) : NULL;
+    if (session->socket == NULL) {
+        ws_identity_release(session->identity);
+        free(session);
+        return NULL;
+    }
+    session_rearm(session);
+    return session;
+}

@@ -1,0 +1,263 @@
+/* Joining a channel, and the tokens that keep it open; see session.h.
+ *
+ * A join is refused with "Code: message", the codes being the protocol's. */
+#include "ws/session_private.h"
+
+#include "ws/access.h"
+#include "ws/gateway.h"
+#include "ws/join.h"
+#include "ws/server.h"
+
+#include <stdio.h>
+
+#define TOPIC_PREFIX      "realtime:"
+#define JOIN_RESPONSE_MAX ((size_t)4 << 20)
+#define JOIN_REASON_MAX   (CORE_ERROR_TEXT_MAX + 64)
+
+static const char *verdict_code(auth_verdict verdict) {
+    switch (verdict) {
+    case AUTH_MISSING:
+    case AUTH_CLOSED:
+        return "Unauthorized";
+    case AUTH_MALFORMED:
+        return "MalformedJWT";
+    case AUTH_SIGNATURE:
+        return "JwtSignatureError";
+    default:
+        return "InvalidJWTToken";
+    }
+}
+
+/* A token as it stands in JSON. One that begins with sb_ is an API key: the handshake's counts. */
+static bool token_is_given(core_slice raw) {
+    return raw.length > 0 && !(raw.length >= 3 && memcmp(raw.data, "sb_", 3) == 0);
+}
+
+static auth_verdict token_verify(ws_session *session, core_slice raw, auth_claims *claims) {
+    const ws_gateway *gateway = ws_server_gateway(session_service(session)->server);
+    if (gateway == NULL)
+        return AUTH_CLOSED;
+    core_buffer token;
+    core_buffer_init(&token, AUTH_TOKEN_MAX);
+    auth_verdict verdict = AUTH_MALFORMED;
+    if (core_json_unescape(raw, &token))
+        verdict = auth_verify(ws_gateway_verifier(gateway), core_buffer_slice(&token), claims);
+    core_buffer_fini(&token);
+    return verdict;
+}
+
+/* ---- The checks before a channel exists; each fills `reason` ---- */
+
+static bool check_topic(core_slice topic, char *reason) {
+    size_t prefix = strlen(TOPIC_PREFIX);
+    if (topic.length < prefix || memcmp(topic.data, TOPIC_PREFIX, prefix) != 0)
+        (void)snprintf(reason, JOIN_REASON_MAX, "unmatched topic");
+    else if (topic.length == prefix)
+        (void)snprintf(reason, JOIN_REASON_MAX, "TopicNameRequired: You must provide a topic name");
+    else
+        return true;
+    return false;
+}
+
+static bool check_room(ws_session *session, char *reason) {
+    ws_service *service = session_service(session);
+    if (ws_server_draining(service->server) || ws_server_gateway(service->server) == NULL)
+        (void)snprintf(reason, JOIN_REASON_MAX,
+                       "RealtimeRestarting: Realtime is restarting, please standby");
+    else if (session->channel_count >= service->limits.max_channels)
+        (void)snprintf(reason, JOIN_REASON_MAX,
+                       "ChannelRateLimitReached: Too many channels on this connection, at most %zu",
+                       service->limits.max_channels);
+    else
+        return true;
+    return false;
+}
+
+static ws_identity *join_identity(ws_session *session, core_slice token, char *reason) {
+    auth_claims claims;
+    auth_verdict verdict = AUTH_OK;
+    if (token_is_given(token)) {
+        verdict = token_verify(session, token, &claims);
+    } else {
+        claims = session->identity->claims;
+        int64_t wall_s = core_clock_wall_us(session_service(session)->clock) / 1000000;
+        if (claims.expires_s <= wall_s)
+            verdict = AUTH_EXPIRED;
+    }
+    if (verdict != AUTH_OK) {
+        (void)snprintf(reason, JOIN_REASON_MAX, "%s: %s", verdict_code(verdict),
+                       auth_verdict_text(verdict));
+        return NULL;
+    }
+    if (claims.claims_hash == session->identity->claims.claims_hash &&
+        claims.expires_s == session->identity->claims.expires_s)
+        return ws_identity_retain(session->identity);
+    ws_identity *identity = ws_identity_new(&claims);
+    if (identity == NULL)
+        (void)snprintf(reason, JOIN_REASON_MAX, "InternalError: out of memory");
+    return identity;
+}
+
+/* ---- The join ---- */
+
+typedef struct {
+    ws_session *session;
+    const ws_message *message;
+    ws_join join;
+    ws_identity *identity;
+    core_buffer response;
+    char reason[JOIN_REASON_MAX];
+} join_attempt;
+
+static ws_subscription *join_subscription(join_attempt *attempt) {
+    ws_subscription_request request = {
+        .protocol = attempt->session->protocol,
+        .topic = attempt->message->topic,
+        .access_class = ws_access_class(&attempt->identity->claims),
+        .postgres_changes = attempt->join.postgres_changes,
+    };
+    core_error error = {.text = ""};
+    ws_subscription *subscription = ws_subscription_new(&request, &attempt->response, &error);
+    if (subscription == NULL)
+        (void)snprintf(attempt->reason, sizeof attempt->reason, "InvalidJoinPayload: %s",
+                       error.text);
+    return subscription;
+}
+
+static ws_channel *join_channel(join_attempt *attempt, bool has_bindings) {
+    ws_session *session = attempt->session;
+    ws_channel_spec spec = {
+        .session = session,
+        .topic = attempt->message->topic,
+        .join_ref = core_slice_is(attempt->message->join_ref, "null") ? attempt->message->ref
+                                                                      : attempt->message->join_ref,
+        .ref = attempt->message->ref,
+        .postgres_changes = attempt->join.postgres_changes,
+        .identity = attempt->identity,
+        .response = core_buffer_slice(&attempt->response),
+    };
+    ws_channel *channel = ws_channel_new(&spec);
+    if (channel == NULL)
+        return NULL;
+    channel->has_bindings = has_bindings;
+    channel->replication_ready = attempt->join.replication_ready;
+    channel->join_deadline_ms = session_service(session)->now_ms + WS_JOIN_WAIT_MS;
+    return channel;
+}
+
+static bool join_register(join_attempt *attempt, ws_subscription *subscription) {
+    ws_session *session = attempt->session;
+    ws_channel *channel = join_channel(attempt, subscription->count > 0);
+    if (channel == NULL) {
+        ws_subscription_free(subscription);
+        (void)snprintf(attempt->reason, sizeof attempt->reason, "InternalError: out of memory");
+        return false;
+    }
+    if (!ws_session_table_join(session_service(session), channel, subscription)) {
+        core_state_move(&channel->state, WS_CHANNEL_CLOSED);
+        ws_channel_free(channel);
+        (void)snprintf(attempt->reason, sizeof attempt->reason,
+                       "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
+        return false;
+    }
+    channel->next = session->channels;
+    session->channels = channel;
+    session->channel_count++;
+    session_rearm(session);
+    return true;
+}
+
+static bool join_config(join_attempt *attempt) {
+    const char *problem;
+    if (!ws_join_read(attempt->message->payload, &attempt->join, &problem)) {
+        (void)snprintf(attempt->reason, sizeof attempt->reason, "InvalidJoinPayload: %s", problem);
+        return false;
+    }
+    if (attempt->join.private_channel) {
+        (void)snprintf(attempt->reason, sizeof attempt->reason,
+                       "Unauthorized: private channels are not served by this version");
+        return false;
+    }
+    return true;
+}
+
+static bool join_try(join_attempt *attempt) {
+    ws_session *session = attempt->session;
+    if (!join_config(attempt))
+        return false;
+    ws_channel *before = session_channel(session, attempt->message->topic);
+    if (before != NULL)
+        session_close_channel(before, "phx_close");
+    if (!check_room(session, attempt->reason))
+        return false;
+    attempt->identity = join_identity(session, attempt->join.access_token, attempt->reason);
+    if (attempt->identity == NULL)
+        return false;
+    ws_subscription *subscription = join_subscription(attempt);
+    return subscription != NULL && join_register(attempt, subscription);
+}
+
+void session_join(ws_session *session, const ws_message *message) {
+    join_attempt attempt = {.session = session, .message = message};
+    core_buffer_init(&attempt.response, JOIN_RESPONSE_MAX);
+    if (!check_topic(message->topic, attempt.reason) || !join_try(&attempt)) {
+        core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_REFUSALS, 1);
+        session_refuse(session, message, attempt.reason);
+    }
+    ws_identity_release(attempt.identity);
+    core_buffer_fini(&attempt.response);
+}
+
+/* ---- Tokens ---- */
+
+static void token_refused(ws_channel *channel, auth_verdict verdict) {
+    char text[JOIN_REASON_MAX];
+    (void)snprintf(text, sizeof text, "%s: %s", verdict_code(verdict), auth_verdict_text(verdict));
+    session_system(channel->session, channel, "system", false, text);
+    session_close_channel(channel, "phx_close");
+}
+
+/* Another role: the channel moves to that role's class. It stays in the old one until the hub has
+ * answered, so it misses nothing and sees nothing twice (session_table.c). */
+static bool token_reclass(ws_session *session, ws_channel *channel, const auth_claims *claims) {
+    if (core_slice_equal(ws_access_class(claims), ws_access_class(&channel->identity->claims)))
+        return true;
+    ws_subscription_request request = {.protocol = session->protocol,
+                                       .topic = channel->topic,
+                                       .access_class = ws_access_class(claims),
+                                       .postgres_changes = channel->postgres_changes};
+    core_buffer response;
+    core_buffer_init(&response, JOIN_RESPONSE_MAX);
+    ws_subscription *subscription = ws_subscription_new(&request, &response, NULL);
+    core_buffer_fini(&response);
+    return subscription != NULL &&
+           ws_session_table_rejoin(session_service(session), channel, subscription);
+}
+
+void session_token(ws_session *session, const ws_message *message, ws_channel *channel) {
+    core_slice token;
+    auth_claims claims;
+    auth_verdict verdict = AUTH_MALFORMED;
+    if (ws_join_token_read(message->payload, &token)) {
+        if (!token_is_given(token))
+            return; /* the handshake's key goes on counting */
+        verdict = token_verify(session, token, &claims);
+    }
+    if (verdict != AUTH_OK) {
+        token_refused(channel, verdict);
+        return;
+    }
+    ws_identity *identity = ws_identity_new(&claims);
+    if (identity == NULL || !token_reclass(session, channel, &claims)) {
+        ws_identity_release(identity);
+        session_close_channel(channel, "phx_error"); /* the client joins again */
+        return;
+    }
+    ws_identity_release(channel->identity);
+    channel->identity = identity;
+    session_rearm(session);
+}
+
+void session_expired(ws_channel *channel) {
+    token_refused(channel, AUTH_EXPIRED);
+}

@@ -1,0 +1,40 @@
+/* A session's inside, shared by session.c and session_join.c. */
+#ifndef WALCAST_WS_SESSION_PRIVATE_H
+#define WALCAST_WS_SESSION_PRIVATE_H
+
+#include "ws/session.h"
+#include "ws/session_table.h"
+
+struct ws_session {
+    uint32_t magic;
+    ws_protocol protocol;
+    ws_socket *socket;
+    ws_identity *identity; /* of the handshake's key */
+    ws_channel *channels;
+    size_t channel_count;
+    int64_t heard_ms; /* when the client last said something */
+};
+
+ws_service *session_service(const ws_session *session);
+/* Sends the frame and lets go of it; NULL means that memory was out, and closes. */
+void session_send_made(ws_session *session, core_block *frame);
+void session_refuse(ws_session *session, const ws_message *message, const char *reason);
+void session_system(ws_session *session, const ws_channel *channel, const char *extension, bool ok,
+                    const char *text);
+/* NULL when the topic is not joined. */
+ws_channel *session_channel(const ws_session *session, core_slice topic);
+/* Takes the channel out and frees it; says nothing. */
+void session_remove_channel(ws_channel *channel);
+/* Sends `event` ("phx_close", "phx_error"), then the same. */
+void session_close_channel(ws_channel *channel, const char *event);
+/* Sets the connection's deadline by what comes first. */
+void session_rearm(ws_session *session);
+
+/* ---- session_join.c ---- */
+void session_join(ws_session *session, const ws_message *message);
+/* A new token for a joined channel. */
+void session_token(ws_session *session, const ws_message *message, ws_channel *channel);
+/* The channel's token has expired: tells and closes it. */
+void session_expired(ws_channel *channel);
+
+#endif

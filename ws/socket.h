@@ -1,0 +1,38 @@
+/* A WebSocket connection: messages in, frames out, the closing handshake.
+ *
+ * Sits on a connection as its handler; what the messages mean is the session's. A peer that does
+ * not read is told so with 1013 once its queue's cap is reached, and closed. */
+#ifndef WALCAST_WS_SOCKET_H
+#define WALCAST_WS_SOCKET_H
+
+#include "ws/connection.h"
+#include "ws/frame.h"
+
+typedef struct ws_socket ws_socket;
+
+/* What the socket tells its owner. */
+typedef struct {
+    /* A whole message: text is valid UTF-8. */
+    void (*on_message)(void *context, bool binary, core_slice payload);
+    /* The socket's own time-outs set apart, the owner's deadline has passed. */
+    void (*on_deadline)(void *context, int64_t now_ms);
+    /* No message will come any more, and none can be sent. Called once, before on_gone. */
+    void (*on_closing)(void *context);
+    /* The last call: free `context`. */
+    void (*on_gone)(void *context);
+} ws_socket_owner;
+
+/* Makes the connection, so far another handler's, a WebSocket. The former handler's state is the
+ * caller's. NULL when memory is out. */
+CORE_MUST_CHECK ws_socket *ws_socket_new(ws_connection *connection, const ws_socket_owner *owner,
+                                         void *context);
+/* Queues a frame (a reference of its own). */
+void ws_socket_send(ws_socket *socket, core_block *frame);
+/* Starts the closing handshake. */
+void ws_socket_close(ws_socket *socket, unsigned code, const char *reason);
+bool ws_socket_open(const ws_socket *socket);
+ws_connection *ws_socket_connection(const ws_socket *socket);
+/* The socket of a connection; NULL when it is none. */
+ws_socket *ws_socket_of(ws_connection *connection);
+
+#endif

@@ -1,0 +1,46 @@
+/* What one channel wants to see: its postgres_changes bindings, in their order.
+ *
+ * Made by a service thread from the join's payload, then handed to the hub and not touched by the
+ * service any more. `key` says what makes two subscriptions the same: topic, serializer, access
+ * class and bindings; those share one class, and so one frame a change. */
+#ifndef WALCAST_WS_SUBSCRIPTION_H
+#define WALCAST_WS_SUBSCRIPTION_H
+
+#include "expr/expr.h"
+#include "ws/protocol.h"
+
+typedef struct {
+    unsigned operations; /* bit N: core_op N */
+    core_slice schema;   /* empty: any */
+    core_slice table;    /* empty: any of the schema */
+    core_slice filter;   /* its text, empty: none */
+    expr_filter *parsed; /* NULL: none. Owned by the subscription */
+    core_slice select;   /* a JSON array of the column names; empty: all */
+    const core_slice *columns;
+    size_t column_count;
+    uint32_t id; /* the same for the same binding, not 0, unique in its channel */
+} ws_binding;
+
+typedef struct {
+    core_arena arena; /* holds all of it */
+    ws_protocol protocol;
+    core_slice topic;
+    core_slice key;
+    ws_binding *bindings;
+    size_t count;
+} ws_subscription;
+
+typedef struct {
+    ws_protocol protocol;
+    core_slice topic;
+    core_slice access_class;
+    core_slice postgres_changes; /* the JSON array, or empty */
+} ws_subscription_request;
+
+/* Reads the bindings. `response` gets the join's answer, {"postgres_changes":[...]}: the same
+ * bindings in the same order with their ids. NULL with an INPUT error that says what is wrong. */
+CORE_MUST_CHECK ws_subscription *ws_subscription_new(const ws_subscription_request *request,
+                                                     core_buffer *response, core_error *error);
+void ws_subscription_free(ws_subscription *subscription);
+
+#endif
