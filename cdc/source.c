@@ -260,6 +260,8 @@ static const source_step source_steps[SOURCE_STATES] = {
 /* Requests decide between two steps. */
 static void requests_take(cdc_source *source) {
     unsigned state = source->state.current;
+    if (state == SOURCE_STOPPED)
+        return;
     if (atomic_load(&source->stop_asked)) {
         cdc_source_move(source, SOURCE_STOPPED);
         return;
