@@ -87,6 +87,29 @@ static void check_nats(check *state) {
     core_log_free(log);
 }
 
+/* ---- What is allowed but hardly meant ---- */
+
+static bool secret_is_missing(const core_config *config) {
+    return core_config_text(config, "auth.jwt_secret") == NULL;
+}
+
+static bool secret_is_short(const core_config *config) {
+    return !secret_is_missing(config) && strlen(core_config_text(config, "auth.jwt_secret")) < 32;
+}
+
+static bool jwks_is_set(const core_config *config) {
+    return core_config_text(config, "auth.jwks_url") != NULL;
+}
+
+static const struct {
+    bool (*holds)(const core_config *config);
+    const char *text;
+} warnings[] = {
+    {secret_is_missing, "auth.jwt_secret is not set: every join will be refused"},
+    {secret_is_short, "auth.jwt_secret has less than the 32 bytes that RFC 7518 asks for"},
+    {jwks_is_set, "auth.jwks_url is not used by this version: only HS256 tokens are accepted"},
+};
+
 /* ---- As text ---- */
 
 static void part_print(const char *name, const check_part *part) {
@@ -99,23 +122,14 @@ static void part_print(const char *name, const check_part *part) {
     }
 }
 
-static void warnings_print(const core_config *config) {
-    const char *secret = core_config_text(config, "auth.jwt_secret");
-    if (secret == NULL)
-        (void)printf("\nauth.jwt_secret is not set: every join will be refused\n");
-    else if (strlen(secret) < 32)
-        (void)printf("\nauth.jwt_secret has %zu bytes: RFC 7518 asks for at least 32\n",
-                     strlen(secret));
-    if (core_config_text(config, "auth.jwks_url") != NULL)
-        (void)printf("\nauth.jwks_url is not used by this version: only HS256 tokens are taken\n");
-}
-
 static void check_print(const check *state) {
     (void)printf("configuration: ok\n\n");
     core_config_print(state->config, stdout, false);
     (void)printf("\n");
     cli_memory_print(state->config, stdout);
-    warnings_print(state->config);
+    for (size_t i = 0; i < CORE_COUNT_OF(warnings); i++)
+        if (warnings[i].holds(state->config))
+            (void)printf("\nwarning: %s\n", warnings[i].text);
     if (!state->asked)
         return;
     part_print("PostgreSQL", &state->database);
@@ -159,6 +173,15 @@ static void config_json(core_json_writer *writer, const core_config *config) {
     free(text);
 }
 
+static void warnings_json(core_json_writer *writer, const core_config *config) {
+    core_json_key_text(writer, "warnings");
+    core_json_array_open(writer);
+    for (size_t i = 0; i < CORE_COUNT_OF(warnings); i++)
+        if (warnings[i].holds(config))
+            core_json_text(writer, warnings[i].text);
+    core_json_array_close(writer);
+}
+
 static void check_json(const check *state) {
     core_buffer out;
     core_buffer_init(&out, (size_t)4 << 20);
@@ -169,6 +192,7 @@ static void check_json(const check *state) {
     config_json(&writer, state->config);
     core_json_key_text(&writer, "memory");
     cli_memory_json(state->config, &writer);
+    warnings_json(&writer, state->config);
     if (state->asked) {
         part_json(&writer, "postgres", &state->database);
         part_json(&writer, "nats", &state->nats);

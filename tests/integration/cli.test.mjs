@@ -140,6 +140,10 @@ postgres:
   assert.deepEqual(report.config['http.threads'], { value: 2, origin: 'WALCAST_HTTP_THREADS' });
   const sum = report.memory.parts.reduce((total, part) => total + part.bytes, 0);
   assert.equal(report.memory.total_bytes, sum);
+  assert.deepEqual(report.warnings, []);
+  const warned = JSON.parse((await walcast(['check', '--offline', '--json'],
+    { WALCAST_AUTH_JWT_SECRET: 'short' })).stdout);
+  assert.match(warned.warnings.join(), /auth\.jwt_secret has less than the 32 bytes/);
   for (const text of [stdout, json.stdout]) {
     assert.ok(!text.includes(JWT_SECRET));
     assert.ok(!text.includes('hidden-password'));
