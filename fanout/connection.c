@@ -35,6 +35,8 @@ static void connection_on_disconnected(natsConnection *nats, void *closure) {
     fanout_connection *connection = connection_of(closure);
     (void)nats;
     connection_set_alive(connection, false);
+    if (atomic_load(&connection->closing))
+        return;
     CORE_LOG(connection->log, WARN, "fanout", "disconnected from NATS, reconnecting",
              CORE_LOG_TEXT("connection", connection->name));
 }
@@ -91,6 +93,7 @@ static void connection_close(fanout_connection *connection) {
     static const struct timespec step = {.tv_nsec = CLOSE_STEP_MS * CORE_NS_PER_MS};
     if (connection->nats == NULL)
         return;
+    atomic_store(&connection->closing, true);
     natsConnection_Close(connection->nats);
     while (!atomic_load(&connection->closed))
         (void)nanosleep(&step, NULL);

@@ -16,6 +16,7 @@ struct fanout_connection {
     char name[FANOUT_NAME_MAX];
     atomic_bool alive;
     atomic_uint reconnects; /* a consumer that sees it grow makes itself anew */
+    atomic_bool closing;    /* by us: the disconnect is no news */
     atomic_bool closed;     /* nats.c will call none of our callbacks any more */
 };
 

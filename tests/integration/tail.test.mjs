@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { after, before, describe, test } from 'node:test';
+import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { run } from '../lib/process.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -16,28 +16,24 @@ CREATE TABLE "My Schema"."T.x" (id int PRIMARY KEY);
 ALTER TABLE todos ALTER COLUMN big SET STORAGE EXTERNAL;
 `;
 
-describe('tail', () => {
-  let house;
-  const hooks = { after, diagnostic: () => {} };
-
-  before(async () => {
-    house = await startHouse(hooks, { schema: SCHEMA,
-      config: { 'postgres.tables': 'public.*,"My Schema".*' } });
-    await house.postgres.query(`
-      INSERT INTO todos VALUES (9007199254740993, 'one', repeat('x', 5000));
-      UPDATE todos SET title = 'two';
-      UPDATE todos SET id = 7;
-      DELETE FROM todos;`);
-    await house.postgres.query('INSERT INTO "My Schema"."T.x" VALUES (1), (2)');
-    await house.postgres.query('TRUNCATE todos');
-    await waitFor('seven changes in the stream', async () => (await changes()).length === 7);
-  });
+test('tail', async (suite) => {
+  const house = await startHouse(suite, { schema: SCHEMA,
+    config: { 'postgres.tables': 'public.*,"My Schema".*' } });
+  await house.postgres.query(`
+    INSERT INTO todos VALUES (9007199254740993, 'one', repeat('x', 5000));
+    UPDATE todos SET title = 'two';
+    UPDATE todos SET id = 7;
+    DELETE FROM todos;`);
+  await house.postgres.query('INSERT INTO "My Schema"."T.x" VALUES (1), (2)');
+  await house.postgres.query('TRUNCATE todos');
 
   const tail = (...args) => house.walcast.commandOk(['tail', ...args]);
   async function changes(...args) {
     const text = await tail('--json', '--from', 'first', '--until', 'now', ...args);
     return text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
   }
+
+  await waitFor('seven changes in the stream', async () => (await changes()).length === 7);
 
   // A tail that follows; `next()` resolves with its next line's object.
   function follow(t, ...args) {
@@ -49,7 +45,7 @@ describe('tail', () => {
     return { child, next: async () => JSON.parse((await lines.next()).value) };
   }
 
-  test('one object a change, in commit order, with every member', async () => {
+  await suite.test('one object a change, in commit order, with every member', async () => {
     const all = await changes();
     assert.deepEqual(all.map((change) => change.op),
       ['INSERT', 'UPDATE', 'UPDATE', 'DELETE', 'INSERT', 'INSERT', 'TRUNCATE']);
@@ -68,7 +64,7 @@ describe('tail', () => {
     assert.equal(new Set(all.slice(0, 4).map((change) => change.lsn)).size, 1);
   });
 
-  test('numbers keep their digits, unchanged is named and never null', async () => {
+  await suite.test('numbers keep their digits, unchanged is named and never null', async () => {
     const text = await tail('--json', '--from', 'first', '--until', 'now');
     assert.match(text.split('\n')[0], /"record":\{"id":9007199254740993,"title":"one"/);
     const [, update, rekey, removed, , , truncate] = await changes();
@@ -81,7 +77,7 @@ describe('tail', () => {
     assert.deepEqual([truncate.cascade, truncate.restart_identity], [false, false]);
   });
 
-  test('--table takes one table, quoted where it must be', async () => {
+  await suite.test('--table takes one table, quoted where it must be', async () => {
     assert.equal((await changes('--table', 'public.todos')).length, 5);
     assert.equal((await changes('--table', 'todos')).length, 5);
     const quoted = await changes('--table', '"My Schema"."T.x"');
@@ -90,7 +86,7 @@ describe('tail', () => {
     assert.equal((await changes('--table', 'public.absent')).length, 0);
   });
 
-  test('--from begins where it says', async () => {
+  await suite.test('--from begins where it says', async () => {
     const all = await changes();
     const until = ['--until', 'now'];
     const from = async (place) => (await tail('--json', '--from', place, ...until))
@@ -108,13 +104,13 @@ describe('tail', () => {
     assert.deepEqual(await from(`seq:${Number(sequence) + 1}`), []);
   });
 
-  test('without --json a line is for people', async () => {
+  await suite.test('without --json a line is for people', async () => {
     const lines = (await tail('--from', 'first', '--until', 'now')).split('\n').filter(Boolean);
     assert.equal(lines.length, 7);
     assert.match(lines[4], / INSERT My Schema\.T\.x \{"id":1\}$/);
   });
 
-  test('it follows, each change at once, over a restart of nats-server, until SIGINT', async (t) => {
+  await suite.test('it follows, each change at once, over a restart of nats-server, until SIGINT', async (t) => {
     const { child, next } = follow(t, '--table', 'public.todos', '--from', 'seq:1');
     for (let i = 0; i < 5; i++) await next();
     await house.postgres.query("INSERT INTO todos VALUES (100, 'live')");
@@ -128,14 +124,14 @@ describe('tail', () => {
     assert.deepEqual(await once(child, 'exit'), [0, null]);
   });
 
-  test('it ends when its reader goes away', async (t) => {
+  await suite.test('it ends when its reader goes away', async (t) => {
     const { child, next } = follow(t, '--from', 'first');
     await next();
     child.stdout.destroy();
     assert.deepEqual(await once(child, 'exit'), [0, null]);
   });
 
-  test('a disk that is full is told', async () => {
+  await suite.test('a disk that is full is told', async () => {
     const command = ['sh', '-c', 'exec "$0" "$@" >/dev/full', BINARY,
       'tail', '--json', '--from', 'first', '--until', 'now'];
     const result = await run(command, { env: house.walcast.env });
