@@ -176,7 +176,9 @@ typedef struct {
     int64_t max_ack_pending;
 } fanout_durable_spec;
 
-/* Pulls batches; the server keeps the place, which moves by acks. One thread. */
+/* Pulls batches; the server keeps the place, which moves by acks. One thread. Delivers at least
+ * once: what was not acked comes again after ack_wait, and so can what was acked in the moment
+ * before the server was killed. */
 typedef struct fanout_durable fanout_durable;
 CORE_MUST_CHECK fanout_durable *fanout_durable_new(fanout_connection *connection,
                                                    const fanout_durable_spec *spec, core_log *log,

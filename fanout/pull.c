@@ -14,6 +14,7 @@
 #include "fanout/pull.h"
 
 #include "fanout/delivery.h"
+#include "fanout/pull_reply.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,9 +33,6 @@ enum {
     REQUEST_EXPIRES_MS = 60 * 1000,
     INACTIVE_THRESHOLD_MS = 30 * 1000, /* the server forgets us after it */
     SUBJECT_MAX = 512,
-    STATUS_HEARTBEAT = 100,
-    STATUS_REQUEST_TIMEOUT = 408,
-    STATUS_CONFLICT = 409,
 };
 
 typedef struct {
@@ -202,12 +200,7 @@ static void pull_request_end(fanout_pull *pull, size_t index) {
             (pull->request_count - index) * sizeof pull->requests[0]);
 }
 
-/* The request whose number ends the status message's subject. */
-static void pull_request_end_named(fanout_pull *pull, const char *subject) {
-    uint64_t number = 0;
-    const char *dot = strrchr(subject, '.');
-    if (dot == NULL || !core_slice_to_u64(core_slice_text(dot + 1), &number))
-        return;
+static void pull_request_end_numbered(fanout_pull *pull, uint64_t number) {
     for (size_t i = 0; i < pull->request_count; i++)
         if (pull->requests[i].number == number) {
             pull_request_end(pull, i);
@@ -217,23 +210,16 @@ static void pull_request_end_named(fanout_pull *pull, const char *subject) {
 
 /* A message without a delivery's reply subject: what the server has to say about a request. */
 static bool pull_take_status(fanout_pull *pull, core_error *error) {
-    const char *code = NULL, *text = NULL;
-    uint64_t status = 0;
-    if (natsMsgHeader_Get(pull->message, "Status", &code) != NATS_OK ||
-        !core_slice_to_u64(core_slice_text(code), &status))
+    fanout_pull_reply reply;
+    if (!fanout_pull_reply_read(pull->message, &reply))
         return pull_over(pull, error, "a message that is neither delivery nor status");
-    if (status == STATUS_HEARTBEAT)
+    if (reply.status == FANOUT_PULL_HEARTBEAT)
         return true;
-    if (natsMsgHeader_Get(pull->message, "Description", &text) != NATS_OK)
-        text = "";
-    bool request_only = status == STATUS_REQUEST_TIMEOUT ||
-                        (status == STATUS_CONFLICT &&
-                         core_slice_is(core_slice_text(text), "Message Size Exceeds MaxBytes"));
-    if (!request_only)
+    if (!fanout_pull_reply_ends_request(&reply))
         return core_error_set(error, CORE_ERROR_TRANSIENT,
-                              "consumer of stream %s: status %" PRIu64 " %s", pull->stream, status,
-                              text);
-    pull_request_end_named(pull, natsMsg_GetSubject(pull->message));
+                              "consumer of stream %s: status %" PRIu64 " %s", pull->stream,
+                              reply.status, reply.description);
+    pull_request_end_numbered(pull, reply.request);
     return true;
 }
 

@@ -1,0 +1,295 @@
+/* Durable consumers: the server keeps the place, which moves by acks; see fanout.h.
+ *
+ * Happy path: ask for the consumer, make it when missing, fetch, ack with the server's word. A
+ * consumer that exists is checked: one filter only, since 2.9 ignores several and delivers
+ * everything. A fetch takes what is there at once; only when nothing is does it wait, and then for
+ * one message: waiting for a whole batch would hold back its first message.
+ *
+ * What was fetched and not acked comes again after ack_wait. So can what was acked just before the
+ * server was killed: it writes acks down a moment later. */
+#include "fanout/connection.h"
+#include "fanout/delivery.h"
+#include "fanout/pull_reply.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DURABLE_MAGIC UINT32_C(0x64757261)
+
+enum {
+    BATCH_MAX = 4096,
+    ANSWER_MS = 2000, /* a server that says nothing for so long is asked again by the caller */
+    SUBJECT_MAX = 512,
+    BODY_MAX = 128,
+};
+
+struct fanout_durable {
+    uint32_t magic;
+    fanout_connection *connection;
+    core_log *log;
+    char stream[FANOUT_NAME_MAX];
+    char name[FANOUT_NAME_MAX];
+    char object[2 * FANOUT_NAME_MAX + 32]; /* for messages */
+    natsInbox *inbox;
+    natsSubscription *subscription; /* of {inbox}.* */
+    uint64_t last_request;
+    natsMsg **batch; /* the last fetched: BATCH_MAX at most */
+    size_t batch_count;
+};
+
+/* ---- made ---- */
+
+static bool durable_config(const fanout_durable_spec *spec, jsConsumerConfig *config,
+                           core_error *error) {
+    (void)jsConsumerConfig_Init(config);
+    config->Durable = spec->name;
+    config->FilterSubject = spec->filter;
+    config->AckPolicy = js_AckExplicit;
+    config->AckWait = spec->ack_wait_ms * CORE_NS_PER_MS;
+    config->MaxAckPending = spec->max_ack_pending;
+    switch (spec->from) {
+    case FANOUT_FROM_FIRST:
+        config->DeliverPolicy = js_DeliverAll;
+        return true;
+    case FANOUT_FROM_NEW:
+        config->DeliverPolicy = js_DeliverNew;
+        return true;
+    case FANOUT_FROM_SEQUENCE:
+        config->DeliverPolicy = js_DeliverByStartSequence;
+        config->OptStartSeq = spec->sequence;
+        return true;
+    case FANOUT_FROM_TIME:
+        break;
+    }
+    return core_error_set(error, CORE_ERROR_INPUT,
+                          "durable %s cannot begin at a time: begin at a sequence", spec->name);
+}
+
+static bool durable_matches(const fanout_durable_spec *spec, const jsConsumerConfig *found,
+                            core_error *error) {
+    const char *filter = found->FilterSubject != NULL ? found->FilterSubject : "";
+    bool pushes = found->DeliverSubject != NULL && found->DeliverSubject[0] != '\0';
+    if (strcmp(filter, spec->filter) == 0 && found->AckPolicy == js_AckExplicit && !pushes)
+        return true;
+    return core_error_set(error, CORE_ERROR_CONFIG,
+                          "durable '%s' of stream %s exists with filter '%s'%s%s, expected '%s' "
+                          "with explicit acks and pulled: remove it or use another name",
+                          spec->name, spec->stream, filter,
+                          found->AckPolicy == js_AckExplicit ? "" : ", other acks",
+                          pushes ? ", pushed" : "", spec->filter);
+}
+
+/* `*found` is the consumer as the server has it. */
+static natsStatus durable_find_or_make(fanout_durable *consumer, jsConsumerConfig *config,
+                                       jsConsumerInfo **found, jsErrCode *code) {
+    jsCtx *jetstream = consumer->connection->jetstream;
+    natsStatus status =
+        js_GetConsumerInfo(found, jetstream, consumer->stream, consumer->name, NULL, code);
+    if (status != NATS_NOT_FOUND || *code == JSStreamNotFoundErr)
+        return status;
+    status = js_AddConsumer(found, jetstream, consumer->stream, config, NULL, code);
+    if (status == NATS_OK)
+        CORE_LOG(consumer->log, INFO, "fanout", "durable consumer made",
+                 CORE_LOG_TEXT("stream", consumer->stream), CORE_LOG_TEXT("name", consumer->name));
+    return status;
+}
+
+/* Times and limits follow the spec; where it began stays. */
+static natsStatus durable_update(fanout_durable *consumer, const fanout_durable_spec *spec,
+                                 const jsConsumerInfo *found, jsErrCode *code) {
+    jsConsumerConfig config = *found->Config;
+    if (config.AckWait == spec->ack_wait_ms * CORE_NS_PER_MS &&
+        config.MaxAckPending == spec->max_ack_pending)
+        return NATS_OK;
+    config.AckWait = spec->ack_wait_ms * CORE_NS_PER_MS;
+    config.MaxAckPending = spec->max_ack_pending;
+    return js_UpdateConsumer(NULL, consumer->connection->jetstream, consumer->stream, &config, NULL,
+                             code);
+}
+
+static natsStatus durable_subscribe(fanout_durable *consumer) {
+    char subject[SUBJECT_MAX];
+    natsStatus status = natsInbox_Create(&consumer->inbox);
+    if (status != NATS_OK)
+        return status;
+    (void)snprintf(subject, sizeof subject, "%s.*", (const char *)consumer->inbox);
+    status =
+        natsConnection_SubscribeSync(&consumer->subscription, consumer->connection->nats, subject);
+    if (status == NATS_OK)
+        status = natsSubscription_SetPendingLimits(consumer->subscription, -1, -1);
+    return status;
+}
+
+static bool durable_open(fanout_durable *consumer, const fanout_durable_spec *spec,
+                         core_error *error) {
+    jsConsumerConfig config;
+    jsConsumerInfo *found = NULL;
+    jsErrCode code = 0;
+    if (!durable_config(spec, &config, error))
+        return false;
+    natsStatus status = durable_find_or_make(consumer, &config, &found, &code);
+    if (status != NATS_OK)
+        return fanout_status_error(error, status, (int)code, "make or find", consumer->object);
+    bool ok = durable_matches(spec, found->Config, error);
+    if (ok) {
+        status = durable_update(consumer, spec, found, &code);
+        if (status == NATS_OK)
+            status = durable_subscribe(consumer);
+        ok = status == NATS_OK ||
+             fanout_status_error(error, status, (int)code, "use", consumer->object);
+    }
+    jsConsumerInfo_Destroy(found);
+    return ok;
+}
+
+fanout_durable *fanout_durable_new(fanout_connection *connection, const fanout_durable_spec *spec,
+                                   core_log *log, core_error *error) {
+    fanout_durable *consumer = calloc(1, sizeof *consumer);
+    natsMsg **batch = calloc(BATCH_MAX, sizeof *batch);
+    if (consumer == NULL || batch == NULL) {
+        free(consumer);
+        free(batch);
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a consumer");
+        return NULL;
+    }
+    consumer->magic = DURABLE_MAGIC;
+    consumer->batch = batch;
+    consumer->connection = connection;
+    consumer->log = log;
+    (void)snprintf(consumer->stream, sizeof consumer->stream, "%s", spec->stream);
+    (void)snprintf(consumer->name, sizeof consumer->name, "%s", spec->name);
+    (void)snprintf(consumer->object, sizeof consumer->object, "durable %s of stream %s",
+                   consumer->name, consumer->stream);
+    if (durable_open(consumer, spec, error))
+        return consumer;
+    fanout_durable_free(consumer);
+    return NULL;
+}
+
+static void batch_forget(fanout_durable *consumer) {
+    for (size_t i = 0; i < consumer->batch_count; i++)
+        natsMsg_Destroy(consumer->batch[i]);
+    consumer->batch_count = 0;
+}
+
+void fanout_durable_free(fanout_durable *consumer) {
+    if (consumer == NULL)
+        return;
+    CORE_MAGIC_CHECK(consumer, DURABLE_MAGIC);
+    batch_forget(consumer);
+    natsSubscription_Destroy(consumer->subscription); /* the server keeps the durable */
+    natsInbox_Destroy(consumer->inbox);
+    free(consumer->batch);
+    consumer->magic = 0;
+    free(consumer);
+}
+
+/* ---- fetched ---- */
+
+static natsStatus durable_request(fanout_durable *consumer, const char *body) {
+    char subject[SUBJECT_MAX], reply[SUBJECT_MAX];
+    (void)snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", consumer->stream,
+                   consumer->name);
+    (void)snprintf(reply, sizeof reply, "%s.%" PRIu64, (const char *)consumer->inbox,
+                   ++consumer->last_request);
+    return natsConnection_PublishRequestString(consumer->connection->nats, subject, reply, body);
+}
+
+/* Takes one message that came. `*over`: the last request is. */
+static bool durable_take(fanout_durable *consumer, natsMsg *message, fanout_message *into,
+                         bool *over, core_error *error) {
+    fanout_delivery delivery;
+    fanout_pull_reply reply = {0};
+    if (fanout_delivery_read(core_slice_text(natsMsg_GetReply(message)), &delivery)) {
+        consumer->batch[consumer->batch_count++] = message;
+        *into = (fanout_message){
+            .subject = natsMsg_GetSubject(message),
+            .payload =
+                core_slice_make(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message)),
+            .sequence = delivery.stream_sequence,
+            .pending = delivery.pending,
+            .stored_us = delivery.stored_us,
+        };
+        return true;
+    }
+    bool known = fanout_pull_reply_read(message, &reply);
+    bool fine =
+        known && (reply.status == FANOUT_PULL_HEARTBEAT || fanout_pull_reply_ends_request(&reply));
+    *over =
+        fine && reply.status != FANOUT_PULL_HEARTBEAT && reply.request == consumer->last_request;
+    if (!fine)
+        (void)core_error_set(error, CORE_ERROR_TRANSIENT, "%s: status %" PRIu64 " %s",
+                             consumer->object, reply.status,
+                             known ? reply.description : "(no status)");
+    natsMsg_Destroy(message);
+    return fine;
+}
+
+/* Until `capacity` messages are there, the request is over, or `timeout_ms` have passed. */
+static bool durable_collect(fanout_durable *consumer, fanout_message *messages, size_t capacity,
+                            int64_t timeout_ms, core_error *error) {
+    const core_clock *clock = core_clock_system();
+    int64_t deadline_ms = core_clock_ms(clock) + timeout_ms;
+    for (bool over = false; !over && consumer->batch_count < capacity;) {
+        natsMsg *message = NULL;
+        int64_t left_ms = deadline_ms - core_clock_ms(clock);
+        if (left_ms <= 0)
+            return true;
+        natsStatus status = natsSubscription_NextMsg(&message, consumer->subscription, left_ms);
+        if (status == NATS_TIMEOUT)
+            return true;
+        if (status != NATS_OK)
+            return fanout_status_error(error, status, 0, "fetch from", consumer->object);
+        if (!durable_take(consumer, message, &messages[consumer->batch_count], &over, error))
+            return false;
+    }
+    return true;
+}
+
+static bool durable_ask(fanout_durable *consumer, const char *body, core_error *error) {
+    natsStatus status = durable_request(consumer, body);
+    return status == NATS_OK ||
+           fanout_status_error(error, status, 0, "fetch from", consumer->object);
+}
+
+bool fanout_durable_fetch(fanout_durable *consumer, fanout_message *messages, size_t capacity,
+                          int64_t timeout_ms, size_t *count, core_error *error) {
+    char body[BODY_MAX];
+    CORE_MAGIC_CHECK(consumer, DURABLE_MAGIC);
+    batch_forget(consumer);
+    *count = 0;
+    if (capacity == 0)
+        return true;
+    if (capacity > BATCH_MAX)
+        capacity = BATCH_MAX;
+    (void)snprintf(body, sizeof body, "{\"batch\":%zu,\"no_wait\":true}", capacity);
+    bool ok = durable_ask(consumer, body, error) &&
+              durable_collect(consumer, messages, capacity, ANSWER_MS, error);
+    if (ok && consumer->batch_count == 0 && timeout_ms > 0) {
+        (void)snprintf(body, sizeof body, "{\"batch\":1,\"expires\":%" PRId64 "}",
+                       timeout_ms * CORE_NS_PER_MS);
+        ok = durable_ask(consumer, body, error) &&
+             durable_collect(consumer, messages, 1, timeout_ms, error);
+    }
+    *count = ok ? consumer->batch_count : 0;
+    return ok;
+}
+
+/* ---- acked ---- */
+
+bool fanout_durable_ack(fanout_durable *consumer, size_t index, core_error *error) {
+    static const char ack[] = "+ACK";
+    natsMsg *word = NULL;
+    CORE_MAGIC_CHECK(consumer, DURABLE_MAGIC);
+    if (index >= consumer->batch_count)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "%s: message %zu of a batch of %zu",
+                              consumer->object, index, consumer->batch_count);
+    natsStatus status = natsConnection_Request(&word, consumer->connection->nats,
+                                               natsMsg_GetReply(consumer->batch[index]), ack,
+                                               sizeof ack - 1, ANSWER_MS);
+    natsMsg_Destroy(word);
+    return status == NATS_OK ||
+           fanout_status_error(error, status, 0, "acknowledge to", consumer->object);
+}

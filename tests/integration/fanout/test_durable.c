@@ -1,0 +1,205 @@
+/* Durable consumers against a real nats-server: the place is the server's and moves by acks, over
+ * restarts of both sides. */
+#include "tests/integration/fanout/house.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 64, TIMEOUT_MS = 2000 };
+
+typedef struct {
+    fanout_house house;
+    fanout_publisher *publisher;
+    fanout_connection *connection;
+} scene;
+
+static fanout_durable_spec spec_of(void) {
+    return (fanout_durable_spec){
+        .stream = "WALCAST",
+        .name = "worker",
+        .filter = "atlasdb.default.dev.*.*",
+        .from = FANOUT_FROM_FIRST,
+        .ack_wait_ms = 500,
+        .max_ack_pending = 1000,
+    };
+}
+
+static void publish(scene *s, uint64_t first, uint64_t last) {
+    core_error error = {0};
+    uint64_t sequence = 0, acked = 0;
+    char text[32];
+    (void)house_reopen(s->publisher);
+    for (uint64_t n = first; n <= last; n++)
+        if (!house_send(s->publisher, HOUSE_SUBJECT, house_number(text, n), &sequence, &error))
+            fail_msg("%s", error.text);
+    if (!house_settle(s->publisher, &acked, &error))
+        fail_msg("%s", error.text);
+    assert_int_equal(acked, last);
+}
+
+static int scene_open(void **state) {
+    core_error error = {0};
+    scene *made = calloc(1, sizeof *made);
+    assert_non_null(made);
+    house_open(&made->house, NULL);
+    made->publisher = house_publisher(&made->house);
+    made->connection =
+        fanout_connection_new(made->house.config, "test", made->house.log, NULL, &error);
+    assert_non_null(made->connection);
+    publish(made, 1, 100);
+    *state = made;
+    return 0;
+}
+
+static int scene_close(void **state) {
+    scene *made = *state;
+    fanout_connection_free(made->connection);
+    fanout_publisher_free(made->publisher);
+    house_close(&made->house);
+    free(made);
+    return 0;
+}
+
+static fanout_durable *must_open(scene *s, const fanout_durable_spec *spec) {
+    core_error error = {0};
+    fanout_durable *consumer = fanout_durable_new(s->connection, spec, s->house.log, &error);
+    if (consumer == NULL)
+        fail_msg("%s", error.text);
+    return consumer;
+}
+
+/* Fetches and acks numbers first..last, in order. */
+static void work(fanout_durable *consumer, uint64_t first, uint64_t last) {
+    fanout_message messages[BATCH];
+    core_error error = {0};
+    int64_t deadline = house_now_ms() + 20000;
+    for (uint64_t next = first; next <= last;) {
+        size_t count = 0, capacity = last - next + 1 < BATCH ? last - next + 1 : BATCH;
+        if (house_now_ms() > deadline)
+            fail_msg("number %d does not come", (int)next);
+        if (!fanout_durable_fetch(consumer, messages, capacity, TIMEOUT_MS, &count, &error)) {
+            assert_int_equal(error.code, CORE_ERROR_TRANSIENT);
+            continue;
+        }
+        for (size_t i = 0; i < count; i++, next++) {
+            assert_int_equal(house_parse(messages[i].payload), next);
+            assert_int_equal(messages[i].sequence, next);
+            assert_string_equal(messages[i].subject, HOUSE_SUBJECT);
+            assert_true(fanout_durable_ack(consumer, i, &error));
+        }
+    }
+}
+
+static void test_place_moves_by_acks(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    fanout_durable *consumer = must_open(s, &spec);
+    work(consumer, 1, 40);
+    fanout_durable_free(consumer);
+    consumer = must_open(s, &spec); /* another process */
+    work(consumer, 41, 100);
+    fanout_durable_free(consumer);
+}
+
+static void test_what_is_not_acked_comes_again(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    fanout_message messages[10];
+    core_error error = {0};
+    size_t count = 0;
+    fanout_durable *consumer = must_open(s, &spec);
+    assert_true(fanout_durable_fetch(consumer, messages, 10, TIMEOUT_MS, &count, &error));
+    assert_int_equal(count, 10);
+    fanout_durable_free(consumer);
+    consumer = must_open(s, &spec);
+    bool again[11] = {false};
+    for (size_t seen = 0; seen < 10;) { /* 1 to 10 come back after ack_wait, among the others */
+        assert_true(fanout_durable_fetch(consumer, messages, 10, TIMEOUT_MS, &count, &error));
+        for (size_t i = 0; i < count; i++) {
+            uint64_t number = house_parse(messages[i].payload);
+            if (number <= 10 && !again[number]) {
+                again[number] = true;
+                seen++;
+            }
+            assert_true(fanout_durable_ack(consumer, i, &error));
+        }
+    }
+    fanout_durable_free(consumer);
+}
+
+/* A kill may undo the last acks: what they acked comes again, but nothing is left out. */
+static void test_survives_a_kill(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    fanout_message messages[BATCH];
+    core_error error = {0};
+    bool seen[121] = {false};
+    size_t left = 70, count = 0;
+    fanout_durable *consumer = must_open(s, &spec);
+    work(consumer, 1, 50);
+    nats_server_restart(&s->house.server);
+    publish(s, 101, 120);
+    for (int64_t deadline = house_now_ms() + 20000; left > 0;) {
+        if (house_now_ms() > deadline)
+            fail_msg("%zu messages do not come", left);
+        if (!fanout_durable_fetch(consumer, messages, BATCH, TIMEOUT_MS, &count, &error))
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            uint64_t number = house_parse(messages[i].payload);
+            assert_in_range(number, 1, 120);
+            left -= number > 50 && !seen[number] ? 1 : 0;
+            seen[number] = true;
+            assert_true(fanout_durable_ack(consumer, i, &error));
+        }
+    }
+    fanout_durable_free(consumer);
+}
+
+static void test_waits_for_one_message_only(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    fanout_message messages[BATCH];
+    core_error error = {0};
+    size_t count = 1;
+    spec.from = FANOUT_FROM_NEW;
+    fanout_durable *consumer = must_open(s, &spec);
+    int64_t begun = house_now_ms();
+    assert_true(fanout_durable_fetch(consumer, messages, BATCH, 200, &count, &error));
+    assert_int_equal(count, 0);
+    assert_in_range(house_now_ms() - begun, 150, 1500);
+    publish(s, 101, 101);
+    begun = house_now_ms();
+    assert_true(fanout_durable_fetch(consumer, messages, BATCH, 5000, &count, &error));
+    assert_int_equal(count, 1);
+    assert_in_range(house_now_ms() - begun, 0, 1000);
+    fanout_durable_free(consumer);
+}
+
+static void test_other_filter_is_refused_and_limits_follow(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    core_error error = {0};
+    fanout_durable_free(must_open(s, &spec));
+    spec.ack_wait_ms = 3000;
+    spec.max_ack_pending = 10;
+    fanout_durable_free(must_open(s, &spec));
+    spec.filter = "atlasdb.default.dev.todos.*";
+    assert_null(fanout_durable_new(s->connection, &spec, s->house.log, &error));
+    assert_int_equal(error.code, CORE_ERROR_CONFIG);
+    assert_non_null(strstr(error.text, "atlasdb.default.dev.todos.*"));
+    assert_non_null(strstr(error.text, "atlasdb.default.dev.*.*"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_place_moves_by_acks, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_what_is_not_acked_comes_again, scene_open,
+                                        scene_close),
+        cmocka_unit_test_setup_teardown(test_survives_a_kill, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_waits_for_one_message_only, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_other_filter_is_refused_and_limits_follow, scene_open,
+                                        scene_close),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
