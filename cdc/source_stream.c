@@ -15,12 +15,17 @@ enum {
     PROGRESS_EVERY_MS = 1000, /* feedback, while the confirmed position moves */
     SILENCE_MAX_MS = 60000,   /* when the server has no wal_sender_timeout */
     MAINTAIN_EVERY_MS = 1000,
+    MAINTAIN_EVERY_MAX_MS = 60000,
     MAINTAIN_SHARE = 50, /* looking for new tables takes at most 1/50 of the time */
     FINISH_MS = 2000,
 };
 
 static core_lsn later(core_lsn a, core_lsn b) {
     return a > b ? a : b;
+}
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms) {
+    return a_ms < b_ms ? a_ms : b_ms;
 }
 
 /* ---- Acks ---- */
@@ -264,11 +269,9 @@ static void maintain(cdc_source *source) {
     source->wal->maintain(source->wal);
     source->maintained_at_ms = core_clock_ms(source->clock);
     int64_t rest_ms = (source->maintained_at_ms - started_ms) * MAINTAIN_SHARE;
-    source->maintain_every_ms = rest_ms > MAINTAIN_EVERY_MS ? rest_ms : MAINTAIN_EVERY_MS;
-}
-
-static int64_t sooner(int64_t a_ms, int64_t b_ms) {
-    return a_ms < b_ms ? a_ms : b_ms;
+    source->maintain_every_ms = sooner(rest_ms, MAINTAIN_EVERY_MAX_MS);
+    if (source->maintain_every_ms < MAINTAIN_EVERY_MS)
+        source->maintain_every_ms = MAINTAIN_EVERY_MS;
 }
 
 /* Until the next timer. */

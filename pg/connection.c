@@ -36,10 +36,8 @@ pg_wait_result pg_connection_wait(const pg_connection *connection, bool read, bo
     }
 }
 
-/* libpq's message as one line: severities, states and later lines (DETAIL, LOCATION) cut off. With
- * PQERRORS_VERBOSE it has the form "FATAL:  28P01: text"; the state goes to `sqlstate`. */
-static void message_split(const char *message, char sqlstate[PG_SQLSTATE_SIZE], char *text,
-                          size_t text_size) {
+void pg_message_split(const char *message, char sqlstate[PG_SQLSTATE_SIZE], char *text,
+                      size_t text_size) {
     sqlstate[0] = '\0';
     const char *line = message;
     for (const char *at = strstr(message, ":  "); at != NULL; at = strstr(at + 1, ":  ")) {
@@ -65,7 +63,7 @@ static void message_split(const char *message, char sqlstate[PG_SQLSTATE_SIZE], 
 static bool connect_failed(pg_connection *connection, core_error *error) {
     char text[CORE_ERROR_TEXT_MAX / 2];
     const char *message = PQerrorMessage(connection->native);
-    message_split(message, connection->sqlstate, text, sizeof text);
+    pg_message_split(message, connection->sqlstate, text, sizeof text);
     if (connection->sqlstate[0] == '\0')
         return core_error_set(error, CORE_ERROR_TRANSIENT, "%s",
                               text[0] != '\0' ? text : "the connection was lost");

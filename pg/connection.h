@@ -23,6 +23,12 @@ typedef enum { PG_WAIT_READY, PG_WAIT_TIMEOUT, PG_WAIT_CANCELLED, PG_WAIT_FAILED
 CORE_MUST_CHECK pg_wait_result pg_connection_wait(const pg_connection *connection, bool read,
                                                   bool write, int64_t deadline_ms);
 
+/* libpq's message as one line: severity, SQLSTATE and further lines (DETAIL, LOCATION) cut off. Our
+ * connections ask for PQERRORS_VERBOSE, so that it has the form "FATAL:  28P01: text"; the state
+ * goes to `sqlstate`, "" when there is none. */
+void pg_message_split(const char *message, char sqlstate[PG_SQLSTATE_SIZE], char *text,
+                      size_t text_size);
+
 /* How a caller should treat a SQLSTATE ("" when the server said none). */
 core_error_code pg_sqlstate_class(const char *sqlstate);
 

@@ -13,11 +13,10 @@ struct pg_result {
 };
 
 static bool connection_lost(pg_connection *connection, core_error *error) {
-    connection->sqlstate[0] = '\0';
-    const char *message = PQerrorMessage(connection->native);
-    int length = (int)strcspn(message, "\n");
-    return core_error_set(error, CORE_ERROR_TRANSIENT, "%.*s", length > 0 ? length : 23,
-                          length > 0 ? message : "the connection was lost");
+    char text[CORE_ERROR_TEXT_MAX / 2];
+    pg_message_split(PQerrorMessage(connection->native), connection->sqlstate, text, sizeof text);
+    return core_error_set(error, CORE_ERROR_TRANSIENT, "%s",
+                          text[0] != '\0' ? text : "the connection was lost");
 }
 
 static bool wait_refused(pg_connection *connection, pg_wait_result result, core_error *error) {
