@@ -13,7 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SERVERS_MAX = 16, URLS_BYTES_MAX = 4096, DESCRIPTION_BYTES_MAX = 512 };
+enum {
+    SERVERS_MAX = 16,
+    URLS_BYTES_MAX = 4096,
+    DESCRIPTION_BYTES_MAX = 512,
+    CREDS_BYTES_MAX = 64 * 1024,
+};
 
 void fanout_options_describe(const core_config *config, char *text, size_t text_size) {
     char url[DESCRIPTION_BYTES_MAX];
@@ -77,12 +82,41 @@ static natsStatus options_tls(natsOptions *options, const core_config *config, b
     return status;
 }
 
+/* A credentials file holds a JWT ("eyJ": base64url of a JSON object) and a user's seed ("SU"), each
+ * on a line of its own. nats.c would find out while connecting and take it for a server's trouble.
+ */
+static bool creds_are_complete(const char *path) {
+    bool has_jwt = false, has_seed = false;
+    char *line = NULL;
+    size_t size = 0, total = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return false;
+    for (ssize_t length; total < CREDS_BYTES_MAX && (length = getline(&line, &size, file)) > 0;
+         total += (size_t)length) {
+        has_jwt = has_jwt || strncmp(line, "eyJ", 3) == 0;
+        has_seed = has_seed || strncmp(line, "SU", 2) == 0;
+    }
+    if (line != NULL)
+        explicit_bzero(line, size);
+    free(line);
+    (void)fclose(file);
+    return has_jwt && has_seed;
+}
+
 static bool files_readable(const core_config *config, core_error *error) {
     static const char *const keys[] = {"nats.creds", "nats.tls_ca", "nats.tls_cert",
                                        "nats.tls_key"};
     for (size_t i = 0; i < CORE_COUNT_OF(keys); i++)
         if (!file_readable(config, keys[i], error))
             return false;
+    if (key_is_set(config, "nats.creds") &&
+        !creds_are_complete(core_config_text(config, "nats.creds")))
+        return core_error_set(error, CORE_ERROR_CONFIG,
+                              "nats.creds: '%s' (%s) holds no user JWT and seed; expected a .creds "
+                              "file as nsc writes it",
+                              core_config_text(config, "nats.creds"),
+                              core_config_origin(config, "nats.creds"));
     if (key_is_set(config, "nats.tls_cert") != key_is_set(config, "nats.tls_key"))
         return core_error_set(error, CORE_ERROR_CONFIG,
                               "nats.tls_cert and nats.tls_key belong together: %s is missing",

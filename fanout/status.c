@@ -4,7 +4,7 @@
  * leader or recovers is in no list, and a retry with backoff is right for it. */
 #include "fanout/status.h"
 
-#include <stdio.h>
+#include <string.h>
 
 typedef struct {
     natsStatus status;
@@ -85,6 +85,12 @@ static const status_row *status_row_find(natsStatus status) {
     return NULL;
 }
 
+/* nats.c begins its texts with "(conn.c:4212): ", which helps nobody here. */
+static const char *without_place(const char *text) {
+    const char *end = text[0] == '(' ? strstr(text, "): ") : NULL;
+    return end != NULL ? end + strlen("): ") : text;
+}
+
 bool fanout_status_error(core_error *error, natsStatus status, int api_code, const char *doing,
                          const char *object) {
     const fanout_api_code *api = fanout_api_code_find(api_code);
@@ -102,6 +108,7 @@ bool fanout_status_error(core_error *error, natsStatus status, int api_code, con
     const char *text = nats_GetLastError(&last);
     if (text == NULL || text[0] == '\0' || last != status)
         text = natsStatus_GetText(status);
+    text = without_place(text);
     return core_error_set(error, code, "cannot %s %s: %s%s%s", doing, object, text,
                           hint[0] != '\0' ? "; " : "", hint);
 }
