@@ -4,28 +4,14 @@
  * end: every byte must have been read and none missing. Counts are checked against what is left
  * before they size an array. What is not understood is refused: the caller stops the slot, and
  * PostgreSQL keeps the WAL. */
-#include "cdc/pgoutput.h"
-
-static int64_t timestamp_read(core_cursor *cursor) {
-    int64_t since_2000 = (int64_t)core_cursor_u64(cursor);
-    if (since_2000 > INT64_MAX - CDC_POSTGRES_EPOCH_US) {
-        core_cursor_fail(cursor);
-        return 0;
-    }
-    return since_2000 + CDC_POSTGRES_EPOCH_US;
-}
-
-/* A letter for an error text; what cannot be printed becomes '?'. */
-static char printable(uint8_t letter) {
-    return letter > 0x20 && letter < 0x7f ? (char)letter : '?';
-}
+#include "cdc/pgoutput_parts.h"
 
 static bool message_refuse(const core_cursor *cursor, const char *what, uint8_t letter,
                            core_error *error) {
     size_t length = (size_t)(cursor->end - cursor->start);
     return core_error_set(error, CORE_ERROR_INPUT,
                           "%s '%c' (0x%02X) of %zu bytes cannot be decoded at byte %zu", what,
-                          printable(letter), letter, length, core_cursor_offset(cursor));
+                          cdc_letter_shown(letter), letter, length, core_cursor_offset(cursor));
 }
 
 /* ---- Frames ---- */
@@ -38,12 +24,12 @@ bool cdc_frame_read(core_slice bytes, cdc_frame *frame, core_error *error) {
     case CDC_FRAME_DATA:
         frame->start_lsn = core_cursor_u64(&cursor);
         frame->end_lsn = core_cursor_u64(&cursor);
-        frame->sent_us = timestamp_read(&cursor);
+        frame->sent_us = cdc_timestamp_read(&cursor);
         frame->payload = core_cursor_rest(&cursor);
         break;
     case CDC_FRAME_KEEPALIVE:
         frame->end_lsn = core_cursor_u64(&cursor);
-        frame->sent_us = timestamp_read(&cursor);
+        frame->sent_us = cdc_timestamp_read(&cursor);
         frame->reply = core_cursor_u8(&cursor) != 0;
         break;
     default:
@@ -60,7 +46,7 @@ bool cdc_feedback_read(core_slice bytes, cdc_feedback *feedback, core_error *err
     feedback->written_lsn = core_cursor_u64(&cursor);
     feedback->flushed_lsn = core_cursor_u64(&cursor);
     feedback->applied_lsn = core_cursor_u64(&cursor);
-    feedback->sent_us = timestamp_read(&cursor);
+    feedback->sent_us = cdc_timestamp_read(&cursor);
     feedback->reply = core_cursor_u8(&cursor) != 0;
     return core_cursor_done(&cursor) || message_refuse(&cursor, "feedback", letter, error);
 }
@@ -112,7 +98,7 @@ typedef bool (*message_reader)(core_cursor *cursor, core_arena *arena, cdc_messa
 static bool begin_read(core_cursor *cursor, core_arena *arena, cdc_message *message) {
     (void)arena;
     message->begin.commit_lsn = core_cursor_u64(cursor);
-    message->begin.commit_time_us = timestamp_read(cursor);
+    message->begin.commit_time_us = cdc_timestamp_read(cursor);
     message->begin.xid = core_cursor_u32(cursor);
     return true;
 }
@@ -123,7 +109,7 @@ static bool commit_read(core_cursor *cursor, core_arena *arena, cdc_message *mes
         core_cursor_fail(cursor);
     message->commit.commit_lsn = core_cursor_u64(cursor);
     message->commit.end_lsn = core_cursor_u64(cursor);
-    message->commit.commit_time_us = timestamp_read(cursor);
+    message->commit.commit_time_us = cdc_timestamp_read(cursor);
     return true;
 }
 
@@ -283,6 +269,6 @@ bool cdc_message_read(core_slice bytes, core_arena *arena, cdc_message *message,
     if (!reader(&cursor, arena, message))
         return core_error_set(error, CORE_ERROR_LIMIT,
                               "pgoutput message '%c' needs more memory than its %zu bytes",
-                              printable(letter), arena->max_bytes);
+                              cdc_letter_shown(letter), arena->max_bytes);
     return core_cursor_done(&cursor) || message_refuse(&cursor, "pgoutput message", letter, error);
 }

@@ -1,22 +1,13 @@
 /* Encodes what pgoutput_read.c decodes: for tests and simulated servers, and the one message that
  * we send ourselves, the standby status update. Sticky failure is the buffer's. */
-#include "cdc/pgoutput.h"
-
-static void timestamp_write(core_buffer *out, int64_t wall_us) {
-    core_buffer_u64(out, (uint64_t)(wall_us - CDC_POSTGRES_EPOCH_US));
-}
-
-static void string_write(core_buffer *out, core_slice text) {
-    core_buffer_slice_append(out, text);
-    core_buffer_u8(out, 0);
-}
+#include "cdc/pgoutput_parts.h"
 
 void cdc_frame_write(core_buffer *out, const cdc_frame *frame) {
     core_buffer_u8(out, (uint8_t)frame->kind);
     if (frame->kind == CDC_FRAME_DATA)
         core_buffer_u64(out, frame->start_lsn);
     core_buffer_u64(out, frame->end_lsn);
-    timestamp_write(out, frame->sent_us);
+    cdc_timestamp_write(out, frame->sent_us);
     if (frame->kind == CDC_FRAME_DATA)
         core_buffer_slice_append(out, frame->payload);
     else
@@ -28,7 +19,7 @@ void cdc_feedback_write(core_buffer *out, const cdc_feedback *feedback) {
     core_buffer_u64(out, feedback->written_lsn);
     core_buffer_u64(out, feedback->flushed_lsn);
     core_buffer_u64(out, feedback->applied_lsn);
-    timestamp_write(out, feedback->sent_us);
+    cdc_timestamp_write(out, feedback->sent_us);
     core_buffer_u8(out, feedback->reply);
 }
 
@@ -56,14 +47,14 @@ static void tuple_write(core_buffer *out, const core_tuple *tuple) {
 static void relation_write(core_buffer *out, const core_relation *relation) {
     core_buffer_u32(out, relation->oid);
     bool catalog = core_slice_is(relation->schema, "pg_catalog");
-    string_write(out, catalog ? core_slice_text("") : relation->schema);
-    string_write(out, relation->table);
+    cdc_string_write(out, catalog ? core_slice_text("") : relation->schema);
+    cdc_string_write(out, relation->table);
     core_buffer_u8(out, (uint8_t)relation->replica_identity);
     core_buffer_u16(out, relation->column_count);
     for (size_t i = 0; i < relation->column_count; i++) {
         const core_column *column = &relation->columns[i];
         core_buffer_u8(out, column->key);
-        string_write(out, column->name);
+        cdc_string_write(out, column->name);
         core_buffer_u32(out, column->type_oid);
         core_buffer_u32(out, (uint32_t)column->typmod);
     }
@@ -92,30 +83,30 @@ static void truncate_write(core_buffer *out, const cdc_truncate *truncate) {
 static void transaction_write(core_buffer *out, const cdc_message *message) {
     if (message->kind == CDC_BEGIN) {
         core_buffer_u64(out, message->begin.commit_lsn);
-        timestamp_write(out, message->begin.commit_time_us);
+        cdc_timestamp_write(out, message->begin.commit_time_us);
         core_buffer_u32(out, message->begin.xid);
     } else if (message->kind == CDC_COMMIT) {
         core_buffer_u8(out, 0);
         core_buffer_u64(out, message->commit.commit_lsn);
         core_buffer_u64(out, message->commit.end_lsn);
-        timestamp_write(out, message->commit.commit_time_us);
+        cdc_timestamp_write(out, message->commit.commit_time_us);
     } else {
         core_buffer_u64(out, message->origin.origin_lsn);
-        string_write(out, message->origin.name);
+        cdc_string_write(out, message->origin.name);
     }
 }
 
 static void type_write(core_buffer *out, const cdc_type *type) {
     core_buffer_u32(out, type->oid);
-    string_write(out,
-                 core_slice_is(type->schema, "pg_catalog") ? core_slice_text("") : type->schema);
-    string_write(out, type->name);
+    cdc_string_write(out, core_slice_is(type->schema, "pg_catalog") ? core_slice_text("")
+                                                                    : type->schema);
+    cdc_string_write(out, type->name);
 }
 
 static void logical_write(core_buffer *out, const core_message *message) {
     core_buffer_u8(out, message->transactional);
     core_buffer_u64(out, message->lsn);
-    string_write(out, message->prefix);
+    cdc_string_write(out, message->prefix);
     sized_write(out, message->content);
 }
 
