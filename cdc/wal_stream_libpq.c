@@ -191,6 +191,10 @@ static bool libpq_start(cdc_wal_stream *base, core_lsn lsn, core_error *error) {
     pg_literal_append(&sql, core_buffer_slice(&names));
     if (pg_connection_server_version(stream->replication) >= MESSAGES_VERSION_MIN)
         core_buffer_text(&sql, ", messages 'true'");
+    else
+        CORE_LOG(stream->log, WARN, "cdc",
+                 "PostgreSQL 13 sends no logical messages (pg_logical_emit_message) through "
+                 "pgoutput: there will be none; 14 does");
     core_buffer_text(&sql, ")");
     core_buffer_u8(&sql, '\0');
     pg_result *result = core_buffer_ok(&sql) && core_buffer_ok(&names)

@@ -13,13 +13,14 @@ function showLogs(t, house) {
 
 // schema: SQL run before Walcast starts. walcast: false leaves it out. config: Walcast's keys.
 // t: the test, or a suite's `{ after, diagnostic }`.
-export async function startHouse(t, { schema, config, args, settings, nats = {}, walcast = true } = {}) {
+export async function startHouse(t, { schema, config, args, settings, major, nats = {}, walcast = true } = {}) {
   const house = {};
   t.after(async () => {
     if (!t.passed) showLogs(t, house);
     for (const name of ['walcast', 'nats', 'postgres']) await house[name]?.remove();
   });
-  [house.postgres, house.nats] = await Promise.all([Postgres.start({ settings }), Nats.start(nats)]);
+  [house.postgres, house.nats] = await Promise.all([
+    Postgres.start({ settings, major }), Nats.start(nats)]);
   if (schema) await house.postgres.query(schema);
   if (walcast) {
     house.walcast = await Walcast.start({ ...house, config, args });

@@ -1,6 +1,7 @@
 // A private PostgreSQL: own data directory, own port on 127.0.0.1, superuser postgres, trust.
 // initdb runs once a version; each server starts from a copy of what it made. When we are root the
-// server runs as user postgres, since it refuses root.
+// server runs as user postgres, since it refuses root. Debian's packages give one major version, the
+// others come from npm (tests/package.json: postgresql-N).
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync,
   appendFileSync, chownSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
@@ -12,7 +13,9 @@ import { freePort, removeScratch, scratchDirectory } from './scratch.mjs';
 import { waitFor } from './wait.mjs';
 
 const USER = 'postgres';
-const CACHE = join(dirname(fileURLToPath(import.meta.url)), '../../build/tests');
+const HERE = dirname(fileURLToPath(import.meta.url));
+const CACHE = join(HERE, '../../build/tests');
+const MODULES = join(HERE, '../node_modules');
 const isRoot = process.getuid() === 0;
 
 // The newest server that Debian's packages left here.
@@ -23,6 +26,13 @@ export function findBin() {
     .sort((left, right) => right - left);
   if (versions.length === 0) throw new Error(`no PostgreSQL server under ${base}`);
   return `${base}/${versions[0]}/bin`;
+}
+
+// The major versions that can be started here, oldest first.
+export function majors() {
+  const packaged = readdirSync(MODULES).filter((name) => /^postgresql-\d+$/.test(name))
+    .map((name) => Number(name.split('-')[1]));
+  return [...new Set([Number(findBin().split('/').at(-2)), ...packaged])].sort((a, b) => a - b);
 }
 
 function asServerUser(command) {
@@ -44,8 +54,34 @@ function copyTree(from, to) {
   execFileSync('cp', ['-a', '--reflink=auto', from, to]);
 }
 
-function templateFor(bin) {
-  const template = join(CACHE, `postgres-${bin.split('/').at(-2)}-${isRoot ? 'root' : 'user'}`);
+function serverUserCanRun(program) {
+  try {
+    asServerUser(['test', '-x', program]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// Where the programs of a major version are. Those under node_modules are copied out of a checkout
+// that user postgres cannot reach (one under /root).
+const copied = new Map();
+function binOf(major) {
+  const debian = `/usr/lib/postgresql/${major}/bin`;
+  if (existsSync(`${debian}/postgres`)) return debian;
+  const native = join(MODULES, `postgresql-${major}/native`);
+  if (serverUserCanRun(`${native}/bin/postgres`)) return `${native}/bin`;
+  if (!existsSync(`${native}/bin/postgres`))
+    throw new Error(`no PostgreSQL ${major}: run tests/lib/install-clients`);
+  if (!copied.has(major)) {
+    copied.set(major, join(scratchDirectory(), 'native'));
+    copyTree(native, copied.get(major));
+  }
+  return join(copied.get(major), 'bin');
+}
+
+function templateFor(bin, major) {
+  const template = join(CACHE, `postgres-${major}-${isRoot ? 'root' : 'user'}`);
   if (existsSync(template)) return template;
   mkdirSync(CACHE, { recursive: true });
   const scratch = scratchDirectory();
@@ -67,14 +103,16 @@ function templateFor(bin) {
 
 export class Postgres {
   // settings: lines of postgresql.conf by name; they come after, and win over, the defaults here.
-  static async start({ settings = {}, bin = findBin() } = {}) {
+  // major: 13 to 18; without it the newest of Debian's packages.
+  static async start({ settings = {}, major } = {}) {
     const server = new Postgres();
-    server.bin = bin;
+    server.bin = major ? binOf(major) : findBin();
+    server.major = major ?? Number(server.bin.split('/').at(-2));
     server.directory = scratchDirectory();
     giveToServerUser(server.directory);
     server.data = join(server.directory, 'data');
     server.port = await freePort();
-    copyTree(templateFor(bin), server.data);
+    copyTree(templateFor(server.bin, server.major), server.data);
     server.#configure(settings);
     await server.restart();
     return server;

@@ -85,10 +85,10 @@ export class Walcast {
   }
 
   // Every change that the stream holds (of one table, when named), in stream order.
-  async changes({ table, from = 'first', timeout_ms = 120_000 } = {}) {
+  async changes({ table, from = 'first', parse = JSON.parse, timeout_ms = 120_000 } = {}) {
     const args = ['tail', '--json', '--from', from, '--until', 'now'];
     const output = await this.commandOk(table ? [...args, '--table', table] : args, { timeout_ms });
-    return output.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    return output.split('\n').filter(Boolean).map((line) => parse(line));
   }
 
   // The value of one metric (summed over its labels), or undefined when there is none.
