@@ -1,6 +1,7 @@
 /* The sum of the maxima; see memory.h. Each part names the keys that bound it. It is what could be
  * held at once at the worst, not what is used: frames are shared among clients, and a queue is
- * empty while its client reads. */
+ * empty while its client reads. Buffers of fixed size (rings, one change being encoded) are not in
+ * the sum: together they are tens of MiB. */
 #include "cli/memory.h"
 
 typedef struct {
@@ -15,6 +16,8 @@ static const memory_row memory_rows[] = {
     {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2},
     {"client queues (ws.max_connections x ws.queue_bytes)", "ws.max_connections", "ws.queue_bytes",
      1},
+    {"frames being received (ws.max_connections x ws.max_frame_bytes)", "ws.max_connections",
+     "ws.max_frame_bytes", 1},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192},
 };
 
