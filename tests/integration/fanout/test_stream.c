@@ -1,0 +1,177 @@
+/* Streams on a real nats-server: made, found again, updated, refused when they are not ours. */
+#include "tests/integration/fanout/house.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <nats/nats.h>
+
+typedef struct {
+    fanout_house house;
+    fanout_connection *connection;
+    natsConnection *nats; /* the administrator's */
+    jsCtx *jetstream;
+} scene;
+
+static int scene_open(void **state) {
+    core_error error = {0};
+    scene *made = calloc(1, sizeof *made);
+    assert_non_null(made);
+    house_open(&made->house, NULL);
+    made->connection =
+        fanout_connection_new(made->house.config, "test", made->house.log, NULL, &error);
+    assert_non_null(made->connection);
+    assert_int_equal(natsConnection_ConnectTo(&made->nats, made->house.server.url), NATS_OK);
+    assert_int_equal(natsConnection_JetStream(&made->jetstream, made->nats, NULL), NATS_OK);
+    *state = made;
+    return 0;
+}
+
+static int scene_close(void **state) {
+    scene *made = *state;
+    jsCtx_Destroy(made->jetstream);
+    natsConnection_Destroy(made->nats);
+    fanout_connection_free(made->connection);
+    house_close(&made->house);
+    free(made);
+    return 0;
+}
+
+static fanout_stream_info must_ensure(scene *s) {
+    fanout_stream_info info;
+    core_error error = {0};
+    if (!fanout_stream_ensure(s->connection, &s->house.spec, &info, &error))
+        fail_msg("%s", error.text);
+    return info;
+}
+
+static void assert_refused(scene *s, const char *word) {
+    fanout_stream_info info;
+    core_error error = {0};
+    assert_false(fanout_stream_ensure(s->connection, &s->house.spec, &info, &error));
+    assert_int_equal(error.code, CORE_ERROR_CONFIG);
+    if (strstr(error.text, word) == NULL)
+        fail_msg("expected '%s' in '%s'", word, error.text);
+}
+
+static void make_other(scene *s, const char *name, const char *subject) {
+    jsStreamConfig config;
+    (void)jsStreamConfig_Init(&config);
+    config.Name = name;
+    config.Subjects = &subject;
+    config.SubjectsLen = 1;
+    config.Discard = js_DiscardNew;
+    natsStatus status = js_AddStream(NULL, s->jetstream, &config, NULL, NULL);
+    if (status != NATS_OK)
+        fail_msg("%s %s: %s", name, subject, nats_GetLastError(NULL));
+}
+
+static void test_made_as_designed(void **state) {
+    scene *s = *state;
+    jsStreamInfo *found = NULL;
+    fanout_stream_info info = must_ensure(s);
+    assert_int_equal(info.last_sequence, 0);
+    assert_true(info.created_us > 0);
+    assert_int_equal(js_GetStreamInfo(&found, s->jetstream, "WALCAST", NULL, NULL), NATS_OK);
+    assert_string_equal(found->Config->Subjects[0], "atlasdb.*.*.*.*");
+    assert_int_equal(found->Config->Discard, js_DiscardNew);
+    assert_int_equal(found->Config->Storage, js_FileStorage);
+    assert_true(found->Config->DenyDelete && found->Config->DenyPurge);
+    assert_int_equal(found->Config->Duplicates, 100 * CORE_NS_PER_MS);
+    assert_int_equal(found->Config->MaxAge, INT64_C(7) * 24 * 3600 * 1000 * CORE_NS_PER_MS);
+    jsStreamInfo_Destroy(found);
+}
+
+static void test_found_again(void **state) {
+    scene *s = *state;
+    int64_t created_us = must_ensure(s).created_us;
+    nats_server_restart(&s->house.server);
+    fanout_connection_free(s->connection);
+    core_error error = {0};
+    s->connection = fanout_connection_new(s->house.config, "again", s->house.log, NULL, &error);
+    assert_non_null(s->connection);
+    assert_int_equal(must_ensure(s).created_us, created_us);
+}
+
+static void test_limits_follow_the_configuration(void **state) {
+    scene *s = *state;
+    (void)must_ensure(s);
+    house_set(&s->house, "nats.max_age", "2h");
+    house_set(&s->house, "nats.max_bytes", "10MiB");
+    fanout_stream_info info = must_ensure(s);
+    assert_int_equal(info.max_bytes, 10 << 20);
+    assert_int_equal(info.max_age_ms, 2 * 3600 * 1000);
+    house_set(&s->house, "nats.max_bytes", "0");
+    assert_int_equal(must_ensure(s).max_bytes, 0);
+}
+
+static void test_stream_with_other_subjects_is_refused(void **state) {
+    scene *s = *state;
+    make_other(s, "WALCAST", "orders.*");
+    assert_refused(s, "'orders.*', expected 'atlasdb.*.*.*.*'");
+}
+
+static void test_subjects_that_another_stream_takes_are_refused(void **state) {
+    scene *s = *state;
+    make_other(s, "OTHERS", "atlasdb.>");
+    assert_refused(s, "nats.prefix");
+}
+
+/* The streams of the design beside it (their subjects have four tokens at most). */
+static void test_streams_beside_it_do_not_overlap(void **state) {
+    scene *s = *state;
+    (void)must_ensure(s);
+    make_other(s, "WALCAST_EVENTS", "atlasdb.events.*.*");
+    make_other(s, "WALCAST_JOBS", "atlasdb.jobs.*");
+    make_other(s, "WALCAST_REALTIME", "atlasdb.realtime.*.*");
+}
+
+static void test_missing_message_and_stream(void **state) {
+    scene *s = *state;
+    core_buffer payload;
+    core_error error = {0};
+    fanout_stream_info info;
+    core_buffer_init(&payload, 1024);
+    (void)must_ensure(s);
+    assert_false(fanout_stream_message(s->connection, "WALCAST", 5, &payload, &error));
+    assert_int_equal(error.code, CORE_ERROR_INPUT);
+    assert_false(fanout_stream_inspect(s->connection, "NOTHING", &info, &error));
+    assert_int_equal(error.code, CORE_ERROR_TRANSIENT);
+    assert_non_null(strstr(error.text, "NOTHING"));
+    core_buffer_fini(&payload);
+}
+
+/* What a power cut does: the middle is gone, first and last are right. */
+static void test_publisher_sees_a_hole(void **state) {
+    scene *s = *state;
+    core_error error = {0};
+    const fanout_tail *tail = NULL;
+    const char *subject = s->house.spec.subjects;
+    make_other(s, "WALCAST", subject); /* as ours, but deletes are allowed */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(js_Publish(NULL, s->jetstream, HOUSE_SUBJECT, "1", 1, NULL, NULL),
+                         NATS_OK);
+    assert_int_equal(js_DeleteMsg(s->jetstream, "WALCAST", 2, NULL, NULL), NATS_OK);
+    fanout_publisher *publisher = house_publisher(&s->house);
+    assert_false(fanout_publisher_open(publisher, &tail, &error));
+    assert_int_equal(error.code, CORE_ERROR_GAP);
+    assert_non_null(strstr(error.text, "misses 1 messages between sequence 1 and 3"));
+    fanout_publisher_free(publisher);
+}
+
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, scene_open, scene_close)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        SCENE_TEST(test_made_as_designed),
+        SCENE_TEST(test_found_again),
+        SCENE_TEST(test_limits_follow_the_configuration),
+        SCENE_TEST(test_stream_with_other_subjects_is_refused),
+        SCENE_TEST(test_subjects_that_another_stream_takes_are_refused),
+        SCENE_TEST(test_streams_beside_it_do_not_overlap),
+        SCENE_TEST(test_missing_message_and_stream),
+        SCENE_TEST(test_publisher_sees_a_hole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
