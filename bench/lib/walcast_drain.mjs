@@ -5,29 +5,44 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Nats } from '../../tests/lib/nats.mjs';
 import { Walcast, BINARY } from '../../tests/lib/walcast.mjs';
-import { waitFor } from '../../tests/lib/wait.mjs';
 import { cpuSeconds, peakResidentMb } from './proc.mjs';
 
-const SAMPLE_INTERVAL_MS = 25;
+const LOOK_MIN_MS = 5;
+const LOOK_MAX_MS = 200;
 const TIMEOUT_MS = 600_000;
 const NEWLINE = 0x0a;
 
+async function figuresOf(walcast) {
+  const text = await (await fetch(`${walcast.url}/metrics`)).text();
+  const value = (name) => Number(text.match(new RegExp(`^${name} (\\d+)`, 'm'))?.[1] ?? 0);
+  return {
+    ms: performance.now(),
+    rows: value('walcast_cdc_rows_total'),
+    published: value('walcast_fanout_published_messages_total'),
+    acked: value('walcast_fanout_acked_messages_total'),
+  };
+}
+
+// Half of what is left at the pace so far: few looks, so that looking costs nothing, and the last
+// ones close to the end.
+function nextLookMs({ rows, ms }, wanted, start_ms) {
+  const left_ms = rows > 0 ? ((wanted - rows) * (ms - start_ms)) / rows : LOOK_MAX_MS;
+  return Math.min(LOOK_MAX_MS, Math.max(LOOK_MIN_MS, left_ms / 2));
+}
+
 // When all rows had been decoded and every message that was published had its ack; that nothing is
-// left to publish shows when the next sample is the same.
-async function drainedAt(prepared, walcast) {
+// left to publish shows when the next look finds the same.
+async function drainedAt(prepared, walcast, start_ms) {
   let last;
-  return waitFor('drained slot', async () => {
+  while (performance.now() - start_ms < TIMEOUT_MS) {
     walcast.process.assertAlive();
-    const text = await (await fetch(`${walcast.url}/metrics`)).text();
-    const value = (name) => Number(text.match(new RegExp(`^${name} (\\d+)`, 'm'))?.[1] ?? 0);
-    const rows = value('walcast_cdc_rows_total');
-    const published = value('walcast_fanout_published_messages_total');
-    const acked = value('walcast_fanout_acked_messages_total');
-    if (rows < prepared.rows || acked < published || acked === 0) return false;
-    if (acked === last?.acked) return last.ms;
-    last = { acked, ms: performance.now() };
-    return false;
-  }, TIMEOUT_MS, SAMPLE_INTERVAL_MS);
+    const now = await figuresOf(walcast).catch(() => ({ rows: 0, acked: 0 })); // not listening yet
+    const isEven = now.rows >= prepared.rows && now.acked > 0 && now.acked >= now.published;
+    if (isEven && last?.acked === now.acked) return last.ms;
+    last = isEven ? now : undefined;
+    await new Promise((resolve) => setTimeout(resolve, nextLookMs(now, prepared.rows, start_ms)));
+  }
+  throw new Error(`not drained within ${TIMEOUT_MS} ms:\n${walcast.logText()}`);
 }
 
 function countLines(command, options) {
@@ -79,7 +94,7 @@ async function drainInto(nats, prepared, slot, perf) {
   });
   const profiler = startPerf(perf?.directory, perf?.label, walcast.process.pid);
   try {
-    const end_ms = await drainedAt(prepared, walcast);
+    const end_ms = await drainedAt(prepared, walcast, start_ms);
     const cost = await costOf(prepared, slot, walcast, nats);
     await walcast.stop();
     await verifyRows(prepared, walcast);
