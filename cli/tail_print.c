@@ -46,16 +46,6 @@ static void relation_write(core_json_writer *writer, const core_relation *relati
         core_json_null(writer);
 }
 
-static void unchanged_write(core_json_writer *writer, const core_change *change) {
-    for (uint16_t i = 0; i < change->new_tuple.count; i++) {
-        if (change->new_tuple.values[i].kind != CORE_VALUE_UNCHANGED)
-            continue;
-        core_json_key_text(writer, "unchanged");
-        (void)core_tuple_unchanged_json(writer, change->relation, &change->new_tuple);
-        return;
-    }
-}
-
 /* Content that is not UTF-8 goes as hex. */
 static void message_write(core_json_writer *writer, const core_message *message) {
     core_json_key_text(writer, "message");
@@ -88,7 +78,7 @@ static void details_write(core_json_writer *writer, const core_change *change) {
     core_json_key_text(writer, "last");
     core_json_bool(writer, change->last);
     if (op_has_record(change->op))
-        unchanged_write(writer, change);
+        core_tuple_marks_json(writer, change->relation, &change->new_tuple);
     if (change->op == CORE_OP_TRUNCATE) {
         core_json_key_text(writer, "cascade");
         core_json_bool(writer, (change->truncate_flags & CORE_TRUNCATE_CASCADE) != 0);

@@ -1,4 +1,5 @@
-/* The operations' names, as subjects spell them; see event.h. */
+/* Operations' names, as subjects spell them, and what a change's two images say together; see
+ * event.h. */
 #include "core/event.h"
 
 static const char *const op_names[] = {
@@ -16,4 +17,26 @@ core_op core_op_parse(core_slice text) {
         if (core_slice_is(text, op_names[op]))
             return (core_op)op;
     return CORE_OP_NONE;
+}
+
+/* Of a key's image only the key columns count. */
+const core_value *core_change_old_value(const core_change *change, size_t column) {
+    bool has_column = change->op == CORE_OP_UPDATE && column < change->old_tuple.count &&
+                      (change->old_kind == CORE_OLD_FULL ||
+                       (change->old_kind == CORE_OLD_KEY && change->relation->columns[column].key));
+    if (!has_column || change->old_tuple.values[column].kind == CORE_VALUE_UNCHANGED)
+        return NULL;
+    return &change->old_tuple.values[column];
+}
+
+void core_change_fill_unchanged(core_change *change) {
+    if (change->op != CORE_OP_UPDATE || change->old_kind == CORE_OLD_NONE)
+        return;
+    for (size_t i = 0; i < change->new_tuple.count; i++) {
+        if (change->new_tuple.values[i].kind != CORE_VALUE_UNCHANGED)
+            continue;
+        const core_value *old = core_change_old_value(change, i);
+        if (old != NULL)
+            change->new_tuple.values[i] = *old;
+    }
 }

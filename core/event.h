@@ -42,6 +42,7 @@ typedef enum {
 
 typedef struct {
     core_value_kind kind;
+    bool read_later;  /* not from the change but from the table, after it: may be newer */
     core_slice bytes; /* empty for NULL and UNCHANGED */
 } core_value;
 
@@ -50,8 +51,16 @@ typedef struct {
     core_slice type_name; /* pg_type.typname, "int8"; empty when not known */
     uint32_t type_oid;
     int32_t typmod;
-    bool key; /* part of the replica identity */
+    bool key;             /* part of the replica identity */
+    char delimiter;       /* between elements; 0: a comma */
+    uint32_t base_oid;    /* what a domain is over; 0: type_oid is no domain */
+    uint32_t element_oid; /* of an array that is not built in, through domains; 0: none */
 } core_column;
+
+/* The type whose text the column's values are: type_oid, through domains. */
+static inline uint32_t core_column_base_oid(const core_column *column) {
+    return column->base_oid != 0 ? column->base_oid : column->type_oid;
+}
 
 typedef struct {
     uint32_t oid;
@@ -112,6 +121,13 @@ typedef struct {
     unsigned truncate_flags;
     core_message message;
 } core_change;
+
+/* The old image's value of a column that an UPDATE left unchanged: it is the new row's too. NULL
+ * when there is none. */
+const core_value *core_change_old_value(const core_change *change, size_t column);
+/* Puts these values into the new tuple, so that it is whole with REPLICA IDENTITY FULL. Changes
+ * read from a run come so. */
+void core_change_fill_unchanged(core_change *change);
 
 /* ---- Writing a run ----
  * Owned by one thread. open, then for each transaction: rows..., transaction_end (also before a

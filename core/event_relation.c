@@ -17,7 +17,8 @@ static int32_t zigzag_undo(uint32_t value) {
 static size_t column_size(const core_column *column) {
     return wire_bytes_size(column->name) + wire_number_size(column->type_oid) +
            wire_number_size(zigzag(column->typmod)) + wire_number_size(column->key) +
-           wire_bytes_size(column->type_name);
+           wire_bytes_size(column->type_name) + wire_number_size(column->base_oid) +
+           wire_number_size(column->element_oid) + wire_number_size((uint8_t)column->delimiter);
 }
 
 static uint8_t *column_put(uint8_t *at, const core_column *column) {
@@ -26,7 +27,10 @@ static uint8_t *column_put(uint8_t *at, const core_column *column) {
     at = wire_put_number(at, COLUMN_TYPE_OID, column->type_oid);
     at = wire_put_number(at, COLUMN_TYPMOD, zigzag(column->typmod));
     at = wire_put_number(at, COLUMN_KEY, column->key);
-    return wire_put_bytes(at, COLUMN_TYPE_NAME, column->type_name);
+    at = wire_put_bytes(at, COLUMN_TYPE_NAME, column->type_name);
+    at = wire_put_number(at, COLUMN_BASE_TYPE_OID, column->base_oid);
+    at = wire_put_number(at, COLUMN_ELEMENT_TYPE_OID, column->element_oid);
+    return wire_put_number(at, COLUMN_DELIMITER, (uint8_t)column->delimiter);
 }
 
 size_t core_relation_wire_size(const core_relation *relation) {
@@ -76,10 +80,34 @@ static const uint8_t relation_types[] = {
 static const wire_message relation_message = {"Relation", relation_types, RELATION_COLUMNS};
 
 static const uint8_t column_types[] = {
-    [COLUMN_NAME] = WIRE_BYTES, [COLUMN_TYPE_OID] = WIRE_VARINT, [COLUMN_TYPMOD] = WIRE_VARINT,
-    [COLUMN_KEY] = WIRE_VARINT, [COLUMN_TYPE_NAME] = WIRE_BYTES,
+    [COLUMN_NAME] = WIRE_BYTES,
+    [COLUMN_TYPE_OID] = WIRE_VARINT,
+    [COLUMN_TYPMOD] = WIRE_VARINT,
+    [COLUMN_KEY] = WIRE_VARINT,
+    [COLUMN_TYPE_NAME] = WIRE_BYTES,
+    [COLUMN_BASE_TYPE_OID] = WIRE_VARINT,
+    [COLUMN_ELEMENT_TYPE_OID] = WIRE_VARINT,
+    [COLUMN_DELIMITER] = WIRE_VARINT,
 };
-static const wire_message column_message = {"Column", column_types, COLUMN_TYPE_NAME};
+static const wire_message column_message = {"Column", column_types, COLUMN_DELIMITER};
+
+static bool column_number_read(core_column *column, const wire_field *field) {
+    uint32_t number = (uint32_t)field->value;
+    bool is_delimiter = field->number == COLUMN_DELIMITER;
+    if (field->value > (is_delimiter ? 0x7f : UINT32_MAX))
+        return false;
+    if (field->number == COLUMN_TYPE_OID)
+        column->type_oid = number;
+    else if (field->number == COLUMN_TYPMOD)
+        column->typmod = zigzag_undo(number);
+    else if (field->number == COLUMN_BASE_TYPE_OID)
+        column->base_oid = number;
+    else if (field->number == COLUMN_ELEMENT_TYPE_OID)
+        column->element_oid = number;
+    else
+        column->delimiter = (char)number;
+    return true;
+}
 
 static bool column_read(const wire_source *source, core_slice bytes, core_column *column) {
     core_cursor cursor = core_cursor_make(bytes);
@@ -91,12 +119,11 @@ static bool column_read(const wire_source *source, core_slice bytes, core_column
             break;
         case COLUMN_TYPE_OID:
         case COLUMN_TYPMOD:
-            if (field.value > UINT32_MAX)
-                return wire_refuse(source, field.start, "Column", "has a number over 32 bits");
-            if (field.number == COLUMN_TYPE_OID)
-                column->type_oid = (uint32_t)field.value;
-            else
-                column->typmod = zigzag_undo((uint32_t)field.value);
+        case COLUMN_BASE_TYPE_OID:
+        case COLUMN_ELEMENT_TYPE_OID:
+        case COLUMN_DELIMITER:
+            if (!column_number_read(column, &field))
+                return wire_refuse(source, field.start, "Column", "has a number out of range");
             break;
         case COLUMN_KEY:
             column->key = field.value != 0;

@@ -34,12 +34,10 @@ static const uint8_t tuple_types[] = {[TUPLE_VALUES] = WIRE_BYTES};
 static const wire_message tuple_message = {"Tuple", tuple_types, TUPLE_VALUES};
 
 static const uint8_t value_types[] = {
-    [VALUE_TEXT] = WIRE_BYTES,
-    [VALUE_BINARY] = WIRE_BYTES,
-    [VALUE_NULL] = WIRE_VARINT,
-    [VALUE_UNCHANGED] = WIRE_VARINT,
+    [VALUE_TEXT] = WIRE_BYTES,       [VALUE_BINARY] = WIRE_BYTES,      [VALUE_NULL] = WIRE_VARINT,
+    [VALUE_UNCHANGED] = WIRE_VARINT, [VALUE_READ_LATER] = WIRE_VARINT,
 };
-static const wire_message value_message = {"Value", value_types, VALUE_UNCHANGED};
+static const wire_message value_message = {"Value", value_types, VALUE_READ_LATER};
 
 static const uint8_t message_types[] = {
     [MESSAGE_PREFIX] = WIRE_BYTES,
@@ -69,7 +67,10 @@ static bool value_read(const wire_source *source, core_slice bytes, core_value *
     core_cursor cursor = core_cursor_make(bytes);
     wire_field field = {.start = bytes.data};
     bool found = false;
+    value->read_later = false;
     while (wire_next(&cursor, &value_message, &field)) {
+        if (field.number == VALUE_READ_LATER)
+            value->read_later = field.value != 0;
         if (field.number > VALUE_UNCHANGED)
             continue;
         value->kind = kinds[field.number];
@@ -400,5 +401,6 @@ const core_change *core_run_next(core_run_reader *reader) {
     reader->next_row++;
     reader->change.index = reader->next_index++;
     reader->change.last = reader->transaction_last && reader->transaction_rows_left == 0;
+    core_change_fill_unchanged(&reader->change);
     return &reader->change;
 }

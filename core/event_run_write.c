@@ -31,9 +31,10 @@ void core_run_writer_fini(core_run_writer *writer) {
 /* ---- Sizes ---- */
 
 static size_t value_size(const core_value *value) {
+    size_t mark_size = wire_number_size(value->read_later);
     if (value->kind == CORE_VALUE_TEXT || value->kind == CORE_VALUE_BINARY)
-        return wire_delimited_size(value->bytes.length);
-    return 2;
+        return wire_delimited_size(value->bytes.length) + mark_size;
+    return 2 + mark_size;
 }
 
 static size_t tuple_size(const core_tuple *tuple) {
@@ -102,13 +103,16 @@ static uint8_t *value_put(uint8_t *at, const core_value *value) {
     case CORE_VALUE_BINARY:
         at = wire_put_delimited(at, value->kind == CORE_VALUE_TEXT ? VALUE_TEXT : VALUE_BINARY,
                                 value->bytes.length);
-        return wire_put_raw(at, value->bytes);
+        at = wire_put_raw(at, value->bytes);
+        break;
     case CORE_VALUE_UNCHANGED:
-        return wire_put_number(at, VALUE_UNCHANGED, 1);
+        at = wire_put_number(at, VALUE_UNCHANGED, 1);
+        break;
     case CORE_VALUE_NULL:
+        at = wire_put_number(at, VALUE_NULL, 1);
         break;
     }
-    return wire_put_number(at, VALUE_NULL, 1);
+    return wire_put_number(at, VALUE_READ_LATER, value->read_later);
 }
 
 static uint8_t *tuple_put(uint8_t *at, unsigned number, const core_tuple *tuple, size_t size) {

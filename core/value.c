@@ -12,6 +12,7 @@ enum {
     TYPE_INT2 = 21,
     TYPE_INT4 = 23,
     TYPE_JSON = 114,
+    TYPE_BOX = 603,
     TYPE_FLOAT4 = 700,
     TYPE_FLOAT8 = 701,
     TYPE_TIMESTAMP = 1114,
@@ -135,7 +136,8 @@ static bool array_json(core_json_writer *writer, uint32_t type_oid, core_slice t
     if (text.length == 0 || (text.data[0] != '{' && text.data[0] != '['))
         return false;
     uint32_t element_oid = core_type_element(type_oid);
-    return element_oid != 0 && core_array_json(writer, element_oid, text);
+    char delimiter = element_oid == TYPE_BOX ? ';' : ',';
+    return element_oid != 0 && core_array_json(writer, element_oid, delimiter, text);
 }
 
 static bool typed_json(core_json_writer *writer, uint32_t type_oid, core_slice text) {
@@ -184,14 +186,19 @@ void core_value_json(core_json_writer *writer, uint32_t type_oid, const core_val
         core_json_string(writer, value->bytes);
 }
 
+/* Of a type that is not built in. Without word from the catalog its name tells. */
+static bool column_is_array(const core_column *column) {
+    bool is_named_so = column->type_oid >= TYPE_FIRST_OF_USERS && column->type_name.length > 1 &&
+                       column->type_name.data[0] == '_';
+    return column->element_oid != 0 || (is_named_so && column->base_oid == 0);
+}
+
 void core_column_value_json(core_json_writer *writer, const core_column *column,
                             const core_value *value) {
-    bool is_foreign_array = column->type_oid >= TYPE_FIRST_OF_USERS &&
-                            column->type_name.length > 1 && column->type_name.data[0] == '_';
-    if (is_foreign_array && value->kind == CORE_VALUE_TEXT &&
-        core_array_json(writer, 0, value->bytes))
+    if (value->kind == CORE_VALUE_TEXT && column_is_array(column) &&
+        core_array_json(writer, column->element_oid, column->delimiter, value->bytes))
         return;
-    core_value_json(writer, column->type_oid, value);
+    core_value_json(writer, core_column_base_oid(column), value);
 }
 
 static size_t tuple_columns(const core_relation *relation, const core_tuple *tuple) {
@@ -211,16 +218,35 @@ void core_tuple_json(core_json_writer *writer, const core_relation *relation,
     core_json_object_close(writer);
 }
 
-size_t core_tuple_unchanged_json(core_json_writer *writer, const core_relation *relation,
-                                 const core_tuple *tuple) {
-    size_t count = 0;
-    core_json_array_open(writer);
+static bool value_is_unchanged(const core_value *value) {
+    return value->kind == CORE_VALUE_UNCHANGED;
+}
+
+static bool value_is_read_later(const core_value *value) {
+    return value->read_later;
+}
+
+/* "name":["col", ...], left out when there is no such column. */
+static void columns_member(core_json_writer *writer, const char *name,
+                           const core_relation *relation, const core_tuple *tuple,
+                           bool (*wanted)(const core_value *value)) {
+    bool any = false;
     for (size_t i = 0; i < tuple_columns(relation, tuple); i++) {
-        if (tuple->values[i].kind != CORE_VALUE_UNCHANGED)
+        if (!wanted(&tuple->values[i]))
             continue;
+        if (!any) {
+            core_json_key_text(writer, name);
+            core_json_array_open(writer);
+        }
+        any = true;
         core_json_string(writer, relation->columns[i].name);
-        count++;
     }
-    core_json_array_close(writer);
-    return count;
+    if (any)
+        core_json_array_close(writer);
+}
+
+void core_tuple_marks_json(core_json_writer *writer, const core_relation *relation,
+                           const core_tuple *tuple) {
+    columns_member(writer, "unchanged", relation, tuple, value_is_unchanged);
+    columns_member(writer, "read_later", relation, tuple, value_is_read_later);
 }

@@ -26,16 +26,19 @@ core_slice core_column_type_name(const core_column *column);
 
 /* One value. UNCHANGED must not be passed: the caller leaves the member out. */
 void core_value_json(core_json_writer *writer, uint32_t type_oid, const core_value *value);
-/* One value of a column: knows by the type's name ("_mood") also arrays of types that are not
- * built in, whose elements are strings. */
+/* One value of a column: goes by what the relation tells of types that are not built in (domains as
+ * what they are over, arrays by their elements), or by an array type's name ("_mood"), whose
+ * elements are then strings. */
 void core_column_value_json(core_json_writer *writer, const core_column *column,
                             const core_value *value);
 
 /* {"col": value, ...} of a tuple; unchanged columns are left out. `key_only`: only key columns. */
 void core_tuple_json(core_json_writer *writer, const core_relation *relation,
                      const core_tuple *tuple, bool key_only);
-/* ["col", ...]: names of the tuple's unchanged columns. Returns how many. */
-size_t core_tuple_unchanged_json(core_json_writer *writer, const core_relation *relation,
-                                 const core_tuple *tuple);
+/* Members of the object at hand: "unchanged":["col", ...], the names of the tuple's columns that
+ * are left out for that, and "read_later":[...] of those that may be newer than the change. Each
+ * only where there are such columns. */
+void core_tuple_marks_json(core_json_writer *writer, const core_relation *relation,
+                           const core_tuple *tuple);
 
 #endif

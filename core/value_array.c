@@ -3,7 +3,6 @@
 #include "core/value_array.h"
 
 #define ARRAY_MAX_DEPTH 6 /* PostgreSQL's MAXDIM */
-#define TYPE_BOX        603
 
 typedef struct {
     core_cursor cursor;
@@ -49,7 +48,7 @@ static bool bounds_skip(array_reader *reader) {
 /* ---- Elements ---- */
 
 static void element_json(array_reader *reader, core_slice text) {
-    core_value value = {CORE_VALUE_TEXT, text};
+    core_value value = {.kind = CORE_VALUE_TEXT, .bytes = text};
     core_value_json(reader->writer, reader->element_oid, &value);
 }
 
@@ -145,14 +144,15 @@ static bool level_json(array_reader *reader) {
     return true;
 }
 
-bool core_array_json(core_json_writer *writer, uint32_t element_oid, core_slice text) {
+bool core_array_json(core_json_writer *writer, uint32_t element_oid, char delimiter,
+                     core_slice text) {
     core_json_writer before = *writer;
     size_t length = writer->out->length;
     array_reader reader = {
         .cursor = core_cursor_make(text),
         .writer = writer,
         .element_oid = element_oid,
-        .delimiter = element_oid == TYPE_BOX ? ';' : ',',
+        .delimiter = delimiter != 0 ? (uint8_t)delimiter : ',',
     };
     core_buffer_init(&reader.scratch, text.length);
     bool ok = bounds_skip(&reader) && level_json(&reader) && core_cursor_done(&reader.cursor);

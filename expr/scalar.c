@@ -29,10 +29,11 @@ static bool user_type_is_comparable(core_slice type_name) {
 }
 
 expr_scalar_kind expr_scalar_kind_of(const core_column *column) {
-    if (column->type_oid >= FIRST_USER_TYPE_OID)
+    uint32_t type_oid = core_column_base_oid(column);
+    if (type_oid >= FIRST_USER_TYPE_OID)
         return user_type_is_comparable(column->type_name) ? EXPR_SCALAR_TEXT : EXPR_SCALAR_NONE;
     for (size_t i = 0; i < CORE_COUNT_OF(built_in_kinds); i++)
-        if (built_in_kinds[i].type_oid == column->type_oid)
+        if (built_in_kinds[i].type_oid == type_oid)
             return built_in_kinds[i].kind;
     return EXPR_SCALAR_NONE;
 }

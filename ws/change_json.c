@@ -2,8 +2,9 @@
  *
  * `record` is the new row; `old_record` what the replica identity gave of the old one: the whole
  * row with FULL, else the key (of the new row where the key did not change, so nothing came).
- * TOAST values that the change did not touch are left out and named in `unchanged`. `offset` is
- * Walcast's own. A TRUNCATE has neither record nor old_record. */
+ * TOAST values that the change did not touch are left out and named in `unchanged`; those that cdc
+ * read from the table afterwards are named in `read_later`. Both and `offset` are Walcast's own. A
+ * TRUNCATE has neither record nor old_record. */
 #include "ws/change_json.h"
 
 typedef struct {
@@ -59,14 +60,24 @@ static void write_tuple(change_writer *writer, const char *name, const core_tupl
     core_json_object_close(&writer->json);
 }
 
-static void write_unchanged(change_writer *writer, const core_tuple *tuple) {
+static bool is_unchanged(const core_value *value) {
+    return value->kind == CORE_VALUE_UNCHANGED;
+}
+
+static bool is_read_later(const core_value *value) {
+    return value->read_later;
+}
+
+/* Names of the columns whose value is so; no member when there are none. */
+static void write_names(change_writer *writer, const char *name, const core_tuple *tuple,
+                        bool (*is_so)(const core_value *value)) {
     bool any = false;
     for (size_t i = 0; i < tuple->count && i < writer->relation->column_count; i++) {
         const core_column *column = &writer->relation->columns[i];
-        if (tuple->values[i].kind != CORE_VALUE_UNCHANGED || !column_selected(writer, column))
+        if (!is_so(&tuple->values[i]) || !column_selected(writer, column))
             continue;
         if (!any) {
-            core_json_key_text(&writer->json, "unchanged");
+            core_json_key_text(&writer->json, name);
             core_json_array_open(&writer->json);
         }
         any = true;
@@ -80,7 +91,8 @@ static void write_images(change_writer *writer, const core_change *change) {
     bool full = change->old_kind == CORE_OLD_FULL;
     if (change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE) {
         write_tuple(writer, "record", &change->new_tuple, false);
-        write_unchanged(writer, &change->new_tuple);
+        write_names(writer, "unchanged", &change->new_tuple, is_unchanged);
+        write_names(writer, "read_later", &change->new_tuple, is_read_later);
     }
     if (change->op == CORE_OP_UPDATE && change->old_kind == CORE_OLD_NONE)
         write_tuple(writer, "old_record", &change->new_tuple, true);

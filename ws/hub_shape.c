@@ -46,7 +46,9 @@ void hub_shape_free(hub_shape *shape) {
 
 static bool column_same(const core_column *a, const core_column *b) {
     return a->type_oid == b->type_oid && a->typmod == b->typmod && a->key == b->key &&
-           core_slice_equal(a->name, b->name) && core_slice_equal(a->type_name, b->type_name);
+           a->base_oid == b->base_oid && a->element_oid == b->element_oid &&
+           a->delimiter == b->delimiter && core_slice_equal(a->name, b->name) &&
+           core_slice_equal(a->type_name, b->type_name);
 }
 
 bool hub_shape_is(const hub_shape *shape, const core_relation *relation) {

@@ -131,7 +131,7 @@ static bool entry_place_equal(hub_entry *entry) {
            !core_slice_equal(relation->columns[index].name, column))
         index++;
     if (index == relation->column_count ||
-        !canon_value(relation->columns[index].type_oid, value, text, &canon))
+        !canon_value(core_column_base_oid(&relation->columns[index]), value, text, &canon))
         return false;
     hub_group *group = table_group(entry->table, index);
     if (group == NULL || !hub_map_add(&group->values, &entry->node, core_slice_hash(canon), entry))

@@ -54,7 +54,7 @@ static void bench_fill(bench *b) {
         columns[i] = bench_columns[i];
         columns[i].name = core_slice_text(bench_names[i]);
         columns[i].type_name = core_slice_text(core_type_name(columns[i].type_oid));
-        values[i] = (core_value){CORE_VALUE_TEXT, texts[i]};
+        values[i] = (core_value){.kind = CORE_VALUE_TEXT, .bytes = texts[i]};
     }
     b->relation = (core_relation){.oid = 16400,
                                   .schema = core_slice_text("public"),

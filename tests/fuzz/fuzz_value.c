@@ -14,13 +14,16 @@ static uint32_t type_of(const uint8_t *data) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size < 2)
+    if (size < 3)
         return 0;
     core_column column = {.name = core_slice_make(data, size),
                           .type_name = core_slice_text("_x"),
                           .type_oid = type_of(data),
+                          .base_oid = data[0] == 'D' ? type_of(data + 1) : 0,
+                          .element_oid = data[0] == 'E' ? type_of(data + 1) : 0,
+                          .delimiter = (char)(data[0] & 0x7f),
                           .key = true};
-    core_value value = {CORE_VALUE_TEXT, core_slice_make(data + 2, size - 2)};
+    core_value value = {.kind = CORE_VALUE_TEXT, .bytes = core_slice_make(data + 2, size - 2)};
     core_relation relation = {.column_count = 1, .columns = &column};
     core_tuple tuple = {1, &value};
     core_buffer out;

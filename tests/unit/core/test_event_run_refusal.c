@@ -353,12 +353,16 @@ static void the_wire_form_is_this(void **state) {
         "\x0a\x02\x20\x01"     /* unchanged */
         "\x0a\x03\x12\x01\x00" /* binary */
         "\x2a\x12\x08\xac\x02\x11\x02\x01\0\0\0\0\0\0\x28\x05\x30\x01\x38\x01";
-    core_value values[] = {{CORE_VALUE_TEXT, core_slice_text("7")},
-                           {CORE_VALUE_TEXT, core_slice_text("")},
-                           {CORE_VALUE_NULL, {0}},
-                           {CORE_VALUE_UNCHANGED, {0}},
-                           {CORE_VALUE_BINARY, core_slice_make("", 1)}};
-    core_column column = {core_slice_text("id"), core_slice_text("int8"), 20, -1, true};
+    core_value values[] = {{.kind = CORE_VALUE_TEXT, .bytes = core_slice_text("7")},
+                           {.kind = CORE_VALUE_TEXT, .bytes = core_slice_text("")},
+                           {.kind = CORE_VALUE_NULL},
+                           {.kind = CORE_VALUE_UNCHANGED},
+                           {.kind = CORE_VALUE_BINARY, .bytes = core_slice_make("", 1)}};
+    core_column column = {.name = core_slice_text("id"),
+                          .type_name = core_slice_text("int8"),
+                          .type_oid = 20,
+                          .typmod = -1,
+                          .key = true};
     core_relation relation = {.oid = 7,
                               .schema = core_slice_text("s"),
                               .table = core_slice_text("t"),

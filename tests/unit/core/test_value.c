@@ -40,7 +40,7 @@ enum {
 static core_buffer out;
 
 static core_slice json_of(uint32_t type_oid, core_slice text) {
-    core_value value = {CORE_VALUE_TEXT, text};
+    core_value value = {.kind = CORE_VALUE_TEXT, .bytes = text};
     core_buffer_reset(&out);
     core_json_writer writer = core_json_writer_make(&out);
     core_value_json(&writer, type_oid, &value);
@@ -155,8 +155,8 @@ static void malformed_text_is_a_string(void **state) {
 
 static void null_and_binary(void **state) {
     (void)state;
-    core_value null = {CORE_VALUE_NULL, {0}};
-    core_value binary = {CORE_VALUE_BINARY, core_slice_make("\0\xFF\x1a", 3)};
+    core_value null = {.kind = CORE_VALUE_NULL};
+    core_value binary = {.kind = CORE_VALUE_BINARY, .bytes = core_slice_make("\0\xFF\x1a", 3)};
     core_buffer_reset(&out);
     core_json_writer writer = core_json_writer_make(&out);
     core_json_array_open(&writer);
@@ -170,11 +170,11 @@ static void null_and_binary(void **state) {
 /* ---- Tuples ---- */
 
 static const core_value tuple_values[] = {
-    {CORE_VALUE_TEXT, {(const uint8_t *)"7", 1}},
-    {CORE_VALUE_UNCHANGED, {0}},
-    {CORE_VALUE_NULL, {0}},
-    {CORE_VALUE_TEXT, {(const uint8_t *)"{ok,\"so so\",NULL}", 17}},
-    {CORE_VALUE_TEXT, {(const uint8_t *)"{ok}", 4}},
+    {.kind = CORE_VALUE_TEXT, .bytes = {(const uint8_t *)"7", 1}},
+    {.kind = CORE_VALUE_UNCHANGED},
+    {.kind = CORE_VALUE_NULL, .read_later = true},
+    {.kind = CORE_VALUE_TEXT, .bytes = {(const uint8_t *)"{ok,\"so so\",NULL}", 17}},
+    {.kind = CORE_VALUE_TEXT, .bytes = {(const uint8_t *)"{ok}", 4}},
 };
 
 static core_relation tuple_relation(core_column columns[5]) {
@@ -186,6 +186,13 @@ static core_relation tuple_relation(core_column columns[5]) {
     columns[3].type_name = core_slice_text("_mood");
     columns[4].type_name = core_slice_text("mood");
     return (core_relation){.column_count = 5, .columns = columns};
+}
+
+static void marks_object(core_json_writer *writer, const core_relation *relation,
+                         const core_tuple *tuple) {
+    core_json_object_open(writer);
+    core_tuple_marks_json(writer, relation, tuple);
+    core_json_object_close(writer);
 }
 
 static void tuples_leave_out_the_unchanged(void **state) {
@@ -200,17 +207,51 @@ static void tuples_leave_out_the_unchanged(void **state) {
     core_json_array_open(&writer);
     core_tuple_json(&writer, &relation, &tuple, false);
     core_tuple_json(&writer, &relation, &tuple, true);
-    assert_int_equal(core_tuple_unchanged_json(&writer, &relation, &tuple), 1);
+    marks_object(&writer, &relation, &tuple);
     tuple.count = 1;
     core_tuple_json(&writer, &relation, &tuple, false);
-    assert_int_equal(core_tuple_unchanged_json(&writer, &relation, &tuple), 0);
+    marks_object(&writer, &relation, &tuple);
     core_json_array_close(&writer);
     core_buffer_u8(&out, 0);
     assert_true(core_buffer_ok(&out));
     assert_string_equal((const char *)out.data,
                         "[{\"id\":7,\"Quoted \\\"name\\\"\":null,"
                         "\"moods\":[\"ok\",\"so so\",null],\"mood\":\"{ok}\"},"
-                        "{\"id\":7},[\"body\"],{\"id\":7},[]]");
+                        "{\"id\":7},"
+                        "{\"unchanged\":[\"body\"],\"read_later\":[\"Quoted \\\"name\\\"\"]},"
+                        "{\"id\":7},{}]");
+}
+
+static void assert_column_json(core_column column, const char *text, const char *expected) {
+    core_value value = {.kind = CORE_VALUE_TEXT, .bytes = core_slice_text(text)};
+    core_buffer_reset(&out);
+    core_json_writer writer = core_json_writer_make(&out);
+    core_column_value_json(&writer, &column, &value);
+    core_slice json = core_buffer_slice(&out);
+    if (!core_slice_is(json, expected))
+        fail_msg("%s: got %.*s, expected %s", text, CORE_SLICE_ARGS(json), expected);
+}
+
+static void columns_go_by_what_the_catalog_told(void **state) {
+    (void)state;
+    core_column domain = {.type_oid = 16600, .base_oid = INT8};
+    assert_column_json(domain, "9007199254740993", "9007199254740993");
+    domain.base_oid = JSONB;
+    assert_column_json(domain, "{\"a\": 1.0}", "{\"a\": 1.0}");
+    domain.base_oid = INT4_ARRAY;
+    assert_column_json(domain, "{1,NULL}", "[1,null]");
+    domain.base_oid = 16700; /* over an enum */
+    assert_column_json(domain, "{1}", "\"{1}\"");
+    domain.type_name = core_slice_text("_odd"); /* the base's name says nothing then */
+    assert_column_json(domain, "{1}", "\"{1}\"");
+    core_column array = {.type_oid = 16601, .element_oid = NUMERIC};
+    assert_column_json(array, "{{1.10,NaN},{NULL,-3}}", "[[1.10,\"NaN\"],[null,-3]]");
+    array.element_oid = INT4_ARRAY; /* of a domain over an array */
+    assert_column_json(array, "{\"{1,2}\",NULL}", "[[1,2],null]");
+    array.element_oid = 16700;
+    array.delimiter = ':';
+    assert_column_json(array, "{0101:NULL:\"a,b\"}", "[\"0101\",null,\"a,b\"]");
+    assert_column_json(array, "no array", "\"no array\"");
 }
 
 /* ---- Types ---- */
@@ -298,6 +339,7 @@ int main(void) {
         cmocka_unit_test(malformed_text_is_a_string),
         cmocka_unit_test(null_and_binary),
         cmocka_unit_test(tuples_leave_out_the_unchanged),
+        cmocka_unit_test(columns_go_by_what_the_catalog_told),
         cmocka_unit_test(built_in_types_have_names),
         cmocka_unit_test(array_types_pair_with_their_elements),
         cmocka_unit_test(any_bytes_give_valid_json),
