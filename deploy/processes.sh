@@ -7,13 +7,15 @@
 # no such process.
 process_start_time() {
   local stat
-  { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 0
   read -ra stat <<<"${stat##*) }"
   echo "${stat[19]}"
 }
 
 process_is_zombie() {
-  [[ $(<"/proc/$1/stat") == *') Z '* ]] 2>/dev/null
+  local stat
+  { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  [[ $stat == *') Z '* ]]
 }
 
 # process_record NAME PID SIGNAL
