@@ -30,8 +30,9 @@ function assertRow(row) {
 test('every case of every suite gives a row of finite figures', { timeout: 100_000 }, async () => {
   const file = join(scratch, 'bench.json');
   const table = await runOk([BENCH, '--quick', '--json', file], { timeout_ms: 90_000 });
-  const { environment, rows } = JSON.parse(readFileSync(file, 'utf8'));
+  const { environment, rows, errors } = JSON.parse(readFileSync(file, 'utf8'));
   assert.ok(environment.cores > 0 && environment.kernel && environment.quick);
+  assert.deepEqual(errors, []);
   rows.forEach(assertRow);
   const list = await runOk([BENCH, '--list']);
   const cases = [...list.matchAll(/^ {2}(\S+\/\S+)/gm)].map(([, name]) => name);

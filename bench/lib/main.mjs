@@ -54,17 +54,25 @@ function selectionOf(names) {
     .filter(({ cases }) => cases.length > 0);
 }
 
+// What one suite could not measure costs only the rest of that suite.
 async function measure(selection, options) {
   const progress = new Progress();
   const rows = [];
+  const errors = [];
   for (const { suite, cases } of selection) {
     const context = {
       cases, progress, repeat: options.repeat, quick: options.quick ?? false, perf: options.perf,
     };
-    rows.push(...(await suite.run(context)));
+    try {
+      for await (const row of suite.run(context)) rows.push(row);
+    } catch (error) {
+      progress.done();
+      errors.push(`${suite.name}: ${error.message}`);
+      process.stderr.write(`bench/run: ${suite.name}: ${error.stack}\n`);
+    }
   }
   progress.done();
-  return rows;
+  return { rows, errors };
 }
 
 async function main(argv) {
@@ -77,11 +85,12 @@ async function main(argv) {
   const options = { ...values, repeat: repeatOf(values) };
   requireRelease();
   const environment = await describeEnvironment(options);
-  const rows = await measure(selection, options);
+  const { rows, errors } = await measure(selection, options);
   if (values.json)
-    writeFileSync(values.json, `${JSON.stringify({ environment, rows }, null, 2)}\n`);
+    writeFileSync(values.json, `${JSON.stringify({ environment, rows, errors }, null, 2)}\n`);
   process.stdout.write(`${formatEnvironment(environment)}\n${formatTable(rows)}`);
-  return values.strict && rows.some((row) => row.met === false) ? 1 : 0;
+  const isMissed = values.strict && rows.some((row) => row.met === false);
+  return errors.length > 0 || isMissed ? 1 : 0;
 }
 
 try {

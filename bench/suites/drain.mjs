@@ -44,9 +44,7 @@ export default {
   name: 'drain',
   doc: 'rows a second from a prepared slot into JetStream with acks; peer: pg_recvlogical to /dev/null',
   cases: CASES,
-  async run(context) {
-    const rows = [];
-    for (const one of context.cases) rows.push(await runCase(one, context));
-    return rows;
+  async *run(context) {
+    for (const one of context.cases) yield await runCase(one, context);
   },
 };

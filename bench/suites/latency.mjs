@@ -15,8 +15,8 @@ import { inTurns, makeRow, percentile } from '../lib/measure.mjs';
 const RATE = 1_000;
 const ROWS = 10_000;
 const QUICK_ROWS = 200;
-const CONNECTIONS = 4;
-const RATE_TOLERANCE = 0.95;
+const CONNECTIONS = 8;
+const RATE_TOLERANCE = 0.95; // below it this is no latency at that rate; 200 quick rows say nothing
 const TIMEOUT_MS = 120_000;
 const SLOT = 'bench';
 const PUBLICATION = 'bench';
@@ -55,9 +55,9 @@ async function commitRows(house, rows) {
     const [, sent_us, committed_us] = line.split(' ').map(Number);
     return { sent_us, committed_us };
   });
-  const seconds = (commits.at(-1).sent_us - commits[0].sent_us) / 1e6;
-  const rate = (rows - 1) / seconds;
-  if (rate < RATE * RATE_TOLERANCE)
+  const sent_us = commits.map((commit) => commit.sent_us);
+  const rate = ((rows - 1) * 1e6) / (Math.max(...sent_us) - Math.min(...sent_us));
+  if (rows > QUICK_ROWS && rate < RATE * RATE_TOLERANCE)
     throw new Error(`PostgreSQL took ${Math.round(rate)} commits/s here, expected ${RATE}`);
   return commits;
 }
@@ -107,15 +107,15 @@ export default {
   name: 'latency',
   doc: `commit to realtime client at ${RATE} changes/s; peer: a bare reader of the slot`,
   cases: CASES,
-  async run({ cases, progress, repeat, quick }) {
+  async *run({ cases, progress, repeat, quick }) {
     const rows = quick ? QUICK_ROWS : ROWS;
     const runs = await inTurns(repeat, {
       ours: () => latencies(rows, true, realtimeClient),
       peer: () => latencies(rows, false, bareReader),
     }, (text) => progress.show(`latency: ${text}`));
-    return cases.map(({ name, goal }) => {
+    for (const { name, goal } of cases) {
       const each = runs.map(({ ours, peer }) => ({ ours: ours[name], peer: peer[name] }));
-      return makeRow({ suite: 'latency', name, unit: 'ms', goal, runs: each });
-    });
+      yield makeRow({ suite: 'latency', name, unit: 'ms', goal, runs: each });
+    }
   },
 };

@@ -47,12 +47,10 @@ export default {
   name: 'memory',
   doc: 'resident memory of the walcast process',
   cases: CASES,
-  async run(context) {
-    const rows = [];
+  async *run(context) {
     for (const { name, goal, runs } of context.cases) {
       const note = (text) => context.progress.show(`memory/${name}: ${text}`);
-      rows.push(makeRow({ suite: 'memory', name, unit: 'MB', goal, runs: await runs(context, note) }));
+      yield makeRow({ suite: 'memory', name, unit: 'MB', goal, runs: await runs(context, note) });
     }
-    return rows;
   },
 };

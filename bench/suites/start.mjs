@@ -55,12 +55,12 @@ export default {
   name: 'start',
   doc: 'milliseconds from exec to readiness',
   cases: CASES,
-  async run({ cases, progress, repeat }) {
+  async *run({ cases, progress, repeat }) {
     const starts = await inTurns(repeat, { ours: bothStarts },
       (text) => progress.show(`start: ${text}`));
-    return cases.map(({ name, goal }) => {
+    for (const { name, goal } of cases) {
       const runs = starts.map(({ ours }) => ({ ours: ours[name] }));
-      return makeRow({ suite: 'start', name, unit: 'ms', goal, runs });
-    });
+      yield makeRow({ suite: 'start', name, unit: 'ms', goal, runs });
+    }
   },
 };
