@@ -1,8 +1,6 @@
 /* See hub_table.h.
  *
- * An equality is indexed only where equal values have equal text: integers (as their digits), text,
- * uuid, bool. The filter is evaluated all the same on what the index finds, so the index only ever
- * narrows. */
+ * The filter is evaluated on all that the index finds, so the index only ever narrows. */
 #include "ws/hub_table.h"
 
 #include <stdio.h>
@@ -11,75 +9,9 @@
 struct hub_group {
     hub_group *next;
     uint16_t column;
-    hub_map values;
+    hub_map values;    /* entries by the hash of the value they ask for */
+    hub_entry *sample; /* any of them: its bound filter hashes a row's value; NULL when empty */
 };
-
-/* ---- The text of an equality's value as the stream writes it ---- */
-
-#define CANON_MAX 64
-
-/* pg_type.oid; https://www.postgresql.org/docs/current/catalog-pg-type.html */
-enum {
-    OID_BOOL = 16,
-    OID_INT8 = 20,
-    OID_INT2 = 21,
-    OID_INT4 = 23,
-    OID_TEXT = 25,
-    OID_VARCHAR = 1043,
-    OID_UUID = 2950,
-};
-
-static bool canon_integer(core_slice value, char text[CANON_MAX], core_slice *canon) {
-    int64_t number;
-    if (!core_slice_to_i64(value, &number))
-        return false;
-    int length = snprintf(text, CANON_MAX, "%lld", (long long)number);
-    *canon = core_slice_make(text, (size_t)length);
-    return true;
-}
-
-static bool canon_uuid(core_slice value, char text[CANON_MAX], core_slice *canon) {
-    if (value.length != 36)
-        return false;
-    for (size_t i = 0; i < value.length; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash != (value.data[i] == '-'))
-            return false;
-        bool upper = value.data[i] >= 'A' && value.data[i] <= 'F';
-        text[i] = (char)(value.data[i] | (upper ? 0x20 : 0));
-    }
-    *canon = core_slice_make(text, value.length);
-    return true;
-}
-
-static bool canon_bool(core_slice value, core_slice *canon) {
-    if (core_slice_is(value, "true") || core_slice_is(value, "t"))
-        *canon = core_slice_text("t");
-    else if (core_slice_is(value, "false") || core_slice_is(value, "f"))
-        *canon = core_slice_text("f");
-    else
-        return false;
-    return true;
-}
-
-static bool canon_value(uint32_t type, core_slice value, char text[CANON_MAX], core_slice *canon) {
-    switch (type) {
-    case OID_INT2:
-    case OID_INT4:
-    case OID_INT8:
-        return canon_integer(value, text, canon);
-    case OID_TEXT:
-    case OID_VARCHAR:
-        *canon = value;
-        return true;
-    case OID_UUID:
-        return canon_uuid(value, text, canon);
-    case OID_BOOL:
-        return canon_bool(value, canon);
-    default:
-        return false;
-    }
-}
 
 /* ---- Places ---- */
 
@@ -96,6 +28,14 @@ static hub_group *table_group(hub_table *table, uint16_t column) {
     return group;
 }
 
+static void group_remove(hub_group *group, hub_entry *entry) {
+    size_t cursor = 0;
+    hub_map_node *at = NULL;
+    hub_map_remove(&group->values, &entry->node);
+    if (group->sample == entry)
+        group->sample = hub_map_each(&group->values, &cursor, &at);
+}
+
 static void entry_place(hub_entry *entry, hub_place place) {
     hub_entry **head = &entry->table->places[place];
     entry->place = place;
@@ -108,7 +48,7 @@ static void entry_place(hub_entry *entry, hub_place place) {
 
 static void entry_unplace(hub_entry *entry) {
     if (entry->place == HUB_PLACE_EQUAL)
-        hub_map_remove(&table_group(entry->table, entry->column)->values, &entry->node);
+        group_remove(table_group(entry->table, entry->column), entry);
     if (entry->previous != NULL)
         entry->previous->next = entry->next;
     else
@@ -121,22 +61,14 @@ static void entry_unplace(hub_entry *entry) {
 
 /* True when the entry went into a group. */
 static bool entry_place_equal(hub_entry *entry) {
-    core_slice column, value, canon;
-    char text[CANON_MAX];
-    if (!expr_filter_equality(entry->rule->parsed, &column, &value))
+    uint64_t hash;
+    if (!expr_bound_equality(entry->bound, &entry->column, &hash))
         return false;
-    const core_relation *relation = &entry->table->shape->relation;
-    uint16_t index = 0;
-    while (index < relation->column_count &&
-           !core_slice_equal(relation->columns[index].name, column))
-        index++;
-    if (index == relation->column_count ||
-        !canon_value(core_column_base_oid(&relation->columns[index]), value, text, &canon))
+    hub_group *group = table_group(entry->table, entry->column);
+    if (group == NULL || !hub_map_add(&group->values, &entry->node, hash, entry))
         return false;
-    hub_group *group = table_group(entry->table, index);
-    if (group == NULL || !hub_map_add(&group->values, &entry->node, core_slice_hash(canon), entry))
-        return false;
-    entry->column = index;
+    if (group->sample == NULL)
+        group->sample = entry;
     entry_place(entry, HUB_PLACE_EQUAL);
     return true;
 }
@@ -317,10 +249,11 @@ static void match_untold(const table_match *match) {
 
 static void match_groups(const table_match *match) {
     for (hub_group *group = match->table->groups; group != NULL; group = group->next) {
-        const core_value *value = &match->tuple->values[group->column];
-        if (value->kind != CORE_VALUE_TEXT)
+        uint64_t hash;
+        if (group->sample == NULL ||
+            !expr_bound_row_hash(group->sample->bound, match->tuple, &hash))
             continue;
-        hub_map_node *node = hub_map_first(&group->values, core_slice_hash(value->bytes));
+        hub_map_node *node = hub_map_first(&group->values, hash);
         for (; node != NULL; node = hub_map_next(node))
             match_entry(match, node->owner);
     }
