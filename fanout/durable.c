@@ -147,7 +147,7 @@ static bool durable_open(fanout_durable *consumer, const fanout_durable_spec *sp
 fanout_durable *fanout_durable_new(fanout_connection *connection, const fanout_durable_spec *spec,
                                    core_log *log, core_error *error) {
     fanout_durable *consumer = calloc(1, sizeof *consumer);
-    natsMsg **batch = calloc(BATCH_MAX, sizeof *batch);
+    natsMsg **batch = calloc(BATCH_MAX, sizeof(natsMsg *));
     if (consumer == NULL || batch == NULL) {
         free(consumer);
         free(batch);

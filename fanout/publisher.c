@@ -350,6 +350,7 @@ static bool publisher_take_all(fanout_publisher *publisher) {
     if (!fanout_link_has_room(publisher->link) ||
         (publisher->unsent_since_us != 0 && now_us - publisher->unsent_since_us > UNSENT_MAX_US))
         publisher_flush(publisher);
+    fanout_link_expect(publisher->link, fanout_window_length(&publisher->window));
     fanout_link_receive(publisher->link);
     while (fanout_link_next(publisher->link, &answer))
         if (!publisher_take(publisher, &answer, now_us))
@@ -394,6 +395,7 @@ bool fanout_publisher_sleep(fanout_publisher *publisher) {
     if (publisher_at(publisher) != PUBLISHER_OPEN)
         return false;
     publisher_flush(publisher);
+    fanout_link_expect(publisher->link, fanout_window_length(&publisher->window));
     return fanout_link_alive(publisher->link);
 }
 

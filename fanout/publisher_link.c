@@ -14,6 +14,8 @@
  * epoch ends in any case. */
 #include "fanout/publisher_link.h"
 
+#include "fanout/spent.h"
+
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -29,6 +31,8 @@ enum {
     FLUSH_BYTES = 32 * 1024,     /* unsent bytes that are worth a write at once */
     REPLY_MAX = 128,
     NUMBER_MAX = 24,
+    ANSWER_BYTES_MIN = 48, /* the least that one answer takes on the wire: MSG line and PubAck */
+    ANSWERS_SHARE = 8,
 };
 
 struct fanout_link {
@@ -37,10 +41,12 @@ struct fanout_link {
     natsInbox *inbox;
     natsSubscription *answers;
     natsMsg *answer; /* the one handed out last */
+    fanout_spent spent;
     size_t inbox_length;
     int epoll_fd;
     int socket; /* -1: not attached */
     bool waits_for_room;
+    int low_water; /* bytes that make the socket readable */
 };
 
 static fanout_link *link_of(void *data) {
@@ -136,6 +142,7 @@ fanout_link *fanout_link_new(const core_config *config, const char *name, int ep
     link->magic = LINK_MAGIC;
     link->epoll_fd = epoll_fd;
     link->socket = -1;
+    link->low_water = 1;
     natsStatus status =
         link_options(link, options, core_config_integer(config, "nats.ack_timeout"));
     if (status == NATS_OK)
@@ -164,7 +171,8 @@ void fanout_link_free(fanout_link *link) {
     if (link == NULL)
         return;
     CORE_MAGIC_CHECK(link, LINK_MAGIC);
-    natsMsg_Destroy(link->answer);
+    fanout_spent_add(&link->spent, link->answer);
+    fanout_spent_free_all(&link->spent);
     link_cut(link);
     natsSubscription_Destroy(link->answers);
     natsConnection_Destroy(link->nats);
@@ -197,7 +205,7 @@ bool fanout_link_send(fanout_link *link, const fanout_link_message *message, cor
         status = link_headers(copy, message);
     if (status == NATS_OK)
         status = natsConnection_PublishMsg(link->nats, copy);
-    natsMsg_Destroy(copy);
+    fanout_spent_add(&link->spent, copy);
     if (status != NATS_OK)
         return fanout_status_error(error, status, 0, "publish to", message->subject);
     if (natsConnection_Buffered(link->nats) >= FLUSH_BYTES)
@@ -226,6 +234,21 @@ bool fanout_link_has_room(const fanout_link *link) {
 
 /* ---- answers ---- */
 
+/* nats-server writes acks one or two at a time, and a wake-up for each would cost more than they
+ * do. All answers that are due take at least ANSWER_BYTES_MIN each, so the low-water mark of a part
+ * of them is always reached, and a closed connection is readable at any mark. Powers of two: not a
+ * system call for each change. */
+void fanout_link_expect(fanout_link *link, size_t answers) {
+    size_t bytes = answers / ANSWERS_SHARE * ANSWER_BYTES_MIN;
+    int mark = 1;
+    while ((size_t)mark * 2 <= bytes && mark < FLUSH_BYTES)
+        mark *= 2;
+    if (mark == link->low_water || link->socket < 0)
+        return;
+    if (setsockopt(link->socket, SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark) == 0)
+        link->low_water = mark;
+}
+
 void fanout_link_receive(fanout_link *link) {
     struct pollfd ready = {.fd = link->socket, .events = POLLIN};
     if (link->socket >= 0 && poll(&ready, 1, 0) == 1)
@@ -233,7 +256,7 @@ void fanout_link_receive(fanout_link *link) {
 }
 
 bool fanout_link_next(fanout_link *link, fanout_link_answer *answer) {
-    natsMsg_Destroy(link->answer);
+    fanout_spent_add(&link->spent, link->answer);
     link->answer = NULL;
     *answer = (fanout_link_answer){0};
     int waiting = 0;

@@ -39,6 +39,9 @@ typedef struct {
     core_slice bytes; /* valid until the next call */
 } fanout_link_answer;
 
+/* Says how many answers are due, so that the socket becomes readable for an eighth of them at once
+ * and not for each. */
+void fanout_link_expect(fanout_link *link, size_t answers);
 /* Reads what the socket holds (once). */
 void fanout_link_receive(fanout_link *link);
 /* The next answer. False: none is left; see then whether the link is still alive. */

@@ -15,6 +15,7 @@
 
 #include "fanout/delivery.h"
 #include "fanout/pull_reply.h"
+#include "fanout/spent.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ struct fanout_pull {
     natsInbox *inbox;
     natsSubscription *subscription;
     natsMsg *message; /* the one handed out last */
+    fanout_spent spent;
     char stream[FANOUT_NAME_MAX];
     char consumer[FANOUT_NAME_MAX];
     char subject[SUBJECT_MAX];       /* where requests go */
@@ -171,7 +173,8 @@ void fanout_pull_free(fanout_pull *pull) {
     if (pull == NULL)
         return;
     CORE_MAGIC_CHECK(pull, PULL_MAGIC);
-    natsMsg_Destroy(pull->message);
+    fanout_spent_add(&pull->spent, pull->message);
+    fanout_spent_free_all(&pull->spent);
     natsSubscription_Destroy(pull->subscription);
     natsInbox_Destroy(pull->inbox);
     if (pull->consumer[0] != '\0' && fanout_connection_alive(pull->connection)) {
@@ -267,7 +270,7 @@ static fanout_pull_result pull_take(fanout_pull *pull, fanout_message *message, 
 fanout_pull_result fanout_pull_next(fanout_pull *pull, int64_t timeout_ms, fanout_message *message,
                                     core_error *error) {
     CORE_MAGIC_CHECK(pull, PULL_MAGIC);
-    natsMsg_Destroy(pull->message);
+    fanout_spent_add(&pull->spent, pull->message);
     pull->message = NULL;
     if (pull->reconnects != atomic_load(&pull->connection->reconnects)) {
         (void)pull_over(pull, error, "the connection was lost and made again");
