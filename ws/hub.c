@@ -170,13 +170,15 @@ static void *hub_run(void *context) {
 
 /* ---- Feeding ---- */
 
+/* Counted before it is pushed: once in the ring, the hub may have let go of it already. */
 static void hub_feed_message(ws_hub *hub, const hub_message *message) {
+    size_t length = message->payload != NULL ? message->payload->length : 0;
     while (!atomic_load(&hub->stop_feeding)) {
-        bool room = atomic_load(&hub->message_bytes) < WS_HUB_MESSAGE_BYTES;
-        if (room && core_ring_push(hub->messages, message)) {
-            if (message->payload != NULL)
-                atomic_fetch_add(&hub->message_bytes, message->payload->length);
-            return;
+        if (atomic_load(&hub->message_bytes) < WS_HUB_MESSAGE_BYTES) {
+            atomic_fetch_add(&hub->message_bytes, length);
+            if (core_ring_push(hub->messages, message))
+                return;
+            atomic_fetch_sub(&hub->message_bytes, length);
         }
         hub_pause();
     }
