@@ -48,7 +48,9 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     cdc_source *source = calloc(1, sizeof *source);
     cdc_ledger *ledger = calloc(1, sizeof *ledger);
     cdc_run_builder *builder = cdc_run_builder_new(error);
-    if (source == NULL || ledger == NULL || builder == NULL) {
+    cdc_position_writer *writer = cdc_position_writer_new(error);
+    if (source == NULL || ledger == NULL || builder == NULL || writer == NULL) {
+        cdc_position_writer_free(writer);
         cdc_run_builder_free(builder);
         free(ledger);
         free(source);
@@ -63,6 +65,7 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     source->stop_fd = stop_fd;
     source->ledger = ledger;
     source->builder = builder;
+    source->writer = writer;
     core_state_init(&source->state, "cdc source", source_rows, SOURCE_STATES,
                     SOURCE_CONNECTING_BROKER);
     core_backoff_init(&source->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
@@ -79,6 +82,7 @@ void cdc_source_free(cdc_source *source) {
     if (source == NULL)
         return;
     cdc_source_close(source);
+    cdc_position_writer_free(source->writer);
     fanout_publisher_free(source->publisher);
     source->wal->free(source->wal);
     cdc_run_builder_free(source->builder);
@@ -133,8 +137,10 @@ void cdc_source_move(cdc_source *source, cdc_source_state next) {
     core_state_move(&source->state, next);
     bool streams = next == SOURCE_STREAMING || next == SOURCE_BLOCKED;
     core_metrics_set(source->metrics, CORE_METRIC_CDC_STREAMING, streams);
-    if (streams || next == SOURCE_DRAINING)
-        status_set(source, streams, core_state_name(&source->state));
+    if (streams)
+        status_set(source, true, "");
+    else if (next == SOURCE_DRAINING)
+        status_set(source, false, core_state_name(&source->state));
 }
 
 /* The same error is told once a minute, not at each attempt. */
@@ -169,7 +175,8 @@ void cdc_source_break(cdc_source *source, const core_error *error) {
         cdc_source_move(source, SOURCE_STOPPED);
         return;
     }
-    status_set(source, source->standing_by && !needs_person(error), error->text);
+    bool standby = source->standing_by && error->code == CORE_ERROR_TRANSIENT;
+    status_set(source, standby, standby ? "standby" : error->text);
     if (needs_person(error)) {
         CORE_LOG(source->log, ERROR, "cdc",
                  "stopped: nothing is read or confirmed until this is mended and walcast "

@@ -26,7 +26,7 @@ void cdc_source_drain(cdc_source *source);
 void cdc_source_stop(cdc_source *source);
 /* `run` has ended. */
 bool cdc_source_stopped(const cdc_source *source);
-/* True while streaming or standing by; `reason` says which, or what is wrong and being tried. */
+/* As core_role's: true while streaming ("") or standing by ("standby"). */
 bool cdc_source_ready(cdc_source *source, char *reason, size_t reason_size);
 
 #endif

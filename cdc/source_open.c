@@ -14,8 +14,6 @@ enum {
     RUN_BYTES_MIN = 512,
 };
 
-static const char record_key[] = "position.default";
-
 /* ---- Broker ---- */
 
 static bool publisher_new(cdc_source *source, core_error *error) {
@@ -41,12 +39,13 @@ static bool tail_decode(cdc_source *source, core_error *error) {
 static bool record_read(cdc_source *source, core_error *error) {
     core_buffer json;
     core_buffer_init(&json, CDC_POSITION_JSON_MAX);
-    bool ok = fanout_bucket_get(source->bucket, record_key, &json, &source->record_revision, error);
+    bool ok =
+        fanout_bucket_get(source->bucket, cdc_position_key, &json, &source->record_revision, error);
     source->has_record = ok && json.length > 0;
     ok = ok && (!source->has_record ||
                 cdc_position_decode(core_buffer_slice(&json), &source->record, error));
     core_buffer_fini(&json);
-    return ok || core_error_wrap(error, "reading key %s of bucket %s_state", record_key,
+    return ok || core_error_wrap(error, "reading key %s of bucket %s_state", cdc_position_key,
                                  core_config_text(source->config, "nats.stream"));
 }
 
@@ -59,12 +58,15 @@ bool cdc_source_broker_open(cdc_source *source, core_error *error) {
     assert(source->bucket == NULL);
     source->bucket = fanout_bucket_new(fanout_publisher_connection(source->publisher),
                                        source->config, "state", error);
-    return source->bucket != NULL && record_read(source, error);
+    if (source->bucket == NULL || !record_read(source, error))
+        return false;
+    cdc_position_writer_attach(source->writer, source->bucket, source->record_revision);
+    return true;
 }
 
 /* ---- Position record ---- */
 
-bool cdc_source_record_write(cdc_source *source, core_error *error) {
+cdc_position cdc_source_record_make(const cdc_source *source) {
     const cdc_ledger_entry *acked = &source->ledger->acked;
     cdc_position record = source->record;
     record.sequence = acked->sequence;
@@ -72,15 +74,13 @@ bool cdc_source_record_write(cdc_source *source, core_error *error) {
     record.index = acked->index;
     record.complete = acked->complete;
     record.end_lsn = acked->safe_lsn;
-    core_buffer json;
-    core_buffer_init(&json, CDC_POSITION_JSON_MAX);
-    cdc_position_encode(&record, &json);
-    assert(core_buffer_ok(&json));
-    bool ok = fanout_bucket_set(source->bucket, record_key, core_buffer_slice(&json),
-                                source->record_revision, &source->record_revision, error);
-    core_buffer_fini(&json);
-    if (!ok)
-        return core_error_wrap(error, "storing the position");
+    return record;
+}
+
+bool cdc_source_record_write(cdc_source *source, core_error *error) {
+    cdc_position record = cdc_source_record_make(source);
+    if (!cdc_position_writer_write(source->writer, &record, error))
+        return false;
     source->record = record;
     source->record_at_ms = core_clock_ms(source->clock);
     return true;
@@ -212,6 +212,7 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
 
 void cdc_source_close(cdc_source *source) {
     source->wal->close(source->wal);
+    cdc_position_writer_detach(source->writer);
     fanout_bucket_free(source->bucket);
     source->bucket = NULL;
     source->message_held = false;

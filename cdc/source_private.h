@@ -4,6 +4,7 @@
 #define WALCAST_CDC_SOURCE_PRIVATE_H
 
 #include "cdc/ledger.h"
+#include "cdc/position_writer.h"
 #include "cdc/run_builder.h"
 #include "cdc/source.h"
 #include "cdc/start.h"
@@ -50,7 +51,8 @@ struct cdc_source {
     const fanout_tail *tail;
     bool has_tail_run;
     bool has_record;
-    cdc_position record; /* as stored; `record_revision` is its key's */
+    cdc_position_writer *writer;
+    cdc_position record; /* as stored; `record_revision` was its key's when read */
     uint64_t record_revision;
     cdc_wal_server server;
     core_lsn confirmed_before_lsn;
@@ -69,7 +71,7 @@ struct cdc_source {
     bool reply_due;
     bool ping_sent;
     int64_t feedback_at_ms; /* when it was sent last; the same for the following */
-    int64_t record_at_ms;
+    int64_t record_at_ms;   /* posted */
     int64_t received_at_ms;
     int64_t maintained_at_ms;
     int64_t maintain_every_ms;
@@ -93,7 +95,9 @@ void cdc_source_break(cdc_source *source, const core_error *error);
 CORE_MUST_CHECK bool cdc_source_broker_open(cdc_source *source, core_error *error);
 CORE_MUST_CHECK bool cdc_source_database_open(cdc_source *source, core_error *error);
 CORE_MUST_CHECK bool cdc_source_set_up(cdc_source *source, core_error *error);
-/* Writes the position record; afterwards `record` is what the ledger shows. */
+/* The position record as the ledger stands. */
+cdc_position cdc_source_record_make(const cdc_source *source);
+/* Stores it and waits; afterwards `record` is it. */
 CORE_MUST_CHECK bool cdc_source_record_write(cdc_source *source, core_error *error);
 void cdc_source_close(cdc_source *source);
 

@@ -11,7 +11,8 @@
 
 enum {
     ROUND_MESSAGES = 512,
-    RECORD_EVERY_MS = 1000,   /* the position record, while positions move */
+    RECORD_EVERY_MS = 1000,   /* the position record, while positions move and all is acked */
+    RECORD_BUSY_MS = 5000,    /* the same while messages are always on their way */
     PROGRESS_EVERY_MS = 1000, /* feedback, while the confirmed position moves */
     SILENCE_MAX_MS = 60000,   /* when the server has no wal_sender_timeout */
     MAINTAIN_EVERY_MS = 1000,
@@ -194,14 +195,50 @@ static bool record_is_old(const cdc_source *source) {
     return acked->sequence != source->record.sequence || acked->safe_lsn != source->record.end_lsn;
 }
 
-static bool record_update(cdc_source *source, int64_t now_ms, core_error *error) {
+/* While messages are always on their way it is renewed now and then, in case the stream's tail is
+ * lost; else as soon as all is acked. */
+static bool record_is_due(const cdc_source *source, int64_t now_ms) {
+    int64_t age_ms = now_ms - source->record_at_ms;
+    if (!cdc_ledger_settled(source->ledger))
+        return age_ms >= RECORD_BUSY_MS;
     /* A server that shuts down asks until all is confirmed: do not let it wait. */
-    bool asked = source->reply_due && source->ledger->acked.safe_lsn > confirmable_lsn(source) &&
-                 cdc_ledger_settled(source->ledger);
-    bool due = now_ms - source->record_at_ms >= RECORD_EVERY_MS;
-    if (!record_is_old(source) || (!due && !asked))
+    bool asked = source->reply_due && source->ledger->acked.safe_lsn > confirmable_lsn(source);
+    return asked || age_ms >= RECORD_EVERY_MS;
+}
+
+/* A write that the broker did not answer is tried again: whether the broker is lost, the publisher
+ * finds out. One that another process forestalled ends our turn. */
+static bool record_take(cdc_source *source, core_error *error) {
+    cdc_position stored;
+    core_error reason = {0};
+    switch (cdc_position_writer_take(source->writer, &stored, &reason)) {
+    case CDC_WRITE_NONE:
         return true;
-    return cdc_source_record_write(source, error);
+    case CDC_WRITE_STORED:
+        source->record = stored;
+        return true;
+    case CDC_WRITE_FAILED:
+        break;
+    }
+    if (reason.code != CORE_ERROR_TRANSIENT) {
+        *error = reason;
+        return false;
+    }
+    CORE_LOG(source->log, WARN, "cdc", "the position record was not stored; trying again",
+             CORE_LOG_TEXT("error", reason.text));
+    return true;
+}
+
+static bool record_update(cdc_source *source, int64_t now_ms, core_error *error) {
+    if (!record_take(source, error))
+        return false;
+    if (!record_is_old(source) || !record_is_due(source, now_ms) ||
+        !cdc_position_writer_idle(source->writer))
+        return true;
+    cdc_position record = cdc_source_record_make(source);
+    cdc_position_writer_post(source->writer, &record);
+    source->record_at_ms = now_ms;
+    return true;
 }
 
 static int64_t status_every_ms(const cdc_source *source) {
@@ -280,8 +317,10 @@ static int64_t timers_left_ms(const cdc_source *source) {
     int64_t at_ms = source->feedback_at_ms + status_every_ms(source);
     at_ms = sooner(at_ms, source->received_at_ms + silence_max_ms(source) / 2);
     at_ms = sooner(at_ms, source->maintained_at_ms + source->maintain_every_ms);
-    if (record_is_old(source))
-        at_ms = sooner(at_ms, source->record_at_ms + RECORD_EVERY_MS);
+    if (record_is_old(source) && cdc_position_writer_idle(source->writer))
+        at_ms = sooner(at_ms,
+                       source->record_at_ms +
+                           (cdc_ledger_settled(source->ledger) ? RECORD_EVERY_MS : RECORD_BUSY_MS));
     if (source->confirmed_lsn > source->told_lsn)
         at_ms = sooner(at_ms, source->feedback_at_ms + PROGRESS_EVERY_MS);
     return at_ms > now_ms ? at_ms - now_ms : 0;
@@ -291,10 +330,11 @@ static int64_t timers_left_ms(const cdc_source *source) {
 static bool source_sleep(cdc_source *source, bool reads, int64_t timeout_ms, core_error *error) {
     if (!fanout_publisher_sleep(source->publisher))
         return true;
-    struct pollfd fds[3] = {
+    struct pollfd fds[] = {
         {.fd = source->stop_fd, .events = POLLIN},
         {.fd = fanout_publisher_wake_fd(source->publisher), .events = POLLIN},
         {.fd = reads ? source->wal->fd(source->wal) : -1, .events = POLLIN},
+        {.fd = cdc_position_writer_wake_fd(source->writer), .events = POLLIN},
     };
     int ready = poll(fds, CORE_COUNT_OF(fds), (int)timeout_ms);
     fanout_publisher_wake_clear(source->publisher);
@@ -334,7 +374,6 @@ bool cdc_source_drain_step(cdc_source *source, bool *done, core_error *error) {
     *done = (sent && cdc_ledger_settled(source->ledger)) || left_ms <= 0;
     if (*done)
         return true;
-    source->reply_due = false;
     if (!positions_tell(source, error))
         return false;
     return source_sleep(source, false, sooner(left_ms, PROGRESS_EVERY_MS), error);

@@ -57,12 +57,16 @@ bool cli_roles_ready(void *context, char *reason, size_t reason_size) {
                        atomic_load(&roles->draining) ? "draining" : "starting");
         return false;
     }
+    char said[CORE_ERROR_TEXT_MAX];
     size_t count = atomic_load(&roles->count);
     for (size_t i = 0; i < count; i++) {
-        int used = snprintf(reason, reason_size, "%s: ", roles->roles[i]->name);
-        if (used < 0 || (size_t)used >= reason_size)
-            used = 0;
-        if (!roles->roles[i]->ready(roles->roles[i], reason + used, reason_size - (size_t)used))
+        said[0] = '\0';
+        bool ready = roles->roles[i]->ready(roles->roles[i], said, sizeof said);
+        if (!ready)
+            (void)snprintf(reason, reason_size, "%s: %s", roles->roles[i]->name, said);
+        else if (said[0] != '\0')
+            (void)snprintf(reason, reason_size, "%s", said);
+        if (!ready)
             return false;
     }
     return true;

@@ -12,8 +12,9 @@ struct core_role {
     const char *name;
     /* Starts the role's threads. Peers that are away are not an error: the role retries. */
     bool (*start)(core_role *role, core_error *error);
-    /* True when the role does its work now; otherwise `reason` gets one line (why not, what is
-     * being tried). Any thread. */
+    /* True when the role does its work now: `reason` stays empty, or gets the one word "standby"
+     * when it is ready to take over from another process. Otherwise false and one line (why not,
+     * what is being tried). `reason` comes empty. Any thread. */
     bool (*ready)(core_role *role, char *reason, size_t reason_size);
     /* Begins the drain: finish what is under way, take nothing new. Returns at once. */
     void (*drain)(core_role *role);

@@ -21,7 +21,7 @@ void ws_health_live(ws_http_request *request) {
 void ws_health_ready(ws_http_request *request) {
     char reason[HEALTH_REASON_MAX] = "";
     if (ws_server_ready(request->connection->service->server, reason, sizeof reason))
-        health_answer(request, "ready");
+        health_answer(request, reason[0] != '\0' ? reason : "ready"); /* or "standby" */
     else
         ws_http_refuse(request, 503, "Cache-Control: no-store\r\nRetry-After: 1\r\n", reason);
 }
