@@ -49,7 +49,7 @@ static bool bucket_ensure(fanout_bucket *bucket, int64_t replicas, core_error *e
     const char *subjects[] = {all};
     jsStreamInfo *found = NULL;
     jsErrCode code = 0;
-    jsCtx *jetstream = bucket->connection->jetstream;
+    jsCtx *jetstream = fanout_jetstream(bucket->connection);
     (void)snprintf(all, sizeof all, "%s>", bucket->prefix);
     natsStatus status = js_GetStreamInfo(&found, jetstream, bucket->stream, NULL, &code);
     if (status == NATS_NOT_FOUND) {
@@ -106,8 +106,8 @@ static bool bucket_last(fanout_bucket *bucket, const char *subject, natsMsg **me
                         core_error *error) {
     jsErrCode code = 0;
     *message = NULL;
-    natsStatus status =
-        js_GetLastMsg(message, bucket->connection->jetstream, bucket->stream, subject, NULL, &code);
+    natsStatus status = js_GetLastMsg(message, fanout_jetstream(bucket->connection), bucket->stream,
+                                      subject, NULL, &code);
     if (status == NATS_OK || (status == NATS_NOT_FOUND && code != JSStreamNotFoundErr))
         return true;
     return fanout_status_error(error, status, (int)code, "read bucket", bucket->name);
@@ -156,7 +156,7 @@ static bool bucket_put(fanout_bucket *bucket, const char *subject, core_slice va
     if (status == NATS_OK)
         status = natsMsgHeader_Set(message, header, header_value);
     if (status == NATS_OK)
-        status = js_PublishMsg(&ack, bucket->connection->jetstream, message, NULL, &code);
+        status = js_PublishMsg(&ack, fanout_jetstream(bucket->connection), message, NULL, &code);
     natsMsg_Destroy(message);
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "write to bucket", bucket->name);

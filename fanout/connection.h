@@ -5,20 +5,40 @@
 #include "fanout/fanout.h"
 #include "fanout/status.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
+
+/* One natsConnection. nats.c reconnects it by itself, but closes it for good when the server
+ * refuses it twice (a password changed, a token expired); then another takes its place. */
+typedef struct {
+    natsConnection *nats;
+    jsCtx *jetstream;
+} fanout_session;
+
+/* How many former sessions are kept, since another thread may be in a call on one. */
+#define FANOUT_SESSIONS 16
 
 struct fanout_connection {
     uint32_t magic;
-    natsConnection *nats;
-    jsCtx *jetstream;
+    const core_config *config;
     core_log *log;
     core_metrics *metrics;
     char name[FANOUT_NAME_MAX];
-    atomic_bool alive;
-    atomic_uint reconnects; /* a consumer that sees it grow makes itself anew */
-    atomic_bool closing;    /* by us: the disconnect is no news */
-    atomic_bool closed;     /* nats.c will call none of our callbacks any more */
+    fanout_session sessions[FANOUT_SESSIONS]; /* by number modulo; written by one thread */
+    atomic_uint session;    /* the number of the one in use; consumers of another begin anew */
+    atomic_bool alive;      /* its socket is up */
+    atomic_uint reconnects; /* a consumer that sees it grow begins anew */
+    atomic_int open;        /* sessions that nats.c may still call us for */
+    atomic_bool stopping;
+    pthread_mutex_t lock; /* guards the two below, and `stopping` against a new renewer */
+    bool has_renewer;
+    pthread_t renewer;
+    int stop_fd; /* readable once stopping */
 };
+
+/* The session in use. Calls on one that was closed fail; nothing dangles. */
+natsConnection *fanout_nats(const fanout_connection *connection);
+jsCtx *fanout_jetstream(const fanout_connection *connection);
 
 /* nats.c's options from `nats.url`, `nats.creds`, `nats.tls_*` and `nats.connect_timeout`, without
  * callbacks. The caller destroys them after connecting. */

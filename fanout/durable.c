@@ -34,6 +34,7 @@ struct fanout_durable {
     char object[2 * FANOUT_NAME_MAX + 32]; /* for messages */
     natsInbox *inbox;
     natsSubscription *subscription; /* of {inbox}.* */
+    unsigned session;               /* the connection's, that it was made on */
     uint64_t last_request;
     natsMsg **batch; /* the last fetched: BATCH_MAX at most */
     size_t batch_count;
@@ -84,7 +85,7 @@ static bool durable_matches(const fanout_durable_spec *spec, const jsConsumerCon
 /* `*found` is the consumer as the server has it. */
 static natsStatus durable_find_or_make(fanout_durable *consumer, jsConsumerConfig *config,
                                        jsConsumerInfo **found, jsErrCode *code) {
-    jsCtx *jetstream = consumer->connection->jetstream;
+    jsCtx *jetstream = fanout_jetstream(consumer->connection);
     natsStatus status =
         js_GetConsumerInfo(found, jetstream, consumer->stream, consumer->name, NULL, code);
     if (status != NATS_NOT_FOUND || *code == JSStreamNotFoundErr)
@@ -105,18 +106,23 @@ static natsStatus durable_update(fanout_durable *consumer, const fanout_durable_
         return NATS_OK;
     config.AckWait = spec->ack_wait_ms * CORE_NS_PER_MS;
     config.MaxAckPending = spec->max_ack_pending;
-    return js_UpdateConsumer(NULL, consumer->connection->jetstream, consumer->stream, &config, NULL,
-                             code);
+    return js_UpdateConsumer(NULL, fanout_jetstream(consumer->connection), consumer->stream,
+                             &config, NULL, code);
 }
 
 static natsStatus durable_subscribe(fanout_durable *consumer) {
     char subject[SUBJECT_MAX];
+    natsSubscription_Destroy(consumer->subscription);
+    natsInbox_Destroy(consumer->inbox);
+    consumer->subscription = NULL;
+    consumer->inbox = NULL;
+    consumer->session = atomic_load(&consumer->connection->session);
     natsStatus status = natsInbox_Create(&consumer->inbox);
     if (status != NATS_OK)
         return status;
     (void)snprintf(subject, sizeof subject, "%s.*", (const char *)consumer->inbox);
-    status =
-        natsConnection_SubscribeSync(&consumer->subscription, consumer->connection->nats, subject);
+    status = natsConnection_SubscribeSync(&consumer->subscription,
+                                          fanout_nats(consumer->connection), subject);
     if (status == NATS_OK)
         status = natsSubscription_SetPendingLimits(consumer->subscription, -1, -1);
     return status;
@@ -190,11 +196,18 @@ void fanout_durable_free(fanout_durable *consumer) {
 
 static natsStatus durable_request(fanout_durable *consumer, const char *body) {
     char subject[SUBJECT_MAX], reply[SUBJECT_MAX];
+    if (consumer->subscription == NULL ||
+        consumer->session != atomic_load(&consumer->connection->session)) {
+        natsStatus status = durable_subscribe(consumer);
+        if (status != NATS_OK)
+            return status;
+    }
     (void)snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", consumer->stream,
                    consumer->name);
     (void)snprintf(reply, sizeof reply, "%s.%" PRIu64, (const char *)consumer->inbox,
                    ++consumer->last_request);
-    return natsConnection_PublishRequestString(consumer->connection->nats, subject, reply, body);
+    return natsConnection_PublishRequestString(fanout_nats(consumer->connection), subject, reply,
+                                               body);
 }
 
 /* Takes one message that came. `*over`: the last request is. */
@@ -286,7 +299,7 @@ bool fanout_durable_ack(fanout_durable *consumer, size_t index, core_error *erro
     if (index >= consumer->batch_count)
         return core_error_set(error, CORE_ERROR_INTERNAL, "%s: message %zu of a batch of %zu",
                               consumer->object, index, consumer->batch_count);
-    natsStatus status = natsConnection_Request(&word, consumer->connection->nats,
+    natsStatus status = natsConnection_Request(&word, fanout_nats(consumer->connection),
                                                natsMsg_GetReply(consumer->batch[index]), ack,
                                                sizeof ack - 1, ANSWER_MS);
     natsMsg_Destroy(word);

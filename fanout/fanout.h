@@ -19,7 +19,8 @@ typedef struct fanout_connection fanout_connection;
 
 /* Connects with `nats.url`, `nats.creds` and `nats.tls_*`; `name` is shown by the server. Waits up
  * to `nats.connect_timeout`. Errors: CONFIG for credentials and certificates that cannot be read or
- * are refused, TRANSIENT when no server answers. Reconnects by itself afterwards. */
+ * are refused, TRANSIENT when no server answers. Reconnects by itself afterwards, for ever, also
+ * when the server refuses it for a while. `config` must outlive it. */
 CORE_MUST_CHECK fanout_connection *fanout_connection_new(const core_config *config,
                                                          const char *name, core_log *log,
                                                          core_metrics *metrics, core_error *error);

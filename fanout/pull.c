@@ -68,7 +68,8 @@ static natsStatus pull_subscribe(fanout_pull *pull) {
     if (status != NATS_OK)
         return status;
     (void)snprintf(subject, sizeof subject, "%s.*", (const char *)pull->inbox);
-    status = natsConnection_SubscribeSync(&pull->subscription, pull->connection->nats, subject);
+    status =
+        natsConnection_SubscribeSync(&pull->subscription, fanout_nats(pull->connection), subject);
     if (status == NATS_OK)
         status = natsSubscription_SetPendingLimits(pull->subscription, -1, -1);
     return status;
@@ -105,8 +106,8 @@ static bool pull_make_consumer(fanout_pull *pull, const fanout_pull_start *start
     config.InactiveThreshold = INACTIVE_THRESHOLD_MS * CORE_NS_PER_MS;
     config.MemoryStorage = true;
     config.Replicas = 1;
-    natsStatus status =
-        js_AddConsumer(&made, pull->connection->jetstream, start->stream, &config, NULL, &code);
+    natsStatus status = js_AddConsumer(&made, fanout_jetstream(pull->connection), start->stream,
+                                       &config, NULL, &code);
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make a consumer of stream",
                                    start->stream);
@@ -117,7 +118,8 @@ static bool pull_make_consumer(fanout_pull *pull, const fanout_pull_start *start
 }
 
 static void pull_prepare_requests(fanout_pull *pull) {
-    int64_t largest = natsConnection_GetMaxPayload(pull->connection->nats) + REQUEST_BYTES_SLACK;
+    int64_t largest =
+        natsConnection_GetMaxPayload(fanout_nats(pull->connection)) + REQUEST_BYTES_SLACK;
     (void)snprintf(pull->subject, sizeof pull->subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
                    pull->stream, pull->consumer);
     (void)snprintf(pull->body, sizeof pull->body,
@@ -133,8 +135,8 @@ static natsStatus pull_request_more(fanout_pull *pull) {
         char reply[SUBJECT_MAX];
         uint64_t number = ++pull->last_number;
         (void)snprintf(reply, sizeof reply, "%s.%" PRIu64, (const char *)pull->inbox, number);
-        status = natsConnection_PublishRequestString(pull->connection->nats, pull->subject, reply,
-                                                     pull->body);
+        status = natsConnection_PublishRequestString(fanout_nats(pull->connection), pull->subject,
+                                                     reply, pull->body);
         pull->requests[pull->request_count++] =
             (pull_request){.number = number, .left = REQUEST_MESSAGES};
     }
@@ -180,7 +182,7 @@ void fanout_pull_free(fanout_pull *pull) {
     if (pull->consumer[0] != '\0' && fanout_connection_alive(pull->connection)) {
         (void)snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.%s.%s", pull->stream,
                        pull->consumer);
-        (void)natsConnection_PublishString(pull->connection->nats, subject, "");
+        (void)natsConnection_PublishString(fanout_nats(pull->connection), subject, "");
     }
     pull->magic = 0;
     free(pull);
@@ -287,7 +289,7 @@ fanout_pull_result fanout_pull_next(fanout_pull *pull, int64_t timeout_ms, fanou
 
 bool fanout_pull_caught_up(fanout_pull *pull) {
     jsConsumerInfo *info = NULL;
-    natsStatus status = js_GetConsumerInfo(&info, pull->connection->jetstream, pull->stream,
+    natsStatus status = js_GetConsumerInfo(&info, fanout_jetstream(pull->connection), pull->stream,
                                            pull->consumer, NULL, NULL);
     if (status != NATS_OK)
         return false;

@@ -47,7 +47,8 @@ static bool stream_update(fanout_connection *connection, const fanout_stream_spe
     config.MaxBytes = spec->max_bytes > 0 ? spec->max_bytes : -1;
     config.Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS;
     config.DenyDelete = config.DenyPurge = true;
-    natsStatus status = js_UpdateStream(&updated, connection->jetstream, &config, NULL, &code);
+    natsStatus status =
+        js_UpdateStream(&updated, fanout_jetstream(connection), &config, NULL, &code);
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "update the limits of stream",
                                    spec->name);
@@ -63,11 +64,12 @@ static natsStatus stream_find_or_make(fanout_connection *connection, const fanou
                                       jsStreamInfo **info, jsErrCode *code) {
     const char *subjects[1];
     jsStreamConfig config;
-    natsStatus status = js_GetStreamInfo(info, connection->jetstream, spec->name, NULL, code);
+    natsStatus status =
+        js_GetStreamInfo(info, fanout_jetstream(connection), spec->name, NULL, code);
     if (status != NATS_NOT_FOUND)
         return status;
     fanout_stream_config(spec, subjects, &config);
-    status = js_AddStream(info, connection->jetstream, &config, NULL, code);
+    status = js_AddStream(info, fanout_jetstream(connection), &config, NULL, code);
     if (status == NATS_OK)
         CORE_LOG(connection->log, INFO, "fanout", "stream made",
                  CORE_LOG_TEXT("stream", spec->name), CORE_LOG_TEXT("subjects", spec->subjects));
@@ -94,7 +96,7 @@ bool fanout_stream_inspect(fanout_connection *connection, const char *stream,
                            fanout_stream_info *info, core_error *error) {
     jsStreamInfo *found = NULL;
     jsErrCode code = 0;
-    natsStatus status = js_GetStreamInfo(&found, connection->jetstream, stream, NULL, &code);
+    natsStatus status = js_GetStreamInfo(&found, fanout_jetstream(connection), stream, NULL, &code);
     if (status == NATS_NOT_FOUND)
         code = JSStreamNotFoundErr;
     if (status != NATS_OK)
@@ -108,7 +110,8 @@ bool fanout_stream_check(fanout_connection *connection, const fanout_stream_spec
                          bool *exists, fanout_stream_info *info, core_error *error) {
     jsStreamInfo *found = NULL;
     jsErrCode code = 0;
-    natsStatus status = js_GetStreamInfo(&found, connection->jetstream, spec->name, NULL, &code);
+    natsStatus status =
+        js_GetStreamInfo(&found, fanout_jetstream(connection), spec->name, NULL, &code);
     *exists = status == NATS_OK;
     if (status == NATS_NOT_FOUND)
         return true;
@@ -124,7 +127,8 @@ bool fanout_stream_message(fanout_connection *connection, const char *stream, ui
                            core_buffer *payload, core_error *error) {
     natsMsg *message = NULL;
     jsErrCode code = 0;
-    natsStatus status = js_GetMsg(&message, connection->jetstream, stream, sequence, NULL, &code);
+    natsStatus status =
+        js_GetMsg(&message, fanout_jetstream(connection), stream, sequence, NULL, &code);
     if (status != NATS_OK) {
         char object[FANOUT_NAME_MAX + 64];
         (void)snprintf(object, sizeof object, "message %llu of stream %s",

@@ -2,10 +2,12 @@
  * are wrong. No message may show a password. */
 #include "tests/integration/fanout/house.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 256, TEXT_SIZE = 32768 };
@@ -51,13 +53,13 @@ static void set_certificate(fanout_house *house, const char *key, const char *na
 }
 
 /* Publishes over the publisher's own connection, and reads back over an ordinary one. */
-static void publish_some(fanout_house *house, uint64_t count) {
+static void publish_from(fanout_house *house, uint64_t first, uint64_t count) {
     core_error error = {0};
     uint64_t sequence = 0, acked = 0;
     char text[32];
     fanout_publisher *publisher = house_publisher(house);
     (void)house_reopen(publisher);
-    for (uint64_t n = 1; n <= count; n++)
+    for (uint64_t n = first; n <= count; n++)
         if (!house_send(publisher, HOUSE_SUBJECT, house_number(text, n), &sequence, &error))
             fail_msg("%s", error.text);
     if (!house_settle(publisher, &acked, &error))
@@ -65,6 +67,10 @@ static void publish_some(fanout_house *house, uint64_t count) {
     assert_int_equal(acked, count);
     assert_int_equal(house_stored(fanout_publisher_connection(publisher), count), count);
     fanout_publisher_free(publisher);
+}
+
+static void publish_some(fanout_house *house, uint64_t count) {
+    publish_from(house, 1, count);
 }
 
 /* Both kinds of connection are refused with this code and a text that holds `word`. */
@@ -219,6 +225,85 @@ static void test_server_without_jetstream(void **state) {
     house_close(&house);
 }
 
+static void count_message(void *context, const fanout_message *message) {
+    atomic_uint *count = context;
+    assert_int_equal(message->sequence, atomic_load(count) + 1);
+    atomic_fetch_add(count, 1);
+}
+
+static void wait_count(atomic_uint *count, unsigned expected) {
+    static const struct timespec step = {.tv_nsec = 5 * CORE_NS_PER_MS};
+    for (int64_t deadline = house_now_ms() + 30000; atomic_load(count) < expected;) {
+        if (house_now_ms() > deadline)
+            fail_msg("consumed %u of %u", atomic_load(count), expected);
+        (void)nanosleep(&step, NULL);
+    }
+}
+
+/* Until the connection is up or, as `alive` says, down. */
+static void wait_alive(const fanout_connection *connection, bool alive) {
+    static const struct timespec step = {.tv_nsec = 5 * CORE_NS_PER_MS};
+    for (int64_t deadline = house_now_ms() + 30000; fanout_connection_alive(connection) != alive;) {
+        if (house_now_ms() > deadline)
+            fail_msg("connection does not become %s", alive ? "alive" : "dead");
+        (void)nanosleep(&step, NULL);
+    }
+}
+
+/* nats.c gives a connection up when the server refuses it twice; consumers go on all the same. */
+static void test_goes_on_after_a_server_refused_it_for_a_while(void **state) {
+    static const char good[] = "authorization { user: walcast, password: s3cret }";
+    static const char bad[] = "authorization { user: walcast, password: other }";
+    static const struct timespec refused = {.tv_sec = 2}; /* several reconnects */
+    fanout_house house;
+    core_error error = {0};
+    char url[128];
+    atomic_uint count = 0;
+    (void)state;
+    house_open(&house, good);
+    (void)snprintf(url, sizeof url, "nats://walcast:s3cret@127.0.0.1:%d", house.server.port);
+    house_set(&house, "nats.url", url);
+    publish_some(&house, 10);
+    fanout_connection *connection =
+        fanout_connection_new(house.config, "test", house.log, NULL, &error);
+    assert_non_null(connection);
+    fanout_ordered_spec spec = {.stream = "WALCAST",
+                                .filter = "atlasdb.default.dev.*.*",
+                                .from = FANOUT_FROM_FIRST,
+                                .on_message = count_message,
+                                .context = &count};
+    fanout_ordered *consumer = fanout_ordered_new(connection, &spec, house.log, &error);
+    assert_non_null(consumer);
+    fanout_durable_spec durable_spec = {.stream = "WALCAST",
+                                        .name = "worker",
+                                        .filter = "atlasdb.default.dev.*.*",
+                                        .from = FANOUT_FROM_NEW,
+                                        .ack_wait_ms = 1000,
+                                        .max_ack_pending = 100};
+    fanout_durable *durable = fanout_durable_new(connection, &durable_spec, house.log, &error);
+    assert_non_null(durable);
+    wait_count(&count, 10);
+    nats_server_configure(&house.server, bad);
+    nats_server_restart(&house.server);
+    wait_alive(connection, false);
+    (void)nanosleep(&refused, NULL);
+    assert_false(fanout_connection_alive(connection));
+    nats_server_configure(&house.server, good);
+    nats_server_restart(&house.server);
+    wait_alive(connection, true);
+    publish_from(&house, 11, 11);
+    wait_count(&count, 11);
+    fanout_message message;
+    size_t fetched = 0;
+    assert_true(fanout_durable_fetch(durable, &message, 1, 5000, &fetched, &error));
+    assert_int_equal(fetched, 1);
+    assert_true(fanout_durable_ack(durable, 0, &error));
+    fanout_durable_free(durable);
+    fanout_ordered_free(consumer);
+    fanout_connection_free(connection);
+    house_close(&house);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tls),
@@ -230,6 +315,7 @@ int main(void) {
         cmocka_unit_test(test_no_server_is_transient),
         cmocka_unit_test(test_second_of_several_servers_is_taken),
         cmocka_unit_test(test_server_without_jetstream),
+        cmocka_unit_test(test_goes_on_after_a_server_refused_it_for_a_while),
     };
     return cmocka_run_group_tests(tests, make_certificates, remove_certificates);
 }
