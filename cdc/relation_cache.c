@@ -8,7 +8,7 @@
 
 enum {
     RELATION_CHUNK_BYTES = 512,
-    RELATION_MAX_BYTES = 1 << 20, /* 1,664 columns of long names take a quarter of it */
+    RELATION_MAX_BYTES = 1 << 20, /* 1,664 columns of long names take half of it */
 };
 
 typedef struct {
@@ -16,9 +16,15 @@ typedef struct {
     core_arena arena;
 } relation_entry;
 
+typedef struct {
+    char *name; /* NULL: the slot did not name it */
+    cdc_type_facts facts;
+    bool asked;
+} type_entry;
+
 struct cdc_relation_cache {
     cdc_oid_table relations; /* relation_entry */
-    cdc_oid_table types;     /* char *, the name */
+    cdc_oid_table types;     /* type_entry */
 };
 
 cdc_relation_cache *cdc_relation_cache_new(void) {
@@ -37,13 +43,19 @@ static void entry_free(relation_entry *entry) {
     free(entry);
 }
 
+static void type_free(type_entry *type) {
+    if (type != NULL)
+        free(type->name);
+    free(type);
+}
+
 void cdc_relation_cache_free(cdc_relation_cache *cache) {
     if (cache == NULL)
         return;
     for (size_t i = 0; i < cache->relations.capacity; i++)
         entry_free(cache->relations.slots[i].value);
     for (size_t i = 0; i < cache->types.capacity; i++)
-        free(cache->types.slots[i].value);
+        type_free(cache->types.slots[i].value);
     cdc_oid_table_fini(&cache->relations);
     cdc_oid_table_fini(&cache->types);
     free(cache);
@@ -58,22 +70,75 @@ static bool cache_full(const char *what, uint32_t oid, size_t max, core_error *e
                           what, oid, max);
 }
 
+/* NULL when the cache is full. */
+static type_entry *type_add(cdc_relation_cache *cache, uint32_t oid) {
+    void **place = cdc_oid_table_add(&cache->types, oid);
+    if (place != NULL && *place == NULL)
+        *place = calloc(1, sizeof(type_entry));
+    return place != NULL ? *place : NULL;
+}
+
 bool cdc_relation_cache_type_put(cdc_relation_cache *cache, uint32_t oid, core_slice name,
                                  core_error *error) {
     if (oid == 0)
         return core_error_set(error, CORE_ERROR_INPUT, "a type with OID 0");
-    void **place = cdc_oid_table_add(&cache->types, oid);
-    char *copy = place != NULL ? strndup((const char *)name.data, name.length) : NULL;
+    type_entry *type = type_add(cache, oid);
+    char *copy = type != NULL ? strndup((const char *)name.data, name.length) : NULL;
     if (copy == NULL)
         return cache_full("the type", oid, CDC_TYPES_MAX, error);
-    free(*place);
-    *place = copy;
+    free(type->name);
+    type->name = copy;
     return true;
 }
 
 static core_slice type_name(const cdc_relation_cache *cache, uint32_t oid) {
-    const char *name = cdc_oid_table_get(&cache->types, oid);
-    return core_slice_text(name != NULL ? name : core_type_name(oid));
+    const type_entry *type = cdc_oid_table_get(&cache->types, oid);
+    return core_slice_text(type != NULL && type->name != NULL ? type->name : core_type_name(oid));
+}
+
+static bool type_is_unknown(const cdc_relation_cache *cache, uint32_t oid) {
+    const type_entry *type = cdc_oid_table_get(&cache->types, oid);
+    return core_type_name(oid) == NULL && (type == NULL || !type->asked);
+}
+
+/* Several columns of one type ask once each: harmless. */
+static size_t types_list(const cdc_relation_cache *cache, const core_relation *relation,
+                         cdc_type_facts *types) {
+    size_t count = 0;
+    for (size_t i = 0; i < relation->column_count; i++)
+        if (type_is_unknown(cache, relation->columns[i].type_oid))
+            types[count++] = (cdc_type_facts){.oid = relation->columns[i].type_oid};
+    return count;
+}
+
+static bool types_keep(cdc_relation_cache *cache, const cdc_type_facts *types, size_t count,
+                       core_error *error) {
+    for (size_t i = 0; i < count; i++) {
+        type_entry *type = types[i].oid != 0 ? type_add(cache, types[i].oid) : NULL;
+        if (type == NULL)
+            return cache_full("the type", types[i].oid, CDC_TYPES_MAX, error);
+        type->facts = types[i];
+        type->asked = true;
+    }
+    return true;
+}
+
+bool cdc_relation_cache_types_ask(cdc_relation_cache *cache, const core_relation *relation,
+                                  cdc_lookup *lookup, core_error *error) {
+    cdc_type_facts types[CORE_COLUMNS_MAX];
+    size_t count = types_list(cache, relation, types);
+    return count == 0 ||
+           (lookup->types(lookup, types, count, error) && types_keep(cache, types, count, error));
+}
+
+static void type_tell(const cdc_relation_cache *cache, core_column *column) {
+    const type_entry *type = cdc_oid_table_get(&cache->types, column->type_oid);
+    column->type_name = type_name(cache, column->type_oid);
+    if (type == NULL)
+        return;
+    column->base_oid = type->facts.base_oid;
+    column->element_oid = type->facts.element_oid;
+    column->delimiter = type->facts.delimiter;
 }
 
 /* ---- Relations ---- */
@@ -120,12 +185,12 @@ static relation_entry *entry_new(const cdc_relation_cache *cache, const core_rel
               slice_copy(&entry->arena, &entry->relation.table);
     for (size_t i = 0; ok && i < count; i++) {
         columns[i] = sent->columns[i];
-        columns[i].type_name = type_name(cache, columns[i].type_oid);
+        type_tell(cache, &columns[i]);
         ok = slice_copy(&entry->arena, &columns[i].name) &&
              slice_copy(&entry->arena, &columns[i].type_name);
     }
     entry->relation.columns = columns;
-    if (ok)
+    if (ok && core_relation_encode(&entry->relation, &entry->arena))
         return entry;
     entry_free(entry);
     return NULL;

@@ -7,7 +7,7 @@
 #ifndef WALCAST_CDC_RELATION_CACHE_H
 #define WALCAST_CDC_RELATION_CACHE_H
 
-#include "core/core.h"
+#include "cdc/lookup.h"
 
 #define CDC_RELATIONS_MAX 65536
 #define CDC_TYPES_MAX     65536
@@ -21,6 +21,11 @@ void cdc_relation_cache_free(cdc_relation_cache *cache);
 /* Names a type that is not built in. */
 CORE_MUST_CHECK bool cdc_relation_cache_type_put(cdc_relation_cache *cache, uint32_t oid,
                                                  core_slice name, core_error *error);
+/* Asks `lookup` about the types of `relation` that are not built in and that were not asked about
+ * yet: before `put`, so that the copy says it. */
+CORE_MUST_CHECK bool cdc_relation_cache_types_ask(cdc_relation_cache *cache,
+                                                  const core_relation *relation, cdc_lookup *lookup,
+                                                  core_error *error);
 /* Takes a copy of `relation` as decoded (its version and type names are not looked at). */
 CORE_MUST_CHECK bool cdc_relation_cache_put(cdc_relation_cache *cache,
                                             const core_relation *relation, core_error *error);

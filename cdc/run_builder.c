@@ -8,7 +8,10 @@
 
 #include <stdlib.h>
 
-enum { ORIGIN_MAX_BYTES = 1024 };
+enum {
+    ORIGIN_MAX_BYTES = 1024,
+    HEAD_MAX_BYTES = 128, /* of a run, but for its relation */
+};
 
 struct cdc_run_builder {
     cdc_run_limits limits;
@@ -229,6 +232,15 @@ static cdc_feed_result origin_feed(cdc_run_builder *builder, const cdc_origin *o
     return CDC_FED;
 }
 
+static cdc_feed_result relation_feed(cdc_run_builder *builder, const core_relation *relation,
+                                     core_error *error) {
+    cdc_lookup *lookup = builder->limits.lookup;
+    bool known =
+        lookup == NULL || cdc_relation_cache_types_ask(builder->relations, relation, lookup, error);
+    return known && cdc_relation_cache_put(builder->relations, relation, error) ? CDC_FED
+                                                                                : CDC_REFUSED;
+}
+
 /* The relation of a row, checked against the row's width. NULL with `error` set. */
 static const core_relation *relation_find(const cdc_run_builder *builder, uint32_t oid,
                                           core_error *error) {
@@ -240,6 +252,21 @@ static const core_relation *relation_find(const cdc_run_builder *builder, uint32
     if (relation == NULL)
         (void)refuse(error, "a change of a relation that was never described", oid);
     return relation;
+}
+
+/* Room for what is read: a row must not become too large by it. */
+static size_t room_left(const cdc_run_builder *builder, const core_change *change) {
+    size_t taken = HEAD_MAX_BYTES + change->relation->encoded.length + core_run_change_size(change);
+    return builder->limits.message_max > taken ? builder->limits.message_max - taken : 0;
+}
+
+/* Puts unchanged values into the message's own tuple: fed again, it has them. */
+static bool values_read(cdc_run_builder *builder, core_change *change, core_error *error) {
+    cdc_lookup *lookup = builder->limits.lookup;
+    if (!builder->limits.reads_values || lookup == NULL || change->op != CORE_OP_UPDATE ||
+        is_stored(builder, change))
+        return true;
+    return lookup->values(lookup, change, room_left(builder, change), error);
 }
 
 static cdc_feed_result row_feed(cdc_run_builder *builder, const cdc_message *message,
@@ -265,6 +292,8 @@ static cdc_feed_result row_feed(cdc_run_builder *builder, const cdc_message *mes
         .old_tuple = row->old_tuple,
         .new_tuple = row->new_tuple,
     };
+    if (!values_read(builder, &change, error))
+        return CDC_REFUSED;
     cdc_feed_result result = change_feed(builder, &change, error);
     builder->next_index += result == CDC_FED;
     return result;
@@ -343,8 +372,7 @@ cdc_feed_result cdc_run_builder_feed(cdc_run_builder *builder, const cdc_message
     case CDC_ORIGIN:
         return origin_feed(builder, &message->origin, error);
     case CDC_RELATION:
-        return cdc_relation_cache_put(builder->relations, &message->relation, error) ? CDC_FED
-                                                                                     : CDC_REFUSED;
+        return relation_feed(builder, &message->relation, error);
     case CDC_TYPE:
         return cdc_relation_cache_type_put(builder->relations, message->type.oid,
                                            message->type.name, error)

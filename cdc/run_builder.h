@@ -12,6 +12,7 @@
 #ifndef WALCAST_CDC_RUN_BUILDER_H
 #define WALCAST_CDC_RUN_BUILDER_H
 
+#include "cdc/lookup.h"
 #include "cdc/pgoutput.h"
 #include "cdc/position.h"
 
@@ -20,6 +21,8 @@ typedef struct {
     uint32_t run_rows;  /* a run closes at so many rows */
     size_t run_bytes;   /* or before it would pass so many bytes; one row may be larger */
     size_t message_max; /* the broker's limit: a larger row stops the source */
+    cdc_lookup *lookup; /* NULL: nothing is asked */
+    bool reads_values;  /* ask it for unchanged values */
 } cdc_run_limits;
 
 /* A run, closed and waiting to be sent. */
@@ -51,7 +54,7 @@ void cdc_run_builder_start(cdc_run_builder *builder, const cdc_run_limits *limit
                            const cdc_position *stored);
 
 /* `sent_us` is the frame's time. REFUSED: INPUT when the message does not fit what came before it,
- * LIMIT when a row is too large; nothing was taken. */
+ * LIMIT when a row is too large, TRANSIENT when the lookup is away; nothing was taken. */
 CORE_MUST_CHECK cdc_feed_result cdc_run_builder_feed(cdc_run_builder *builder,
                                                      const cdc_message *message, int64_t sent_us,
                                                      core_error *error);

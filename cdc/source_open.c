@@ -159,6 +159,8 @@ static cdc_run_limits limits_of(const cdc_source *source) {
         .run_rows = (uint32_t)core_config_integer(config, "cdc.run_rows"),
         .run_bytes = run_bytes < message_max ? run_bytes : message_max,
         .message_max = message_max,
+        .lookup = source->wal->lookup,
+        .reads_values = strcmp(core_config_text(config, "cdc.toast"), "read") == 0,
     };
 }
 

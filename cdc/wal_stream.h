@@ -6,6 +6,7 @@
 #ifndef WALCAST_CDC_WAL_STREAM_H
 #define WALCAST_CDC_WAL_STREAM_H
 
+#include "cdc/lookup.h"
 #include "cdc/pgoutput.h"
 
 typedef struct {
@@ -47,6 +48,8 @@ struct cdc_wal_stream {
     /* Now and then while streaming: publishes tables that appeared. Errors are only logged. */
     void (*maintain)(cdc_wal_stream *stream);
     void (*free)(cdc_wal_stream *stream);
+    /* What the same database tells beside its WAL; NULL: nothing. Freed with the stream. */
+    cdc_lookup *lookup;
 };
 
 /* The real one. `cancel_fd` readable calls off what blocks. NULL: CONFIG, the URL is malformed. */

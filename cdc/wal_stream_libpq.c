@@ -301,6 +301,8 @@ static void libpq_free(cdc_wal_stream *base) {
     libpq_close(base);
     ordinary_drop(stream);
     cdc_publication_free(stream->publication);
+    if (base->lookup != NULL)
+        base->lookup->free(base->lookup);
     stream->magic = 0;
     free(stream);
 }
@@ -334,7 +336,11 @@ cdc_wal_stream *cdc_wal_stream_libpq_new(const core_config *config, core_log *lo
     if (ok)
         stream->publication = cdc_publication_new(config, log, error);
     if (stream->publication != NULL)
+        stream->base.lookup = cdc_lookup_new(config, log, cancel_fd);
+    if (stream->base.lookup != NULL)
         return &stream->base;
+    if (stream->publication != NULL)
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for the stream of WAL");
     libpq_free(&stream->base);
     return NULL;
 }

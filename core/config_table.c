@@ -178,6 +178,16 @@ static const core_config_row config_rows[] = {
      .unit = "bytes",
      .doc = "The same in bytes. A server whose `max_payload` is smaller sets the bound instead."},
 
+    {.key = "cdc.toast",
+     .type = CORE_CONFIG_CHOICE,
+     .initial = "absent",
+     .choices = "absent|read",
+     .doc = "What becomes of a large value that an UPDATE did not touch and PostgreSQL therefore "
+            "did not send: `absent` leaves it out and names it in `unchanged`; `read` asks the "
+            "table for it by the row's key, one query a row, and names it in `read_later`, since "
+            "it may be newer than the change. With REPLICA IDENTITY FULL the old image has it and "
+            "neither is needed."},
+
     {.key = "http.listen",
      .type = CORE_CONFIG_TEXT,
      .initial = "127.0.0.1:4000",

@@ -27,24 +27,25 @@ static const core_column two_columns[] = {
     {.name = {(const uint8_t *)"w", 1}, .type_oid = 25, .typmod = -1}};
 static const uint32_t truncated[] = {1, 2, 3};
 
-static void script_add(script *it, cdc_message message) {
+static inline void script_add(script *it, cdc_message message) {
     assert_true(it->count < SCRIPT_MAX);
     it->messages[it->count++] = message;
 }
 
-static void script_begin(script *it, uint32_t xid) {
+static inline void script_begin(script *it, uint32_t xid) {
     it->lsn += 100;
     script_add(it,
                (cdc_message){.kind = CDC_BEGIN,
                              .begin = {.commit_lsn = it->lsn, .commit_time_us = 7, .xid = xid}});
 }
 
-static void script_commit(script *it) {
+static inline void script_commit(script *it) {
     script_add(it, (cdc_message){.kind = CDC_COMMIT,
                                  .commit = {.commit_lsn = it->lsn, .end_lsn = it->lsn + 50}});
 }
 
-static void script_relation(script *it, uint32_t oid, const core_column *columns, uint16_t count) {
+static inline void script_relation(script *it, uint32_t oid, const core_column *columns,
+                                   uint16_t count) {
     static const char *const names[] = {"", "a", "b", "c"};
     script_add(it, (cdc_message){.kind = CDC_RELATION,
                                  .relation = {.oid = oid,
@@ -55,12 +56,12 @@ static void script_relation(script *it, uint32_t oid, const core_column *columns
                                               .columns = columns}});
 }
 
-static void script_relations(script *it) {
+static inline void script_relations(script *it) {
     for (uint32_t oid = 1; oid <= 3; oid++)
         script_relation(it, oid, one_column, 1);
 }
 
-static void script_row(script *it, cdc_message_kind kind, uint32_t oid) {
+static inline void script_row(script *it, cdc_message_kind kind, uint32_t oid) {
     size_t at = it->count;
     (void)snprintf(script_texts[at], sizeof script_texts[at], "v%zu", at);
     script_values[at] =
@@ -75,12 +76,12 @@ static void script_row(script *it, cdc_message_kind kind, uint32_t oid) {
     script_add(it, (cdc_message){.kind = kind, .row = row});
 }
 
-static void script_truncate(script *it) {
+static inline void script_truncate(script *it) {
     script_add(it, (cdc_message){.kind = CDC_TRUNCATE,
                                  .truncate = {.count = 3, .relation_oids = truncated, .flags = 1}});
 }
 
-static void script_message(script *it, bool transactional, core_lsn lsn) {
+static inline void script_message(script *it, bool transactional, core_lsn lsn) {
     script_add(it, (cdc_message){.kind = CDC_MESSAGE,
                                  .message = {.prefix = core_slice_text("p"),
                                              .content = core_slice_text("content"),
