@@ -118,9 +118,11 @@ CORE_MUST_CHECK fanout_send_result fanout_publisher_send(fanout_publisher *publi
  * disconnected, duplicate, out of sequence): open again. */
 CORE_MUST_CHECK bool fanout_publisher_poll(fanout_publisher *publisher, uint64_t *acked_sequence,
                                            core_error *error);
-/* Readable when poll has something to do. */
+/* Readable when poll has something to do, but for a time-out: while messages are on their way, poll
+ * at least every second. The same descriptor over all opens. */
 int fanout_publisher_wake_fd(const fanout_publisher *publisher);
-/* Before sleeping on the wake descriptor; false: poll first. Clear after. */
+/* Before sleeping on the wake descriptor: hands everything sent so far to the socket. False: poll
+ * first. Clear after. */
 CORE_MUST_CHECK bool fanout_publisher_sleep(fanout_publisher *publisher);
 void fanout_publisher_wake_clear(fanout_publisher *publisher);
 /* Messages sent and not yet acked. */

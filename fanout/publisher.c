@@ -38,6 +38,7 @@
 enum {
     TAIL_BYTES_MAX = 64 * 1024 * 1024, /* the largest max_payload nats-server allows */
     UNSENT_MAX_US = 1000,              /* a caller that never sleeps: send at the latest then */
+    RECEIVE_EVERY_US = 100,            /* and look for acks that seldom */
 };
 
 typedef enum { PUBLISHER_CLOSED, PUBLISHER_OPEN, PUBLISHER_BROKEN } publisher_state;
@@ -67,6 +68,7 @@ struct fanout_publisher {
     int epoll_fd;
     int64_t ack_timeout_ms;
     int64_t unsent_since_us; /* 0: everything was given to the socket */
+    int64_t received_us;     /* when the socket was last read; 0: read it at the next poll */
 };
 
 static publisher_state publisher_at(const fanout_publisher *publisher) {
@@ -125,6 +127,7 @@ static void publisher_close(fanout_publisher *publisher) {
     fanout_link_free(publisher->link);
     publisher->link = NULL;
     publisher->unsent_since_us = 0;
+    publisher->received_us = 0;
     fanout_window_start(&publisher->window, 0, 0);
     if (publisher_at(publisher) != PUBLISHER_CLOSED)
         core_state_move(&publisher->state, PUBLISHER_CLOSED);
@@ -344,14 +347,22 @@ static bool publisher_take(fanout_publisher *publisher, const fanout_link_answer
     return true;
 }
 
+/* A busy caller polls after every message; a system call each time would be most of its work. */
+static void publisher_receive(fanout_publisher *publisher, int64_t now_us) {
+    if (now_us - publisher->received_us < RECEIVE_EVERY_US)
+        return;
+    publisher->received_us = now_us;
+    fanout_link_expect(publisher->link, fanout_window_length(&publisher->window));
+    fanout_link_receive(publisher->link);
+}
+
 static bool publisher_take_all(fanout_publisher *publisher) {
     fanout_link_answer answer;
     int64_t now_us = publisher->clock->monotonic_ns(publisher->clock) / 1000;
     if (!fanout_link_has_room(publisher->link) ||
         (publisher->unsent_since_us != 0 && now_us - publisher->unsent_since_us > UNSENT_MAX_US))
         publisher_flush(publisher);
-    fanout_link_expect(publisher->link, fanout_window_length(&publisher->window));
-    fanout_link_receive(publisher->link);
+    publisher_receive(publisher, now_us);
     while (fanout_link_next(publisher->link, &answer))
         if (!publisher_take(publisher, &answer, now_us))
             return false;
@@ -396,6 +407,7 @@ bool fanout_publisher_sleep(fanout_publisher *publisher) {
         return false;
     publisher_flush(publisher);
     fanout_link_expect(publisher->link, fanout_window_length(&publisher->window));
+    publisher->received_us = 0;
     return fanout_link_alive(publisher->link);
 }
 
