@@ -147,7 +147,7 @@ static bool held_take(cdc_reorder *reorder, const cdc_control *control, core_err
     case CDC_COMMIT_PREPARED:
         return replay_start(reorder, control, transaction);
     case CDC_STREAM_PREPARE:
-        cdc_transaction_store_prepare(transaction, control->lsn);
+        cdc_transaction_store_prepare(reorder->store, transaction, control->lsn);
         return true;
     default:
         assert(control->kind == CDC_ROLLBACK_PREPARED);
@@ -183,7 +183,7 @@ static bool control_take(cdc_reorder *reorder, core_slice bytes, core_error *err
     }
     if (state == REORDER_PREPARING && control.kind == CDC_PREPARE &&
         control.xid == reorder->current_xid) {
-        cdc_transaction_store_prepare(reorder->current, control.lsn);
+        cdc_transaction_store_prepare(reorder->store, reorder->current, control.lsn);
         held_close(reorder);
         return true;
     }

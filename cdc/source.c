@@ -16,6 +16,7 @@ enum {
     BACKOFF_MAX_MS = 5000,
     STANDBY_RETRY_MS = 500,
     TELL_AGAIN_MS = 60000,
+    WHOLE_MS = 600000, /* whole transactions, once they could not be held here */
     TAIL_ARENA_CHUNK_BYTES = 16 << 10,
     TAIL_ARENA_MAX_BYTES = 4 << 20,
     MESSAGE_ARENA_MAX_BYTES = 16 << 20, /* the oids of a TRUNCATE of four million tables */
@@ -42,6 +43,15 @@ static const core_state_row source_rows[SOURCE_STATES] = {
 
 /* ---- Life ---- */
 
+static cdc_reorder *reorder_new(const core_config *config, core_error *error) {
+    cdc_store_limits limits = {
+        .memory_bytes = (size_t)core_config_integer(config, "cdc.memory_bytes"),
+        .spill_dir = core_config_text(config, "cdc.spill_dir"),
+        .spill_max_bytes = (uint64_t)core_config_integer(config, "cdc.spill_max_bytes"),
+    };
+    return cdc_reorder_new(&limits, error);
+}
+
 cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metrics *metrics,
                            const core_clock *clock, cdc_wal_stream *wal, int stop_fd,
                            core_error *error) {
@@ -49,7 +59,9 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     cdc_ledger *ledger = calloc(1, sizeof *ledger);
     cdc_run_builder *builder = cdc_run_builder_new(error);
     cdc_position_writer *writer = cdc_position_writer_new(error);
-    if (source == NULL || ledger == NULL || builder == NULL || writer == NULL) {
+    cdc_reorder *reorder = reorder_new(config, error);
+    if (source == NULL || ledger == NULL || builder == NULL || writer == NULL || reorder == NULL) {
+        cdc_reorder_free(reorder);
         cdc_position_writer_free(writer);
         cdc_run_builder_free(builder);
         free(ledger);
@@ -66,6 +78,7 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     source->ledger = ledger;
     source->builder = builder;
     source->writer = writer;
+    source->reorder = reorder;
     core_state_init(&source->state, "cdc source", source_rows, SOURCE_STATES,
                     SOURCE_CONNECTING_BROKER);
     core_backoff_init(&source->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
@@ -86,6 +99,7 @@ void cdc_source_free(cdc_source *source) {
     fanout_publisher_free(source->publisher);
     source->wal->free(source->wal);
     cdc_run_builder_free(source->builder);
+    cdc_reorder_free(source->reorder);
     free(source->ledger);
     core_arena_fini(&source->tail_arena);
     core_arena_fini(&source->message_arena);
@@ -168,6 +182,8 @@ static bool needs_person(const core_error *error) {
 
 void cdc_source_break(cdc_source *source, const core_error *error) {
     bool was_draining = source->state.current == SOURCE_DRAINING;
+    if (cdc_reorder_wants_whole(source->reorder))
+        source->whole_until_ms = core_clock_ms(source->clock) + WHOLE_MS;
     cdc_source_close(source);
     if (was_draining) {
         CORE_LOG(source->log, WARN, "cdc", "the drain was cut short",

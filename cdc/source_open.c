@@ -117,6 +117,7 @@ static cdc_start_facts facts_gather(const cdc_source *source, const char *fresh_
         .timeline = source->server.timeline,
         .confirmed_before_lsn = source->confirmed_before_lsn,
         .fresh_epoch = fresh_epoch,
+        .two_phase = !source->whole && core_config_bool(source->config, "postgres.two_phase"),
     };
 }
 
@@ -164,10 +165,17 @@ static cdc_run_limits limits_of(const cdc_source *source) {
     };
 }
 
+/* The last commit that is wholly stored. */
+static core_lsn whole_commit_lsn(const cdc_position *stored) {
+    bool cut = stored->commit_lsn != 0 && !stored->complete;
+    return cut ? stored->commit_lsn - 1 : stored->commit_lsn;
+}
+
 static void streaming_begin(cdc_source *source, const cdc_start *start) {
     int64_t now_ms = core_clock_ms(source->clock);
     cdc_run_limits limits = limits_of(source);
     cdc_run_builder_start(source->builder, &limits, &start->position);
+    cdc_reorder_start(source->reorder, whole_commit_lsn(&start->position));
     cdc_ledger_entry stored = {
         .sequence = start->position.sequence,
         .shown_lsn = start->shown_lsn,
@@ -195,6 +203,7 @@ static void start_tell(const cdc_source *source, const cdc_start *start) {
              CORE_LOG_TEXT("slot", core_config_text(source->config, "postgres.slot")),
              CORE_LOG_TEXT("lsn", lsn), CORE_LOG_TEXT("epoch", start->position.epoch),
              CORE_LOG_TEXT("history", start->new_epoch ? "new" : "continued"),
+             CORE_LOG_TEXT("transactions", source->whole ? "whole" : "as configured"),
              CORE_LOG_NUMBER("sequence", start->position.sequence));
 }
 
@@ -202,10 +211,13 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
     char fresh_epoch[CORE_EPOCH_TEXT_SIZE];
     if (!epoch_make(fresh_epoch, error))
         return false;
+    source->whole = core_clock_ms(source->clock) < source->whole_until_ms;
     cdc_start_facts facts = facts_gather(source, fresh_epoch);
     cdc_start start;
-    if (!slot_prepare(source, &facts, error) || !cdc_start_decide(&facts, &start, error) ||
-        !source->wal->start(source->wal, start.start_lsn, error))
+    if (!slot_prepare(source, &facts, error) || !cdc_start_decide(&facts, &start, error))
+        return false;
+    cdc_wal_start wal_start = {.lsn = start.start_lsn, .whole = source->whole};
+    if (!source->wal->start(source->wal, &wal_start, error))
         return false;
     streaming_begin(source, &start);
     start_tell(source, &start);
@@ -218,4 +230,5 @@ void cdc_source_close(cdc_source *source) {
     fanout_bucket_free(source->bucket);
     source->bucket = NULL;
     source->message_held = false;
+    cdc_reorder_start(source->reorder, 0); /* all of it comes again */
 }

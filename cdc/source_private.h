@@ -5,6 +5,7 @@
 
 #include "cdc/ledger.h"
 #include "cdc/position_writer.h"
+#include "cdc/reorder.h"
 #include "cdc/run_builder.h"
 #include "cdc/source.h"
 #include "cdc/start.h"
@@ -58,6 +59,9 @@ struct cdc_source {
     core_lsn confirmed_before_lsn;
 
     /* Streaming */
+    bool whole; /* on this connection only whole transactions are asked for */
+    int64_t whole_until_ms;
+    cdc_reorder *reorder;
     cdc_run_builder *builder;
     cdc_ledger *ledger;
     core_arena message_arena;

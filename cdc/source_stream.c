@@ -39,6 +39,21 @@ static bool acks_take(cdc_source *source, core_error *error) {
     return true;
 }
 
+/* ---- Holds ---- */
+
+/* A position that a prepared transaction allows to be confirmed: it is never sent again after its
+ * PREPARE, and its rows are not stored before its COMMIT PREPARED. */
+static core_lsn held_back(const cdc_source *source, core_lsn lsn) {
+    core_lsn hold_lsn = cdc_reorder_hold_lsn(source->reorder);
+    return hold_lsn != 0 && hold_lsn < lsn ? hold_lsn : lsn;
+}
+
+static void progress_take(cdc_source *source, core_lsn lsn) {
+    if (!cdc_run_builder_in_transaction(source->builder) &&
+        !cdc_run_builder_pending(source->builder))
+        cdc_ledger_progress(source->ledger, held_back(source, lsn));
+}
+
 /* ---- Runs out ---- */
 
 /* Sends the closed run if there is one; `*full` when it must wait. */
@@ -60,8 +75,8 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
     }
     cdc_ledger_entry entry = {
         .sequence = sequence,
-        .shown_lsn = run->shown_lsn,
-        .safe_lsn = run->safe_lsn,
+        .shown_lsn = held_back(source, run->shown_lsn),
+        .safe_lsn = held_back(source, run->safe_lsn),
         .commit_lsn = run->last.commit_lsn,
         .index = run->last_index,
         .complete = run->last_complete,
@@ -77,10 +92,9 @@ static void keepalive_take(cdc_source *source) {
     const cdc_frame *frame = &source->frame;
     source->reply_due = source->reply_due || frame->reply;
     source->received_lsn = later(source->received_lsn, frame->end_lsn);
-    /* All the server had to send before it has come; a transaction under way has not. */
-    if (!cdc_run_builder_in_transaction(source->builder) &&
-        !cdc_run_builder_pending(source->builder))
-        cdc_ledger_progress(source->ledger, frame->end_lsn);
+    /* All the server had to send before it has come; a transaction under way has not. One that is
+     * streamed and not committed may be confirmed past: all of it comes again. */
+    progress_take(source, frame->end_lsn);
 }
 
 static bool frame_take(cdc_source *source, core_slice bytes, core_error *error) {
@@ -94,10 +108,22 @@ static bool frame_take(cdc_source *source, core_slice bytes, core_error *error) 
         return true;
     }
     source->received_lsn = later(source->received_lsn, frame->start_lsn);
+    bool plain = false;
+    if (!cdc_reorder_take(source->reorder, frame->payload, &plain, error))
+        return false;
+    if (!plain)
+        return true;
     core_arena_reset(&source->message_arena);
     source->message_held =
         cdc_message_read(frame->payload, &source->message_arena, &source->message, error);
     return source->message_held;
+}
+
+/* The next message of the held transaction whose commit was read last. */
+static bool replay_next(cdc_source *source, core_error *error) {
+    core_arena_reset(&source->message_arena);
+    return cdc_reorder_next(source->reorder, &source->message_arena, &source->message,
+                            &source->message_held, error);
 }
 
 static bool message_feed(cdc_source *source, core_error *error) {
@@ -111,9 +137,8 @@ static bool message_feed(cdc_source *source, core_error *error) {
     }
     source->message_held = false;
     bool ends = source->message.kind == CDC_COMMIT || source->message.kind == CDC_MESSAGE;
-    if (ends && !cdc_run_builder_in_transaction(source->builder) &&
-        !cdc_run_builder_pending(source->builder))
-        cdc_ledger_progress(source->ledger, cdc_run_builder_whole_lsn(source->builder));
+    if (ends)
+        progress_take(source, cdc_run_builder_whole_lsn(source->builder));
     return true;
 }
 
@@ -156,6 +181,9 @@ static bool input_take(cdc_source *source, bool *wait, core_error *error) {
             *wait = true;
         else if (source->message_held) {
             if (!message_feed(source, error))
+                return position_wrap(source, error);
+        } else if (cdc_reorder_replaying(source->reorder)) {
+            if (!replay_next(source, error))
                 return position_wrap(source, error);
         } else if (!input_next(source, wait, error))
             return false;
@@ -293,6 +321,10 @@ static void figures_update(cdc_source *source) {
     core_metrics_add(metrics, CORE_METRIC_CDC_RECEIVED_BYTES, (int64_t)source->received_bytes);
     core_metrics_set(metrics, CORE_METRIC_CDC_CONFIRMED_LSN, (int64_t)source->confirmed_lsn);
     core_metrics_set(metrics, CORE_METRIC_CDC_RECEIVED_LSN, (int64_t)source->received_lsn);
+    cdc_store_figures held = cdc_reorder_figures(source->reorder);
+    core_metrics_set(metrics, CORE_METRIC_CDC_HELD_TRANSACTIONS, (int64_t)held.transactions);
+    core_metrics_set(metrics, CORE_METRIC_CDC_HELD_MEMORY_BYTES, (int64_t)held.memory_bytes);
+    core_metrics_set(metrics, CORE_METRIC_CDC_HELD_SPILL_BYTES, (int64_t)held.spill_bytes);
     core_lsn ahead = later(source->server_lsn, source->confirmed_lsn) - source->confirmed_lsn;
     core_metrics_set(metrics, CORE_METRIC_CDC_LAG_BYTES, (int64_t)ahead);
     source->counted = counts;

@@ -91,6 +91,14 @@ static bool slot_check(const cdc_start_facts *facts, const cdc_start *start, cor
                           facts->slot, CORE_LSN_ARGS(facts->confirmed_lsn));
 }
 
+/* The confirmed position is before every PREPARE whose rows are not stored; the tail may be beyond.
+ * What lies between comes again and is skipped. */
+static void prepared_include(const cdc_start_facts *facts, cdc_start *start) {
+    start->start_lsn = 0;
+    start->shown_lsn = facts->confirmed_lsn;
+    start->position.end_lsn = facts->confirmed_lsn;
+}
+
 bool cdc_start_decide(const cdc_start_facts *facts, cdc_start *start, core_error *error) {
     *start = (cdc_start){0};
     position_find(facts, start);
@@ -101,5 +109,7 @@ bool cdc_start_decide(const cdc_start_facts *facts, cdc_start *start, core_error
     start->start_lsn = has_state ? start->position.end_lsn : 0;
     if (start->position.end_lsn < facts->confirmed_lsn)
         start->position.end_lsn = facts->confirmed_lsn; /* a fresh start: history begins here */
+    if (facts->two_phase)
+        prepared_include(facts, start);
     return true;
 }

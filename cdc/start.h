@@ -26,6 +26,8 @@ typedef struct {
      * tail; 0: none. Another Walcast may move slot and stream between our two looks. */
     core_lsn confirmed_before_lsn;
     const char *fresh_epoch; /* to use when a new one is due */
+    /* Prepared transactions come at their PREPARE and are only sent again from before it. */
+    bool two_phase;
 } cdc_start_facts;
 
 typedef struct {

@@ -34,6 +34,7 @@ struct cdc_transaction_store {
     size_t capacity;
     size_t found; /* index of the last one found */
     size_t aborted;
+    size_t prepared;
 };
 
 /* ---- Life ---- */
@@ -91,6 +92,7 @@ void cdc_transaction_store_drop(cdc_transaction_store *store, cdc_held_transacti
     assert(at < store->length && store->transactions[at] == transaction);
     store->transactions[at] = store->transactions[--store->length];
     store->aborted -= transaction->aborted.length;
+    store->prepared -= transaction->prepare_lsn != 0;
     cdc_transaction_log_fini(&transaction->log, &store->room);
     cdc_log_reader_fini(&transaction->reader);
     cdc_xid_set_fini(&transaction->aborted);
@@ -197,13 +199,15 @@ bool cdc_transaction_store_abort(cdc_transaction_store *store, cdc_held_transact
     return true;
 }
 
-void cdc_transaction_store_prepare(cdc_held_transaction *transaction, core_lsn prepare_lsn) {
+void cdc_transaction_store_prepare(cdc_transaction_store *store, cdc_held_transaction *transaction,
+                                   core_lsn prepare_lsn) {
+    store->prepared += (prepare_lsn != 0) - (transaction->prepare_lsn != 0);
     transaction->prepare_lsn = prepare_lsn;
 }
 
 core_lsn cdc_transaction_store_prepared_lsn(const cdc_transaction_store *store) {
     core_lsn least = 0;
-    for (size_t i = 0; i < store->length; i++) {
+    for (size_t i = 0; store->prepared > 0 && i < store->length; i++) {
         core_lsn lsn = store->transactions[i]->prepare_lsn;
         if (lsn != 0 && (least == 0 || lsn < least))
             least = lsn;

@@ -53,7 +53,8 @@ CORE_MUST_CHECK bool cdc_transaction_store_abort(cdc_transaction_store *store,
                                                  cdc_held_transaction *transaction, uint32_t subxid,
                                                  core_error *error);
 /* It is prepared; PostgreSQL sends it again only to who has not confirmed `prepare_lsn`. */
-void cdc_transaction_store_prepare(cdc_held_transaction *transaction, core_lsn prepare_lsn);
+void cdc_transaction_store_prepare(cdc_transaction_store *store, cdc_held_transaction *transaction,
+                                   core_lsn prepare_lsn);
 /* The least `prepare_lsn` of those held; 0: none is prepared. */
 core_lsn cdc_transaction_store_prepared_lsn(const cdc_transaction_store *store);
 

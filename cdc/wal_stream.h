@@ -21,6 +21,11 @@ typedef struct {
     int64_t active_pid; /* of the walsender that streams it; 0: none */
 } cdc_slot_state;
 
+typedef struct {
+    core_lsn lsn; /* where to begin; the slot's position when that is beyond */
+    bool whole;   /* no transaction in parts, whatever is configured */
+} cdc_wal_start;
+
 typedef enum { CDC_WAL_MESSAGE, CDC_WAL_DRY, CDC_WAL_BROKEN } cdc_wal_result;
 
 typedef struct cdc_wal_stream cdc_wal_stream;
@@ -32,8 +37,7 @@ struct cdc_wal_stream {
      * `may_create`: otherwise `exists` stays false. */
     bool (*prepare)(cdc_wal_stream *stream, bool may_create, cdc_slot_state *slot,
                     core_error *error);
-    /* Begins to stream at `lsn`, or at the slot's position when that is beyond. */
-    bool (*start)(cdc_wal_stream *stream, core_lsn lsn, core_error *error);
+    bool (*start)(cdc_wal_stream *stream, const cdc_wal_start *start, core_error *error);
     /* The next frame, valid until the next call. DRY: none waits; never blocks. */
     cdc_wal_result (*next)(cdc_wal_stream *stream, core_slice *bytes, core_error *error);
     /* Tells the server where we are. Never blocks. */

@@ -8,6 +8,7 @@
  * password. */
 #include "cdc/publication.h"
 #include "cdc/slot.h"
+#include "cdc/stream_options.h"
 #include "cdc/wal_stream.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 #define LIBPQ_STREAM_MAGIC UINT32_C(0x77616c73)
 
-enum { URL_TEXT_MAX = 512, SQL_MAX_BYTES = 4096, MESSAGES_VERSION_MIN = 140000 };
+enum { URL_TEXT_MAX = 512, SQL_MAX_BYTES = 4096 };
 
 typedef struct {
     cdc_wal_stream base; /* first: the interface points here */
@@ -177,30 +178,34 @@ static bool libpq_prepare(cdc_wal_stream *base, bool may_create, cdc_slot_state 
 
 /* ---- Streaming ---- */
 
-static bool libpq_start(cdc_wal_stream *base, core_lsn lsn, core_error *error) {
-    libpq_stream *stream = libpq_stream_of(base);
+static void start_sql(const libpq_stream *stream, const cdc_stream_options *options, core_lsn lsn,
+                      core_buffer *sql) {
     core_buffer names;
-    core_buffer sql;
     core_buffer_init(&names, SQL_MAX_BYTES);
-    core_buffer_init(&sql, SQL_MAX_BYTES);
     cdc_publication_names_append(stream->publication, &names);
-    core_buffer_text(&sql, "START_REPLICATION SLOT ");
-    pg_identifier_append(&sql, core_slice_text(stream->slot_name));
-    core_buffer_format(&sql, " LOGICAL " CORE_LSN_FORMAT " (proto_version '1', publication_names ",
-                       CORE_LSN_ARGS(lsn));
-    pg_literal_append(&sql, core_buffer_slice(&names));
-    if (pg_connection_server_version(stream->replication) >= MESSAGES_VERSION_MIN)
-        core_buffer_text(&sql, ", messages 'true'");
-    else
-        CORE_LOG(stream->log, WARN, "cdc",
-                 "PostgreSQL 13 sends no logical messages (pg_logical_emit_message) through "
-                 "pgoutput: there will be none; 14 does");
-    core_buffer_text(&sql, ")");
-    core_buffer_u8(&sql, '\0');
-    pg_result *result = core_buffer_ok(&sql) && core_buffer_ok(&names)
-                            ? pg_query(stream->replication, (const char *)sql.data, NULL, 0, error)
-                            : NULL;
+    core_buffer_text(sql, "START_REPLICATION SLOT ");
+    pg_identifier_append(sql, core_slice_text(stream->slot_name));
+    core_buffer_format(sql, " LOGICAL " CORE_LSN_FORMAT " (", CORE_LSN_ARGS(lsn));
+    cdc_stream_options_append(options, sql);
+    core_buffer_text(sql, ", publication_names ");
+    pg_literal_append(sql, core_buffer_slice(&names));
+    core_buffer_text(sql, ")");
+    core_buffer_u8(sql, '\0');
+    assert(core_buffer_ok(&names) && core_buffer_ok(sql));
     core_buffer_fini(&names);
+}
+
+static bool libpq_start(cdc_wal_stream *base, const cdc_wal_start *start, core_error *error) {
+    libpq_stream *stream = libpq_stream_of(base);
+    cdc_stream_options options;
+    if (!cdc_stream_options_decide(stream->config,
+                                   pg_connection_server_version(stream->replication), start->whole,
+                                   &options, error))
+        return false;
+    core_buffer sql;
+    core_buffer_init(&sql, SQL_MAX_BYTES);
+    start_sql(stream, &options, start->lsn, &sql);
+    pg_result *result = pg_query(stream->replication, (const char *)sql.data, NULL, 0, error);
     core_buffer_fini(&sql);
     pg_result_free(result);
     return result != NULL ||

@@ -71,6 +71,24 @@ static const core_config_row config_rows[] = {
      .max = 30 * SECOND,
      .doc = "Time between two reports of the confirmed position; at most half of PostgreSQL's "
             "default `wal_sender_timeout`, after which the server cuts the connection."},
+    {.key = "postgres.streaming",
+     .type = CORE_CONFIG_CHOICE,
+     .initial = "auto",
+     .choices = "auto|off",
+     .doc = "Whether large transactions are sent while they run (PostgreSQL 14 and newer): "
+            "PostgreSQL then need not write them to its own disk, and they are published sooner "
+            "after their commit. `off`: only whole ones."},
+    {.key = "postgres.two_phase",
+     .type = CORE_CONFIG_BOOL,
+     .initial = "false",
+     .doc = "Take prepared transactions at PREPARE (PostgreSQL 15 and newer) and publish them at "
+            "COMMIT PREPARED. The slot then keeps WAL since the oldest one that is prepared and "
+            "not committed. Without it PostgreSQL sends them whole at COMMIT PREPARED."},
+    {.key = "postgres.binary",
+     .type = CORE_CONFIG_BOOL,
+     .initial = "false",
+     .doc = "Take values in their types' binary form (PostgreSQL 14 and newer), as it is sent, for "
+            "consumers that read it."},
 
     {.key = "nats.url",
      .type = CORE_CONFIG_TEXT,
@@ -177,6 +195,28 @@ static const core_config_row config_rows[] = {
      .max = 8 * MIB,
      .unit = "bytes",
      .doc = "The same in bytes. A server whose `max_payload` is smaller sets the bound instead."},
+    {.key = "cdc.memory_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "16MiB",
+     .min = MIB,
+     .max = 64 * GIB,
+     .unit = "bytes",
+     .doc = "Memory for transactions that are sent while they run; beyond it the largest goes on "
+            "in `cdc.spill_dir`."},
+    {.key = "cdc.spill_dir",
+     .type = CORE_CONFIG_TEXT,
+     .initial = ".walcast/spill",
+     .doc = "Directory of the file that holds what `cdc.memory_bytes` does not; made when missing. "
+            "The file has no name and is gone with the process."},
+    {.key = "cdc.spill_max_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "0",
+     .min = 0,
+     .max = 1024 * TIB,
+     .unit = "bytes",
+     .doc = "Size of that file; 0 is as much as the disk holds. At the maximum, or when the disk "
+            "is full, PostgreSQL is asked for whole transactions, which it holds itself, for ten "
+            "minutes."},
 
     {.key = "cdc.toast",
      .type = CORE_CONFIG_CHOICE,

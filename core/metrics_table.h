@@ -12,6 +12,11 @@ X(CDC_CONFIRMED_LSN, "walcast_cdc_confirmed_lsn", GAUGE, "Position told to Postg
 X(CDC_RECEIVED_LSN, "walcast_cdc_received_lsn", GAUGE, "Last position received from the slot.")
 X(CDC_LAG_BYTES, "walcast_cdc_lag_bytes", GAUGE,
   "WAL the server has written beyond the confirmed position.")
+X(CDC_HELD_TRANSACTIONS, "walcast_cdc_held_transactions", GAUGE,
+  "Transactions sent in parts or prepared, whose end is not known yet or that are being published.")
+X(CDC_HELD_MEMORY_BYTES, "walcast_cdc_held_memory_bytes", GAUGE, "Memory that they take.")
+X(CDC_HELD_SPILL_BYTES, "walcast_cdc_held_spill_bytes", GAUGE,
+  "What they take of the spill file's disk.")
 X(CDC_STREAMING, "walcast_cdc_streaming", GAUGE, "1 while the slot is being streamed.")
 X(FANOUT_PUBLISHED_MESSAGES, "walcast_fanout_published_messages_total", COUNTER,
   "Messages handed to the publisher.")

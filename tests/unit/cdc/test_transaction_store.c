@@ -153,7 +153,7 @@ static void step_drop(fixture *it, size_t which) {
 
 static void step_prepare(fixture *it, size_t which) {
     it->transactions[which].prepare_lsn = 1 + random_below(1000);
-    cdc_transaction_store_prepare(cdc_transaction_store_find(it->store, xid_of(which)),
+    cdc_transaction_store_prepare(it->store, cdc_transaction_store_find(it->store, xid_of(which)),
                                   it->transactions[which].prepare_lsn);
 }
 
