@@ -134,8 +134,9 @@ static bool commit_unknown(cdc_reorder *reorder, const cdc_control *control, cor
 /* What ends or goes on with a transaction that is held. */
 static bool held_take(cdc_reorder *reorder, const cdc_control *control, core_error *error) {
     cdc_held_transaction *transaction = cdc_transaction_store_find(reorder->store, control->xid);
-    if (control->kind == CDC_ROLLBACK_PREPARED && transaction == NULL)
-        return true; /* PostgreSQL tells of it even where it did not send its PREPARE */
+    bool rolls_back = control->kind == CDC_ROLLBACK_PREPARED || control->kind == CDC_STREAM_ABORT;
+    if (rolls_back && transaction == NULL)
+        return true; /* told even where nothing was sent: 18 after finding it aborted by itself */
     if (control->kind == CDC_COMMIT_PREPARED && transaction == NULL)
         return commit_unknown(reorder, control, error);
     if (transaction == NULL)
@@ -205,6 +206,10 @@ static bool block_take(cdc_reorder *reorder, core_slice bytes, core_error *error
     if (!cdc_block_message_read(bytes, &message, error))
         return false;
     uint32_t subxid = message.subxid != 0 ? message.subxid : reorder->current_xid;
+    /* PostgreSQL gives logical messages the top-level xid, whichever sub-transaction they are of.
+     */
+    if (message.letter == CDC_MESSAGE && subxid == reorder->current_xid)
+        subxid = 0;
     return held_append(reorder, subxid, message.letter, message.rest, error);
 }
 

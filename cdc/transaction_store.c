@@ -24,6 +24,7 @@ struct cdc_held_transaction {
     cdc_log_reader reader;
     uint32_t asked_subxid; /* the last that `aborted` was asked for, and its answer */
     bool asked_aborted;
+    bool has_unattributed;
 };
 
 struct cdc_transaction_store {
@@ -180,6 +181,7 @@ bool cdc_transaction_store_append(cdc_transaction_store *store, cdc_held_transac
     if (cdc_transaction_log_is_large(&store->room, &record))
         return spill_open(store, error) &&
                cdc_transaction_log_append_spilled(log, &store->room, &record, error);
+    transaction->has_unattributed = transaction->has_unattributed || subxid == 0;
     size_t growth = cdc_transaction_log_growth(log, &store->room, &record);
     return room_make(store, growth, error) &&
            cdc_transaction_log_append(log, &store->room, &record, error);
@@ -187,6 +189,11 @@ bool cdc_transaction_store_append(cdc_transaction_store *store, cdc_held_transac
 
 bool cdc_transaction_store_abort(cdc_transaction_store *store, cdc_held_transaction *transaction,
                                  uint32_t subxid, core_error *error) {
+    if (transaction->has_unattributed)
+        return core_error_set(error, CORE_ERROR_TRANSIENT,
+                              "transaction %u rolled back a savepoint after it emitted a logical "
+                              "message: which of both came first is only known of it whole",
+                              transaction->xid);
     if (store->aborted == CDC_STORE_ABORTED_MAX)
         return core_error_set(error, CORE_ERROR_TRANSIENT,
                               "more than %d sub-transactions of transactions in progress were "

@@ -43,12 +43,14 @@ CORE_MUST_CHECK cdc_held_transaction *cdc_transaction_store_begin(cdc_transactio
 cdc_held_transaction *cdc_transaction_store_find(cdc_transaction_store *store, uint32_t xid);
 void cdc_transaction_store_drop(cdc_transaction_store *store, cdc_held_transaction *transaction);
 
-/* Adds a message of protocol 1, given as its letter and the rest. */
+/* Adds a message of protocol 1, given as its letter and the rest. `subxid` 0: it is not known which
+ * of the sub-transactions wrote it. */
 CORE_MUST_CHECK bool cdc_transaction_store_append(cdc_transaction_store *store,
                                                   cdc_held_transaction *transaction,
                                                   uint32_t subxid, uint8_t letter, core_slice rest,
                                                   core_error *error);
-/* What `subxid` wrote will not be read. */
+/* What `subxid` wrote will not be read. TRANSIENT also when it may have written what is not known
+ * whose it is. */
 CORE_MUST_CHECK bool cdc_transaction_store_abort(cdc_transaction_store *store,
                                                  cdc_held_transaction *transaction, uint32_t subxid,
                                                  core_error *error);

@@ -202,6 +202,10 @@ static bool libpq_start(cdc_wal_stream *base, const cdc_wal_start *start, core_e
                                    pg_connection_server_version(stream->replication), start->whole,
                                    &options, error))
         return false;
+    if (!options.messages)
+        CORE_LOG(stream->log, WARN, "cdc",
+                 "PostgreSQL 13 sends no logical messages (pg_logical_emit_message) through "
+                 "pgoutput: there will be none; 14 does");
     core_buffer sql;
     core_buffer_init(&sql, SQL_MAX_BYTES);
     start_sql(stream, &options, start->lsn, &sql);

@@ -88,9 +88,12 @@ static void message_out(fixture *it, const cdc_message *message) {
     case CDC_RELATION:
         out_add(it, "R ");
         break;
+    case CDC_TYPE:
+        out_add(it, "%.*s ", CORE_SLICE_ARGS(message->type.name));
+        break;
     default:
         assert_int_equal(message->kind, CDC_MESSAGE);
-        out_add(it, "%.*s ", CORE_SLICE_ARGS(message->message.prefix));
+        out_add(it, "M%.*s ", CORE_SLICE_ARGS(message->message.prefix));
     }
 }
 
@@ -164,11 +167,17 @@ static void send_message(fixture *it, uint32_t subxid, cdc_message message) {
         fail_msg("%s", error.text);
 }
 
-/* A change named by its text; `subxid` 0: outside of blocks. */
+/* A change named by its text (a type, which is the simplest); `subxid` 0: outside of blocks. */
 static cdc_message change_of(const char *name) {
     return (cdc_message){
+        .kind = CDC_TYPE,
+        .type = {.oid = 1, .schema = core_slice_text("s"), .name = core_slice_text(name)}};
+}
+
+static cdc_message logical_of(const char *prefix) {
+    return (cdc_message){
         .kind = CDC_MESSAGE,
-        .message = {.prefix = core_slice_text(name), .lsn = 1, .transactional = true}};
+        .message = {.prefix = core_slice_text(prefix), .lsn = 1, .transactional = true}};
 }
 
 static void send_change(fixture *it, uint32_t subxid, const char *name) {
@@ -272,6 +281,35 @@ static void test_aborted_transaction_vanishes(void **state) {
     check_out(it, "B10@200 b C200-201 ");
 }
 
+/* A message carries the top-level xid, whichever sub-transaction it is of. */
+static void test_logical_message_before_an_abort_asks_for_whole_transactions(void **state) {
+    fixture *it = *state;
+    send_start(it, 10, true);
+    send_change(it, 11, "gone");
+    send_stop(it);
+    send_abort(it, 10, 11);
+    send_start(it, 10, false);
+    send_message(it, 10, logical_of("a"));
+    send_message(it, 12, logical_of("b")); /* as a server that knows would send it */
+    send_stop(it);
+    send_start(it, 20, true);
+    send_message(it, 20, logical_of("c"));
+    send_change(it, 21, "d");
+    send_stop(it);
+    send_end(it, CDC_STREAM_COMMIT, 10, 100);
+    check_out(it, "B10@100 Ma Mb C100-101 ");
+    check_refused(it, (cdc_control){.kind = CDC_STREAM_ABORT, .xid = 20, .subxid = 21},
+                  CORE_ERROR_TRANSIENT);
+    assert_true(cdc_reorder_wants_whole(it->reorder));
+}
+
+static void test_abort_of_what_was_never_sent_is_nothing(void **state) {
+    fixture *it = *state;
+    send_abort(it, 10, 11);
+    send_abort(it, 10, 10);
+    check_out(it, "");
+}
+
 static void test_spilled_transaction_comes_out_whole(void **state) {
     fixture *it = *state;
     char name[1001];
@@ -297,8 +335,8 @@ static void test_spilled_transaction_comes_out_whole(void **state) {
         assert_true(cdc_reorder_next(it->reorder, &it->arena, &message, &given, &error));
         assert_true(given);
         bool change = i > 0 && i < 62;
-        assert_int_equal(message.kind, change ? CDC_MESSAGE : i == 0 ? CDC_BEGIN : CDC_COMMIT);
-        assert_true(!change || core_slice_is(message.message.prefix, i < 61 ? name : "end"));
+        assert_int_equal(message.kind, change ? CDC_TYPE : i == 0 ? CDC_BEGIN : CDC_COMMIT);
+        assert_true(!change || core_slice_is(message.type.name, i < 61 ? name : "end"));
     }
     assert_false(cdc_reorder_replaying(it->reorder));
     assert_int_equal(cdc_reorder_figures(it->reorder).spill_bytes, 0);
@@ -379,7 +417,6 @@ static void test_refuses_what_does_not_fit(void **state) {
         {.kind = CDC_STREAM_STOP},
         {.kind = CDC_STREAM_START, .xid = 10},
         {.kind = CDC_STREAM_COMMIT, .xid = 10},
-        {.kind = CDC_STREAM_ABORT, .xid = 10, .subxid = 10},
         {.kind = CDC_STREAM_PREPARE, .xid = 10},
         {.kind = CDC_PREPARE, .xid = 10},
     };
@@ -405,6 +442,10 @@ int main(void) {
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_aborted_subtransactions_vanish, setup, teardown),
         cmocka_unit_test_setup_teardown(test_aborted_transaction_vanishes, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_logical_message_before_an_abort_asks_for_whole_transactions, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_abort_of_what_was_never_sent_is_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_spilled_transaction_comes_out_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk_asks_for_whole_transactions, setup,
                                         teardown),
