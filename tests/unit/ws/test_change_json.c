@@ -1,0 +1,94 @@
+/* A change as clients see it. */
+#include "tests/unit/ws/hub_fixture.h"
+#include "ws/change_json.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define HEAD                                                                                       \
+    "{\"schema\":\"public\",\"table\":\"todos\",\"commit_timestamp\":"                             \
+    "\"2025-11-19T00:22:40.877Z\",\"type\":"
+#define COLUMNS                                                                                    \
+    ",\"columns\":[{\"name\":\"id\",\"type\":\"int8\"},{\"name\":\"name\",\"type\":\"text\"},"     \
+    "{\"name\":\"price\",\"type\":\"numeric\"}]"
+#define TAIL ",\"errors\":null,\"offset\":\"0123456789abcdef-7.2\"}"
+
+static void assert_json(core_change *change, const ws_change_select *select, const char *expected) {
+    static const ws_change_select all = {0};
+    core_relation relation = fixture_relation("public", "todos");
+    core_offset offset = {.epoch = "0123456789abcdef", .sequence = 7, .index = 2};
+    core_buffer out;
+    core_buffer_init(&out, 4096);
+    change->relation = &relation;
+    change->transaction.commit_time_us = 1763511760877123;
+    ws_change_json(&out, change, &offset, select ? select : &all);
+    core_buffer_u8(&out, '\0');
+    assert_true(core_buffer_ok(&out));
+    assert_string_equal((const char *)out.data, expected);
+    core_buffer_fini(&out);
+}
+
+static void test_insert(void **state) {
+    (void)state;
+    core_value values[3];
+    core_change change = {.op = CORE_OP_INSERT, .new_tuple = fixture_tuple(values, "1", "a", NULL)};
+    assert_json(&change, NULL,
+                HEAD "\"INSERT\"" COLUMNS
+                     ",\"record\":{\"id\":1,\"name\":\"a\",\"price\":null}" TAIL);
+}
+
+static void test_update(void **state) {
+    (void)state;
+    core_value values[3], old[3];
+    core_change change = {.op = CORE_OP_UPDATE,
+                          .new_tuple = fixture_tuple(values, "1", "a", "2.50")};
+    values[1] = (core_value){.kind = CORE_VALUE_UNCHANGED};
+    assert_json(&change, NULL,
+                HEAD "\"UPDATE\"" COLUMNS ",\"record\":{\"id\":1,\"price\":2.50},\"unchanged\":["
+                     "\"name\"],\"old_record\":{\"id\":1}" TAIL);
+    change.old_kind = CORE_OLD_KEY; /* the key has changed */
+    change.old_tuple = fixture_tuple(old, "9", NULL, NULL);
+    assert_json(&change, NULL,
+                HEAD "\"UPDATE\"" COLUMNS ",\"record\":{\"id\":1,\"price\":2.50},\"unchanged\":["
+                     "\"name\"],\"old_record\":{\"id\":9}" TAIL);
+    change.old_kind = CORE_OLD_FULL;
+    assert_json(&change, NULL,
+                HEAD "\"UPDATE\"" COLUMNS
+                     ",\"record\":{\"id\":1,\"price\":2.50},\"unchanged\":[\"name\"],"
+                     "\"old_record\":{\"id\":9,\"name\":null,\"price\":null}" TAIL);
+}
+
+static void test_delete_and_truncate(void **state) {
+    (void)state;
+    core_value old[3];
+    core_change change = {.op = CORE_OP_DELETE,
+                          .old_kind = CORE_OLD_KEY,
+                          .old_tuple = fixture_tuple(old, "9", NULL, NULL)};
+    assert_json(&change, NULL, HEAD "\"DELETE\"" COLUMNS ",\"old_record\":{\"id\":9}" TAIL);
+    core_change truncate = {.op = CORE_OP_TRUNCATE};
+    assert_json(&truncate, NULL, HEAD "\"TRUNCATE\"" COLUMNS TAIL);
+}
+
+static void test_select_keeps_the_key(void **state) {
+    (void)state;
+    core_value values[3];
+    core_slice columns[] = {core_slice_text("price")};
+    ws_change_select select = {.columns = columns, .count = 1};
+    core_change change = {.op = CORE_OP_INSERT, .new_tuple = fixture_tuple(values, "1", "a", "3")};
+    assert_json(&change, &select,
+                HEAD "\"INSERT\",\"columns\":[{\"name\":\"id\",\"type\":\"int8\"},{\"name\":"
+                     "\"price\",\"type\":\"numeric\"}],\"record\":{\"id\":1,\"price\":3}" TAIL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_insert),
+        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_delete_and_truncate),
+        cmocka_unit_test(test_select_keeps_the_key),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,241 @@
+/* The subscription index: what a change matches, by table, wildcard and value, and the cost of it.
+ */
+#include "tests/unit/ws/hub_fixture.h"
+#include "ws/hub_index.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define ANY UINT32_MAX
+
+typedef struct {
+    hub_index index;
+    char matched[512]; /* the rules' filters and tables, in order of the alphabet */
+    unsigned matches, problems;
+    char problem[CORE_ERROR_TEXT_MAX];
+} fixture;
+
+static void on_matched(void *context, const hub_rule *rule) {
+    fixture *f = context;
+    size_t used = strlen(f->matched);
+    f->matches++;
+    (void)snprintf(f->matched + used, sizeof f->matched - used, "%.*s.%.*s?%.*s ",
+                   CORE_SLICE_ARGS(rule->schema), CORE_SLICE_ARGS(rule->table),
+                   CORE_SLICE_ARGS(rule->filter));
+}
+
+static void on_problem(void *context, const hub_rule *rule, const char *text) {
+    fixture *f = context;
+    (void)rule;
+    f->problems++;
+    (void)snprintf(f->problem, sizeof f->problem, "%s", text);
+}
+
+static hub_rule *add(fixture *f, const char *schema, const char *table, const char *filter,
+                     core_error *error) {
+    hub_user user = {.operations = ANY};
+    uint32_t position;
+    return hub_index_add(&f->index, core_slice_text(schema), core_slice_text(table),
+                         core_slice_text(filter), &user, &position, error);
+}
+
+static hub_rule *must_add(fixture *f, const char *schema, const char *table, const char *filter) {
+    core_error error;
+    hub_rule *rule = add(f, schema, table, filter, &error);
+    assert_non_null(rule);
+    return rule;
+}
+
+static void drop(fixture *f, hub_rule *rule) {
+    (void)hub_rule_drop_user(rule, rule->user_count - 1);
+    if (rule->user_count == 0)
+        hub_index_drop(&f->index, rule);
+}
+
+static void drop_all(fixture *f) {
+    for (;;) {
+        size_t cursor = 0;
+        hub_map_node *at = NULL;
+        hub_rule *rule = hub_map_each(&f->index.rules, &cursor, &at);
+        if (rule == NULL)
+            break;
+        drop(f, rule);
+    }
+    assert_int_equal(f->index.tables.count, 0);
+    assert_int_equal(f->index.wild_count, 0);
+}
+
+static unsigned match(fixture *f, const core_change *change) {
+    hub_listener listener = {.matched = on_matched, .problem = on_problem, .context = f};
+    f->matches = 0;
+    f->matched[0] = '\0';
+    assert_true(hub_index_match(&f->index, change, &listener));
+    return f->matches;
+}
+
+static unsigned match_insert(fixture *f, const core_relation *relation, const char *id,
+                             const char *name, const char *price) {
+    core_value values[3];
+    core_change change = {.op = CORE_OP_INSERT,
+                          .relation = relation,
+                          .new_tuple = fixture_tuple(values, id, name, price)};
+    return match(f, &change);
+}
+
+static unsigned match_delete(fixture *f, const core_relation *relation, core_old_kind kind,
+                             const char *id, const char *name) {
+    core_value values[3];
+    core_change change = {.op = CORE_OP_DELETE,
+                          .relation = relation,
+                          .old_kind = kind,
+                          .old_tuple = fixture_tuple(values, id, name, NULL)};
+    return match(f, &change);
+}
+
+static void test_tables_and_wildcards(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    core_relation orders = fixture_relation("public", "orders");
+    core_relation elsewhere = fixture_relation("other", "todos");
+    must_add(f, "public", "todos", "");
+    must_add(f, "public", "", "");
+    assert_int_equal(match_insert(f, &todos, "1", "a", "1"), 2);
+    must_add(f, "", "todos", ""); /* also for tables that are known already */
+    must_add(f, "", "", "");
+    assert_int_equal(match_insert(f, &todos, "1", "a", "1"), 4);
+    assert_int_equal(match_insert(f, &orders, "1", "a", "1"), 2);
+    assert_int_equal(match_insert(f, &elsewhere, "1", "a", "1"), 2);
+    drop_all(f);
+    assert_int_equal(match_insert(f, &todos, "1", "a", "1"), 0);
+}
+
+static void test_values(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    must_add(f, "public", "todos", "id=eq.1");
+    must_add(f, "public", "todos", "name=eq.milk");
+    must_add(f, "public", "todos", "price=eq.1.50");
+    assert_int_equal(match_insert(f, &todos, "1", "x", "0"), 1);
+    assert_string_equal(f->matched, "public.todos?id=eq.1 ");
+    assert_int_equal(match_insert(f, &todos, "2", "milk", "1.5"), 2); /* 1.5 is 1.50 */
+    assert_int_equal(match_insert(f, &todos, "2", "Milk", "1.51"), 0);
+    assert_int_equal(match_insert(f, &todos, "2", NULL, NULL), 0);
+    assert_int_equal(f->problems, 0);
+    drop_all(f);
+}
+
+static void test_rules_are_shared(void **state) {
+    fixture *f = *state;
+    hub_rule *first = must_add(f, "public", "todos", "id=eq.1");
+    hub_rule *second = must_add(f, "public", "todos", "id=eq.1");
+    assert_ptr_equal(first, second);
+    assert_int_equal(first->user_count, 2);
+    core_relation todos = fixture_relation("public", "todos");
+    assert_int_equal(match_insert(f, &todos, "1", NULL, NULL), 1);
+    drop(f, first);
+    assert_int_equal(match_insert(f, &todos, "1", NULL, NULL), 1);
+    drop_all(f);
+}
+
+static void test_deletes(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    must_add(f, "public", "todos", "id=eq.1");
+    must_add(f, "public", "todos", "name=eq.milk");
+    assert_int_equal(match_delete(f, &todos, CORE_OLD_FULL, "1", "milk"), 2);
+    assert_int_equal(f->problems, 0);
+    assert_int_equal(match_delete(f, &todos, CORE_OLD_KEY, "1", NULL), 1);
+    assert_int_equal(f->problems, 1); /* said once */
+    assert_non_null(strstr(f->problem, "REPLICA IDENTITY FULL"));
+    assert_int_equal(match_delete(f, &todos, CORE_OLD_KEY, "1", NULL), 1);
+    assert_int_equal(f->problems, 1);
+    must_add(f, "public", "todos", "name=eq.eggs");
+    assert_int_equal(match_delete(f, &todos, CORE_OLD_KEY, "9", NULL), 0);
+    assert_int_equal(f->problems, 2); /* to the newcomer only */
+    core_change bare = {.op = CORE_OP_DELETE, .relation = &todos};
+    assert_int_equal(match(f, &bare), 0);
+    drop_all(f);
+}
+
+static void test_truncate_reaches_everybody(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    must_add(f, "public", "todos", "id=eq.1");
+    must_add(f, "public", "todos", "");
+    core_change truncate = {.op = CORE_OP_TRUNCATE, .relation = &todos};
+    assert_int_equal(match(f, &truncate), 2);
+    drop_all(f);
+}
+
+static void test_shapes(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    must_add(f, "public", "todos", "nothing=eq.1"); /* nobody knows the columns yet */
+    must_add(f, "public", "todos", "id=eq.1");
+    assert_int_equal(match_insert(f, &todos, "1", NULL, NULL), 1);
+    assert_int_equal(f->problems, 1);
+    assert_int_equal(match_insert(f, &todos, "1", NULL, NULL), 1);
+    assert_int_equal(f->problems, 1);
+    core_error error;
+    assert_null(add(f, "public", "todos", "nowhere=eq.1", &error)); /* now they are known */
+    assert_int_equal(error.code, CORE_ERROR_INPUT);
+    core_column other[] = {{.name = core_slice_text("nothing"), .type_oid = 23, .key = true}};
+    todos.columns = other;
+    todos.column_count = 1;
+    core_value value = fixture_value("1");
+    core_change change = {
+        .op = CORE_OP_INSERT, .relation = &todos, .new_tuple = {.count = 1, .values = &value}};
+    assert_int_equal(match(f, &change), 1);
+    assert_string_equal(f->matched, "public.todos?nothing=eq.1 ");
+    assert_int_equal(f->problems, 2); /* id is gone */
+    drop_all(f);
+}
+
+static void test_many_equalities_cost_what_matches(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    for (int i = 0; i < 5000; i++) {
+        char filter[32];
+        (void)snprintf(filter, sizeof filter, "id=eq.%d", i);
+        must_add(f, "public", "todos", filter);
+    }
+    const core_clock *clock = core_clock_system();
+    int64_t start_ms = core_clock_ms(clock);
+    for (int i = 0; i < 5000; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof id, "%d", i);
+        assert_int_equal(match_insert(f, &todos, id, NULL, NULL), 1);
+    }
+    /* Linear evaluation would be 25 million; a generous bound for a sanitizer's build. */
+    assert_in_range(core_clock_ms(clock) - start_ms, 0, 1000);
+    drop_all(f);
+}
+
+static int setup(void **state) {
+    *state = calloc(1, sizeof(fixture));
+    return *state == NULL;
+}
+
+static int teardown(void **state) {
+    fixture *f = *state;
+    hub_index_fini(&f->index);
+    free(f);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_tables_and_wildcards, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_values, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rules_are_shared, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deletes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_truncate_reaches_everybody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_equalities_cost_what_matches, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
