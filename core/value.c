@@ -10,7 +10,10 @@ enum {
     TYPE_BYTEA = 17,
     TYPE_INT8 = 20,
     TYPE_INT2 = 21,
+    TYPE_INT2VECTOR = 22,
     TYPE_INT4 = 23,
+    TYPE_OID = 26,
+    TYPE_OIDVECTOR = 30,
     TYPE_JSON = 114,
     TYPE_BOX = 603,
     TYPE_FLOAT4 = 700,
@@ -94,17 +97,33 @@ static bool number_json(core_json_writer *writer, core_slice text) {
     return true;
 }
 
+static size_t text_append(char *out, size_t length, const char *text) {
+    size_t more = strlen(text);
+    memcpy(out + length, text, more);
+    return length + more;
+}
+
+static bool ends_with(core_slice text, const char *end) {
+    size_t length = strlen(end);
+    return text.length >= length && memcmp(text.data + text.length - length, end, length) == 0;
+}
+
+/* The era stands at the end, behind the zone. */
 static bool timestamp_json(core_json_writer *writer, core_slice text, bool has_zone) {
+    static const char era[] = " BC";
+    bool has_era = ends_with(text, era);
+    text.length -= has_era ? strlen(era) : 0;
     core_cursor cursor = core_cursor_make(text);
     bool whole = true;
     if (text.length > TIMESTAMP_TEXT_MAX || !take_date_and_time(&cursor) ||
         (has_zone && !take_zone(&cursor, &whole)) || !core_cursor_done(&cursor))
         return false;
-    char iso[TIMESTAMP_TEXT_MAX + sizeof ":00"];
+    char iso[TIMESTAMP_TEXT_MAX + sizeof ":00 BC"];
     memcpy(iso, text.data, text.length);
-    memcpy(iso + text.length, ":00", sizeof ":00");
     *(char *)memchr(iso, ' ', text.length) = 'T';
-    core_json_string(writer, core_slice_make(iso, text.length + (whole ? 0 : strlen(":00"))));
+    size_t length = text_append(iso, text.length, whole ? "" : ":00");
+    length = text_append(iso, length, has_era ? era : "");
+    core_json_string(writer, core_slice_make(iso, length));
     return true;
 }
 
@@ -140,6 +159,23 @@ static bool array_json(core_json_writer *writer, uint32_t type_oid, core_slice t
     return element_oid != 0 && core_array_json(writer, element_oid, delimiter, text);
 }
 
+/* int2vector and oidvector: "1 2 3". */
+static bool vector_json(core_json_writer *writer, uint32_t element_oid, core_slice text) {
+    core_cursor cursor = core_cursor_make(text);
+    core_json_array_open(writer);
+    while (core_cursor_left(&cursor) > 0) {
+        const uint8_t *start = cursor.at;
+        while (core_cursor_left(&cursor) > 0 && *cursor.at != ' ')
+            (void)core_cursor_u8(&cursor);
+        core_value element = {.kind = CORE_VALUE_TEXT,
+                              .bytes = core_slice_make(start, (size_t)(cursor.at - start))};
+        core_value_json(writer, element_oid, &element);
+        (void)take(&cursor, " ");
+    }
+    core_json_array_close(writer);
+    return true;
+}
+
 static bool typed_json(core_json_writer *writer, uint32_t type_oid, core_slice text) {
     switch (type_oid) {
     case TYPE_BOOL:
@@ -156,6 +192,10 @@ static bool typed_json(core_json_writer *writer, uint32_t type_oid, core_slice t
         return timestamp_json(writer, text, type_oid == TYPE_TIMESTAMPTZ);
     case TYPE_BYTEA:
         return bytea_json(writer, text);
+    case TYPE_INT2VECTOR:
+        return vector_json(writer, TYPE_INT2, text);
+    case TYPE_OIDVECTOR:
+        return vector_json(writer, TYPE_OID, text);
     case TYPE_JSON:
     case TYPE_JSONB:
         return document_json(writer, text);

@@ -4,9 +4,9 @@
  * numerics stay their digits (NaN and infinities become strings), booleans become true and false,
  * json and jsonb go as they are (line ends between tokens become spaces: one value stays one line),
  * arrays become JSON arrays of their element type, timestamps get ISO 8601's "T" and a whole zone
- * ("+00:00"; infinities and years BC stay as PostgreSQL writes them), bytea is hex without "\x" (as
- * the realtime protocol wants it), everything else is a string: the choice of to_json, but for
- * bytea and years BC. The binary form is a string of hex.
+ * ("+00:00"), int2vector and oidvector become arrays, bytea is hex without "\x" (as the realtime
+ * protocol wants it), everything else is a string: but for bytea the choice of to_json for every
+ * built-in type. The binary form is a string of hex.
  *
  * The output is always valid JSON: text that is not what its type promises becomes a string, and
  * bytes that are not UTF-8 become U+FFFD. json nested deeper than CORE_JSON_MAX_DEPTH becomes a

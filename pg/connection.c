@@ -120,15 +120,25 @@ static bool connect_drive(pg_connection *connection, int64_t deadline_ms, core_e
     return true;
 }
 
+/* Text comes as UTF-8. What a SQL_ASCII database holds is of no known encoding and need not be
+ * valid in any: asked for as UTF-8 the server would refuse to send it at all. */
+static const char *text_encoding(const pg_connection *connection) {
+    const char *server = PQparameterStatus(connection->native, "server_encoding");
+    bool is_any = server != NULL && strcmp(server, "SQL_ASCII") == 0;
+    return is_any ? "SQL_ASCII" : "UTF8";
+}
+
 /* What a value looks like as text depends on the session: fixed here, so that the stream's bytes do
  * not change with a role's or database's settings. The empty search path makes every name that a
  * value holds (regclass, say) a qualified one. */
 static bool session_fix(pg_connection *connection, core_error *error) {
     char sql[512];
     (void)snprintf(sql, sizeof sql,
-                   "SET search_path = ''; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; "
+                   "SET client_encoding = '%s'; SET search_path = ''; SET DateStyle = 'ISO'; SET "
+                   "IntervalStyle = 'postgres'; "
                    "SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
                    "SET statement_timeout = %lld; SET idle_in_transaction_session_timeout = 0",
+                   text_encoding(connection),
                    connection->replication ? 0LL : (long long)connection->timeout_ms);
     pg_result *result = pg_query(connection, sql, NULL, 0, error);
     pg_result_free(result);

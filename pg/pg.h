@@ -22,7 +22,7 @@ typedef struct {
  * privilege that is missing (a retry cannot help, though the caller may); TRANSIENT when the server
  * is away or starting. Passwords never appear in texts. The session's output settings are fixed
  * (DateStyle ISO, TimeZone UTC, ... in connection.c) and its search path is empty: qualify names,
- * pg_catalog's excepted. */
+ * pg_catalog's excepted. Text is UTF-8, but from a SQL_ASCII database it is any bytes. */
 CORE_MUST_CHECK pg_connection *pg_connection_new(const pg_connection_spec *spec, core_error *error);
 void pg_connection_free(pg_connection *connection);
 /* False once libpq has seen the socket break: free it and connect again. */

@@ -6,9 +6,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint32_t type_of(const uint8_t *data) {
-    static const uint32_t types[] = {16,   17,   20,   23,   25,   114,  700,  701,
-                                     1000, 1001, 1007, 199,  1009, 1020, 1082, 1114,
-                                     1184, 1185, 1231, 1700, 3802, 3807};
+    static const uint32_t types[] = {16,   17,   20,   22,   23,   25,   30,   114,
+                                     700,  701,  1000, 1001, 1007, 199,  1009, 1020,
+                                     1082, 1114, 1184, 1185, 1231, 1700, 3802, 3807};
     uint32_t any = (uint32_t)data[0] << 8 | data[1];
     return data[0] == 'T' ? types[data[1] % CORE_COUNT_OF(types)] : any;
 }
