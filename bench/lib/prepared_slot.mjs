@@ -13,8 +13,6 @@ const SETTINGS = {
 };
 const PUBLICATION = 'bench';
 const SLOT = 'prepared';
-// What Walcast asks of pgoutput, so that the walsender does the same work for both.
-const PGOUTPUT = { proto_version: 1, publication_names: PUBLICATION };
 
 export class PreparedSlot {
   static async make(load, quick) {
@@ -58,15 +56,23 @@ export class PreparedSlot {
     }
   }
 
-  async walsenderPid(slot) {
-    const text = 'SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1';
-    return (await this.postgres.query(text, [slot])).rows[0].active_pid;
+  // The walsender that streams the slot: { pid, options }, options being what its client asked of
+  // pgoutput, [name, value] each. Kept for the peer, whose walsender is to do the same work.
+  async lookAtWalsender(slot) {
+    const text = `SELECT pid, query FROM pg_stat_activity
+      JOIN pg_replication_slots ON pid = active_pid WHERE slot_name = $1`;
+    const { pid, query } = (await this.postgres.query(text, [slot])).rows[0];
+    const options = [...query.slice(query.indexOf('(')).matchAll(/(\w+) '([^']*)'/g)];
+    if (options.length === 0) throw new Error(`no pgoutput options in: ${query}`);
+    this.options = options.map(([, name, value]) => [name, value]);
+    return { pid, options: this.options };
   }
 
-  // Seconds that pg_recvlogical takes for the whole load, from its start to its end.
+  // Seconds that pg_recvlogical takes for the whole load, from its start to its end. After a drain
+  // by Walcast, whose options it takes.
   peerSeconds() {
     return this.withCopy(async (slot) => {
-      const options = Object.entries(PGOUTPUT).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+      const options = this.options.flatMap(([name, value]) => ['-o', `${name}=${value}`]);
       const start_ms = performance.now();
       await runOk([`${this.postgres.bin}/pg_recvlogical`, '-d', this.postgres.url, '-S', slot,
         '--start', '--no-loop', `--endpos=${this.endLsn}`, ...options, '-f', '/dev/null'],

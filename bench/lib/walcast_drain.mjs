@@ -77,12 +77,13 @@ function startPerf(directory, label, pid) {
 async function costOf(prepared, slot, walcast, nats) {
   const perRow_us = (pid) => (cpuSeconds(pid) * 1e6) / prepared.rows;
   const stream = await nats.streamInfo();
+  const walsender = await prepared.lookAtWalsender(slot);
   return {
     peak_rss_mb: peakResidentMb(walcast.process.pid),
     rows_per_message: prepared.rows / stream.state.messages,
     walcast_cpu_us: perRow_us(walcast.process.pid),
     nats_cpu_us: perRow_us(nats.process.pid),
-    walsender_cpu_us: perRow_us(await prepared.walsenderPid(slot)),
+    walsender_cpu_us: perRow_us(walsender.pid),
   };
 }
 

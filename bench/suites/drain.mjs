@@ -16,9 +16,11 @@ const CASES = [
   { name: 'tpcb', doc: "TPC-B: 3 updates and an insert on alternating tables, runs of one row" },
 ];
 
-function detailOf(runs) {
+function detailOf(prepared, runs) {
   const names = Object.keys(runs[0].ours).filter((name) => name !== 'seconds');
-  return Object.fromEntries(names.map((name) => [name, median(runs.map(({ ours }) => ours[name]))]));
+  const pgoutput = prepared.options.map((option) => option.join(' ')).join(' ');
+  const medians = names.map((name) => [name, median(runs.map(({ ours }) => ours[name]))]);
+  return { ...Object.fromEntries(medians), pgoutput };
 }
 
 async function runCase({ name, goal }, { progress, repeat, quick, perf }) {
@@ -33,7 +35,7 @@ async function runCase({ name, goal }, { progress, repeat, quick, perf }) {
     const rates = runs.map(({ ours, peer }) =>
       ({ ours: prepared.rows / ours.seconds, peer: prepared.rows / peer }));
     return makeRow({
-      suite: 'drain', name, unit: 'rows/s', goal, runs: rates, detail: detailOf(runs),
+      suite: 'drain', name, unit: 'rows/s', goal, runs: rates, detail: detailOf(prepared, runs),
     });
   } finally {
     await prepared.remove();
