@@ -112,6 +112,14 @@ static void handshake_accept(ws_http_request *request, ws_protocol protocol,
     ws_http_free(http);
 }
 
+/* No gateway: this process will never have one, or does not have it now. */
+static void handshake_no_gateway(ws_http_request *request) {
+    if (ws_server_hosts_gateway(request->connection->service->server))
+        handshake_refuse(request, 503, "Retry-After: 1\r\n", "the gateway is not running yet");
+    else
+        handshake_refuse(request, 404, "", "this process does not host the role ws");
+}
+
 void ws_handshake(ws_http_request *request) {
     const ws_http_head *head = request->head;
     ws_server *server = request->connection->service->server;
@@ -119,7 +127,7 @@ void ws_handshake(ws_http_request *request) {
     ws_protocol protocol;
     auth_claims claims;
     if (gateway == NULL) {
-        handshake_refuse(request, 404, "", "this process does not host the role ws");
+        handshake_no_gateway(request);
     } else if (!handshake_is_upgrade(head) || !core_slice_is(head->method, "GET")) {
         handshake_refuse(request, 426, "Upgrade: websocket\r\n", "this path speaks WebSocket");
     } else if (!core_slice_is(ws_http_header_value(head, "sec-websocket-version"), "13")) {

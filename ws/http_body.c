@@ -73,7 +73,7 @@ static body_step body_chunk_size(ws_http_body *body, core_cursor *input) {
 static body_step body_chunk_end(ws_http_body *body, core_cursor *input) {
     if (core_cursor_left(input) < 2)
         return STEP_WAIT;
-    if (core_cursor_u8(input) != '\r' || core_cursor_u8(input) != '\n')
+    if (core_cursor_u16(input) != ('\r' << 8 | '\n'))
         return STEP_MALFORMED;
     body->state = WS_BODY_CHUNK_SIZE;
     return STEP_AGAIN;

@@ -235,7 +235,7 @@ ws_hub *ws_hub_new(ws_server *server, core_error *error) {
     hub->metrics = spec->metrics;
     hub->threads = ws_server_service_count(server);
     hub_classes_init(&hub->classes, hub->threads);
-    core_arena_init(&hub->arena, 64 * 1024, WS_HUB_MESSAGE_BYTES * 4);
+    core_arena_init(&hub->arena, 65536, WS_HUB_MESSAGE_BYTES * 4);
     core_buffer_init(&hub->head, 65536);
     hub_encodings_init(hub);
     hub->messages = core_ring_new(WS_HUB_MESSAGES, sizeof(hub_message), error);

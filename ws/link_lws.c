@@ -88,8 +88,6 @@ struct lws_context *ws_link_context_new(struct ev_loop *loop) {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = link_protocols,
         .foreign_loops = loops,
-        .gid = (gid_t)-1,
-        .uid = (uid_t)-1,
         .pt_serv_buf_size = WS_READ_BYTES,
         .max_http_header_pool = 1,
         .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES |

@@ -61,6 +61,14 @@ ws_gateway *ws_server_gateway(const ws_server *server) {
     return atomic_load_explicit(&server->gateway, memory_order_acquire);
 }
 
+bool ws_server_hosts_gateway(const ws_server *server) {
+    const core_config *config = server->spec.config;
+    for (size_t i = 0; i < core_config_list_count(config, "roles"); i++)
+        if (strcmp(core_config_list_item(config, "roles", i), "ws") == 0)
+            return true;
+    return false;
+}
+
 void ws_server_attach(ws_server *server, ws_gateway *gateway) {
     atomic_store_explicit(&server->gateway, gateway, memory_order_release);
 }

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TABLE_WAITING_JOINS_MAX (4 * WS_COMMAND_RING)
+#define TABLE_WAITING_JOINS_MAX ((size_t)4 * WS_COMMAND_RING)
 
 typedef struct {
     ws_channel *channel; /* NULL: free */

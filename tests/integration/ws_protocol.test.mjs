@@ -84,9 +84,15 @@ suite('the realtime protocol by hand', () => {
         await RawClient.connect(t, url().replace('/realtime/v1/websocket', path));
     });
 
+    test('a process without the role says so', async (t) => {
+      const cdc = await Walcast.start({ nats: house.nats, args: ['--roles', 'cdc'] });
+      t.after(() => cdc.remove());
+      await waitFor('it to listen', async () => (await fetch(`${cdc.url}/health/live`)).ok);
+      assert.equal((await refusedHandshake(t, websocketUrl(cdc, { apikey: good() }))).status, 404);
+    });
+
     test('without a secret nothing is open', async (t) => {
-      const config = { 'http.listen': undefined, 'auth.jwt_secret': '' };
-      delete config['http.listen'];
+      const config = { 'auth.jwt_secret': '' };
       const closed = await Walcast.start({ nats: house.nats, config, args: ['--roles', 'ws'] });
       t.after(() => closed.remove());
       await closed.ready();
@@ -398,8 +404,8 @@ suite('the realtime protocol by hand', () => {
     const walcast = await Walcast.start({ nats: gateway.nats, args: ['--roles', 'ws'] });
     t.after(() => walcast.remove());
     const stream = { name: 'WALCAST', subjects: ['atlasdb.*.*.*.*'], discard: 'new' };
-    await waitFor('it to listen', async () => (await fetch(`${walcast.url}/health/live`)).ok);
-    const client = await RawClient.connect(t, websocketUrl(walcast, { apikey: good(), vsn: '2.0.0' }));
+    const client = await waitFor('it to listen', () =>
+      RawClient.connect(t, websocketUrl(walcast, { apikey: good(), vsn: '2.0.0' })).catch(() => false));
     client.join('1', 'realtime:waits', { postgres_changes: [BINDING] });
     client.send([null, '2', 'phoenix', 'heartbeat', {}]);
     await client.reply('2');
@@ -423,8 +429,8 @@ suite('the realtime protocol by hand', () => {
     const { nats } = await startHouse(t, { walcast: false });
     const walcast = await Walcast.start({ nats, args: ['--roles', 'ws'] });
     t.after(() => walcast.remove());
-    await waitFor('it to listen', async () => (await fetch(`${walcast.url}/health/live`)).ok);
-    const client = await RawClient.connect(t, websocketUrl(walcast, { apikey: good(), vsn: '2.0.0' }));
+    const client = await waitFor('it to listen', () =>
+      RawClient.connect(t, websocketUrl(walcast, { apikey: good(), vsn: '2.0.0' })).catch(() => false));
     const start = performance.now();
     client.join('1', 'realtime:waits', { postgres_changes: [BINDING] });
     assert.match((await client.reply('1'))[4].response.reason, /^RealtimeRestarting: /);
