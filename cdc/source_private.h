@@ -1,9 +1,10 @@
-/* The source's inside, shared by source.c (states), source_open.c (coming up) and source_stream.c
- * (streaming). */
+/* The source's inside, shared by source.c (states), source_open.c (coming up), source_stream.c
+ * (streaming) and source_positions.c (what is confirmed). */
 #ifndef WALCAST_CDC_SOURCE_PRIVATE_H
 #define WALCAST_CDC_SOURCE_PRIVATE_H
 
 #include "cdc/ledger.h"
+#include "cdc/pacing.h"
 #include "cdc/position_writer.h"
 #include "cdc/reorder.h"
 #include "cdc/run_builder.h"
@@ -72,6 +73,8 @@ struct cdc_source {
     core_lsn server_lsn;    /* how far the server has sent or written */
     core_lsn confirmed_lsn; /* told to the server as flushed */
     core_lsn told_lsn;      /* the last feedback's */
+    cdc_pacing pacing;
+    uint64_t round_messages;
     bool reply_due;
     bool ping_sent;
     int64_t feedback_at_ms; /* when it was sent last; the same for the following */
@@ -104,6 +107,13 @@ cdc_position cdc_source_record_make(const cdc_source *source);
 /* Stores it and waits; afterwards `record` is it. */
 CORE_MUST_CHECK bool cdc_source_record_write(cdc_source *source, core_error *error);
 void cdc_source_close(cdc_source *source);
+
+/* source_positions.c: stores and confirms what may be, and watches over the server's silence. */
+CORE_MUST_CHECK bool cdc_source_positions_tell(cdc_source *source, core_error *error);
+/* Until it has something to do by itself. */
+int64_t cdc_source_timers_left_ms(const cdc_source *source);
+/* The last record and feedback, waited for. */
+CORE_MUST_CHECK bool cdc_source_positions_close(cdc_source *source, core_error *error);
 
 /* source_stream.c: one bounded round in STREAMING, BLOCKED or DRAINING. */
 CORE_MUST_CHECK bool cdc_source_stream(cdc_source *source, core_error *error);

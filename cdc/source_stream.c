@@ -1,4 +1,4 @@
-/* Streaming: frames in, runs out, acks in, positions out; see source_private.h.
+/* Streaming: frames in, runs out, acks in; see source_private.h.
  *
  * A round is bounded, so that acks, timers and the stop request get their turn whatever waits in
  * the socket. When the publisher's window is full the socket is not read (PostgreSQL holds the
@@ -11,10 +11,7 @@
 
 enum {
     ROUND_MESSAGES = 512,
-    RECORD_EVERY_MS = 1000,   /* the position record, while positions move and all is acked */
-    RECORD_BUSY_MS = 5000,    /* the same while messages are always on their way */
-    PROGRESS_EVERY_MS = 1000, /* feedback, while the confirmed position moves */
-    SILENCE_MAX_MS = 60000,   /* when the server has no wal_sender_timeout */
+    DRAIN_LOOK_MS = 1000,
     MAINTAIN_EVERY_MS = 1000,
     MAINTAIN_EVERY_MAX_MS = 60000,
     MAINTAIN_SHARE = 50, /* looking for new tables takes at most 1/50 of the time */
@@ -27,6 +24,10 @@ static core_lsn later(core_lsn a, core_lsn b) {
 
 static int64_t sooner(int64_t a_ms, int64_t b_ms) {
     return a_ms < b_ms ? a_ms : b_ms;
+}
+
+static int64_t now_us(const cdc_source *source) {
+    return source->clock->monotonic_ns(source->clock) / (CORE_NS_PER_MS / CORE_US_PER_MS);
 }
 
 /* ---- Acks ---- */
@@ -83,6 +84,7 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
     };
     cdc_ledger_publish(source->ledger, &entry);
     cdc_run_builder_taken(source->builder);
+    cdc_pacing_rest(&source->pacing);
     return true;
 }
 
@@ -151,15 +153,26 @@ static bool position_wrap(const cdc_source *source, core_error *error) {
                            CORE_LSN_ARGS(source->received_lsn));
 }
 
-/* The next frame; `*dry` when none waits, and the run at hand, if whole, is closed. */
+/* Nothing waits in the socket: closes the run at hand if it is whole and its time has come. */
+static void dry_take(cdc_source *source) {
+    cdc_run_builder *builder = source->builder;
+    bool whole = cdc_run_builder_pending(builder) && !cdc_run_builder_in_transaction(builder);
+    if (!whole)
+        cdc_pacing_rest(&source->pacing);
+    else if (cdc_pacing_publish(&source->pacing, cdc_ledger_settled(source->ledger),
+                                now_us(source)))
+        cdc_run_builder_flush(builder);
+}
+
+/* The next frame; `*dry` when none waits and nothing is to be sent. */
 static bool input_next(cdc_source *source, bool *dry, core_error *error) {
     core_slice bytes;
     switch (source->wal->next(source->wal, &bytes, error)) {
     case CDC_WAL_MESSAGE:
-        source->ping_sent = false;
+        source->round_messages++;
         return frame_take(source, bytes, error) || position_wrap(source, error);
     case CDC_WAL_DRY:
-        cdc_run_builder_flush(source->builder);
+        dry_take(source);
         *dry = cdc_run_builder_run(source->builder) == NULL;
         return true;
     case CDC_WAL_BROKEN:
@@ -189,123 +202,6 @@ static bool input_take(cdc_source *source, bool *wait, core_error *error) {
             return false;
     }
     return true;
-}
-
-/* ---- Positions out ---- */
-
-static bool feedback_send(cdc_source *source, bool ping, core_error *error) {
-    cdc_feedback feedback = {
-        .written_lsn = later(source->received_lsn, source->confirmed_lsn),
-        .flushed_lsn = source->confirmed_lsn,
-        .applied_lsn = source->confirmed_lsn,
-        .sent_us = core_clock_wall_us(source->clock),
-        .reply = ping,
-    };
-    if (!source->wal->feedback(source->wal, &feedback, error))
-        return false;
-    source->told_lsn = source->confirmed_lsn;
-    source->feedback_at_ms = core_clock_ms(source->clock);
-    source->reply_due = false;
-    source->ping_sent = source->ping_sent || ping;
-    return true;
-}
-
-/* What may be confirmed: the tail shows it, or the stored record says it. */
-static core_lsn confirmable_lsn(const cdc_source *source) {
-    const cdc_ledger_entry *acked = &source->ledger->acked;
-    core_lsn recorded =
-        acked->safe_lsn < source->record.end_lsn ? acked->safe_lsn : source->record.end_lsn;
-    return later(acked->shown_lsn, recorded);
-}
-
-static bool record_is_old(const cdc_source *source) {
-    const cdc_ledger_entry *acked = &source->ledger->acked;
-    return acked->sequence != source->record.sequence || acked->safe_lsn != source->record.end_lsn;
-}
-
-/* While messages are always on their way it is renewed now and then, in case the stream's tail is
- * lost; else as soon as all is acked. */
-static bool record_is_due(const cdc_source *source, int64_t now_ms) {
-    int64_t age_ms = now_ms - source->record_at_ms;
-    if (!cdc_ledger_settled(source->ledger))
-        return age_ms >= RECORD_BUSY_MS;
-    /* A server that shuts down asks until all is confirmed: do not let it wait. */
-    bool asked = source->reply_due && source->ledger->acked.safe_lsn > confirmable_lsn(source);
-    return asked || age_ms >= RECORD_EVERY_MS;
-}
-
-/* A write that the broker did not answer is tried again: whether the broker is lost, the publisher
- * finds out. One that another process forestalled ends our turn. */
-static bool record_take(cdc_source *source, core_error *error) {
-    cdc_position stored;
-    core_error reason = {0};
-    switch (cdc_position_writer_take(source->writer, &stored, &reason)) {
-    case CDC_WRITE_NONE:
-        return true;
-    case CDC_WRITE_STORED:
-        source->record = stored;
-        return true;
-    case CDC_WRITE_FAILED:
-        break;
-    }
-    if (reason.code != CORE_ERROR_TRANSIENT) {
-        *error = reason;
-        return false;
-    }
-    CORE_LOG(source->log, WARN, "cdc", "the position record was not stored; trying again",
-             CORE_LOG_TEXT("error", reason.text));
-    return true;
-}
-
-static bool record_update(cdc_source *source, int64_t now_ms, core_error *error) {
-    if (!record_take(source, error))
-        return false;
-    if (!record_is_old(source) || !record_is_due(source, now_ms) ||
-        !cdc_position_writer_idle(source->writer))
-        return true;
-    cdc_position record = cdc_source_record_make(source);
-    cdc_position_writer_post(source->writer, &record);
-    source->record_at_ms = now_ms;
-    return true;
-}
-
-static int64_t status_every_ms(const cdc_source *source) {
-    int64_t every_ms = core_config_integer(source->config, "postgres.status_interval");
-    int64_t third_ms = source->server.sender_timeout_ms / 3;
-    return third_ms > 0 && third_ms < every_ms ? third_ms : every_ms;
-}
-
-static int64_t silence_max_ms(const cdc_source *source) {
-    int64_t timeout_ms = source->server.sender_timeout_ms;
-    return timeout_ms > 0 ? timeout_ms : SILENCE_MAX_MS;
-}
-
-/* A server that says nothing is asked, then given up: the link may be cut without a sign. */
-static bool silence_check(cdc_source *source, int64_t now_ms, core_error *error) {
-    int64_t silence_ms = now_ms - source->received_at_ms;
-    if (source->state.current == SOURCE_BLOCKED) {
-        source->received_at_ms = now_ms; /* it is we who do not listen */
-        return true;
-    }
-    if (silence_ms >= silence_max_ms(source))
-        return core_error_set(error, CORE_ERROR_TRANSIENT,
-                              "nothing came from the server for %lld ms", (long long)silence_ms);
-    if (silence_ms >= silence_max_ms(source) / 2 && !source->ping_sent)
-        return feedback_send(source, true, error);
-    return true;
-}
-
-static bool positions_tell(cdc_source *source, core_error *error) {
-    int64_t now_ms = core_clock_ms(source->clock);
-    if (!record_update(source, now_ms, error))
-        return false;
-    source->confirmed_lsn = later(source->confirmed_lsn, confirmable_lsn(source));
-    int64_t since_ms = now_ms - source->feedback_at_ms;
-    bool moved = source->confirmed_lsn > source->told_lsn && since_ms >= PROGRESS_EVERY_MS;
-    if ((source->reply_due || moved || since_ms >= status_every_ms(source)) &&
-        !feedback_send(source, false, error))
-        return false;
-    return silence_check(source, now_ms, error);
 }
 
 /* ---- Round ---- */
@@ -343,53 +239,67 @@ static void maintain(cdc_source *source) {
         source->maintain_every_ms = MAINTAIN_EVERY_MS;
 }
 
-/* Until the next timer. */
-static int64_t timers_left_ms(const cdc_source *source) {
-    int64_t now_ms = core_clock_ms(source->clock);
-    int64_t at_ms = source->feedback_at_ms + status_every_ms(source);
-    at_ms = sooner(at_ms, source->received_at_ms + silence_max_ms(source) / 2);
-    at_ms = sooner(at_ms, source->maintained_at_ms + source->maintain_every_ms);
-    if (record_is_old(source) && cdc_position_writer_idle(source->writer))
-        at_ms = sooner(at_ms,
-                       source->record_at_ms +
-                           (cdc_ledger_settled(source->ledger) ? RECORD_EVERY_MS : RECORD_BUSY_MS));
-    if (source->confirmed_lsn > source->told_lsn)
-        at_ms = sooner(at_ms, source->feedback_at_ms + PROGRESS_EVERY_MS);
-    return at_ms > now_ms ? at_ms - now_ms : 0;
-}
+/* What may end a sleep besides a request. */
+typedef struct {
+    bool input;
+    bool acks;
+    int64_t timeout_us;
+} source_wake;
 
-/* Sleeps until input (when `reads`), acks, a request or `timeout_ms`. */
-static bool source_sleep(cdc_source *source, bool reads, int64_t timeout_ms, core_error *error) {
+static bool source_sleep(cdc_source *source, const source_wake *wake, core_error *error) {
     if (!fanout_publisher_sleep(source->publisher))
         return true;
     struct pollfd fds[] = {
         {.fd = source->stop_fd, .events = POLLIN},
-        {.fd = fanout_publisher_wake_fd(source->publisher), .events = POLLIN},
-        {.fd = reads ? source->wal->fd(source->wal) : -1, .events = POLLIN},
+        {.fd = wake->acks ? fanout_publisher_wake_fd(source->publisher) : -1, .events = POLLIN},
+        {.fd = wake->input ? source->wal->fd(source->wal) : -1, .events = POLLIN},
         {.fd = cdc_position_writer_wake_fd(source->writer), .events = POLLIN},
     };
-    int ready = poll(fds, CORE_COUNT_OF(fds), (int)timeout_ms);
+    const struct timespec timeout = {
+        .tv_sec = wake->timeout_us / (CORE_MS_PER_S * CORE_US_PER_MS),
+        .tv_nsec = wake->timeout_us % (CORE_MS_PER_S * CORE_US_PER_MS) * 1000,
+    };
+    int ready = ppoll(fds, CORE_COUNT_OF(fds), &timeout, NULL);
     fanout_publisher_wake_clear(source->publisher);
-    if (ready > 0 && fds[2].revents != 0)
-        source->received_at_ms = core_clock_ms(source->clock);
     if (ready > 0 && (fds[2].revents & POLLNVAL) != 0)
         return core_error_set(error, CORE_ERROR_TRANSIENT, "the connection's socket is gone");
     return true;
 }
 
+/* At a high rate a nap that neither a few bytes nor an ack cuts short; else until anything comes.
+ */
+static bool stream_sleep(cdc_source *source, core_error *error) {
+    bool blocked = source->state.current == SOURCE_BLOCKED;
+    bool nap = source->pacing.busy && !blocked;
+    int64_t timers_us = cdc_source_timers_left_ms(source) * CORE_US_PER_MS;
+    source_wake wake = {
+        .input = !nap && !blocked,
+        .acks = !nap,
+        .timeout_us =
+            blocked ? timers_us : cdc_pacing_sleep_us(&source->pacing, timers_us, now_us(source)),
+    };
+    return source_sleep(source, &wake, error);
+}
+
+static void round_count(cdc_source *source) {
+    cdc_pacing_count(&source->pacing, source->round_messages, now_us(source));
+    if (source->round_messages > 0) {
+        source->received_at_ms = core_clock_ms(source->clock);
+        source->ping_sent = false;
+    }
+    source->round_messages = 0;
+}
+
 bool cdc_source_stream(cdc_source *source, core_error *error) {
     bool wait = false;
-    if (!acks_take(source, error) || !input_take(source, &wait, error) ||
-        !acks_take(source, error) || !positions_tell(source, error))
+    if (!acks_take(source, error) || !input_take(source, &wait, error) || !acks_take(source, error))
+        return false;
+    round_count(source);
+    if (!cdc_source_positions_tell(source, error))
         return false;
     figures_update(source);
     maintain(source);
-    if (!wait) {
-        source->received_at_ms = core_clock_ms(source->clock);
-        return true;
-    }
-    bool reads = source->state.current == SOURCE_STREAMING;
-    return source_sleep(source, reads, timers_left_ms(source), error);
+    return !wait || stream_sleep(source, error);
 }
 
 /* ---- Drain ---- */
@@ -406,18 +316,16 @@ bool cdc_source_drain_step(cdc_source *source, bool *done, core_error *error) {
     *done = (sent && cdc_ledger_settled(source->ledger)) || left_ms <= 0;
     if (*done)
         return true;
-    if (!positions_tell(source, error))
+    if (!cdc_source_positions_tell(source, error))
         return false;
-    return source_sleep(source, false, sooner(left_ms, PROGRESS_EVERY_MS), error);
+    source_wake wake = {.acks = true,
+                        .timeout_us = sooner(left_ms, DRAIN_LOOK_MS) * CORE_US_PER_MS};
+    return source_sleep(source, &wake, error);
 }
 
 void cdc_source_finish(cdc_source *source) {
     core_error error = {0};
-    bool ok = acks_take(source, &error) &&
-              (!record_is_old(source) || cdc_source_record_write(source, &error));
-    source->confirmed_lsn = later(source->confirmed_lsn, confirmable_lsn(source));
-    ok = ok && feedback_send(source, false, &error);
-    if (ok)
+    if (acks_take(source, &error) && cdc_source_positions_close(source, &error))
         source->wal->finish(source->wal, FINISH_MS);
     else
         CORE_LOG(source->log, WARN, "cdc", "the last position was not confirmed",

@@ -85,11 +85,23 @@ bool pg_url_check(const char *url, core_error *error) {
                           "characters percent-encoded");
 }
 
+/* What stands before "dbname" the URL may override, what stands behind it not. TCP's keepalives
+ * find a link that was cut without a sign within half a minute. */
 static PGconn *connect_start(const pg_connection_spec *spec) {
-    const char *const keywords[] = {"dbname", "fallback_application_name", "client_encoding",
-                                    "replication", NULL};
-    const char *const values[] = {spec->url, spec->application_name, "UTF8",
-                                  spec->replication ? "database" : "false", NULL};
+    const char *const keywords[] = {"keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "dbname",
+                                    "fallback_application_name",
+                                    "client_encoding",
+                                    "replication",
+                                    NULL};
+    const char *const values[] = {"10",      "5",
+                                  "3",       "30000",
+                                  spec->url, spec->application_name,
+                                  "UTF8",    spec->replication ? "database" : "false",
+                                  NULL};
     PGconn *native = PQconnectStartParams(keywords, values, 1);
     if (native != NULL)
         (void)PQsetErrorVerbosity(native, PQERRORS_VERBOSE); /* brings the SQLSTATE */
