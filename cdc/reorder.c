@@ -8,19 +8,22 @@
 #include <stdlib.h>
 
 typedef enum {
-    REORDER_BETWEEN,   /* transactions, blocks and prepared transactions */
-    REORDER_BLOCK,     /* within a block of `current` */
-    REORDER_PREPARING, /* between Begin Prepare and Prepare of `current` */
-    REORDER_REPLAYING, /* `current` is given out */
+    REORDER_BETWEEN,    /* transactions, blocks and prepared transactions */
+    REORDER_BLOCK,      /* within a block of `current` */
+    REORDER_PREPARING,  /* between Begin Prepare and Prepare of `current` */
+    REORDER_DESCRIBING, /* what `current`, just prepared, says of tables and types is given out */
+    REORDER_REPLAYING,  /* `current` is given out */
     REORDER_STATES
 } reorder_state;
 
 static const core_state_row reorder_rows[REORDER_STATES] = {
     [REORDER_BETWEEN] = {"between transactions", CORE_STATE_BIT(REORDER_BLOCK) |
                                                      CORE_STATE_BIT(REORDER_PREPARING) |
+                                                     CORE_STATE_BIT(REORDER_DESCRIBING) |
                                                      CORE_STATE_BIT(REORDER_REPLAYING)},
     [REORDER_BLOCK] = {"in a stream block", CORE_STATE_BIT(REORDER_BETWEEN)},
     [REORDER_PREPARING] = {"in a prepared transaction", CORE_STATE_BIT(REORDER_BETWEEN)},
+    [REORDER_DESCRIBING] = {"describing a prepared transaction", CORE_STATE_BIT(REORDER_BETWEEN)},
     [REORDER_REPLAYING] = {"replaying a transaction", CORE_STATE_BIT(REORDER_BETWEEN)},
 };
 
@@ -119,16 +122,15 @@ static bool abort_take(cdc_reorder *reorder, const cdc_control *control,
     return false;
 }
 
-/* Its PREPARE was confirmed while two-phase was off, so it was not sent now and will not be. Asked
- * for whole transactions, PostgreSQL sends it at its COMMIT PREPARED, which is not confirmed. */
-static bool commit_unknown(cdc_reorder *reorder, const cdc_control *control, core_error *error) {
-    if (control->lsn <= reorder->stored_lsn)
-        return true;
-    reorder->wants_whole = true;
-    return core_error_set(error, CORE_ERROR_TRANSIENT,
-                          "COMMIT PREPARED '%.*s' of transaction %u came without what it wrote: "
-                          "its PREPARE had been confirmed; asking for it whole",
-                          (int)control->gid.length, (const char *)control->gid.data, control->xid);
+static bool commit_unknown(const cdc_reorder *reorder, const cdc_control *control,
+                           core_error *error) {
+    return control->lsn <= reorder->stored_lsn ||
+           core_error_set(
+               error, CORE_ERROR_GAP,
+               "transaction %u, prepared as '%.*s', was committed, but what it wrote was "
+               "given at its PREPARE to another reader of this slot; drop the slot and "
+               "name a new nats.stream to start from what is there now",
+               control->xid, (int)control->gid.length, (const char *)control->gid.data);
 }
 
 /* What ends or goes on with a transaction that is held. */
@@ -149,6 +151,8 @@ static bool held_take(cdc_reorder *reorder, const cdc_control *control, core_err
         return replay_start(reorder, control, transaction);
     case CDC_STREAM_PREPARE:
         cdc_transaction_store_prepare(reorder->store, transaction, control->lsn);
+        reorder->current = transaction;
+        core_state_move(&reorder->state, REORDER_DESCRIBING);
         return true;
     default:
         assert(control->kind == CDC_ROLLBACK_PREPARED);
@@ -213,8 +217,11 @@ static bool block_take(cdc_reorder *reorder, core_slice bytes, core_error *error
     return held_append(reorder, subxid, message.letter, message.rest, error);
 }
 
-static bool prepared_take(cdc_reorder *reorder, core_slice bytes, core_error *error) {
+/* What a prepared transaction describes is described for all that come after, even before its
+ * commit (blocks describe for themselves): so it is both stored and plain. */
+static bool prepared_take(cdc_reorder *reorder, core_slice bytes, bool *plain, core_error *error) {
     uint8_t letter = bytes.data[0];
+    *plain = letter == CDC_RELATION || letter == CDC_TYPE;
     if (letter == CDC_BEGIN || letter == CDC_COMMIT)
         return unexpected(reorder, letter, reorder->current_xid, error);
     core_slice rest = core_slice_make(bytes.data + 1, bytes.length - 1);
@@ -222,14 +229,14 @@ static bool prepared_take(cdc_reorder *reorder, core_slice bytes, core_error *er
 }
 
 bool cdc_reorder_take(cdc_reorder *reorder, core_slice bytes, bool *plain, core_error *error) {
-    assert(reorder->state.current != REORDER_REPLAYING);
+    assert(!cdc_reorder_replaying(reorder));
     *plain = false;
     if (bytes.length > 0 && cdc_control_is(bytes.data[0]))
         return control_take(reorder, bytes, error);
     if (bytes.length > 0 && reorder->state.current == REORDER_BLOCK)
         return block_take(reorder, bytes, error);
     if (bytes.length > 0 && reorder->state.current == REORDER_PREPARING)
-        return prepared_take(reorder, bytes, error);
+        return prepared_take(reorder, bytes, plain, error);
     *plain = true;
     return true;
 }
@@ -237,7 +244,8 @@ bool cdc_reorder_take(cdc_reorder *reorder, core_slice bytes, bool *plain, core_
 /* ---- Replay ---- */
 
 bool cdc_reorder_replaying(const cdc_reorder *reorder) {
-    return reorder->state.current == REORDER_REPLAYING;
+    unsigned state = reorder->state.current;
+    return state == REORDER_REPLAYING || state == REORDER_DESCRIBING;
 }
 
 static void replay_end(cdc_reorder *reorder, cdc_message *message) {
@@ -246,30 +254,38 @@ static void replay_end(cdc_reorder *reorder, cdc_message *message) {
     held_close(reorder);
 }
 
+static bool stored_give(cdc_reorder *reorder, core_arena *arena, cdc_message *message, bool *given,
+                        core_error *error) {
+    bool describing = reorder->state.current == REORDER_DESCRIBING;
+    core_slice bytes = {0};
+    cdc_store_result result =
+        cdc_transaction_store_next(reorder->store, reorder->current, describing, &bytes, error);
+    *given = result == CDC_STORE_MESSAGE &&
+             (!describing || bytes.data[0] == CDC_RELATION || bytes.data[0] == CDC_TYPE);
+    if (*given)
+        return cdc_message_read(bytes, arena, message, error);
+    if (result == CDC_STORE_BROKEN) {
+        reorder->wants_whole = true;
+        return false;
+    }
+    if (result == CDC_STORE_END && describing) {
+        held_close(reorder);
+    } else if (result == CDC_STORE_END) {
+        replay_end(reorder, message);
+        *given = true;
+    }
+    return true;
+}
+
 bool cdc_reorder_next(cdc_reorder *reorder, core_arena *arena, cdc_message *message, bool *given,
                       core_error *error) {
     assert(cdc_reorder_replaying(reorder));
+    if (reorder->begun || reorder->state.current == REORDER_DESCRIBING)
+        return stored_give(reorder, arena, message, given, error);
+    reorder->begun = true;
     *given = true;
-    if (!reorder->begun) {
-        reorder->begun = true;
-        *message = (cdc_message){.kind = CDC_BEGIN, .begin = reorder->begin};
-        return true;
-    }
-    core_slice bytes;
-    switch (cdc_transaction_store_next(reorder->store, reorder->current, &bytes, error)) {
-    case CDC_STORE_MESSAGE:
-        return cdc_message_read(bytes, arena, message, error);
-    case CDC_STORE_SKIPPED:
-        *given = false;
-        return true;
-    case CDC_STORE_END:
-        replay_end(reorder, message);
-        return true;
-    case CDC_STORE_BROKEN:
-        break;
-    }
-    reorder->wants_whole = true;
-    return false;
+    *message = (cdc_message){.kind = CDC_BEGIN, .begin = reorder->begin};
+    return true;
 }
 
 core_lsn cdc_reorder_hold_lsn(const cdc_reorder *reorder) {

@@ -101,6 +101,7 @@ static bool slot_judge(const pg_result *result, const char *name, cdc_slot_state
         return core_error_set(error, CORE_ERROR_INPUT, "the server gave \"%s\" as a PID", pid);
     slot->active_pid = (int64_t)active_pid;
     slot->exists = true;
+    slot->two_phase = is_true(pg_result_value(result, 0, 7));
     return lsn_of(pg_result_value(result, 0, 5), &slot->confirmed_lsn, error);
 }
 
@@ -110,8 +111,9 @@ bool cdc_slot_look(pg_connection *connection, const char *name, cdc_slot_state *
     pg_result *result =
         pg_query(connection,
                  "SELECT slot_type, plugin, database, current_database(), active_pid,"
-                 " coalesce(confirmed_flush_lsn, '0/0'), wal_status"
-                 " FROM pg_replication_slots WHERE slot_name = $1",
+                 " coalesce(confirmed_flush_lsn, '0/0'), wal_status,"
+                 " coalesce(to_jsonb(s)->>'two_phase', 'false')" /* since 14 */
+                 " FROM pg_replication_slots s WHERE slot_name = $1",
                  parameters, 1, error);
     if (result == NULL)
         return core_error_wrap(error, "looking for slot \"%s\"", name);

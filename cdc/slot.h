@@ -8,7 +8,7 @@
 /* wal_level, replication privilege, version, not in recovery. CONFIG or DENIED errors say the
  * value, what was expected and how to mend it; TRANSIENT for a standby. */
 CORE_MUST_CHECK bool cdc_server_check(pg_connection *connection, core_error *error);
-/* Reads the slot. CONFIG when it is not one of ours (other plugin, database, physical, two-phase),
+/* Reads the slot. CONFIG when it is not one of ours (other plugin, database, physical),
  * GAP when the server has given up its WAL. */
 CORE_MUST_CHECK bool cdc_slot_look(pg_connection *connection, const char *name,
                                    cdc_slot_state *slot, core_error *error);

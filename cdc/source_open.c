@@ -117,7 +117,6 @@ static cdc_start_facts facts_gather(const cdc_source *source, const char *fresh_
         .timeline = source->server.timeline,
         .confirmed_before_lsn = source->confirmed_before_lsn,
         .fresh_epoch = fresh_epoch,
-        .two_phase = !source->whole && core_config_bool(source->config, "postgres.two_phase"),
     };
 }
 
@@ -139,6 +138,8 @@ static bool slot_prepare(cdc_source *source, cdc_start_facts *facts, core_error 
                               "standby: slot \"%s\" is streamed by another process (PID %lld on "
                               "the server); taking over when it ends",
                               facts->slot, (long long)slot.active_pid);
+    /* Once it was on, a slot's two_phase stays on. */
+    facts->two_phase = slot.two_phase || core_config_bool(source->config, "postgres.two_phase");
     facts->confirmed_lsn = slot.confirmed_lsn;
     source->confirmed_before_lsn = slot.confirmed_lsn;
     return true;
@@ -206,6 +207,7 @@ static void start_tell(const cdc_source *source, const cdc_start *start) {
              CORE_LOG_TEXT("lsn", lsn), CORE_LOG_TEXT("epoch", start->position.epoch),
              CORE_LOG_TEXT("history", start->new_epoch ? "new" : "continued"),
              CORE_LOG_TEXT("transactions", source->whole ? "whole" : "as configured"),
+             CORE_LOG_TEXT("two_phase", source->two_phase ? "on" : "off"),
              CORE_LOG_NUMBER("sequence", start->position.sequence));
 }
 
@@ -221,6 +223,7 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
     cdc_wal_start wal_start = {.lsn = start.start_lsn, .whole = source->whole};
     if (!source->wal->start(source->wal, &wal_start, error))
         return false;
+    source->two_phase = facts.two_phase;
     streaming_begin(source, &start);
     start_tell(source, &start);
     return cdc_source_record_write(source, error);

@@ -60,7 +60,8 @@ struct cdc_source {
     core_lsn confirmed_before_lsn;
 
     /* Streaming */
-    bool whole; /* on this connection only whole transactions are asked for */
+    bool whole;     /* on this connection streaming is not asked for */
+    bool two_phase; /* on this connection prepared transactions come at PREPARE */
     int64_t whole_until_ms;
     cdc_reorder *reorder;
     cdc_run_builder *builder;

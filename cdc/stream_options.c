@@ -40,7 +40,7 @@ bool cdc_stream_options_decide(const core_config *config, int version, bool whol
     *options = (cdc_stream_options){
         .protocol = protocol_of(version),
         .streaming = in_parts ? streaming_of(version) : NULL,
-        .two_phase = !whole && core_config_bool(config, "postgres.two_phase"),
+        .two_phase = core_config_bool(config, "postgres.two_phase"),
         .binary = core_config_bool(config, "postgres.binary"),
         .messages = version >= VERSION_14,
     };

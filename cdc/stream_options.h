@@ -13,7 +13,7 @@ typedef struct {
     bool messages; /* logical ones */
 } cdc_stream_options;
 
-/* `version` as libpq gives it (150004). `whole`: no transaction in parts, whatever is configured.
+/* `version` as libpq gives it (150004). `whole`: no streaming, whatever is configured.
  * CONFIG when what is configured needs a newer server. */
 CORE_MUST_CHECK bool cdc_stream_options_decide(const core_config *config, int version, bool whole,
                                                cdc_stream_options *options, core_error *error);

@@ -167,10 +167,9 @@ static bool buffer_grow(cdc_log_reader *reader, size_t needed, core_error *error
     return true;
 }
 
-/* Puts the cursor over the first chunk. */
-static bool first_open(cdc_transaction_log *log, cdc_log_room *room, cdc_log_reader *reader,
-                       core_error *error) {
-    const cdc_log_chunk *chunk = log->first;
+/* Puts the cursor over the reader's chunk. */
+static bool chunk_open(cdc_log_room *room, cdc_log_reader *reader, core_error *error) {
+    const cdc_log_chunk *chunk = reader->chunk;
     const uint8_t *bytes = chunk->bytes;
     if (bytes == NULL) {
         if (!buffer_grow(reader, chunk->length, error) ||
@@ -183,16 +182,30 @@ static bool first_open(cdc_transaction_log *log, cdc_log_room *room, cdc_log_rea
     return true;
 }
 
-bool cdc_transaction_log_next(cdc_transaction_log *log, cdc_log_room *room, cdc_log_reader *reader,
-                              uint32_t *subxid, core_slice *message, bool *end, core_error *error) {
-    if (reader->begun && core_cursor_left(&reader->cursor) == 0) {
-        first_drop(log, room);
+/* To the next chunk when this one is read; NULL behind the last. */
+static void chunk_advance(cdc_transaction_log *log, cdc_log_room *room, cdc_log_reader *reader,
+                          bool keep) {
+    if (!reader->started) {
+        reader->started = true;
+        reader->chunk = log->first;
+    } else if (reader->begun && core_cursor_left(&reader->cursor) == 0) {
+        reader->chunk = reader->chunk->next;
         reader->begun = false;
+        if (!keep)
+            first_drop(log, room);
     }
-    *end = log->first == NULL;
-    if (*end)
+}
+
+bool cdc_transaction_log_next(cdc_transaction_log *log, cdc_log_room *room, cdc_log_reader *reader,
+                              bool keep, uint32_t *subxid, core_slice *message, bool *end,
+                              core_error *error) {
+    chunk_advance(log, room, reader, keep);
+    *end = reader->chunk == NULL;
+    if (*end) {
+        reader->started = false;
         return true;
-    if (!reader->begun && !first_open(log, room, reader, error))
+    }
+    if (!reader->begun && !chunk_open(room, reader, error))
         return false;
     uint32_t length = core_cursor_u32(&reader->cursor);
     *subxid = core_cursor_u32(&reader->cursor);

@@ -1,5 +1,5 @@
 /* The messages of one transaction in progress, in the order they came: written at the end, moved
- * from memory to the spill file from the front, read once and consumed by reading.
+ * from memory to the spill file from the front, and at last consumed by reading.
  *
  * Kept in chunks that double up to the room's maximum. A record is a length and the xid of its
  * sub-transaction, both of 4 bytes, then the message; records do not cross chunks. Owned by one
@@ -30,7 +30,9 @@ typedef struct {
     uint8_t *buffer; /* a chunk that came from the file */
     size_t capacity;
     core_cursor cursor;
-    bool begun;
+    const cdc_log_chunk *chunk;
+    bool begun; /* the cursor is over `chunk` */
+    bool started;
 } cdc_log_reader;
 
 /* Zeroed is empty. */
@@ -61,9 +63,10 @@ CORE_MUST_CHECK bool cdc_transaction_log_spill(cdc_transaction_log *log, cdc_log
                                                core_error *error);
 
 /* The next record: `*message` is whole (letter and rest) and valid until the next call; `*end` when
- * there is none. Chunks that were read are freed. TRANSIENT when the disk fails. */
+ * there is none, and the next call starts again. Chunks that were read are freed unless `keep`,
+ * which stays the same until the end. TRANSIENT when the disk fails. */
 CORE_MUST_CHECK bool cdc_transaction_log_next(cdc_transaction_log *log, cdc_log_room *room,
-                                              cdc_log_reader *reader, uint32_t *subxid,
+                                              cdc_log_reader *reader, bool keep, uint32_t *subxid,
                                               core_slice *message, bool *end, core_error *error);
 void cdc_log_reader_fini(cdc_log_reader *reader);
 

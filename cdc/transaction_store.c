@@ -177,7 +177,7 @@ bool cdc_transaction_store_append(cdc_transaction_store *store, cdc_held_transac
                                   core_error *error) {
     cdc_transaction_log *log = &transaction->log;
     cdc_log_record record = {.subxid = subxid, .letter = letter, .rest = rest};
-    assert(!transaction->reader.begun);
+    assert(!transaction->reader.started);
     if (cdc_transaction_log_is_large(&store->room, &record))
         return spill_open(store, error) &&
                cdc_transaction_log_append_spilled(log, &store->room, &record, error);
@@ -233,12 +233,12 @@ static bool is_aborted(cdc_held_transaction *transaction, uint32_t subxid) {
 }
 
 cdc_store_result cdc_transaction_store_next(cdc_transaction_store *store,
-                                            cdc_held_transaction *transaction, core_slice *message,
-                                            core_error *error) {
+                                            cdc_held_transaction *transaction, bool keep,
+                                            core_slice *message, core_error *error) {
     uint32_t subxid = 0;
     bool end = false;
-    if (!cdc_transaction_log_next(&transaction->log, &store->room, &transaction->reader, &subxid,
-                                  message, &end, error))
+    if (!cdc_transaction_log_next(&transaction->log, &store->room, &transaction->reader, keep,
+                                  &subxid, message, &end, error))
         return CDC_STORE_BROKEN;
     if (end)
         return CDC_STORE_END;

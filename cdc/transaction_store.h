@@ -4,8 +4,8 @@
  * oldest part to the spill file. The file is bounded by `spill_max_bytes` or its disk. When neither
  * has room, or the disk fails, the store says so (TRANSIENT) and holds on to nothing: everything in
  * it will be sent again, so the caller starts over, with a server that keeps transactions itself.
- * A transaction is read once, in order, without what its aborted sub-transactions wrote; reading
- * consumes it. Owned by one thread. */
+ * A transaction is read in order, without what its aborted sub-transactions wrote. Owned by one
+ * thread. */
 #ifndef WALCAST_CDC_TRANSACTION_STORE_H
 #define WALCAST_CDC_TRANSACTION_STORE_H
 
@@ -67,10 +67,11 @@ typedef enum {
     CDC_STORE_BROKEN,
 } cdc_store_result;
 
-/* The transaction's next message; it takes no more messages from the first call on. */
+/* The transaction's next message; it takes no more messages from the first call on. `keep`: read
+ * to its end like this, it can be read again; otherwise reading consumes it. */
 cdc_store_result cdc_transaction_store_next(cdc_transaction_store *store,
-                                            cdc_held_transaction *transaction, core_slice *message,
-                                            core_error *error);
+                                            cdc_held_transaction *transaction, bool keep,
+                                            core_slice *message, core_error *error);
 
 cdc_store_figures cdc_transaction_store_figures(const cdc_transaction_store *store);
 

@@ -18,12 +18,13 @@ typedef struct {
 typedef struct {
     bool exists;
     core_lsn confirmed_lsn;
+    bool two_phase;     /* gives prepared transactions at PREPARE, whatever is asked for */
     int64_t active_pid; /* of the walsender that streams it; 0: none */
 } cdc_slot_state;
 
 typedef struct {
     core_lsn lsn; /* where to begin; the slot's position when that is beyond */
-    bool whole;   /* no transaction in parts, whatever is configured */
+    bool whole;   /* no streaming of transactions in progress, whatever is configured */
 } cdc_wal_start;
 
 typedef enum { CDC_WAL_MESSAGE, CDC_WAL_DRY, CDC_WAL_BROKEN } cdc_wal_result;

@@ -83,7 +83,8 @@ static const core_config_row config_rows[] = {
      .initial = "false",
      .doc = "Take prepared transactions at PREPARE (PostgreSQL 15 and newer) and publish them at "
             "COMMIT PREPARED. The slot then keeps WAL since the oldest one that is prepared and "
-            "not committed. Without it PostgreSQL sends them whole at COMMIT PREPARED."},
+            "not committed. Without it PostgreSQL sends them whole at COMMIT PREPARED. A slot "
+            "that had it on once keeps it, whatever is set here."},
     {.key = "postgres.binary",
      .type = CORE_CONFIG_BOOL,
      .initial = "false",
@@ -215,8 +216,7 @@ static const core_config_row config_rows[] = {
      .max = 1024 * TIB,
      .unit = "bytes",
      .doc = "Size of that file; 0 is as much as the disk holds. At the maximum, or when the disk "
-            "is full, PostgreSQL is asked for whole transactions, which it holds itself, for ten "
-            "minutes."},
+            "is full, PostgreSQL is asked to hold transactions itself, for ten minutes."},
 
     {.key = "cdc.toast",
      .type = CORE_CONFIG_CHOICE,

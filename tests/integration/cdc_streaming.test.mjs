@@ -2,79 +2,18 @@
 // whole ones, whatever is rolled back, spilled or killed.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fold } from '../lib/fold.mjs';
-import { startHouse } from '../lib/house.mjs';
-import { MIXED_SCHEMA, runMixed } from '../lib/mixed.mjs';
+import { runMixed } from '../lib/mixed.mjs';
+import { assertSameStreams, assertTable, runStatements, startModes, streamedCount,
+  waitSlot } from '../lib/modes.mjs';
 import { majors } from '../lib/postgres.mjs';
 import { assertOrdered } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
-import { Walcast } from '../lib/walcast.mjs';
-
-const SETTINGS = { logical_decoding_work_mem: '64kB', max_prepared_transactions: 10 };
-const SMALL = { 'cdc.memory_bytes': '1MiB' };
-
-// A second Walcast on the same server, which asks for whole transactions only.
-async function startPlain(t, house) {
-  const plain = await Walcast.start({ ...house, config: {
-    'postgres.slot': 'plain', 'postgres.streaming': 'off', 'nats.stream': 'PLAIN', 'nats.prefix': 'plain' } });
-  t.after(() => plain.remove());
-  return plain.ready();
-}
-
-async function waitSlot(postgres, slot) {
-  const { rows: [{ lsn }] } = await postgres.query('SELECT pg_current_wal_lsn()::text AS lsn');
-  await waitFor(`slot ${slot} confirmed to ${lsn}`, async () => {
-    const { rows: [row] } = await postgres.query(
-      `SELECT confirmed_flush_lsn >= $1::pg_lsn AS done, confirmed_flush_lsn::text AS at
-       FROM pg_replication_slots WHERE slot_name = $2`, [lsn, slot]);
-    return row.done || Promise.reject(new Error(`it is at ${row.at}`));
-  }, 60_000, 50);
-}
-
-async function streamedCount(postgres) {
-  const { rows: [row] } = await postgres.query(
-    "SELECT stream_txns::int AS count FROM pg_stat_replication_slots WHERE slot_name = 'walcast'");
-  return row?.count ?? 0;
-}
-
-async function runStatements(postgres, statements) {
-  const client = await postgres.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
-}
-
-const withoutOffset = ({ offset, ...rest }) => rest;
-
-async function assertSameStreams(house, plain) {
-  await Promise.all([waitSlot(house.postgres, 'walcast'), waitSlot(house.postgres, 'plain')]);
-  const [streamed, whole] = await Promise.all([house.walcast.changes(), plain.changes()]);
-  assertOrdered(streamed);
-  assert.equal(streamed.length, whole.length);
-  for (let i = 0; i < whole.length; i++)
-    assert.deepEqual(withoutOffset(streamed[i]), withoutOffset(whole[i]));
-  return streamed;
-}
-
-async function assertTable(changes, postgres) {
-  const items = changes.filter(({ table }) => table === 'items');
-  const { rows } = await postgres.query(
-    'SELECT id::int, session, text, big FROM items ORDER BY id');
-  const folded = [...fold(items, ({ id }) => id).values()].sort((a, b) => a.id - b.id);
-  assert.equal(folded.length, rows.length);
-  rows.forEach((row, i) => assert.deepEqual(
-    { id: folded[i].id, session: folded[i].session, text: folded[i].text, big: folded[i].big }, row));
-}
 
 for (const major of majors()) {
   test(`PostgreSQL ${major}: streamed and whole transactions give the same stream`, async (t) => {
-    const house = await startHouse(t, { major, schema: MIXED_SCHEMA,
-      settings: SETTINGS, config: SMALL });
-    const plain = await startPlain(t, house);
+    const house = await startModes(t, { major });
     await runMixed(house.postgres, { seed: major });
-    const changes = await assertSameStreams(house, plain);
+    const changes = await assertSameStreams(house);
     await assertTable(changes, house.postgres);
     if (major >= 14)
       await waitFor('streamed transactions', async () => await streamedCount(house.postgres) > 0);
@@ -86,16 +25,14 @@ for (const major of majors()) {
 // PostgreSQL does not say which savepoint a streamed logical message is of: whole ones tell.
 for (const major of majors()) {
   test(`PostgreSQL ${major}: no logical message of a rolled back savepoint`, async (t) => {
-    const house = await startHouse(t, { major, schema: MIXED_SCHEMA,
-      settings: SETTINGS, config: SMALL });
-    const plain = await startPlain(t, house);
+    const house = await startModes(t, { major });
     await runStatements(house.postgres, [
       'BEGIN', 'SAVEPOINT a',
       "SELECT pg_logical_emit_message(true, 'gone', repeat('x', 20000)) FROM generate_series(1, 20)",
       'ROLLBACK TO a', "INSERT INTO items VALUES (1, 1, 'kept')",
       "SELECT pg_logical_emit_message(true, 'kept', 'hello')", 'COMMIT']);
     await runMixed(house.postgres, { seed: major, messages: true });
-    const changes = await assertSameStreams(house, plain);
+    const changes = await assertSameStreams(house);
     assert.equal(changes[0].record.text, 'kept');
     assert.equal(changes.filter(({ message }) => message?.prefix === 'gone').length, 0);
     assert.equal(changes.filter(({ message }) => message?.prefix === 'kept').length, major >= 14 ? 1 : 0);
@@ -103,8 +40,7 @@ for (const major of majors()) {
 }
 
 test('killed and restarted at any moment, both modes give the same stream', async (t) => {
-  const house = await startHouse(t, { schema: MIXED_SCHEMA, settings: SETTINGS, config: SMALL });
-  const plain = await startPlain(t, house);
+  const house = await startModes(t);
   let running = true;
   const load = runMixed(house.postgres, { seed: 99, sessions: 5, transactions: 12 })
     .finally(() => { running = false; });
@@ -122,13 +58,12 @@ test('killed and restarted at any moment, both modes give the same stream', asyn
   }
   await load;
   assert.ok(kills >= 3, `${kills} kills`);
-  const changes = await assertSameStreams(house, plain);
+  const changes = await assertSameStreams(house);
   await assertTable(changes, house.postgres);
 });
 
 test('a shape changed in a rolled back savepoint is never seen', async (t) => {
-  const house = await startHouse(t, { schema: MIXED_SCHEMA, settings: SETTINGS, config: SMALL });
-  const plain = await startPlain(t, house);
+  const house = await startModes(t);
   await runStatements(house.postgres, [
     'BEGIN', "INSERT INTO items SELECT i, 1, repeat('x', 100), 'a' FROM generate_series(1, 2000) i",
     'SAVEPOINT a', 'ALTER TABLE items ADD COLUMN gone int DEFAULT 7',
@@ -138,14 +73,14 @@ test('a shape changed in a rolled back savepoint is never seen', async (t) => {
     'ALTER TABLE items ADD COLUMN kept int DEFAULT 8',
     "INSERT INTO items SELECT i, 1, repeat('x', 100), 'c' FROM generate_series(7001, 9000) i",
     'COMMIT']);
-  const changes = await assertSameStreams(house, plain);
+  const changes = await assertSameStreams(house);
   assert.equal(changes.length, 6000);
   assert.ok(changes.every(({ record }) => !('gone' in record)));
   assert.equal(changes.filter(({ record }) => record.kept === 8).length, 2000);
 });
 
 test('spilled to disk, then published; rolled back, nothing is left', async (t) => {
-  const house = await startHouse(t, { schema: MIXED_SCHEMA, settings: SETTINGS, config: SMALL });
+  const house = await startModes(t);
   const client = await house.postgres.connect();
   t.after(() => client.end());
   const insert = (from) => client.query(`INSERT INTO items SELECT i, 1, repeat('x', 500), 'a'
@@ -170,20 +105,17 @@ test('spilled to disk, then published; rolled back, nothing is left', async (t) 
 });
 
 test('a full spill file: PostgreSQL holds transactions itself, nothing is lost', async (t) => {
-  const house = await startHouse(t, { schema: MIXED_SCHEMA, settings: SETTINGS,
-    config: { ...SMALL, 'cdc.spill_max_bytes': '1MiB' } });
-  const plain = await startPlain(t, house);
+  const house = await startModes(t, { config: { 'cdc.spill_max_bytes': '1MiB' } });
   await house.postgres.query(`INSERT INTO items SELECT i, 1, repeat('x', 500), 'a'
     FROM generate_series(1, 10000) i`);
   await runMixed(house.postgres, { seed: 5 });
-  await assertSameStreams(house, plain);
+  await assertSameStreams(house);
   assert.match(house.walcast.logText(), /cdc\.spill_max_bytes \(1048576\).*raise it/);
   assert.match(house.walcast.logText(), /streaming .*transactions=whole/);
 });
 
 test('binary values arrive', async (t) => {
-  const house = await startHouse(t, { schema: MIXED_SCHEMA, settings: SETTINGS,
-    config: { ...SMALL, 'postgres.binary': 'true' } });
+  const house = await startModes(t, { config: { 'postgres.binary': 'true' } });
   await house.postgres.query("INSERT INTO items VALUES (1, 2, 'text', NULL)");
   await waitSlot(house.postgres, 'walcast');
   const [change] = await house.walcast.changes();

@@ -21,11 +21,13 @@ export function randomOf(seed) {
 }
 
 class Session {
-  constructor(number, seed, { messages }) {
+  constructor(number, seed, { messages, prepared }) {
     this.number = number;
     this.random = randomOf(seed * 1000 + number);
     this.next = number * 1_000_000;
     this.messages = messages;
+    this.prepared = prepared;
+    this.count = 0;
   }
 
   insert(rows) {
@@ -65,14 +67,23 @@ class Session {
     const body = [];
     for (let i = 2 + this.random(5); i > 0; i--)
       body.push(...(this.random(2) === 0 ? this.nested(1) : [this.statement()]));
-    return ['BEGIN', ...body, this.random(6) === 0 ? 'ROLLBACK' : 'COMMIT'];
+    return ['BEGIN', ...body, ...this.end(this.random(6) === 0 ? 'ROLLBACK' : 'COMMIT')];
+  }
+
+  // Half of the transactions are prepared first, if any is to be.
+  end(how) {
+    if (!this.prepared || this.random(2) === 0) return [how];
+    const gid = `'${this.number} ${this.count++}'`;
+    return [`PREPARE TRANSACTION ${gid}`, 'INSERT INTO whole VALUES (-1, NULL)', `${how} PREPARED ${gid}`];
   }
 }
 
-// Runs `transactions` of each of `sessions` at once.
-export async function runMixed(postgres, { seed, sessions = 4, transactions = 6, messages = false }) {
+// Runs `transactions` of each of `sessions` at once. messages: with logical ones; prepared: some are
+// committed in two phases.
+export async function runMixed(postgres,
+  { seed, sessions = 4, transactions = 6, messages = false, prepared = false }) {
   await Promise.all(Array.from({ length: sessions }, async (_, index) => {
-    const session = new Session(index + 1, seed, { messages });
+    const session = new Session(index + 1, seed, { messages, prepared });
     const client = await postgres.connect();
     try {
       for (let i = 0; i < transactions; i++)

@@ -187,6 +187,24 @@ static void another_cluster_or_timeline_is_a_gap(void **state) {
     assert_non_null(strstr(error.text, "timeline 2"));
 }
 
+/* A PREPARE between them, whose rows are not stored, must come again. */
+static void two_phases_start_where_the_slot_is_confirmed(void **state) {
+    (void)state;
+    core_run tail = tail_make(2000, 4, true);
+    cdc_start_facts facts = facts_make();
+    facts.tail = &tail;
+    facts.last_sequence = 12;
+    facts.record = &base_record;
+    facts.two_phase = true;
+    cdc_start start = decided(&facts);
+    assert_int_equal(start.start_lsn, 0);
+    assert_int_equal(start.shown_lsn, 500);
+    assert_int_equal(start.position.end_lsn, 500);
+    assert_int_equal(start.position.commit_lsn, 2000); /* still skipped up to here */
+    facts.confirmed_lsn = facts.confirmed_before_lsn = 2051;
+    (void)refused(&facts, CORE_ERROR_GAP);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_fresh_start_begins_at_the_slot),
@@ -197,6 +215,7 @@ int main(void) {
         cmocka_unit_test(a_slot_beyond_the_stream_is_a_gap_at_the_second_look),
         cmocka_unit_test(a_stream_that_went_back_gets_a_new_epoch),
         cmocka_unit_test(a_stream_made_anew_starts_over),
+        cmocka_unit_test(two_phases_start_where_the_slot_is_confirmed),
         cmocka_unit_test(another_cluster_or_timeline_is_a_gap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
