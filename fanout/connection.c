@@ -23,6 +23,7 @@
 enum {
     RECONNECT_WAIT_MS = 100,
     RECONNECT_JITTER_MS = 150,
+    PING_MS = 20000, /* a peer that answers two of them not is gone */
     RENEW_FIRST_MS = 500,
     RENEW_MAX_MS = 15000,
     CLOSE_STEP_MS = 1,
@@ -105,6 +106,8 @@ static natsStatus connection_callbacks(fanout_connection *connection, natsOption
         status = natsOptions_SetClosedCB(options, connection_on_closed, connection);
     if (status == NATS_OK)
         status = natsOptions_SetErrorHandler(options, connection_on_error, connection);
+    if (status == NATS_OK)
+        status = natsOptions_SetPingInterval(options, PING_MS);
     if (status == NATS_OK)
         status = natsOptions_SetMaxReconnect(options, -1);
     if (status == NATS_OK)
