@@ -25,20 +25,28 @@ static void control_try(core_slice bytes) {
     core_buffer_fini(&again);
 }
 
-/* Begin first and only there, Commit last. False when a stored message was refused. */
+/* A transaction from its Begin to its Commit, or only descriptions. False when a stored message was
+ * refused. */
 static bool replay(cdc_reorder *reorder, core_arena *arena) {
-    bool begins = true;
-    cdc_message message = {.kind = CDC_COMMIT};
-    core_error error;
+    bool open = false;
+    size_t count = 0;
     while (cdc_reorder_replaying(reorder)) {
+        cdc_message message;
         bool given = false;
+        core_error error;
         core_arena_reset(arena);
         if (!cdc_reorder_next(reorder, arena, &message, &given, &error))
             return false;
-        check(!given || (message.kind == CDC_BEGIN) == begins);
-        begins = false;
+        if (!given)
+            continue;
+        if (open)
+            check(message.kind != CDC_BEGIN);
+        else if (count > 0 || message.kind != CDC_BEGIN)
+            check(message.kind == CDC_RELATION || message.kind == CDC_TYPE);
+        open = (open || message.kind == CDC_BEGIN) && message.kind != CDC_COMMIT;
+        count++;
     }
-    check(message.kind == CDC_COMMIT);
+    check(!open);
     return true;
 }
 
