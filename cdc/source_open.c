@@ -191,6 +191,8 @@ static void streaming_begin(cdc_source *source, const cdc_start *start) {
     source->received_lsn = source->server_lsn = start->position.end_lsn;
     source->confirmed_lsn = source->told_lsn = source->confirmed_before_lsn;
     source->reply_due = source->ping_sent = false;
+    cdc_confirm_delay_init(&source->delay, core_config_integer(source->config, "nats.confirm_lag"),
+                           source->confirmed_lsn);
     source->round_messages = 0;
     cdc_pacing_init(&source->pacing, now_ms * CORE_US_PER_MS);
     source->feedback_at_ms = source->received_at_ms = source->maintained_at_ms = now_ms;

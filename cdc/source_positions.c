@@ -135,7 +135,7 @@ bool cdc_source_positions_tell(cdc_source *source, core_error *error) {
     int64_t now_ms = core_clock_ms(source->clock);
     if (!record_update(source, now_ms, error))
         return false;
-    source->confirmed_lsn = later(source->confirmed_lsn, confirmable_lsn(source));
+    source->confirmed_lsn = cdc_confirm_delay_put(&source->delay, confirmable_lsn(source), now_ms);
     int64_t since_ms = now_ms - source->feedback_at_ms;
     bool moved = source->confirmed_lsn > source->told_lsn && since_ms >= PROGRESS_EVERY_MS;
     if ((source->reply_due || moved || since_ms >= status_every_ms(source)) &&
@@ -154,6 +154,7 @@ int64_t cdc_source_timers_left_ms(const cdc_source *source) {
         at_ms = sooner(at_ms,
                        source->record_at_ms +
                            (cdc_ledger_settled(source->ledger) ? RECORD_EVERY_MS : RECORD_BUSY_MS));
+    at_ms = sooner(at_ms, cdc_confirm_delay_next_ms(&source->delay));
     if (source->confirmed_lsn > source->told_lsn)
         at_ms = sooner(at_ms, source->feedback_at_ms + PROGRESS_EVERY_MS);
     return at_ms > now_ms ? at_ms - now_ms : 0;
@@ -162,6 +163,7 @@ int64_t cdc_source_timers_left_ms(const cdc_source *source) {
 bool cdc_source_positions_close(cdc_source *source, core_error *error) {
     if (record_is_old(source) && !cdc_source_record_write(source, error))
         return false;
-    source->confirmed_lsn = later(source->confirmed_lsn, confirmable_lsn(source));
+    source->confirmed_lsn = cdc_confirm_delay_put(&source->delay, confirmable_lsn(source),
+                                                  core_clock_ms(source->clock));
     return feedback_send(source, false, error);
 }

@@ -3,6 +3,7 @@
 #ifndef WALCAST_CDC_SOURCE_PRIVATE_H
 #define WALCAST_CDC_SOURCE_PRIVATE_H
 
+#include "cdc/confirm_delay.h"
 #include "cdc/ledger.h"
 #include "cdc/pacing.h"
 #include "cdc/position_writer.h"
@@ -74,6 +75,7 @@ struct cdc_source {
     core_lsn server_lsn;    /* how far the server has sent or written */
     core_lsn confirmed_lsn; /* told to the server as flushed */
     core_lsn told_lsn;      /* the last feedback's */
+    cdc_confirm_delay delay;
     cdc_pacing pacing;
     uint64_t round_messages;
     bool reply_due;

@@ -149,6 +149,23 @@ test('bytes that cannot be decoded stop the slot with their position and lose no
   await assertHoldsTable(walcast, house.postgres, 'items');
 });
 
+test('nats.confirm_lag keeps the slot behind what was acknowledged', async (t) => {
+  const { postgres, walcast } = await startHouse(t, { schema: SCHEMA,
+    config: { 'nats.confirm_lag': '5s' } });
+  const { confirmed_flush_lsn: before } = await slotRow(postgres);
+  await insert(postgres, 1, 100);
+  await waitFor('the rows in the stream', async () => (await walcast.changes()).length === 100);
+  const stored = performance.now();
+  await waitFor('the record of them', () => performance.now() - stored > 2000);
+  assert.equal((await slotRow(postgres)).confirmed_flush_lsn, before);
+  await walcast.kill(); // what was not confirmed is not sent twice
+  walcast.start();
+  await walcast.ready();
+  await waitConfirmed(postgres);
+  assert.ok(performance.now() - stored > 4000, 'after the lag');
+  await assertHoldsTable(walcast, postgres, 'items');
+});
+
 test('a second walcast stands by, ready, and takes over within seconds', async (t) => {
   const house = await startHouse(t, { schema: SCHEMA });
   const second = await Walcast.start(house);
