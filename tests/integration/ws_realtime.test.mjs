@@ -23,7 +23,7 @@ suite('postgres_changes', () => {
   const cleanups = [];
   before(async () => {
     house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true },
-      { schema: SCHEMA, config: { 'postgres.tables': 'public.*,"Other Place".*' } });
+      { schema: SCHEMA, config: { 'postgres.tables': 'public.*,"Other Place".*', 'http.threads': 2 } });
     token = await house.walcast.token({ role: 'authenticated', sub: 'me' });
   });
   after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
