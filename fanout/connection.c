@@ -132,7 +132,7 @@ static natsStatus session_connect(fanout_connection *connection, natsOptions *op
     if (status != NATS_OK)
         return status;
     atomic_fetch_add(&connection->open, 1);
-    status = natsConnection_Connect(&session->nats, options);
+    status = fanout_connect(&session->nats, options);
     if (status != NATS_OK) {
         atomic_fetch_sub(&connection->open, 1); /* of one that never was, nothing is called */
         return status;

@@ -18,6 +18,7 @@ enum {
     URLS_BYTES_MAX = 4096,
     DESCRIPTION_BYTES_MAX = 512,
     CREDS_BYTES_MAX = 64 * 1024,
+    CONNECT_TRIES_MAX = 5,
 };
 
 void fanout_options_describe(const core_config *config, char *text, size_t text_size) {
@@ -151,4 +152,11 @@ natsOptions *fanout_options_new(const core_config *config, const char *name, cor
     error->code = CORE_ERROR_CONFIG;
     natsOptions_Destroy(options);
     return NULL;
+}
+
+natsStatus fanout_connect(natsConnection **nats, natsOptions *options) {
+    natsStatus status = natsConnection_Connect(nats, options);
+    for (int tries = 1; status == NATS_CONNECTION_AUTH_FAILED && tries < CONNECT_TRIES_MAX; tries++)
+        status = natsConnection_Connect(nats, options);
+    return status;
 }

@@ -146,7 +146,7 @@ fanout_link *fanout_link_new(const core_config *config, const char *name, int ep
     natsStatus status =
         link_options(link, options, core_config_integer(config, "nats.ack_timeout"));
     if (status == NATS_OK)
-        status = natsConnection_Connect(&link->nats, options);
+        status = fanout_connect(&link->nats, options);
     if (status == NATS_OK)
         status = link_subscribe(link);
     natsOptions_Destroy(options);

@@ -173,6 +173,15 @@ static void test_credentials_file(void **state) {
     (void)snprintf(path, sizeof path, "%s/user.creds", WALCAST_CREDENTIALS_DIR);
     house_set(&house, "nats.creds", path);
     publish_some(&house, 100);
+    /* nats.c alone signs wrongly once in 250 times. */
+    for (int i = 0; i < 1000; i++) {
+        core_error error = {0};
+        fanout_connection *connection =
+            fanout_connection_new(house.config, "test", house.log, NULL, &error);
+        if (connection == NULL)
+            fail_msg("connection %d: %s", i, error.text);
+        fanout_connection_free(connection);
+    }
     certificate("garbage.creds", path);
     write_file(path, "no credentials here\n");
     house_set(&house, "nats.creds", path);
