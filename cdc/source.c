@@ -100,6 +100,7 @@ void cdc_source_free(cdc_source *source) {
     source->wal->free(source->wal);
     cdc_run_builder_free(source->builder);
     cdc_reorder_free(source->reorder);
+    cdc_transcoder_free(source->transcoder);
     free(source->ledger);
     core_arena_fini(&source->tail_arena);
     core_arena_fini(&source->message_arena);

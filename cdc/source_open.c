@@ -213,6 +213,15 @@ static void start_tell(const cdc_source *source, const cdc_start *start) {
              CORE_LOG_NUMBER("sequence", start->position.sequence));
 }
 
+static bool transcoder_choose(cdc_source *source, core_error *error) {
+    const char *encoding = source->wal->text_encoding;
+    cdc_transcoder_free(source->transcoder);
+    source->transcoder = encoding != NULL ? cdc_transcoder_new(encoding) : NULL;
+    return encoding == NULL || source->transcoder != NULL ||
+           core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for the encoding %s",
+                          encoding);
+}
+
 bool cdc_source_set_up(cdc_source *source, core_error *error) {
     char fresh_epoch[CORE_EPOCH_TEXT_SIZE];
     if (!epoch_make(fresh_epoch, error))
@@ -223,7 +232,7 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
     if (!slot_prepare(source, &facts, error) || !cdc_start_decide(&facts, &start, error))
         return false;
     cdc_wal_start wal_start = {.lsn = start.start_lsn, .whole = source->whole};
-    if (!source->wal->start(source->wal, &wal_start, error))
+    if (!source->wal->start(source->wal, &wal_start, error) || !transcoder_choose(source, error))
         return false;
     source->two_phase = facts.two_phase;
     streaming_begin(source, &start);

@@ -11,6 +11,7 @@
 #include "cdc/run_builder.h"
 #include "cdc/source.h"
 #include "cdc/start.h"
+#include "cdc/transcoder.h"
 #include "fanout/fanout.h"
 
 #include <pthread.h>
@@ -67,6 +68,7 @@ struct cdc_source {
     cdc_reorder *reorder;
     cdc_run_builder *builder;
     cdc_ledger *ledger;
+    cdc_transcoder *transcoder; /* of the messages' text; NULL: it is UTF-8 */
     core_arena message_arena;
     cdc_frame frame;
     cdc_message message;

@@ -99,6 +99,12 @@ static void keepalive_take(cdc_source *source) {
     progress_take(source, frame->end_lsn);
 }
 
+/* The message just decoded, if one was, is to be fed; its text becomes UTF-8. */
+static bool message_hold(cdc_source *source, core_error *error) {
+    return !source->message_held || source->transcoder == NULL ||
+           cdc_transcoder_message(source->transcoder, &source->message, error);
+}
+
 static bool frame_take(cdc_source *source, core_slice bytes, core_error *error) {
     cdc_frame *frame = &source->frame;
     if (!cdc_frame_read(bytes, frame, error))
@@ -118,14 +124,15 @@ static bool frame_take(cdc_source *source, core_slice bytes, core_error *error) 
     core_arena_reset(&source->message_arena);
     source->message_held =
         cdc_message_read(frame->payload, &source->message_arena, &source->message, error);
-    return source->message_held;
+    return source->message_held && message_hold(source, error);
 }
 
 /* The next message of the held transaction whose commit was read last. */
 static bool replay_next(cdc_source *source, core_error *error) {
     core_arena_reset(&source->message_arena);
     return cdc_reorder_next(source->reorder, &source->message_arena, &source->message,
-                            &source->message_held, error);
+                            &source->message_held, error) &&
+           message_hold(source, error);
 }
 
 static bool message_feed(cdc_source *source, core_error *error) {

@@ -53,6 +53,9 @@ struct cdc_wal_stream {
     /* Now and then while streaming: publishes tables that appeared. Errors are only logged. */
     void (*maintain)(cdc_wal_stream *stream);
     void (*free)(cdc_wal_stream *stream);
+    /* The encoding that the text of the stream at hand comes in, by PostgreSQL's name; NULL: UTF-8,
+     * or any bytes from a database of no encoding. Set by `start`. */
+    const char *text_encoding;
     /* What the same database tells beside its WAL; NULL: nothing. Freed with the stream. */
     cdc_lookup *lookup;
 };

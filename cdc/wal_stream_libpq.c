@@ -32,7 +32,9 @@ typedef struct {
     cdc_publication *publication;
     pg_connection *ordinary;
     pg_connection *replication;
-    char *message; /* libpq's, the last one given out */
+    char *message;       /* libpq's, the last one given out */
+    bool text_refused;   /* the server ended the last stream since it could not convert a text */
+    bool text_as_stored; /* so on this one it does not try */
 } libpq_stream;
 
 static libpq_stream *libpq_stream_of(cdc_wal_stream *base) {
@@ -61,6 +63,7 @@ static pg_connection *connection_open(const libpq_stream *stream, bool replicati
         .url = core_config_text(stream->config, "postgres.url"),
         .application_name = "walcast",
         .replication = replication,
+        .as_stored = replication && stream->text_as_stored,
         .timeout_ms = core_config_integer(stream->config, "postgres.connect_timeout"),
         .cancel_fd = stream->cancel_fd,
     };
@@ -124,8 +127,11 @@ static bool libpq_connect(cdc_wal_stream *base, cdc_wal_server *server, core_err
     libpq_stream *stream = libpq_stream_of(base);
     if (!ordinary_open(stream, error))
         return url_wrap(stream, error);
-    if (stream->replication == NULL)
+    if (stream->replication == NULL) {
+        stream->text_as_stored = stream->text_refused;
+        stream->text_refused = false;
         stream->replication = connection_open(stream, true, error);
+    }
     if (stream->replication == NULL || !identify(stream, server, error) ||
         !sender_timeout_ask(stream, server, error)) {
         libpq_close(base);
@@ -195,6 +201,19 @@ static void start_sql(const libpq_stream *stream, const cdc_stream_options *opti
     core_buffer_fini(&names);
 }
 
+/* NULL: the server sees to it that it is UTF-8. */
+static const char *text_encoding(const libpq_stream *stream) {
+    if (!stream->text_as_stored)
+        return NULL;
+    const char *encoding = pg_connection_server_encoding(stream->replication);
+    CORE_LOG(
+        stream->log, WARN, "cdc",
+        "PostgreSQL cannot convert a text of the slot to UTF-8: until the next connection it is "
+        "converted here, and what has no equivalent becomes U+FFFD",
+        CORE_LOG_TEXT("encoding", encoding));
+    return encoding;
+}
+
 static bool libpq_start(cdc_wal_stream *base, const cdc_wal_start *start, core_error *error) {
     libpq_stream *stream = libpq_stream_of(base);
     cdc_stream_options options;
@@ -202,6 +221,7 @@ static bool libpq_start(cdc_wal_stream *base, const cdc_wal_start *start, core_e
                                    pg_connection_server_version(stream->replication), start->whole,
                                    &options, error))
         return false;
+    stream->base.text_encoding = text_encoding(stream);
     if (!options.messages)
         CORE_LOG(stream->log, WARN, "cdc",
                  "PostgreSQL 13 sends no logical messages (pg_logical_emit_message) through "
@@ -224,6 +244,8 @@ static cdc_wal_result stream_ended(libpq_stream *stream, core_error *error) {
     if (text == NULL)
         text = PQerrorMessage(native_of(stream));
     int length = (int)strcspn(text, "\n");
+    stream->text_refused = state != NULL && strcmp(state, "22P05") == 0 &&
+                           !core_config_bool(stream->config, "postgres.binary");
     (void)core_error_set(error, CORE_ERROR_TRANSIENT, "the server ended the stream: %.*s%s%s",
                          length, text, state != NULL ? ", SQLSTATE " : "",
                          state != NULL ? state : "");

@@ -9,7 +9,7 @@
 #include "core/buffer.h"
 #include "core/cursor.h"
 
-#define CORE_JSON_MAX_DEPTH 64
+#define CORE_JSON_MAX_DEPTH 1024
 
 /* ---- Writer ---- */
 typedef struct {
@@ -57,7 +57,7 @@ typedef struct {
 typedef struct {
     core_cursor cursor;
     unsigned depth;
-    uint64_t object_bits; /* bit N: level N is an object */
+    uint8_t object_bits[CORE_JSON_MAX_DEPTH / 8]; /* bit N: level N is an object */
     bool after_value;
     bool failed;
 } core_json_reader;

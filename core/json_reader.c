@@ -122,10 +122,9 @@ static bool json_literal_scan(core_json_reader *reader, const char *word) {
 static core_json_token json_open(core_json_reader *reader, core_slice key, core_json_kind kind) {
     if (reader->depth == CORE_JSON_MAX_DEPTH)
         return json_fail(reader);
-    uint64_t bit = UINT64_C(1) << reader->depth++;
-    reader->object_bits &= ~bit;
-    if (kind == CORE_JSON_OBJECT_OPEN)
-        reader->object_bits |= bit;
+    uint8_t *bits = &reader->object_bits[reader->depth / 8];
+    uint8_t bit = (uint8_t)(1u << reader->depth++ % 8);
+    *bits = kind == CORE_JSON_OBJECT_OPEN ? *bits | bit : *bits & (uint8_t)~bit;
     reader->after_value = false;
     core_slice bracket = core_cursor_bytes(&reader->cursor, 1);
     return (core_json_token){.kind = kind, .key = key, .raw = bracket};
@@ -203,7 +202,8 @@ core_json_token core_json_next(core_json_reader *reader) {
         return core_cursor_done(&reader->cursor) ? (core_json_token){.kind = CORE_JSON_END}
                                                  : json_fail(reader);
     }
-    bool object = reader->object_bits >> (reader->depth - 1) & 1;
+    unsigned level = reader->depth - 1;
+    bool object = reader->object_bits[level / 8] >> level % 8 & 1;
     if (json_peek(reader) == (object ? '}' : ']'))
         return json_close(reader, object);
     if (reader->after_value && !json_take(reader, ','))

@@ -135,9 +135,8 @@ static bool connect_drive(pg_connection *connection, int64_t deadline_ms, core_e
 /* Text comes as UTF-8. What a SQL_ASCII database holds is of no known encoding and need not be
  * valid in any: asked for as UTF-8 the server would refuse to send it at all. */
 static const char *text_encoding(const pg_connection *connection) {
-    const char *server = PQparameterStatus(connection->native, "server_encoding");
-    bool is_any = server != NULL && strcmp(server, "SQL_ASCII") == 0;
-    return is_any ? "SQL_ASCII" : "UTF8";
+    bool is_any = strcmp(pg_connection_server_encoding(connection), "SQL_ASCII") == 0;
+    return is_any || connection->as_stored ? "SQL_ASCII" : "UTF8";
 }
 
 /* What a value looks like as text depends on the session: fixed here, so that the stream's bytes do
@@ -168,6 +167,7 @@ pg_connection *pg_connection_new(const pg_connection_spec *spec, core_error *err
     connection->timeout_ms = spec->timeout_ms;
     connection->cancel_fd = spec->cancel_fd;
     connection->replication = spec->replication;
+    connection->as_stored = spec->as_stored;
     connection->native = connect_start(spec);
     int64_t deadline_ms = core_clock_ms(core_clock_system()) + spec->timeout_ms;
     bool ok = connection->native != NULL;
@@ -193,6 +193,11 @@ void pg_connection_free(pg_connection *connection) {
 
 int pg_connection_server_version(const pg_connection *connection) {
     return PQserverVersion(connection->native);
+}
+
+const char *pg_connection_server_encoding(const pg_connection *connection) {
+    const char *encoding = PQparameterStatus(connection->native, "server_encoding");
+    return encoding != NULL ? encoding : "";
 }
 
 void *pg_connection_native(pg_connection *connection) {

@@ -13,6 +13,7 @@ struct pg_connection {
     int64_t timeout_ms;
     int cancel_fd;
     bool replication;
+    bool as_stored;
     char sqlstate[PG_SQLSTATE_SIZE];
 };
 

@@ -14,6 +14,7 @@ typedef struct {
     const char *url;
     const char *application_name;
     bool replication;   /* replication=database: also takes replication commands */
+    bool as_stored;     /* text unconverted, in the database's own encoding */
     int64_t timeout_ms; /* for connecting and for each query */
     int cancel_fd;      /* readable: give up; -1: none */
 } pg_connection_spec;
@@ -22,7 +23,8 @@ typedef struct {
  * privilege that is missing (a retry cannot help, though the caller may); TRANSIENT when the server
  * is away or starting. Passwords never appear in texts. The session's output settings are fixed
  * (DateStyle ISO, TimeZone UTC, ... in connection.c) and its search path is empty: qualify names,
- * pg_catalog's excepted. Text is UTF-8, but from a SQL_ASCII database it is any bytes. */
+ * pg_catalog's excepted. Text is UTF-8 unless `as_stored`, but of a SQL_ASCII database any bytes.
+ */
 CORE_MUST_CHECK pg_connection *pg_connection_new(const pg_connection_spec *spec, core_error *error);
 void pg_connection_free(pg_connection *connection);
 /* False once libpq has seen the socket break: free it and connect again. */
@@ -31,6 +33,8 @@ bool pg_connection_alive(const pg_connection *connection);
 CORE_MUST_CHECK bool pg_url_check(const char *url, core_error *error);
 /* e.g. 150020 */
 int pg_connection_server_version(const pg_connection *connection);
+/* PostgreSQL's name of the database's encoding, "UTF8"; valid as long as the connection. */
+const char *pg_connection_server_encoding(const pg_connection *connection);
 /* The PGconn itself, for the cdc room's replication calls. */
 void *pg_connection_native(pg_connection *connection);
 

@@ -49,7 +49,7 @@ const OWNED_HEADERS = [
 ];
 
 const SYSTEM_HEADERS = new Set(
-  `assert ctype dirent endian errno fcntl fenv float getopt grp ifaddrs inttypes iso646 libgen
+  `assert ctype dirent endian errno fcntl fenv float getopt grp iconv ifaddrs inttypes iso646 libgen
    limits locale malloc math netdb poll pthread pwd regex sched semaphore setjmp signal stdalign
    stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings syslog termios
    threads time uchar unistd wchar wctype arpa/inet linux/futex linux/limits linux/tcp linux/sockios

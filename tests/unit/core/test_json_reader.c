@@ -143,7 +143,7 @@ static void depth_is_bounded(void **state) {
     for (size_t depth = CORE_JSON_MAX_DEPTH - 1; depth <= CORE_JSON_MAX_DEPTH + 1; depth++) {
         for (int object = 0; object < 2; object++) {
             core_buffer text;
-            core_buffer_init(&text, 4096);
+            core_buffer_init(&text, 8 * CORE_JSON_MAX_DEPTH);
             for (size_t i = 0; i < depth; i++)
                 core_buffer_text(&text, object ? "{\"a\":" : "[");
             core_buffer_text(&text, "1");
