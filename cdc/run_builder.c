@@ -4,6 +4,7 @@
 #include "cdc/run_builder.h"
 
 #include "cdc/relation_cache.h"
+#include "cdc/run_split.h"
 #include "cdc/start.h"
 
 #include <stdlib.h>
@@ -33,9 +34,11 @@ struct cdc_run_builder {
     char subject[CORE_SUBJECT_MAX];
     uint64_t last_index; /* of the run's last row */
     bool last_complete;
+    core_lsn before_lsn; /* whole_lsn when the run was opened */
 
     bool ready;
     cdc_run run;
+    cdc_run_split split; /* of a run that is too large for one message */
     cdc_run_counts counts;
 };
 
@@ -49,6 +52,7 @@ cdc_run_builder *cdc_run_builder_new(core_error *error) {
     }
     builder->relations = relations;
     core_run_writer_init(&builder->writer, 0);
+    cdc_run_split_init(&builder->split, 0);
     return builder;
 }
 
@@ -56,15 +60,20 @@ void cdc_run_builder_free(cdc_run_builder *builder) {
     if (builder == NULL)
         return;
     core_run_writer_fini(&builder->writer);
+    cdc_run_split_fini(&builder->split);
     cdc_relation_cache_free(builder->relations);
     free(builder);
 }
 
 void cdc_run_builder_start(cdc_run_builder *builder, const cdc_run_limits *limits,
                            const cdc_position *stored) {
+    size_t row_max = limits->row_max > limits->message_max ? limits->row_max : limits->message_max;
     core_run_writer_fini(&builder->writer);
-    core_run_writer_init(&builder->writer, limits->message_max);
+    core_run_writer_init(&builder->writer, row_max);
+    cdc_run_split_fini(&builder->split);
+    cdc_run_split_init(&builder->split, limits->message_max);
     builder->limits = *limits;
+    builder->limits.row_max = row_max;
     builder->stored = *stored;
     memcpy(builder->epoch, stored->epoch, sizeof builder->epoch);
     builder->in_transaction = false;
@@ -93,11 +102,17 @@ static void run_close(cdc_run_builder *builder) {
         .last = writer->transaction,
         .last_index = builder->last_index,
         .last_complete = builder->last_complete,
+        .holds_last = writer->op != CORE_OP_SCHEMA,
         .shown_lsn = cdc_run_shown_lsn(&writer->transaction, builder->last_complete),
         .safe_lsn = builder->whole_lsn,
         .payload = core_run_close(writer),
     };
     builder->ready = true;
+    if (builder->run.payload.length > builder->limits.message_max) {
+        cdc_run_split_start(&builder->split, builder->epoch, writer->op, &builder->run,
+                            builder->before_lsn);
+        (void)cdc_run_split_next(&builder->split, &builder->run);
+    }
 }
 
 static void share_end(cdc_run_builder *builder, core_lsn end_lsn) {
@@ -130,6 +145,7 @@ static bool run_open(cdc_run_builder *builder, const core_change *change, core_e
                               relation ? relation->oid : 0, CORE_SUBJECT_MAX);
     builder->run_oid = relation ? relation->oid : 0;
     builder->run_version = relation ? relation->version : 0;
+    builder->before_lsn = builder->whole_lsn;
     core_run_open(&builder->writer, builder->epoch, change->op, relation);
     return true;
 }
@@ -139,13 +155,13 @@ static bool row_too_large(const cdc_run_builder *builder, const core_change *cha
     const core_relation *relation = change->relation;
     return core_error_set(
         error, CORE_ERROR_LIMIT,
-        "a row of \"%.*s\".\"%.*s\" takes %zu bytes as a message, the broker allows %zu; raise "
-        "max_payload in nats-server's configuration (PostgreSQL keeps the WAL until then)",
+        "a row of \"%.*s\".\"%.*s\" takes %zu bytes, cdc.max_row_bytes allows %zu; raise it, here "
+        "and where the stream is read (PostgreSQL keeps the WAL until then)",
         relation ? (int)relation->schema.length : 0,
         relation ? (const char *)relation->schema.data : "",
         relation ? (int)relation->table.length : 0,
         relation ? (const char *)relation->table.data : "", core_run_change_size(change),
-        builder->limits.message_max);
+        builder->limits.row_max);
 }
 
 static bool is_stored(const cdc_run_builder *builder, const core_change *change) {
@@ -257,7 +273,7 @@ static const core_relation *relation_find(const cdc_run_builder *builder, uint32
 /* Room for what is read: a row must not become too large by it. */
 static size_t room_left(const cdc_run_builder *builder, const core_change *change) {
     size_t taken = HEAD_MAX_BYTES + change->relation->encoded.length + core_run_change_size(change);
-    return builder->limits.message_max > taken ? builder->limits.message_max - taken : 0;
+    return builder->limits.row_max > taken ? builder->limits.row_max - taken : 0;
 }
 
 /* Puts unchanged values into the message's own tuple: fed again, it has them. */
@@ -403,7 +419,9 @@ const cdc_run *cdc_run_builder_run(const cdc_run_builder *builder) {
 
 void cdc_run_builder_taken(cdc_run_builder *builder) {
     assert(builder->ready);
-    builder->ready = false;
+    builder->ready = cdc_run_split_next(&builder->split, &builder->run);
+    if (!builder->ready && builder->writer.body.capacity > 2 * builder->limits.message_max)
+        core_buffer_fini(&builder->writer.body); /* a large row's memory is not kept */
 }
 
 bool cdc_run_builder_pending(const cdc_run_builder *builder) {

@@ -20,7 +20,8 @@ typedef struct {
     core_subject_scope scope;
     uint32_t run_rows;  /* a run closes at so many rows */
     size_t run_bytes;   /* or before it would pass so many bytes; one row may be larger */
-    size_t message_max; /* the broker's limit: a larger row stops the source */
+    size_t message_max; /* the broker's limit: a larger run, of one row, is split */
+    size_t row_max;     /* a row beyond it stops the source; at least message_max */
     cdc_lookup *lookup; /* NULL: nothing is asked */
     bool reads_values;  /* ask it for unchanged values */
 } cdc_run_limits;
@@ -33,6 +34,7 @@ typedef struct {
     core_transaction last; /* its last row's transaction */
     uint64_t last_index;
     bool last_complete;
+    bool holds_last;    /* false: only a part of that row, or what comes before it */
     core_lsn shown_lsn; /* for the ledger */
     core_lsn safe_lsn;
 } cdc_run;

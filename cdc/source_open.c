@@ -11,7 +11,7 @@
 
 enum {
     HEADERS_MAX_BYTES = 1024, /* of what max_payload allows */
-    RUN_BYTES_MIN = 512,
+    RUN_BYTES_MIN = 4096,     /* below it the broker refuses, with a clear error */
 };
 
 /* ---- Broker ---- */
@@ -161,6 +161,7 @@ static cdc_run_limits limits_of(const cdc_source *source) {
         .run_rows = (uint32_t)core_config_integer(config, "cdc.run_rows"),
         .run_bytes = run_bytes < message_max ? run_bytes : message_max,
         .message_max = message_max,
+        .row_max = (size_t)core_config_integer(config, "cdc.max_row_bytes"),
         .lookup = source->wal->lookup,
         .reads_values = strcmp(core_config_text(config, "cdc.toast"), "read") == 0,
     };

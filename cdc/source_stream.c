@@ -57,23 +57,7 @@ static void progress_take(cdc_source *source, core_lsn lsn) {
 
 /* ---- Runs out ---- */
 
-/* Sends the closed run if there is one; `*full` when it must wait. */
-static bool run_send(cdc_source *source, bool *full, core_error *error) {
-    const cdc_run *run = cdc_run_builder_run(source->builder);
-    *full = false;
-    if (run == NULL)
-        return true;
-    uint64_t sequence = 0;
-    switch (
-        fanout_publisher_send(source->publisher, run->subject, run->payload, &sequence, error)) {
-    case FANOUT_FULL:
-        *full = true;
-        return true;
-    case FANOUT_BROKEN:
-        return false;
-    case FANOUT_SENT:
-        break;
-    }
+static void run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) {
     cdc_ledger_entry entry = {
         .sequence = sequence,
         .shown_lsn = held_back(source, run->shown_lsn),
@@ -82,9 +66,31 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
         .index = run->last_index,
         .complete = run->last_complete,
     };
+    if (!run->holds_last)
+        cdc_place_before(&entry.commit_lsn, &entry.index, &entry.complete);
     cdc_ledger_publish(source->ledger, &entry);
-    cdc_run_builder_taken(source->builder);
-    cdc_pacing_rest(&source->pacing);
+}
+
+/* Sends the closed run if there is one, all parts of it; `*full` when the rest must wait. */
+static bool run_send(cdc_source *source, bool *full, core_error *error) {
+    const cdc_run *run;
+    *full = false;
+    while ((run = cdc_run_builder_run(source->builder)) != NULL) {
+        uint64_t sequence = 0;
+        switch (fanout_publisher_send(source->publisher, run->subject, run->payload, &sequence,
+                                      error)) {
+        case FANOUT_FULL:
+            *full = true;
+            return true;
+        case FANOUT_BROKEN:
+            return false;
+        case FANOUT_SENT:
+            break;
+        }
+        run_note(source, run, sequence);
+        cdc_run_builder_taken(source->builder);
+        cdc_pacing_rest(&source->pacing);
+    }
     return true;
 }
 

@@ -7,6 +7,24 @@ core_lsn cdc_run_shown_lsn(const core_transaction *last, bool complete) {
     return complete ? last->end_lsn : last->commit_lsn;
 }
 
+/* Commit records have at least a header: the LSN before one is nobody else's, but for a lone
+ * message's, which then is stored. */
+void cdc_place_before(core_lsn *commit_lsn, uint64_t *index, bool *complete) {
+    *complete = *index == 0;
+    if (*index == 0)
+        (*commit_lsn)--;
+    else
+        (*index)--;
+}
+
+/* A part of a lone message (xid 0) tells in end_lsn what is stored before it: where its own WAL
+ * record begins is not known. */
+static core_lsn tail_shown_lsn(const core_run *tail) {
+    const core_transaction *last = &tail->last_transaction;
+    bool lone_part = !core_run_holds_last(tail) && last->xid == 0;
+    return cdc_run_shown_lsn(last, tail->last_complete || lone_part);
+}
+
 static bool same_stream(const cdc_start_facts *facts) {
     return facts->record != NULL && facts->record->stream_created_us == facts->stream_created_us;
 }
@@ -28,10 +46,12 @@ static void position_find(const cdc_start_facts *facts, cdc_start *start) {
         *position = *facts->record;
     if (facts->tail != NULL) {
         const core_transaction *last = &facts->tail->last_transaction;
-        start->shown_lsn = cdc_run_shown_lsn(last, facts->tail->last_complete);
+        start->shown_lsn = tail_shown_lsn(facts->tail);
         position->commit_lsn = last->commit_lsn;
         position->index = facts->tail->last_index;
         position->complete = facts->tail->last_complete;
+        if (!core_run_holds_last(facts->tail))
+            cdc_place_before(&position->commit_lsn, &position->index, &position->complete);
         epoch_copy(position->epoch, facts->tail->epoch);
     }
     start->new_epoch = rolled_back(facts) || (facts->tail == NULL && !record_holds);

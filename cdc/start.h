@@ -48,5 +48,7 @@ CORE_MUST_CHECK bool cdc_start_decide(const cdc_start_facts *facts, cdc_start *s
 /* What a tail shows to be stored: its last transaction's end when it is whole, else its commit
  * record's start (all earlier ones are whole). */
 core_lsn cdc_run_shown_lsn(const core_transaction *last, bool complete);
+/* The place right before a row, for messages that do not hold it yet (a part, a SCHEMA). */
+void cdc_place_before(core_lsn *commit_lsn, uint64_t *index, bool *complete);
 
 #endif

@@ -18,6 +18,7 @@
 
 #define TAIL_MAGIC  0x7a117a11u
 #define WRITE_BYTES ((size_t)256 << 10)
+#define MESSAGE_MAX ((size_t)64 << 20) /* nats-server's own limit */
 
 typedef struct {
     uint32_t magic;
@@ -41,6 +42,7 @@ typedef struct {
     bool failed;
     bool reader_gone;
     core_error error;
+    core_assembly assembly; /* of rows split over several messages */
 } tail;
 
 /* ---- The delivery thread ---- */
@@ -78,14 +80,27 @@ static bool tail_message_is_shown(const tail *state, const fanout_message *messa
            strncmp(message->subject, state->home, state->home_length) == 0;
 }
 
+/* The row's offset is that of its last part. */
+static bool tail_message_take(tail *state, const fanout_message *message) {
+    core_slice whole;
+    switch (core_assembly_feed(&state->assembly, message->payload, message->sequence, &whole,
+                               &state->error)) {
+    case CORE_ASSEMBLY_WHOLE:
+        return tail_print_message(&state->printer, whole, message->sequence, &state->error);
+    case CORE_ASSEMBLY_MORE:
+        return true;
+    case CORE_ASSEMBLY_REFUSED:
+        break;
+    }
+    return false;
+}
+
 static void tail_on_message(void *context, const fanout_message *message) {
     tail *state = context;
     CORE_MAGIC_CHECK(state, TAIL_MAGIC);
     if (state->ended)
         return;
-    bool ok =
-        !tail_message_is_shown(state, message) ||
-        tail_print_message(&state->printer, message->payload, message->sequence, &state->error);
+    bool ok = !tail_message_is_shown(state, message) || tail_message_take(state, message);
     bool reached = message->sequence >= state->until_sequence;
     if (ok && (reached || message->pending == 0 || state->printer.out.length >= WRITE_BYTES))
         ok = tail_write(state);
@@ -117,6 +132,19 @@ static void tail_history_check(const tail *state, const fanout_stream_info *info
                       (unsigned long long)info->first_sequence);
 }
 
+/* In the middle of a row that is split, reading begins with the row. A message that is gone is no
+ * concern of ours. */
+static bool tail_row_begin(tail *state, const char *stream, uint64_t *sequence, core_error *error) {
+    core_buffer payload;
+    bool ends;
+    core_buffer_init(&payload, MESSAGE_MAX);
+    bool found = fanout_stream_message(state->connection, stream, *sequence, &payload, error);
+    if (found)
+        *sequence = core_assembly_first(core_buffer_slice(&payload), *sequence, &ends);
+    core_buffer_fini(&payload);
+    return found || error->code == CORE_ERROR_INPUT;
+}
+
 static bool tail_start_find(tail *state, const fanout_stream_info *info, fanout_ordered_spec *spec,
                             core_error *error) {
     spec->from = FANOUT_FROM_SEQUENCE;
@@ -133,6 +161,8 @@ static bool tail_start_find(tail *state, const fanout_stream_info *info, fanout_
         tail_history_check(state, info, spec->sequence);
     if (spec->sequence == 0)
         spec->sequence = 1;
+    if (state->place.kind == TAIL_SEQUENCE)
+        return tail_row_begin(state, spec->stream, &spec->sequence, error);
     return true;
 }
 
@@ -193,6 +223,8 @@ static bool tail_follow(tail *state, const sigset_t *signals, core_error *error)
         return true;
     tail_printer_init(&state->printer, state->json, state->has_table ? &state->table : NULL,
                       &state->place);
+    core_assembly_init(&state->assembly,
+                       (size_t)core_config_integer(state->config, "cdc.max_row_bytes"));
     state->start_sequence = spec.sequence;
     fanout_ordered *consumer = fanout_ordered_new(state->connection, &spec, state->log, error);
     if (consumer != NULL) {
@@ -202,6 +234,7 @@ static bool tail_follow(tail *state, const sigset_t *signals, core_error *error)
             state->failed = !state->reader_gone;
     }
     tail_printer_fini(&state->printer);
+    core_assembly_fini(&state->assembly);
     if (state->failed)
         *error = state->error;
     return consumer != NULL && !state->failed;

@@ -15,6 +15,7 @@ static const memory_row memory_rows[] = {
     {"publisher's window (nats.window_bytes)", "nats.window_bytes", NULL, 1},
     {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2},
     {"transactions that are sent while they run (cdc.memory_bytes)", "cdc.memory_bytes", NULL, 1},
+    {"a row being split and put together (2 x cdc.max_row_bytes)", "cdc.max_row_bytes", NULL, 2},
     {"client queues (ws.max_connections x ws.queue_bytes)", "ws.max_connections", "ws.queue_bytes",
      1},
     {"frames being received (ws.max_connections x ws.max_frame_bytes)", "ws.max_connections",

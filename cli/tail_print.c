@@ -4,7 +4,7 @@
  * that a program can read each without asking for the operation first. */
 #include "cli/tail.h"
 
-#define OUT_MAX_BYTES   ((size_t)512 << 20) /* the largest row, escaped, and the lines before it */
+#define OUT_MAX_BYTES   ((size_t)2 << 30) /* the largest row, escaped, and the lines before it */
 #define ARENA_CHUNK     ((size_t)64 << 10)
 #define ARENA_MAX_BYTES ((size_t)4 << 20) /* relation and value arrays of one run */
 

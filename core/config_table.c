@@ -217,6 +217,16 @@ static const core_config_row config_rows[] = {
      .unit = "bytes",
      .doc = "Size of that file; 0 is as much as the disk holds. At the maximum, or when the disk "
             "is full, PostgreSQL is asked to hold transactions itself, for ten minutes."},
+    {.key = "cdc.max_row_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "256MiB",
+     .min = MIB,
+     .max = GIB,
+     .unit = "bytes",
+     .doc = "Largest row. One that does not fit into a message of the server's `max_payload` is "
+            "split over several, and put together again by every reader, which needs that much "
+            "memory. A row beyond it stops the source with a clear error; PostgreSQL keeps the "
+            "WAL."},
 
     {.key = "cdc.toast",
      .type = CORE_CONFIG_CHOICE,

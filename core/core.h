@@ -14,6 +14,7 @@
 #include "core/distance.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/event_assembly.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/metrics.h"

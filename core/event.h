@@ -129,6 +129,14 @@ const core_value *core_change_old_value(const core_change *change, size_t column
  * read from a run come so. */
 void core_change_fill_unchanged(core_change *change);
 
+/* A piece of a run of one row that is too large for one message. */
+typedef struct {
+    uint32_t index; /* from 0 */
+    uint32_t count;
+    uint64_t total_bytes; /* of all chunks */
+    core_slice chunk;
+} core_part;
+
 /* ---- Writing a run ----
  * Owned by one thread. open, then for each transaction: rows..., transaction_end (also before a
  * run closes in mid-transaction), then close. */
@@ -159,6 +167,12 @@ size_t core_run_change_size(const core_change *change);
  * between them were filtered). False when the buffer's maximum is reached (nothing was added).
  * transaction.origin must live until the transaction's end. */
 CORE_MUST_CHECK bool core_run_append(core_run_writer *writer, const core_change *change);
+/* Makes the run, which must have no rows, a part: `change` says whose (op, transaction, index).
+ * Then transaction_end and close as with a row. False when it does not fit. */
+CORE_MUST_CHECK bool core_run_append_part(core_run_writer *writer, const core_change *change,
+                                          const core_part *part);
+/* Bytes of such a message besides its chunk, at the most. */
+size_t core_run_part_overhead(const core_transaction *transaction);
 /* Ends the open transaction's share of this run; it must have rows. `last`: its last change is in
  * this run. */
 void core_run_transaction_end(core_run_writer *writer, bool last);
@@ -179,8 +193,15 @@ typedef struct {
     core_transaction last_transaction;
     uint64_t last_index; /* index within it of the run's last row */
     bool last_complete;  /* that row is its transaction's last */
+    bool is_part;        /* no rows: core_assembly puts them together */
+    core_part part;
     core_slice payload;
 } core_run;
+
+/* False: of the row that last_index names there is only a part, or its table's SCHEMA. */
+static inline bool core_run_holds_last(const core_run *run) {
+    return run->op != CORE_OP_SCHEMA && (!run->is_part || run->part.index + 1 == run->part.count);
+}
 
 typedef struct {
     const core_run *run; /* all private; use the functions below */
@@ -199,6 +220,9 @@ typedef struct {
  * counts. `payload` must outlive the run. Errors are CORE_ERROR_INPUT with the byte's position. */
 CORE_MUST_CHECK bool core_run_decode(core_slice payload, core_arena *arena, core_run *run,
                                      core_error *error);
+/* The message is a part, by its first fields; its form is not checked. A part decodes without an
+ * arena. */
+bool core_run_part_peek(core_slice payload);
 /* Iterates a decoded run; `arena` gives the value arrays, once. */
 CORE_MUST_CHECK bool core_run_reader_init(core_run_reader *reader, const core_run *run,
                                           core_arena *arena, core_error *error);

@@ -11,8 +11,17 @@
 static const uint8_t run_types[] = {
     [RUN_VERSION] = WIRE_VARINT, [RUN_EPOCH] = WIRE_BYTES,        [RUN_OP] = WIRE_VARINT,
     [RUN_RELATION] = WIRE_BYTES, [RUN_TRANSACTIONS] = WIRE_BYTES, [RUN_ROWS] = WIRE_BYTES,
+    [RUN_PART] = WIRE_BYTES,
 };
-static const wire_message run_message = {"Run", run_types, RUN_ROWS};
+static const wire_message run_message = {"Run", run_types, RUN_PART};
+
+static const uint8_t part_types[] = {
+    [PART_INDEX] = WIRE_VARINT,
+    [PART_COUNT] = WIRE_VARINT,
+    [PART_TOTAL_BYTES] = WIRE_VARINT,
+    [PART_CHUNK] = WIRE_BYTES,
+};
+static const wire_message part_message = {"Part", part_types, PART_CHUNK};
 
 static const uint8_t transaction_types[] = {
     [TRANSACTION_XID] = WIRE_VARINT,         [TRANSACTION_COMMIT_LSN] = WIRE_FIXED64,
@@ -216,6 +225,37 @@ static bool share_read(const wire_source *source, core_slice bytes, run_share *s
     return true;
 }
 
+/* ---- Part ---- */
+
+static bool part_number_read(const wire_field *field, core_part *part) {
+    if (field->number != PART_TOTAL_BYTES && field->value > UINT32_MAX)
+        return false;
+    if (field->number == PART_INDEX)
+        part->index = (uint32_t)field->value;
+    else if (field->number == PART_COUNT)
+        part->count = (uint32_t)field->value;
+    else
+        part->total_bytes = field->value;
+    return true;
+}
+
+static bool part_read(const wire_source *source, core_slice bytes, core_part *part) {
+    core_cursor cursor = core_cursor_make(bytes);
+    wire_field field = {.start = bytes.data};
+    *part = (core_part){0};
+    while (wire_next(&cursor, &part_message, &field)) {
+        if (field.number == PART_CHUNK)
+            part->chunk = field.bytes;
+        else if (field.number < PART_CHUNK && !part_number_read(&field, part))
+            return wire_refuse(source, field.start, "Part", "has a number over 32 bits");
+    }
+    if (!wire_done(source, &cursor, &part_message, &field))
+        return false;
+    if (part->index >= part->count || part->chunk.length == 0)
+        return wire_refuse(source, bytes.data, "Part", "is empty or beyond their count");
+    return true;
+}
+
 /* ---- Decode ---- */
 
 /* What the first walk finds; rows are only counted. */
@@ -225,6 +265,8 @@ typedef struct {
     uint64_t op;
     core_slice relation;
     bool has_relation;
+    core_slice part;
+    bool has_part;
     uint64_t rows;
 } run_head;
 
@@ -257,6 +299,10 @@ static bool head_field_read(const wire_source *source, const wire_field *field, 
     case RUN_ROWS:
         head->rows++;
         return true;
+    case RUN_PART:
+        head->part = field->bytes;
+        head->has_part = true;
+        return true;
     default:
         return true;
     }
@@ -286,15 +332,18 @@ static bool head_check(const wire_source *source, const run_head *head, core_run
         return wire_refuse(source, head->epoch.data, "Run.epoch", "is not 1 to 16 of [0-9a-z]");
     if (head->op > CORE_OP_GAP || head->op == CORE_OP_NONE)
         return wire_refuse(source, start, "Run.op", "is unknown");
-    if (head->rows == 0 || head->rows > UINT32_MAX)
-        return wire_refuse(source, start, "Run", "has no rows or too many");
-    bool needs_relation = head->op != CORE_OP_MESSAGE && head->op != CORE_OP_GAP;
+    if (head->has_part != (head->rows == 0) || head->rows > UINT32_MAX)
+        return wire_refuse(source, start, "Run", "has no rows, too many, or rows beside a part");
+    if (head->has_part && head->has_relation)
+        return wire_refuse(source, start, "Run", "has a relation beside a part");
+    bool needs_relation = !head->has_part && head->op != CORE_OP_MESSAGE && head->op != CORE_OP_GAP;
     if (needs_relation && !head->has_relation)
         return wire_refuse(source, start, "Run", "has no relation");
     run->op = (core_op)head->op;
     run->rows = (uint32_t)head->rows;
     run->has_relation = head->has_relation;
-    return true;
+    run->is_part = head->has_part;
+    return !head->has_part || part_read(source, head->part, &run->part);
 }
 
 static void run_last_set(core_run *run, const run_share *share) {
@@ -321,7 +370,7 @@ static bool content_check(const wire_source *source, core_run *run) {
             run_last_set(run, &share);
         }
     }
-    if (covered != run->rows)
+    if (covered != (run->is_part ? 1 : run->rows))
         return wire_refuse(source, source->payload.data, "Run",
                            "has transactions that count other than its rows");
     return true;
@@ -339,6 +388,17 @@ bool core_run_decode(core_slice payload, core_arena *arena, core_run *run, core_
         !core_relation_wire_read(&source, head.relation, arena, &run->relation))
         return false;
     return content_check(&source, run);
+}
+
+/* Head and shares of a part are short, and neither rows nor a relation stand in it: what comes
+ * first tells. */
+bool core_run_part_peek(core_slice payload) {
+    core_cursor cursor = core_cursor_make(payload);
+    wire_field field;
+    while (wire_next(&cursor, &run_message, &field))
+        if (field.number == RUN_ROWS || field.number == RUN_RELATION || field.number == RUN_PART)
+            return field.number == RUN_PART;
+    return false;
 }
 
 /* ---- Iteration ---- */

@@ -240,6 +240,42 @@ bool core_run_append(core_run_writer *writer, const core_change *change) {
     return true;
 }
 
+/* ---- Parts ---- */
+
+static size_t part_content_size(const core_part *part) {
+    return wire_number_size(part->index) + wire_number_size(part->count) +
+           wire_number_size(part->total_bytes) + wire_bytes_size(part->chunk);
+}
+
+/* Tags and numbers of the head and the Part at their largest; chunks are below 4 GiB. */
+size_t core_run_part_overhead(const core_transaction *transaction) {
+    size_t head = 6 + 2 + CORE_EPOCH_TEXT_SIZE + 6;
+    size_t part = 6 + 6 + 6 + 11 + 6;
+    return head + part + shares_size(NULL, transaction);
+}
+
+bool core_run_append_part(core_run_writer *writer, const core_change *change,
+                          const core_part *part) {
+    assert(writer->open && writer->rows == 0 && change->op == writer->op);
+    size_t content = part_content_size(part);
+    size_t field = wire_delimited_size(content);
+    uint8_t *start = row_reserve(writer, field + shares_size(writer, &change->transaction));
+    if (start == NULL)
+        return false;
+    transaction_open(writer, change);
+    uint8_t *at = wire_put_delimited(start, RUN_PART, content);
+    at = wire_put_number(at, PART_INDEX, part->index);
+    at = wire_put_number(at, PART_COUNT, part->count);
+    at = wire_put_number(at, PART_TOTAL_BYTES, part->total_bytes);
+    at = wire_put_bytes(at, PART_CHUNK, part->chunk);
+    assert(at == start + field);
+    core_buffer_commit(&writer->body, (size_t)(at - start));
+    writer->rows = writer->open_rows = 1;
+    return true;
+}
+
+/* ---- Ends ---- */
+
 void core_run_transaction_end(core_run_writer *writer, bool last) {
     assert(writer->open && writer->open_rows > 0);
     share_put(writer, last);

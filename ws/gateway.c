@@ -51,6 +51,7 @@ struct ws_gateway {
     /* The gateway thread's own. */
     fanout_connection *connection;
     fanout_ordered *consumer;
+    core_assembly assembly; /* the delivery thread's while there is a consumer */
     int told_state;
 };
 
@@ -85,7 +86,21 @@ static void gateway_wait(ws_gateway *gateway, int64_t timeout_ms) {
 static void gateway_on_message(void *context, const fanout_message *message) {
     ws_gateway *gateway = context;
     CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
-    ws_hub_feed(gateway->hub, message->payload, message->sequence);
+    core_slice whole;
+    core_error error = {.text = ""};
+    switch (core_assembly_feed(&gateway->assembly, message->payload, message->sequence, &whole,
+                               &error)) {
+    case CORE_ASSEMBLY_WHOLE:
+        ws_hub_feed(gateway->hub, whole, message->sequence);
+        break;
+    case CORE_ASSEMBLY_MORE:
+        break;
+    case CORE_ASSEMBLY_REFUSED:
+        CORE_LOG(gateway->log, ERROR, "ws", "a row of the stream cannot be delivered",
+                 CORE_LOG_TEXT("error", error.text));
+        ws_hub_feed_lost(gateway->hub);
+        break;
+    }
 }
 
 static void gateway_on_lost(void *context, const core_error *reason) {
@@ -109,20 +124,42 @@ static void gateway_disconnect(ws_gateway *gateway) {
     gateway->connection = NULL;
 }
 
-static bool gateway_consume(ws_gateway *gateway, core_error *error) {
+/* Behind the stream's last message; when that is a part of a row, with the row's first part: it
+ * will be whole only after the joins that are answered now. */
+static bool gateway_begin(ws_gateway *gateway, const char *stream, uint64_t *sequence,
+                          core_error *error) {
     fanout_stream_info info;
+    if (!fanout_stream_inspect(gateway->connection, stream, &info, error))
+        return false;
+    *sequence = info.last_sequence + 1;
+    if (info.messages == 0)
+        return true;
+    core_buffer payload;
+    bool ends = true;
+    core_buffer_init(&payload, WS_HUB_MESSAGE_BYTES * 2); /* nats-server's own limit */
+    bool found =
+        fanout_stream_message(gateway->connection, stream, info.last_sequence, &payload, error);
+    uint64_t first = core_assembly_first(core_buffer_slice(&payload), info.last_sequence, &ends);
+    core_buffer_fini(&payload);
+    if (!ends)
+        *sequence = first;
+    return found || error->code == CORE_ERROR_INPUT; /* aged away meanwhile */
+}
+
+static bool gateway_consume(ws_gateway *gateway, core_error *error) {
     fanout_ordered_spec spec = {
         .stream = core_config_text(gateway->config, "nats.stream"),
         .filter = gateway->filter,
-        .from = FANOUT_FROM_NEW,
+        .from = FANOUT_FROM_SEQUENCE,
         .on_message = gateway_on_message,
         .on_lost = gateway_on_lost,
         .context = gateway,
     };
     atomic_store(&gateway->state, GATEWAY_NO_STREAM);
-    if (!fanout_stream_inspect(gateway->connection, spec.stream, &info, error))
+    if (!gateway_begin(gateway, spec.stream, &spec.sequence, error))
         return false;
     atomic_store(&gateway->lost, false);
+    core_assembly_reset(&gateway->assembly);
     gateway->consumer = fanout_ordered_new(gateway->connection, &spec, gateway->log, error);
     return gateway->consumer != NULL;
 }
@@ -223,6 +260,7 @@ static bool gateway_drained(core_role *role) {
 static void gateway_free(ws_gateway *gateway) {
     ws_hub_free(gateway->hub);
     auth_verifier_free(gateway->verifier);
+    core_assembly_fini(&gateway->assembly);
     if (gateway->wake_fd >= 0)
         (void)close(gateway->wake_fd);
     gateway->magic = 0;
@@ -268,6 +306,8 @@ core_role *ws_gateway_role_new(ws_server *server, core_error *error) {
                             .state = GATEWAY_STOPPED,
                             .told_state = GATEWAY_STOPPED,
                             .wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
+    core_assembly_init(&gateway->assembly,
+                       (size_t)core_config_integer(spec->config, "cdc.max_row_bytes"));
     gateway->role = (core_role){.name = "ws",
                                 .start = gateway_start,
                                 .ready = gateway_ready,

@@ -127,6 +127,13 @@ static bool spread_class(ws_hub *hub, hub_class *class) {
     return true;
 }
 
+/* A large row's memory is not kept. */
+static void spread_encodings_trim(ws_hub *hub) {
+    for (size_t i = 0; i < hub->encoding_count; i++)
+        if (hub->encodings[i].data.capacity > WS_CHANGE_JSON_KEEP)
+            core_buffer_fini(&hub->encodings[i].data);
+}
+
 static bool spread_change(ws_hub *hub, const core_change *change) {
     hub_listener listener = {.matched = spread_matched, .problem = spread_problem, .context = hub};
     hub->change = change;
@@ -137,6 +144,7 @@ static bool spread_change(ws_hub *hub, const core_change *change) {
     for (hub_class *class = hub->touched; class != NULL; class = class->touched_next)
         ok &= spread_class(hub, class);
     core_metrics_add(hub->metrics, CORE_METRIC_WS_EVENTS, 1);
+    spread_encodings_trim(hub);
     return ok;
 }
 

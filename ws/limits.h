@@ -38,6 +38,7 @@
 #define WS_DELIVERY_RING     8192
 #define WS_DELIVERIES_A_WAKE 512
 #define WS_CHANGE_JSON_MAX   ((size_t)64 << 20)
+#define WS_CHANGE_JSON_KEEP  ((size_t)1 << 20) /* of an encoding's memory, between changes */
 
 /* What the configuration sets. */
 typedef struct {

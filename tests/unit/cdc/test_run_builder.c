@@ -289,7 +289,7 @@ static void a_run_keeps_within_its_bytes(void **state) {
         assert_in_range(it->out.bytes[i], 1, 600);
 }
 
-static void a_row_beyond_the_brokers_limit_stops_with_its_table(void **state) {
+static void a_row_beyond_the_maximum_stops_with_its_table(void **state) {
     fixture *it = *state;
     cdc_run_limits limits = limits_make(128, 100);
     limits.message_max = 100;
@@ -305,7 +305,7 @@ static void a_row_beyond_the_brokers_limit_stops_with_its_table(void **state) {
                      CDC_REFUSED);
     assert_int_equal(error.code, CORE_ERROR_LIMIT);
     assert_non_null(strstr(error.text, "\"public\".\"a\""));
-    assert_non_null(strstr(error.text, "max_payload"));
+    assert_non_null(strstr(error.text, "cdc.max_row_bytes"));
     cdc_run_builder_free(builder);
 }
 
@@ -530,7 +530,7 @@ int main(void) {
         TEST(a_flush_waits_for_the_commit),
         TEST(last_is_right_at_the_bound),
         TEST(a_run_keeps_within_its_bytes),
-        TEST(a_row_beyond_the_brokers_limit_stops_with_its_table),
+        TEST(a_row_beyond_the_maximum_stops_with_its_table),
         TEST(an_empty_transaction_moves_only_the_position),
         TEST(truncate_gives_one_change_a_table),
         TEST(a_changed_relation_starts_a_run_of_its_next_version),
