@@ -119,7 +119,7 @@ static int64_t sender_timeout_ms(const cdc_source *source) {
 static bool silence_check(cdc_source *source, int64_t now_ms, core_error *error) {
     int64_t silence_ms = now_ms - source->received_at_ms;
     int64_t timeout_ms = sender_timeout_ms(source);
-    if (source->state.current == SOURCE_BLOCKED) {
+    if (source->state.current == SOURCE_BLOCKED || cdc_reorder_replaying(source->reorder)) {
         source->received_at_ms = now_ms; /* it is we who do not listen */
         return true;
     }
