@@ -15,8 +15,9 @@ void core_allocator_metrics_write(core_buffer *out) {
 #include <jemalloc/jemalloc.h>
 
 /* Read by jemalloc when the process starts (jemalloc(3), TUNING). A thread of its own gives freed
- * pages back even while we are idle and call it no more. At once for good (muzzy 0): pages that wait
- * for the kernel to want them count as ours, up to 60 MB of them while a big transaction passes. */
+ * pages back even while we are idle and call it no more. At once for good (muzzy 0): pages that
+ * wait for the kernel to want them count as ours, up to 60 MB of them while a big transaction
+ * passes. */
 const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
 
 typedef struct {
