@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fold } from '../lib/fold.mjs';
 import { startHouse } from '../lib/house.mjs';
+import { RawClient, websocketUrl } from '../lib/realtime.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
 import { connectRealtime, received, subscribe } from '../lib/subscriber.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -106,6 +107,19 @@ test('absent, the default', async (suite) => {
     await house.postgres.query('UPDATE docs SET n = 3 WHERE id = 10');
     await received(seen, 1);
     assert.deepEqual(seen.changes[0].new, { id: 10, n: 3, body: null });
+  });
+
+  await suite.test('over the wire its name is listed', async (t) => {
+    const apikey = await house.walcast.token({ role: 'anon' });
+    const client = await RawClient.connect(t, websocketUrl(house.walcast, { apikey, vsn: '2.0.0' }));
+    client.join('1', 'realtime:docs',
+      { postgres_changes: [{ event: 'UPDATE', schema: 'public', table: 'docs' }] });
+    await client.next('the subscription', ([, , , event, payload]) =>
+      event === 'system' && payload.status === 'ok');
+    await house.postgres.query('UPDATE docs SET n = 4 WHERE id = 10');
+    const [, , , , { data }] = await client.next('the change', (message) => message[3] === 'postgres_changes');
+    assert.deepEqual(data.record, { id: 10, n: 4, body: null });
+    assert.deepEqual(data.unchanged, ['extra']);
   });
 });
 

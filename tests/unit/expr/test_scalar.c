@@ -232,6 +232,10 @@ static void refuses_types_whose_texts_do_not_tell(void **state) {
     assert_int_equal(expr_scalar_kind_of(&mood), EXPR_SCALAR_TEXT);
     assert_int_equal(expr_scalar_kind_of(&moods), EXPR_SCALAR_NONE);
     assert_int_equal(expr_scalar_kind_of(&citext), EXPR_SCALAR_NONE);
+    core_column price = {.type_oid = 16403, .base_oid = 1700};   /* a domain: 1.0 is 1.00 */
+    core_column numbers = {.type_oid = 16404, .base_oid = 1007}; /* over an array */
+    assert_int_equal(expr_scalar_kind_of(&price), EXPR_SCALAR_NUMERIC);
+    assert_int_equal(expr_scalar_kind_of(&numbers), EXPR_SCALAR_NONE);
 }
 
 static void text_may_hold_any_bytes(void **state) {
