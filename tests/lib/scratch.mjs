@@ -1,6 +1,7 @@
 // Temporary directories and free ports. A directory's name carries its owner's pid, so that what a
 // killed test left behind is swept away by the next one.
-import { existsSync, mkdtempSync, chmodSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, chmodSync, readdirSync, readFileSync, renameSync,
+  rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +33,17 @@ export function scratchDirectory() {
 export function removeScratch(directory) {
   rmSync(directory, { recursive: true, force: true });
   directories.delete(directory);
+}
+
+// Puts what a failed campaign leaves out of every sweep's reach. Returns where it is now.
+export function keepScratch() {
+  const kept = [...directories].map((directory) => {
+    const place = directory.replace(PREFIX, 'walcast-kept-');
+    renameSync(directory, place);
+    return place;
+  });
+  directories.clear();
+  return kept;
 }
 
 function canListen(port) {
