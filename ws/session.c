@@ -18,6 +18,10 @@ ws_service *session_service(const ws_session *session) {
     return ws_socket_connection(session->socket)->service;
 }
 
+bool session_open(const ws_session *session) {
+    return ws_socket_open(session->socket);
+}
+
 /* ---- Sending ---- */
 
 void ws_session_send(ws_session *session, core_block *frame) {
@@ -75,17 +79,18 @@ void session_remove_channel(ws_channel *channel) {
 
 void session_close_channel(ws_channel *channel, const char *event) {
     ws_session *session = channel->session;
-    session_send_made(session,
-                      ws_protocol_message(session->protocol, channel->join_ref, channel->join_ref,
-                                          channel->topic, event, core_slice_text("{}")));
+    core_block *frame = ws_protocol_message(session->protocol, channel->join_ref, channel->join_ref,
+                                            channel->topic, event, core_slice_text("{}"));
     session_remove_channel(channel);
+    session_send_made(session, frame);
 }
 
 /* ---- Messages ---- */
 
 static void session_leave(ws_session *session, const ws_message *message, ws_channel *channel) {
     session_reply(session, message, true, core_slice_text("{}"));
-    session_close_channel(channel, "phx_close");
+    if (session_open(session))
+        session_close_channel(channel, "phx_close");
 }
 
 static void session_channel_message(ws_session *session, const ws_message *message,
@@ -183,7 +188,7 @@ static void session_deadline(void *context, int64_t now_ms) {
     while (channel != NULL) {
         ws_channel *next = channel->next;
         (void)session_check_channel(channel, now_ms, wall_ms);
-        if (!ws_socket_open(session->socket))
+        if (!session_open(session))
             return;
         channel = next;
     }
@@ -201,26 +206,31 @@ void ws_session_joined(ws_channel *channel) {
     session_send_made(session,
                       ws_protocol_reply(session->protocol, channel->join_ref, channel->ref,
                                         channel->topic, true, core_block_slice(channel->response)));
+    if (!session_open(session))
+        return;
     core_block_release(channel->response);
     channel->response = NULL;
     if (channel->has_bindings)
         session_system(session, channel, "postgres_changes", true, "Subscribed to PostgreSQL");
-    if (channel->replication_ready)
+    if (session_open(session) && channel->replication_ready)
         session_system(session, channel, "system", true, "Replication connection established");
 }
 
 void ws_session_refused(ws_channel *channel, const char *reason) {
     ws_session *session = channel->session;
     core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_REFUSALS, 1);
-    session_send_made(session, ws_protocol_refusal(session->protocol, channel->join_ref,
-                                                   channel->ref, channel->topic, reason));
+    core_block *frame = ws_protocol_refusal(session->protocol, channel->join_ref, channel->ref,
+                                            channel->topic, reason);
     session_remove_channel(channel);
+    session_send_made(session, frame);
 }
 
 void ws_session_reset(ws_channel *channel) {
-    session_system(channel->session, channel, "postgres_changes", false,
+    ws_session *session = channel->session;
+    session_system(session, channel, "postgres_changes", false,
                    "changes may have been missed: the change stream was interrupted; join again");
-    session_close_channel(channel, "phx_error");
+    if (session_open(session))
+        session_close_channel(channel, "phx_error");
 }
 
 /* ---- Life ---- */

@@ -188,6 +188,8 @@ static bool join_try(join_attempt *attempt) {
     ws_channel *before = session_channel(session, attempt->message->topic);
     if (before != NULL)
         session_close_channel(before, "phx_close");
+    if (!session_open(session)) /* a channel of a closed session would outlive it */
+        return false;
     if (!check_room(session, attempt->reason))
         return false;
     attempt->identity = join_identity(session, attempt->join.access_token, attempt->reason);
@@ -213,8 +215,10 @@ void session_join(ws_session *session, const ws_message *message) {
 static void token_refused(ws_channel *channel, auth_verdict verdict) {
     char text[JOIN_REASON_MAX];
     (void)snprintf(text, sizeof text, "%s: %s", verdict_code(verdict), auth_verdict_text(verdict));
-    session_system(channel->session, channel, "system", false, text);
-    session_close_channel(channel, "phx_close");
+    ws_session *session = channel->session;
+    session_system(session, channel, "system", false, text);
+    if (session_open(session))
+        session_close_channel(channel, "phx_close");
 }
 
 /* Another role: the channel moves to that role's class. It stays in the old one until the hub has

@@ -16,6 +16,10 @@ struct ws_session {
 };
 
 ws_service *session_service(const ws_session *session);
+
+/* Sending may close a connection that is too slow, and with it go all its channels: whoever needs
+ * a channel after having sent asks session_open first. */
+bool session_open(const ws_session *session);
 /* Sends the frame and lets go of it; NULL means that memory was out, and closes. */
 void session_send_made(ws_session *session, core_block *frame);
 void session_refuse(ws_session *session, const ws_message *message, const char *reason);
@@ -25,7 +29,7 @@ void session_system(ws_session *session, const ws_channel *channel, const char *
 ws_channel *session_channel(const ws_session *session, core_slice topic);
 /* Takes the channel out and frees it; says nothing. */
 void session_remove_channel(ws_channel *channel);
-/* Sends `event` ("phx_close", "phx_error"), then the same. */
+/* The same, then sends `event` ("phx_close", "phx_error"). */
 void session_close_channel(ws_channel *channel, const char *event);
 /* Sets the connection's deadline by what comes first. */
 void session_rearm(ws_session *session);

@@ -133,6 +133,12 @@ static void table_push_waiting(ws_session_table *table) {
 static bool table_command(ws_session_table *table, const ws_command *command) {
     if (table->waiting_count == 0 && core_ring_push(table->commands, command))
         return true;
+    if (table->waiting_count == table->waiting_capacity && table->waiting_first > 0) {
+        table->waiting_count -= table->waiting_first;
+        memmove(table->waiting, table->waiting + table->waiting_first,
+                table->waiting_count * sizeof *table->waiting);
+        table->waiting_first = 0;
+    }
     if (table->waiting_count == table->waiting_capacity) {
         size_t capacity = table->waiting_capacity ? table->waiting_capacity * 2 : 256;
         ws_command *waiting = realloc(table->waiting, capacity * sizeof *waiting);
