@@ -124,12 +124,23 @@ static void gateway_disconnect(ws_gateway *gateway) {
     gateway->connection = NULL;
 }
 
+/* The change stream as it stands. False when there is none, or one of that name is not ours. */
+static bool gateway_look(ws_gateway *gateway, fanout_stream_info *info, core_error *error) {
+    char subjects[CORE_SUBJECT_MAX];
+    fanout_stream_spec spec = fanout_stream_change_spec(gateway->config, subjects, sizeof subjects);
+    bool exists;
+    if (!fanout_stream_check(gateway->connection, &spec, &exists, info, error))
+        return false;
+    return exists ||
+           core_error_set(error, CORE_ERROR_TRANSIENT, "stream %s does not exist yet", spec.name);
+}
+
 /* Behind the stream's last message; when that is a part of a row, with the row's first part: it
  * will be whole only after the joins that are answered now. */
 static bool gateway_begin(ws_gateway *gateway, const char *stream, uint64_t *sequence,
                           core_error *error) {
     fanout_stream_info info;
-    if (!fanout_stream_inspect(gateway->connection, stream, &info, error))
+    if (!gateway_look(gateway, &info, error))
         return false;
     *sequence = info.last_sequence + 1;
     if (info.messages == 0)

@@ -60,6 +60,23 @@ test('a server that is away makes it wait, say why, and go on by itself', async 
   assert.equal((await fetch(`${walcast.url}/health/live`)).status, 200);
 });
 
+test('a stream of the same name that is not ours is left alone, and waited out', async (t) => {
+  const { nats, postgres } = await startHouse(t, { schema: SCHEMA, walcast: false });
+  await nats.manage((manager) => manager.streams.add({ name: 'WALCAST', subjects: ['orders.>'] }));
+  for (const role of ['cdc', 'ws']) {
+    const walcast = await startWalcast(t, { nats, postgres }, { args: ['--roles', role] });
+    await waitFor(`${role}'s refusal`, () =>
+      /stream 'WALCAST' exists with subjects 'orders\.>', expected 'atlasdb\.[^']+'.*nats\.stream/.test(walcast.logText()));
+    assert.equal((await readiness(walcast)).status, 503);
+    await walcast.stop();
+  }
+  assert.deepEqual((await nats.streamInfo()).config.subjects, ['orders.>']);
+  const healed = await startWalcast(t, { nats, postgres }, {});
+  await waitFor('not ready', async () => (await readiness(healed)).status === 503);
+  await nats.manage((manager) => manager.streams.delete('WALCAST'));
+  await healed.ready();
+});
+
 test('a drain that cannot end is cut by its time-out or a second signal', async (t) => {
   const { nats, postgres, walcast } = await startHouse(t, { schema: SCHEMA });
   await nats.stop();
