@@ -248,7 +248,7 @@ static bool gateway_start(core_role *role, core_error *error) {
 static bool gateway_ready(core_role *role, char *reason, size_t reason_size) {
     static const char *const reasons[] = {
         [GATEWAY_CONNECTING] = "connecting to NATS",
-        [GATEWAY_NO_STREAM] = "waiting for the change stream to exist",
+        [GATEWAY_NO_STREAM] = "waiting for the change stream; the log says why",
         [GATEWAY_DISCONNECTED] = "NATS is away, reconnecting",
         [GATEWAY_STOPPED] = "not started",
     };

@@ -26,7 +26,7 @@ suite('the realtime protocol by hand', () => {
     house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true }, {
       schema: 'CREATE TABLE todos (id bigint PRIMARY KEY, title text)',
       config: { 'ws.max_channels_per_connection': 3, 'ws.max_frame_bytes': '64KiB', 'ws.queue_bytes': '8MiB',
-        'ws.max_connections': 200, 'ws.idle_timeout': '5s' },
+        'ws.max_connections': 200, 'ws.idle_timeout': '5s', 'log.level': 'debug' },
     });
   });
   after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
@@ -471,5 +471,12 @@ suite('the realtime protocol by hand', () => {
     client.join('1', 'realtime:waits', { postgres_changes: [BINDING] });
     assert.match((await client.reply('1'))[4].response.reason, /^RealtimeRestarting: /);
     assert.ok(performance.now() - start < 9500);
+  });
+
+  test('no token and no secret is in the log', () => {
+    const log = house.walcast.logText();
+    assert.match(log, /following the change stream/);
+    assert.doesNotMatch(log, /eyJ|apikey=/);
+    assert.ok(!log.includes(JWT_SECRET));
   });
 });
