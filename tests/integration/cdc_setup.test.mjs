@@ -1,8 +1,11 @@
 // Publication and slot: made, taken as found, refused. And each thing that can be wrong with the
 // database: one line that names key, value, what was expected and how to mend it.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
 import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
+import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
 import { slotRow, waitConfirmed } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
@@ -154,4 +157,21 @@ test('what heals is waited for: wal_level set right and the server restarted', a
   await house.postgres.restart();
   await walcast.ready();
   assert.equal((await slotRow(house.postgres)).active, true);
+});
+
+test("TLS to PostgreSQL by libpq's own settings", async (t) => {
+  const directory = scratchDirectory();
+  t.after(() => removeScratch(directory));
+  execFileSync(new URL('../lib/make-certificates', import.meta.url).pathname, [directory]);
+  chmodSync(directory, 0o755);
+  if (process.getuid() === 0) execFileSync('chown', ['postgres', `${directory}/server-key.pem`]);
+  const house = await startHouse(t, { walcast: false, schema: SCHEMA, settings: { ssl: 'on',
+    ssl_cert_file: `${directory}/server.pem`, ssl_key_file: `${directory}/server-key.pem` } });
+  const url = (ca) => `${house.postgres.url}?sslmode=verify-full&sslrootcert=${directory}/${ca}`;
+  await assertRefused(t, house, { 'postgres.url': url('other.pem') }, 'postgres.url', 'certificate verify failed');
+  const walcast = await startWalcast(t, house, { 'postgres.url': url('ca.pem') });
+  await walcast.ready();
+  const { rows } = await house.postgres.query(`SELECT bool_and(ssl) AS ssl FROM pg_stat_ssl
+    JOIN pg_stat_replication USING (pid)`);
+  assert.deepEqual(rows, [{ ssl: true }]);
 });
