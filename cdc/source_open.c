@@ -145,16 +145,7 @@ static bool slot_prepare(cdc_source *source, cdc_start_facts *facts, core_error 
     return true;
 }
 
-/* What the stream was told of shapes, asked of the stream itself. */
-static bool shapes_last(cdc_shape_log *log, const char *subject, core_buffer *payload,
-                        core_error *error) {
-    cdc_source *source = (cdc_source *)(void *)((char *)log - offsetof(cdc_source, shapes));
-    return fanout_stream_last(fanout_publisher_connection(source->publisher),
-                              core_config_text(source->config, "nats.stream"), subject, payload,
-                              error);
-}
-
-static cdc_run_limits limits_of(cdc_source *source) {
+static cdc_run_limits limits_of(const cdc_source *source) {
     const core_config *config = source->config;
     int64_t max_payload =
         fanout_connection_max_payload(fanout_publisher_connection(source->publisher));
@@ -171,7 +162,6 @@ static cdc_run_limits limits_of(cdc_source *source) {
         .run_bytes = run_bytes < message_max ? run_bytes : message_max,
         .message_max = message_max,
         .row_max = (size_t)core_config_integer(config, "cdc.max_row_bytes"),
-        .shapes = &source->shapes,
         .lookup = source->wal->lookup,
         .reads_values = strcmp(core_config_text(config, "cdc.toast"), "read") == 0,
     };
@@ -185,7 +175,6 @@ static core_lsn whole_commit_lsn(const cdc_position *stored) {
 
 static void streaming_begin(cdc_source *source, const cdc_start *start) {
     int64_t now_ms = core_clock_ms(source->clock);
-    source->shapes = (cdc_shape_log){.last = shapes_last};
     cdc_run_limits limits = limits_of(source);
     cdc_run_builder_start(source->builder, &limits, &start->position);
     cdc_reorder_start(source->reorder, whole_commit_lsn(&start->position));

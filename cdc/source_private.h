@@ -66,7 +66,6 @@ struct cdc_source {
     bool two_phase; /* on this connection prepared transactions come at PREPARE */
     int64_t whole_until_ms;
     cdc_reorder *reorder;
-    cdc_shape_log shapes;
     cdc_run_builder *builder;
     cdc_ledger *ledger;
     cdc_transcoder *transcoder; /* of the messages' text; NULL: it is UTF-8 */

@@ -74,11 +74,6 @@ CORE_MUST_CHECK bool fanout_stream_message(fanout_connection *connection, const 
                                            uint64_t sequence, core_buffer *payload,
                                            core_error *error);
 
-/* The last stored message on a subject, likewise; `payload` is empty when there is none. */
-CORE_MUST_CHECK bool fanout_stream_last(fanout_connection *connection, const char *stream,
-                                        const char *subject, core_buffer *payload,
-                                        core_error *error);
-
 /* ---- Publisher ----
  * A stream's one writer, fenced (TRAPS 1-3). Used by one thread. Life: new, then open; send and
  * poll while all is well; after a false result the window is lost to the caller: open again, look

@@ -123,19 +123,6 @@ bool fanout_stream_check(fanout_connection *connection, const fanout_stream_spec
     return ok;
 }
 
-/* Frees the message. */
-static bool payload_take(natsMsg *message, const char *stream, core_buffer *payload,
-                         core_error *error) {
-    core_buffer_reset(payload);
-    core_buffer_append(payload, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
-    unsigned long long sequence = (unsigned long long)natsMsg_GetSequence(message);
-    natsMsg_Destroy(message);
-    return core_buffer_ok(payload) ||
-           core_error_set(error, CORE_ERROR_LIMIT,
-                          "message %llu of stream %s does not fit into %zu bytes", sequence, stream,
-                          payload->max_bytes);
-}
-
 bool fanout_stream_message(fanout_connection *connection, const char *stream, uint64_t sequence,
                            core_buffer *payload, core_error *error) {
     natsMsg *message = NULL;
@@ -150,19 +137,12 @@ bool fanout_stream_message(fanout_connection *connection, const char *stream, ui
             code = JSNoMessageFoundErr;
         return fanout_status_error(error, status, (int)code, "read", object);
     }
-    return payload_take(message, stream, payload, error);
-}
-
-bool fanout_stream_last(fanout_connection *connection, const char *stream, const char *subject,
-                        core_buffer *payload, core_error *error) {
-    natsMsg *message = NULL;
-    jsErrCode code = 0;
     core_buffer_reset(payload);
-    natsStatus status =
-        js_GetLastMsg(&message, fanout_jetstream(connection), stream, subject, NULL, &code);
-    if (status == NATS_NOT_FOUND || code == JSNoMessageFoundErr)
-        return true;
-    if (status != NATS_OK)
-        return fanout_status_error(error, status, (int)code, "read the last message on", subject);
-    return payload_take(message, stream, payload, error);
+    core_buffer_append(payload, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+    natsMsg_Destroy(message);
+    if (!core_buffer_ok(payload))
+        return core_error_set(error, CORE_ERROR_LIMIT,
+                              "message %llu of stream %s does not fit into %zu bytes",
+                              (unsigned long long)sequence, stream, payload->max_bytes);
+    return true;
 }
