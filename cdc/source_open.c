@@ -189,6 +189,7 @@ static void streaming_begin(cdc_source *source, const cdc_start *start) {
     cdc_ledger_init(source->ledger, &stored);
     source->record = start->position;
     source->message_held = false;
+    source->progress_lsn = 0;
     source->received_lsn = source->server_lsn = start->position.end_lsn;
     source->confirmed_lsn = source->told_lsn = source->confirmed_before_lsn;
     source->reply_due = source->ping_sent = false;

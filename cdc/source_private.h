@@ -74,6 +74,7 @@ struct cdc_source {
     cdc_message message;
     bool message_held; /* decoded, not yet fed */
     core_lsn received_lsn;
+    core_lsn progress_lsn;  /* all before it is stored once the run at hand is; 0: not known */
     core_lsn server_lsn;    /* how far the server has sent or written */
     core_lsn confirmed_lsn; /* told to the server as flushed */
     core_lsn told_lsn;      /* the last feedback's */

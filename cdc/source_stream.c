@@ -49,9 +49,14 @@ static core_lsn held_back(const cdc_source *source, core_lsn lsn) {
     return hold_lsn != 0 && hold_lsn < lsn ? hold_lsn : lsn;
 }
 
+/* All before `lsn` has come. What is at hand of it counts once it is sent; then this must not be
+ * forgotten, since the server does not say again what it knows to be received. */
 static void progress_take(cdc_source *source, core_lsn lsn) {
-    if (!cdc_run_builder_in_transaction(source->builder) &&
-        !cdc_run_builder_pending(source->builder))
+    if (cdc_run_builder_in_transaction(source->builder))
+        return;
+    if (cdc_run_builder_pending(source->builder))
+        source->progress_lsn = later(source->progress_lsn, lsn);
+    else
         cdc_ledger_progress(source->ledger, held_back(source, lsn));
 }
 
@@ -90,6 +95,10 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
         run_note(source, run, sequence);
         cdc_run_builder_taken(source->builder);
         cdc_pacing_rest(&source->pacing);
+        if (cdc_run_builder_run(source->builder) == NULL) {
+            cdc_ledger_progress(source->ledger, held_back(source, source->progress_lsn));
+            source->progress_lsn = 0;
+        }
     }
     return true;
 }
@@ -125,8 +134,13 @@ static bool frame_take(cdc_source *source, core_slice bytes, core_error *error) 
     bool plain = false;
     if (!cdc_reorder_take(source->reorder, frame->payload, &plain, error))
         return false;
-    if (!plain)
+    if (!plain) {
+        /* What committed before this message has come before it. The server counts it as received
+         * and may send no keepalive behind it that would say so. */
+        if (!cdc_reorder_replaying(source->reorder))
+            progress_take(source, frame->start_lsn);
         return true;
+    }
     core_arena_reset(&source->message_arena);
     source->message_held =
         cdc_message_read(frame->payload, &source->message_arena, &source->message, error);
