@@ -183,7 +183,7 @@ static bool needs_person(const core_error *error) {
 
 void cdc_source_break(cdc_source *source, const core_error *error) {
     bool was_draining = source->state.current == SOURCE_DRAINING;
-    if (cdc_reorder_wants_whole(source->reorder))
+    if (cdc_reorder_wants_whole(source->reorder) || source->wal->wants_whole)
         source->whole_until_ms = core_clock_ms(source->clock) + WHOLE_MS;
     cdc_source_close(source);
     if (was_draining) {

@@ -222,6 +222,7 @@ static bool libpq_start(cdc_wal_stream *base, const cdc_wal_start *start, core_e
                                    &options, error))
         return false;
     stream->base.text_encoding = text_encoding(stream);
+    stream->base.wants_whole = false;
     if (!options.messages)
         CORE_LOG(stream->log, WARN, "cdc",
                  "PostgreSQL 13 sends no logical messages (pg_logical_emit_message) through "
@@ -246,6 +247,7 @@ static cdc_wal_result stream_ended(libpq_stream *stream, core_error *error) {
     int length = (int)strcspn(text, "\n");
     stream->text_refused = state != NULL && strcmp(state, "22P05") == 0 &&
                            !core_config_bool(stream->config, "postgres.binary");
+    stream->base.wants_whole = state != NULL && strcmp(state, "XX000") == 0;
     (void)core_error_set(error, CORE_ERROR_TRANSIENT, "the server ended the stream: %.*s%s%s",
                          length, text, state != NULL ? ", SQLSTATE " : "",
                          state != NULL ? state : "");

@@ -62,8 +62,11 @@ test('killed and restarted at any moment, both modes give the same stream', asyn
   await assertTable(changes, house.postgres);
 });
 
-test('a shape changed in a rolled back savepoint is never seen', async (t) => {
+// Decoded while it runs and, by a Walcast that was away, from its start long after its end: then
+// PostgreSQL cannot always stream it ("could not map filenode"), and it is asked for whole.
+for (const away of [false, true]) test(`a shape changed in a rolled back savepoint is never seen${away ? ', nor later' : ''}`, async (t) => {
   const house = await startModes(t);
+  if (away) await house.walcast.stop();
   await runStatements(house.postgres, [
     'BEGIN', "INSERT INTO items SELECT i, 1, repeat('x', 100), 'a' FROM generate_series(1, 2000) i",
     'SAVEPOINT a', 'ALTER TABLE items ADD COLUMN gone int DEFAULT 7',
@@ -73,6 +76,7 @@ test('a shape changed in a rolled back savepoint is never seen', async (t) => {
     'ALTER TABLE items ADD COLUMN kept int DEFAULT 8',
     "INSERT INTO items SELECT i, 1, repeat('x', 100), 'c' FROM generate_series(7001, 9000) i",
     'COMMIT']);
+  if (away) house.walcast.start();
   const changes = await assertSameStreams(house);
   assert.equal(changes.length, 6000);
   assert.ok(changes.every(({ record }) => !('gone' in record)));
