@@ -216,3 +216,28 @@ bool fanout_bucket_delete(fanout_bucket *bucket, const char *key, core_error *er
            bucket_put(bucket, subject, core_slice_make("", 0), operation_header, "DEL", &revision,
                       error);
 }
+
+/* ---- listed ---- */
+
+bool fanout_bucket_keys(fanout_bucket *bucket, const char *tokens, fanout_key_handler handler,
+                        void *context, core_error *error) {
+    char filter[FANOUT_BUCKET_KEY_MAX];
+    jsOptions options;
+    jsStreamInfo *info = NULL;
+    jsErrCode code = 0;
+    CORE_MAGIC_CHECK(bucket, BUCKET_MAGIC);
+    (void)snprintf(filter, sizeof filter, "%s%s.>", bucket->prefix, tokens);
+    (void)jsOptions_Init(&options);
+    options.Stream.Info.SubjectsFilter = filter;
+    natsStatus status = js_GetStreamInfo(&info, fanout_jetstream(bucket->connection),
+                                         bucket->stream, &options, &code);
+    if (status != NATS_OK)
+        return fanout_status_error(error, status, (int)code, "list bucket", bucket->name);
+    const jsStreamStateSubjects *found = info->State.Subjects;
+    size_t skip = strlen(bucket->prefix);
+    bool ok = true;
+    for (int i = 0; ok && found != NULL && i < found->Count; i++)
+        ok = handler(context, found->List[i].Subject + skip);
+    jsStreamInfo_Destroy(info);
+    return ok;
+}

@@ -212,5 +212,14 @@ CORE_MUST_CHECK bool fanout_bucket_set(fanout_bucket *bucket, const char *key, c
                                        uint64_t expected, uint64_t *revision, core_error *error);
 CORE_MUST_CHECK bool fanout_bucket_delete(fanout_bucket *bucket, const char *key,
                                           core_error *error);
+/* False ends the walk. The bucket may be asked from within. */
+typedef bool (*fanout_key_handler)(void *context, const char *key);
+/* Gives each key whose first tokens are `tokens` ("snapshot" gives snapshot.a and snapshot.b.c), in
+ * no order, those of deleted values included; at most 100,000. Keys come as the bucket's subjects
+ * have them: a byte that needed escaping is still =XX. False too when the handler ended the walk,
+ * with the error as it left it. */
+CORE_MUST_CHECK bool fanout_bucket_keys(fanout_bucket *bucket, const char *tokens,
+                                        fanout_key_handler handler, void *context,
+                                        core_error *error);
 
 #endif

@@ -219,6 +219,45 @@ static void test_foreign_stream_of_that_name_is_refused(void **state) {
     natsConnection_Destroy(nats);
 }
 
+typedef struct {
+    char seen[8][64];
+    size_t count;
+} key_list;
+
+static bool key_take(void *context, const char *key) {
+    key_list *list = context;
+    if (list->count == 8)
+        return false;
+    (void)snprintf(list->seen[list->count++], sizeof list->seen[0], "%s", key);
+    return true;
+}
+
+static bool key_refuse(void *context, const char *key) {
+    (void)key;
+    ++*(int *)context;
+    return false;
+}
+
+static void test_keys_are_listed_by_their_first_tokens(void **state) {
+    scene *s = *state;
+    core_error error = {0};
+    key_list list = {0};
+    int asked = 0;
+    assert_true(fanout_bucket_keys(s->bucket, "snapshot", key_take, &list, &error));
+    assert_int_equal(list.count, 0);
+    (void)must_set(s, "snapshot.a", "1", 0);
+    (void)must_set(s, "snapshot.b.c", "2", 0);
+    (void)must_set(s, "snapshots", "3", 0);
+    (void)must_set(s, "position.a", "4", 0);
+    assert_true(fanout_bucket_keys(s->bucket, "snapshot", key_take, &list, &error));
+    assert_int_equal(list.count, 2);
+    bool swapped = strcmp(list.seen[0], "snapshot.a") != 0;
+    assert_string_equal(list.seen[swapped ? 1 : 0], "snapshot.a");
+    assert_string_equal(list.seen[swapped ? 0 : 1], "snapshot.b.c");
+    assert_false(fanout_bucket_keys(s->bucket, "snapshot", key_refuse, &asked, &error));
+    assert_int_equal(asked, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_compare_and_set, scene_open, scene_close),
@@ -227,6 +266,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_odd_keys_are_kept_apart, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_overlong_key_is_refused, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_other_clients_read_it, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_keys_are_listed_by_their_first_tokens, scene_open,
+                                        scene_close),
         cmocka_unit_test_setup_teardown(test_concurrent_writers_never_both_win, scene_open,
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_survives_a_kill_and_opens_again, scene_open,
