@@ -5,39 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { HALF_DIGITS_MAX = 8 };
-
-/* ---- LSN ---- */
-
-static bool hex_parse(core_slice text, uint32_t *value) {
-    *value = 0;
-    if (text.length == 0 || text.length > HALF_DIGITS_MAX)
-        return false;
-    for (size_t i = 0; i < text.length; i++) {
-        uint8_t digit = text.data[i];
-        uint8_t letter = digit | 0x20;
-        if (digit >= '0' && digit <= '9')
-            *value = *value << 4 | (uint32_t)(digit - '0');
-        else if (letter >= 'a' && letter <= 'f')
-            *value = *value << 4 | (uint32_t)(letter - 'a' + 10);
-        else
-            return false;
-    }
-    return true;
-}
-
 bool cdc_lsn_parse(core_slice text, core_lsn *lsn) {
-    const uint8_t *slash = text.length > 0 ? memchr(text.data, '/', text.length) : NULL;
-    if (slash == NULL)
-        return false;
-    size_t high_length = (size_t)(slash - text.data);
-    uint32_t high = 0;
-    uint32_t low = 0;
-    if (!hex_parse(core_slice_make(text.data, high_length), &high) ||
-        !hex_parse(core_slice_make(slash + 1, text.length - high_length - 1), &low))
-        return false;
-    *lsn = (core_lsn)high << 32 | low;
-    return true;
+    return core_lsn_parse(text, lsn);
 }
 
 /* ---- Encode ---- */

@@ -105,10 +105,11 @@ static void run_close(cdc_run_builder *builder) {
         .holds_last = writer->op != CORE_OP_SCHEMA,
         .shown_lsn = cdc_run_shown_lsn(&writer->transaction, builder->last_complete),
         .safe_lsn = builder->whole_lsn,
+        .before_lsn = builder->before_lsn,
         .payload = core_run_close(writer),
     };
     builder->ready = true;
-    if (builder->run.payload.length > builder->limits.message_max) {
+    if (!builder->limits.whole && builder->run.payload.length > builder->limits.message_max) {
         cdc_run_split_start(&builder->split, builder->epoch, writer->op, &builder->run,
                             builder->before_lsn);
         (void)cdc_run_split_next(&builder->split, &builder->run);

@@ -22,6 +22,7 @@ typedef struct {
     size_t run_bytes;   /* or before it would pass so many bytes; one row may be larger */
     size_t message_max; /* the broker's limit: a larger run, of one row, is split */
     size_t row_max;     /* a row beyond it stops the source; at least message_max */
+    bool whole;         /* it is not split here: who sends it sees to that */
     cdc_lookup *lookup; /* NULL: nothing is asked */
     bool reads_values;  /* ask it for unchanged values */
 } cdc_run_limits;
@@ -37,6 +38,7 @@ typedef struct {
     bool holds_last;    /* false: only a part of that row, or what comes before it */
     core_lsn shown_lsn; /* for the ledger */
     core_lsn safe_lsn;
+    core_lsn before_lsn; /* the end of the last transaction that is wholly in runs before it */
 } cdc_run;
 
 typedef struct {

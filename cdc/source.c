@@ -18,9 +18,11 @@ enum {
     TELL_AGAIN_MS = 60000,
     WHOLE_MS = 600000, /* whole transactions, once they could not be held here */
     TAIL_ARENA_CHUNK_BYTES = 16 << 10,
-    TAIL_ARENA_MAX_BYTES = 4 << 20,
     MESSAGE_ARENA_MAX_BYTES = 16 << 20, /* the oids of a TRUNCATE of four million tables */
 };
+
+/* Of a run its relation, of a JSON message all; nats-server's own limit of a message is 64 MiB. */
+#define TAIL_ARENA_MAX_BYTES (((size_t)4 << 20) + CORE_EVENT_JSON_ARENA_FACTOR * ((size_t)64 << 20))
 
 #define ENDS  (CORE_STATE_BIT(SOURCE_STOPPED) | CORE_STATE_BIT(SOURCE_FAILED))
 #define FALLS (ENDS | CORE_STATE_BIT(SOURCE_BACKING_OFF))
@@ -99,6 +101,7 @@ void cdc_source_free(cdc_source *source) {
     fanout_publisher_free(source->publisher);
     source->wal->free(source->wal);
     cdc_run_builder_free(source->builder);
+    cdc_json_stage_free(source->json);
     cdc_reorder_free(source->reorder);
     cdc_transcoder_free(source->transcoder);
     free(source->ledger);

@@ -145,6 +145,25 @@ static bool slot_prepare(cdc_source *source, cdc_start_facts *facts, core_error 
     return true;
 }
 
+static bool is_json(const cdc_source *source) {
+    return strcmp(core_config_text(source->config, "nats.encoding"), "json") == 0;
+}
+
+/* Made once the database has told its name. */
+static bool json_stage_ready(cdc_source *source, core_error *error) {
+    if (!is_json(source) || source->json != NULL)
+        return true;
+    core_event_json_source from = {
+        .version = WALCAST_VERSION,
+        .name = core_config_text(source->config, "nats.stream"),
+        .database = source->server.database,
+    };
+    source->json =
+        cdc_json_stage_new(&from, (size_t)core_config_integer(source->config, "cdc.max_row_bytes"));
+    return source->json != NULL ||
+           core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for JSON messages");
+}
+
 static cdc_run_limits limits_of(const cdc_source *source) {
     const core_config *config = source->config;
     int64_t max_payload =
@@ -162,6 +181,7 @@ static cdc_run_limits limits_of(const cdc_source *source) {
         .run_bytes = run_bytes < message_max ? run_bytes : message_max,
         .message_max = message_max,
         .row_max = (size_t)core_config_integer(config, "cdc.max_row_bytes"),
+        .whole = source->json != NULL,
         .lookup = source->wal->lookup,
         .reads_values = strcmp(core_config_text(config, "cdc.toast"), "read") == 0,
     };
@@ -177,6 +197,8 @@ static void streaming_begin(cdc_source *source, const cdc_start *start) {
     int64_t now_ms = core_clock_ms(source->clock);
     cdc_run_limits limits = limits_of(source);
     cdc_run_builder_start(source->builder, &limits, &start->position);
+    if (source->json != NULL)
+        cdc_json_stage_start(source->json, limits.message_max);
     cdc_reorder_start(source->reorder, whole_commit_lsn(&start->position));
     cdc_ledger_entry stored = {
         .sequence = start->position.sequence,
@@ -234,7 +256,8 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
     if (!slot_prepare(source, &facts, error) || !cdc_start_decide(&facts, &start, error))
         return false;
     cdc_wal_start wal_start = {.lsn = start.start_lsn, .whole = source->whole};
-    if (!source->wal->start(source->wal, &wal_start, error) || !transcoder_choose(source, error))
+    if (!source->wal->start(source->wal, &wal_start, error) || !transcoder_choose(source, error) ||
+        !json_stage_ready(source, error))
         return false;
     source->two_phase = facts.two_phase;
     streaming_begin(source, &start);

@@ -4,6 +4,7 @@
 #define WALCAST_CDC_SOURCE_PRIVATE_H
 
 #include "cdc/confirm_delay.h"
+#include "cdc/json_stage.h"
 #include "cdc/ledger.h"
 #include "cdc/pacing.h"
 #include "cdc/position_writer.h"
@@ -67,6 +68,7 @@ struct cdc_source {
     int64_t whole_until_ms;
     cdc_reorder *reorder;
     cdc_run_builder *builder;
+    cdc_json_stage *json; /* NULL: runs are sent as they are */
     cdc_ledger *ledger;
     cdc_transcoder *transcoder; /* of the messages' text; NULL: it is UTF-8 */
     core_arena message_arena;

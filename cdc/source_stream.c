@@ -76,14 +76,29 @@ static void run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) 
     cdc_ledger_publish(source->ledger, &entry);
 }
 
-/* Sends the closed run if there is one, all parts of it; `*full` when the rest must wait. */
+/* The closed run's next message: the run itself, or a change of it. NULL: `error`. */
+static const cdc_run *message_next(cdc_source *source, const cdc_run *run, core_error *error) {
+    if (source->json == NULL)
+        return run;
+    return cdc_json_stage_message(source->json, run, core_clock_wall_us(source->clock), error);
+}
+
+static void message_taken(cdc_source *source) {
+    if (source->json == NULL || cdc_json_stage_taken(source->json))
+        cdc_run_builder_taken(source->builder);
+}
+
+/* Sends the closed run if there is one, all messages of it; `*full` when the rest must wait. */
 static bool run_send(cdc_source *source, bool *full, core_error *error) {
     const cdc_run *run;
     *full = false;
     while ((run = cdc_run_builder_run(source->builder)) != NULL) {
         uint64_t sequence = 0;
-        switch (fanout_publisher_send(source->publisher, run->subject, run->payload, &sequence,
-                                      error)) {
+        const cdc_run *message = message_next(source, run, error);
+        if (message == NULL)
+            return false;
+        switch (fanout_publisher_send(source->publisher, message->subject, message->payload,
+                                      &sequence, error)) {
         case FANOUT_FULL:
             *full = true;
             return true;
@@ -92,8 +107,8 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
         case FANOUT_SENT:
             break;
         }
-        run_note(source, run, sequence);
-        cdc_run_builder_taken(source->builder);
+        run_note(source, message, sequence);
+        message_taken(source);
         cdc_pacing_rest(&source->pacing);
         if (cdc_run_builder_run(source->builder) == NULL) {
             cdc_ledger_progress(source->ledger, held_back(source, source->progress_lsn));

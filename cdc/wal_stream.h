@@ -13,6 +13,7 @@ typedef struct {
     uint64_t system_id;
     uint32_t timeline;
     int64_t sender_timeout_ms; /* wal_sender_timeout; 0: none */
+    char database[256];        /* its name; at most NAMEDATALEN - 1 characters */
 } cdc_wal_server;
 
 typedef struct {

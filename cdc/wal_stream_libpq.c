@@ -77,7 +77,9 @@ static bool identify(libpq_stream *stream, cdc_wal_server *server, core_error *e
     uint64_t timeline = 0;
     bool ok =
         core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 0)), &server->system_id) &&
-        core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 1)), &timeline);
+        core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 1)), &timeline) &&
+        core_slice_to_text(core_slice_text(pg_result_value(result, 0, 3)), server->database,
+                           sizeof server->database);
     server->timeline = (uint32_t)timeline;
     pg_result_free(result);
     return ok || core_error_set(error, CORE_ERROR_INPUT, "IDENTIFY_SYSTEM was not understood");

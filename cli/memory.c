@@ -9,21 +9,36 @@ typedef struct {
     const char *first; /* keys whose values are multiplied; NULL: 1 */
     const char *second;
     int64_t bytes_each;
+    bool (*applies)(const core_config *config); /* NULL: always */
 } memory_row;
 
+static bool encodes_json(const core_config *config) {
+    return strcmp(core_config_text(config, "nats.encoding"), "json") == 0;
+}
+
 static const memory_row memory_rows[] = {
-    {"publisher's window (nats.window_bytes)", "nats.window_bytes", NULL, 1},
-    {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2},
-    {"transactions that are sent while they run (cdc.memory_bytes)", "cdc.memory_bytes", NULL, 1},
-    {"a row being split and put together (2 x cdc.max_row_bytes)", "cdc.max_row_bytes", NULL, 2},
+    {"publisher's window (nats.window_bytes)", "nats.window_bytes", NULL, 1, NULL},
+    {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2, NULL},
+    {"transactions that are sent while they run (cdc.memory_bytes)", "cdc.memory_bytes", NULL, 1,
+     NULL},
+    {"a row being split and put together (2 x cdc.max_row_bytes)", "cdc.max_row_bytes", NULL, 2,
+     NULL},
+    {"a row as JSON, made and read (12 x cdc.max_row_bytes)", "cdc.max_row_bytes", NULL, 12,
+     encodes_json},
     {"client queues (ws.max_connections x ws.queue_bytes)", "ws.max_connections", "ws.queue_bytes",
-     1},
+     1, NULL},
     {"frames being received (ws.max_connections x ws.max_frame_bytes)", "ws.max_connections",
-     "ws.max_frame_bytes", 1},
-    {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192},
+     "ws.max_frame_bytes", 1, NULL},
+    {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},
 };
 
+static bool row_applies(const core_config *config, const memory_row *row) {
+    return row->applies == NULL || row->applies(config);
+}
+
 static int64_t row_bytes(const core_config *config, const memory_row *row) {
+    if (!row_applies(config, row))
+        return 0;
     int64_t bytes = row->bytes_each * core_config_integer(config, row->first);
     int64_t factor = row->second != NULL ? core_config_integer(config, row->second) : 1;
     return __builtin_mul_overflow(bytes, factor, &bytes) ? INT64_MAX : bytes;
@@ -44,9 +59,12 @@ static double mebibytes(int64_t bytes) {
 void cli_memory_print(const core_config *config, FILE *out) {
     (void)fprintf(out, "memory: at most %.1f MiB by the limits above\n",
                   mebibytes(total_bytes(config)));
-    for (size_t i = 0; i < CORE_COUNT_OF(memory_rows); i++)
+    for (size_t i = 0; i < CORE_COUNT_OF(memory_rows); i++) {
+        if (!row_applies(config, &memory_rows[i]))
+            continue;
         (void)fprintf(out, "  %10.1f MiB  %s\n", mebibytes(row_bytes(config, &memory_rows[i])),
                       memory_rows[i].part);
+    }
 }
 
 void cli_memory_json(const core_config *config, core_json_writer *writer) {
@@ -56,6 +74,8 @@ void cli_memory_json(const core_config *config, core_json_writer *writer) {
     core_json_key_text(writer, "parts");
     core_json_array_open(writer);
     for (size_t i = 0; i < CORE_COUNT_OF(memory_rows); i++) {
+        if (!row_applies(config, &memory_rows[i]))
+            continue;
         core_json_object_open(writer);
         core_json_key_text(writer, "part");
         core_json_text(writer, memory_rows[i].part);

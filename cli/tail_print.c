@@ -4,9 +4,10 @@
  * that a program can read each without asking for the operation first. */
 #include "cli/tail.h"
 
-#define OUT_MAX_BYTES   ((size_t)2 << 30) /* the largest row, escaped, and the lines before it */
-#define ARENA_CHUNK     ((size_t)64 << 10)
-#define ARENA_MAX_BYTES ((size_t)4 << 20) /* relation and value arrays of one run */
+#define OUT_MAX_BYTES ((size_t)2 << 30) /* the largest row, escaped, and the lines before it */
+#define ARENA_CHUNK   ((size_t)64 << 10)
+/* Relation and value arrays of one run, and of a JSON message (of at most 1 GiB) all. */
+#define ARENA_MAX_BYTES (((size_t)4 << 20) + CORE_EVENT_JSON_ARENA_FACTOR * ((size_t)1 << 30))
 
 void tail_printer_init(tail_printer *printer, bool json, const tail_table *table,
                        const tail_place *place) {

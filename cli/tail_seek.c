@@ -7,8 +7,8 @@
 #include "cli/tail.h"
 
 #define ARENA_CHUNK     ((size_t)64 << 10)
-#define ARENA_MAX_BYTES ((size_t)4 << 20)
 #define MESSAGE_MAX     ((size_t)64 << 20) /* nats-server's own limit */
+#define ARENA_MAX_BYTES (((size_t)4 << 20) + CORE_EVENT_JSON_ARENA_FACTOR * MESSAGE_MAX)
 #define TIME_MARGIN_US  INT64_C(10000000)
 
 typedef struct {

@@ -17,6 +17,11 @@ void core_buffer_fini(core_buffer *buffer) {
     *buffer = (core_buffer){.max_bytes = buffer->max_bytes};
 }
 
+core_buffer core_buffer_over(void *memory, size_t size) {
+    assert(memory != NULL && size > 0);
+    return (core_buffer){.data = memory, .capacity = size, .max_bytes = size};
+}
+
 void core_buffer_reset(core_buffer *buffer) {
     buffer->length = 0;
     buffer->failed = false;

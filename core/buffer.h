@@ -19,6 +19,8 @@ typedef struct {
 /* Allocates nothing yet. */
 void core_buffer_init(core_buffer *buffer, size_t max_bytes);
 void core_buffer_fini(core_buffer *buffer);
+/* One over memory of the caller's, of at least one byte: it never grows, and there is no _fini. */
+core_buffer core_buffer_over(void *memory, size_t size);
 /* Empties it, keeps the memory, clears a failure. */
 void core_buffer_reset(core_buffer *buffer);
 

@@ -113,10 +113,21 @@ static void config_needs(core_config_loader *loader, const char *key, const char
                             "%s: is set without %s; set both or neither", key, other);
 }
 
+/* Binary values are not JSON, and nothing here decodes them. */
+static void config_encoding_check(core_config_loader *loader) {
+    const core_config *config = loader->config;
+    if (strcmp(core_config_text(config, "nats.encoding"), "json") == 0 &&
+        core_config_bool(config, "postgres.binary"))
+        core_config_problem(loader, core_config_origin(config, "nats.encoding"),
+                            "nats.encoding: json: needs values as text, but postgres.binary is "
+                            "true; set that to false, or this to protobuf");
+}
+
 void core_config_check_together(core_config_loader *loader) {
     const core_config *config = loader->config;
     config_needs(loader, "nats.tls_cert", "nats.tls_key");
     config_needs(loader, "nats.tls_key", "nats.tls_cert");
+    config_encoding_check(loader);
     int64_t run = core_config_integer(config, "cdc.run_bytes");
     int64_t window = core_config_integer(config, "nats.window_bytes");
     if (run > window)

@@ -89,7 +89,7 @@ static const core_config_row config_rows[] = {
      .type = CORE_CONFIG_BOOL,
      .initial = "false",
      .doc = "Take values in their types' binary form (PostgreSQL 14 and newer), as it is sent, for "
-            "consumers that read it."},
+            "consumers that read it. Not with `nats.encoding: json`."},
 
     {.key = "nats.url",
      .type = CORE_CONFIG_TEXT,
@@ -158,8 +158,11 @@ static const core_config_row config_rows[] = {
     {.key = "nats.encoding",
      .type = CORE_CONFIG_CHOICE,
      .initial = "protobuf",
-     .choices = "protobuf",
-     .doc = "Form of the stream's messages."},
+     .choices = "protobuf|json",
+     .doc = "Form of the stream's messages. `json`: each change is a message of its own, a JSON "
+            "object much as Debezium's (docs/JSON.md), for consumers that do not read "
+            "core/event.proto; it costs time and space. It can be changed at any restart: readers "
+            "of Walcast's take both. Not with `postgres.binary`."},
     {.key = "nats.ack_timeout",
      .type = CORE_CONFIG_DURATION,
      .initial = "5s",

@@ -135,6 +135,7 @@ typedef struct {
     uint32_t count;
     uint64_t total_bytes; /* of all chunks */
     core_slice chunk;
+    bool is_base64; /* read from a JSON message: that is the chunk's form */
 } core_part;
 
 /* ---- Writing a run ----
@@ -161,6 +162,8 @@ void core_run_open(core_run_writer *writer, const char *epoch, core_op op,
                    const core_relation *relation);
 /* Bytes that appending `change` adds at the most: to close the run before its size bound. */
 size_t core_run_change_size(const core_change *change);
+/* Bytes of the relation in a run. */
+size_t core_relation_size(const core_relation *relation);
 /* Appends one row; its transaction must be the open one or none may be open, its op the run's. What
  * of the change its op does not use is ignored. Keeps room for the transaction's share, so that
  * nothing after a true can fail. An index that does not follow the row before is fine (changes
@@ -217,7 +220,9 @@ typedef struct {
 } core_run_reader;
 
 /* Decodes head, relation (into `arena`) and transactions, and checks the whole message's form and
- * counts. `payload` must outlive the run. Errors are CORE_ERROR_INPUT with the byte's position. */
+ * counts. A JSON message (event_json.h) comes out as the run of its change, made in `arena`, which
+ * needs CORE_EVENT_JSON_ARENA_FACTOR times its size. `payload` must outlive the run. Errors are
+ * CORE_ERROR_INPUT with the byte's position. */
 CORE_MUST_CHECK bool core_run_decode(core_slice payload, core_arena *arena, core_run *run,
                                      core_error *error);
 /* The message is a part, by its first fields; its form is not checked. A part decodes without an

@@ -1,6 +1,8 @@
 /* See event_assembly.h. */
 #include "core/event_assembly.h"
 
+#include "core/base64.h"
+
 void core_assembly_init(core_assembly *assembly, size_t max_bytes) {
     *assembly = (core_assembly){0};
     core_buffer_init(&assembly->bytes, max_bytes);
@@ -46,6 +48,13 @@ static core_assembly_result part_refuse(uint64_t sequence, const core_part *part
     return CORE_ASSEMBLY_REFUSED;
 }
 
+static bool chunk_append(core_buffer *bytes, const core_part *part) {
+    if (part->is_base64)
+        return core_base64_decode(part->chunk, bytes);
+    core_buffer_slice_append(bytes, part->chunk);
+    return core_buffer_ok(bytes);
+}
+
 /* Appends the part; the row is whole with the last one. */
 static core_assembly_result part_take(core_assembly *assembly, const core_run *part,
                                       uint64_t sequence, core_slice *whole, core_error *error) {
@@ -53,8 +62,7 @@ static core_assembly_result part_take(core_assembly *assembly, const core_run *p
     bool ends = part->part.index + 1 == part->part.count;
     assembly->last = *part; /* its slices end with this call and are not looked at */
     assembly->last_sequence = sequence;
-    core_buffer_slice_append(bytes, part->part.chunk);
-    if (!core_buffer_ok(bytes) || bytes->length > part->part.total_bytes ||
+    if (!chunk_append(bytes, &part->part) || bytes->length > part->part.total_bytes ||
         (ends && bytes->length != part->part.total_bytes)) {
         core_assembly_reset(assembly);
         return part_refuse(sequence, &part->part,

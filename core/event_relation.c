@@ -45,6 +45,10 @@ size_t core_relation_wire_size(const core_relation *relation) {
     return size;
 }
 
+size_t core_relation_size(const core_relation *relation) {
+    return wire_delimited_size(core_relation_wire_size(relation));
+}
+
 uint8_t *core_relation_wire_put(uint8_t *at, const core_relation *relation) {
     if (relation->encoded.length > 0)
         return wire_put_raw(at, relation->encoded);

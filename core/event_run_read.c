@@ -6,6 +6,7 @@
  * on the rows and one on the transactions' shares, which may stand in any order among each other.
  * A malformed byte, a value out of range or counts that do not add up refuse the payload as a whole
  * (CORE_ERROR_INPUT with the byte's position). Fields with unknown numbers are skipped. */
+#include "core/event_json.h"
 #include "core/event_wire.h"
 
 static const uint8_t run_types[] = {
@@ -377,6 +378,8 @@ static bool content_check(const wire_source *source, core_run *run) {
 }
 
 bool core_run_decode(core_slice payload, core_arena *arena, core_run *run, core_error *error) {
+    if (core_event_is_json(payload))
+        return core_event_json_decode(payload, arena, run, error);
     wire_source source = {payload, error};
     run_head head = {.epoch = core_slice_make(payload.data, 0)};
     *run = (core_run){.payload = payload};
@@ -393,6 +396,8 @@ bool core_run_decode(core_slice payload, core_arena *arena, core_run *run, core_
 /* Head and shares of a part are short, and neither rows nor a relation stand in it: what comes
  * first tells. */
 bool core_run_part_peek(core_slice payload) {
+    if (core_event_is_json(payload))
+        return core_event_json_is_part(payload);
     core_cursor cursor = core_cursor_make(payload);
     wire_field field;
     while (wire_next(&cursor, &run_message, &field))

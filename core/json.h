@@ -10,6 +10,8 @@
 #include "core/cursor.h"
 
 #define CORE_JSON_MAX_DEPTH 1024
+/* Levels that an object of ours may put around documents of the maximum depth. */
+#define CORE_JSON_ENVELOPE_DEPTH 16
 
 /* ---- Writer ---- */
 typedef struct {
@@ -57,12 +59,16 @@ typedef struct {
 typedef struct {
     core_cursor cursor;
     unsigned depth;
-    uint8_t object_bits[CORE_JSON_MAX_DEPTH / 8]; /* bit N: level N is an object */
+    unsigned max_depth;
+    /* bit N: level N is an object */
+    uint8_t object_bits[(CORE_JSON_MAX_DEPTH + CORE_JSON_ENVELOPE_DEPTH) / 8];
     bool after_value;
     bool failed;
 } core_json_reader;
 
 core_json_reader core_json_reader_make(core_slice text);
+/* The same for text that holds documents: CORE_JSON_ENVELOPE_DEPTH deeper. */
+core_json_reader core_json_envelope_reader_make(core_slice text);
 /* The next token; keys come with their value's token. */
 core_json_token core_json_next(core_json_reader *reader);
 /* After an OPEN token: skips to behind its CLOSE and gives the value's whole text, brackets

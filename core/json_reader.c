@@ -10,7 +10,13 @@
 #include "core/utf8.h"
 
 core_json_reader core_json_reader_make(core_slice text) {
-    return (core_json_reader){.cursor = core_cursor_make(text)};
+    return (core_json_reader){.cursor = core_cursor_make(text), .max_depth = CORE_JSON_MAX_DEPTH};
+}
+
+core_json_reader core_json_envelope_reader_make(core_slice text) {
+    core_json_reader reader = core_json_reader_make(text);
+    reader.max_depth += CORE_JSON_ENVELOPE_DEPTH;
+    return reader;
 }
 
 static core_json_token json_fail(core_json_reader *reader) {
@@ -120,7 +126,7 @@ static bool json_literal_scan(core_json_reader *reader, const char *word) {
 }
 
 static core_json_token json_open(core_json_reader *reader, core_slice key, core_json_kind kind) {
-    if (reader->depth == CORE_JSON_MAX_DEPTH)
+    if (reader->depth == reader->max_depth)
         return json_fail(reader);
     uint8_t *bits = &reader->object_bits[reader->depth / 8];
     uint8_t bit = (uint8_t)(1u << reader->depth++ % 8);

@@ -3,27 +3,7 @@
 #include "core/value.h"
 
 #include "core/value_array.h"
-
-/* pg_type.oid */
-enum {
-    TYPE_BOOL = 16,
-    TYPE_BYTEA = 17,
-    TYPE_INT8 = 20,
-    TYPE_INT2 = 21,
-    TYPE_INT2VECTOR = 22,
-    TYPE_INT4 = 23,
-    TYPE_OID = 26,
-    TYPE_OIDVECTOR = 30,
-    TYPE_JSON = 114,
-    TYPE_BOX = 603,
-    TYPE_FLOAT4 = 700,
-    TYPE_FLOAT8 = 701,
-    TYPE_TIMESTAMP = 1114,
-    TYPE_TIMESTAMPTZ = 1184,
-    TYPE_NUMERIC = 1700,
-    TYPE_JSONB = 3802,
-    TYPE_FIRST_OF_USERS = 16384, /* FirstNormalObjectId */
-};
+#include "core/value_oid.h"
 
 #define TIMESTAMP_TEXT_MAX 48
 
@@ -226,16 +206,9 @@ void core_value_json(core_json_writer *writer, uint32_t type_oid, const core_val
         core_json_string(writer, value->bytes);
 }
 
-/* Of a type that is not built in. Without word from the catalog its name tells. */
-static bool column_is_array(const core_column *column) {
-    bool is_named_so = column->type_oid >= TYPE_FIRST_OF_USERS && column->type_name.length > 1 &&
-                       column->type_name.data[0] == '_';
-    return column->element_oid != 0 || (is_named_so && column->base_oid == 0);
-}
-
 void core_column_value_json(core_json_writer *writer, const core_column *column,
                             const core_value *value) {
-    if (value->kind == CORE_VALUE_TEXT && column_is_array(column) &&
+    if (value->kind == CORE_VALUE_TEXT && value_column_is_array(column) &&
         core_array_json(writer, column->element_oid, column->delimiter, value->bytes))
         return;
     core_value_json(writer, core_column_base_oid(column), value);

@@ -235,7 +235,9 @@ ws_hub *ws_hub_new(ws_server *server, core_error *error) {
     hub->metrics = spec->metrics;
     hub->threads = ws_server_service_count(server);
     hub_classes_init(&hub->classes, hub->threads);
-    core_arena_init(&hub->arena, 65536, WS_HUB_MESSAGE_BYTES * 4);
+    size_t row_max = (size_t)core_config_integer(spec->config, "cdc.max_row_bytes");
+    core_arena_init(&hub->arena, 65536,
+                    WS_HUB_MESSAGE_BYTES * 4 + CORE_EVENT_JSON_ARENA_FACTOR * row_max);
     core_buffer_init(&hub->head, 65536);
     hub_encodings_init(hub);
     hub->messages = core_ring_new(WS_HUB_MESSAGES, sizeof(hub_message), error);

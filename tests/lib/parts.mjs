@@ -24,8 +24,9 @@ function* fields(bytes) {
   }
 }
 
-// { index, count } of a part, or undefined.
+// { index, count } of a part, or undefined. A JSON message says it in words.
 export function partOf(payload) {
+  if (payload[0] === '{'.charCodeAt(0)) return JSON.parse(new TextDecoder().decode(payload)).part;
   const part = [...fields(payload)].find(({ number }) => number === 7);
   if (!part) return undefined;
   const numbers = Object.fromEntries([...fields(part.value)].map(({ number, value }) => [number, value]));

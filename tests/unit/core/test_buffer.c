@@ -99,6 +99,19 @@ static void reserved_room_can_be_written(void **state) {
     core_buffer_fini(&buffer);
 }
 
+static void memory_of_the_callers_is_filled_and_never_grown(void **state) {
+    (void)state;
+    char memory[4];
+    core_buffer buffer = core_buffer_over(memory, sizeof memory);
+    core_buffer_text(&buffer, "abc");
+    core_buffer_text(&buffer, "d");
+    assert_true(core_buffer_ok(&buffer) && buffer.data == (uint8_t *)memory);
+    assert_memory_equal(memory, "abcd", 4);
+    core_buffer_text(&buffer, "e");
+    assert_false(core_buffer_ok(&buffer));
+    assert_int_equal(buffer.length, 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_appended_is_there),
@@ -107,6 +120,7 @@ int main(void) {
         cmocka_unit_test(a_format_may_fill_it_exactly),
         cmocka_unit_test(a_format_past_the_maximum_adds_nothing),
         cmocka_unit_test(reserved_room_can_be_written),
+        cmocka_unit_test(memory_of_the_callers_is_filled_and_never_grown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,19 @@ static void depth_is_bounded(void **state) {
     }
 }
 
+static void an_envelope_may_be_deeper(void **state) {
+    (void)state;
+    core_buffer text;
+    core_buffer_init(&text, 8 * CORE_JSON_MAX_DEPTH);
+    for (size_t i = 0; i <= CORE_JSON_MAX_DEPTH + CORE_JSON_ENVELOPE_DEPTH; i++)
+        core_buffer_text(&text, "[");
+    core_json_reader reader = core_json_envelope_reader_make(core_buffer_slice(&text));
+    for (size_t i = 0; i < CORE_JSON_MAX_DEPTH + CORE_JSON_ENVELOPE_DEPTH; i++)
+        assert_int_equal(core_json_next(&reader).kind, CORE_JSON_ARRAY_OPEN);
+    assert_int_equal(core_json_next(&reader).kind, CORE_JSON_INVALID);
+    core_buffer_fini(&text);
+}
+
 static void a_value_is_skipped_whole(void **state) {
     (void)state;
     core_json_reader reader = core_json_reader_make(
@@ -236,6 +249,7 @@ int main(void) {
         cmocka_unit_test(tokens_carry_keys_and_raw_text),
         cmocka_unit_test(failure_sticks),
         cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(an_envelope_may_be_deeper),
         cmocka_unit_test(a_value_is_skipped_whole),
         cmocka_unit_test(escapes_are_undone),
         cmocka_unit_test(escapes_that_are_none_are_refused),
