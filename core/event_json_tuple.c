@@ -140,12 +140,18 @@ bool event_json_relation_read(const event_json_source *source, core_slice object
 
 /* ---- Rows ---- */
 
+typedef enum {
+    PLACE_EMPTY = 0,
+    PLACE_TAKEN,
+    PLACE_UNTOLD, /* its JSON gives no text of the type: `exact` must */
+} tuple_place;
+
 /* A row being put together: which of its values are there, and where the last name was found. */
 typedef struct {
     const event_json_source *source;
     const event_json_relation *relation;
     core_tuple *tuple; /* of all the columns */
-    bool *there;
+    tuple_place *places;
     size_t next;
 } tuple_reader;
 
@@ -153,7 +159,8 @@ static bool column_find(tuple_reader *reader, core_slice name, bool anew, size_t
     size_t count = reader->relation->relation.column_count;
     for (size_t i = 0; i < count; i++) {
         size_t at = (reader->next + i) % count;
-        if (!core_slice_equal(reader->relation->names[at], name) || (anew && reader->there[at]))
+        if (!core_slice_equal(reader->relation->names[at], name) ||
+            (anew && reader->places[at] != PLACE_EMPTY))
             continue;
         *column = at;
         reader->next = at + 1 < count ? at + 1 : 0;
@@ -169,7 +176,7 @@ static bool value_read(tuple_reader *reader, size_t column, core_slice json) {
     core_value *value = &reader->tuple->values[column];
     uint8_t unused[1];
     core_buffer out = core_buffer_over(unused, sizeof unused);
-    reader->there[column] = true;
+    reader->places[column] = PLACE_TAKEN;
     if (core_column_text(type, json, &out, value) && out.length == 0)
         return true;
     size_t room = core_column_text_room(json);
@@ -177,8 +184,9 @@ static bool value_read(tuple_reader *reader, size_t column, core_slice json) {
     if (memory == NULL)
         return event_json_no_room(source);
     out = core_buffer_over(memory, room);
-    return core_column_text(type, json, &out, value) ||
-           event_json_refuse(source, "a row", "has a value that is not of its type");
+    if (!core_column_text(type, json, &out, value))
+        reader->places[column] = PLACE_UNTOLD;
+    return true;
 }
 
 static bool values_read(tuple_reader *reader, core_slice object) {
@@ -223,9 +231,12 @@ static bool exact_read(tuple_reader *reader, core_slice object) {
         size_t column;
         if (!event_json_item(&json, &name, &value, &more))
             return event_json_refuse(reader->source, "exact", "is malformed");
-        if (more && (!column_find(reader, name, false, &column) ||
-                     !exact_value_read(reader->source, value, &reader->tuple->values[column])))
+        if (!more)
+            break;
+        if (!column_find(reader, name, false, &column) ||
+            !exact_value_read(reader->source, value, &reader->tuple->values[column]))
             return false;
+        reader->places[column] = PLACE_TAKEN;
     }
     return true;
 }
@@ -252,7 +263,7 @@ static bool names_read(tuple_reader *reader, core_slice array,
 
 static void mark_unchanged(tuple_reader *reader, size_t column) {
     reader->tuple->values[column] = (core_value){.kind = CORE_VALUE_UNCHANGED};
-    reader->there[column] = true;
+    reader->places[column] = PLACE_TAKEN;
 }
 
 static void mark_read_later(tuple_reader *reader, size_t column) {
@@ -265,11 +276,14 @@ static bool absent_settle(tuple_reader *reader, core_old_kind old_kind) {
     core_tuple *tuple = reader->tuple;
     const core_column *columns = reader->relation->relation.columns;
     if (old_kind == CORE_OLD_NONE)
-        while (tuple->count > 0 && !reader->there[tuple->count - 1])
+        while (tuple->count > 0 && reader->places[tuple->count - 1] == PLACE_EMPTY)
             tuple->count--;
     for (size_t i = 0; i < tuple->count; i++) {
-        if (reader->there[i])
+        if (reader->places[i] == PLACE_TAKEN)
             continue;
+        if (reader->places[i] == PLACE_UNTOLD)
+            return event_json_refuse(reader->source, "a row",
+                                     "has a value that is not of its type");
         if (old_kind == CORE_OLD_NONE)
             return event_json_refuse(reader->source, "after",
                                      "lacks a column that `unchanged` does not name");
@@ -287,11 +301,11 @@ bool event_json_tuple_read(const event_json_source *source, const event_json_rel
         .source = source,
         .relation = relation,
         .tuple = tuple,
-        .there = core_arena_array(source->arena, count + 1, sizeof *reader.there),
+        .places = core_arena_array(source->arena, count + 1, sizeof *reader.places),
     };
     tuple->count = (uint16_t)count;
     tuple->values = core_arena_array(source->arena, count + 1, sizeof *tuple->values);
-    if (reader.there == NULL || tuple->values == NULL)
+    if (reader.places == NULL || tuple->values == NULL)
         return event_json_no_room(source);
     return names_read(&reader, image->unchanged, mark_unchanged) &&
            values_read(&reader, image->values) && exact_read(&reader, image->exact) &&

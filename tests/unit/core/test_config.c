@@ -131,6 +131,9 @@ static void keys_that_belong_together_are_checked(void **state) {
     assert_refused("cdc.run_bytes: 8MiB\nnats.window_bytes: 1MiB\n",
                    "walcast.yaml:1: cdc.run_bytes: 8388608 bytes: expected at most "
                    "nats.window_bytes, which is 1048576; lower it or raise that\n");
+    assert_refused("postgres.binary: true\nnats.encoding: json\n",
+                   "walcast.yaml:2: nats.encoding: json: needs values as text, but "
+                   "postgres.binary is true; set that to false, or this to protobuf\n");
 }
 
 int main(void) {
