@@ -57,9 +57,10 @@ struct cdc_wal_stream {
     /* The encoding that the text of the stream at hand comes in, by PostgreSQL's name; NULL: UTF-8,
      * or any bytes from a database of no encoding. Set by `start`. */
     const char *text_encoding;
-    /* The server ended the last stream by an error of its own that asking for no streaming avoids: a
-     * table rewritten in a savepoint that was rolled back cannot always be decoded while its
-     * transaction runs ("could not map filenode"), but well after its commit. Cleared by `start`. */
+    /* The server ended the last stream by an error of its own that asking for no streaming avoids:
+     * a table rewritten in a savepoint that was rolled back cannot always be decoded while its
+     * transaction runs ("could not map filenode"), but well after its commit. Cleared by `start`.
+     */
     bool wants_whole;
     /* What the same database tells beside its WAL; NULL: nothing. Freed with the stream. */
     cdc_lookup *lookup;
