@@ -89,7 +89,7 @@ static cdc_run facts_of(cdc_json_stage *stage, const core_change *change) {
     cdc_run facts = stage->run;
     facts.rows = 1;
     facts.before_lsn = stage->whole_lsn;
-    if (stage->changes_left == 1)
+    if (stage->changes_left == 1 || stage->decoded.op == CORE_OP_READ)
         return facts;
     facts.last = change->transaction;
     facts.last_index = change->index;
@@ -120,6 +120,8 @@ static bool parts_begin(cdc_json_stage *stage, core_error *error) {
 /* What stands before the row is whole; of the row nothing is stored. */
 static void part_unfinished(cdc_json_stage *stage) {
     cdc_run *part = &stage->message;
+    if (stage->decoded.op == CORE_OP_READ)
+        return; /* no change: what stands before it is whole with and without it */
     part->holds_last = part->last_complete = false;
     part->last.end_lsn = part->last.xid == 0 ? part->before_lsn : 0;
     part->shown_lsn = part->last.xid == 0 ? part->before_lsn : part->last.commit_lsn;

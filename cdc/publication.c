@@ -19,6 +19,10 @@ struct cdc_publication {
     size_t refused; /* tables that could not be added at the last sync */
 };
 
+void cdc_publication_inserts_name(const char *publication, char name[CDC_NAME_MAX]) {
+    (void)snprintf(name, CDC_NAME_MAX, "%.55s_inserts", publication);
+}
+
 cdc_publication *cdc_publication_new(const core_config *config, core_log *log, core_error *error) {
     cdc_publication *publication = calloc(1, sizeof *publication);
     if (publication == NULL) {
@@ -27,11 +31,11 @@ cdc_publication *cdc_publication_new(const core_config *config, core_log *log, c
     }
     publication->log = log;
     publication->name = core_config_text(config, "postgres.publication");
-    (void)snprintf(publication->inserts_name, sizeof publication->inserts_name, "%.55s_inserts",
-                   publication->name);
+    cdc_publication_inserts_name(publication->name, publication->inserts_name);
     core_buffer_init(&publication->schemas, PATTERNS_MAX_BYTES);
     core_buffer_init(&publication->tables, PATTERNS_MAX_BYTES);
-    if (cdc_table_patterns_write(config, &publication->schemas, &publication->tables, error))
+    if (cdc_table_patterns_write(config, "postgres.tables", &publication->schemas,
+                                 &publication->tables, error))
         return publication;
     cdc_publication_free(publication);
     return NULL;

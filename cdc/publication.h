@@ -28,6 +28,8 @@ CORE_MUST_CHECK bool cdc_publication_ensure(cdc_publication *publication, pg_con
 /* Brings ours in step with the tables that are there now; nothing to do for another's. */
 CORE_MUST_CHECK bool cdc_publication_sync(cdc_publication *publication, pg_connection *connection,
                                           core_error *error);
+/* The second publication's name. */
+void cdc_publication_inserts_name(const char *publication, char name[CDC_NAME_MAX]);
 /* Appends the value of pgoutput's option publication_names. */
 void cdc_publication_names_append(const cdc_publication *publication, core_buffer *out);
 

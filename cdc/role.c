@@ -1,5 +1,7 @@
-/* The role `cdc`: one source on one thread, behind core's role interface. */
+/* The role `cdc`: one source on one thread, and beside it what reads tables for it, behind core's
+ * role interface. */
 #include "cdc/cdc.h"
+#include "cdc/snapshots.h"
 #include "cdc/source.h"
 
 #include <errno.h>
@@ -15,6 +17,10 @@ typedef struct {
     core_role base; /* first: the interface points here */
     uint32_t magic;
     cdc_source *source;
+    const core_config *config;
+    core_log *log;
+    core_metrics *metrics;
+    cdc_snapshots *snapshots;
     pthread_t thread;
     bool started;
 } cdc_role;
@@ -35,6 +41,10 @@ static void *role_thread(void *context) {
 
 static bool role_start(core_role *base, core_error *error) {
     cdc_role *role = role_of(base);
+    role->snapshots = cdc_snapshots_new(role->config, role->log, role->metrics,
+                                        cdc_source_gate(role->source), error);
+    if (role->snapshots == NULL)
+        return false;
     int failure = pthread_create(&role->thread, NULL, role_thread, role);
     if (failure != 0)
         return core_error_set(error, CORE_ERROR_INTERNAL, "starting the cdc thread: %s",
@@ -62,6 +72,7 @@ static void role_stop(core_role *base) {
         cdc_source_stop(role->source);
         (void)pthread_join(role->thread, NULL);
     }
+    cdc_snapshots_free(role->snapshots);
     cdc_source_free(role->source);
     role->magic = 0;
     free(role);
@@ -101,6 +112,9 @@ core_role *cdc_role_new(const core_config *config, core_log *log, core_metrics *
                  .drained = role_drained,
                  .stop = role_stop},
         .magic = ROLE_MAGIC,
+        .config = config,
+        .log = log,
+        .metrics = metrics,
         .source = source_make(config, log, metrics, clock, error),
     };
     if (role->source != NULL)

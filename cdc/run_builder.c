@@ -25,6 +25,7 @@ struct cdc_run_builder {
     char origin[ORIGIN_MAX_BYTES];
     uint64_t next_index; /* of the transaction's next row */
     core_lsn whole_lsn;
+    core_lsn place_lsn;     /* commit LSN of what was fed last, whole */
     core_lsn order_lsn;     /* of the last transaction begun: the next must be greater */
     uint32_t truncate_next; /* within the TRUNCATE being fed */
 
@@ -78,6 +79,7 @@ void cdc_run_builder_start(cdc_run_builder *builder, const cdc_run_limits *limit
     memcpy(builder->epoch, stored->epoch, sizeof builder->epoch);
     builder->in_transaction = false;
     builder->whole_lsn = stored->end_lsn;
+    builder->place_lsn = stored->complete ? stored->commit_lsn : 0;
     builder->order_lsn = 0;
     builder->truncate_next = 0;
     builder->ready = false;
@@ -135,15 +137,21 @@ static bool run_fits(const cdc_run_builder *builder, const core_change *change) 
            writer->body.length + core_run_change_size(change) <= builder->limits.run_bytes;
 }
 
+bool cdc_run_builder_subject(const cdc_run_builder *builder, const core_relation *relation,
+                             core_op op, char subject[CORE_SUBJECT_MAX], core_error *error) {
+    core_slice none = {0};
+    return core_subject_change(&builder->limits.scope, relation ? relation->schema : none,
+                               relation ? relation->table : none, op, subject) ||
+           core_error_set(error, CORE_ERROR_LIMIT,
+                          "the subject of table OID %u is longer than %d bytes; shorten "
+                          "nats.prefix, project or environment",
+                          relation ? relation->oid : 0, CORE_SUBJECT_MAX);
+}
+
 static bool run_open(cdc_run_builder *builder, const core_change *change, core_error *error) {
     const core_relation *relation = change->relation;
-    core_slice none = {0};
-    if (!core_subject_change(&builder->limits.scope, relation ? relation->schema : none,
-                             relation ? relation->table : none, change->op, builder->subject))
-        return core_error_set(error, CORE_ERROR_LIMIT,
-                              "the subject of table OID %u is longer than %d bytes; shorten "
-                              "nats.prefix, project or environment",
-                              relation ? relation->oid : 0, CORE_SUBJECT_MAX);
+    if (!cdc_run_builder_subject(builder, relation, change->op, builder->subject, error))
+        return false;
     builder->run_oid = relation ? relation->oid : 0;
     builder->run_version = relation ? relation->version : 0;
     builder->before_lsn = builder->whole_lsn;
@@ -235,6 +243,7 @@ static cdc_feed_result commit_feed(cdc_run_builder *builder, const cdc_commit *c
     share_end(builder, commit->end_lsn);
     builder->in_transaction = false;
     builder->whole_lsn = commit->end_lsn;
+    builder->place_lsn = commit->commit_lsn;
     builder->counts.transactions++;
     return CDC_FED;
 }
@@ -358,6 +367,7 @@ static cdc_feed_result lone_message_feed(cdc_run_builder *builder, const core_me
         return result;
     share_end(builder, message->lsn);
     builder->whole_lsn = message->lsn > builder->whole_lsn ? message->lsn : builder->whole_lsn;
+    builder->place_lsn = message->lsn - 1;
     return CDC_FED;
 }
 
@@ -439,4 +449,47 @@ core_lsn cdc_run_builder_whole_lsn(const cdc_run_builder *builder) {
 
 cdc_run_counts cdc_run_builder_counts(const cdc_run_builder *builder) {
     return builder->counts;
+}
+
+/* ---- For snapshots ---- */
+
+bool cdc_run_builder_describe(cdc_run_builder *builder, const core_relation *relation,
+                              const core_slice *type_names, const core_relation **held,
+                              core_error *error) {
+    for (size_t i = 0; i < relation->column_count; i++) {
+        uint32_t oid = relation->columns[i].type_oid;
+        if (core_type_name(oid) == NULL &&
+            !cdc_relation_cache_type_put(builder->relations, oid, type_names[i], error))
+            return false;
+    }
+    if (relation_feed(builder, relation, error) != CDC_FED)
+        return false;
+    *held = cdc_relation_cache_get(builder->relations, relation->oid);
+    return true;
+}
+
+bool cdc_run_builder_place(const cdc_run_builder *builder, core_transaction *place) {
+    const cdc_position *stored = &builder->stored;
+    /* Transactions that the stream holds come again: until the last of them, it is ahead of us. */
+    bool behind = builder->place_lsn < stored->commit_lsn;
+    if (builder->in_transaction || cdc_run_builder_pending(builder) ||
+        (behind && !stored->complete))
+        return false;
+    *place = (core_transaction){
+        .commit_lsn = behind ? stored->commit_lsn : builder->place_lsn,
+        .end_lsn = builder->whole_lsn,
+    };
+    return true;
+}
+
+const core_relation *cdc_run_builder_relation(const cdc_run_builder *builder, uint32_t oid) {
+    return cdc_relation_cache_get(builder->relations, oid);
+}
+
+cdc_run_limits cdc_run_builder_limits(const cdc_run_builder *builder) {
+    return builder->limits;
+}
+
+size_t cdc_run_builder_message_max(const cdc_run_builder *builder) {
+    return builder->limits.message_max;
 }

@@ -68,6 +68,22 @@ void cdc_run_builder_flush(cdc_run_builder *builder);
 const cdc_run *cdc_run_builder_run(const cdc_run_builder *builder);
 void cdc_run_builder_taken(cdc_run_builder *builder);
 
+/* What a snapshot needs to put rows between transactions. Describes a table as the slot would, with
+ * its types' names, and gives it as runs must have it; errors as `feed`. */
+CORE_MUST_CHECK bool cdc_run_builder_describe(cdc_run_builder *builder,
+                                              const core_relation *relation,
+                                              const core_slice *type_names,
+                                              const core_relation **held, core_error *error);
+/* The place behind the last whole transaction. False while one is open, was cut at the start and
+ * has not come again, or anything is at hand. */
+CORE_MUST_CHECK bool cdc_run_builder_place(const cdc_run_builder *builder, core_transaction *place);
+CORE_MUST_CHECK bool cdc_run_builder_subject(const cdc_run_builder *builder,
+                                             const core_relation *relation, core_op op,
+                                             char subject[CORE_SUBJECT_MAX], core_error *error);
+const core_relation *cdc_run_builder_relation(const cdc_run_builder *builder, uint32_t oid);
+cdc_run_limits cdc_run_builder_limits(const cdc_run_builder *builder);
+size_t cdc_run_builder_message_max(const cdc_run_builder *builder);
+
 /* Rows are at hand that were not given out yet. */
 bool cdc_run_builder_pending(const cdc_run_builder *builder);
 bool cdc_run_builder_in_transaction(const cdc_run_builder *builder);

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { VERSION_MIN = 130000 };
+enum { VERSION_MIN = 130000, SQL_MAX_BYTES = 1024 };
 
 /* ---- The server ---- */
 
@@ -155,4 +155,36 @@ bool cdc_slot_advance(pg_connection *connection, const char *name, cdc_slot_stat
                      "SELECT end_lsn FROM pg_replication_slot_advance($1, pg_current_wal_lsn())",
                      name, slot, error) ||
            core_error_wrap(error, "advancing slot \"%s\"", name);
+}
+
+/* ---- With its snapshot ---- */
+
+/* 15 took a new form of options; older ones know only the old. */
+static void create_sql(const pg_connection *replication, const char *name, core_buffer *sql) {
+    core_buffer_text(sql, "CREATE_REPLICATION_SLOT ");
+    pg_identifier_append(sql, core_slice_text(name));
+    core_buffer_text(sql, " LOGICAL pgoutput ");
+    core_buffer_text(sql, pg_connection_server_version(replication) >= 150000
+                              ? "(SNAPSHOT 'export')"
+                              : "EXPORT_SNAPSHOT");
+    core_buffer_u8(sql, '\0');
+}
+
+bool cdc_slot_create_exporting(pg_connection *replication, const char *name, cdc_slot_state *slot,
+                               core_error *error) {
+    core_buffer sql;
+    core_buffer_init(&sql, SQL_MAX_BYTES);
+    create_sql(replication, name, &sql);
+    pg_result *result = pg_query(replication, (const char *)sql.data, NULL, 0, error);
+    core_buffer_fini(&sql);
+    if (result == NULL)
+        return core_error_wrap(error, "making slot \"%s\"", name);
+    bool ok =
+        lsn_of(pg_result_value(result, 0, 1), &slot->confirmed_lsn, error) &&
+        (core_slice_to_text(core_slice_text(pg_result_value(result, 0, 2)), slot->exported,
+                            sizeof slot->exported) ||
+         core_error_set(error, CORE_ERROR_INPUT, "slot \"%s\" has no exported snapshot", name));
+    slot->exists = ok;
+    pg_result_free(result);
+    return ok;
 }

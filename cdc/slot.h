@@ -15,6 +15,10 @@ CORE_MUST_CHECK bool cdc_slot_look(pg_connection *connection, const char *name,
 /* Makes it. Waits for transactions that are running, up to the connection's time limit. */
 CORE_MUST_CHECK bool cdc_slot_create(pg_connection *connection, const char *name,
                                      cdc_slot_state *slot, core_error *error);
+/* The same over the replication connection; `slot` gets the name of the database snapshot that it
+ * begins with, valid until the connection's next command. */
+CORE_MUST_CHECK bool cdc_slot_create_exporting(pg_connection *replication, const char *name,
+                                               cdc_slot_state *slot, core_error *error);
 /* Moves an unused slot to the server's present position. */
 CORE_MUST_CHECK bool cdc_slot_advance(pg_connection *connection, const char *name,
                                       cdc_slot_state *slot, core_error *error);

@@ -32,7 +32,10 @@ static const core_state_row source_rows[SOURCE_STATES] = {
                                   FALLS | CORE_STATE_BIT(SOURCE_CONNECTING_DATABASE)},
     [SOURCE_CONNECTING_DATABASE] = {"connecting to the database",
                                     FALLS | CORE_STATE_BIT(SOURCE_SETTING_UP)},
-    [SOURCE_SETTING_UP] = {"setting up", FALLS | CORE_STATE_BIT(SOURCE_STREAMING)},
+    [SOURCE_SETTING_UP] = {"setting up", FALLS | CORE_STATE_BIT(SOURCE_STREAMING) |
+                                             CORE_STATE_BIT(SOURCE_SNAPSHOTTING)},
+    [SOURCE_SNAPSHOTTING] = {"taking the initial snapshot",
+                             FALLS | CORE_STATE_BIT(SOURCE_STREAMING)},
     [SOURCE_STREAMING] = {"streaming",
                           FALLS | CORE_STATE_BIT(SOURCE_BLOCKED) | CORE_STATE_BIT(SOURCE_DRAINING)},
     [SOURCE_BLOCKED] = {"streaming, waiting for the broker",
@@ -62,7 +65,12 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     cdc_run_builder *builder = cdc_run_builder_new(error);
     cdc_position_writer *writer = cdc_position_writer_new(error);
     cdc_reorder *reorder = reorder_new(config, error);
-    if (source == NULL || ledger == NULL || builder == NULL || writer == NULL || reorder == NULL) {
+    cdc_snapshot_gate *gate = cdc_snapshot_gate_new(error);
+    cdc_recent_xids *recent = calloc(1, sizeof *recent);
+    if (gate == NULL || recent == NULL || source == NULL || ledger == NULL || builder == NULL ||
+        writer == NULL || reorder == NULL) {
+        free(recent);
+        cdc_snapshot_gate_free(gate);
         cdc_reorder_free(reorder);
         cdc_position_writer_free(writer);
         cdc_run_builder_free(builder);
@@ -81,6 +89,9 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     source->builder = builder;
     source->writer = writer;
     source->reorder = reorder;
+    source->gate = gate;
+    source->recent = recent;
+    cdc_run_split_init(&source->snapshot.split, 0);
     core_state_init(&source->state, "cdc source", source_rows, SOURCE_STATES,
                     SOURCE_CONNECTING_BROKER);
     core_backoff_init(&source->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
@@ -104,6 +115,9 @@ void cdc_source_free(cdc_source *source) {
     cdc_json_stage_free(source->json);
     cdc_reorder_free(source->reorder);
     cdc_transcoder_free(source->transcoder);
+    cdc_snapshot_gate_free(source->gate);
+    free(source->recent);
+    cdc_run_split_fini(&source->snapshot.split);
     free(source->ledger);
     core_arena_fini(&source->tail_arena);
     core_arena_fini(&source->message_arena);
@@ -149,6 +163,10 @@ static void status_set(cdc_source *source, bool ready, const char *text) {
     (void)pthread_mutex_unlock(&source->status_mutex);
 }
 
+cdc_snapshot_gate *cdc_source_gate(cdc_source *source) {
+    return source->gate;
+}
+
 /* ---- Moving ---- */
 
 void cdc_source_move(cdc_source *source, cdc_source_state next) {
@@ -157,7 +175,7 @@ void cdc_source_move(cdc_source *source, cdc_source_state next) {
     core_metrics_set(source->metrics, CORE_METRIC_CDC_STREAMING, streams);
     if (streams)
         status_set(source, true, "");
-    else if (next == SOURCE_DRAINING)
+    else if (next == SOURCE_DRAINING || next == SOURCE_SNAPSHOTTING)
         status_set(source, false, core_state_name(&source->state));
 }
 
@@ -238,6 +256,18 @@ static bool step_set_up(cdc_source *source, core_error *error) {
         return false;
     core_backoff_reset(&source->backoff);
     source->told_text[0] = '\0';
+    cdc_source_move(source, source->exported[0] != '\0' ? SOURCE_SNAPSHOTTING : SOURCE_STREAMING);
+    return true;
+}
+
+static bool step_initial(cdc_source *source, core_error *error) {
+    bool done = false;
+    if (!cdc_source_initial(source, &done, error))
+        return false;
+    if (!done)
+        return true;
+    if (!cdc_source_initial_end(source, error))
+        return false;
     cdc_source_move(source, SOURCE_STREAMING);
     return true;
 }
@@ -276,10 +306,15 @@ static bool step_drain(cdc_source *source, core_error *error) {
 }
 
 static const source_step source_steps[SOURCE_STATES] = {
-    [SOURCE_CONNECTING_BROKER] = step_broker, [SOURCE_CONNECTING_DATABASE] = step_database,
-    [SOURCE_SETTING_UP] = step_set_up,        [SOURCE_STREAMING] = cdc_source_stream,
-    [SOURCE_BLOCKED] = cdc_source_stream,     [SOURCE_BACKING_OFF] = step_back_off,
-    [SOURCE_DRAINING] = step_drain,           [SOURCE_FAILED] = step_failed,
+    [SOURCE_CONNECTING_BROKER] = step_broker,
+    [SOURCE_CONNECTING_DATABASE] = step_database,
+    [SOURCE_SETTING_UP] = step_set_up,
+    [SOURCE_SNAPSHOTTING] = step_initial,
+    [SOURCE_STREAMING] = cdc_source_stream,
+    [SOURCE_BLOCKED] = cdc_source_stream,
+    [SOURCE_BACKING_OFF] = step_back_off,
+    [SOURCE_DRAINING] = step_drain,
+    [SOURCE_FAILED] = step_failed,
 };
 
 /* ---- Loop ---- */

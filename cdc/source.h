@@ -5,6 +5,7 @@
 #ifndef WALCAST_CDC_SOURCE_H
 #define WALCAST_CDC_SOURCE_H
 
+#include "cdc/snapshot_gate.h"
 #include "cdc/wal_stream.h"
 
 typedef struct cdc_source cdc_source;
@@ -26,6 +27,8 @@ void cdc_source_drain(cdc_source *source);
 void cdc_source_stop(cdc_source *source);
 /* `run` has ended. */
 bool cdc_source_stopped(const cdc_source *source);
+/* Where snapshots meet it; as long as it lives. */
+cdc_snapshot_gate *cdc_source_gate(cdc_source *source);
 /* As core_role's: true while streaming ("") or standing by ("standby"). */
 bool cdc_source_ready(cdc_source *source, char *reason, size_t reason_size);
 

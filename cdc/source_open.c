@@ -141,6 +141,7 @@ static bool slot_prepare(cdc_source *source, cdc_start_facts *facts, core_error 
     /* Once it was on, a slot's two_phase stays on. */
     facts->two_phase = slot.two_phase || core_config_bool(source->config, "postgres.two_phase");
     facts->confirmed_lsn = slot.confirmed_lsn;
+    memcpy(source->exported, slot.exported, sizeof source->exported);
     source->confirmed_before_lsn = slot.confirmed_lsn;
     return true;
 }
@@ -246,26 +247,49 @@ static bool transcoder_choose(cdc_source *source, core_error *error) {
                           encoding);
 }
 
+static bool wal_begin(cdc_source *source, core_error *error) {
+    cdc_wal_start wal_start = {.lsn = source->start.start_lsn, .whole = source->whole};
+    if (!source->wal->start(source->wal, &wal_start, error) || !transcoder_choose(source, error))
+        return false;
+    source->feedback_at_ms = source->received_at_ms = core_clock_ms(source->clock);
+    cdc_source_snapshot_begin(source, NULL);
+    start_tell(source, &source->start);
+    return true;
+}
+
 bool cdc_source_set_up(cdc_source *source, core_error *error) {
     char fresh_epoch[CORE_EPOCH_TEXT_SIZE];
     if (!epoch_make(fresh_epoch, error))
         return false;
     source->whole = core_clock_ms(source->clock) < source->whole_until_ms;
     cdc_start_facts facts = facts_gather(source, fresh_epoch);
-    cdc_start start;
-    if (!slot_prepare(source, &facts, error) || !cdc_start_decide(&facts, &start, error))
+    if (!slot_prepare(source, &facts, error) || !cdc_start_decide(&facts, &source->start, error))
         return false;
-    cdc_wal_start wal_start = {.lsn = start.start_lsn, .whole = source->whole};
-    if (!source->wal->start(source->wal, &wal_start, error) || !transcoder_choose(source, error) ||
-        !json_stage_ready(source, error))
+    if (!json_stage_ready(source, error))
         return false;
     source->two_phase = facts.two_phase;
-    streaming_begin(source, &start);
-    start_tell(source, &start);
-    return cdc_source_record_write(source, error);
+    streaming_begin(source, &source->start);
+    bool initial = source->exported[0] != '\0';
+    if (!initial && !wal_begin(source, error))
+        return false;
+    if (!cdc_source_record_write(source, error))
+        return false;
+    if (initial) {
+        CORE_LOG(source->log, INFO, "cdc", "the initial snapshot begins; changes follow it",
+                 CORE_LOG_TEXT("snapshot", source->exported));
+        cdc_source_snapshot_begin(source, source->exported);
+    }
+    return true;
+}
+
+bool cdc_source_initial_end(cdc_source *source, core_error *error) {
+    cdc_source_snapshot_end(source);
+    source->exported[0] = '\0';
+    return wal_begin(source, error);
 }
 
 void cdc_source_close(cdc_source *source) {
+    cdc_source_snapshot_end(source);
     source->wal->close(source->wal);
     cdc_position_writer_detach(source->writer);
     fanout_bucket_free(source->bucket);

@@ -131,6 +131,14 @@ static bool silence_check(cdc_source *source, int64_t now_ms, core_error *error)
     return true;
 }
 
+/* A snapshot waits for the stream to pass a position, and an idle server says nothing by itself. */
+static bool poke(cdc_source *source, int64_t now_ms, core_error *error) {
+    if (now_ms < cdc_source_snapshot_poke_ms(source))
+        return true;
+    source->snapshot.poked_ms = now_ms;
+    return feedback_send(source, true, error);
+}
+
 bool cdc_source_positions_tell(cdc_source *source, core_error *error) {
     int64_t now_ms = core_clock_ms(source->clock);
     if (!record_update(source, now_ms, error))
@@ -140,6 +148,8 @@ bool cdc_source_positions_tell(cdc_source *source, core_error *error) {
     bool moved = source->confirmed_lsn > source->told_lsn && since_ms >= PROGRESS_EVERY_MS;
     if ((source->reply_due || moved || since_ms >= status_every_ms(source)) &&
         !feedback_send(source, false, error))
+        return false;
+    if (!poke(source, now_ms, error))
         return false;
     return silence_check(source, now_ms, error);
 }
@@ -155,6 +165,7 @@ int64_t cdc_source_timers_left_ms(const cdc_source *source) {
                        source->record_at_ms +
                            (cdc_ledger_settled(source->ledger) ? RECORD_EVERY_MS : RECORD_BUSY_MS));
     at_ms = sooner(at_ms, cdc_confirm_delay_next_ms(&source->delay));
+    at_ms = sooner(at_ms, cdc_source_snapshot_poke_ms(source));
     if (source->confirmed_lsn > source->told_lsn)
         at_ms = sooner(at_ms, source->feedback_at_ms + PROGRESS_EVERY_MS);
     return at_ms > now_ms ? at_ms - now_ms : 0;

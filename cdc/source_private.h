@@ -8,8 +8,11 @@
 #include "cdc/ledger.h"
 #include "cdc/pacing.h"
 #include "cdc/position_writer.h"
+#include "cdc/recent_xids.h"
 #include "cdc/reorder.h"
 #include "cdc/run_builder.h"
+#include "cdc/run_split.h"
+#include "cdc/snapshot_gate.h"
 #include "cdc/source.h"
 #include "cdc/start.h"
 #include "cdc/transcoder.h"
@@ -22,6 +25,7 @@ typedef enum {
     SOURCE_CONNECTING_BROKER,
     SOURCE_CONNECTING_DATABASE,
     SOURCE_SETTING_UP,
+    SOURCE_SNAPSHOTTING, /* the initial snapshot is published; the slot waits unread */
     SOURCE_STREAMING,
     SOURCE_BLOCKED, /* the publisher's window is full: the socket is not read, feedback goes on */
     SOURCE_BACKING_OFF,
@@ -30,6 +34,24 @@ typedef enum {
     SOURCE_STOPPED,
     SOURCE_STATES
 } cdc_source_state;
+
+/* Snapshots' rows on their way (source_snapshot.c). */
+typedef struct {
+    cdc_snapshot_ticket *tickets[CDC_SNAPSHOT_WORKERS_MAX]; /* to look at */
+    size_t count;
+    bool waits;             /* for the stream to pass some position */
+    core_lsn passed_lsn;    /* all before it is published or has no rows */
+    uint64_t last_sequence; /* of the messages sent so far */
+    cdc_run run;            /* closed, waiting for room in the publisher's window */
+    bool has_run;
+    cdc_snapshot_ticket *owner; /* its */
+    cdc_run_split split;
+    bool splitting;
+    char subject[CORE_SUBJECT_MAX];
+    uint64_t inflight[8]; /* sequences of the last ones sent, a ring */
+    uint64_t sent;
+    int64_t poked_ms;
+} cdc_source_snapshot;
 
 struct cdc_source {
     const core_config *config;
@@ -61,6 +83,8 @@ struct cdc_source {
     uint64_t record_revision;
     cdc_wal_server server;
     core_lsn confirmed_before_lsn;
+    cdc_start start;
+    char exported[64]; /* the slot's snapshot, while the initial one is taken from it */
 
     /* Streaming */
     bool whole;     /* on this connection streaming is not asked for */
@@ -81,6 +105,9 @@ struct cdc_source {
     core_lsn confirmed_lsn; /* told to the server as flushed */
     core_lsn told_lsn;      /* the last feedback's */
     cdc_confirm_delay delay;
+    cdc_snapshot_gate *gate; /* its owner's */
+    cdc_recent_xids *recent;
+    cdc_source_snapshot snapshot;
     cdc_pacing pacing;
     uint64_t round_messages;
     bool reply_due;
@@ -110,6 +137,8 @@ void cdc_source_break(cdc_source *source, const core_error *error);
 CORE_MUST_CHECK bool cdc_source_broker_open(cdc_source *source, core_error *error);
 CORE_MUST_CHECK bool cdc_source_database_open(cdc_source *source, core_error *error);
 CORE_MUST_CHECK bool cdc_source_set_up(cdc_source *source, core_error *error);
+/* The initial snapshot is in the stream: changes begin. */
+CORE_MUST_CHECK bool cdc_source_initial_end(cdc_source *source, core_error *error);
 /* The position record as the ledger stands. */
 cdc_position cdc_source_record_make(const cdc_source *source);
 /* Stores it and waits; afterwards `record` is it. */
@@ -122,6 +151,26 @@ CORE_MUST_CHECK bool cdc_source_positions_tell(cdc_source *source, core_error *e
 int64_t cdc_source_timers_left_ms(const cdc_source *source);
 /* The last record and feedback, waited for. */
 CORE_MUST_CHECK bool cdc_source_positions_close(cdc_source *source, core_error *error);
+
+/* source_snapshot.c. A session begins when changes can be published and ends with the connection;
+ * `exported` names the initial snapshot. */
+void cdc_source_snapshot_begin(cdc_source *source, const char *exported);
+void cdc_source_snapshot_end(cdc_source *source);
+/* A change that is, or was, given to the stream. */
+void cdc_source_snapshot_note(cdc_source *source, const core_change *change);
+/* All before `lsn` is published or has no rows. */
+void cdc_source_snapshot_passed(cdc_source *source, core_lsn lsn);
+/* Between two messages: does what can be done. `*acted`: come again. */
+CORE_MUST_CHECK bool cdc_source_snapshot_step(cdc_source *source, bool *acted, core_error *error);
+/* Sends the run that waits for room, if one does; `*full` when it goes on waiting. */
+CORE_MUST_CHECK bool cdc_source_snapshot_flush(cdc_source *source, bool *full, core_error *error);
+/* When the server is to be asked how far it is. */
+int64_t cdc_source_snapshot_poke_ms(const cdc_source *source);
+
+/* source_stream.c: a run was handed to the broker. */
+void cdc_source_run_note(cdc_source *source, const cdc_run *run, uint64_t sequence);
+/* One round of the initial snapshot. */
+CORE_MUST_CHECK bool cdc_source_initial(cdc_source *source, bool *done, core_error *error);
 
 /* source_stream.c: one bounded round in STREAMING, BLOCKED or DRAINING. */
 CORE_MUST_CHECK bool cdc_source_stream(cdc_source *source, core_error *error);

@@ -16,6 +16,7 @@ enum {
     MAINTAIN_EVERY_MAX_MS = 60000,
     MAINTAIN_SHARE = 50, /* looking for new tables takes at most 1/50 of the time */
     FINISH_MS = 2000,
+    INITIAL_LOOK_MS = 500,
 };
 
 static core_lsn later(core_lsn a, core_lsn b) {
@@ -54,6 +55,7 @@ static core_lsn held_back(const cdc_source *source, core_lsn lsn) {
 static void progress_take(cdc_source *source, core_lsn lsn) {
     if (cdc_run_builder_in_transaction(source->builder))
         return;
+    cdc_source_snapshot_passed(source, lsn);
     if (cdc_run_builder_pending(source->builder))
         source->progress_lsn = later(source->progress_lsn, lsn);
     else
@@ -62,7 +64,7 @@ static void progress_take(cdc_source *source, core_lsn lsn) {
 
 /* ---- Runs out ---- */
 
-static void run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) {
+void cdc_source_run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) {
     cdc_ledger_entry entry = {
         .sequence = sequence,
         .shown_lsn = held_back(source, run->shown_lsn),
@@ -74,6 +76,7 @@ static void run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) 
     if (!run->holds_last)
         cdc_place_before(&entry.commit_lsn, &entry.index, &entry.complete);
     cdc_ledger_publish(source->ledger, &entry);
+    source->snapshot.last_sequence = sequence;
 }
 
 /* The closed run's next message: the run itself, or a change of it. NULL: `error`. */
@@ -91,7 +94,8 @@ static void message_taken(cdc_source *source) {
 /* Sends the closed run if there is one, all messages of it; `*full` when the rest must wait. */
 static bool run_send(cdc_source *source, bool *full, core_error *error) {
     const cdc_run *run;
-    *full = false;
+    if (!cdc_source_snapshot_flush(source, full, error) || *full)
+        return *full;
     while ((run = cdc_run_builder_run(source->builder)) != NULL) {
         uint64_t sequence = 0;
         const cdc_run *message = message_next(source, run, error);
@@ -107,7 +111,7 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
         case FANOUT_SENT:
             break;
         }
-        run_note(source, message, sequence);
+        cdc_source_run_note(source, message, sequence);
         message_taken(source);
         cdc_pacing_rest(&source->pacing);
         if (cdc_run_builder_run(source->builder) == NULL) {
@@ -170,6 +174,49 @@ static bool replay_next(cdc_source *source, core_error *error) {
            message_hold(source, error);
 }
 
+/* Rows of a snapshot that is being read may be older than this. */
+static void change_note(cdc_source *source) {
+    const cdc_message *message = &source->message;
+    const cdc_row *row = &message->row;
+    if (message->kind == CDC_TRUNCATE) {
+        for (uint32_t i = 0; i < message->truncate.count; i++) {
+            uint32_t oid = message->truncate.relation_oids[i];
+            const core_change change = {.op = CORE_OP_TRUNCATE,
+                                        .relation = cdc_run_builder_relation(source->builder, oid)};
+            cdc_source_snapshot_note(source, &change);
+        }
+        return;
+    }
+    const core_change change = {
+        .op = message->kind == CDC_INSERT   ? CORE_OP_INSERT
+              : message->kind == CDC_UPDATE ? CORE_OP_UPDATE
+                                            : CORE_OP_DELETE,
+        .relation = cdc_run_builder_relation(source->builder, row->relation_oid),
+        .transaction = {.xid = source->recent->xids[(source->recent->count - 1) % CDC_RECENT_XIDS]},
+        .old_kind = row->old_kind,
+        .old_tuple = row->old_tuple,
+        .new_tuple = row->new_tuple,
+    };
+    cdc_source_snapshot_note(source, &change);
+}
+
+static void message_note(cdc_source *source) {
+    switch (source->message.kind) {
+    case CDC_BEGIN:
+        cdc_recent_xids_add(source->recent, source->message.begin.xid);
+        break;
+    case CDC_INSERT:
+    case CDC_UPDATE:
+    case CDC_DELETE:
+    case CDC_TRUNCATE:
+        if (source->snapshot.count > 0)
+            change_note(source);
+        break;
+    default:
+        break;
+    }
+}
+
 static bool message_feed(cdc_source *source, core_error *error) {
     switch (cdc_run_builder_feed(source->builder, &source->message, source->frame.sent_us, error)) {
     case CDC_RUN_READY:
@@ -180,6 +227,7 @@ static bool message_feed(cdc_source *source, core_error *error) {
         break;
     }
     source->message_held = false;
+    message_note(source);
     bool ends = source->message.kind == CDC_COMMIT || source->message.kind == CDC_MESSAGE;
     if (ends)
         progress_take(source, cdc_run_builder_whole_lsn(source->builder));
@@ -232,9 +280,17 @@ static bool input_take(cdc_source *source, bool *wait, core_error *error) {
         bool is_blocked = source->state.current == SOURCE_BLOCKED;
         if (full != is_blocked)
             cdc_source_move(source, full ? SOURCE_BLOCKED : SOURCE_STREAMING);
-        if (full)
+        bool acted = false;
+        if (full) {
             *wait = true;
-        else if (source->message_held) {
+            continue;
+        }
+        if (!cdc_run_builder_in_transaction(source->builder) &&
+            !cdc_source_snapshot_step(source, &acted, error))
+            return false;
+        if (acted)
+            continue;
+        if (source->message_held) {
             if (!message_feed(source, error))
                 return position_wrap(source, error);
         } else if (cdc_reorder_replaying(source->reorder)) {
@@ -296,6 +352,7 @@ static bool source_sleep(cdc_source *source, const source_wake *wake, core_error
         {.fd = wake->acks ? fanout_publisher_wake_fd(source->publisher) : -1, .events = POLLIN},
         {.fd = wake->input ? source->wal->fd(source->wal) : -1, .events = POLLIN},
         {.fd = cdc_position_writer_wake_fd(source->writer), .events = POLLIN},
+        {.fd = cdc_snapshot_gate_wake_fd(source->gate), .events = POLLIN},
     };
     const struct timespec timeout = {
         .tv_sec = wake->timeout_us / (CORE_MS_PER_S * CORE_US_PER_MS),
@@ -303,6 +360,8 @@ static bool source_sleep(cdc_source *source, const source_wake *wake, core_error
     };
     int ready = ppoll(fds, CORE_COUNT_OF(fds), &timeout, NULL);
     fanout_publisher_wake_clear(source->publisher);
+    if (ready > 0 && fds[4].revents != 0)
+        cdc_snapshot_gate_wake_clear(source->gate);
     if (ready > 0 && (fds[2].revents & POLLNVAL) != 0)
         return core_error_set(error, CORE_ERROR_TRANSIENT, "the connection's socket is gone");
     return true;
@@ -342,6 +401,22 @@ bool cdc_source_stream(cdc_source *source, core_error *error) {
     figures_update(source);
     maintain(source);
     return !wait || stream_sleep(source, error);
+}
+
+/* ---- Initial snapshot ---- */
+
+bool cdc_source_initial(cdc_source *source, bool *done, core_error *error) {
+    bool full = false;
+    bool acted = false;
+    if (!acks_take(source, error) || !cdc_source_snapshot_flush(source, &full, error))
+        return false;
+    if (!full && !cdc_source_snapshot_step(source, &acted, error))
+        return false;
+    figures_update(source);
+    *done = cdc_snapshot_gate_initial_ended(source->gate) && !source->snapshot.has_run &&
+            cdc_ledger_settled(source->ledger);
+    source_wake wake = {.acks = true, .timeout_us = INITIAL_LOOK_MS * CORE_US_PER_MS};
+    return *done || (acted && !full) || source_sleep(source, &wake, error);
 }
 
 /* ---- Drain ---- */

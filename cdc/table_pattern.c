@@ -61,19 +61,17 @@ static void array_close(core_buffer *out) {
     core_buffer_u8(out, '\0'); /* libpq takes text parameters as C strings */
 }
 
-bool cdc_table_patterns_write(const core_config *config, core_buffer *schemas, core_buffer *tables,
-                              core_error *error) {
+bool cdc_table_patterns_write(const core_config *config, const char *key, core_buffer *schemas,
+                              core_buffer *tables, core_error *error) {
     core_buffer_u8(schemas, '{');
     core_buffer_u8(tables, '{');
-    size_t count = core_config_list_count(config, "postgres.tables");
+    size_t count = core_config_list_count(config, key);
     for (size_t i = 0; i < count; i++) {
         cdc_table_pattern pattern;
-        if (!cdc_table_pattern_parse(core_config_list_item(config, "postgres.tables", i), &pattern,
-                                     error)) {
+        if (!cdc_table_pattern_parse(core_config_list_item(config, key, i), &pattern, error)) {
             if (error != NULL)
                 error->code = CORE_ERROR_CONFIG;
-            return core_error_wrap(error, "postgres.tables (%s)",
-                                   core_config_origin(config, "postgres.tables"));
+            return core_error_wrap(error, "%s (%s)", key, core_config_origin(config, key));
         }
         element_append(schemas, pattern.any_schema, pattern.schema);
         element_append(tables, pattern.any_table, pattern.table);
@@ -81,5 +79,5 @@ bool cdc_table_patterns_write(const core_config *config, core_buffer *schemas, c
     array_close(schemas);
     array_close(tables);
     return (core_buffer_ok(schemas) && core_buffer_ok(tables)) ||
-           core_error_set(error, CORE_ERROR_CONFIG, "postgres.tables has too many patterns");
+           core_error_set(error, CORE_ERROR_CONFIG, "%s has too many patterns", key);
 }

@@ -19,9 +19,11 @@ typedef struct {
 CORE_MUST_CHECK bool cdc_table_pattern_parse(const char *text, cdc_table_pattern *pattern,
                                              core_error *error);
 
-/* The configured patterns as two PostgreSQL array literals of equal length, NULL standing for any:
- * for `unnest($1::text[], $2::text[])`. CONFIG error that names the key. */
-CORE_MUST_CHECK bool cdc_table_patterns_write(const core_config *config, core_buffer *schemas,
-                                              core_buffer *tables, core_error *error);
+/* The patterns of a key (postgres.tables, snapshot.initial) as two PostgreSQL array literals of
+ * equal length, NULL standing for any: for `unnest($1::text[], $2::text[])`. CONFIG error that
+ * names the key. */
+CORE_MUST_CHECK bool cdc_table_patterns_write(const core_config *config, const char *key,
+                                              core_buffer *schemas, core_buffer *tables,
+                                              core_error *error);
 
 #endif

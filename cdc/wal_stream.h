@@ -21,6 +21,7 @@ typedef struct {
     core_lsn confirmed_lsn;
     bool two_phase;     /* gives prepared transactions at PREPARE, whatever is asked for */
     int64_t active_pid; /* of the walsender that streams it; 0: none */
+    char exported[64];  /* just made: the snapshot that it begins with, until `start`; or empty */
 } cdc_slot_state;
 
 typedef struct {

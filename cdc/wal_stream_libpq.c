@@ -175,6 +175,8 @@ static bool prepare(libpq_stream *stream, bool may_create, cdc_slot_state *slot,
         return true;
     CORE_LOG(stream->log, INFO, "cdc", "making the slot: it waits for transactions that are open",
              CORE_LOG_TEXT("slot", stream->slot_name));
+    if (core_config_list_count(stream->config, "snapshot.initial") > 0)
+        return cdc_slot_create_exporting(stream->replication, stream->slot_name, slot, error);
     return cdc_slot_create(stream->ordinary, stream->slot_name, slot, error);
 }
 

@@ -15,7 +15,7 @@ typedef struct {
     const char *name;
     const char *summary; /* one line */
     const char *usage;   /* behind "walcast NAME" */
-    const char *operand; /* what it takes besides options; NULL: nothing */
+    unsigned operands;   /* how many it takes besides options */
     const char *doc;     /* paragraphs, ended by a newline */
     const cli_option *options;
     size_t option_count;
@@ -30,6 +30,7 @@ const cli_command *cli_command_find(const char *name);
 cli_exit cli_command_check(const cli_arguments *arguments);
 cli_exit cli_command_help(const cli_arguments *arguments);
 cli_exit cli_command_run(const cli_arguments *arguments);
+cli_exit cli_command_snapshot(const cli_arguments *arguments);
 cli_exit cli_command_tail(const cli_arguments *arguments);
 cli_exit cli_command_token(const cli_arguments *arguments);
 cli_exit cli_command_version(const cli_arguments *arguments);

@@ -24,6 +24,17 @@ static const cli_option check_options[] = {
     OPTION_HELP,
 };
 
+static const cli_option snapshot_options[] = {
+    {.name = "--wait", .doc = "start, resume: until it is over, with a bar on a terminal"},
+    {.name = "--where", .value = "SQL", .doc = "start: only rows that this condition is true for"},
+    {.name = "--rate", .value = "BYTES", .doc = "start: read at most so much a second: 10MiB"},
+    {.name = "--addressed",
+     .doc = "start: into a stream of its own, {nats.stream}_SNAPSHOT_{id}, not the change stream"},
+    {.name = "--json", .doc = "print one JSON object a line"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
 static const cli_option tail_options[] = {
     {.name = "--table",
      .value = "S.T",
@@ -81,6 +92,19 @@ static const cli_command commands[] = {
      .options = check_options,
      .option_count = CORE_COUNT_OF(check_options),
      .run = cli_command_check},
+    {.name = "snapshot",
+     .summary = "read rows that are there already into the stream",
+     .usage = "start S.T | pause|resume|cancel S.T|ID | status [S.T|ID] [OPTIONS]",
+     .operands = 2,
+     .doc =
+         "start asks for the rows of a table as READ events, in between the changes and never\n"
+         "behind a newer one, and prints the snapshot's id. The walcast that streams the slot\n"
+         "reads them, piece by piece; killed, it goes on with the piece it was at. Nothing is\n"
+         "written to the database. pause, resume and cancel take an id, or a table and mean its\n"
+         "latest snapshot; a failed one is resumed where it stopped. status shows all, or one.\n",
+     .options = snapshot_options,
+     .option_count = CORE_COUNT_OF(snapshot_options),
+     .run = cli_command_snapshot},
     {.name = "tail",
      .summary = "print the change stream's changes as they come",
      .usage = "[--table S.T] [--from PLACE] [--until now] [--json]",
@@ -112,7 +136,7 @@ static const cli_command commands[] = {
     {.name = "help",
      .summary = "print the help of a command",
      .usage = "[COMMAND]",
-     .operand = "COMMAND",
+     .operands = 1,
      .doc = "",
      .options = help_options,
      .option_count = CORE_COUNT_OF(help_options),

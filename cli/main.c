@@ -29,7 +29,7 @@ static cli_exit command_start(const cli_command *command, int argc, char *const 
         cli_help_command_print(command, stdout);
         return cli_output_finish();
     }
-    if (!cli_options_parse(command->options, command->option_count, command->operand, argc, argv,
+    if (!cli_options_parse(command->options, command->option_count, command->operands, argc, argv,
                            &arguments, &error))
         return cli_usage_fail(command->name, &error);
     return command->run(&arguments);

@@ -77,10 +77,15 @@ static bool option_take(options_parser *parser, const char *word) {
     return option_keep(parser, option, attached ? attached : parser->argv[parser->next++]);
 }
 
-static bool operand_take(options_parser *parser, const char *operand, const char *word) {
-    if (operand == NULL || parser->arguments->operand != NULL)
+static bool operand_take(options_parser *parser, unsigned operands, const char *word) {
+    cli_arguments *arguments = parser->arguments;
+    const char **place = operands > 0 && arguments->operand == NULL ? &arguments->operand
+                         : operands > 1 && arguments->second_operand == NULL
+                             ? &arguments->second_operand
+                             : NULL;
+    if (place == NULL)
         return core_error_set(parser->error, CORE_ERROR_INPUT, "unexpected argument \"%s\"", word);
-    parser->arguments->operand = word;
+    *place = word;
     return true;
 }
 
@@ -94,8 +99,8 @@ static bool required_check(const options_parser *parser) {
     return true;
 }
 
-bool cli_options_parse(const cli_option *options, size_t option_count, const char *operand,
-                       int argc, char *const *argv, cli_arguments *arguments, core_error *error) {
+bool cli_options_parse(const cli_option *options, size_t option_count, unsigned operands, int argc,
+                       char *const *argv, cli_arguments *arguments, core_error *error) {
     options_parser parser = {options, option_count, argc, argv, 0, arguments, error};
     bool ended = false;
     *arguments = (cli_arguments){.count = 0};
@@ -106,7 +111,7 @@ bool cli_options_parse(const cli_option *options, size_t option_count, const cha
         else if (!ended && word[0] == '-' && word[1] != '\0') {
             if (!option_take(&parser, word))
                 return false;
-        } else if (!operand_take(&parser, operand, word))
+        } else if (!operand_take(&parser, operands, word))
             return false;
     }
     return required_check(&parser);

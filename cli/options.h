@@ -25,13 +25,14 @@ typedef struct {
 typedef struct {
     cli_given given[CLI_GIVEN_MAX];
     size_t count;
-    const char *operand; /* NULL: none; a command takes at most one */
+    const char *operand; /* NULL: none */
+    const char *second_operand;
 } cli_arguments;
 
-/* `arguments` point into `argv`. INPUT error with one line for the user. `operand` names what the
- * command takes besides options; NULL: nothing. */
+/* `arguments` point into `argv`. INPUT error with one line for the user. `operands`: how many
+ * the command takes besides options, at most two. */
 CORE_MUST_CHECK bool cli_options_parse(const cli_option *options, size_t option_count,
-                                       const char *operand, int argc, char *const *argv,
+                                       unsigned operands, int argc, char *const *argv,
                                        cli_arguments *arguments, core_error *error);
 /* The option's (last) value; NULL when not given. */
 const char *cli_value(const cli_arguments *arguments, const char *name);

@@ -241,6 +241,33 @@ static const core_config_row config_rows[] = {
             "it may be newer than the change. With REPLICA IDENTITY FULL the old image has it and "
             "neither is needed."},
 
+    {.key = "snapshot.initial",
+     .type = CORE_CONFIG_LIST,
+     .check = core_config_check_table,
+     .doc = "Tables whose rows are read into the stream when the slot is made, before the first "
+            "change: `schema.table`, `schema.*` or `*.*`. Any table can be read at any time with "
+            "`walcast snapshot start`."},
+    {.key = "snapshot.workers",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "2",
+     .min = 1,
+     .max = 16,
+     .unit = "connections",
+     .doc = "Connections over which snapshots read; each holds up to 16 MiB of rows."},
+    {.key = "snapshot.stream_max_age",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "1d",
+     .min = MINUTE,
+     .max = 365 * DAY,
+     .doc = "Age at which rows leave the stream of an addressed snapshot."},
+    {.key = "snapshot.stream_max_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "8GiB",
+     .min = MIB,
+     .max = INT64_MAX,
+     .unit = "bytes",
+     .doc = "Size at which the stream of an addressed snapshot is full; reading waits then."},
+
     {.key = "http.listen",
      .type = CORE_CONFIG_TEXT,
      .initial = "127.0.0.1:4000",

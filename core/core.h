@@ -26,6 +26,7 @@
 #include "core/role.h"
 #include "core/route.h"
 #include "core/slice.h"
+#include "core/snapshot.h"
 #include "core/state.h"
 #include "core/subject.h"
 #include "core/value.h"

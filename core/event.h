@@ -179,6 +179,10 @@ size_t core_run_part_overhead(const core_transaction *transaction);
 /* Ends the open transaction's share of this run; it must have rows. `last`: its last change is in
  * this run. */
 void core_run_transaction_end(core_run_writer *writer, bool last);
+/* Says which snapshot the rows of READ belong to (event.proto, Snapshot); once, before close. False
+ * when it does not fit. */
+CORE_MUST_CHECK bool core_run_snapshot_put(core_run_writer *writer, core_slice id,
+                                           uint64_t after_sequence);
 /* The finished payload, valid until the next open. Every transaction must have been ended, and
  * there must be a row. */
 CORE_MUST_CHECK core_slice core_run_close(core_run_writer *writer);
@@ -194,16 +198,20 @@ typedef struct {
     uint32_t rows;
     /* The last transaction's share: where the stream stands after this run. */
     core_transaction last_transaction;
-    uint64_t last_index; /* index within it of the run's last row */
-    bool last_complete;  /* that row is its transaction's last */
-    bool is_part;        /* no rows: core_assembly puts them together */
+    uint64_t last_index;    /* index within it of the run's last row */
+    bool last_complete;     /* that row is its transaction's last */
+    core_slice snapshot_id; /* of READ, or empty */
+    uint64_t snapshot_after_sequence;
+    bool is_part; /* no rows: core_assembly puts them together */
     core_part part;
     core_slice payload;
 } core_run;
 
-/* False: of the row that last_index names there is only a part, or its table's SCHEMA. */
+/* False: of the row that last_index names there is only a part, or its table's SCHEMA. Rows of a
+ * snapshot stand behind whole transactions and are none of their changes. */
 static inline bool core_run_holds_last(const core_run *run) {
-    return run->op != CORE_OP_SCHEMA && (!run->is_part || run->part.index + 1 == run->part.count);
+    bool is_whole = !run->is_part || run->part.index + 1 == run->part.count;
+    return run->op == CORE_OP_READ || (run->op != CORE_OP_SCHEMA && is_whole);
 }
 
 typedef struct {

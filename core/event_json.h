@@ -30,6 +30,8 @@ typedef struct {
     core_event_json_source source;
     char epoch[CORE_EPOCH_TEXT_SIZE];
     int64_t now_us;
+    core_slice snapshot_id; /* the run's */
+    uint64_t snapshot_after_sequence;
     core_buffer relation; /* the run's, as JSON */
     core_buffer scratch;  /* a value read back */
     /* Columns of the row at hand whose JSON does not tell their text; [0] before, [1] after. */

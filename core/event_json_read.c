@@ -15,7 +15,7 @@
 
 typedef struct {
     core_slice before, after, source, transaction, op, format, epoch, old_kind, unchanged,
-        read_later, exact, relation, message, truncate, part;
+        read_later, exact, relation, message, truncate, snapshot, part;
 } message_members;
 
 /* ---- Members ---- */
@@ -166,6 +166,7 @@ static bool members_read(const event_json_source *source, message_members *json)
         {"relation", &json->relation},
         {"message", &json->message},
         {"truncate", &json->truncate},
+        {"snapshot", &json->snapshot},
         {"part", &json->part},
     };
     return event_json_members(source, source->payload, "it", members, CORE_COUNT_OF(members));
@@ -286,7 +287,7 @@ static bool part_decode(const event_json_source *source, const message_members *
     run->is_part = true;
     run->last_transaction = change->transaction;
     run->last_index = change->index;
-    run->last_complete = change->last;
+    run->last_complete = change->last || change->op == CORE_OP_READ;
     return true;
 }
 
@@ -366,17 +367,38 @@ static bool truncate_read(const event_json_source *source, core_slice object, un
 /* The head's numbers and epoch, and what the writer keeps free for the shares. */
 #define RUN_HEAD_BYTES 512
 
+/* Of READ: which snapshot. */
+typedef struct {
+    core_slice id;
+    uint64_t after_sequence;
+} snapshot_mark;
+
+static bool snapshot_read(const event_json_source *source, core_slice object,
+                          snapshot_mark *mark) {
+    core_slice id = {0}, after = {0};
+    const event_json_member members[] = {{"id", &id}, {"after_sequence", &after}};
+    if (object.length == 0)
+        return true;
+    return event_json_members(source, object, "snapshot", members, CORE_COUNT_OF(members)) &&
+           event_json_bytes(source, id, core_slice_make(NULL, 0), "snapshot.id", &mark->id) &&
+           event_json_unsigned(source, after, "snapshot.after_sequence", UINT64_MAX,
+                               &mark->after_sequence);
+}
+
 static bool run_write(const event_json_source *source, const char *epoch, const core_change *change,
-                      core_slice *bytes) {
+                      const snapshot_mark *mark, core_slice *bytes) {
     core_run_writer writer = {0};
     size_t size = RUN_HEAD_BYTES + core_run_change_size(change) +
-                  (change->relation != NULL ? core_relation_size(change->relation) : 0);
+                  (change->relation != NULL ? core_relation_size(change->relation) : 0) + mark->id.length;
     void *memory = core_arena_alloc(source->arena, size);
     if (memory == NULL)
         return event_json_no_room(source);
     writer.body = core_buffer_over(memory, size);
     core_run_open(&writer, epoch, change->op, change->relation);
     if (!core_run_append(&writer, change))
+        return event_json_no_room(source);
+    if (change->op == CORE_OP_READ && mark->id.length > 0 &&
+        !core_run_snapshot_put(&writer, mark->id, mark->after_sequence))
         return event_json_no_room(source);
     core_run_transaction_end(&writer, change->last);
     *bytes = core_run_close(&writer);
@@ -386,13 +408,15 @@ static bool run_write(const event_json_source *source, const char *epoch, const 
 static bool change_decode(const event_json_source *source, const message_members *json,
                           core_change *change, core_run *run) {
     event_json_relation relation = {0};
+    snapshot_mark mark = {0};
     core_slice bytes;
     if (source->arena == NULL)
         return event_json_no_room(source);
     if (!source_read(source, json->source, change, &relation.relation) ||
         !old_kind_read(source, json->old_kind, &change->old_kind) ||
         !message_read(source, json->message, &change->message) ||
-        !truncate_read(source, json->truncate, &change->truncate_flags))
+        !truncate_read(source, json->truncate, &change->truncate_flags) ||
+        !snapshot_read(source, json->snapshot, &mark))
         return false;
     if (json->relation.length > 0) {
         if (!event_json_relation_read(source, json->relation, &relation) ||
@@ -400,7 +424,7 @@ static bool change_decode(const event_json_source *source, const message_members
             return false;
         change->relation = &relation.relation;
     }
-    return run_write(source, run->epoch, change, &bytes) &&
+    return run_write(source, run->epoch, change, &mark, &bytes) &&
            core_run_decode(bytes, source->arena, run, source->error);
 }
 

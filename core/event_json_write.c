@@ -120,6 +120,8 @@ static void relation_write(core_buffer *out, const core_relation *relation) {
 void core_event_json_begin(core_event_json_writer *writer, const core_run *run, int64_t now_us) {
     memcpy(writer->epoch, run->epoch, sizeof writer->epoch);
     writer->now_us = now_us;
+    writer->snapshot_id = run->snapshot_id;
+    writer->snapshot_after_sequence = run->snapshot_after_sequence;
     core_buffer_reset(&writer->relation);
     if (run->has_relation)
         relation_write(&writer->relation, &run->relation);
@@ -370,6 +372,18 @@ static void details_write(core_json_writer *json, const core_change *change) {
         message_write(json, change);
 }
 
+static void snapshot_write(const core_event_json_writer *writer, core_json_writer *json) {
+    if (writer->snapshot_id.length == 0)
+        return;
+    core_json_key_text(json, "snapshot");
+    core_json_object_open(json);
+    core_json_key_text(json, "id");
+    core_json_string(json, writer->snapshot_id);
+    if (writer->snapshot_after_sequence != 0)
+        number_member(json, "after_sequence", writer->snapshot_after_sequence);
+    core_json_object_close(json);
+}
+
 void core_event_json_change(core_event_json_writer *writer, const core_change *change,
                             core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
@@ -377,6 +391,7 @@ void core_event_json_change(core_event_json_writer *writer, const core_change *c
     images_write(writer, &json, change);
     place_write(writer, &json, change);
     details_write(&json, change);
+    snapshot_write(writer, &json);
     exact_write(writer, &json, change);
     if (change->relation != NULL) {
         core_json_key_text(&json, "relation");

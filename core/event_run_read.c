@@ -12,9 +12,15 @@
 static const uint8_t run_types[] = {
     [RUN_VERSION] = WIRE_VARINT, [RUN_EPOCH] = WIRE_BYTES,        [RUN_OP] = WIRE_VARINT,
     [RUN_RELATION] = WIRE_BYTES, [RUN_TRANSACTIONS] = WIRE_BYTES, [RUN_ROWS] = WIRE_BYTES,
-    [RUN_PART] = WIRE_BYTES,
+    [RUN_PART] = WIRE_BYTES,     [RUN_SNAPSHOT] = WIRE_BYTES,
 };
-static const wire_message run_message = {"Run", run_types, RUN_PART};
+static const wire_message run_message = {"Run", run_types, RUN_SNAPSHOT};
+
+static const uint8_t snapshot_types[] = {
+    [SNAPSHOT_ID] = WIRE_BYTES,
+    [SNAPSHOT_AFTER_SEQUENCE] = WIRE_FIXED64,
+};
+static const wire_message snapshot_message = {"Snapshot", snapshot_types, SNAPSHOT_AFTER_SEQUENCE};
 
 static const uint8_t part_types[] = {
     [PART_INDEX] = WIRE_VARINT,
@@ -268,6 +274,7 @@ typedef struct {
     bool has_relation;
     core_slice part;
     bool has_part;
+    core_slice snapshot;
     uint64_t rows;
 } run_head;
 
@@ -304,6 +311,9 @@ static bool head_field_read(const wire_source *source, const wire_field *field, 
         head->part = field->bytes;
         head->has_part = true;
         return true;
+    case RUN_SNAPSHOT:
+        head->snapshot = field->bytes;
+        return true;
     default:
         return true;
     }
@@ -316,6 +326,18 @@ static bool head_read(const wire_source *source, run_head *head) {
         if (!head_field_read(source, &field, head))
             return false;
     return wire_done(source, &cursor, &run_message, &field) && version_check(source, head->version);
+}
+
+static bool snapshot_read(const wire_source *source, core_slice bytes, core_run *run) {
+    core_cursor cursor = core_cursor_make(bytes);
+    wire_field field = {.start = bytes.data};
+    while (wire_next(&cursor, &snapshot_message, &field)) {
+        if (field.number == SNAPSHOT_ID)
+            run->snapshot_id = field.bytes;
+        else if (field.number == SNAPSHOT_AFTER_SEQUENCE)
+            run->snapshot_after_sequence = field.value;
+    }
+    return wire_done(source, &cursor, &snapshot_message, &field);
 }
 
 static bool epoch_read(core_slice text, char epoch[CORE_EPOCH_TEXT_SIZE]) {
@@ -344,7 +366,8 @@ static bool head_check(const wire_source *source, const run_head *head, core_run
     run->rows = (uint32_t)head->rows;
     run->has_relation = head->has_relation;
     run->is_part = head->has_part;
-    return !head->has_part || part_read(source, head->part, &run->part);
+    return snapshot_read(source, head->snapshot, run) &&
+           (!head->has_part || part_read(source, head->part, &run->part));
 }
 
 static void run_last_set(core_run *run, const run_share *share) {
@@ -390,7 +413,11 @@ bool core_run_decode(core_slice payload, core_arena *arena, core_run *run, core_
     if (head.has_relation &&
         !core_relation_wire_read(&source, head.relation, arena, &run->relation))
         return false;
-    return content_check(&source, run);
+    if (!content_check(&source, run))
+        return false;
+    /* Rows of a snapshot stand between transactions: before and behind each all is whole. */
+    run->last_complete = run->last_complete || run->op == CORE_OP_READ;
+    return true;
 }
 
 /* Head and shares of a part are short, and neither rows nor a relation stand in it: what comes

@@ -276,6 +276,21 @@ bool core_run_append_part(core_run_writer *writer, const core_change *change,
 
 /* ---- Ends ---- */
 
+bool core_run_snapshot_put(core_run_writer *writer, core_slice id, uint64_t after_sequence) {
+    assert(writer->open && writer->op == CORE_OP_READ);
+    size_t content = wire_bytes_size(id) + wire_fixed64_size(after_sequence);
+    size_t field = wire_delimited_size(content);
+    uint8_t *start = core_buffer_reserve(&writer->body, field);
+    if (start == NULL)
+        return false;
+    uint8_t *at = wire_put_delimited(start, RUN_SNAPSHOT, content);
+    at = wire_put_bytes(at, SNAPSHOT_ID, id);
+    at = wire_put_fixed64(at, SNAPSHOT_AFTER_SEQUENCE, after_sequence);
+    assert(at == start + field);
+    core_buffer_commit(&writer->body, (size_t)(at - start));
+    return true;
+}
+
 void core_run_transaction_end(core_run_writer *writer, bool last) {
     assert(writer->open && writer->open_rows > 0);
     share_put(writer, last);

@@ -17,6 +17,9 @@ X(CDC_HELD_TRANSACTIONS, "walcast_cdc_held_transactions", GAUGE,
 X(CDC_HELD_MEMORY_BYTES, "walcast_cdc_held_memory_bytes", GAUGE, "Memory that they take.")
 X(CDC_HELD_SPILL_BYTES, "walcast_cdc_held_spill_bytes", GAUGE,
   "What they take of the spill file's disk.")
+X(CDC_SNAPSHOTS, "walcast_cdc_snapshots", GAUGE, "Snapshots under way in this process.")
+X(CDC_SNAPSHOT_ROWS, "walcast_cdc_snapshot_rows_total", COUNTER,
+  "Rows that snapshots have read into the stream.")
 X(CDC_STREAMING, "walcast_cdc_streaming", GAUGE, "1 while the slot is being streamed.")
 X(FANOUT_PUBLISHED_MESSAGES, "walcast_fanout_published_messages_total", COUNTER,
   "Messages handed to the publisher.")

@@ -194,8 +194,19 @@ bool core_subject_filter(const core_subject_scope *scope, char text[CORE_SUBJECT
     return subject_finish(&subject);
 }
 
+bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
+                           char text[CORE_SUBJECT_MAX]) {
+    subject_text subject = {.text = text};
+    subject_put_name(&subject, scope->prefix);
+    subject_put(&subject, core_slice_text("snapshots"));
+    subject_put_name(&subject, scope->project);
+    subject_put_name(&subject, id);
+    return subject_finish(&subject);
+}
+
 bool core_subject_id_valid(const char *id, core_error *error) {
-    static const char *const reserved[] = {"events", "jobs", "workflows", "triggers", "realtime"};
+    static const char *const reserved[] = {"events",   "jobs",     "workflows",
+                                           "triggers", "realtime", "snapshots"};
     size_t length = strlen(id);
     if (length == 0 || length > ID_MAX_BYTES)
         return core_error_set(error, CORE_ERROR_CONFIG,

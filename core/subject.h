@@ -38,8 +38,12 @@ CORE_MUST_CHECK bool core_subject_change(const core_subject_scope *scope, core_s
  * `{prefix}.{project}.{environment}.*.*`; NULL project or environment: any. */
 CORE_MUST_CHECK bool core_subject_filter(const core_subject_scope *scope,
                                          char text[CORE_SUBJECT_MAX]);
+/* The subject of an addressed snapshot's rows, `{prefix}.snapshots.{project}.{id}`. False when it
+ * does not fit. */
+CORE_MUST_CHECK bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
+                                           char text[CORE_SUBJECT_MAX]);
 /* Checks a project or environment id: not empty, not one of the reserved words (events, jobs,
- * workflows, triggers, realtime), at most 64 bytes. */
+ * workflows, triggers, realtime, snapshots), at most 64 bytes. */
 CORE_MUST_CHECK bool core_subject_id_valid(const char *id, core_error *error);
 
 #endif

@@ -187,6 +187,7 @@ pg_connection *pg_connection_new(const pg_connection_spec *spec, core_error *err
 void pg_connection_free(pg_connection *connection) {
     if (connection == NULL)
         return;
+    PQfreemem(connection->copy_row);
     PQfinish(connection->native);
     free(connection);
 }

@@ -15,6 +15,7 @@ struct pg_connection {
     bool replication;
     bool as_stored;
     char sqlstate[PG_SQLSTATE_SIZE];
+    char *copy_row; /* libpq's, the last one given out */
 };
 
 typedef enum { PG_WAIT_READY, PG_WAIT_TIMEOUT, PG_WAIT_CANCELLED, PG_WAIT_FAILED } pg_wait_result;
@@ -23,6 +24,13 @@ typedef enum { PG_WAIT_READY, PG_WAIT_TIMEOUT, PG_WAIT_CANCELLED, PG_WAIT_FAILED
  * cancel descriptor becomes readable. `deadline_ms` is on the system's monotonic clock. */
 CORE_MUST_CHECK pg_wait_result pg_connection_wait(const pg_connection *connection, bool read,
                                                   bool write, int64_t deadline_ms);
+
+/* Waits for input and takes it in. */
+CORE_MUST_CHECK bool pg_connection_input_wait(pg_connection *connection, int64_t deadline_ms,
+                                              core_error *error);
+/* Takes what is left of a command's results; false with the server's error. */
+CORE_MUST_CHECK bool pg_connection_results_end(pg_connection *connection, int64_t deadline_ms,
+                                               core_error *error);
 
 /* libpq's message as one line: severity, SQLSTATE and further lines (DETAIL, LOCATION) cut off. Our
  * connections ask for PQERRORS_VERBOSE, so that it has the form "FATAL:  28P01: text"; the state

@@ -43,6 +43,13 @@ static bool query_send(pg_connection *connection, const char *sql, const char *c
     return sent == 1 || connection_lost(connection, error);
 }
 
+bool pg_connection_input_wait(pg_connection *connection, int64_t deadline_ms, core_error *error) {
+    pg_wait_result result = pg_connection_wait(connection, true, false, deadline_ms);
+    if (result != PG_WAIT_READY)
+        return wait_refused(connection, result, error);
+    return PQconsumeInput(connection->native) != 0 || connection_lost(connection, error);
+}
+
 /* Sends what is queued and reads until a result can be taken without blocking. */
 static bool query_wait(pg_connection *connection, int64_t deadline_ms, core_error *error) {
     for (;;) {
@@ -119,6 +126,13 @@ static PGresult *query_collect(pg_connection *connection, int64_t deadline_ms, c
         return NULL;
     }
     return last;
+}
+
+bool pg_connection_results_end(pg_connection *connection, int64_t deadline_ms, core_error *error) {
+    connection->sqlstate[0] = '\0';
+    PGresult *last = query_collect(connection, deadline_ms, error);
+    PQclear(last);
+    return last != NULL;
 }
 
 pg_result *pg_query(pg_connection *connection, const char *sql, const char *const *parameters,

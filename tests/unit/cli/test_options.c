@@ -19,23 +19,23 @@ typedef struct {
     core_error error;
 } parsed;
 
-static parsed parse(const char *operand, int argc, const char *const *words) {
+static parsed parse(unsigned operands, int argc, const char *const *words) {
     parsed result = {.error = {.code = CORE_ERROR_NONE}};
     char *argv[8];
     for (int i = 0; i < argc; i++)
         memcpy(&argv[i], &words[i], sizeof argv[i]);
-    result.ok = cli_options_parse(options, CORE_COUNT_OF(options), operand, argc, argv,
+    result.ok = cli_options_parse(options, CORE_COUNT_OF(options), operands, argc, argv,
                                   &result.arguments, &result.error);
     return result;
 }
 
-#define PARSE(operand, ...)                                                                        \
-    parse(operand, (int)CORE_COUNT_OF(((const char *[]){__VA_ARGS__})),                            \
+#define PARSE(operands, ...)                                                                        \
+    parse(operands, (int)CORE_COUNT_OF(((const char *[]){__VA_ARGS__})),                            \
           (const char *[]){__VA_ARGS__})
 
 static void values_flags_and_operands_come_in_any_order(void **state) {
     (void)state;
-    parsed result = PARSE("NAME", "--json", "x", "--role", "anon", "--claim=a=b", "--claim", "c=");
+    parsed result = PARSE(1, "--json", "x", "--role", "anon", "--claim=a=b", "--claim", "c=");
     assert_true(result.ok);
     assert_true(cli_flag(&result.arguments, "--json"));
     assert_string_equal(cli_value(&result.arguments, "--role"), "anon");
@@ -43,12 +43,12 @@ static void values_flags_and_operands_come_in_any_order(void **state) {
     assert_int_equal(result.arguments.count, 4);
     assert_string_equal(result.arguments.given[2].value, "a=b");
     assert_string_equal(result.arguments.operand, "x");
-    result = PARSE("NAME", "--role", "--json", "--", "--json");
+    result = PARSE(1, "--role", "--json", "--", "--json");
     assert_true(result.ok);
     assert_string_equal(cli_value(&result.arguments, "--role"), "--json");
     assert_false(cli_flag(&result.arguments, "--json"));
     assert_string_equal(result.arguments.operand, "--json");
-    result = PARSE("NAME", "--role=", "-");
+    result = PARSE(1, "--role=", "-");
     assert_true(result.ok);
     assert_string_equal(cli_value(&result.arguments, "--role"), "");
     assert_string_equal(result.arguments.operand, "-");
@@ -60,15 +60,15 @@ static void refusals_say_what_was_meant(void **state) {
         parsed result;
         const char *text;
     } cases[] = {
-        {PARSE(NULL, "--roel", "x"), "unknown option --roel; did you mean --role?"},
-        {PARSE(NULL, "--frobnicate=1"), "unknown option --frobnicate"},
-        {PARSE(NULL, "-j"), "unknown option -j"},
-        {PARSE(NULL, "--role"), "--role needs a value: --role R"},
-        {PARSE(NULL, "--role", "a", "--json=yes"), "--json takes no value"},
-        {PARSE(NULL, "--role", "a", "--role", "b"), "--role is given twice"},
-        {PARSE(NULL, "--role", "a", "b"), "unexpected argument \"b\""},
-        {PARSE("NAME", "--role", "a", "b", "c"), "unexpected argument \"c\""},
-        {PARSE(NULL, "--json"), "--role R is missing"},
+        {PARSE(0, "--roel", "x"), "unknown option --roel; did you mean --role?"},
+        {PARSE(0, "--frobnicate=1"), "unknown option --frobnicate"},
+        {PARSE(0, "-j"), "unknown option -j"},
+        {PARSE(0, "--role"), "--role needs a value: --role R"},
+        {PARSE(0, "--role", "a", "--json=yes"), "--json takes no value"},
+        {PARSE(0, "--role", "a", "--role", "b"), "--role is given twice"},
+        {PARSE(0, "--role", "a", "b"), "unexpected argument \"b\""},
+        {PARSE(1, "--role", "a", "b", "c"), "unexpected argument \"c\""},
+        {PARSE(0, "--json"), "--role R is missing"},
     };
     for (size_t i = 0; i < CORE_COUNT_OF(cases); i++) {
         assert_false(cases[i].result.ok);

@@ -1,0 +1,223 @@
+/* Describes a table for a snapshot; see snapshot_table.h. */
+#include "cdc/snapshot_table.h"
+
+#include <stdlib.h>
+
+enum { ARENA_CHUNK_BYTES = 4096, ARENA_MAX_BYTES = 4 << 20 };
+
+/* $1 schema, $2 table, $3 and $4 the publications. Which columns and rows of it are published
+ * PostgreSQL tells since 15; before, all are. */
+static const char table_sql[] =
+    "SELECT c.oid, c.relkind, c.relreplident, greatest(c.reltuples, 0)::int8,"
+    " pg_relation_size(c.oid) / current_setting('block_size')::int8, k.indexrelid,"
+    " p.published, p.filter, p.updates, p.attnames"
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisvalid AND k.indimmediate"
+    "  AND CASE c.relreplident WHEN 'i' THEN k.indisreplident ELSE k.indisprimary END,"
+    " LATERAL (SELECT count(*) > 0 AS published, bool_or(u.pubupdate) AS updates,"
+    "   CASE WHEN bool_and(t.row ->> 'rowfilter' IS NOT NULL)"
+    "    THEN string_agg('(' || (t.row ->> 'rowfilter') || ')', ' OR ') END AS filter,"
+    "   min(t.row ->> 'attnames') AS attnames"
+    "  FROM (SELECT to_jsonb(v) AS row, v.pubname FROM pg_publication_tables v"
+    "   WHERE v.pubname IN ($3, $4) AND v.schemaname = n.nspname AND v.tablename = c.relname) t"
+    "  JOIN pg_publication u ON u.pubname = t.pubname) p"
+    " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')";
+
+/* $1 the table's OID, $2 the key's index, $3 the published columns as JSON. The ordering of a type
+ * that has none of its own (varchar) is that of a built-in one. */
+static const char columns_sql[] =
+    "SELECT a.attname, a.atttypid, a.atttypmod, format_type(a.atttypid, a.atttypmod), t.typname,"
+    " t.typsend <> 0 AS has_binary,"
+    " c.relreplident = 'f' OR (c.relreplident <> 'n' AND k.place IS NOT NULL) AS identity,"
+    " k.place, coalesce((SELECT n.nspname FROM pg_opclass o JOIN pg_amop m"
+    "   ON m.amopfamily = o.opcfamily AND m.amopstrategy = 5 AND m.amoplefttype = o.opcintype"
+    "   AND m.amoprighttype = o.opcintype JOIN pg_operator r ON r.oid = m.amopopr"
+    "   JOIN pg_namespace n ON n.oid = r.oprnamespace"
+    "   WHERE o.opcdefault AND o.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')"
+    "   AND o.opcintype = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END LIMIT 1),"
+    "  'pg_catalog') AS operators"
+    " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = "
+    "a.atttypid"
+    " LEFT JOIN LATERAL (SELECT u.place FROM pg_index i,"
+    "   unnest(i.indkey::int2[]) WITH ORDINALITY AS u(number, place)"
+    "   WHERE i.indexrelid = $2::oid AND u.place <= i.indnkeyatts AND u.number = a.attnum) k ON "
+    "true"
+    " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped"
+    " AND (a.attgenerated = '' OR current_setting('server_version_num')::int >= 180000)"
+    " AND ($3::jsonb IS NULL OR $3::jsonb ? a.attname::text)"
+    " ORDER BY a.attnum";
+
+/* ---- Values of a result ---- */
+
+static bool is_true(const char *value) {
+    return value != NULL && value[0] == 't';
+}
+
+static uint64_t number_of(const char *value) {
+    uint64_t number = 0;
+    bool ok = value != NULL && core_slice_to_u64(core_slice_text(value), &number);
+    return ok ? number : 0;
+}
+
+static bool text_take(core_arena *arena, const char *value, core_slice *text) {
+    *text = core_arena_copy(arena, core_slice_text(value));
+    return text->data != NULL;
+}
+
+/* ---- Columns ---- */
+
+static bool column_take(const pg_result *result, size_t row, core_arena *arena, core_column *column,
+                        cdc_snapshot_column *more) {
+    int64_t typmod = 0;
+    bool ok = text_take(arena, pg_result_value(result, row, 0), &column->name) &&
+              text_take(arena, pg_result_value(result, row, 3), &more->type_sql) &&
+              text_take(arena, pg_result_value(result, row, 4), &more->type_name) &&
+              text_take(arena, pg_result_value(result, row, 8), &more->operator_schema) &&
+              core_slice_to_i64(core_slice_text(pg_result_value(result, row, 2)), &typmod);
+    column->type_oid = (uint32_t)number_of(pg_result_value(result, row, 1));
+    column->typmod = (int32_t)typmod;
+    column->key = is_true(pg_result_value(result, row, 6));
+    more->has_binary = is_true(pg_result_value(result, row, 5));
+    more->key_place = (uint16_t)number_of(pg_result_value(result, row, 7));
+    return ok;
+}
+
+/* A key of which a column is not published (a column list) is none. */
+static bool key_take(cdc_snapshot_table *table) {
+    uint16_t longest = 0;
+    for (uint16_t i = 0; i < table->relation.column_count; i++) {
+        uint16_t place = table->columns[i].key_place;
+        if (place == 0 || place > CDC_SNAPSHOT_KEY_MAX)
+            continue;
+        table->key[place - 1] = i;
+        table->key_count++;
+        longest = place > longest ? place : longest;
+    }
+    return table->key_count > 0 && table->key_count == longest;
+}
+
+static void shape_write(const cdc_snapshot_table *table, core_buffer *shape) {
+    const core_relation *relation = &table->relation;
+    core_buffer_format(shape, "%u %c %d %.*s", relation->oid, relation->replica_identity,
+                       (int)table->rows, CORE_SLICE_ARGS(table->filter));
+    for (size_t i = 0; i < relation->column_count; i++) {
+        core_buffer_u8(shape, 0);
+        core_buffer_slice_append(shape, relation->columns[i].name);
+        core_buffer_format(shape, " %u %d %d %d", relation->columns[i].type_oid,
+                           relation->columns[i].typmod, relation->columns[i].key,
+                           table->columns[i].key_place);
+    }
+}
+
+static bool shape_take(cdc_snapshot_table *table) {
+    core_buffer shape;
+    core_buffer_init(&shape, ARENA_MAX_BYTES);
+    shape_write(table, &shape);
+    table->shape = core_buffer_ok(&shape)
+                       ? core_arena_copy(&table->arena, core_buffer_slice(&shape))
+                       : core_slice_make(NULL, 0);
+    core_buffer_fini(&shape);
+    return table->shape.data != NULL;
+}
+
+static bool columns_take(const pg_result *result, cdc_snapshot_table *table) {
+    size_t count = pg_result_rows(result);
+    if (count > CORE_COLUMNS_MAX)
+        return false;
+    core_column *columns = core_arena_array(&table->arena, count > 0 ? count : 1, sizeof *columns);
+    cdc_snapshot_column *more =
+        core_arena_array(&table->arena, count > 0 ? count : 1, sizeof *more);
+    if (columns == NULL || more == NULL)
+        return false;
+    table->relation.columns = columns;
+    table->relation.column_count = (uint16_t)count;
+    table->columns = more;
+    for (size_t i = 0; i < count; i++)
+        if (!column_take(result, i, &table->arena, &columns[i], &more[i]))
+            return false;
+    return true;
+}
+
+static bool columns_describe(pg_connection *connection, const char *const parameters[3],
+                             bool publishes_updates, cdc_snapshot_table *table, core_error *error) {
+    pg_result *result = pg_query(connection, columns_sql, parameters, 3, error);
+    if (result == NULL)
+        return false;
+    bool ok = columns_take(result, table);
+    pg_result_free(result);
+    bool keyed = ok && key_take(table);
+    bool whole = table->relation.replica_identity == 'f' && publishes_updates;
+    table->rows = keyed ? CDC_ROWS_KEYED : whole ? CDC_ROWS_WHOLE : CDC_ROWS_INSERTS;
+    return (ok && shape_take(table)) ||
+           core_error_set(error, CORE_ERROR_LIMIT, "the table's description takes too much room");
+}
+
+/* ---- The table ---- */
+
+static bool is_absent(const pg_result *result, core_slice schema, core_slice name,
+                      core_error *error) {
+    if (pg_result_rows(result) == 0)
+        return !core_error_set(error, CORE_ERROR_CONFIG,
+                               "there is no table \"%.*s\".\"%.*s\" in this database; names are "
+                               "taken as written, case included",
+                               CORE_SLICE_ARGS(schema), CORE_SLICE_ARGS(name));
+    if (!is_true(pg_result_value(result, 0, 6)))
+        return !core_error_set(error, CORE_ERROR_CONFIG,
+                               "table \"%.*s\".\"%.*s\" is not published, so nothing would follow "
+                               "its rows; add it to postgres.tables or to the publication",
+                               CORE_SLICE_ARGS(schema), CORE_SLICE_ARGS(name));
+    return false;
+}
+
+static bool head_take(const pg_result *result, core_slice schema, core_slice name,
+                      cdc_snapshot_table *table) {
+    core_relation *relation = &table->relation;
+    const char *filter = pg_result_value(result, 0, 7);
+    relation->oid = (uint32_t)number_of(pg_result_value(result, 0, 0));
+    relation->replica_identity = pg_result_value(result, 0, 2)[0];
+    relation->schema = core_arena_copy(&table->arena, schema);
+    relation->table = core_arena_copy(&table->arena, name);
+    table->is_root = pg_result_value(result, 0, 1)[0] == 'p';
+    table->expected_rows = number_of(pg_result_value(result, 0, 3));
+    table->blocks = number_of(pg_result_value(result, 0, 4));
+    return relation->schema.data != NULL && relation->table.data != NULL &&
+           (filter == NULL || text_take(&table->arena, filter, &table->filter));
+}
+
+bool cdc_snapshot_table_describe(pg_connection *connection, const cdc_snapshot_scope *scope,
+                                 core_slice schema, core_slice table, cdc_snapshot_table *described,
+                                 core_error *error) {
+    char schema_text[64];
+    char table_text[64];
+    cdc_snapshot_table_fini(described);
+    core_arena_init(&described->arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
+    if (!core_slice_to_text(schema, schema_text, sizeof schema_text) ||
+        !core_slice_to_text(table, table_text, sizeof table_text))
+        return core_error_set(error, CORE_ERROR_CONFIG, "a name is longer than 63 bytes");
+    const char *const parameters[] = {schema_text, table_text, scope->publication,
+                                      scope->inserts_publication};
+    pg_result *result = pg_query(connection, table_sql, parameters, 4, error);
+    if (result == NULL)
+        return false;
+    bool ok = !is_absent(result, schema, table, error);
+    if (ok && !head_take(result, schema, table, described))
+        ok = core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a table's description");
+    const char *const of_columns[] = {
+        ok ? pg_result_value(result, 0, 0) : NULL,
+        ok && pg_result_value(result, 0, 5) != NULL ? pg_result_value(result, 0, 5) : "0",
+        ok ? pg_result_value(result, 0, 9) : NULL,
+    };
+    ok = ok && columns_describe(connection, of_columns, is_true(pg_result_value(result, 0, 8)),
+                                described, error);
+    pg_result_free(result);
+    return ok;
+}
+
+void cdc_snapshot_table_fini(cdc_snapshot_table *table) {
+    core_arena_fini(&table->arena);
+    *table = (cdc_snapshot_table){0};
+}
+
+size_t cdc_snapshot_place_length(const cdc_snapshot_table *table) {
+    return table->rows == CDC_ROWS_KEYED ? table->key_count : 1;
+}

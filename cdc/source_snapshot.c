@@ -1,0 +1,308 @@
+/* The source's side of snapshots: opens windows, notes what the live stream changes in them, and
+ * sends rows that were read, between two transactions, once the stream has passed the moment at
+ * which they were read; see snapshot_gate.h and source_private.h.
+ *
+ * Why this is right. Rows were read under a database snapshot S. A transaction that S sees wrote
+ * its commit record before S was taken, so before `high_lsn`: once the stream has passed that, each
+ * is in it. One that S does not see and that is in the stream already either was published after
+ * the window was opened, then its keys were noted and their rows are dropped, or before (its commit
+ * waits for a synchronous standby): then the rows are read again. So no row goes out behind a newer
+ * change of its key, and what follows it in the stream is newer. */
+#include "cdc/source_private.h"
+
+#include <stdio.h>
+
+enum {
+    INFLIGHT_LIVE = 8, /* messages not acknowledged: what a live change may have to wait for */
+    POKE_EVERY_MS = 5, /* asking an idle server how far it is */
+};
+
+/* ---- Tickets ---- */
+
+/* The tickets to look at, so that a change costs no lock. */
+static void tickets_list(cdc_source *source) {
+    cdc_snapshot_ticket *ticket = NULL;
+    source->snapshot.count = 0;
+    source->snapshot.waits = false;
+    while ((ticket = cdc_snapshot_gate_next(source->gate, ticket)) != NULL)
+        source->snapshot.tickets[source->snapshot.count++] = ticket;
+}
+
+static void ticket_move(cdc_source *source, cdc_snapshot_ticket *ticket, cdc_ticket_state state) {
+    cdc_snapshot_gate_move(source->gate, ticket, state);
+}
+
+static void ticket_again(cdc_source *source, cdc_snapshot_ticket *ticket, const char *reason) {
+    (void)snprintf(ticket->reason, sizeof ticket->reason, "%s", reason);
+    ticket_move(source, ticket, CDC_TICKET_AGAIN);
+}
+
+static bool is_initial(const cdc_source *source) {
+    return source->state.current == SOURCE_SNAPSHOTTING;
+}
+
+static void window_open(cdc_source *source, cdc_snapshot_ticket *ticket) {
+    const cdc_snapshot_table *table = ticket->table;
+    bool keyed = table->rows == CDC_ROWS_KEYED;
+    for (size_t i = 0; keyed && i < table->key_count; i++)
+        ticket->key[i] = table->relation.columns[table->key[i]].name;
+    cdc_snapshot_window_fini(&ticket->window);
+    cdc_snapshot_window_init(&ticket->window, table->relation.oid, table->rows == CDC_ROWS_WHOLE,
+                             ticket->key, keyed ? table->key_count : 0);
+    ticket->published = source->recent->count;
+    ticket_move(source, ticket, CDC_TICKET_OPEN);
+}
+
+void cdc_source_snapshot_note(cdc_source *source, const core_change *change) {
+    for (size_t i = 0; i < source->snapshot.count; i++)
+        cdc_snapshot_window_note(&source->snapshot.tickets[i]->window, change);
+}
+
+/* ---- Placing ---- */
+
+/* The table as the stream describes it from here on; false when that cannot be (then the source
+ * stops, as it would at the table's next change). */
+static bool relation_settle(cdc_source *source, cdc_snapshot_ticket *ticket, bool *same,
+                            core_error *error) {
+    const cdc_snapshot_table *table = ticket->table;
+    const core_relation *held = NULL;
+    core_slice names[CORE_COLUMNS_MAX];
+    for (size_t i = 0; i < table->relation.column_count; i++)
+        names[i] = table->columns[i].type_name;
+    if (!cdc_run_builder_describe(source->builder, &table->relation, names, &held, error))
+        return false;
+    core_buffer_reset(&ticket->relation);
+    core_buffer_slice_append(&ticket->relation, held->encoded);
+    ticket->relation_version = held->version;
+    *same = core_slice_equal(ticket->encoded, held->encoded);
+    return true;
+}
+
+/* Everything that may keep the rows out of the stream; else they are SENDING, or PLACED. */
+static bool ticket_place(cdc_source *source, cdc_snapshot_ticket *ticket, core_error *error) {
+    bool same = false;
+    uint32_t unseen = is_initial(source) ? 0
+                                         : cdc_recent_xids_unseen(source->recent, ticket->published,
+                                                                  &ticket->visibility);
+    if (unseen != 0) {
+        char reason[128];
+        (void)snprintf(reason, sizeof reason,
+                       "transaction %u is in the stream but not seen yet: its commit waits for a "
+                       "synchronous standby",
+                       unseen);
+        ticket_again(source, ticket, reason);
+        return true;
+    }
+    if (ticket->window.spoilt) {
+        ticket_again(source, ticket, "too much of the table changed while its rows were read");
+        return true;
+    }
+    if (!relation_settle(source, ticket, &same, error))
+        return false;
+    if (!same) {
+        ticket_again(source, ticket, "the table's shape changed");
+        return true;
+    }
+    cdc_snapshot_chunk_overtake(ticket->chunk, &ticket->window, &ticket->visibility);
+    ticket->after_sequence = source->snapshot.last_sequence;
+    ticket->last_sequence = 0;
+    ticket_move(source, ticket, ticket->addressed ? CDC_TICKET_PLACED : CDC_TICKET_SENDING);
+    return true;
+}
+
+/* ---- Sending ---- */
+
+/* Behind whole transactions, with nothing of them at hand: the place that rows of READ have. */
+static bool place_get(cdc_source *source, core_transaction *place) {
+    cdc_run_builder_flush(source->builder);
+    return cdc_run_builder_place(source->builder, place);
+}
+
+static bool inflight_full(const cdc_source *source) {
+    const cdc_source_snapshot *snapshot = &source->snapshot;
+    return !is_initial(source) && snapshot->sent >= INFLIGHT_LIVE &&
+           snapshot->inflight[snapshot->sent % INFLIGHT_LIVE] > source->ledger->acked.sequence;
+}
+
+/* The run, or the part of it, that is to be sent next. */
+static bool run_load(cdc_source *source, cdc_snapshot_ticket *ticket, const core_transaction *place,
+                     bool *more, core_error *error) {
+    cdc_source_snapshot *snapshot = &source->snapshot;
+    core_transaction transaction = *place;
+    transaction.commit_time_us = ticket->read_us;
+    core_slice payload;
+    uint32_t rows;
+    if (!cdc_snapshot_chunk_take(ticket->chunk, &transaction, 0, &payload, &rows, error))
+        return false;
+    *more = rows > 0;
+    if (!*more)
+        return true;
+    snapshot->run = (cdc_run){.subject = snapshot->subject,
+                              .payload = payload,
+                              .rows = rows,
+                              .last = transaction,
+                              .last_complete = true,
+                              .holds_last = true,
+                              .before_lsn = transaction.end_lsn,
+                              .shown_lsn = transaction.end_lsn,
+                              .safe_lsn = transaction.end_lsn};
+    size_t message_max = cdc_run_builder_message_max(source->builder);
+    if (source->json == NULL && payload.length > message_max) {
+        cdc_run_split_fini(&snapshot->split);
+        cdc_run_split_init(&snapshot->split, message_max);
+        cdc_run_split_start(&snapshot->split, source->record.epoch, CORE_OP_READ, &snapshot->run,
+                            transaction.end_lsn);
+        (void)cdc_run_split_next(&snapshot->split, &snapshot->run);
+        snapshot->splitting = true;
+    }
+    snapshot->has_run = true;
+    snapshot->owner = ticket;
+    return cdc_run_builder_subject(source->builder, &ticket->table->relation, CORE_OP_READ,
+                                   snapshot->subject, error);
+}
+
+/* The run's next message: the run or its part, or in JSON one of its rows. */
+static const cdc_run *message_next(cdc_source *source, core_error *error) {
+    cdc_source_snapshot *snapshot = &source->snapshot;
+    if (source->json == NULL)
+        return &snapshot->run;
+    return cdc_json_stage_message(source->json, &snapshot->run, core_clock_wall_us(source->clock),
+                                  error);
+}
+
+/* False: all of the run was sent. */
+static bool message_taken(cdc_source *source) {
+    cdc_source_snapshot *snapshot = &source->snapshot;
+    if (source->json != NULL)
+        return !cdc_json_stage_taken(source->json);
+    snapshot->splitting =
+        snapshot->splitting && cdc_run_split_next(&snapshot->split, &snapshot->run);
+    return snapshot->splitting;
+}
+
+/* A run of rows that waits for room goes before any live change: one could overtake it. */
+bool cdc_source_snapshot_flush(cdc_source *source, bool *full, core_error *error) {
+    cdc_source_snapshot *snapshot = &source->snapshot;
+    *full = false;
+    if (!snapshot->has_run)
+        return true;
+    while (snapshot->has_run) {
+        uint64_t sequence = 0;
+        const cdc_run *message = message_next(source, error);
+        if (message == NULL)
+            return false;
+        switch (fanout_publisher_send(source->publisher, message->subject, message->payload,
+                                      &sequence, error)) {
+        case FANOUT_FULL:
+            *full = true;
+            return true;
+        case FANOUT_BROKEN:
+            return false;
+        case FANOUT_SENT:
+            break;
+        }
+        cdc_source_run_note(source, message, sequence);
+        snapshot->owner->last_sequence = sequence;
+        snapshot->has_run = message_taken(source);
+    }
+    snapshot->inflight[snapshot->sent++ % INFLIGHT_LIVE] = snapshot->last_sequence;
+    return true;
+}
+
+static bool ticket_send(cdc_source *source, cdc_snapshot_ticket *ticket,
+                        const core_transaction *place, core_error *error) {
+    bool more = false;
+    bool full = false;
+    cdc_snapshot_chunk_overtake(ticket->chunk, &ticket->window, &ticket->visibility);
+    if (ticket->window.spoilt) {
+        ticket_again(source, ticket, "too much of the table changed while its rows were sent");
+        return true;
+    }
+    if (!run_load(source, ticket, place, &more, error))
+        return false;
+    if (!more) {
+        ticket_move(source, ticket, CDC_TICKET_SENT);
+        return true;
+    }
+    return cdc_source_snapshot_flush(source, &full, error);
+}
+
+/* ---- A round ---- */
+
+static bool is_passed(const cdc_source *source, const cdc_snapshot_ticket *ticket) {
+    return is_initial(source) || source->snapshot.passed_lsn >= ticket->high_lsn;
+}
+
+/* One step of one ticket. `*acted`: something was done, come again. */
+static bool ticket_step(cdc_source *source, cdc_snapshot_ticket *ticket, bool *acted,
+                        core_error *error) {
+    core_transaction place;
+    switch (ticket->state) {
+    case CDC_TICKET_ASKED:
+        window_open(source, ticket);
+        return true;
+    case CDC_TICKET_READ:
+        if (!is_passed(source, ticket)) {
+            source->snapshot.waits = true;
+            return true;
+        }
+        if (!place_get(source, &place))
+            return true;
+        *acted = true;
+        return ticket_place(source, ticket, error);
+    case CDC_TICKET_SENDING:
+        if (inflight_full(source) || !place_get(source, &place))
+            return true;
+        *acted = true;
+        return ticket_send(source, ticket, &place, error);
+    case CDC_TICKET_SENT:
+        if (ticket->last_sequence <= source->ledger->acked.sequence)
+            ticket_move(source, ticket, CDC_TICKET_DONE);
+        return true;
+    default:
+        return true;
+    }
+}
+
+bool cdc_source_snapshot_step(cdc_source *source, bool *acted, core_error *error) {
+    *acted = false;
+    if (!cdc_snapshot_gate_busy(source->gate)) {
+        source->snapshot.count = 0;
+        source->snapshot.waits = false;
+        return true;
+    }
+    if (source->snapshot.has_run)
+        return true; /* it waits for room; nothing may pass it */
+    tickets_list(source);
+    for (size_t i = 0; i < source->snapshot.count && !source->snapshot.has_run; i++)
+        if (!ticket_step(source, source->snapshot.tickets[i], acted, error))
+            return false;
+    return true;
+}
+
+void cdc_source_snapshot_passed(cdc_source *source, core_lsn lsn) {
+    if (lsn > source->snapshot.passed_lsn)
+        source->snapshot.passed_lsn = lsn;
+}
+
+int64_t cdc_source_snapshot_poke_ms(const cdc_source *source) {
+    return source->snapshot.waits ? source->snapshot.poked_ms + POKE_EVERY_MS : INT64_MAX;
+}
+
+void cdc_source_snapshot_begin(cdc_source *source, const char *exported) {
+    cdc_snapshot_session session = {.exported = exported,
+                                    .start_sequence = source->record.sequence};
+    cdc_run_limits limits = cdc_run_builder_limits(source->builder);
+    session.limits = (cdc_snapshot_run_limits){
+        .run_rows = limits.run_rows, .run_bytes = limits.run_bytes, .row_max = limits.row_max};
+    memcpy(session.epoch, source->record.epoch, sizeof session.epoch);
+    source->snapshot.last_sequence = source->record.sequence;
+    source->snapshot.passed_lsn = 0;
+    cdc_snapshot_gate_begin(source->gate, &session);
+}
+
+void cdc_source_snapshot_end(cdc_source *source) {
+    cdc_snapshot_gate_end(source->gate);
+    source->snapshot.count = 0;
+    source->snapshot.has_run = source->snapshot.splitting = source->snapshot.waits = false;
+}

@@ -1,0 +1,59 @@
+/* COPY ... TO STDOUT, row by row, waited for with poll(2).
+ *
+ * Happy path: pg_query started the COPY; each call gives the next row in libpq's own buffer, until
+ * the server says it is done. Failure modes: a server's error in mid-COPY ends it with its text and
+ * SQLSTATE, the connection stays good; silence beyond the limit, a cancel or a lost socket leave a
+ * connection that is of no more use. */
+#include "pg/connection.h"
+
+enum { SILENCE_MAX_MS = 3600000 }; /* a condition that no row passes; a dead link TCP finds */
+
+static void row_free(pg_connection *connection) {
+    PQfreemem(connection->copy_row);
+    connection->copy_row = NULL;
+}
+
+/* Behind the last row: the command's own end, or the error that ended it. */
+static pg_copy_result copy_ended(pg_connection *connection, int64_t deadline_ms,
+                                 core_error *error) {
+    bool ok = pg_connection_results_end(connection, deadline_ms, error);
+    return ok ? PG_COPY_END : PG_COPY_FAILED;
+}
+
+pg_copy_result pg_copy_next(pg_connection *connection, uint8_t **row, size_t *length,
+                            core_error *error) {
+    int64_t deadline_ms = core_clock_ms(core_clock_system()) + SILENCE_MAX_MS;
+    row_free(connection);
+    for (;;) {
+        int got = PQgetCopyData(connection->native, &connection->copy_row, 1);
+        if (got > 0) {
+            *row = (uint8_t *)connection->copy_row;
+            *length = (size_t)got;
+            return PG_COPY_ROW;
+        }
+        if (got < 0)
+            return copy_ended(connection, deadline_ms, error);
+        if (!pg_connection_input_wait(connection, deadline_ms, error))
+            return PG_COPY_FAILED;
+    }
+}
+
+bool pg_copy_stop(pg_connection *connection, core_error *error) {
+    char reason[256];
+    PGcancel *cancel = PQgetCancel(connection->native);
+    bool asked = cancel != NULL && PQcancel(cancel, reason, sizeof reason) == 1;
+    PQfreeCancel(cancel);
+    if (!asked)
+        return core_error_set(error, CORE_ERROR_TRANSIENT, "the COPY could not be called off");
+    uint8_t *row;
+    size_t length;
+    core_error ended = {0};
+    pg_copy_result result;
+    do
+        result = pg_copy_next(connection, &row, &length, &ended);
+    while (result == PG_COPY_ROW);
+    bool called_off = result == PG_COPY_END || strcmp(connection->sqlstate, "57014") == 0;
+    if (!called_off && error != NULL)
+        *error = ended;
+    return called_off;
+}
