@@ -19,7 +19,7 @@ struct cdc_snapshot_gate {
     atomic_bool initial_ended;
     pthread_mutex_t mutex; /* guards the states and all below */
     pthread_cond_t changed;
-    cdc_snapshot_ticket tickets[CDC_SNAPSHOT_WORKERS_MAX];
+    cdc_snapshot_ticket tickets[CDC_SNAPSHOT_TICKETS];
     cdc_snapshot_session session;
     bool has_session;
     bool stopped;
@@ -83,7 +83,7 @@ cdc_snapshot_gate *cdc_snapshot_gate_new(core_error *error) {
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&gate->changed, &attributes);
     (void)pthread_condattr_destroy(&attributes);
-    for (size_t i = 0; i < CDC_SNAPSHOT_WORKERS_MAX; i++)
+    for (size_t i = 0; i < CDC_SNAPSHOT_TICKETS; i++)
         core_buffer_init(&gate->tickets[i].relation, RELATION_MAX_BYTES);
     return gate;
 }
@@ -91,7 +91,7 @@ cdc_snapshot_gate *cdc_snapshot_gate_new(core_error *error) {
 void cdc_snapshot_gate_free(cdc_snapshot_gate *gate) {
     if (gate == NULL)
         return;
-    for (size_t i = 0; i < CDC_SNAPSHOT_WORKERS_MAX; i++) {
+    for (size_t i = 0; i < CDC_SNAPSHOT_TICKETS; i++) {
         cdc_snapshot_ticket *ticket = &gate->tickets[i];
         cdc_snapshot_window_fini(&ticket->window);
         cdc_visibility_fini(&ticket->visibility);
@@ -133,7 +133,7 @@ bool cdc_snapshot_gate_session(cdc_snapshot_gate *gate, int64_t timeout_ms,
 }
 
 cdc_snapshot_ticket *cdc_snapshot_gate_ticket(cdc_snapshot_gate *gate, size_t at) {
-    assert(at < CDC_SNAPSHOT_WORKERS_MAX);
+    assert(at < CDC_SNAPSHOT_TICKETS);
     return &gate->tickets[at];
 }
 
@@ -192,7 +192,7 @@ void cdc_snapshot_gate_begin(cdc_snapshot_gate *gate, const cdc_snapshot_session
 void cdc_snapshot_gate_end(cdc_snapshot_gate *gate) {
     (void)pthread_mutex_lock(&gate->mutex);
     gate->has_session = false;
-    for (size_t i = 0; i < CDC_SNAPSHOT_WORKERS_MAX; i++)
+    for (size_t i = 0; i < CDC_SNAPSHOT_TICKETS; i++)
         if (is_watched(gate->tickets[i].state))
             ticket_move(gate, &gate->tickets[i], CDC_TICKET_ABORTED);
     (void)pthread_cond_broadcast(&gate->changed);
@@ -222,7 +222,7 @@ cdc_snapshot_ticket *cdc_snapshot_gate_next(cdc_snapshot_gate *gate,
     size_t at = after != NULL ? (size_t)(after - gate->tickets) + 1 : 0;
     cdc_snapshot_ticket *found = NULL;
     (void)pthread_mutex_lock(&gate->mutex);
-    for (; found == NULL && at < CDC_SNAPSHOT_WORKERS_MAX; at++)
+    for (; found == NULL && at < CDC_SNAPSHOT_TICKETS; at++)
         if (is_watched(gate->tickets[at].state))
             found = &gate->tickets[at];
     (void)pthread_mutex_unlock(&gate->mutex);

@@ -12,6 +12,8 @@
 #include "cdc/snapshot_table.h"
 
 #define CDC_SNAPSHOT_WORKERS_MAX 16
+#define CDC_SNAPSHOT_CUT_TICKET  CDC_SNAPSHOT_WORKERS_MAX /* the jobs' own */
+#define CDC_SNAPSHOT_TICKETS     (CDC_SNAPSHOT_WORKERS_MAX + 1)
 
 typedef enum {
     CDC_TICKET_IDLE,    /* the worker's */
@@ -45,7 +47,9 @@ typedef struct {
     cdc_visibility visibility;
     core_lsn high_lsn; /* all that the rows show was committed before it */
     int64_t read_us;
-    bool addressed; /* goes to a stream of its own: only its place is asked for */
+    bool addressed;         /* goes to a stream of its own: only its place is asked for */
+    bool cut;               /* no rows: where the stream holds just what the visibility sees */
+    uint64_t mark_sequence; /* for event.proto's Snapshot.after_sequence */
     /* The source's, whatever the state. */
     cdc_snapshot_window window;
     core_slice key[CDC_SNAPSHOT_KEY_MAX];

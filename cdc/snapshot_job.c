@@ -77,7 +77,6 @@ bool cdc_snapshot_job_plan(cdc_snapshot_job *job, const cdc_snapshot_plan *plan)
     job->record.ranges = ranges;
     job->record.range_count = ok ? plan->count : 0;
     job->record.expected_rows = plan->expected_rows;
-    job->record.low = core_arena_copy(&job->arena, plan->low);
     job->planned = ok && steps_make(job);
     job->changed = true;
     return job->planned;

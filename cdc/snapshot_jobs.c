@@ -9,6 +9,7 @@
 
 #include "cdc/publication.h"
 #include "cdc/snapshot_job.h"
+#include "cdc/snapshot_moment.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -28,6 +29,7 @@ enum {
     PUBLISH_WAIT_MS = 1000,
     WORK_ARENA_BYTES = 4096,
     WORK_ARENA_MAX = 4 << 20,
+    CUT_TEXT_MAX = 16 << 10,
     PLAN_ARENA_BYTES = 64 << 10,
     PLAN_ARENA_MAX = 16 << 20,
 };
@@ -56,6 +58,7 @@ struct cdc_snapshot_jobs {
     fanout_bucket *bucket;
     fanout_ordered *watch;
     pg_connection *database;
+    core_arena scratch;
     bool initial_made; /* in this session */
     char told[CORE_ERROR_TEXT_MAX];
 };
@@ -75,6 +78,7 @@ cdc_snapshot_jobs *cdc_snapshot_jobs_new(const core_config *config, core_log *lo
         return NULL;
     }
     jobs->magic = JOBS_MAGIC;
+    core_arena_init(&jobs->scratch, CUT_TEXT_MAX, (size_t)1 << 20);
     jobs->config = config;
     jobs->log = log;
     jobs->metrics = metrics;
@@ -112,6 +116,7 @@ void cdc_snapshot_jobs_free(cdc_snapshot_jobs *jobs) {
     fanout_bucket_free(jobs->bucket);
     fanout_connection_free(jobs->connection);
     pg_connection_free(jobs->database);
+    core_arena_fini(&jobs->scratch);
     (void)pthread_cond_destroy(&jobs->changed);
     (void)pthread_mutex_destroy(&jobs->mutex);
     free(jobs);
@@ -146,6 +151,7 @@ static bool work_fill(const cdc_snapshot_job *job, size_t at, cdc_snapshot_work 
     const core_snapshot_range *range = &record->ranges[at];
     core_slice last = core_buffer_slice(&job->steps[at].last);
     core_arena_init(&work->arena, WORK_ARENA_BYTES, WORK_ARENA_MAX);
+    work->start_sequence = record->start_sequence;
     work->rate_bytes = record->rate_bytes;
     work->addressed = record->stream.length > 0;
     return slice_keep(&work->arena, core_slice_text(record->id), &work->id) &&
@@ -506,28 +512,74 @@ static void plan_join(cdc_snapshot_plan *plan) {
     plan->count = kept;
 }
 
-static bool job_plan(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
-    fanout_stream_info info;
-    cdc_snapshot_plan plan;
-    core_arena arena;
-    const char *stream = core_config_text(jobs->config, "nats.stream");
-    core_arena_init(&arena, PLAN_ARENA_BYTES, PLAN_ARENA_MAX);
-    bool ok = stream_name_check(jobs, job, error) &&
-              fanout_stream_inspect(jobs->connection, stream, &info, error) &&
-              database_open(jobs, error) &&
-              cdc_snapshot_plan_make(jobs->database, &jobs->scope, job->record.schema,
-                                     job->record.table, job->record.filter, &arena, &plan, error);
-    if (ok && job->record.stream.length > 0)
-        plan_join(&plan);
-    if (ok) {
-        (void)pthread_mutex_lock(&jobs->mutex);
-        ok = cdc_snapshot_job_plan(job, &plan);
-        job->record.start_sequence = info.last_sequence;
-        job->record.epoch = core_arena_copy(&job->arena, core_slice_text(jobs->session.epoch));
-        (void)pthread_mutex_unlock(&jobs->mutex);
-        if (!ok)
-            (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a plan");
+/* The database's snapshot and, of the stream, where it ends that holds just what that sees. */
+typedef struct {
+    char snapshot[CUT_TEXT_MAX];
+    uint64_t sequence;
+} stream_cut;
+
+static bool cut_moment(cdc_snapshot_jobs *jobs, cdc_snapshot_ticket *ticket, stream_cut *cut,
+                       core_error *error) {
+    core_slice text;
+    core_arena_reset(&jobs->scratch);
+    if (!cdc_snapshot_moment_take(jobs->database, &ticket->visibility, &ticket->high_lsn, &text,
+                                  &jobs->scratch, error))
+        return false;
+    return core_slice_to_text(text, cut->snapshot, sizeof cut->snapshot) ||
+           core_error_set(error, CORE_ERROR_TRANSIENT,
+                          "more transactions are open than a snapshot's record holds");
+}
+
+static bool cut_take(cdc_snapshot_jobs *jobs, stream_cut *cut, core_error *error) {
+    cdc_snapshot_ticket *ticket = cdc_snapshot_gate_ticket(jobs->gate, CDC_SNAPSHOT_CUT_TICKET);
+    uint64_t session = jobs->session.number;
+    ticket->cut = true;
+    if (cdc_snapshot_gate_pass(jobs->gate, ticket, CDC_TICKET_ASKED, session) != CDC_TICKET_OPEN)
+        return core_error_set(error, CORE_ERROR_TRANSIENT, "the stream was interrupted");
+    if (!cut_moment(jobs, ticket, cut, error)) {
+        cdc_snapshot_gate_leave(jobs->gate, ticket);
+        return false;
     }
+    switch (cdc_snapshot_gate_pass(jobs->gate, ticket, CDC_TICKET_READ, session)) {
+    case CDC_TICKET_PLACED:
+        cut->sequence = ticket->after_sequence;
+        return true;
+    case CDC_TICKET_AGAIN:
+        return core_error_set(error, CORE_ERROR_TRANSIENT, "%s", ticket->reason);
+    default:
+        return core_error_set(error, CORE_ERROR_TRANSIENT, "the stream was interrupted");
+    }
+}
+
+/* The initial snapshot's is the slot's own. */
+static bool cut_make(cdc_snapshot_jobs *jobs, stream_cut *cut, core_error *error) {
+    *cut = (stream_cut){.sequence = jobs->session.start_sequence};
+    return jobs->session.exported != NULL || cut_take(jobs, cut, error);
+}
+
+static bool plan_keep(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, const stream_cut *cut,
+                      cdc_snapshot_plan *plan, core_error *error) {
+    if (job->record.stream.length > 0)
+        plan_join(plan);
+    (void)pthread_mutex_lock(&jobs->mutex);
+    bool ok = cdc_snapshot_job_plan(job, plan);
+    job->record.start_sequence = cut->sequence;
+    job->record.low = core_arena_copy(&job->arena, core_slice_text(cut->snapshot));
+    job->record.epoch = core_arena_copy(&job->arena, core_slice_text(jobs->session.epoch));
+    (void)pthread_mutex_unlock(&jobs->mutex);
+    return ok || core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a plan");
+}
+
+static bool job_plan(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
+    cdc_snapshot_plan plan;
+    stream_cut cut;
+    core_arena arena;
+    core_arena_init(&arena, PLAN_ARENA_BYTES, PLAN_ARENA_MAX);
+    bool ok = stream_name_check(jobs, job, error) && database_open(jobs, error) &&
+              cut_make(jobs, &cut, error) &&
+              cdc_snapshot_plan_make(jobs->database, &jobs->scope, job->record.schema,
+                                     job->record.table, job->record.filter, &arena, &plan, error) &&
+              plan_keep(jobs, job, &cut, &plan, error);
     core_arena_fini(&arena);
     return ok;
 }
@@ -537,20 +589,19 @@ static bool job_begin(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error
     core_error reason = {0};
     bool ok = job->planned || job_plan(jobs, job, &reason);
     bool heals = !ok && reason.code == CORE_ERROR_TRANSIENT;
-    if (heals) {
-        *error = reason;
-        return false;
-    }
     (void)pthread_mutex_lock(&jobs->mutex);
-    if (ok)
+    if (heals)
+        (void)snprintf(job->error, sizeof job->error, "%s", reason.text);
+    else if (ok)
         cdc_snapshot_job_move(job, CORE_SNAPSHOT_RUNNING, "");
     else
         job_fail(jobs, job, &reason);
     (void)pthread_cond_broadcast(&jobs->changed);
     (void)pthread_mutex_unlock(&jobs->mutex);
-    CORE_LOG(jobs->log, INFO, "cdc", ok ? "snapshot begins" : "snapshot does not begin",
-             CORE_LOG_TEXT("snapshot", job->record.id),
-             CORE_LOG_NUMBER("ranges", job->record.range_count));
+    if (ok)
+        CORE_LOG(jobs->log, INFO, "cdc", "snapshot begins",
+                 CORE_LOG_TEXT("snapshot", job->record.id),
+                 CORE_LOG_NUMBER("ranges", job->record.range_count));
     return job_store(jobs, job, error);
 }
 

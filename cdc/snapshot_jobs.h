@@ -37,6 +37,7 @@ typedef struct {
     core_slice up_to;
     core_slice filter;
     core_slice low;
+    uint64_t start_sequence;
     uint64_t rate_bytes;
     bool addressed;
     core_arena arena; /* where all this lives */

@@ -9,7 +9,6 @@ typedef struct {
     core_snapshot_range *ranges; /* in the arena */
     size_t count;
     uint64_t expected_rows;
-    core_slice low; /* set when a table without a key is among them */
 } cdc_snapshot_plan;
 
 /* Errors: CONFIG when there is no such table, it is not published, the condition is none, or the

@@ -8,8 +8,8 @@
 #include "cdc/snapshot_worker.h"
 
 #include "cdc/copy_row.h"
-#include "cdc/position.h"
 #include "cdc/publication.h"
+#include "cdc/snapshot_moment.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -29,8 +29,6 @@ enum {
     AGAIN_WAIT_MS = 20,
     AGAIN_TRIES = 100, /* then it is reported, and tried again */
     AGAIN_KEYS = 256,  /* read at once */
-    PAGE_BYTES = 8192,
-    PAGE_HEADER_MAX = 40,
 };
 
 struct cdc_snapshot_worker {
@@ -118,30 +116,12 @@ static bool connection_open(cdc_snapshot_worker *worker, const cdc_snapshot_sess
            (session->exported == NULL || snapshot_import(worker, session, error));
 }
 
-/* An insert position right behind a page's header is where the last record ended, at the page's
- * start: what is sent never stands at the former. */
-static core_lsn position_normal(core_lsn lsn) {
-    core_lsn in_page = lsn % PAGE_BYTES;
-    return in_page <= PAGE_HEADER_MAX ? lsn - in_page : lsn;
-}
-
-static bool moment_take(cdc_snapshot_worker *worker, core_error *error) {
+static bool moment_take(cdc_snapshot_worker *worker, core_arena *arena, core_error *error) {
     cdc_snapshot_ticket *ticket = worker->ticket;
-    pg_result *result = pg_query(
-        worker->connection, "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text",
-        NULL, 0, error);
-    if (result == NULL)
-        return false;
-    core_lsn lsn = 0;
-    bool ok = cdc_visibility_read(core_slice_text(pg_result_value(result, 0, 0)),
-                                  &ticket->visibility, error);
-    if (ok && !cdc_lsn_parse(core_slice_text(pg_result_value(result, 0, 1)), &lsn))
-        ok = core_error_set(error, CORE_ERROR_INPUT, "the server gave \"%s\" as an LSN",
-                            pg_result_value(result, 0, 1));
-    ticket->high_lsn = position_normal(lsn);
+    core_slice text;
     ticket->read_us = core_clock_wall_us(core_clock_system());
-    pg_result_free(result);
-    return ok;
+    return cdc_snapshot_moment_take(worker->connection, &ticket->visibility, &ticket->high_lsn,
+                                    &text, arena, error);
 }
 
 /* ---- The table ---- */
@@ -429,7 +409,8 @@ static bool transaction_end(cdc_snapshot_worker *worker, const cdc_snapshot_sess
 static step_result window_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
                                const cdc_snapshot_piece *piece, bool keep_place,
                                core_error *error) {
-    if (!transaction_begin(worker, &work->session, error) || !moment_take(worker, error))
+    if (!transaction_begin(worker, &work->session, error) ||
+        !moment_take(worker, &work->arena, error))
         return STEP_BROKEN;
     step_result checked = table_check(worker, work, error);
     if (checked != STEP_OK)
@@ -457,6 +438,7 @@ static step_result piece_try(cdc_snapshot_worker *worker, cdc_snapshot_work *wor
     ticket->table = &worker->table;
     ticket->chunk = worker->chunk;
     ticket->addressed = work->addressed;
+    ticket->mark_sequence = worker->table.rows == CDC_ROWS_KEYED ? 0 : work->start_sequence;
     if (cdc_snapshot_gate_pass(worker->gate, ticket, CDC_TICKET_ASKED, session) != CDC_TICKET_OPEN)
         return STEP_ABORTED;
     step_result read = window_read(worker, work, piece, keep_place, error);

@@ -37,7 +37,7 @@ typedef enum {
 
 /* Snapshots' rows on their way (source_snapshot.c). */
 typedef struct {
-    cdc_snapshot_ticket *tickets[CDC_SNAPSHOT_WORKERS_MAX]; /* to look at */
+    cdc_snapshot_ticket *tickets[CDC_SNAPSHOT_TICKETS]; /* to look at */
     size_t count;
     bool waits;             /* for the stream to pass some position */
     core_lsn passed_lsn;    /* all before it is published or has no rows */

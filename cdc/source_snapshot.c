@@ -43,13 +43,18 @@ static bool is_initial(const cdc_source *source) {
 
 static void window_open(cdc_source *source, cdc_snapshot_ticket *ticket) {
     const cdc_snapshot_table *table = ticket->table;
-    bool keyed = table->rows == CDC_ROWS_KEYED;
-    for (size_t i = 0; keyed && i < table->key_count; i++)
-        ticket->key[i] = table->relation.columns[table->key[i]].name;
-    cdc_snapshot_window_fini(&ticket->window);
-    cdc_snapshot_window_init(&ticket->window, table->relation.oid, table->rows == CDC_ROWS_WHOLE,
-                             ticket->key, keyed ? table->key_count : 0);
+    cdc_snapshot_window *window = &ticket->window;
     ticket->published = source->recent->count;
+    cdc_snapshot_window_fini(window);
+    if (ticket->cut)
+        cdc_snapshot_window_init(window, 0, false, NULL, 0);
+    else {
+        bool keyed = table->rows == CDC_ROWS_KEYED;
+        for (size_t i = 0; keyed && i < table->key_count; i++)
+            ticket->key[i] = table->relation.columns[table->key[i]].name;
+        cdc_snapshot_window_init(window, table->relation.oid, table->rows == CDC_ROWS_WHOLE,
+                                 ticket->key, keyed ? table->key_count : 0);
+    }
     ticket_move(source, ticket, CDC_TICKET_OPEN);
 }
 
@@ -81,9 +86,10 @@ static bool relation_settle(cdc_source *source, cdc_snapshot_ticket *ticket, boo
 /* Everything that may keep the rows out of the stream; else they are SENDING, or PLACED. */
 static bool ticket_place(cdc_source *source, cdc_snapshot_ticket *ticket, core_error *error) {
     bool same = false;
-    uint32_t unseen = is_initial(source) ? 0
-                                         : cdc_recent_xids_unseen(source->recent, ticket->published,
-                                                                  &ticket->visibility);
+    /* A cut asks of all that was published, rows only of what their window has not noted. */
+    uint64_t until = ticket->cut ? source->recent->count : ticket->published;
+    uint32_t unseen =
+        is_initial(source) ? 0 : cdc_recent_xids_unseen(source->recent, until, &ticket->visibility);
     if (unseen != 0) {
         char reason[128];
         (void)snprintf(reason, sizeof reason,
@@ -91,6 +97,11 @@ static bool ticket_place(cdc_source *source, cdc_snapshot_ticket *ticket, core_e
                        "synchronous standby",
                        unseen);
         ticket_again(source, ticket, reason);
+        return true;
+    }
+    ticket->after_sequence = source->snapshot.last_sequence;
+    if (ticket->cut) {
+        ticket_move(source, ticket, CDC_TICKET_PLACED);
         return true;
     }
     if (ticket->window.spoilt) {
@@ -104,7 +115,6 @@ static bool ticket_place(cdc_source *source, cdc_snapshot_ticket *ticket, core_e
         return true;
     }
     cdc_snapshot_chunk_overtake(ticket->chunk, &ticket->window, &ticket->visibility);
-    ticket->after_sequence = source->snapshot.last_sequence;
     ticket->last_sequence = 0;
     ticket_move(source, ticket, ticket->addressed ? CDC_TICKET_PLACED : CDC_TICKET_SENDING);
     return true;
@@ -132,7 +142,8 @@ static bool run_load(cdc_source *source, cdc_snapshot_ticket *ticket, const core
     transaction.commit_time_us = ticket->read_us;
     core_slice payload;
     uint32_t rows;
-    if (!cdc_snapshot_chunk_take(ticket->chunk, &transaction, 0, &payload, &rows, error))
+    if (!cdc_snapshot_chunk_take(ticket->chunk, &transaction, ticket->mark_sequence, &payload,
+                                 &rows, error))
         return false;
     *more = rows > 0;
     if (!*more)

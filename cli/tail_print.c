@@ -103,7 +103,21 @@ static void lsn_format(core_lsn lsn, char text[32]) {
     (void)snprintf(text, 32, CORE_LSN_FORMAT, CORE_LSN_ARGS(lsn));
 }
 
-static void line_json(core_buffer *out, const char *offset, const core_change *change) {
+/* Of rows of a snapshot: which, and event.proto's after_sequence when there is one. */
+static void snapshot_write(core_json_writer *writer, const core_run *run) {
+    core_json_key_text(writer, "snapshot");
+    core_json_object_open(writer);
+    core_json_key_text(writer, "id");
+    core_json_string(writer, run->snapshot_id);
+    if (run->snapshot_after_sequence != 0) {
+        core_json_key_text(writer, "after_sequence");
+        core_json_unsigned(writer, run->snapshot_after_sequence);
+    }
+    core_json_object_close(writer);
+}
+
+static void line_json(core_buffer *out, const char *offset, const core_run *run,
+                      const core_change *change) {
     core_json_writer writer = core_json_writer_make(out);
     char lsn[32];
     lsn_format(change->transaction.commit_lsn, lsn);
@@ -119,6 +133,8 @@ static void line_json(core_buffer *out, const char *offset, const core_change *c
     relation_write(&writer, change->relation);
     records_write(&writer, change);
     details_write(&writer, change);
+    if (run->snapshot_id.length > 0)
+        snapshot_write(&writer, run);
     core_json_object_close(&writer);
     core_buffer_text(out, "\n");
 }
@@ -176,7 +192,7 @@ static bool run_print(tail_printer *printer, const core_run *run, uint64_t seque
             continue;
         core_offset_format(&offset, text);
         if (printer->json)
-            line_json(&printer->out, text, change);
+            line_json(&printer->out, text, run, change);
         else
             line_text(&printer->out, text, change);
     }

@@ -1,0 +1,186 @@
+// Snapshots beside the live stream, against real servers: what a consumer holds that knows only the
+// stream is the table, whatever is changed, killed or stopped meanwhile.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
+import { Copy } from '../lib/copy.mjs';
+import { startHouse } from '../lib/house.mjs';
+import { randomOf } from '../lib/mixed.mjs';
+import { waitConfirmed } from '../lib/slot.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const quoted = (name) => name.split('.').length === 2 && /^[a-z_.]+$/.test(name) ? name
+  : `"${name.slice(0, name.indexOf('.'))}"."${name.slice(name.indexOf('.') + 1)}"`;
+
+const snapshot = (walcast, ...args) => walcast.command(['snapshot', ...args]);
+async function started(walcast, table, ...options) {
+  const { code, stdout, stderr } = await snapshot(walcast, 'start', table, ...options);
+  assert.equal(code, 0, stderr);
+  return stdout.trim();
+}
+async function statusOf(walcast, id) {
+  const { code, stdout, stderr } = await snapshot(walcast, 'status', id, '--json');
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+const waitState = (walcast, id, state, timeout_ms = 60_000) =>
+  waitFor(`snapshot ${id} that is ${state}`, async () => {
+    const record = await statusOf(walcast, id);
+    if (record.state === 'failed' && state !== 'failed') throw new Error(record.error);
+    return record.state === state && record;
+  }, timeout_ms);
+
+async function assertCopied(house, keys) {
+  await waitConfirmed(house.postgres);
+  const copy = Copy.of(await house.walcast.changes(), keys);
+  await copy.assertEqual(house.postgres);
+  return copy;
+}
+
+test('tables of every key under changes', async (t) => {
+  const rows = 4000;
+  const house = await startHouse(t, { schema: churnSchema(rows), config: { 'postgres.tables': '*.*' } });
+  const churn = startChurn(house.postgres, { seed: 1, rows });
+  t.after(() => churn.stop());
+  const ids = [];
+  for (const table of Object.keys(CHURN_KEYS)) ids.push(await started(house.walcast, quoted(table)));
+  for (const id of ids) {
+    const record = await waitState(house.walcast, id, 'done');
+    assert.ok(record.rows > 0 && record.chunks > 0, `${record.rows} rows in ${record.chunks} pieces`);
+  }
+  const during = churn.count;
+  await waitFor('changes behind the snapshots', () => churn.count > during + 20);
+  await churn.stop();
+  assert.ok(during > 20, `${during} transactions while rows were read`);
+  const copy = await assertCopied(house, CHURN_KEYS);
+  assert.ok(copy.reads > rows * 5, `${copy.reads} rows read`);
+});
+
+test('killed again and again, a snapshot goes on with the piece it was at', async (t) => {
+  const rows = 12_000;
+  const random = randomOf(7);
+  const house = await startHouse(t, { schema: churnSchema(rows), config: { 'postgres.tables': '*.*' } });
+  const churn = startChurn(house.postgres, { seed: 2, rows, pause_ms: 2 });
+  t.after(() => churn.stop());
+  const ids = [];
+  for (const table of Object.keys(CHURN_KEYS))
+    ids.push(await started(house.walcast, quoted(table), '--rate', '4MiB'));
+  let rowsBefore = 0;
+  for (let kills = 0; kills < 5; kills++) {
+    await waitFor('rows that were read', async () => {
+      const record = await statusOf(house.walcast, ids[0]);
+      return record.state === 'done' || (record.rows > rowsBefore && (rowsBefore = record.rows));
+    });
+    await new Promise((resolve) => { setTimeout(resolve, random(300)); });
+    await house.walcast.kill();
+    house.walcast.start();
+    await house.walcast.ready();
+  }
+  for (const id of ids) await waitState(house.walcast, id, 'done', 120_000);
+  await churn.stop();
+  const copy = await assertCopied(house, CHURN_KEYS);
+  // From the start each time it would be several times as many.
+  assert.ok(copy.reads < rows * 6 * 2, `${copy.reads} rows read of about ${rows * 6}`);
+});
+
+test('a commit that waits for a synchronous standby is not followed by the row before it', async (t) => {
+  const house = await startHouse(t, { schema:
+    `CREATE TABLE items (id int PRIMARY KEY, text text);
+     INSERT INTO items SELECT i, 'old' FROM generate_series(1, 100) i; ANALYZE` });
+  await house.postgres.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+  await house.postgres.query('SELECT pg_reload_conf()');
+  const client = await house.postgres.connect();
+  t.after(() => client.end());
+  await waitFor('synchronous replication', async () => (await client.query(
+    'SHOW synchronous_standby_names')).rows[0].synchronous_standby_names === 'nobody');
+  const waits = client.query("UPDATE items SET text = 'new' WHERE id = 50");
+  await waitFor('the change in the stream', async () =>
+    (await house.walcast.changes()).some(({ op, record }) => op === 'UPDATE' && record.text === 'new'));
+  const { rows: [seen] } = await house.postgres.query('SELECT text FROM items WHERE id = 50');
+  assert.equal(seen.text, 'old', 'others do not see it yet');
+  const id = await started(house.walcast, 'items');
+  await waitFor('a snapshot that says what it waits for', async () =>
+    /synchronous standby/.test((await statusOf(house.walcast, id)).error));
+  assert.equal((await house.walcast.changes()).filter(({ op }) => op === 'READ').length, 0);
+  await house.postgres.query("ALTER SYSTEM SET synchronous_standby_names = ''");
+  await house.postgres.query('SELECT pg_reload_conf()');
+  await waits;
+  await waitState(house.walcast, id, 'done');
+  await assertCopied(house, { 'public.items': ['id'] });
+});
+
+test('paused, resumed, cancelled', async (t) => {
+  const house = await startHouse(t, { schema:
+    `CREATE TABLE items (id int PRIMARY KEY, text text);
+     INSERT INTO items SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i; ANALYZE` });
+  const id = await started(house.walcast, 'items', '--rate', '1MiB');
+  await waitFor('rows', async () => (await statusOf(house.walcast, id)).rows > 0);
+  const paused = await snapshot(house.walcast, 'pause', id, '--wait');
+  assert.equal(paused.code, 0, paused.stderr);
+  const { rows: before } = await waitState(house.walcast, id, 'paused');
+  assert.ok(before > 0 && before < 20_000);
+  await house.walcast.restart();
+  const kept = await statusOf(house.walcast, id);
+  assert.deepEqual([kept.state, kept.rows], ['paused', before], 'it rests over a restart');
+  assert.equal((await snapshot(house.walcast, 'resume', 'items')).code, 0);
+  await waitState(house.walcast, id, 'done');
+  const copy = await assertCopied(house, { 'public.items': ['id'] });
+  assert.equal(copy.reads, 20_000, 'no row twice');
+
+  const other = await started(house.walcast, 'items', '--rate', '1MiB');
+  await waitFor('rows', async () => (await statusOf(house.walcast, other)).rows > 0);
+  assert.equal((await snapshot(house.walcast, 'cancel', other, '--wait')).code, 0);
+  await waitState(house.walcast, other, 'cancelled');
+  const again = await snapshot(house.walcast, 'resume', other);
+  assert.equal(again.code, 2);
+  assert.match(again.stderr, /cancelled already/);
+});
+
+test('a row filter; a table in another order of columns; a partitioned one', async (t) => {
+  const house = await startHouse(t, { schema:
+    `CREATE TABLE items (text text, id int PRIMARY KEY);
+     INSERT INTO items SELECT CASE WHEN i % 2 = 0 THEN 'even' END, i FROM generate_series(1, 1000) i;
+     CREATE TABLE parts (id int PRIMARY KEY, text text) PARTITION BY RANGE (id);
+     CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (500);
+     CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (500) TO (1000);
+     INSERT INTO parts SELECT i, 'p' FROM generate_series(1, 999) i; ANALYZE` });
+  await started(house.walcast, 'items', '--wait', '--where', "text = 'even' -- and no more");
+  await started(house.walcast, 'parts', '--wait');
+  const changes = await house.walcast.changes();
+  const evens = changes.filter(({ table }) => table === 'items');
+  assert.equal(evens.length, 500);
+  assert.ok(evens.every(({ op, record }) => op === 'READ' && record.text === 'even'));
+  const parts = changes.filter(({ table }) => table === 'parts_1' || table === 'parts_2');
+  assert.deepEqual(parts.map(({ record }) => record.id).sort((a, b) => a - b),
+    Array.from({ length: 999 }, (_, i) => i + 1));
+});
+
+for (const [what, { table, options = [], setup, says }] of Object.entries({
+  'an unknown table': { table: 'nowhere', says: /there is no table "public"."nowhere"/ },
+  'a table that is not published': { table: 'hidden.items', says: /is not published/ },
+  'a condition that is none': { table: 'items', options: ['--where', 'text ='], says: /syntax error/ },
+  'a condition that breaks out': { table: 'items', says: /syntax error/,
+    options: ['--where', 'true) TO STDOUT; DROP TABLE items; --'] },
+  'no privilege': { table: 'secret', says: /permission denied/,
+    setup: 'CREATE TABLE secret (id int PRIMARY KEY)' },
+})) test(`refused, and the rest goes on: ${what}`, async (t) => {
+  const house = await startHouse(t, { walcast: false, schema:
+    `CREATE TABLE items (id int PRIMARY KEY, text text); CREATE SCHEMA hidden;
+     CREATE TABLE hidden.items (id int PRIMARY KEY); INSERT INTO items VALUES (1, 'a');
+     ${setup ?? ''};
+     CREATE PUBLICATION walcast FOR TABLE items ${setup ? ', secret' : ''};
+     CREATE ROLE reader LOGIN REPLICATION; GRANT SELECT ON items TO reader;
+     GRANT CREATE ON DATABASE postgres TO reader` });
+  const { Walcast } = await import('../lib/walcast.mjs');
+  const url = new URL(house.postgres.url);
+  url.username = 'reader';
+  house.walcast = await Walcast.start({ ...house, config: { 'postgres.url': url.href } });
+  await house.walcast.ready();
+  const { code, stdout } = await snapshot(house.walcast, 'start', table, '--wait', '--json', ...options);
+  assert.equal(code, 1);
+  const record = JSON.parse(stdout);
+  assert.equal(record.state, 'failed');
+  assert.match(record.error, says);
+  await started(house.walcast, 'items', '--wait');
+  assert.equal((await house.walcast.changes()).filter(({ op }) => op === 'READ').length, 1);
+});
