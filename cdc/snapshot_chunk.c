@@ -43,9 +43,9 @@ struct cdc_snapshot_chunk {
 
     size_t overtaken; /* of the window's changes */
     bool all_dropped;
-    uint32_t *again; /* rows */
+    core_buffer again; /* keys, each behind its length */
     uint32_t again_count;
-    uint32_t again_capacity;
+    bool dropped_last; /* what the window's last change overtook was in */
     uint32_t next_run;
     core_run_writer rewriter;
     core_arena arena; /* of a run that is read to be written again */
@@ -56,6 +56,7 @@ cdc_snapshot_chunk *cdc_snapshot_chunk_new(void) {
     if (chunk == NULL)
         return NULL;
     core_buffer_init(&chunk->keys, KEYS_MAX_BYTES);
+    core_buffer_init(&chunk->again, KEYS_MAX_BYTES);
     core_run_writer_init(&chunk->rewriter, 0);
     core_arena_init(&chunk->arena, (size_t)64 << 10, (size_t)4 << 20);
     return chunk;
@@ -71,7 +72,7 @@ void cdc_snapshot_chunk_free(cdc_snapshot_chunk *chunk) {
     core_arena_fini(&chunk->arena);
     free(chunk->rows);
     free(chunk->slots);
-    free(chunk->again);
+    core_buffer_fini(&chunk->again);
     free(chunk);
 }
 
@@ -91,6 +92,8 @@ void cdc_snapshot_chunk_begin(cdc_snapshot_chunk *chunk, const cdc_snapshot_run_
     chunk->bytes = chunk->overtaken = 0;
     chunk->all_dropped = false;
     core_buffer_reset(&chunk->keys);
+    core_buffer_reset(&chunk->again);
+    chunk->dropped_last = false;
 }
 
 size_t cdc_snapshot_chunk_rows(const cdc_snapshot_chunk *chunk) {
@@ -233,21 +236,32 @@ static chunk_row *row_find(cdc_snapshot_chunk *chunk, core_slice key) {
     return NULL;
 }
 
-static void again_add(cdc_snapshot_chunk *chunk, const chunk_row *row) {
-    if (chunk->again_count == chunk->again_capacity) {
-        uint32_t capacity = chunk->again_capacity > 0 ? chunk->again_capacity * 2 : 16;
-        uint32_t *again = reallocarray(chunk->again, capacity, sizeof *again);
-        if (again == NULL)
-            abort(); /* a few bytes: the process is at its end */
-        chunk->again = again;
-        chunk->again_capacity = capacity;
-    }
-    chunk->again[chunk->again_count++] = (uint32_t)(row - chunk->rows);
+static void again_add(cdc_snapshot_chunk *chunk, core_slice key) {
+    core_buffer_u32(&chunk->again, (uint32_t)key.length);
+    core_buffer_slice_append(&chunk->again, key);
+    chunk->again_count++;
 }
 
 static void row_drop(cdc_snapshot_chunk *chunk, chunk_row *row) {
     row->dropped = true;
     chunk->runs[row->run].dropped++;
+}
+
+/* A row that moved to another key with values left out is read by itself under the new one. */
+static void changed_overtake(cdc_snapshot_chunk *chunk, const cdc_snapshot_window *window,
+                             const cdc_snapshot_changed *changed, cdc_visibility *visibility) {
+    core_slice key = core_slice_make(window->keys.data + changed->key_at, changed->key_length);
+    bool moved_in = changed->moved && chunk->dropped_last;
+    chunk->dropped_last = false;
+    if (window->whole_rows && cdc_visibility_sees(visibility, changed->xid))
+        return;
+    chunk_row *row = row_find(chunk, key);
+    bool in = row != NULL && row->run >= chunk->next_run;
+    if (in)
+        row_drop(chunk, row);
+    if ((in && changed->read_again) || moved_in)
+        again_add(chunk, key);
+    chunk->dropped_last = in;
 }
 
 void cdc_snapshot_chunk_overtake(cdc_snapshot_chunk *chunk, const cdc_snapshot_window *window,
@@ -258,26 +272,24 @@ void cdc_snapshot_chunk_overtake(cdc_snapshot_chunk *chunk, const cdc_snapshot_w
             if (!chunk->rows[i].dropped)
                 row_drop(chunk, &chunk->rows[i]);
     }
-    for (; chunk->overtaken < window->count; chunk->overtaken++) {
-        const cdc_snapshot_changed *changed = &window->changed[chunk->overtaken];
-        if (window->whole_rows && cdc_visibility_sees(visibility, changed->xid))
-            continue;
-        chunk_row *row = row_find(
-            chunk, core_slice_make(window->keys.data + changed->key_at, changed->key_length));
-        if (row == NULL || row->run < chunk->next_run)
-            continue;
-        row_drop(chunk, row);
-        if (changed->read_again)
-            again_add(chunk, row);
-    }
+    for (; chunk->overtaken < window->count; chunk->overtaken++)
+        changed_overtake(chunk, window, &window->changed[chunk->overtaken], visibility);
 }
 
 size_t cdc_snapshot_chunk_again_count(const cdc_snapshot_chunk *chunk) {
     return chunk->again_count;
 }
 
-core_slice cdc_snapshot_chunk_again(const cdc_snapshot_chunk *chunk, size_t at) {
-    return row_key(chunk, &chunk->rows[chunk->again[at]]);
+bool cdc_snapshot_chunk_again(const cdc_snapshot_chunk *chunk, core_arena *arena,
+                              core_slice *keys) {
+    core_cursor cursor = core_cursor_make(core_buffer_slice(&chunk->again));
+    for (uint32_t i = 0; i < chunk->again_count; i++) {
+        uint32_t length = core_cursor_u32(&cursor);
+        keys[i] = core_arena_copy(arena, core_cursor_bytes(&cursor, length));
+        if (keys[i].data == NULL)
+            return false;
+    }
+    return core_cursor_done(&cursor);
 }
 
 /* ---- Taking ---- */

@@ -55,6 +55,8 @@ CORE_MUST_CHECK bool cdc_snapshot_chunk_take(cdc_snapshot_chunk *chunk,
                                              uint32_t *rows, core_error *error);
 /* Keys (cdc_snapshot_key_append's form) whose rows were dropped and must be read again. */
 size_t cdc_snapshot_chunk_again_count(const cdc_snapshot_chunk *chunk);
-core_slice cdc_snapshot_chunk_again(const cdc_snapshot_chunk *chunk, size_t at);
+/* Copies all of them; false when memory is out. */
+CORE_MUST_CHECK bool cdc_snapshot_chunk_again(const cdc_snapshot_chunk *chunk, core_arena *arena,
+                                              core_slice *keys);
 
 #endif

@@ -50,6 +50,7 @@ void cdc_snapshot_job_free(cdc_snapshot_job *job) {
     if (job == NULL)
         return;
     steps_free(job);
+    cdc_snapshot_moved_fini(&job->moved);
     fanout_publisher_free(job->publisher);
     core_arena_fini(&job->arena);
     free(job);
@@ -84,6 +85,8 @@ bool cdc_snapshot_job_plan(cdc_snapshot_job *job, const cdc_snapshot_plan *plan)
 
 void cdc_snapshot_job_unplan(cdc_snapshot_job *job) {
     steps_free(job);
+    cdc_snapshot_moved_fini(&job->moved);
+    job->finishing = false;
     job->record.ranges = NULL;
     job->record.range_count = 0;
     job->record.rows = job->record.bytes = job->record.chunks = 0;

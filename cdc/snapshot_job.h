@@ -3,6 +3,7 @@
 #ifndef WALCAST_CDC_SNAPSHOT_JOB_H
 #define WALCAST_CDC_SNAPSHOT_JOB_H
 
+#include "cdc/snapshot_moved.h"
 #include "cdc/snapshot_plan.h"
 #include "fanout/fanout.h"
 
@@ -22,6 +23,12 @@ typedef struct {
     bool planned;
     bool changed; /* since it was stored */
     int64_t stored_at_ms;
+    /* When every range is done: rows to be read by themselves (snapshot_finish.c). */
+    bool finishing;
+    cdc_snapshot_moved moved;
+    size_t moved_done;
+    size_t moved_given; /* 0, or how many behind `moved_done` are being read */
+    int64_t moved_not_before_ms;
     /* Of an addressed one. */
     fanout_publisher *publisher;
     bool publisher_open;

@@ -38,8 +38,9 @@ typedef struct {
     core_slice filter;
     core_slice low;
     uint64_t start_sequence;
-    uint64_t rate_bytes;
     bool addressed;
+    const core_slice *keys; /* just these rows, each key's values; NULL: the range's next */
+    size_t key_count;
     core_arena arena; /* where all this lives */
 } cdc_snapshot_work;
 

@@ -72,7 +72,7 @@ static cdc_snapshot_changed *changed_add(cdc_snapshot_window *window) {
 }
 
 static void key_note(cdc_snapshot_window *window, const core_value *values, uint32_t xid,
-                     bool read_again) {
+                     bool read_again, bool moved) {
     size_t at = window->keys.length;
     bool known =
         cdc_snapshot_key_append(&window->keys, values, window->places, window->place_count);
@@ -85,7 +85,8 @@ static void key_note(cdc_snapshot_window *window, const core_value *values, uint
     *changed = (cdc_snapshot_changed){.key_at = (uint32_t)at,
                                       .key_length = (uint32_t)(window->keys.length - at),
                                       .xid = xid,
-                                      .read_again = read_again};
+                                      .read_again = read_again,
+                                      .moved = moved};
 }
 
 static bool is_whole(const core_tuple *tuple) {
@@ -107,7 +108,9 @@ static void new_key_note(cdc_snapshot_window *window, const core_change *change)
         if (old != NULL)
             values[place] = *old;
     }
-    key_note(window, values, change->transaction.xid, !is_whole(&change->new_tuple));
+    bool read_again = !is_whole(&change->new_tuple);
+    key_note(window, values, change->transaction.xid, read_again,
+             read_again && change->old_kind != CORE_OLD_NONE);
 }
 
 void cdc_snapshot_window_note(cdc_snapshot_window *window, const core_change *change) {
@@ -124,7 +127,7 @@ void cdc_snapshot_window_note(cdc_snapshot_window *window, const core_change *ch
         return;
     }
     if (has_old && change->old_kind != CORE_OLD_NONE)
-        key_note(window, change->old_tuple.values, change->transaction.xid, false);
+        key_note(window, change->old_tuple.values, change->transaction.xid, false, false);
     if (has_new && !window->whole_rows)
         new_key_note(window, change);
 }

@@ -16,6 +16,7 @@ typedef struct {
     uint32_t key_length;
     uint32_t xid;
     bool read_again; /* the change's own image is not whole: what it left unchanged is missing */
+    bool moved;      /* such a row's new key; the entry before is its old one */
 } cdc_snapshot_changed;
 
 typedef struct {

@@ -1,564 +1,19 @@
-/* See snapshot_worker.h.
- *
- * Happy path of a piece: ask for its window; in one REPEATABLE READ transaction take the snapshot's
- * text and the WAL position behind everything that it sees, see that the table is as described, and
- * COPY the rows into runs; submit; report how far the range is. Failure modes: a table that changed
- * its shape is described anew and the piece read again; a lost connection is opened again, later; a
- * missing table, column or privilege fails the snapshot with the server's words. */
-#include "cdc/snapshot_worker.h"
-
-#include "cdc/copy_row.h"
+/* See snapshot_worker.h. Takes a piece of work, has it read (snapshot_read.c), reports how far its
+ * range is; a statement that the server refuses for good fails the snapshot, what may heal is told
+ * and tried again. */
 #include "cdc/publication.h"
-#include "cdc/snapshot_moment.h"
+#include "cdc/snapshot_worker_private.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define WORKER_MAGIC UINT32_C(0x736e6170)
 
 enum {
     SQL_MAX_BYTES = 4 << 20,
     PIECE_BYTES = 4 << 20, /* what a piece should come to */
-    ROWS_FIRST = 1000,
     ROWS_MIN = 100,
-    BLOCKS_FIRST = 64,
     BLOCKS_MAX = 8192,
-    AGAIN_WAIT_MS = 20,
-    AGAIN_TRIES = 100, /* then it is reported, and tried again */
-    AGAIN_KEYS = 256,  /* read at once */
 };
-
-struct cdc_snapshot_worker {
-    uint32_t magic;
-    const core_config *config;
-    core_log *log;
-    cdc_snapshot_gate *gate;
-    cdc_snapshot_jobs *jobs;
-    cdc_snapshot_ticket *ticket;
-    size_t at;
-    int cancel_fd;
-    pthread_t thread;
-    cdc_snapshot_scope scope;
-    char inserts_publication[CDC_NAME_MAX];
-    bool binary;
-
-    pg_connection *connection;
-    uint64_t connection_session; /* in which its snapshot was imported */
-    cdc_snapshot_table table;
-    bool has_table;
-    core_buffer encoded;    /* the relation, as runs must have it */
-    core_relation relation; /* the same, for the writer */
-    uint64_t limit_rows;
-    uint64_t limit_blocks;
-
-    cdc_snapshot_chunk *chunk;
-    core_buffer sql;
-    core_buffer last_key; /* of the last row read, in cdc_snapshot_key_append's form */
-    core_buffer last;     /* its place */
-    bool cut;             /* the piece ended before its limit: the chunk was full */
-    core_value values[CORE_COLUMNS_MAX + CDC_SNAPSHOT_KEY_MAX];
-    uint16_t places[CORE_COLUMNS_MAX];
-};
-
-/* What one step of a piece came to. */
-typedef enum { STEP_OK, STEP_AGAIN, STEP_ABORTED, STEP_BROKEN } step_result;
-
-/* ---- Database ---- */
-
-static void connection_drop(cdc_snapshot_worker *worker) {
-    pg_connection_free(worker->connection);
-    worker->connection = NULL;
-}
-
-static bool run_sql(cdc_snapshot_worker *worker, const char *sql, core_error *error) {
-    pg_result *result = pg_query(worker->connection, sql, NULL, 0, error);
-    pg_result_free(result);
-    return result != NULL;
-}
-
-/* The initial snapshot: one transaction for all, on the slot's exported snapshot. */
-static bool snapshot_import(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
-                            core_error *error) {
-    core_buffer_reset(&worker->sql);
-    core_buffer_text(&worker->sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                                   " SET TRANSACTION SNAPSHOT ");
-    pg_literal_append(&worker->sql, core_slice_text(session->exported));
-    core_buffer_u8(&worker->sql, '\0');
-    return run_sql(worker, (const char *)worker->sql.data, error);
-}
-
-/* Rows are read under nobody's policies: where they would apply it is refused. */
-static bool connection_open(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
-                            core_error *error) {
-    bool fits = worker->connection != NULL && pg_connection_alive(worker->connection) &&
-                worker->connection_session == session->number;
-    if (fits)
-        return true;
-    connection_drop(worker);
-    worker->has_table = false;
-    pg_connection_spec spec = {
-        .url = core_config_text(worker->config, "postgres.url"),
-        .application_name = "walcast snapshot",
-        .timeout_ms = core_config_integer(worker->config, "postgres.connect_timeout"),
-        .cancel_fd = worker->cancel_fd,
-    };
-    worker->connection = pg_connection_new(&spec, error);
-    worker->connection_session = session->number;
-    return worker->connection != NULL &&
-           run_sql(worker,
-                   "SET row_security = off; SET statement_timeout = 0; SET synchronize_seqscans ="
-                   " off; SET max_parallel_workers_per_gather = 0; SET jit = off;"
-                   " SET lock_timeout = '10s'",
-                   error) &&
-           (session->exported == NULL || snapshot_import(worker, session, error));
-}
-
-static bool moment_take(cdc_snapshot_worker *worker, core_arena *arena, core_error *error) {
-    cdc_snapshot_ticket *ticket = worker->ticket;
-    core_slice text;
-    ticket->read_us = core_clock_wall_us(core_clock_system());
-    return cdc_snapshot_moment_take(worker->connection, &ticket->visibility, &ticket->high_lsn,
-                                    &text, arena, error);
-}
-
-/* ---- The table ---- */
-
-static bool describe(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
-                     cdc_snapshot_table *table, core_error *error) {
-    return cdc_snapshot_table_describe(worker->connection, &worker->scope, work->schema,
-                                       work->table, table, error);
-}
-
-static bool same_key(const cdc_snapshot_table *a, const cdc_snapshot_table *b) {
-    if (a->rows != b->rows || a->key_count != b->key_count)
-        return false;
-    for (size_t i = 0; i < a->key_count; i++)
-        if (!core_slice_equal(a->relation.columns[a->key[i]].name,
-                              b->relation.columns[b->key[i]].name))
-            return false;
-    return true;
-}
-
-static void table_forget(cdc_snapshot_worker *worker) {
-    cdc_snapshot_table_fini(&worker->table);
-    worker->has_table = false;
-    core_buffer_reset(&worker->encoded);
-    worker->limit_rows = ROWS_FIRST;
-    worker->limit_blocks = BLOCKS_FIRST;
-}
-
-/* A description of the table to ask for the window by; whether it still holds is seen later. */
-static bool table_prepare(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
-                          core_error *error) {
-    const core_relation *relation = &worker->table.relation;
-    if (worker->has_table && core_slice_equal(relation->schema, work->schema) &&
-        core_slice_equal(relation->table, work->table))
-        return true;
-    table_forget(worker);
-    worker->has_table = describe(worker, work, &worker->table, error);
-    return worker->has_table;
-}
-
-/* In the piece's transaction. AGAIN: it changed. A range of places of another key is of no use. */
-static step_result table_check(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
-                               core_error *error) {
-    cdc_snapshot_table now = {0};
-    if (!describe(worker, work, &now, error)) {
-        cdc_snapshot_table_fini(&now);
-        return STEP_BROKEN;
-    }
-    if (core_slice_equal(now.shape, worker->table.shape)) {
-        cdc_snapshot_table_fini(&now);
-        return STEP_OK;
-    }
-    bool same = same_key(&now, &worker->table);
-    table_forget(worker);
-    worker->table = now;
-    worker->has_table = true;
-    if (same || work->after.length == 0)
-        return STEP_AGAIN;
-    (void)core_error_set(error, CORE_ERROR_CONFIG,
-                         "the key of \"%.*s\".\"%.*s\" changed while it was read: its rows cannot "
-                         "be walked on from where it stopped; start another snapshot",
-                         CORE_SLICE_ARGS(work->schema), CORE_SLICE_ARGS(work->table));
-    return STEP_BROKEN;
-}
-
-/* ---- Rows ---- */
-
-/* A key in the form of cdc_snapshot_key_append as values. */
-static bool key_values(core_slice key, core_slice *values, size_t count) {
-    core_cursor cursor = core_cursor_make(key);
-    for (size_t i = 0; i < count; i++)
-        values[i] = core_cursor_bytes(&cursor, core_cursor_u32(&cursor));
-    return core_cursor_done(&cursor);
-}
-
-static bool places_choose(cdc_snapshot_worker *worker, size_t *count) {
-    const cdc_snapshot_table *table = &worker->table;
-    *count = 0;
-    if (table->rows == CDC_ROWS_KEYED)
-        while (*count < table->key_count) {
-            worker->places[*count] = table->key[*count];
-            ++*count;
-        }
-    else if (table->rows == CDC_ROWS_WHOLE)
-        while (*count < table->relation.column_count) {
-            worker->places[*count] = (uint16_t)*count;
-            ++*count;
-        }
-    return *count > 0;
-}
-
-/* Remembers where the row stands: its key, or the values that follow the columns. */
-static bool last_keep(cdc_snapshot_worker *worker) {
-    const cdc_snapshot_table *table = &worker->table;
-    uint16_t at[CDC_SNAPSHOT_KEY_MAX];
-    size_t count = cdc_snapshot_place_length(table);
-    bool follow = cdc_snapshot_places_follow(table, worker->binary);
-    for (size_t i = 0; i < count; i++)
-        at[i] = follow ? (uint16_t)(table->relation.column_count + i) : table->key[i];
-    core_buffer_reset(&worker->last_key);
-    return cdc_snapshot_key_append(&worker->last_key, worker->values, at, count);
-}
-
-/* The last row's place in the form that the record keeps. */
-static bool last_write(cdc_snapshot_worker *worker, core_error *error) {
-    const cdc_snapshot_table *table = &worker->table;
-    core_slice values[CDC_SNAPSHOT_KEY_MAX];
-    size_t count = cdc_snapshot_place_length(table);
-    core_buffer_reset(&worker->last);
-    if (worker->last_key.length == 0)
-        return true;
-    bool ok = core_buffer_ok(&worker->last_key) &&
-              key_values(core_buffer_slice(&worker->last_key), values, count);
-    for (size_t i = 0; ok && i < count; i++)
-        ok = core_utf8_valid(values[i]);
-    if (ok)
-        core_snapshot_place_write(&worker->last, values, count);
-    return (ok && core_buffer_ok(&worker->last)) ||
-           core_error_set(error, CORE_ERROR_CONFIG,
-                          "a key of \"%.*s\".\"%.*s\" is too long or not UTF-8: how far the "
-                          "snapshot is could not be kept",
-                          CORE_SLICE_ARGS(table->relation.schema),
-                          CORE_SLICE_ARGS(table->relation.table));
-}
-
-/* A message of the COPY as values; `*given` false: it held no row. */
-static bool row_read(cdc_snapshot_worker *worker, cdc_copy_binary *state, uint8_t *bytes,
-                     size_t length, bool *given, core_error *error) {
-    const cdc_snapshot_table *table = &worker->table;
-    size_t columns = table->relation.column_count;
-    size_t count = columns;
-    if (cdc_snapshot_places_follow(table, worker->binary))
-        count += cdc_snapshot_place_length(table);
-    *given = true;
-    if (!worker->binary)
-        return cdc_copy_text_read(bytes, length, worker->values, count, error);
-    if (!cdc_copy_binary_read(state, core_slice_make(bytes, length), worker->values, count, given,
-                              error))
-        return false;
-    for (size_t i = 0; *given && i < columns; i++)
-        if (!table->columns[i].has_binary && worker->values[i].kind == CORE_VALUE_BINARY)
-            worker->values[i].kind = CORE_VALUE_TEXT;
-    return true;
-}
-
-/* Takes rows until the COPY ends or the chunk is full; keeps the last one's place. A place that is
- * not kept (reading certain keys again) costs nothing. */
-static bool rows_take(cdc_snapshot_worker *worker, bool keep_place, core_error *error) {
-    cdc_copy_binary state = {0};
-    for (;;) {
-        uint8_t *bytes = NULL;
-        size_t length = 0;
-        bool given = false;
-        switch (pg_copy_next(worker->connection, &bytes, &length, error)) {
-        case PG_COPY_END:
-            return true;
-        case PG_COPY_FAILED:
-            return false;
-        case PG_COPY_ROW:
-            break;
-        }
-        if (!row_read(worker, &state, bytes, length, &given, error))
-            return false;
-        if (!given)
-            continue;
-        switch (cdc_snapshot_chunk_add(worker->chunk, worker->values, error)) {
-        case CDC_ROW_NO_ROOM:
-            worker->cut = true;
-            return pg_copy_stop(worker->connection, error);
-        case CDC_ROW_REFUSED:
-            return false;
-        case CDC_ROW_ADDED:
-            break;
-        }
-        if (keep_place && !last_keep(worker))
-            return core_error_set(error, CORE_ERROR_INTERNAL, "a row has no place");
-    }
-}
-
-static void chunk_begin(cdc_snapshot_worker *worker, const cdc_snapshot_work *work) {
-    size_t count;
-    bool matched = places_choose(worker, &count);
-    worker->relation = worker->table.relation;
-    worker->relation.encoded = core_buffer_slice(&worker->encoded);
-    cdc_snapshot_chunk_begin(worker->chunk, &work->session.limits, &worker->relation, work->id,
-                             matched ? worker->places : NULL, count);
-}
-
-static bool copy_run(cdc_snapshot_worker *worker, const cdc_snapshot_piece *piece, bool keep_place,
-                     core_error *error) {
-    if (keep_place) {
-        worker->cut = false;
-        core_buffer_reset(&worker->last_key);
-    }
-    core_buffer_reset(&worker->sql);
-    cdc_snapshot_copy_sql(&worker->table, piece, &worker->sql);
-    if (!core_buffer_ok(&worker->sql))
-        return core_error_set(error, CORE_ERROR_LIMIT, "a piece's SQL takes more than %d bytes",
-                              SQL_MAX_BYTES);
-    return run_sql(worker, (const char *)worker->sql.data, error) &&
-           rows_take(worker, keep_place, error) && (!keep_place || last_write(worker, error)) &&
-           (cdc_snapshot_chunk_finish(worker->chunk) ||
-            core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a piece"));
-}
-
-/* ---- Reading a piece ---- */
-
-typedef struct {
-    core_slice after[CDC_SNAPSHOT_KEY_MAX];
-    core_slice up_to[CDC_SNAPSHOT_KEY_MAX];
-    core_slice only[AGAIN_KEYS * CDC_SNAPSHOT_KEY_MAX];
-    cdc_snapshot_piece piece;
-    char block[32]; /* of tables without a key: where the piece ends */
-    bool is_end;    /* with it the range ends, unless it is cut */
-} piece_reading;
-
-static bool place_get(cdc_snapshot_worker *worker, cdc_snapshot_work *work, core_slice place,
-                      core_slice *values, const core_slice **given, core_error *error) {
-    size_t count = 0;
-    *given = NULL;
-    if (place.length == 0)
-        return true;
-    if (!core_snapshot_place_read(place, &work->arena, values, CDC_SNAPSHOT_KEY_MAX, &count) ||
-        count != cdc_snapshot_place_length(&worker->table))
-        return core_error_set(error, CORE_ERROR_CONFIG,
-                              "the place \"%.*s\" is none of the table's key, which must have "
-                              "changed: start another snapshot",
-                              (int)(place.length < 80 ? place.length : 80),
-                              (const char *)place.data);
-    *given = values;
-    return true;
-}
-
-/* "(12,3)" */
-static bool block_read(core_slice ctid, uint64_t *block) {
-    const uint8_t *comma = ctid.length > 2 ? memchr(ctid.data, ',', ctid.length) : NULL;
-    return comma != NULL && ctid.data[0] == '(' &&
-           core_slice_to_u64(core_slice_make(ctid.data + 1, (size_t)(comma - ctid.data) - 1),
-                             block);
-}
-
-/* Of a table without a key a piece is a number of blocks. */
-static void blocks_choose(const cdc_snapshot_worker *worker, piece_reading *reading) {
-    cdc_snapshot_piece *piece = &reading->piece;
-    uint64_t from = 0;
-    uint64_t end = 0;
-    bool placed = piece->after == NULL || block_read(piece->after[0], &from);
-    bool bounded = piece->up_to != NULL && block_read(piece->up_to[0], &end);
-    if (!placed || !bounded || from + worker->limit_blocks >= end)
-        return;
-    (void)snprintf(reading->block, sizeof reading->block, "(%llu,65535)",
-                   (unsigned long long)(from + worker->limit_blocks - 1));
-    reading->up_to[0] = core_slice_text(reading->block);
-    reading->is_end = false;
-}
-
-static bool reading_make(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                         piece_reading *reading, core_error *error) {
-    cdc_snapshot_piece *piece = &reading->piece;
-    *piece =
-        (cdc_snapshot_piece){.filter = work->filter, .low = work->low, .binary = worker->binary};
-    if (!place_get(worker, work, work->after, reading->after, &piece->after, error) ||
-        !place_get(worker, work, work->up_to, reading->up_to, &piece->up_to, error))
-        return false;
-    reading->is_end = true;
-    if (worker->table.rows == CDC_ROWS_KEYED)
-        piece->limit = worker->limit_rows;
-    else
-        blocks_choose(worker, reading);
-    return true;
-}
-
-static bool transaction_begin(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
-                              core_error *error) {
-    return session->exported != NULL ||
-           run_sql(worker, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", error);
-}
-
-static bool transaction_end(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
-                            core_error *error) {
-    return session->exported != NULL || run_sql(worker, "COMMIT", error);
-}
-
-/* Reads inside the open window. The relation is only asked for while it is not known. */
-static step_result window_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                               const cdc_snapshot_piece *piece, bool keep_place,
-                               core_error *error) {
-    if (!transaction_begin(worker, &work->session, error) ||
-        !moment_take(worker, &work->arena, error))
-        return STEP_BROKEN;
-    step_result checked = table_check(worker, work, error);
-    if (checked != STEP_OK)
-        return checked;
-    chunk_begin(worker, work);
-    bool known = worker->encoded.length > 0;
-    if (known && !copy_run(worker, piece, keep_place, error))
-        return STEP_BROKEN;
-    return transaction_end(worker, &work->session, error) ? STEP_OK : STEP_BROKEN;
-}
-
-/* The source said that runs must be made of this relation. */
-static void relation_take(cdc_snapshot_worker *worker) {
-    const cdc_snapshot_ticket *ticket = worker->ticket;
-    core_buffer_reset(&worker->encoded);
-    core_buffer_slice_append(&worker->encoded, core_buffer_slice(&ticket->relation));
-}
-
-/* Opens the window, reads, submits. OK: the rows are in the stream, or placed. AGAIN: from the
- * start; `error` says why. */
-static step_result piece_try(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                             const cdc_snapshot_piece *piece, bool keep_place, core_error *error) {
-    cdc_snapshot_ticket *ticket = worker->ticket;
-    uint64_t session = work->session.number;
-    ticket->table = &worker->table;
-    ticket->chunk = worker->chunk;
-    ticket->addressed = work->addressed;
-    ticket->mark_sequence = worker->table.rows == CDC_ROWS_KEYED ? 0 : work->start_sequence;
-    if (cdc_snapshot_gate_pass(worker->gate, ticket, CDC_TICKET_ASKED, session) != CDC_TICKET_OPEN)
-        return STEP_ABORTED;
-    step_result read = window_read(worker, work, piece, keep_place, error);
-    if (read != STEP_OK) {
-        cdc_snapshot_gate_leave(worker->gate, ticket);
-        bool alive = worker->connection != NULL && pg_connection_alive(worker->connection);
-        if (work->session.exported != NULL || !alive ||
-            !run_sql(worker, "ROLLBACK", read == STEP_AGAIN ? error : NULL))
-            connection_drop(worker);
-        return read;
-    }
-    ticket->encoded = core_buffer_slice(&worker->encoded);
-    switch (cdc_snapshot_gate_pass(worker->gate, ticket, CDC_TICKET_READ, session)) {
-    case CDC_TICKET_DONE:
-    case CDC_TICKET_PLACED:
-        return STEP_OK;
-    case CDC_TICKET_AGAIN:
-        relation_take(worker);
-        (void)core_error_set(error, CORE_ERROR_TRANSIENT, "%s", ticket->reason);
-        return STEP_AGAIN;
-    default:
-        return STEP_ABORTED;
-    }
-}
-
-static void wait_ms(int64_t time_ms) {
-    struct timespec wait = {.tv_sec = time_ms / CORE_MS_PER_S,
-                            .tv_nsec = time_ms % CORE_MS_PER_S * CORE_NS_PER_MS};
-    while (nanosleep(&wait, &wait) != 0 && errno == EINTR)
-        continue;
-}
-
-/* The rows of an addressed piece go out from here. */
-static bool placed_publish(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
-                           core_error *error) {
-    const cdc_snapshot_ticket *ticket = worker->ticket;
-    const core_transaction transaction = {.commit_time_us = ticket->read_us};
-    for (;;) {
-        core_slice payload;
-        uint32_t rows;
-        if (!cdc_snapshot_chunk_take(worker->chunk, &transaction, ticket->after_sequence, &payload,
-                                     &rows, error))
-            return false;
-        if (rows == 0)
-            return true;
-        if (!cdc_snapshot_jobs_publish(worker->jobs, work, payload, error))
-            return false;
-    }
-}
-
-static step_result piece_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                              const cdc_snapshot_piece *piece, bool keep_place, core_error *error) {
-    for (unsigned i = 0; i < AGAIN_TRIES; i++) {
-        bool asked = worker->encoded.length == 0;
-        step_result result = piece_try(worker, work, piece, keep_place, error);
-        if (result == STEP_OK && work->addressed && !placed_publish(worker, work, error))
-            return STEP_ABORTED;
-        if (result != STEP_AGAIN)
-            return result;
-        if (!worker->has_table || worker->connection == NULL)
-            return STEP_BROKEN;
-        if (!asked)
-            wait_ms(AGAIN_WAIT_MS);
-    }
-    return STEP_AGAIN;
-}
-
-/* ---- Keys that must be read again ---- */
-
-/* The chunk is used again for them, so they are copied first. */
-static bool again_copy(cdc_snapshot_worker *worker, core_arena *arena, core_slice *keys,
-                       size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        keys[i] = core_arena_copy(arena, cdc_snapshot_chunk_again(worker->chunk, i));
-        if (keys[i].data == NULL)
-            return false;
-    }
-    return true;
-}
-
-static step_result again_read_some(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                                   piece_reading *reading, const core_slice *keys, size_t count,
-                                   core_error *error) {
-    size_t length = cdc_snapshot_place_length(&worker->table);
-    for (size_t i = 0; i < count; i++)
-        if (!key_values(keys[i], &reading->only[i * length], length))
-            return STEP_BROKEN;
-    reading->piece = (cdc_snapshot_piece){.filter = work->filter,
-                                          .binary = worker->binary,
-                                          .only = reading->only,
-                                          .only_count = count};
-    return piece_read(worker, work, &reading->piece, false, error);
-}
-
-/* Rows that a change overtook whose own image is not whole. Binary keys cannot be named in SQL:
- * there the whole piece is read again. */
-static step_result again_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                              piece_reading *reading, core_error *error) {
-    size_t count = cdc_snapshot_chunk_again_count(worker->chunk);
-    core_slice *keys = count > 0 ? core_arena_array(&work->arena, count, sizeof *keys) : NULL;
-    if (count == 0)
-        return STEP_OK;
-    if (worker->binary || keys == NULL || !again_copy(worker, &work->arena, keys, count)) {
-        (void)core_error_set(error, CORE_ERROR_TRANSIENT,
-                             "%zu rows changed while they were read; reading again", count);
-        return STEP_AGAIN;
-    }
-    unsigned tries = 0;
-    for (size_t at = 0; at < count;) {
-        size_t some = count - at < AGAIN_KEYS ? count - at : AGAIN_KEYS;
-        step_result result = again_read_some(worker, work, reading, keys + at, some, error);
-        if (result != STEP_OK)
-            return result;
-        bool left = cdc_snapshot_chunk_again_count(worker->chunk) > 0;
-        if (left && ++tries == AGAIN_TRIES)
-            return STEP_AGAIN;
-        at += left ? 0 : some;
-    }
-    return STEP_OK;
-}
 
 /* ---- A piece of work ---- */
 
@@ -578,18 +33,18 @@ static void limits_adapt(cdc_snapshot_worker *worker) {
         worker->limit_blocks *= 2;
 }
 
-static cdc_piece_result result_of(cdc_snapshot_worker *worker, step_result step,
+static cdc_piece_result result_of(cdc_snapshot_worker *worker, cdc_step_result step,
                                   const core_error *error) {
-    if (step == STEP_ABORTED)
+    if (step == CDC_STEP_ABORTED)
         return CDC_PIECE_ABORTED;
-    bool heals = step == STEP_AGAIN || error->code == CORE_ERROR_TRANSIENT;
+    bool heals = step == CDC_STEP_AGAIN || error->code == CORE_ERROR_TRANSIENT;
     if (!heals)
         worker->has_table = false;
     return heals ? CDC_PIECE_RETRY : CDC_PIECE_FAILED;
 }
 
 /* Where the range stands now: at the last row, or where the blocks that were read end. */
-static core_slice progress_of(cdc_snapshot_worker *worker, const piece_reading *reading) {
+static core_slice progress_of(cdc_snapshot_worker *worker, const cdc_snapshot_reading *reading) {
     bool by_rows = worker->table.rows == CDC_ROWS_KEYED || worker->cut;
     if (!by_rows && reading->piece.up_to != NULL) {
         core_buffer_reset(&worker->last);
@@ -598,24 +53,28 @@ static core_slice progress_of(cdc_snapshot_worker *worker, const piece_reading *
     return core_buffer_slice(&worker->last);
 }
 
-static void work_do(cdc_snapshot_worker *worker, cdc_snapshot_work *work, piece_reading *reading) {
+static void work_do(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
+                    cdc_snapshot_reading *reading) {
     core_error error = {0};
-    step_result step = STEP_BROKEN;
+    cdc_step_result step = CDC_STEP_BROKEN;
     cdc_snapshot_report report = {0};
-    if (connection_open(worker, &work->session, &error) && table_prepare(worker, work, &error) &&
-        reading_make(worker, work, reading, &error))
-        step = piece_read(worker, work, &reading->piece, true, &error);
-    if (step == STEP_OK) {
+    if (cdc_snapshot_connection_open(worker, &work->session, &error) &&
+        cdc_snapshot_reading_make(worker, work, reading, &error))
+        step = cdc_snapshot_piece_read(worker, work, reading, &error);
+    if (step == CDC_STEP_OK) {
         uint64_t rows = cdc_snapshot_chunk_rows(worker->chunk);
         bool keyed = worker->table.rows == CDC_ROWS_KEYED;
         report.rows = rows;
         report.bytes = cdc_snapshot_chunk_bytes(worker->chunk);
-        report.is_end = !worker->cut && (keyed ? rows < reading->piece.limit : reading->is_end);
-        report.last = progress_of(worker, reading);
-        limits_adapt(worker);
-        step = again_read(worker, work, reading, &error);
+        report.is_end = work->key_count == 0 && !worker->cut &&
+                        (keyed ? rows < reading->piece.limit : reading->is_end);
+        if (work->key_count == 0) {
+            report.last = progress_of(worker, reading);
+            limits_adapt(worker);
+        }
+        step = cdc_snapshot_again_read(worker, work, reading, &error);
     }
-    report.result = step == STEP_OK ? CDC_PIECE_DONE : result_of(worker, step, &error);
+    report.result = step == CDC_STEP_OK ? CDC_PIECE_DONE : result_of(worker, step, &error);
     report.error = &error;
     cdc_snapshot_jobs_report(worker->jobs, work, &report);
 }
@@ -624,12 +83,12 @@ static void *worker_thread(void *context) {
     cdc_snapshot_worker *worker = context;
     CORE_MAGIC_CHECK(worker, WORKER_MAGIC);
     (void)pthread_setname_np(pthread_self(), "cdc-read");
-    piece_reading *reading = calloc(1, sizeof *reading);
+    cdc_snapshot_reading *reading = calloc(1, sizeof *reading);
     cdc_snapshot_work work;
     while (reading != NULL && cdc_snapshot_jobs_take(worker->jobs, &work))
         work_do(worker, &work, reading);
     free(reading);
-    connection_drop(worker);
+    cdc_snapshot_connection_drop(worker);
     return NULL;
 }
 

@@ -373,8 +373,7 @@ typedef struct {
     uint64_t after_sequence;
 } snapshot_mark;
 
-static bool snapshot_read(const event_json_source *source, core_slice object,
-                          snapshot_mark *mark) {
+static bool snapshot_read(const event_json_source *source, core_slice object, snapshot_mark *mark) {
     core_slice id = {0}, after = {0};
     const event_json_member members[] = {{"id", &id}, {"after_sequence", &after}};
     if (object.length == 0)
@@ -389,7 +388,8 @@ static bool run_write(const event_json_source *source, const char *epoch, const 
                       const snapshot_mark *mark, core_slice *bytes) {
     core_run_writer writer = {0};
     size_t size = RUN_HEAD_BYTES + core_run_change_size(change) +
-                  (change->relation != NULL ? core_relation_size(change->relation) : 0) + mark->id.length;
+                  (change->relation != NULL ? core_relation_size(change->relation) : 0) +
+                  mark->id.length;
     void *memory = core_arena_alloc(source->arena, size);
     if (memory == NULL)
         return event_json_no_room(source);

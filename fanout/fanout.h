@@ -74,6 +74,11 @@ CORE_MUST_CHECK bool fanout_stream_message(fanout_connection *connection, const 
                                            uint64_t sequence, core_buffer *payload,
                                            core_error *error);
 
+/* The sequence of the last message on a subject; 0: there is none. */
+CORE_MUST_CHECK bool fanout_stream_subject_end(fanout_connection *connection, const char *stream,
+                                               const char *subject, uint64_t *sequence,
+                                               core_error *error);
+
 /* ---- Publisher ----
  * A stream's one writer, fenced (TRAPS 1-3). Used by one thread. Life: new, then open; send and
  * poll while all is well; after a false result the window is lost to the caller: open again, look

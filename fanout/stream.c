@@ -146,3 +146,19 @@ bool fanout_stream_message(fanout_connection *connection, const char *stream, ui
                               (unsigned long long)sequence, stream, payload->max_bytes);
     return true;
 }
+
+bool fanout_stream_subject_end(fanout_connection *connection, const char *stream,
+                               const char *subject, uint64_t *sequence, core_error *error) {
+    natsMsg *message = NULL;
+    jsErrCode code = 0;
+    *sequence = 0;
+    natsStatus status =
+        js_GetLastMsg(&message, fanout_jetstream(connection), stream, subject, NULL, &code);
+    if (status == NATS_NOT_FOUND && code != JSStreamNotFoundErr)
+        return true;
+    if (status != NATS_OK)
+        return fanout_status_error(error, status, (int)code, "read the last message on", subject);
+    *sequence = natsMsg_GetSequence(message);
+    natsMsg_Destroy(message);
+    return true;
+}

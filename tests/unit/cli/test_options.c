@@ -29,8 +29,8 @@ static parsed parse(unsigned operands, int argc, const char *const *words) {
     return result;
 }
 
-#define PARSE(operands, ...)                                                                        \
-    parse(operands, (int)CORE_COUNT_OF(((const char *[]){__VA_ARGS__})),                            \
+#define PARSE(operands, ...)                                                                       \
+    parse(operands, (int)CORE_COUNT_OF(((const char *[]){__VA_ARGS__})),                           \
           (const char *[]){__VA_ARGS__})
 
 static void values_flags_and_operands_come_in_any_order(void **state) {
