@@ -5,6 +5,12 @@
  * everything. A fetch takes what is there at once; only when nothing is does it wait, and then for
  * one message: waiting for a whole batch would hold back its first message.
  *
+ * Never a silent gap: when it is opened, once a second, and when a message came that is old enough
+ * for what was before it to have aged out, the stream is looked at. If it was made anew, went
+ * back behind the consumer's place, or begins after it, that is a GAP error, and the consumer must
+ * be made anew by its owner, who decides. A filter that matches seldom would let the place fall
+ * behind the stream's beginning by itself, so it moves up whenever nothing is pending.
+ *
  * What was fetched and not acked comes again after ack_wait. So can what was acked just before the
  * server was killed: it writes acks down a moment later. */
 #include "fanout/connection.h"
@@ -23,6 +29,7 @@ enum {
     ANSWER_MS = 2000, /* a server that says nothing for so long is asked again by the caller */
     SUBJECT_MAX = 512,
     BODY_MAX = 128,
+    LOOK_EVERY_MS = 1000,
 };
 
 struct fanout_durable {
@@ -38,7 +45,85 @@ struct fanout_durable {
     uint64_t last_request;
     natsMsg **batch; /* the last fetched: BATCH_MAX at most */
     size_t batch_count;
+    bool has_place;
+    uint64_t place;     /* all up to it was fetched (or does not pass the filter) */
+    int64_t created_us; /* the stream's; another value means another stream */
+    int64_t max_age_ms;
+    int64_t looked_at_ms;
 };
+
+/* ---- the place ---- */
+
+static bool lost(core_error *error, const fanout_durable *consumer, const char *why,
+                 const fanout_stream_info *info) {
+    return core_error_set(
+        error, CORE_ERROR_GAP,
+        "%s: the stream %s: fetched up to sequence %" PRIu64 ", it now holds %" PRIu64
+        " to %" PRIu64 "; what is between is missing: remove the durable to begin anew",
+        consumer->object, why, consumer->place, info->first_sequence, info->last_sequence);
+}
+
+/* GAP when the stream does not go on from the place. */
+static bool place_holds(const fanout_durable *consumer, const fanout_stream_info *info,
+                        core_error *error) {
+    if (info->created_us != consumer->created_us)
+        return lost(error, consumer, "was made anew", info);
+    if (!consumer->has_place)
+        return true;
+    if (info->last_sequence < consumer->place)
+        return lost(error, consumer, "went back", info);
+    if (info->first_sequence > consumer->place + 1)
+        return lost(error, consumer, "no longer holds what comes next (nats.max_age)", info);
+    return true;
+}
+
+static bool place_check(const fanout_durable *consumer, core_error *error) {
+    fanout_stream_info info;
+    return fanout_stream_inspect(consumer->connection, consumer->stream, &info, error) &&
+           place_holds(consumer, &info, error);
+}
+
+/* Where the server says that it stands: what was acked was fetched. */
+static bool place_find(fanout_durable *consumer, const fanout_durable_spec *spec,
+                       const jsConsumerInfo *found, core_error *error) {
+    fanout_stream_info info;
+    if (!fanout_stream_inspect(consumer->connection, consumer->stream, &info, error))
+        return false;
+    consumer->created_us = info.created_us;
+    consumer->max_age_ms = info.max_age_ms;
+    consumer->looked_at_ms = core_clock_ms(core_clock_system());
+    consumer->has_place = found->AckFloor.Stream > 0;
+    consumer->place = found->AckFloor.Stream;
+    if (!consumer->has_place && spec->from == FANOUT_FROM_SEQUENCE && spec->sequence > 0) {
+        consumer->has_place = true;
+        consumer->place = spec->sequence - 1;
+    }
+    if (found->Delivered.Stream > info.last_sequence)
+        return lost(error, consumer, "went back", &info);
+    return place_holds(consumer, &info, error);
+}
+
+/* Could what was between the place and this message have aged out before it was fetched? */
+static bool may_have_aged(const fanout_durable *consumer, const fanout_message *message) {
+    if (!consumer->has_place || message->sequence <= consumer->place + 1 ||
+        consumer->max_age_ms == 0)
+        return false;
+    int64_t age_us = core_clock_wall_us(core_clock_system()) - message->stored_us;
+    return age_us > consumer->max_age_ms / 2 * CORE_US_PER_MS;
+}
+
+/* Of the batch just fetched. */
+static bool place_move(fanout_durable *consumer, const fanout_message *messages,
+                       core_error *error) {
+    for (size_t i = 0; i < consumer->batch_count; i++) {
+        if (may_have_aged(consumer, &messages[i]) && !place_check(consumer, error))
+            return false;
+        if (!consumer->has_place || messages[i].sequence > consumer->place)
+            consumer->place = messages[i].sequence;
+        consumer->has_place = true;
+    }
+    return true;
+}
 
 /* ---- made ---- */
 
@@ -138,7 +223,8 @@ static bool durable_open(fanout_durable *consumer, const fanout_durable_spec *sp
     natsStatus status = durable_find_or_make(consumer, &config, &found, &code);
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make or find", consumer->object);
-    bool ok = durable_matches(spec, found->Config, error);
+    bool ok =
+        durable_matches(spec, found->Config, error) && place_find(consumer, spec, found, error);
     if (ok) {
         status = durable_update(consumer, spec, found, &code);
         if (status == NATS_OK)
@@ -194,14 +280,20 @@ void fanout_durable_free(fanout_durable *consumer) {
 
 /* ---- fetched ---- */
 
+/* On a new connection the stream may be another, too. */
+static bool durable_resume(fanout_durable *consumer, core_error *error) {
+    if (consumer->subscription != NULL &&
+        consumer->session == atomic_load(&consumer->connection->session))
+        return true;
+    if (!place_check(consumer, error))
+        return false;
+    natsStatus status = durable_subscribe(consumer);
+    return status == NATS_OK ||
+           fanout_status_error(error, status, 0, "fetch from", consumer->object);
+}
+
 static natsStatus durable_request(fanout_durable *consumer, const char *body) {
     char subject[SUBJECT_MAX], reply[SUBJECT_MAX];
-    if (consumer->subscription == NULL ||
-        consumer->session != atomic_load(&consumer->connection->session)) {
-        natsStatus status = durable_subscribe(consumer);
-        if (status != NATS_OK)
-            return status;
-    }
     (void)snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.%s.%s", consumer->stream,
                    consumer->name);
     (void)snprintf(reply, sizeof reply, "%s.%" PRIu64, (const char *)consumer->inbox,
@@ -262,32 +354,75 @@ static bool durable_collect(fanout_durable *consumer, fanout_message *messages, 
 }
 
 static bool durable_ask(fanout_durable *consumer, const char *body, core_error *error) {
+    if (!durable_resume(consumer, error))
+        return false;
     natsStatus status = durable_request(consumer, body);
     return status == NATS_OK ||
            fanout_status_error(error, status, 0, "fetch from", consumer->object);
 }
 
+/* What is there at once, else the first that comes. */
+static bool durable_wait(fanout_durable *consumer, fanout_message *messages, size_t capacity,
+                         int64_t timeout_ms, core_error *error) {
+    char body[BODY_MAX];
+    (void)snprintf(body, sizeof body, "{\"batch\":%zu,\"no_wait\":true}", capacity);
+    if (!durable_ask(consumer, body, error) ||
+        !durable_collect(consumer, messages, capacity, ANSWER_MS, error))
+        return false;
+    if (consumer->batch_count > 0 || timeout_ms <= 0)
+        return true;
+    (void)snprintf(body, sizeof body, "{\"batch\":1,\"expires\":%" PRId64 "}",
+                   timeout_ms * CORE_NS_PER_MS);
+    return durable_ask(consumer, body, error) &&
+           durable_collect(consumer, messages, 1, timeout_ms, error);
+}
+
+/* Now and then. The stream first, then the fetch: what was stored by then and passes the filter
+ * would come; `*ahead` is that. GAP when the place is lost: of a stream made anew, whose durables
+ * are gone, the server says only that nothing is there. */
+static bool place_look(fanout_durable *consumer, uint64_t *ahead, core_error *error) {
+    fanout_stream_info info;
+    core_error ignored;
+    int64_t now_ms = core_clock_ms(core_clock_system());
+    *ahead = 0;
+    if (now_ms - consumer->looked_at_ms < LOOK_EVERY_MS ||
+        !fanout_stream_inspect(consumer->connection, consumer->stream, &info, &ignored))
+        return true;
+    consumer->looked_at_ms = now_ms;
+    if (!place_holds(consumer, &info, error))
+        return false;
+    *ahead = info.last_sequence;
+    return true;
+}
+
+/* Nothing came: because nothing is there, or because too much is not acked yet? */
+static bool is_caught_up(const fanout_durable *consumer) {
+    jsConsumerInfo *info = NULL;
+    natsStatus status = js_GetConsumerInfo(&info, fanout_jetstream(consumer->connection),
+                                           consumer->stream, consumer->name, NULL, NULL);
+    bool caught_up = status == NATS_OK && info->NumPending == 0;
+    jsConsumerInfo_Destroy(info);
+    return caught_up;
+}
+
 bool fanout_durable_fetch(fanout_durable *consumer, fanout_message *messages, size_t capacity,
                           int64_t timeout_ms, size_t *count, core_error *error) {
-    char body[BODY_MAX];
     CORE_MAGIC_CHECK(consumer, DURABLE_MAGIC);
     batch_forget(consumer);
     *count = 0;
     if (capacity == 0)
         return true;
-    if (capacity > BATCH_MAX)
-        capacity = BATCH_MAX;
-    (void)snprintf(body, sizeof body, "{\"batch\":%zu,\"no_wait\":true}", capacity);
-    bool ok = durable_ask(consumer, body, error) &&
-              durable_collect(consumer, messages, capacity, ANSWER_MS, error);
-    if (ok && consumer->batch_count == 0 && timeout_ms > 0) {
-        (void)snprintf(body, sizeof body, "{\"batch\":1,\"expires\":%" PRId64 "}",
-                       timeout_ms * CORE_NS_PER_MS);
-        ok = durable_ask(consumer, body, error) &&
-             durable_collect(consumer, messages, 1, timeout_ms, error);
-    }
-    *count = ok ? consumer->batch_count : 0;
-    return ok;
+    uint64_t ahead = 0;
+    if (!place_look(consumer, &ahead, error) ||
+        !durable_wait(consumer, messages, capacity < BATCH_MAX ? capacity : BATCH_MAX, timeout_ms,
+                      error) ||
+        !place_move(consumer, messages, error))
+        return false;
+    if (consumer->batch_count == 0 && consumer->has_place && ahead > consumer->place &&
+        is_caught_up(consumer))
+        consumer->place = ahead;
+    *count = consumer->batch_count;
+    return true;
 }
 
 /* ---- acked ---- */

@@ -46,7 +46,7 @@ typedef struct {
     uint64_t last_sequence;
     uint64_t messages;
     uint64_t bytes;
-    uint64_t deleted;   /* holes between first and last: must be 0 on a change stream */
+    uint64_t deleted;   /* missing between first and last: the broker lost them */
     int64_t created_us; /* since 1970; another value means another stream of the same name */
     int64_t max_bytes;
     int64_t max_age_ms;
@@ -78,6 +78,13 @@ CORE_MUST_CHECK bool fanout_stream_message(fanout_connection *connection, const 
 CORE_MUST_CHECK bool fanout_stream_subject_end(fanout_connection *connection, const char *stream,
                                                const char *subject, uint64_t *sequence,
                                                core_error *error);
+/* The first sequence behind `after` that is missing although nothing may be deleted, of a stream
+ * that was just inspected; 0: none. Blocks for some tens of questions when there is one. TRANSIENT
+ * when the stream changes meanwhile. */
+CORE_MUST_CHECK bool fanout_stream_hole(fanout_connection *connection,
+                                        const fanout_stream_spec *spec,
+                                        const fanout_stream_info *info, uint64_t after,
+                                        uint64_t *missing, core_error *error);
 
 /* ---- Publisher ----
  * A stream's one writer, fenced (TRAPS 1-3). Used by one thread. Life: new, then open; send and
@@ -99,8 +106,9 @@ CORE_MUST_CHECK fanout_publisher *fanout_publisher_new(const core_config *config
 void fanout_publisher_free(fanout_publisher *publisher);
 
 /* Connects if need be, ensures the stream, starts a new writer epoch and reads the tail (valid
- * until the next open). Blocks up to the connection's time limits. GAP error when the stream has
- * lost messages in its middle. */
+ * until the next open). Blocks up to the connection's time limits. Whether the stream has lost
+ * messages in its middle (`stream.deleted`) is for the caller to look at; GAP error when it cannot
+ * even give its last one. */
 CORE_MUST_CHECK bool fanout_publisher_open(fanout_publisher *publisher, const fanout_tail **tail,
                                            core_error *error);
 /* The publisher's connection, for key-value beside it; NULL before open. */
@@ -193,7 +201,8 @@ CORE_MUST_CHECK fanout_durable *fanout_durable_new(fanout_connection *connection
                                                    core_error *error);
 void fanout_durable_free(fanout_durable *consumer);
 /* Up to `capacity` messages within `timeout_ms`; `*count` may be 0. The previous batch's messages
- * end to be valid. */
+ * end to be valid. GAP error, of _new too, when the stream does not go on from the consumer's place
+ * (history gone, made anew, went back); it stays until the durable is removed and made anew. */
 CORE_MUST_CHECK bool fanout_durable_fetch(fanout_durable *consumer, fanout_message *messages,
                                           size_t capacity, int64_t timeout_ms, size_t *count,
                                           core_error *error);

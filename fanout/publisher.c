@@ -181,14 +181,6 @@ static bool publisher_read_tail(fanout_publisher *publisher, core_error *error) 
     fanout_tail *tail = &publisher->tail;
     if (!fanout_stream_ensure(publisher->connection, &publisher->spec, &tail->stream, error))
         return false;
-    if (tail->stream.deleted > 0)
-        return core_error_set(
-            error, CORE_ERROR_GAP,
-            "stream %s misses %" PRIu64 " messages between sequence %" PRIu64 " and %" PRIu64
-            ": nats-server lost what it had acknowledged (a power cut?); replay from the slot into "
-            "a new stream or choose what to do with the gap",
-            publisher->stream, tail->stream.deleted, tail->stream.first_sequence,
-            tail->stream.last_sequence);
     tail->has_message = tail->stream.messages > 0;
     core_buffer_reset(&tail->payload);
     if (!tail->has_message ||

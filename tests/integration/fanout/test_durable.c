@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <nats/nats.h>
+
 enum { BATCH = 64, TIMEOUT_MS = 2000 };
 
 typedef struct {
@@ -191,6 +193,66 @@ static void test_other_filter_is_refused_and_limits_follow(void **state) {
     assert_non_null(strstr(error.text, "atlasdb.default.dev.*.*"));
 }
 
+/* Fetches until it is told that the place is lost. */
+static core_error must_lose(fanout_durable *consumer) {
+    fanout_message messages[BATCH];
+    core_error error = {0};
+    size_t count = 0;
+    for (int64_t deadline = house_now_ms() + 30000; error.code != CORE_ERROR_GAP;) {
+        if (house_now_ms() > deadline)
+            fail_msg("no loss is told: %s", error.text);
+        bool ok = fanout_durable_fetch(consumer, messages, BATCH, 200, &count, &error);
+        assert_true(!ok || count == 0);
+    }
+    return error;
+}
+
+static void wait_aged(scene *s) {
+    core_error error = {0};
+    fanout_stream_info info = {.messages = 1};
+    for (int64_t deadline = house_now_ms() + 30000; info.messages > 0;) {
+        assert_true(house_now_ms() < deadline);
+        assert_true(fanout_stream_inspect(s->connection, "WALCAST", &info, &error));
+    }
+}
+
+/* Both a process that runs and one that comes later are told, not sent on behind the hole. */
+static void test_tells_that_history_aged_out(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    core_error error = {0};
+    fanout_durable *consumer = must_open(s, &spec);
+    work(consumer, 1, 40);
+    fanout_publisher_free(s->publisher);
+    house_set(&s->house, "nats.max_age", "1s");
+    s->publisher = house_publisher(&s->house);
+    (void)house_reopen(s->publisher);
+    wait_aged(s);
+    nats_server_restart(&s->house.server);
+    assert_non_null(strstr(must_lose(consumer).text, "fetched up to sequence 40"));
+    fanout_durable_free(consumer);
+    assert_null(fanout_durable_new(s->connection, &spec, s->house.log, &error));
+    assert_int_equal(error.code, CORE_ERROR_GAP);
+    assert_non_null(strstr(error.text, "no longer holds what comes next"));
+}
+
+static void test_tells_that_the_stream_was_made_anew(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    natsConnection *nats = NULL;
+    jsCtx *jetstream = NULL;
+    fanout_durable *consumer = must_open(s, &spec);
+    work(consumer, 1, 100);
+    assert_int_equal(natsConnection_ConnectTo(&nats, s->house.server.url), NATS_OK);
+    assert_int_equal(natsConnection_JetStream(&jetstream, nats, NULL), NATS_OK);
+    assert_int_equal(js_DeleteStream(jetstream, "WALCAST", NULL, NULL), NATS_OK);
+    jsCtx_Destroy(jetstream);
+    natsConnection_Destroy(nats);
+    publish(s, 1, 10);
+    assert_non_null(strstr(must_lose(consumer).text, "made anew"));
+    fanout_durable_free(consumer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_place_moves_by_acks, scene_open, scene_close),
@@ -199,6 +261,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_survives_a_kill, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_waits_for_one_message_only, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_other_filter_is_refused_and_limits_follow, scene_open,
+                                        scene_close),
+        cmocka_unit_test_setup_teardown(test_tells_that_history_aged_out, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_tells_that_the_stream_was_made_anew, scene_open,
                                         scene_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
