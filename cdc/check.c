@@ -47,6 +47,12 @@ static void slot_check(check *state, pg_connection *connection) {
     else if (!slot.exists)
         (void)fprintf(state->report, "postgres.slot %s: not there yet, `walcast run` makes it\n",
                       name);
+    else if (slot.lost) {
+        (void)core_error_set(&error, CORE_ERROR_GAP,
+                             "the slot is lost: %s; `walcast run --on-gap continue` makes it anew",
+                             slot.lost_reason);
+        finding(state, "postgres.slot", name, &error);
+    }
 }
 
 static void publication_check(check *state, pg_connection *connection) {

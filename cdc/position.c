@@ -41,20 +41,39 @@ void cdc_position_encode(const cdc_position *position, core_buffer *out) {
     unsigned_member(&json, "timeline", position->timeline);
     core_json_key_text(&json, "stream_created_us");
     core_json_signed(&json, position->stream_created_us);
+    unsigned_member(&json, "gaps", position->gaps);
+    unsigned_member(&json, "gap_sequence", position->gap_sequence);
+    unsigned_member(&json, "publication_oid", position->publication_oids[0]);
+    unsigned_member(&json, "inserts_publication_oid", position->publication_oids[1]);
     core_json_object_close(&json);
 }
 
 /* ---- Decode ---- */
 
-static bool timeline_read(core_slice raw, uint32_t *timeline) {
+static bool u32_read(core_slice raw, uint32_t *number) {
     uint64_t value = 0;
     if (!core_slice_to_u64(raw, &value) || value > UINT32_MAX)
         return false;
-    *timeline = (uint32_t)value;
+    *number = (uint32_t)value;
     return true;
 }
 
-/* One member into the record; `*seen` gets its bit. An unknown one is skipped. */
+/* Members that older records lack; an unknown one is skipped. */
+static bool later_member_read(core_json_reader *reader, core_json_token token,
+                              cdc_position *position) {
+    core_slice whole;
+    if (core_json_raw_is(token.key, "gaps"))
+        return core_slice_to_u64(token.raw, &position->gaps);
+    if (core_json_raw_is(token.key, "gap_sequence"))
+        return core_slice_to_u64(token.raw, &position->gap_sequence);
+    if (core_json_raw_is(token.key, "publication_oid"))
+        return u32_read(token.raw, &position->publication_oids[0]);
+    if (core_json_raw_is(token.key, "inserts_publication_oid"))
+        return u32_read(token.raw, &position->publication_oids[1]);
+    return core_json_skip(reader, token, &whole);
+}
+
+/* One member into the record; `*seen` gets its bit. */
 static bool member_read(core_json_reader *reader, core_json_token token, cdc_position *position,
                         unsigned *seen) {
     const char *const names[] = {"epoch",     "sequence", "commit_lsn",
@@ -64,7 +83,6 @@ static bool member_read(core_json_reader *reader, core_json_token token, cdc_pos
     while (which < CORE_COUNT_OF(names) && !core_json_raw_is(token.key, names[which]))
         which++;
     *seen |= 1u << which;
-    core_slice whole;
     switch (which) {
     case 0:
         return core_slice_to_text(token.raw, position->epoch, sizeof position->epoch);
@@ -82,11 +100,11 @@ static bool member_read(core_json_reader *reader, core_json_token token, cdc_pos
     case 6:
         return core_slice_to_u64(token.raw, &position->system_id);
     case 7:
-        return timeline_read(token.raw, &position->timeline);
+        return u32_read(token.raw, &position->timeline);
     case 8:
         return core_slice_to_i64(token.raw, &position->stream_created_us);
     default:
-        return core_json_skip(reader, token, &whole);
+        return later_member_read(reader, token, position);
     }
 }
 

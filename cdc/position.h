@@ -10,6 +10,7 @@
 #include "core/core.h"
 
 #define CDC_POSITION_JSON_MAX 1024
+#define CDC_PUBLICATIONS      2
 
 typedef struct {
     char epoch[CORE_EPOCH_TEXT_SIZE];
@@ -21,6 +22,11 @@ typedef struct {
     uint64_t system_id;  /* of the cluster, from IDENTIFY_SYSTEM */
     uint32_t timeline;
     int64_t stream_created_us; /* another value: another stream of the same name */
+    /* GAP events so far, and the last one's sequence: what stands before it is another history. */
+    uint64_t gaps;
+    uint64_t gap_sequence;
+    /* The publication's and that of the tables without a key; another value: made anew. 0: none. */
+    uint32_t publication_oids[CDC_PUBLICATIONS];
 } cdc_position;
 
 /* JSON; LSNs and the system id are strings, so that no reader makes doubles of them. */

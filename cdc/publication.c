@@ -16,6 +16,7 @@ struct cdc_publication {
     core_buffer tables;
     bool ours;
     bool inserts_exists;
+    uint32_t oids[CDC_PUBLICATIONS];
     size_t refused; /* tables that could not be added at the last sync */
 };
 
@@ -72,6 +73,36 @@ bool cdc_publication_exists(pg_connection *connection, const char *name, bool *e
                             core_error *error) {
     bool ours;
     return publication_look(connection, name, exists, &ours, error);
+}
+
+/* Both oids; 0: none of that name. */
+static bool oids_look(const cdc_publication *publication, pg_connection *connection,
+                      uint32_t oids[CDC_PUBLICATIONS], core_error *error) {
+    const char *const parameters[] = {publication->name, publication->inserts_name};
+    pg_result *result =
+        pg_query(connection,
+                 "SELECT coalesce((SELECT oid FROM pg_publication WHERE pubname = $1), 0),"
+                 " coalesce((SELECT oid FROM pg_publication WHERE pubname = $2), 0)",
+                 parameters, CDC_PUBLICATIONS, error);
+    if (result == NULL)
+        return core_error_wrap(error, "looking for publication \"%s\"", publication->name);
+    bool ok = true;
+    for (size_t i = 0; i < CDC_PUBLICATIONS; i++) {
+        uint64_t oid = 0;
+        ok = ok && core_slice_to_u64(core_slice_text(pg_result_value(result, 0, i)), &oid);
+        oids[i] = (uint32_t)oid;
+    }
+    pg_result_free(result);
+    return ok || core_error_set(error, CORE_ERROR_INPUT, "a publication's oid was not understood");
+}
+
+bool cdc_publication_same(const cdc_publication *publication, pg_connection *connection, bool *same,
+                          core_error *error) {
+    uint32_t oids[CDC_PUBLICATIONS];
+    if (!oids_look(publication, connection, oids, error))
+        return false;
+    *same = memcmp(oids, publication->oids, sizeof oids) == 0;
+    return true;
 }
 
 #define MATCHING_SQL                                                                               \
@@ -301,15 +332,9 @@ bool cdc_publication_sync(cdc_publication *publication, pg_connection *connectio
     return ok;
 }
 
-bool cdc_publication_ensure(cdc_publication *publication, pg_connection *connection, bool *created,
+/* Ours is made or synced, another's compared. */
+static bool publication_put(cdc_publication *publication, pg_connection *connection, bool exists,
                             core_error *error) {
-    bool exists = false;
-    bool inserts_ours = false;
-    if (!publication_look(connection, publication->name, &exists, &publication->ours, error) ||
-        !publication_look(connection, publication->inserts_name, &publication->inserts_exists,
-                          &inserts_ours, error))
-        return false;
-    *created = !exists;
     if (exists && !publication->ours)
         return differences_report(publication, connection, error);
     if ((!exists || !publication->inserts_exists) &&
@@ -317,6 +342,21 @@ bool cdc_publication_ensure(cdc_publication *publication, pg_connection *connect
         return false;
     publication->ours = true;
     return cdc_publication_sync(publication, connection, error);
+}
+
+bool cdc_publication_ensure(cdc_publication *publication, pg_connection *connection,
+                            cdc_publication_state *state, core_error *error) {
+    bool exists = false;
+    bool inserts_ours = false;
+    if (!publication_look(connection, publication->name, &exists, &publication->ours, error) ||
+        !publication_look(connection, publication->inserts_name, &publication->inserts_exists,
+                          &inserts_ours, error) ||
+        !publication_put(publication, connection, exists, error) ||
+        !oids_look(publication, connection, publication->oids, error))
+        return false;
+    state->made = !exists;
+    memcpy(state->oids, publication->oids, sizeof state->oids);
+    return true;
 }
 
 void cdc_publication_names_append(const cdc_publication *publication, core_buffer *out) {

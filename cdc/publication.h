@@ -10,6 +10,7 @@
 #define WALCAST_CDC_PUBLICATION_H
 
 #include "cdc/table_pattern.h"
+#include "cdc/wal_stream.h"
 #include "pg/pg.h"
 
 #define CDC_PUBLICATION_COMMENT "made and kept by walcast from postgres.tables"
@@ -22,9 +23,12 @@ CORE_MUST_CHECK cdc_publication *cdc_publication_new(const core_config *config, 
 void cdc_publication_free(cdc_publication *publication);
 
 /* Makes it when missing, else finds out whose it is; ours is synced, another's compared.
- * `*created`: it was not there. Blocks for a few queries. */
+ * `state` gets whether it was there, and the oids. Blocks for a few queries. */
 CORE_MUST_CHECK bool cdc_publication_ensure(cdc_publication *publication, pg_connection *connection,
-                                            bool *created, core_error *error);
+                                            cdc_publication_state *state, core_error *error);
+/* Whether both are still the ones that `ensure` found. */
+CORE_MUST_CHECK bool cdc_publication_same(const cdc_publication *publication,
+                                          pg_connection *connection, bool *same, core_error *error);
 /* Brings ours in step with the tables that are there now; nothing to do for another's. */
 CORE_MUST_CHECK bool cdc_publication_sync(cdc_publication *publication, pg_connection *connection,
                                           core_error *error);

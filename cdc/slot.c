@@ -3,7 +3,7 @@
 
 #include "cdc/position.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 enum { VERSION_MIN = 130000, SQL_MAX_BYTES = 1024 };
 
@@ -81,21 +81,43 @@ static bool lsn_of(const char *text, core_lsn *lsn, core_error *error) {
                           text != NULL ? text : "");
 }
 
+/* Since 17 the server says why it invalidated a slot; 16 knows of one reason besides the WAL. */
+static const struct {
+    const char *reason;
+    const char *text;
+} lost_texts[] = {
+    {"wal_removed", "the server has removed WAL that it needed (max_slot_wal_keep_size)"},
+    {"rows_removed", "the server has removed catalog rows that it needed"},
+    {"wal_level_insufficient", "wal_level was below logical"},
+    {"idle_timeout", "it was not used for idle_replication_slot_timeout"},
+};
+
+static void lost_judge(const pg_result *result, cdc_slot_state *slot) {
+    const char *wal_status = pg_result_value(result, 0, 6);
+    const char *reason = pg_result_value(result, 0, 8);
+    const char *text = lost_texts[0].text;
+    slot->lost = (wal_status != NULL && strcmp(wal_status, "lost") == 0) || reason != NULL;
+    if (!slot->lost)
+        return;
+    if (reason != NULL)
+        text = reason;
+    else if (is_true(pg_result_value(result, 0, 9)))
+        text = lost_texts[1].text;
+    for (size_t i = 0; reason != NULL && i < CORE_COUNT_OF(lost_texts); i++)
+        if (strcmp(reason, lost_texts[i].reason) == 0)
+            text = lost_texts[i].text;
+    (void)snprintf(slot->lost_reason, sizeof slot->lost_reason, "%s", text);
+}
+
 static bool slot_judge(const pg_result *result, const char *name, cdc_slot_state *slot,
                        core_error *error) {
     const char *pid = pg_result_value(result, 0, 4);
-    const char *wal_status = pg_result_value(result, 0, 6);
     if (!slot_value_check(name, "type", pg_result_value(result, 0, 0), "logical", error) ||
         !slot_value_check(name, "plugin", pg_result_value(result, 0, 1), "pgoutput", error) ||
         !slot_value_check(name, "database", pg_result_value(result, 0, 2),
                           pg_result_value(result, 0, 3), error))
         return false;
-    if (wal_status != NULL && strcmp(wal_status, "lost") == 0)
-        return core_error_set(error, CORE_ERROR_GAP,
-                              "slot \"%s\" is lost: the server has removed WAL that it needed "
-                              "(max_slot_wal_keep_size); drop the slot and name a new nats.stream "
-                              "to start from what is there now",
-                              name);
+    lost_judge(result, slot);
     uint64_t active_pid = 0;
     if (pid != NULL && !core_slice_to_u64(core_slice_text(pid), &active_pid))
         return core_error_set(error, CORE_ERROR_INPUT, "the server gave \"%s\" as a PID", pid);
@@ -112,7 +134,9 @@ bool cdc_slot_look(pg_connection *connection, const char *name, cdc_slot_state *
         pg_query(connection,
                  "SELECT slot_type, plugin, database, current_database(), active_pid,"
                  " coalesce(confirmed_flush_lsn, '0/0'), wal_status,"
-                 " coalesce(to_jsonb(s)->>'two_phase', 'false')" /* since 14 */
+                 " coalesce(to_jsonb(s)->>'two_phase', 'false'),"  /* since 14 */
+                 " to_jsonb(s)->>'invalidation_reason',"           /* since 17 */
+                 " coalesce(to_jsonb(s)->>'conflicting', 'false')" /* since 16 */
                  " FROM pg_replication_slots s WHERE slot_name = $1",
                  parameters, 1, error);
     if (result == NULL)
@@ -141,12 +165,24 @@ bool cdc_slot_create(pg_connection *connection, const char *name, cdc_slot_state
     if (slot_move(connection, "SELECT lsn FROM pg_create_logical_replication_slot($1, 'pgoutput')",
                   name, slot, error))
         return true;
+    if (strcmp(pg_connection_sqlstate(connection), "42710") == 0)
+        return core_error_set(error, CORE_ERROR_TRANSIENT,
+                              "slot \"%s\" was made by another process meanwhile; looking again",
+                              name);
     if (strcmp(pg_connection_sqlstate(connection), "57014") == 0)
         return core_error_set(error, CORE_ERROR_TRANSIENT,
                               "making slot \"%s\" waits for a transaction that has been open for "
                               "long; end it (pg_stat_activity shows it)",
                               name);
     return core_error_wrap(error, "making slot \"%s\"", name);
+}
+
+bool cdc_slot_drop(pg_connection *connection, const char *name, core_error *error) {
+    const char *const parameters[] = {name};
+    pg_result *result =
+        pg_query(connection, "SELECT pg_drop_replication_slot($1)", parameters, 1, error);
+    pg_result_free(result);
+    return result != NULL || core_error_wrap(error, "dropping slot \"%s\"", name);
 }
 
 bool cdc_slot_advance(pg_connection *connection, const char *name, cdc_slot_state *slot,

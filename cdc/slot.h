@@ -8,8 +8,7 @@
 /* wal_level, replication privilege, version, not in recovery. CONFIG or DENIED errors say the
  * value, what was expected and how to mend it; TRANSIENT for a standby. */
 CORE_MUST_CHECK bool cdc_server_check(pg_connection *connection, core_error *error);
-/* Reads the slot. CONFIG when it is not one of ours (other plugin, database, physical),
- * GAP when the server has given up its WAL. */
+/* Reads the slot. CONFIG when it is not one of ours (other plugin, database, physical). */
 CORE_MUST_CHECK bool cdc_slot_look(pg_connection *connection, const char *name,
                                    cdc_slot_state *slot, core_error *error);
 /* Makes it. Waits for transactions that are running, up to the connection's time limit. */
@@ -19,6 +18,8 @@ CORE_MUST_CHECK bool cdc_slot_create(pg_connection *connection, const char *name
  * begins with, valid until the connection's next command. */
 CORE_MUST_CHECK bool cdc_slot_create_exporting(pg_connection *replication, const char *name,
                                                cdc_slot_state *slot, core_error *error);
+/* Drops it, whatever its state. */
+CORE_MUST_CHECK bool cdc_slot_drop(pg_connection *connection, const char *name, core_error *error);
 /* Moves an unused slot to the server's present position. */
 CORE_MUST_CHECK bool cdc_slot_advance(pg_connection *connection, const char *name,
                                       cdc_slot_state *slot, core_error *error);

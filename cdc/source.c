@@ -96,6 +96,7 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
                     SOURCE_CONNECTING_BROKER);
     core_backoff_init(&source->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
                       (uint64_t)core_clock_wall_us(clock));
+    core_buffer_init(&source->anchor_payload, 0);
     core_arena_init(&source->tail_arena, TAIL_ARENA_CHUNK_BYTES, TAIL_ARENA_MAX_BYTES);
     core_arena_init(&source->message_arena, TAIL_ARENA_CHUNK_BYTES, MESSAGE_ARENA_MAX_BYTES);
     (void)pthread_mutex_init(&source->status_mutex, NULL);
@@ -120,6 +121,7 @@ void cdc_source_free(cdc_source *source) {
     cdc_run_split_fini(&source->snapshot.split);
     free(source->ledger);
     core_arena_fini(&source->tail_arena);
+    core_buffer_fini(&source->anchor_payload);
     core_arena_fini(&source->message_arena);
     (void)pthread_mutex_destroy(&source->status_mutex);
     (void)close(source->stop_fd);
@@ -173,6 +175,7 @@ void cdc_source_move(cdc_source *source, cdc_source_state next) {
     core_state_move(&source->state, next);
     bool streams = next == SOURCE_STREAMING || next == SOURCE_BLOCKED;
     core_metrics_set(source->metrics, CORE_METRIC_CDC_STREAMING, streams);
+    core_metrics_set(source->metrics, CORE_METRIC_CDC_FAILED, next == SOURCE_FAILED);
     if (streams)
         status_set(source, true, "");
     else if (next == SOURCE_DRAINING || next == SOURCE_SNAPSHOTTING)
@@ -202,8 +205,16 @@ static bool needs_person(const core_error *error) {
            error->code == CORE_ERROR_GAP;
 }
 
+/* A broker that comes back with less has lost it. */
+static void acked_remember(cdc_source *source) {
+    unsigned state = source->state.current;
+    if (state == SOURCE_STREAMING || state == SOURCE_BLOCKED || state == SOURCE_DRAINING)
+        source->acked_sequence = source->ledger->acked.sequence;
+}
+
 void cdc_source_break(cdc_source *source, const core_error *error) {
     bool was_draining = source->state.current == SOURCE_DRAINING;
+    acked_remember(source);
     if (cdc_reorder_wants_whole(source->reorder) || source->wal->wants_whole)
         source->whole_until_ms = core_clock_ms(source->clock) + WHOLE_MS;
     cdc_source_close(source);

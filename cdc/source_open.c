@@ -24,21 +24,10 @@ static bool publisher_new(cdc_source *source, core_error *error) {
     return source->publisher != NULL;
 }
 
-/* The tail must be a run of ours: without it there is no knowing where to go on. */
-static bool tail_decode(cdc_source *source, core_error *error) {
-    source->has_tail_run = source->tail->has_message;
-    if (!source->has_tail_run)
-        return true;
-    core_arena_reset(&source->tail_arena);
-    return core_run_decode(core_buffer_slice(&source->tail->payload), &source->tail_arena,
-                           &source->tail_run, error) ||
-           core_error_wrap(error, "the last message of stream %s is not a run of Walcast's",
-                           core_config_text(source->config, "nats.stream"));
-}
-
 static bool record_read(cdc_source *source, core_error *error) {
     core_buffer json;
     core_buffer_init(&json, CDC_POSITION_JSON_MAX);
+    source->record_revision_before = source->record_revision;
     bool ok =
         fanout_bucket_get(source->bucket, cdc_position_key, &json, &source->record_revision, error);
     source->has_record = ok && json.length > 0;
@@ -52,13 +41,13 @@ static bool record_read(cdc_source *source, core_error *error) {
 bool cdc_source_broker_open(cdc_source *source, core_error *error) {
     if (source->publisher == NULL && !publisher_new(source, error))
         return false;
-    if (!fanout_publisher_open(source->publisher, &source->tail, error) ||
-        !tail_decode(source, error))
+    if (!fanout_publisher_open(source->publisher, &source->tail, error))
         return false;
     assert(source->bucket == NULL);
     source->bucket = fanout_bucket_new(fanout_publisher_connection(source->publisher),
                                        source->config, "state", error);
-    if (source->bucket == NULL || !record_read(source, error))
+    if (source->bucket == NULL || !record_read(source, error) ||
+        !cdc_source_tail_read(source, error))
         return false;
     cdc_position_writer_attach(source->writer, source->bucket, source->record_revision);
     return true;
@@ -106,63 +95,55 @@ static bool epoch_make(char epoch[CORE_EPOCH_TEXT_SIZE], core_error *error) {
 }
 
 static cdc_start_facts facts_gather(const cdc_source *source, const char *fresh_epoch) {
-    return (cdc_start_facts){
+    cdc_start_facts facts = {
         .slot = core_config_text(source->config, "postgres.slot"),
         .stream = core_config_text(source->config, "nats.stream"),
-        .tail = source->has_tail_run ? &source->tail_run : NULL,
-        .last_sequence = source->tail->stream.last_sequence,
-        .stream_created_us = source->tail->stream.created_us,
-        .record = source->has_record ? &source->record : NULL,
         .system_id = source->server.system_id,
         .timeline = source->server.timeline,
+        .wal_lsn = source->server.wal_lsn,
         .confirmed_before_lsn = source->confirmed_before_lsn,
         .fresh_epoch = fresh_epoch,
     };
+    cdc_source_tail_facts(source, &facts);
+    return facts;
+}
+
+/* After a failover or a restore: where its timeline left the one that the stream was made from. */
+static bool fork_ask(cdc_source *source, cdc_start_facts *facts, core_error *error) {
+    const cdc_position *known = cdc_start_known(facts);
+    if (known == NULL || known->system_id != facts->system_id || known->timeline == facts->timeline)
+        return true;
+    if (!source->wal->fork(source->wal, known->timeline, &facts->fork_lsn, error))
+        return false;
+    char fork[32];
+    (void)snprintf(fork, sizeof fork, CORE_LSN_FORMAT, CORE_LSN_ARGS(facts->fork_lsn));
+    CORE_LOG(source->log, INFO, "cdc", "the server is on another timeline than the stream",
+             CORE_LOG_NUMBER("timeline", facts->timeline),
+             CORE_LOG_NUMBER("stream_timeline", known->timeline), CORE_LOG_TEXT("fork", fork));
+    return true;
 }
 
 /* Reads the slot into the facts, making it when there is no past that it must join on to. */
 static bool slot_prepare(cdc_source *source, cdc_start_facts *facts, core_error *error) {
-    cdc_slot_state slot = {0};
-    bool has_state = cdc_start_has_state(facts);
-    if (!source->wal->prepare(source->wal, !has_state, &slot, error))
+    cdc_slot_state *slot = &facts->slot_state;
+    bool may_create = !cdc_start_has_state(facts);
+    if (!source->wal->prepare(source->wal, may_create, slot, &facts->publication, error))
         return false;
-    if (!slot.exists)
-        return core_error_set(error, CORE_ERROR_GAP,
-                              "slot \"%s\" is gone, but stream %s holds changes made from it: what "
-                              "was committed since is missing; name a new nats.stream to start "
-                              "from a new slot",
-                              facts->slot, facts->stream);
-    source->standing_by = slot.active_pid != 0;
+    source->standing_by = slot->active_pid != 0;
     if (source->standing_by)
         return core_error_set(error, CORE_ERROR_TRANSIENT,
                               "standby: slot \"%s\" is streamed by another process (PID %lld on "
                               "the server); taking over when it ends",
-                              facts->slot, (long long)slot.active_pid);
+                              facts->slot, (long long)slot->active_pid);
     /* Once it was on, a slot's two_phase stays on. */
-    facts->two_phase = slot.two_phase || core_config_bool(source->config, "postgres.two_phase");
-    facts->confirmed_lsn = slot.confirmed_lsn;
-    memcpy(source->exported, slot.exported, sizeof source->exported);
-    source->confirmed_before_lsn = slot.confirmed_lsn;
+    slot->two_phase = slot->two_phase || core_config_bool(source->config, "postgres.two_phase");
+    memcpy(source->exported, slot->exported, sizeof source->exported);
+    source->confirmed_before_lsn = slot->confirmed_lsn;
     return true;
 }
 
 static bool is_json(const cdc_source *source) {
     return strcmp(core_config_text(source->config, "nats.encoding"), "json") == 0;
-}
-
-/* Made once the database has told its name. */
-static bool json_stage_ready(cdc_source *source, core_error *error) {
-    if (!is_json(source) || source->json != NULL)
-        return true;
-    core_event_json_source from = {
-        .version = WALCAST_VERSION,
-        .name = core_config_text(source->config, "nats.stream"),
-        .database = source->server.database,
-    };
-    source->json =
-        cdc_json_stage_new(&from, (size_t)core_config_integer(source->config, "cdc.max_row_bytes"));
-    return source->json != NULL ||
-           core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for JSON messages");
 }
 
 static cdc_run_limits limits_of(const cdc_source *source) {
@@ -188,6 +169,24 @@ static cdc_run_limits limits_of(const cdc_source *source) {
     };
 }
 
+/* Made once the database has told its name; a GAP event may be the first to need it. */
+static bool json_stage_ready(cdc_source *source, core_error *error) {
+    if (!is_json(source))
+        return true;
+    core_event_json_source from = {
+        .version = WALCAST_VERSION,
+        .name = core_config_text(source->config, "nats.stream"),
+        .database = source->server.database,
+    };
+    size_t row_max = (size_t)core_config_integer(source->config, "cdc.max_row_bytes");
+    if (source->json == NULL)
+        source->json = cdc_json_stage_new(&from, row_max);
+    if (source->json == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for JSON messages");
+    cdc_json_stage_start(source->json, limits_of(source).message_max);
+    return true;
+}
+
 /* The last commit that is wholly stored. */
 static core_lsn whole_commit_lsn(const cdc_position *stored) {
     bool cut = stored->commit_lsn != 0 && !stored->complete;
@@ -198,8 +197,6 @@ static void streaming_begin(cdc_source *source, const cdc_start *start) {
     int64_t now_ms = core_clock_ms(source->clock);
     cdc_run_limits limits = limits_of(source);
     cdc_run_builder_start(source->builder, &limits, &start->position);
-    if (source->json != NULL)
-        cdc_json_stage_start(source->json, limits.message_max);
     cdc_reorder_start(source->reorder, whole_commit_lsn(&start->position));
     cdc_ledger_entry stored = {
         .sequence = start->position.sequence,
@@ -211,6 +208,9 @@ static void streaming_begin(cdc_source *source, const cdc_start *start) {
     };
     cdc_ledger_init(source->ledger, &stored);
     source->record = start->position;
+    source->acked_sequence = start->position.sequence;
+    source->acked_created_us = start->position.stream_created_us;
+    source->acked_gaps = start->position.gaps;
     source->message_held = false;
     source->progress_lsn = 0;
     source->received_lsn = source->server_lsn = start->position.end_lsn;
@@ -263,16 +263,17 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
         return false;
     source->whole = core_clock_ms(source->clock) < source->whole_until_ms;
     cdc_start_facts facts = facts_gather(source, fresh_epoch);
-    if (!slot_prepare(source, &facts, error) || !cdc_start_decide(&facts, &source->start, error))
+    cdc_start *start = &source->start;
+    if (!fork_ask(source, &facts, error) || !slot_prepare(source, &facts, error) ||
+        !cdc_start_decide(&facts, start, error) || !json_stage_ready(source, error) ||
+        !cdc_source_gap_settle(source, &facts, start, error))
         return false;
-    if (!json_stage_ready(source, error))
-        return false;
-    source->two_phase = facts.two_phase;
-    streaming_begin(source, &source->start);
+    source->two_phase = facts.slot_state.two_phase;
+    streaming_begin(source, start);
     bool initial = source->exported[0] != '\0';
     if (!initial && !wal_begin(source, error))
         return false;
-    if (!cdc_source_record_write(source, error))
+    if (!cdc_source_gap_finish(source, start, error) || !cdc_source_record_write(source, error))
         return false;
     if (initial) {
         CORE_LOG(source->log, INFO, "cdc", "the initial snapshot begins; changes follow it",

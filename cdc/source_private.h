@@ -53,6 +53,16 @@ typedef struct {
     int64_t poked_ms;
 } cdc_source_snapshot;
 
+/* The last message of what the stream holds without a hole; see source_tail.c. */
+typedef struct {
+    uint64_t sequence;
+    bool is_run; /* tail_run is it */
+    bool is_gap; /* it is a GAP event */
+    cdc_position gap;
+    bool wants_snapshot;
+    uint64_t first_missing; /* behind it; 0: no hole */
+} cdc_source_tail;
+
 struct cdc_source {
     const core_config *config;
     core_log *log;
@@ -76,11 +86,17 @@ struct cdc_source {
     core_arena tail_arena;
     core_run tail_run;
     const fanout_tail *tail;
-    bool has_tail_run;
+    core_buffer anchor_payload; /* what tail_run points into when there is a hole */
+    cdc_source_tail tail_found;
     bool has_record;
     cdc_position_writer *writer;
     cdc_position record; /* as stored; `record_revision` was its key's when read */
     uint64_t record_revision;
+    uint64_t record_revision_before; /* at the last attempt, so read before this tail */
+    uint64_t acked_sequence; /* the greatest that this process saw in the stream made then */
+    int64_t acked_created_us;
+    uint64_t acked_gaps; /* GAP events before it */
+    bool snapshot_due;   /* after the gap just settled */
     cdc_wal_server server;
     core_lsn confirmed_before_lsn;
     cdc_start start;
@@ -139,6 +155,20 @@ CORE_MUST_CHECK bool cdc_source_database_open(cdc_source *source, core_error *er
 CORE_MUST_CHECK bool cdc_source_set_up(cdc_source *source, core_error *error);
 /* The initial snapshot is in the stream: changes begin. */
 CORE_MUST_CHECK bool cdc_source_initial_end(cdc_source *source, core_error *error);
+
+/* source_tail.c: what the stream holds, once tail and record are read. */
+CORE_MUST_CHECK bool cdc_source_tail_read(cdc_source *source, core_error *error);
+/* Fills the facts that tell of the stream and the record. */
+void cdc_source_tail_facts(const cdc_source *source, cdc_start_facts *facts);
+
+/* source_gap.c: tells of a gap as cdc.on_gap says, before streaming begins. GAP error when it is to
+ * stop. */
+CORE_MUST_CHECK bool cdc_source_gap_settle(cdc_source *source, cdc_start_facts *facts,
+                                           cdc_start *start, core_error *error);
+/* What remains to be done before the position record says that it is settled. */
+CORE_MUST_CHECK bool cdc_source_gap_finish(cdc_source *source, const cdc_start *start,
+                                           core_error *error);
+
 /* The position record as the ledger stands. */
 cdc_position cdc_source_record_make(const cdc_source *source);
 /* Stores it and waits; afterwards `record` is it. */

@@ -8,13 +8,17 @@
 
 #include "cdc/lookup.h"
 #include "cdc/pgoutput.h"
+#include "cdc/position.h"
 
 typedef struct {
     uint64_t system_id;
     uint32_t timeline;
+    core_lsn wal_lsn;          /* how far its WAL is written */
     int64_t sender_timeout_ms; /* wal_sender_timeout; 0: none */
     char database[256];        /* its name; at most NAMEDATALEN - 1 characters */
 } cdc_wal_server;
+
+#define CDC_LOST_REASON_MAX 128
 
 typedef struct {
     bool exists;
@@ -22,7 +26,14 @@ typedef struct {
     bool two_phase;     /* gives prepared transactions at PREPARE, whatever is asked for */
     int64_t active_pid; /* of the walsender that streams it; 0: none */
     char exported[64];  /* just made: the snapshot that it begins with, until `start`; or empty */
+    bool lost;          /* the server has given up its WAL or its catalog rows: it cannot be used */
+    char lost_reason[CDC_LOST_REASON_MAX];
 } cdc_slot_state;
+
+typedef struct {
+    bool made;                       /* it was not there */
+    uint32_t oids[CDC_PUBLICATIONS]; /* its own, and that of the tables without a key; 0: none */
+} cdc_publication_state;
 
 typedef struct {
     core_lsn lsn; /* where to begin; the slot's position when that is beyond */
@@ -36,10 +47,16 @@ struct cdc_wal_stream {
     /* Connects (again), checks that the server can do it, asks who it is. Blocks up to the
      * connection's time limit; returns at once when connected. */
     bool (*connect)(cdc_wal_stream *stream, cdc_wal_server *server, core_error *error);
-    /* Makes the publication when missing and reads the slot. A missing slot is made only when
-     * `may_create`: otherwise `exists` stays false. */
+    /* Where the server's timeline left `timeline`; 0: it does not come from it. */
+    bool (*fork)(cdc_wal_stream *stream, uint32_t timeline, core_lsn *fork_lsn, core_error *error);
+    /* Makes the publication when missing and reads the slot. Only when `may_create`, that is
+     * without history to keep, a missing slot is made (otherwise `exists` stays false) and one that
+     * is older than its publication moved to now. */
     bool (*prepare)(cdc_wal_stream *stream, bool may_create, cdc_slot_state *slot,
-                    core_error *error);
+                    cdc_publication_state *publication, core_error *error);
+    /* Gives up the history up to now: makes a slot that is missing, drops and makes one that is
+     * lost, moves any other. */
+    bool (*renew)(cdc_wal_stream *stream, cdc_slot_state *slot, core_error *error);
     bool (*start)(cdc_wal_stream *stream, const cdc_wal_start *start, core_error *error);
     /* The next frame, valid until the next call. DRY: none waits; never blocks. */
     cdc_wal_result (*next)(cdc_wal_stream *stream, core_slice *bytes, core_error *error);

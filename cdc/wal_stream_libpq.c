@@ -9,6 +9,7 @@
 #include "cdc/publication.h"
 #include "cdc/slot.h"
 #include "cdc/stream_options.h"
+#include "cdc/timeline.h"
 #include "cdc/wal_stream.h"
 
 #include <errno.h>
@@ -32,9 +33,11 @@ typedef struct {
     cdc_publication *publication;
     pg_connection *ordinary;
     pg_connection *replication;
-    char *message;       /* libpq's, the last one given out */
-    bool text_refused;   /* the server ended the last stream since it could not convert a text */
-    bool text_as_stored; /* so on this one it does not try */
+    char *message;         /* libpq's, the last one given out */
+    bool text_refused;     /* the server ended the last stream since it could not convert a text */
+    bool text_as_stored;   /* so on this one it does not try */
+    uint32_t timeline;     /* the server's, when it was connected to */
+    bool publication_gone; /* or made anew, while it was streamed */
 } libpq_stream;
 
 static libpq_stream *libpq_stream_of(cdc_wal_stream *base) {
@@ -78,9 +81,10 @@ static bool identify(libpq_stream *stream, cdc_wal_server *server, core_error *e
     bool ok =
         core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 0)), &server->system_id) &&
         core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 1)), &timeline) &&
+        cdc_lsn_parse(core_slice_text(pg_result_value(result, 0, 2)), &server->wal_lsn) &&
         core_slice_to_text(core_slice_text(pg_result_value(result, 0, 3)), server->database,
                            sizeof server->database);
-    server->timeline = (uint32_t)timeline;
+    server->timeline = stream->timeline = (uint32_t)timeline;
     pg_result_free(result);
     return ok || core_error_set(error, CORE_ERROR_INPUT, "IDENTIFY_SYSTEM was not understood");
 }
@@ -144,17 +148,29 @@ static bool libpq_connect(cdc_wal_stream *base, cdc_wal_server *server, core_err
 
 /* ---- Set-up ---- */
 
+/* The first timeline has no history. */
+static bool libpq_fork(cdc_wal_stream *base, uint32_t timeline, core_lsn *fork_lsn,
+                       core_error *error) {
+    libpq_stream *stream = libpq_stream_of(base);
+    char sql[64];
+    *fork_lsn = 0;
+    if (stream->timeline < 2)
+        return true;
+    (void)snprintf(sql, sizeof sql, "TIMELINE_HISTORY %" PRIu32, stream->timeline);
+    pg_result *result = pg_query(stream->replication, sql, NULL, 0, error);
+    if (result == NULL)
+        return core_error_wrap(error, "asking for the history of timeline %" PRIu32,
+                               stream->timeline) ||
+               url_wrap(stream, error);
+    const char *history = pg_result_rows(result) == 1 ? pg_result_value(result, 0, 1) : NULL;
+    bool ok = cdc_timeline_fork(core_slice_text(history), timeline, fork_lsn, error);
+    pg_result_free(result);
+    return ok || url_wrap(stream, error);
+}
+
 /* A slot older than its publication cannot be decoded: pgoutput looks the publication up as it was
  * at the time of each change. Without history to keep, the slot may skip what was not published. */
-static bool slot_join_publication(libpq_stream *stream, bool may_create, cdc_slot_state *slot,
-                                  core_error *error) {
-    const char *publication = core_config_text(stream->config, "postgres.publication");
-    if (!may_create)
-        return core_error_set(error, CORE_ERROR_GAP,
-                              "publication \"%s\" was gone and has been made anew: changes since "
-                              "then were not published; drop slot \"%s\" and name a new "
-                              "nats.stream to start from what is there now",
-                              publication, stream->slot_name);
+static bool slot_join_publication(libpq_stream *stream, cdc_slot_state *slot, core_error *error) {
     if (slot->active_pid != 0)
         return true;
     CORE_LOG(stream->log, WARN, "cdc", "slot is older than its publication: it starts from now",
@@ -162,28 +178,55 @@ static bool slot_join_publication(libpq_stream *stream, bool may_create, cdc_slo
     return cdc_slot_advance(stream->ordinary, stream->slot_name, slot, error);
 }
 
-static bool prepare(libpq_stream *stream, bool may_create, cdc_slot_state *slot,
-                    core_error *error) {
-    bool publication_created = false;
-    if (!cdc_publication_ensure(stream->publication, stream->ordinary, &publication_created,
-                                error) ||
-        !cdc_slot_look(stream->ordinary, stream->slot_name, slot, error))
-        return false;
-    if (slot->exists && publication_created)
-        return slot_join_publication(stream, may_create, slot, error);
-    if (slot->exists || !may_create)
-        return true;
+/* `exports`: with the database snapshot that it begins with. */
+static bool slot_make(libpq_stream *stream, bool exports, cdc_slot_state *slot, core_error *error) {
     CORE_LOG(stream->log, INFO, "cdc", "making the slot: it waits for transactions that are open",
              CORE_LOG_TEXT("slot", stream->slot_name));
-    if (core_config_list_count(stream->config, "snapshot.initial") > 0)
-        return cdc_slot_create_exporting(stream->replication, stream->slot_name, slot, error);
-    return cdc_slot_create(stream->ordinary, stream->slot_name, slot, error);
+    *slot = (cdc_slot_state){0};
+    return exports ? cdc_slot_create_exporting(stream->replication, stream->slot_name, slot, error)
+                   : cdc_slot_create(stream->ordinary, stream->slot_name, slot, error);
+}
+
+static bool prepare(libpq_stream *stream, bool may_create, cdc_slot_state *slot,
+                    cdc_publication_state *publication, core_error *error) {
+    if (!cdc_publication_ensure(stream->publication, stream->ordinary, publication, error) ||
+        !cdc_slot_look(stream->ordinary, stream->slot_name, slot, error))
+        return false;
+    stream->publication_gone = false;
+    if (!may_create || slot->lost)
+        return true;
+    if (!slot->exists) {
+        bool exports = core_config_list_count(stream->config, "snapshot.initial") > 0;
+        return slot_make(stream, exports, slot, error);
+    }
+    return !publication->made || slot_join_publication(stream, slot, error);
 }
 
 static bool libpq_prepare(cdc_wal_stream *base, bool may_create, cdc_slot_state *slot,
-                          core_error *error) {
+                          cdc_publication_state *publication, core_error *error) {
     libpq_stream *stream = libpq_stream_of(base);
-    return prepare(stream, may_create, slot, error) || url_wrap(stream, error);
+    return prepare(stream, may_create, slot, publication, error) || url_wrap(stream, error);
+}
+
+static bool renew(libpq_stream *stream, cdc_slot_state *slot, core_error *error) {
+    if (slot->exists && !slot->lost) {
+        CORE_LOG(stream->log, WARN, "cdc", "the gap is accepted: the slot is moved to now",
+                 CORE_LOG_TEXT("slot", stream->slot_name));
+        return cdc_slot_advance(stream->ordinary, stream->slot_name, slot, error);
+    }
+    if (slot->exists) {
+        CORE_LOG(stream->log, WARN, "cdc", "the gap is accepted: dropping the lost slot",
+                 CORE_LOG_TEXT("slot", stream->slot_name),
+                 CORE_LOG_TEXT("lost", slot->lost_reason));
+        if (!cdc_slot_drop(stream->ordinary, stream->slot_name, error))
+            return false;
+    }
+    return slot_make(stream, false, slot, error);
+}
+
+static bool libpq_renew(cdc_wal_stream *base, cdc_slot_state *slot, core_error *error) {
+    libpq_stream *stream = libpq_stream_of(base);
+    return renew(stream, slot, error) || url_wrap(stream, error);
 }
 
 /* ---- Streaming ---- */
@@ -264,6 +307,12 @@ static cdc_wal_result libpq_next(cdc_wal_stream *base, core_slice *bytes, core_e
     PGconn *native = native_of(stream);
     PQfreemem(stream->message);
     stream->message = NULL;
+    if (stream->publication_gone) {
+        (void)core_error_set(error, CORE_ERROR_TRANSIENT,
+                             "publication \"%s\" was dropped or made anew while it was streamed",
+                             core_config_text(stream->config, "postgres.publication"));
+        return CDC_WAL_BROKEN;
+    }
     int length = PQgetCopyData(native, &stream->message, 1);
     if (length == 0) {
         if (PQconsumeInput(native) == 0)
@@ -320,13 +369,23 @@ static void libpq_finish(cdc_wal_stream *base, int64_t timeout_ms) {
     }
 }
 
+/* Since 18 the server leaves out the changes of a publication that is gone, with no more than a
+ * warning in its log: the stream must end before more of them pass by. */
+static bool publication_watch(libpq_stream *stream, core_error *error) {
+    bool same = true;
+    bool ok = cdc_publication_same(stream->publication, stream->ordinary, &same, error);
+    stream->publication_gone = ok && !same;
+    return ok;
+}
+
 static void libpq_maintain(cdc_wal_stream *base) {
     libpq_stream *stream = libpq_stream_of(base);
     core_error error = {0};
     if (stream->ordinary == NULL)
         stream->ordinary = connection_open(stream, false, &error);
-    if (stream->ordinary != NULL &&
-        cdc_publication_sync(stream->publication, stream->ordinary, &error))
+    if (stream->ordinary != NULL && publication_watch(stream, &error) &&
+        (stream->publication_gone ||
+         cdc_publication_sync(stream->publication, stream->ordinary, &error)))
         return;
     CORE_LOG(stream->log, WARN, "cdc", "looking for new tables failed; trying again",
              CORE_LOG_TEXT("error", error.text));
@@ -353,7 +412,9 @@ cdc_wal_stream *cdc_wal_stream_libpq_new(const core_config *config, core_log *lo
     }
     *stream = (libpq_stream){
         .base = {.connect = libpq_connect,
+                 .fork = libpq_fork,
                  .prepare = libpq_prepare,
+                 .renew = libpq_renew,
                  .start = libpq_start,
                  .next = libpq_next,
                  .feedback = libpq_feedback,

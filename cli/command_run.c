@@ -124,9 +124,23 @@ static void run_stop(run *state) {
     core_config_free(state->config);
 }
 
+/* Options that stand for a key. */
+static bool run_options_take(const cli_arguments *arguments, core_config *config,
+                             core_error *error) {
+    static const struct {
+        const char *option;
+        const char *key;
+    } rows[] = {{"--roles", "roles"}, {"--on-gap", "cdc.on_gap"}};
+    for (size_t i = 0; i < CORE_COUNT_OF(rows); i++) {
+        const char *value = cli_value(arguments, rows[i].option);
+        if (value != NULL && !core_config_set(config, rows[i].key, value, rows[i].option, error))
+            return false;
+    }
+    return true;
+}
+
 cli_exit cli_command_run(const cli_arguments *arguments) {
     run state = {.config = cli_config_load(arguments)};
-    const char *roles = cli_value(arguments, "--roles");
     core_error error;
     cli_exit result = CLI_OK;
     if (state.config == NULL)
@@ -135,7 +149,7 @@ cli_exit cli_command_run(const cli_arguments *arguments) {
     (void)sigaddset(&state.signals, SIGTERM);
     (void)sigaddset(&state.signals, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &state.signals, NULL);
-    if (roles != NULL && !core_config_set(state.config, "roles", roles, "--roles", &error))
+    if (!run_options_take(arguments, state.config, &error))
         result = cli_usage_fail("run", &error);
     else if (!run_tools_make(&state, &error))
         result = cli_fail(&error);

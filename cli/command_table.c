@@ -13,6 +13,9 @@
 
 static const cli_option run_options[] = {
     {.name = "--roles", .value = "LIST", .doc = "host only these: cdc, ws (default: roles)"},
+    {.name = "--on-gap",
+     .value = "CHOICE",
+     .doc = "when history is missing: fail, snapshot or continue (default: cdc.on_gap)"},
     OPTION_CONFIG,
     OPTION_HELP,
 };
@@ -71,7 +74,7 @@ static const cli_option help_options[] = {OPTION_HELP};
 static const cli_command commands[] = {
     {.name = "run",
      .summary = "run the roles of this process until SIGTERM",
-     .usage = "[--roles LIST]",
+     .usage = "[--roles LIST] [--on-gap fail|snapshot|continue]",
      .doc = "Hosts the roles that the configuration names: cdc reads PostgreSQL's WAL into the\n"
             "change stream, ws serves it to clients. Whatever its roles, the process serves\n"
             "/health/live, /health/ready, /metrics and the console at http.listen.\n"

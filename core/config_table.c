@@ -231,6 +231,15 @@ static const core_config_row config_rows[] = {
             "memory. A row beyond it stops the source with a clear error; PostgreSQL keeps the "
             "WAL."},
 
+    {.key = "cdc.on_gap",
+     .type = CORE_CONFIG_CHOICE,
+     .initial = "fail",
+     .choices = "fail|snapshot|continue",
+     .doc = "What becomes of changes that can no longer be had (a slot dropped or lost, another "
+            "cluster or timeline, a broker that lost messages): `fail` stops with the reason until "
+            "a person decides; `continue` says so by a GAP event in the stream and goes on from "
+            "what is there now; `snapshot` also reads all published tables anew. `walcast run "
+            "--on-gap` overrides it. See OPERATIONS.md, Gaps."},
     {.key = "cdc.toast",
      .type = CORE_CONFIG_CHOICE,
      .initial = "absent",

@@ -21,6 +21,10 @@ X(CDC_SNAPSHOTS, "walcast_cdc_snapshots", GAUGE, "Snapshots under way in this pr
 X(CDC_SNAPSHOT_ROWS, "walcast_cdc_snapshot_rows_total", COUNTER,
   "Rows that snapshots have read into the stream.")
 X(CDC_STREAMING, "walcast_cdc_streaming", GAUGE, "1 while the slot is being streamed.")
+X(CDC_FAILED, "walcast_cdc_failed", GAUGE,
+  "1 while the source has stopped for a person to decide; /health/ready says why.")
+X(CDC_GAPS, "walcast_cdc_gaps_total", COUNTER,
+  "GAP events published: history that is missing or comes a second time.")
 X(FANOUT_PUBLISHED_MESSAGES, "walcast_fanout_published_messages_total", COUNTER,
   "Messages handed to the publisher.")
 X(FANOUT_PUBLISHED_BYTES, "walcast_fanout_published_bytes_total", COUNTER,
@@ -38,6 +42,8 @@ X(WS_JOINS, "walcast_ws_joins_total", COUNTER, "Joins accepted.")
 X(WS_REFUSALS, "walcast_ws_refusals_total", COUNTER, "Handshakes and joins refused.")
 X(WS_MALFORMED_FRAMES, "walcast_ws_malformed_frames_total", COUNTER, "Frames that were not valid.")
 X(WS_EVENTS, "walcast_ws_events_total", COUNTER, "Changes consumed from the stream.")
+X(WS_GAPS, "walcast_ws_gaps_total", COUNTER,
+  "Times that every channel was told to join again, since changes may have been missed.")
 X(WS_FRAMES_ENCODED, "walcast_ws_frames_encoded_total", COUNTER, "Frames encoded, each once.")
 X(WS_FRAMES_SENT, "walcast_ws_frames_sent_total", COUNTER, "Frames handed to sockets.")
 X(WS_SENDS, "walcast_ws_sends_total", COUNTER, "Writes to sockets; each may carry many frames.")

@@ -17,6 +17,9 @@ static const cdc_position sample = {
     .system_id = 7300000000000000001,
     .timeline = 3,
     .stream_created_us = 1700000000000001,
+    .gaps = 2,
+    .gap_sequence = 77,
+    .publication_oids = {16400, UINT32_MAX},
 };
 
 static void a_record_survives_a_round_trip(void **state) {
@@ -36,6 +39,9 @@ static void a_record_survives_a_round_trip(void **state) {
     assert_true(got.system_id == sample.system_id);
     assert_int_equal(got.timeline, sample.timeline);
     assert_int_equal(got.stream_created_us, sample.stream_created_us);
+    assert_int_equal(got.gaps, sample.gaps);
+    assert_int_equal(got.gap_sequence, sample.gap_sequence);
+    assert_memory_equal(got.publication_oids, sample.publication_oids, sizeof got.publication_oids);
     core_buffer_fini(&json);
 }
 
