@@ -21,6 +21,11 @@ void tail_printer_fini(tail_printer *printer) {
     core_arena_fini(&printer->arena);
 }
 
+/* A GAP tells in its message what is missing. */
+static bool op_has_message(core_op op) {
+    return op == CORE_OP_MESSAGE || op == CORE_OP_GAP;
+}
+
 static bool op_has_record(core_op op) {
     return op == CORE_OP_INSERT || op == CORE_OP_UPDATE || op == CORE_OP_READ;
 }
@@ -86,7 +91,7 @@ static void details_write(core_json_writer *writer, const core_change *change) {
         core_json_key_text(writer, "restart_identity");
         core_json_bool(writer, (change->truncate_flags & CORE_TRUNCATE_RESTART_IDENTITY) != 0);
     }
-    if (change->op == CORE_OP_MESSAGE)
+    if (op_has_message(change->op))
         message_write(writer, &change->message);
 }
 
@@ -160,7 +165,7 @@ static void line_text(core_buffer *out, const char *offset, const core_change *c
         core_tuple_json(&writer, change->relation, &change->old_tuple,
                         change->old_kind == CORE_OLD_KEY);
     }
-    if (change->op == CORE_OP_MESSAGE) {
+    if (op_has_message(change->op)) {
         writer.needs_comma = false;
         core_buffer_text(out, " {");
         message_write(&writer, &change->message);
@@ -173,7 +178,7 @@ static bool run_is_shown(const tail_printer *printer, const core_run *run) {
     const tail_table *table = printer->table;
     if (tail_place_is_behind(printer->place, &run->last_transaction))
         return false;
-    return table == NULL ||
+    return table == NULL || run->op == CORE_OP_GAP || /* it concerns every table */
            (run->has_relation && core_slice_is(run->relation.table, table->table) &&
             core_slice_is(run->relation.schema, table->schema));
 }

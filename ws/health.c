@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define HEALTH_REASON_MAX 512
+#define HEALTH_REASON_MAX (CORE_ERROR_TEXT_MAX + 32) /* an error, and whose it is */
 
 static void health_answer(ws_http_request *request, const char *status) {
     char body[64];

@@ -42,6 +42,7 @@ static void hub_refuse(ws_hub *hub, size_t thread, uint64_t channel, const char 
 
 static void hub_reset(ws_hub *hub) {
     CORE_LOG(hub->log, WARN, "ws", "changes may have been missed: every channel must join again");
+    core_metrics_add(hub->metrics, CORE_METRIC_WS_GAPS, 1);
     for (size_t thread = 0; thread < hub->threads; thread++) {
         ws_delivery delivery = {.kind = WS_DELIVERY_RESET};
         hub_deliver(hub, thread, &delivery);

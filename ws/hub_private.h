@@ -45,6 +45,7 @@ struct ws_hub {
     hub_classes classes;
     hub_waiting *waiting;
     size_t waiting_count, waiting_capacity;
+    char epoch[CORE_EPOCH_TEXT_SIZE]; /* of the last message; empty: none yet */
     /* Of the message and the change at hand. */
     core_arena arena;
     core_buffer head;
@@ -61,7 +62,7 @@ void hub_deliver(ws_hub *hub, size_t thread, const ws_delivery *delivery);
 
 typedef enum { HUB_SPREAD, HUB_RESET } hub_outcome;
 /* Gives one message's changes to whom they concern. RESET: the message says that changes are
- * missing, or cannot be understood. */
+ * missing, is of another epoch than the one before it, or cannot be understood. */
 CORE_MUST_CHECK hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence);
 void hub_encodings_init(ws_hub *hub);
 void hub_encodings_fini(ws_hub *hub);

@@ -172,20 +172,34 @@ static bool spread_run(ws_hub *hub, const core_run *run, uint64_t sequence, core
     return true;
 }
 
+/* A broker that lost its last messages may hold others at their sequences before its consumer is
+ * back: the GAP that told of it can stand where the consumer has been already. */
+static bool spread_epoch_changed(ws_hub *hub, const core_run *run, uint64_t sequence) {
+    bool changed = hub->epoch[0] != '\0' && strcmp(hub->epoch, run->epoch) != 0;
+    if (changed)
+        CORE_LOG(hub->log, WARN, "ws", "the stream goes on in another epoch",
+                 CORE_LOG_TEXT("before", hub->epoch), CORE_LOG_TEXT("epoch", run->epoch),
+                 CORE_LOG_NUMBER("sequence", sequence));
+    memcpy(hub->epoch, run->epoch, sizeof hub->epoch);
+    return changed;
+}
+
 hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence) {
     core_run run;
     core_error error = {.text = ""};
     core_arena_reset(&hub->arena);
     bool ok = core_run_decode(payload, &hub->arena, &run, &error);
+    bool changed = ok && spread_epoch_changed(hub, &run, sequence);
     if (ok && run.op == CORE_OP_GAP) {
-        CORE_LOG(hub->log, WARN, "ws", "the stream says that history is missing",
+        CORE_LOG(hub->log, WARN, "ws",
+                 "a GAP event: history is missing or comes a second time (walcast tail shows it)",
                  CORE_LOG_NUMBER("sequence", sequence));
         return HUB_RESET;
     }
     if (ok && spread_is_live_op(run.op) && run.has_relation)
         ok = spread_run(hub, &run, sequence, &error);
     if (ok)
-        return HUB_SPREAD;
+        return changed ? HUB_RESET : HUB_SPREAD;
     CORE_LOG(hub->log, ERROR, "ws", "a message of the stream cannot be delivered",
              CORE_LOG_NUMBER("sequence", sequence), CORE_LOG_TEXT("error", error.text));
     return HUB_RESET;

@@ -111,6 +111,30 @@ static void each_operation_has_the_same_members(void **state) {
     tail_printer_fini(&printer);
 }
 
+/* A gap concerns every table, so who asked for one sees it too. */
+static void a_gap_is_shown_whatever_was_asked_for(void **state) {
+    (void)state;
+    tail_place place = {.kind = TAIL_LSN, .lsn = 5000};
+    tail_table table = {.schema = "public", .table = "todos"};
+    core_change gap = {.op = CORE_OP_GAP,
+                       .transaction = {.end_lsn = 0x10, .commit_time_us = 1700000000000000},
+                       .last = true,
+                       .message = {.prefix = core_slice_text("walcast.gap"),
+                                   .content = core_slice_text("{\"reason\":\"slot_lost\"}"),
+                                   .lsn = 0x10}};
+    for (int json = 0; json < 2; json++) {
+        tail_printer printer;
+        tail_printer_init(&printer, json != 0, &table, &place);
+        print_run(&printer, &gap, 1);
+        core_buffer_u8(&printer.out, '\0');
+        const char *line = (const char *)printer.out.data;
+        assert_non_null(strstr(line, json != 0 ? "\"op\":\"GAP\",\"schema\":null" : " GAP {"));
+        assert_non_null(strstr(line, "\"prefix\":\"walcast.gap\",\"transactional\":false,"
+                                     "\"content\":\"{\\\"reason\\\":\\\"slot_lost\\\"}\"}"));
+        tail_printer_fini(&printer);
+    }
+}
+
 static void people_get_one_readable_line(void **state) {
     (void)state;
     tail_place place = {.kind = TAIL_FIRST};
@@ -189,6 +213,7 @@ static void a_message_that_is_no_run_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_operation_has_the_same_members),
+        cmocka_unit_test(a_gap_is_shown_whatever_was_asked_for),
         cmocka_unit_test(people_get_one_readable_line),
         cmocka_unit_test(what_was_not_asked_for_is_left_out),
         cmocka_unit_test(a_message_that_is_no_run_is_refused),
