@@ -13,7 +13,9 @@
 #include <stdio.h>
 
 enum {
-    INFLIGHT_LIVE = 8, /* messages not acknowledged: what a live change may have to wait for */
+    RUN_ROWS = 4096, /* nobody waits for a single row here, so messages are large */
+    RUN_BYTES = 128 << 10,
+    INFLIGHT_LIVE = 4, /* messages not acknowledged: what a live change may have to wait for */
     POKE_EVERY_MS = 5, /* asking an idle server how far it is */
 };
 
@@ -305,7 +307,10 @@ void cdc_source_snapshot_begin(cdc_source *source, const char *exported) {
                                     .start_sequence = source->record.sequence};
     cdc_run_limits limits = cdc_run_builder_limits(source->builder);
     session.limits = (cdc_snapshot_run_limits){
-        .run_rows = limits.run_rows, .run_bytes = limits.run_bytes, .row_max = limits.row_max};
+        .run_rows = RUN_ROWS,
+        .run_bytes = limits.run_bytes < RUN_BYTES ? limits.run_bytes : RUN_BYTES,
+        .row_max = limits.row_max,
+    };
     memcpy(session.epoch, source->record.epoch, sizeof session.epoch);
     source->snapshot.last_sequence = source->record.sequence;
     source->snapshot.passed_lsn = 0;

@@ -43,6 +43,13 @@ export function program(name) {
   throw new ReleaseError(`there is no ${path}: cmake --build --preset release`);
 }
 
+// The bare publisher (bench/micro/publish.c).
+export function microProgram(name = 'publish') {
+  const path = join(dirname(BINARY), 'bench/micro', `micro_${name}`);
+  if (existsSync(path)) return path;
+  throw new ReleaseError(`there is no ${path}: cmake --build --preset release`);
+}
+
 async function firstLine(command) {
   const { stdout } = await run(command, { cwd: ROOT });
   return stdout.split('\n')[0].trim();

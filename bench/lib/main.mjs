@@ -9,9 +9,10 @@ import { describeSuites, formatEnvironment, formatTable } from './report.mjs';
 import drain from '../suites/drain.mjs';
 import latency from '../suites/latency.mjs';
 import memory from '../suites/memory.mjs';
+import snapshot from '../suites/snapshot.mjs';
 import start from '../suites/start.mjs';
 
-const SUITES = [drain, latency, memory, start];
+const SUITES = [drain, latency, memory, start, snapshot];
 const REPEAT = 3;
 const REPEAT_MAX = 100;
 

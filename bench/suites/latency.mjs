@@ -74,19 +74,23 @@ function percentilesOf(commits, received_us) {
   };
 }
 
-// readerOf: makes the house's reader, once the house stands.
-function latencies(rows, walcast, readerOf) {
+// readerOf: makes the house's reader, once the house stands. beside: starts what goes on meanwhile,
+// and resolves with what ends it.
+export function latencies(rows, walcast, readerOf, beside) {
   return Scope.run(async (scope) => {
     const config = { 'postgres.publication': PUBLICATION };
     const house = await startHouse(scope, { schema: SCHEMA, settings: SETTINGS, walcast, config });
     const reader = startReader(await readerOf(house, `${rows}`), scope);
     await reader.ready;
+    const end = await beside?.(house);
     const commits = await commitRows(house, rows);
-    return percentilesOf(commits, await reader.received);
+    const percentiles = percentilesOf(commits, await reader.received);
+    await end?.();
+    return percentiles;
   });
 }
 
-async function realtimeClient({ walcast }, rows) {
+export async function realtimeClient({ walcast }, rows) {
   const token = await walcast.token({ role: 'service_role' });
   return [program('ws_client'), `${walcast.port}`, token, 'public', TABLE, rows];
 }
