@@ -258,7 +258,7 @@ static const core_config_row config_rows[] = {
             "`walcast snapshot start`."},
     {.key = "snapshot.workers",
      .type = CORE_CONFIG_INTEGER,
-     .initial = "2",
+     .initial = "4",
      .min = 1,
      .max = 16,
      .unit = "connections",
