@@ -4,8 +4,6 @@
 
 #include "cdc/source.h"
 
-/* Before anything is started. CONFIG error when the policy cannot be kept. */
-CORE_MUST_CHECK bool cdc_gap_snapshot_check(const core_config *config, core_error *error);
 /* Asks for it, after the GAP event at that stream sequence is stored and before the position record
  * says so; the source's bucket is open. May be called more than once for one event: the sequence
  * makes the request's id, and a request that is there already is fine. */

@@ -1,7 +1,6 @@
 /* The role `cdc`: one source on one thread, and beside it what reads tables for it, behind core's
  * role interface. */
 #include "cdc/cdc.h"
-#include "cdc/gap_snapshot.h"
 #include "cdc/snapshots.h"
 #include "cdc/source.h"
 
@@ -100,8 +99,6 @@ static cdc_source *source_make(const core_config *config, core_log *log, core_me
 
 core_role *cdc_role_new(const core_config *config, core_log *log, core_metrics *metrics,
                         const core_clock *clock, core_error *error) {
-    if (!cdc_gap_snapshot_check(config, error))
-        return NULL;
     cdc_role *role = calloc(1, sizeof *role);
     if (role == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for the role cdc");

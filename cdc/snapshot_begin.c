@@ -133,18 +133,20 @@ static bool job_plan(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error 
 /* What a person must mend ends it; the rest is tried again. */
 bool cdc_snapshot_job_begin(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
     core_error reason = {0};
-    bool ok = job->planned || job_plan(jobs, job, &reason);
+    bool all = cdc_snapshot_is_of_all(&job->record);
+    bool ok = all ? cdc_snapshot_all_request(jobs, &job->record, &reason)
+                  : job->planned || job_plan(jobs, job, &reason);
     bool heals = !ok && reason.code == CORE_ERROR_TRANSIENT;
     (void)pthread_mutex_lock(&jobs->mutex);
     if (heals)
         (void)snprintf(job->error, sizeof job->error, "%s", reason.text);
     else if (ok)
-        cdc_snapshot_job_move(job, CORE_SNAPSHOT_RUNNING, "");
+        cdc_snapshot_job_move(job, all ? CORE_SNAPSHOT_DONE : CORE_SNAPSHOT_RUNNING, "");
     else
         cdc_snapshot_jobs_fail(jobs, job, &reason);
     (void)pthread_cond_broadcast(&jobs->changed);
     (void)pthread_mutex_unlock(&jobs->mutex);
-    if (ok)
+    if (ok && !all)
         CORE_LOG(jobs->log, INFO, "cdc", "snapshot begins",
                  CORE_LOG_TEXT("snapshot", job->record.id),
                  CORE_LOG_NUMBER("ranges", job->record.range_count));

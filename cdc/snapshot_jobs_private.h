@@ -59,6 +59,12 @@ CORE_MUST_CHECK bool cdc_snapshot_database_open(cdc_snapshot_jobs *jobs, core_er
 CORE_MUST_CHECK bool cdc_snapshot_job_begin(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
                                             core_error *error);
 
+/* snapshot_all.c; the thread's. Whether it asks for every table, and that made into a request for
+ * each. */
+bool cdc_snapshot_is_of_all(const core_snapshot *record);
+CORE_MUST_CHECK bool cdc_snapshot_all_request(cdc_snapshot_jobs *jobs, const core_snapshot *all,
+                                              core_error *error);
+
 /* snapshot_finish.c; the thread's. Every range is done: looks for what is left, or ends it. */
 CORE_MUST_CHECK bool cdc_snapshot_job_finish(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
                                              core_error *error);

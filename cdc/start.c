@@ -54,13 +54,13 @@ bool cdc_start_has_state(const cdc_start_facts *facts) {
 static core_lsn tail_shown_lsn(const core_run *tail) {
     const core_transaction *last = &tail->last_transaction;
     bool lone_part = !core_run_holds_last(tail) && last->xid == 0;
-    return cdc_run_shown_lsn(last, tail->last_complete || lone_part);
+    return cdc_run_shown_lsn(last, core_run_is_complete(tail) || lone_part);
 }
 
 static void position_of_tail(const core_run *tail, cdc_position *position) {
     position->commit_lsn = tail->last_transaction.commit_lsn;
     position->index = tail->last_index;
-    position->complete = tail->last_complete;
+    position->complete = core_run_is_complete(tail);
     if (!core_run_holds_last(tail))
         cdc_place_before(&position->commit_lsn, &position->index, &position->complete);
     epoch_copy(position->epoch, tail->epoch);

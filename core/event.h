@@ -214,6 +214,12 @@ static inline bool core_run_holds_last(const core_run *run) {
     return run->op == CORE_OP_READ || (run->op != CORE_OP_SCHEMA && is_whole);
 }
 
+/* Behind the run all transactions up to last_transaction's are whole. Rows of a snapshot stand
+ * between transactions. */
+static inline bool core_run_is_complete(const core_run *run) {
+    return run->last_complete || run->op == CORE_OP_READ;
+}
+
 typedef struct {
     const core_run *run; /* all private; use the functions below */
     core_slice rows_left;

@@ -287,7 +287,7 @@ static bool part_decode(const event_json_source *source, const message_members *
     run->is_part = true;
     run->last_transaction = change->transaction;
     run->last_index = change->index;
-    run->last_complete = change->last || change->op == CORE_OP_READ;
+    run->last_complete = change->last;
     return true;
 }
 

@@ -413,11 +413,7 @@ bool core_run_decode(core_slice payload, core_arena *arena, core_run *run, core_
     if (head.has_relation &&
         !core_relation_wire_read(&source, head.relation, arena, &run->relation))
         return false;
-    if (!content_check(&source, run))
-        return false;
-    /* Rows of a snapshot stand between transactions: before and behind each all is whole. */
-    run->last_complete = run->last_complete || run->op == CORE_OP_READ;
-    return true;
+    return content_check(&source, run);
 }
 
 /* Head and shares of a part are short, and neither rows nor a relation stand in it: what comes
