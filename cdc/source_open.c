@@ -280,6 +280,8 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
                  CORE_LOG_TEXT("snapshot", source->exported));
         cdc_source_snapshot_begin(source, source->exported);
     }
+    source->mark_due_ms = 0;
+    cdc_source_mark(source);
     return true;
 }
 

@@ -133,6 +133,7 @@ struct cdc_source {
     int64_t received_at_ms;
     int64_t maintained_at_ms;
     int64_t maintain_every_ms;
+    int64_t mark_due_ms;
     cdc_run_counts counted;
     uint64_t received_bytes;
 
@@ -174,6 +175,10 @@ cdc_position cdc_source_record_make(const cdc_source *source);
 /* Stores it and waits; afterwards `record` is it. */
 CORE_MUST_CHECK bool cdc_source_record_write(cdc_source *source, core_error *error);
 void cdc_source_close(cdc_source *source);
+
+/* source_mark.c: when one is due, notes from which transaction on the stream holds everything
+ * (cdc/mark.h). Its failure is only logged. */
+void cdc_source_mark(cdc_source *source);
 
 /* source_positions.c: stores and confirms what may be, and watches over the server's silence. */
 CORE_MUST_CHECK bool cdc_source_positions_tell(cdc_source *source, core_error *error);

@@ -330,6 +330,7 @@ static void maintain(cdc_source *source) {
     if (started_ms - source->maintained_at_ms < source->maintain_every_ms)
         return;
     source->wal->maintain(source->wal);
+    cdc_source_mark(source);
     source->maintained_at_ms = core_clock_ms(source->clock);
     int64_t rest_ms = (source->maintained_at_ms - started_ms) * MAINTAIN_SHARE;
     source->maintain_every_ms = sooner(rest_ms, MAINTAIN_EVERY_MAX_MS);

@@ -69,6 +69,9 @@ struct cdc_wal_stream {
     void (*finish)(cdc_wal_stream *stream, int64_t timeout_ms);
     /* Drops the streaming connection, whatever its state. */
     void (*close)(cdc_wal_stream *stream);
+    /* A transaction id that none had before: every later one is greater. Takes it from the server's
+     * supply, so not often. */
+    bool (*fresh_xid)(cdc_wal_stream *stream, uint64_t *xid, core_error *error);
     /* Now and then while streaming: publishes tables that appeared. Errors are only logged. */
     void (*maintain)(cdc_wal_stream *stream);
     void (*free)(cdc_wal_stream *stream);

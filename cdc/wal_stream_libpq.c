@@ -378,6 +378,19 @@ static bool publication_watch(libpq_stream *stream, core_error *error) {
     return ok;
 }
 
+static bool libpq_fresh_xid(cdc_wal_stream *base, uint64_t *xid, core_error *error) {
+    libpq_stream *stream = libpq_stream_of(base);
+    if (stream->ordinary == NULL)
+        return core_error_set(error, CORE_ERROR_TRANSIENT, "not connected");
+    pg_result *result = pg_query(stream->ordinary, "SELECT pg_current_xact_id()", NULL, 0, error);
+    if (result == NULL)
+        return false;
+    bool ok = pg_result_rows(result) == 1 &&
+              core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 0)), xid);
+    pg_result_free(result);
+    return ok || core_error_set(error, CORE_ERROR_INPUT, "a transaction id was not understood");
+}
+
 static void libpq_maintain(cdc_wal_stream *base) {
     libpq_stream *stream = libpq_stream_of(base);
     core_error error = {0};
@@ -421,6 +434,7 @@ cdc_wal_stream *cdc_wal_stream_libpq_new(const core_config *config, core_log *lo
                  .fd = libpq_fd,
                  .finish = libpq_finish,
                  .close = libpq_close,
+                 .fresh_xid = libpq_fresh_xid,
                  .maintain = libpq_maintain,
                  .free = libpq_free},
         .magic = LIBPQ_STREAM_MAGIC,

@@ -33,6 +33,7 @@ cli_exit cli_command_run(const cli_arguments *arguments);
 cli_exit cli_command_snapshot(const cli_arguments *arguments);
 cli_exit cli_command_tail(const cli_arguments *arguments);
 cli_exit cli_command_token(const cli_arguments *arguments);
+cli_exit cli_command_verify(const cli_arguments *arguments);
 cli_exit cli_command_version(const cli_arguments *arguments);
 
 /* The help of all, or of one. */

@@ -252,7 +252,8 @@ static bool tail_arguments_read(tail *state, const cli_arguments *arguments, cor
     return tail_place_parse(from != NULL ? from : "now", &state->place, error) &&
            (table == NULL ||
             tail_table_parse(table, core_config_text(state->config, "postgres.home_schema"),
-                             &state->table, error));
+                             &state->table, error) ||
+            core_error_wrap(error, "--table"));
 }
 
 /* The signals are blocked before the library starts its threads, so that they come here only. */

@@ -120,7 +120,6 @@ bool tail_table_parse(const char *text, const char *home_schema, tail_table *tab
     if (valid && *at == '\0')
         return true;
     return core_error_set(error, CORE_ERROR_INPUT,
-                          "--table %s: expected SCHEMA.TABLE; a name that holds a dot in double "
-                          "quotes",
+                          "%s: expected SCHEMA.TABLE; a name that holds a dot in double quotes",
                           text);
 }

@@ -59,7 +59,7 @@ test('a command line that is wrong ends with 2 and says what was meant', async (
   await assertRefused(['tail', '--from'], 2, /--from needs a value/);
   await assertRefused(['tail', '--from', 'yesterday'], 2, /--from yesterday: expected first, now/);
   await assertRefused(['tail', '--until', 'later'], 2, /--until later: expected now/);
-  await assertRefused(['tail', '--table', 'a.b.c'], 2, /--table a.b.c: expected SCHEMA.TABLE/);
+  await assertRefused(['tail', '--table', 'a.b.c'], 2, /--table: a.b.c: expected SCHEMA.TABLE/);
   await assertRefused(['token'], 2, /token: --role R is missing/);
   await assertRefused(['run', '--roles', 'cdc,nope'], 2, /--roles.*nope.*cdc/);
 });

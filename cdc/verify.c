@@ -1,0 +1,270 @@
+/* `walcast verify`: the table, the wait, the stream, the comparison; see cdc.h.
+ *
+ * One point: the table's reader sees the transactions of its snapshot and no others, so of the
+ * stream those changes count whose transaction it sees. All of them are before the position that
+ * the log had then, so the stream is read once it has passed that. A commit that waits for a
+ * synchronous standby is in the stream already and not seen yet: it does not count on either side.
+ */
+#include "cdc/verify_compare.h"
+#include "cdc/verify_history.h"
+#include "cdc/verify_stream.h"
+#include "cdc/verify_table.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum {
+    LOOK_EVERY_MS = 100,
+    NUDGE_AFTER_MS = 1500,
+    FOLD_BYTES = 32 << 20,
+};
+
+typedef struct {
+    const core_config *config;
+    core_log *log;
+    const cdc_verify_options *options;
+    cdc_verify_report *report;
+    cdc_verify_seed seed;
+    fanout_connection *connection;
+    cdc_verify_history history;
+    cdc_verify_table table;
+    cdc_verify_snapshots snapshots;
+    cdc_verify_progress_point point;
+    cdc_verify_subject subject;
+    cdc_verify_spill *spill; /* of the stream's events */
+    cdc_verify_events events;
+} verify;
+
+static int64_t now_ms(void) {
+    return core_clock_ms(core_clock_system());
+}
+
+static void look_pause(void) {
+    const struct timespec pause = {.tv_nsec = LOOK_EVERY_MS * CORE_NS_PER_MS};
+    (void)nanosleep(&pause, NULL);
+}
+
+static void progress_tell(const verify *state, cdc_verify_phase phase, uint64_t done,
+                          uint64_t total) {
+    if (state->options->on_progress != NULL)
+        state->options->on_progress(state->options->context, phase, done, total);
+}
+
+/* ---- Waiting ---- */
+
+/* Rows that a snapshot is reading into the stream are neither there nor missing. */
+static bool snapshots_settle(verify *state, core_error *error) {
+    int64_t until_ms = now_ms() + state->options->timeout_ms;
+    for (;;) {
+        if (!cdc_verify_snapshots_look(&state->history, state->options->schema,
+                                       state->options->table, &state->snapshots, error))
+            return false;
+        if (!state->snapshots.running)
+            return true;
+        if (now_ms() >= until_ms)
+            return core_error_set(error, CORE_ERROR_TRANSIENT,
+                                  "a snapshot of %s.%s is under way: wait for its end (walcast "
+                                  "snapshot status), then verify",
+                                  state->options->schema, state->options->table);
+        progress_tell(state, CDC_VERIFY_WAITING, 0, 0);
+        look_pause();
+    }
+}
+
+static bool not_passed(const verify *state, core_error *error) {
+    return core_error_set(error, CORE_ERROR_TRANSIENT,
+                          "stream %s does not move: it is at " CORE_LSN_FORMAT
+                          ", the table was read at " CORE_LSN_FORMAT
+                          "; is `walcast run` running with the role cdc, and does its slot move?",
+                          core_config_text(state->config, "nats.stream"),
+                          CORE_LSN_ARGS(state->point.passed_lsn), CORE_LSN_ARGS(state->table.lsn));
+}
+
+static bool cluster_check(const verify *state, core_error *error) {
+    if (!state->point.has_position || state->point.position.system_id == state->table.system_id)
+        return true;
+    return core_error_set(
+        error, CORE_ERROR_CONFIG,
+        "stream %s holds the changes of another database cluster than postgres.url "
+        "names (system identifiers %llu and %llu)",
+        core_config_text(state->config, "nats.stream"),
+        (unsigned long long)state->point.position.system_id,
+        (unsigned long long)state->table.system_id);
+}
+
+/* Until every commit that the table's reader sees is in the stream. */
+static bool stream_pass(verify *state, core_error *error) {
+    int64_t moved_ms = now_ms();
+    bool nudged = false;
+    core_lsn before = 0;
+    for (;;) {
+        if (!cdc_verify_progress_look(&state->history, &state->point, error) ||
+            !cluster_check(state, error))
+            return false;
+        core_lsn passed = state->point.passed_lsn;
+        if (passed >= state->table.lsn)
+            return true;
+        progress_tell(state, CDC_VERIFY_WAITING, passed, state->table.lsn);
+        moved_ms = passed != before ? now_ms() : moved_ms;
+        before = passed;
+        int64_t still_ms = now_ms() - moved_ms;
+        if (still_ms >= state->options->timeout_ms)
+            return not_passed(state, error);
+        if (!nudged && still_ms >= NUDGE_AFTER_MS) {
+            cdc_verify_table_nudge(state->config);
+            nudged = true;
+        }
+        look_pause();
+    }
+}
+
+/* ---- The stream ---- */
+
+/* Without a key what a snapshot read cannot be told from what was inserted before: history then
+ * begins with the snapshot. */
+static uint64_t history_begin(const verify *state) {
+    uint64_t begin = state->point.stream.first_sequence;
+    begin = state->subject.gap_sequence >= begin ? state->subject.gap_sequence + 1 : begin;
+    if (state->table.shape.key_count == 0 && state->snapshots.has_done &&
+        state->snapshots.done_sequence > begin)
+        begin = state->snapshots.done_sequence;
+    return begin > 0 ? begin : 1;
+}
+
+static bool stream_fold(verify *state, core_error *error) {
+    const cdc_verify_options *options = state->options;
+    if (!cdc_verify_subject_look(&state->history, options->schema, options->table, &state->subject,
+                                 error))
+        return false;
+    state->spill = cdc_verify_spill_new(state->config, 0, error);
+    const cdc_verify_events_spec events = {
+        .seed = &state->seed,
+        .shape = &state->table.shape,
+        .snapshot = &state->table.snapshot,
+        .read_us = state->table.read_us,
+        .first_sequence = history_begin(state),
+        .max_row_bytes = (size_t)core_config_integer(state->config, "cdc.max_row_bytes"),
+        .spill = state->spill,
+    };
+    const cdc_verify_stream_spec stream = {
+        .stream = core_config_text(state->config, "nats.stream"),
+        .filter = state->subject.filter,
+        .from = events.first_sequence,
+        .until = state->subject.last_sequence,
+        .timeout_ms = options->timeout_ms,
+    };
+    return state->spill != NULL && cdc_verify_events_init(&state->events, &events, error) &&
+           cdc_verify_stream_read(state->connection, &stream, &state->events, options, state->log,
+                                  error) &&
+           cdc_verify_spill_finish(state->spill, error);
+}
+
+/* ---- Coverage ---- */
+
+/* The table's last message may be of an epoch that is over. */
+static void epoch_settle(verify *state) {
+    cdc_verify_events *events = &state->events;
+    if (events->epoch[0] != '\0' && strcmp(events->epoch, state->point.position.epoch) != 0)
+        cdc_verify_events_cut(events, state->point.stream.last_sequence);
+}
+
+static bool coverage_find(verify *state, cdc_verify_coverage *coverage, core_error *error) {
+    const cdc_verify_events *events = &state->events;
+    const cdc_verify_shape *shape = &state->table.shape;
+    cdc_marks marks;
+    epoch_settle(state);
+    bool is_read =
+        state->snapshots.has_done && state->snapshots.done_sequence >= events->first_sequence;
+    if (shape->key_count == 0 && events->reads > 0 && !is_read)
+        cdc_verify_events_cut(&state->events, state->point.stream.last_sequence);
+    if (!cdc_verify_marks_look(&state->history, &marks, error))
+        return false;
+    const cdc_mark *mark =
+        cdc_marks_find(&marks, state->point.position.epoch, events->first_sequence);
+    *coverage = (cdc_verify_coverage){
+        .xmin_tells = cdc_verify_snapshot_xmin_tells(&state->table.snapshot),
+        .has_mark = mark != NULL,
+        .mark = mark != NULL ? mark->xid : 0,
+    };
+    bool is_born_within = mark != NULL && coverage->xmin_tells && shape->born >= mark->xid;
+    coverage->whole = is_read || events->truncated || is_born_within;
+    return true;
+}
+
+/* ---- All of it ---- */
+
+typedef struct {
+    const verify *state;
+} compare_context;
+
+static void on_difference(void *context, const cdc_difference *difference) {
+    const compare_context *compare = context;
+    compare->state->options->on_difference(compare->state->options->context, difference);
+}
+
+static void on_part(void *context, unsigned done) {
+    const compare_context *compare = context;
+    progress_tell(compare->state, CDC_VERIFY_COMPARING, done, CDC_VERIFY_PARTS);
+}
+
+static bool sides_compare(verify *state, core_error *error) {
+    compare_context context = {.state = state};
+    cdc_verify_compare compare = {
+        .config = state->config,
+        .shape = &state->table.shape,
+        .fold_bytes = FOLD_BYTES,
+        .limit = state->options->limit,
+        .on_difference = on_difference,
+        .on_part = on_part,
+        .context = &context,
+        .report = state->report,
+    };
+    if (!coverage_find(state, &compare.coverage, error))
+        return false;
+    compare.first_number = state->events.first_number;
+    return cdc_verify_compare_run(&compare, state->table.spill, state->spill, error);
+}
+
+static bool verify_run(verify *state, core_error *error) {
+    state->connection =
+        fanout_connection_new(state->config, "walcast verify", state->log, NULL, error);
+    return state->connection != NULL && cdc_verify_seed_make(&state->seed, error) &&
+           cdc_verify_history_init(&state->history, state->config, state->connection, error) &&
+           snapshots_settle(state, error) &&
+           cdc_verify_table_read(&state->table, state->config, &state->seed, state->options,
+                                 error) &&
+           stream_pass(state, error) && stream_fold(state, error) && sides_compare(state, error);
+}
+
+static void report_fill(const verify *state, int64_t began_ms) {
+    cdc_verify_report *report = state->report;
+    report->rows = state->table.rows;
+    report->changes = state->events.changes;
+    report->changes_later = state->events.later;
+    report->has_key = state->table.shape.key_count > 0;
+    report->lsn = state->table.lsn;
+    report->took_ms = now_ms() - began_ms;
+    (void)snprintf(report->snapshot, sizeof report->snapshot, "%s", state->table.snapshot_text);
+}
+
+bool cdc_verify(const core_config *config, core_log *log, const cdc_verify_options *options,
+                cdc_verify_report *report, core_error *error) {
+    if (core_config_bool(config, "postgres.binary"))
+        return core_error_set(error, CORE_ERROR_CONFIG,
+                              "postgres.binary (%s) is true: verify compares values in their text "
+                              "form only",
+                              core_config_origin(config, "postgres.binary"));
+    verify state = {.config = config, .log = log, .options = options, .report = report};
+    int64_t began_ms = now_ms();
+    *report = (cdc_verify_report){0};
+    bool ok = verify_run(&state, error);
+    if (ok)
+        report_fill(&state, began_ms);
+    cdc_verify_events_fini(&state.events);
+    cdc_verify_spill_free(state.spill);
+    cdc_verify_table_fini(&state.table);
+    cdc_verify_history_fini(&state.history);
+    if (state.connection != NULL)
+        fanout_connection_free(state.connection);
+    return ok;
+}

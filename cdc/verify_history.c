@@ -1,0 +1,198 @@
+/* See verify_history.h. */
+#include "cdc/verify_history.h"
+
+#include "cdc/marker.h"
+#include "cdc/position_writer.h"
+
+#include <stdio.h>
+
+enum {
+    MESSAGE_MAX_BYTES = 64 << 20, /* nats-server's own limit */
+    ARENA_CHUNK_BYTES = 64 << 10,
+    ARENA_MAX_BYTES = 16 << 20,
+};
+
+static const char snapshot_prefix[] = "snapshot.";
+
+bool cdc_verify_history_init(cdc_verify_history *history, const core_config *config,
+                             fanout_connection *connection, core_error *error) {
+    *history = (cdc_verify_history){
+        .config = config,
+        .connection = connection,
+        .stream = core_config_text(config, "nats.stream"),
+    };
+    core_buffer_init(&history->payload, MESSAGE_MAX_BYTES);
+    core_arena_init(&history->arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
+    fanout_stream_info info;
+    if (!fanout_stream_inspect(connection, history->stream, &info, error))
+        return false;
+    history->bucket = fanout_bucket_new(connection, config, "state", error);
+    return history->bucket != NULL;
+}
+
+void cdc_verify_history_fini(cdc_verify_history *history) {
+    fanout_bucket_free(history->bucket);
+    core_buffer_fini(&history->payload);
+    core_arena_fini(&history->arena);
+}
+
+/* ---- Snapshots ---- */
+
+typedef struct {
+    bool schema, table, whole, running, done, has_start;
+    uint64_t start_sequence;
+} snapshot_entry;
+
+static bool member_read(core_json_reader *reader, core_json_token token, const char *schema,
+                        const char *table, snapshot_entry *entry) {
+    core_slice whole;
+    if (core_json_raw_is(token.key, "schema"))
+        entry->schema = core_json_raw_is(token.raw, schema);
+    else if (core_json_raw_is(token.key, "table"))
+        entry->table = core_json_raw_is(token.raw, table);
+    else if (core_json_raw_is(token.key, "start_sequence"))
+        entry->has_start = core_slice_to_u64(token.raw, &entry->start_sequence);
+    else if (core_json_raw_is(token.key, "filter") || core_json_raw_is(token.key, "to"))
+        entry->whole = entry->whole && token.kind == CORE_JSON_NULL;
+    else if (core_json_raw_is(token.key, "state")) {
+        entry->done = core_json_raw_is(token.raw, "done");
+        entry->running =
+            core_json_raw_is(token.raw, "requested") || core_json_raw_is(token.raw, "running");
+    }
+    return core_json_skip(reader, token, &whole);
+}
+
+bool cdc_verify_snapshots_take(core_slice json, const char *schema, const char *table,
+                               cdc_verify_snapshots *found, core_error *error) {
+    core_json_reader reader = core_json_reader_make(json);
+    snapshot_entry entry = {.whole = true};
+    bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
+    while (ok) {
+        core_json_token token = core_json_next(&reader);
+        if (token.kind == CORE_JSON_OBJECT_CLOSE)
+            break;
+        ok = token.kind != CORE_JSON_INVALID && token.kind != CORE_JSON_END &&
+             member_read(&reader, token, schema, table, &entry);
+    }
+    if (!ok)
+        return core_error_set(error, CORE_ERROR_INPUT, "a snapshot's entry is not Walcast's");
+    if (!entry.schema || !entry.table)
+        return true;
+    found->running = found->running || entry.running;
+    if (entry.done && entry.whole && entry.has_start &&
+        entry.start_sequence >= found->done_sequence) {
+        found->has_done = true;
+        found->done_sequence = entry.start_sequence;
+    }
+    return true;
+}
+
+typedef struct {
+    cdc_verify_history *history;
+    const char *schema;
+    const char *table;
+    cdc_verify_snapshots *found;
+} snapshots_looker;
+
+static bool snapshot_on_key(void *context, const char *key, core_error *error) {
+    snapshots_looker *looker = context;
+    cdc_verify_history *history = looker->history;
+    uint64_t revision = 0;
+    if (!fanout_bucket_get(history->bucket, key, &history->payload, &revision, error))
+        return false;
+    return revision == 0 ||
+           cdc_verify_snapshots_take(core_buffer_slice(&history->payload), looker->schema,
+                                     looker->table, looker->found, error) ||
+           core_error_wrap(error, "key %s of bucket %s_state", key, history->stream);
+}
+
+bool cdc_verify_snapshots_look(cdc_verify_history *history, const char *schema, const char *table,
+                               cdc_verify_snapshots *found, core_error *error) {
+    snapshots_looker looker = {
+        .history = history, .schema = schema, .table = table, .found = found};
+    *found = (cdc_verify_snapshots){0};
+    return fanout_bucket_keys(history->bucket, snapshot_prefix, snapshot_on_key, &looker, error);
+}
+
+/* ---- Progress ---- */
+
+/* The last message's commit: all earlier ones are before it. Gone by age: nothing is known. */
+static bool tail_look(cdc_verify_history *history, cdc_verify_progress_point *point,
+                      core_error *error) {
+    core_run run;
+    if (point->stream.messages == 0)
+        return true;
+    if (!fanout_stream_message(history->connection, history->stream, point->stream.last_sequence,
+                               &history->payload, error))
+        return error->code == CORE_ERROR_INPUT;
+    core_arena_reset(&history->arena);
+    if (!core_run_decode(core_buffer_slice(&history->payload), &history->arena, &run, error))
+        return core_error_wrap(error, "stream %s sequence %llu", history->stream,
+                               (unsigned long long)point->stream.last_sequence);
+    if (run.last_transaction.xid != 0 && run.last_transaction.commit_lsn > point->passed_lsn)
+        point->passed_lsn = run.last_transaction.commit_lsn;
+    return true;
+}
+
+/* The record is read first: what it tells of is in the stream that is looked at after it. */
+bool cdc_verify_progress_look(cdc_verify_history *history, cdc_verify_progress_point *point,
+                              core_error *error) {
+    uint64_t revision = 0;
+    *point = (cdc_verify_progress_point){0};
+    if (!fanout_bucket_get(history->bucket, cdc_position_key, &history->payload, &revision, error))
+        return false;
+    point->has_position = revision != 0;
+    if (point->has_position &&
+        !cdc_position_decode(core_buffer_slice(&history->payload), &point->position, error))
+        return false;
+    point->passed_lsn = point->position.end_lsn;
+    return fanout_stream_inspect(history->connection, history->stream, &point->stream, error) &&
+           tail_look(history, point, error);
+}
+
+bool cdc_verify_marks_look(cdc_verify_history *history, cdc_marks *marks, core_error *error) {
+    uint64_t revision = 0;
+    *marks = (cdc_marks){0};
+    if (!fanout_bucket_get(history->bucket, cdc_marks_key, &history->payload, &revision, error))
+        return false;
+    return revision == 0 || cdc_marks_decode(core_buffer_slice(&history->payload), marks, error) ||
+           core_error_wrap(error, "key %s of bucket %s_state", cdc_marks_key, history->stream);
+}
+
+/* ---- The table's subjects ---- */
+
+static bool subject_last(cdc_verify_history *history, const core_subject_scope *scope,
+                         core_slice schema, core_slice table, core_op op, uint64_t *last,
+                         core_error *error) {
+    char subject[CORE_SUBJECT_MAX];
+    uint64_t sequence = 0;
+    if (!core_subject_change(scope, schema, table, op, subject))
+        return core_error_set(error, CORE_ERROR_INPUT, "the names are too long for a subject");
+    if (!fanout_stream_subject_end(history->connection, history->stream, subject, &sequence, error))
+        return false;
+    *last = sequence > *last ? sequence : *last;
+    return true;
+}
+
+bool cdc_verify_subject_look(cdc_verify_history *history, const char *schema, const char *table,
+                             cdc_verify_subject *subject, core_error *error) {
+    static const core_op ops[] = {CORE_OP_INSERT,   CORE_OP_UPDATE, CORE_OP_DELETE,
+                                  CORE_OP_TRUNCATE, CORE_OP_READ,   CORE_OP_SCHEMA};
+    const core_subject_scope scope = {
+        .prefix = core_config_text(history->config, "nats.prefix"),
+        .project = core_config_text(history->config, "project"),
+        .environment = core_config_text(history->config, "environment"),
+        .home_schema = core_config_text(history->config, "postgres.home_schema"),
+    };
+    core_slice none = core_slice_make(NULL, 0);
+    *subject = (cdc_verify_subject){0};
+    for (size_t i = 0; i < CORE_COUNT_OF(ops); i++)
+        if (!subject_last(history, &scope, core_slice_text(schema), core_slice_text(table), ops[i],
+                          &subject->last_sequence, error))
+            return false;
+    if (!core_subject_change(&scope, core_slice_text(schema), core_slice_text(table),
+                             CORE_OP_INSERT, subject->filter))
+        return core_error_set(error, CORE_ERROR_INPUT, "the names are too long for a subject");
+    (void)snprintf(strrchr(subject->filter, '.'), 3, ".*");
+    return subject_last(history, &scope, none, none, CORE_OP_GAP, &subject->gap_sequence, error);
+}

@@ -1,0 +1,304 @@
+/* See verify_table.h. Happy path: lock, snapshot, catalog, COPY row by row, commit.
+ *
+ * The lock comes before the snapshot: a table that was rewritten or truncated between both would
+ * look empty to the snapshot. The server may be silent for long (a filter that few rows pass), so a
+ * wait has no end but the connection's; TCP's keepalives find a link that was cut. */
+#include "cdc/verify_table.h"
+
+#include "cdc/position.h"
+#include "cdc/verify_copy.h"
+#include "cdc/verify_shape_sql.h"
+
+#include <errno.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    ARENA_CHUNK_BYTES = 64 << 10,
+    ARENA_MAX_BYTES = 4 << 20,
+    SQL_MAX_BYTES = 2 << 20,
+    PROGRESS_ROWS = 4096,
+    WAIT_MS = 500,
+    URL_TEXT_MAX = 512,
+    VERSION_17 = 170000,
+};
+
+static pg_connection *connection_open(const core_config *config, core_error *error) {
+    pg_connection_spec spec = {
+        .url = core_config_text(config, "postgres.url"),
+        .application_name = "walcast verify",
+        .timeout_ms = core_config_integer(config, "postgres.connect_timeout"),
+        .cancel_fd = -1,
+    };
+    return pg_connection_new(&spec, error);
+}
+
+/* ---- The transaction ---- */
+
+static bool sql_run(pg_connection *connection, core_buffer *sql, core_error *error) {
+    core_buffer_u8(sql, '\0');
+    if (!core_buffer_ok(sql))
+        return core_error_set(error, CORE_ERROR_LIMIT, "the statement is too long");
+    pg_result *result = pg_query(connection, (const char *)sql->data, NULL, 0, error);
+    pg_result_free(result);
+    return result != NULL;
+}
+
+/* Row-level security would leave rows out in silence: off, it is an error instead. */
+static bool transaction_begin(const cdc_verify_table *table, pg_connection *connection,
+                              const core_config *config, core_error *error) {
+    core_buffer sql;
+    core_buffer_init(&sql, SQL_MAX_BYTES);
+    core_buffer_format(&sql,
+                       "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                       " SET LOCAL row_security = off; SET LOCAL lock_timeout = %lld;"
+                       " SET LOCAL statement_timeout = 0; %s LOCK TABLE ",
+                       (long long)core_config_integer(config, "postgres.connect_timeout"),
+                       pg_connection_server_version(connection) >= VERSION_17
+                           ? "SET LOCAL transaction_timeout = 0;"
+                           : "");
+    pg_identifier_append(&sql, table->shape.schema);
+    core_buffer_u8(&sql, '.');
+    pg_identifier_append(&sql, table->shape.table);
+    core_buffer_text(&sql, " IN ACCESS SHARE MODE");
+    bool ok = sql_run(connection, &sql, error);
+    core_buffer_fini(&sql);
+    if (!ok && (strcmp(pg_connection_sqlstate(connection), "42P01") == 0 ||
+                strcmp(pg_connection_sqlstate(connection), "3F000") == 0))
+        return core_error_set(error, CORE_ERROR_CONFIG,
+                              "there is no table %s.%s in the database of postgres.url",
+                              table->shape.schema.data, table->shape.table.data);
+    return ok || core_error_wrap(error, "locking table %s.%s against being altered",
+                                 table->shape.schema.data, table->shape.table.data);
+}
+
+static const char point_sql[] =
+    "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text,"
+    " (extract(epoch FROM clock_timestamp()) * 1000000)::int8,"
+    " current_setting('wal_block_size'), (SELECT system_identifier FROM pg_control_system())";
+
+static bool point_read(cdc_verify_table *table, const pg_result *result, core_error *error) {
+    uint64_t page_bytes = 0;
+    core_slice snapshot = core_slice_text(pg_result_value(result, 0, 0));
+    table->snapshot_text = (char *)(uintptr_t)core_arena_copy(&table->arena, snapshot).data;
+    if (table->snapshot_text == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a snapshot");
+    if (!cdc_verify_snapshot_parse(snapshot, &table->snapshot, error))
+        return false;
+    if (!cdc_lsn_parse(core_slice_text(pg_result_value(result, 0, 1)), &table->lsn) ||
+        !core_slice_to_i64(core_slice_text(pg_result_value(result, 0, 2)), &table->read_us) ||
+        !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 3)), &page_bytes) ||
+        page_bytes < 1024 || page_bytes > (1u << 20) ||
+        !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 4)), &table->system_id))
+        return core_error_set(error, CORE_ERROR_INPUT, "the server's position was not understood");
+    table->lsn = cdc_verify_lsn_settle(table->lsn, (uint32_t)page_bytes);
+    return true;
+}
+
+static bool point_ask(cdc_verify_table *table, pg_connection *connection, core_error *error) {
+    pg_result *result = pg_query(connection, point_sql, NULL, 0, error);
+    bool ok = result != NULL && point_read(table, result, error);
+    pg_result_free(result);
+    return ok;
+}
+
+/* ---- Rows ---- */
+
+typedef struct {
+    cdc_verify_table *table;
+    const cdc_verify_seed *seed;
+    const cdc_verify_options *options;
+    PGconn *native;
+    core_value *fields; /* xmin, then the columns */
+    cdc_verify_value *values;
+    cdc_verify_scratch scratch;
+} row_reader;
+
+static bool native_failed(row_reader *reader, PGresult *result, core_error *error) {
+    const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *text = result != NULL ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    if (text == NULL)
+        text = PQerrorMessage(reader->native);
+    bool is_denied = state != NULL && strcmp(state, "42501") == 0;
+    (void)core_error_set(error, is_denied ? CORE_ERROR_DENIED : CORE_ERROR_TRANSIENT,
+                         "reading table %s.%s: %.*s%s%s", reader->table->shape.schema.data,
+                         reader->table->shape.table.data, (int)strcspn(text, "\n"), text,
+                         state != NULL ? ", SQLSTATE " : "", state != NULL ? state : "");
+    PQclear(result);
+    return false;
+}
+
+/* Until libpq has something to give. */
+static bool input_wait(row_reader *reader, core_error *error) {
+    struct pollfd socket = {.fd = PQsocket(reader->native), .events = POLLIN};
+    int unsent = PQflush(reader->native);
+    if (unsent > 0)
+        socket.events |= POLLOUT;
+    if (unsent < 0 || (poll(&socket, 1, WAIT_MS) < 0 && errno != EINTR) ||
+        PQconsumeInput(reader->native) == 0)
+        return native_failed(reader, NULL, error);
+    return true;
+}
+
+static PGresult *result_take(row_reader *reader, core_error *error) {
+    while (PQisBusy(reader->native) != 0 || PQflush(reader->native) > 0)
+        if (!input_wait(reader, error))
+            return NULL;
+    PGresult *result = PQgetResult(reader->native);
+    if (result == NULL)
+        (void)native_failed(reader, NULL, error);
+    return result;
+}
+
+static bool row_take(row_reader *reader, char *line, int length, core_error *error) {
+    cdc_verify_table *table = reader->table;
+    const cdc_verify_shape *shape = &table->shape;
+    cdc_verify_key key;
+    uint64_t xmin = 0;
+    if (!cdc_verify_copy_split((uint8_t *)line, (size_t)length, reader->fields,
+                               shape->column_count + 1u, error))
+        return false;
+    const core_tuple tuple = {.count = shape->column_count, .values = reader->fields + 1};
+    if (!core_slice_to_u64(reader->fields[0].bytes, &xmin) || xmin > UINT32_MAX ||
+        !cdc_verify_key_make(reader->seed, shape, NULL, NULL, &tuple, &reader->scratch, &key))
+        return core_error_set(error, CORE_ERROR_INPUT, "a row of the table was not understood");
+    if (shape->key_count > 0)
+        cdc_verify_values_make(reader->seed, shape, NULL, &tuple, reader->values);
+    const cdc_verify_row row = {
+        .op = CDC_VERIFY_ROW,
+        .number = cdc_verify_snapshot_widen(&table->snapshot, (uint32_t)xmin),
+        .key = key.hash,
+        .count = shape->key_count > 0 ? shape->column_count : 0,
+        .values = reader->values,
+        .text = key.text,
+    };
+    table->rows++;
+    return cdc_verify_spill_add(table->spill, &row, error);
+}
+
+static bool rows_take(row_reader *reader, core_error *error) {
+    const cdc_verify_options *options = reader->options;
+    const cdc_verify_table *table = reader->table;
+    for (;;) {
+        char *line = NULL;
+        int length = PQgetCopyData(reader->native, &line, 1);
+        if (length == -1)
+            return true;
+        if (length < -1)
+            return native_failed(reader, NULL, error);
+        if (length == 0) {
+            if (!input_wait(reader, error))
+                return false;
+            continue;
+        }
+        bool ok = row_take(reader, line, length, error);
+        PQfreemem(line);
+        if (!ok)
+            return false;
+        if (options->on_progress != NULL && table->rows % PROGRESS_ROWS == 0)
+            options->on_progress(options->context, CDC_VERIFY_READING, table->rows,
+                                 table->shape.estimated_rows);
+    }
+}
+
+static bool copy_run(row_reader *reader, const char *sql, core_error *error) {
+    if (PQsendQuery(reader->native, sql) != 1)
+        return native_failed(reader, NULL, error);
+    PGresult *result = result_take(reader, error);
+    if (result == NULL)
+        return false;
+    if (PQresultStatus(result) != PGRES_COPY_OUT)
+        return native_failed(reader, result, error);
+    PQclear(result);
+    if (!rows_take(reader, error))
+        return false;
+    result = result_take(reader, error);
+    if (result == NULL)
+        return false;
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        return native_failed(reader, result, error);
+    PQclear(result);
+    return true;
+}
+
+static bool rows_read(cdc_verify_table *table, pg_connection *connection,
+                      const cdc_verify_seed *seed, const cdc_verify_options *options,
+                      core_error *error) {
+    size_t columns = table->shape.column_count;
+    core_buffer sql;
+    row_reader reader = {
+        .table = table,
+        .seed = seed,
+        .options = options,
+        .native = pg_connection_native(connection),
+        .fields = calloc(columns + 1, sizeof *reader.fields),
+        .values = calloc(columns + 1, sizeof *reader.values),
+    };
+    cdc_verify_scratch_init(&reader.scratch);
+    core_buffer_init(&sql, SQL_MAX_BYTES);
+    cdc_verify_copy_append(table, &sql);
+    bool ok = (reader.fields != NULL && reader.values != NULL && core_buffer_ok(&sql)) ||
+              core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for rows to compare");
+    ok = ok && copy_run(&reader, (const char *)sql.data, error) &&
+         cdc_verify_spill_finish(table->spill, error);
+    core_buffer_fini(&sql);
+    cdc_verify_scratch_fini(&reader.scratch);
+    free(reader.fields);
+    free(reader.values);
+    return ok;
+}
+
+/* ---- All of it ---- */
+
+static bool name_take(cdc_verify_table *table, const cdc_verify_options *options,
+                      core_error *error) {
+    table->shape.schema = core_arena_copy(&table->arena, core_slice_text(options->schema));
+    table->shape.table = core_arena_copy(&table->arena, core_slice_text(options->table));
+    return (table->shape.schema.data != NULL && table->shape.table.data != NULL) ||
+           core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a table's name");
+}
+
+static bool url_wrap(const core_config *config, core_error *error) {
+    char url[URL_TEXT_MAX];
+    core_config_redact_url(core_config_text(config, "postgres.url"), url, sizeof url);
+    return core_error_wrap(error, "postgres.url (%s) %s",
+                           core_config_origin(config, "postgres.url"), url);
+}
+
+bool cdc_verify_table_read(cdc_verify_table *table, const core_config *config,
+                           const cdc_verify_seed *seed, const cdc_verify_options *options,
+                           core_error *error) {
+    *table = (cdc_verify_table){0};
+    core_arena_init(&table->arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
+    if (!name_take(table, options, error))
+        return false;
+    table->spill = cdc_verify_spill_new(config, 0, error);
+    if (table->spill == NULL)
+        return false;
+    pg_connection *connection = connection_open(config, error);
+    if (connection == NULL)
+        return url_wrap(config, error);
+    bool ok = transaction_begin(table, connection, config, error) &&
+              point_ask(table, connection, error) &&
+              cdc_verify_shape_ask(table, connection, config, error) &&
+              rows_read(table, connection, seed, options, error);
+    pg_connection_free(connection); /* a read-only transaction ends with it */
+    return ok;
+}
+
+void cdc_verify_table_fini(cdc_verify_table *table) {
+    cdc_verify_spill_free(table->spill);
+    cdc_verify_snapshot_fini(&table->snapshot);
+    core_arena_fini(&table->arena);
+}
+
+void cdc_verify_table_nudge(const core_config *config) {
+    core_error ignored;
+    pg_connection *connection = connection_open(config, &ignored);
+    if (connection == NULL)
+        return;
+    pg_result_free(pg_query(connection, "SELECT txid_current()", NULL, 0, &ignored));
+    pg_connection_free(connection);
+}
