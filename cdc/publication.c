@@ -238,7 +238,7 @@ static void alter_append(core_buffer *sql, const char *publication, const char *
                          const misplaced_table *table) {
     core_buffer_text(sql, "ALTER PUBLICATION ");
     pg_identifier_append(sql, core_slice_text(publication));
-    core_buffer_format(sql, " %s TABLE ", verb);
+    core_buffer_format(sql, " %s TABLE ONLY ", verb); /* children are listed by themselves */
     pg_identifier_append(sql, core_slice_text(table->schema));
     core_buffer_u8(sql, '.');
     pg_identifier_append(sql, core_slice_text(table->table));

@@ -16,7 +16,7 @@
 enum {
     LOOK_EVERY_MS = 100,
     NUDGE_AFTER_MS = 1500,
-    FOLD_BYTES = 32 << 20,
+    FOLD_BYTES = 16 << 20,
 };
 
 typedef struct {
@@ -118,6 +118,15 @@ static bool stream_pass(verify *state, core_error *error) {
     }
 }
 
+/* An entry may be left of a stream of this name that is gone. */
+static bool is_snapshot_of_stream(const verify *state) {
+    const cdc_verify_snapshots *snapshots = &state->snapshots;
+    return snapshots->has_done &&
+           snapshots->done_sequence <= state->point.stream.last_sequence + 1 &&
+           (snapshots->done_epoch[0] == '\0' ||
+            strcmp(snapshots->done_epoch, state->point.position.epoch) == 0);
+}
+
 /* ---- The stream ---- */
 
 /* Without a key what a snapshot read cannot be told from what was inserted before: history then
@@ -125,7 +134,7 @@ static bool stream_pass(verify *state, core_error *error) {
 static uint64_t history_begin(const verify *state) {
     uint64_t begin = state->point.stream.first_sequence;
     begin = state->subject.gap_sequence >= begin ? state->subject.gap_sequence + 1 : begin;
-    if (state->table.shape.key_count == 0 && state->snapshots.has_done &&
+    if (state->table.shape.key_count == 0 && is_snapshot_of_stream(state) &&
         state->snapshots.done_sequence > begin)
         begin = state->snapshots.done_sequence;
     return begin > 0 ? begin : 1;
@@ -174,7 +183,7 @@ static bool coverage_find(verify *state, cdc_verify_coverage *coverage, core_err
     cdc_marks marks;
     epoch_settle(state);
     bool is_read =
-        state->snapshots.has_done && state->snapshots.done_sequence >= events->first_sequence;
+        is_snapshot_of_stream(state) && state->snapshots.done_sequence >= events->first_sequence;
     if (shape->key_count == 0 && events->reads > 0 && !is_read)
         cdc_verify_events_cut(&state->events, state->point.stream.last_sequence);
     if (!cdc_verify_marks_look(&state->history, &marks, error))

@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 
-enum { ARENA_CHUNK_BYTES = 256 << 10, FIRST_ENTRIES = 1024 };
+enum { ARENA_CHUNK_BYTES = 256 << 10, FIRST_ENTRIES = 64 };
 
 void cdc_verify_fold_init(cdc_verify_fold *fold, uint16_t columns, size_t max_bytes) {
     *fold = (cdc_verify_fold){.columns = columns, .max_bytes = max_bytes};
-    core_arena_init(&fold->arena, ARENA_CHUNK_BYTES, max_bytes);
+    core_arena_init(&fold->arena,
+                    max_bytes / 4 < ARENA_CHUNK_BYTES ? max_bytes / 4 : ARENA_CHUNK_BYTES,
+                    max_bytes);
 }
 
 void cdc_verify_fold_fini(cdc_verify_fold *fold) {

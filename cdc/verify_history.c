@@ -41,6 +41,7 @@ void cdc_verify_history_fini(cdc_verify_history *history) {
 typedef struct {
     bool schema, table, whole, running, done, has_start;
     uint64_t start_sequence;
+    char epoch[CORE_EPOCH_TEXT_SIZE];
 } snapshot_entry;
 
 static bool member_read(core_json_reader *reader, core_json_token token, const char *schema,
@@ -52,6 +53,9 @@ static bool member_read(core_json_reader *reader, core_json_token token, const c
         entry->table = core_json_raw_is(token.raw, table);
     else if (core_json_raw_is(token.key, "start_sequence"))
         entry->has_start = core_slice_to_u64(token.raw, &entry->start_sequence);
+    else if (core_json_raw_is(token.key, "epoch") && token.kind == CORE_JSON_STRING)
+        entry->has_start =
+            core_slice_to_text(token.raw, entry->epoch, sizeof entry->epoch) && entry->has_start;
     else if (core_json_raw_is(token.key, "filter") || core_json_raw_is(token.key, "to"))
         entry->whole = entry->whole && token.kind == CORE_JSON_NULL;
     else if (core_json_raw_is(token.key, "state")) {
@@ -83,6 +87,7 @@ bool cdc_verify_snapshots_take(core_slice json, const char *schema, const char *
         entry.start_sequence >= found->done_sequence) {
         found->has_done = true;
         found->done_sequence = entry.start_sequence;
+        memcpy(found->done_epoch, entry.epoch, sizeof found->done_epoch);
     }
     return true;
 }

@@ -26,6 +26,7 @@ typedef struct {
     bool running; /* one is asked for or under way */
     bool has_done;
     uint64_t done_sequence; /* where the last one that is done, of the whole table, began */
+    char done_epoch[CORE_EPOCH_TEXT_SIZE]; /* in which epoch; empty: its entry does not say */
 } cdc_verify_snapshots;
 CORE_MUST_CHECK bool cdc_verify_snapshots_look(cdc_verify_history *history, const char *schema,
                                                const char *table, cdc_verify_snapshots *found,

@@ -12,22 +12,25 @@ static bool refuse(core_slice text, core_error *error) {
                           text.length < 128 ? (int)text.length : 128, (const char *)text.data);
 }
 
-/* The digits up to `end`, or all of them; `rest` is what follows. */
-static bool number_take(core_slice *rest, char end, uint64_t *number) {
+/* The digits up to `end`, or all of them; `rest` is what follows. `*ended`: `end` was there. */
+static bool number_take(core_slice *rest, char end, uint64_t *number, bool *ended) {
     const uint8_t *at = rest->length > 0 ? memchr(rest->data, end, rest->length) : NULL;
     size_t length = at != NULL ? (size_t)(at - rest->data) : rest->length;
+    *ended = at != NULL;
     if (!core_slice_to_u64(core_slice_make(rest->data, length), number))
         return false;
-    size_t past = at != NULL ? length + 1 : length;
+    size_t past = *ended ? length + 1 : length;
     *rest = core_slice_make(rest->data + past, rest->length - past);
     return true;
 }
 
 static bool xids_take(core_slice rest, cdc_verify_snapshot *snapshot) {
-    while (rest.length > 0) {
+    bool more = rest.length > 0;
+    while (more) {
         uint64_t xid = 0;
-        if (snapshot->count == CDC_VERIFY_SNAPSHOT_XIDS_MAX || !number_take(&rest, ',', &xid) ||
-            xid < snapshot->xmin || xid >= snapshot->xmax ||
+        if (snapshot->count == CDC_VERIFY_SNAPSHOT_XIDS_MAX ||
+            !number_take(&rest, ',', &xid, &more) || xid < snapshot->xmin ||
+            xid >= snapshot->xmax ||
             (snapshot->count > 0 && xid <= snapshot->xids[snapshot->count - 1]))
             return false;
         snapshot->xids[snapshot->count++] = xid;
@@ -38,7 +41,10 @@ static bool xids_take(core_slice rest, cdc_verify_snapshot *snapshot) {
 bool cdc_verify_snapshot_parse(core_slice text, cdc_verify_snapshot *snapshot, core_error *error) {
     *snapshot = (cdc_verify_snapshot){0};
     core_slice rest = text;
-    if (!number_take(&rest, ':', &snapshot->xmin) || !number_take(&rest, ':', &snapshot->xmax) ||
+    bool has_xmax = false;
+    bool has_xids = false;
+    if (!number_take(&rest, ':', &snapshot->xmin, &has_xmax) || !has_xmax ||
+        !number_take(&rest, ':', &snapshot->xmax, &has_xids) || !has_xids ||
         snapshot->xmin > snapshot->xmax || snapshot->xmin == 0)
         return refuse(text, error);
     size_t most = rest.length / 2 + 1;

@@ -1,8 +1,9 @@
 /* `walcast verify`: does the stream hold what the table holds? The comparison is cdc's; here is how
  * it is asked for and told.
  *
- * Differences are printed as they are found, the sum at the end; with --json all in one object. A
- * progress line stands on standard error while that is a terminal. */
+ * Differences are printed as they are found, so that however many there are, none is kept; the sum
+ * at the end. With --json it is one object, whose first member they are. A progress line stands on
+ * standard error while that is a terminal. */
 #include "cdc/cdc.h"
 #include "cli/command.h"
 #include "cli/tail.h"
@@ -16,7 +17,7 @@
 #define LIMIT_MAX         1000000
 #define TIMEOUT_DEFAULT   "60s"
 #define TIMEOUT_MAX_MS    (INT64_C(24) * 3600 * CORE_MS_PER_S)
-#define OUT_BYTES_MAX     ((size_t)1 << 30)
+#define OUT_BYTES_MAX     ((size_t)4 << 20) /* one difference, or the rest */
 #define LSN_TEXT_SIZE     32
 #define PROGRESS_EVERY_MS 200
 
@@ -25,7 +26,8 @@ typedef struct {
     bool json;
     bool progress; /* standard error is a terminal */
     tail_table table;
-    core_buffer differences; /* JSON, with commas between */
+    core_buffer out; /* JSON to print next */
+    bool begun;      /* the object and its first member are open */
     int64_t began_ms;
     int64_t told_ms;
     cdc_verify_phase phase;
@@ -52,10 +54,22 @@ static void line_clear(verify *state) {
     state->line = false;
 }
 
+/* Prints what `out` holds. */
+static void out_print(verify *state) {
+    (void)fwrite(state->out.data, 1, state->out.length, stdout);
+    core_buffer_reset(&state->out);
+}
+
+static void object_begin(verify *state) {
+    if (!state->begun)
+        (void)printf("{\"differences\":[");
+    state->begun = true;
+}
+
 static void difference_json(verify *state, const cdc_difference *difference) {
-    core_json_writer json = core_json_writer_make(&state->differences);
-    if (state->differences.length > 0)
-        core_buffer_u8(&state->differences, ',');
+    core_json_writer json = core_json_writer_make(&state->out);
+    (void)printf("%s", state->begun ? "," : "");
+    object_begin(state);
     core_json_object_open(&json);
     core_json_key_text(&json, "kind");
     core_json_text(&json, kind_name(difference->kind));
@@ -68,6 +82,7 @@ static void difference_json(verify *state, const cdc_difference *difference) {
     core_json_key_text(&json, "rows");
     core_json_unsigned(&json, difference->rows);
     core_json_object_close(&json);
+    out_print(state);
 }
 
 static void on_difference(void *context, const cdc_difference *difference) {
@@ -202,12 +217,11 @@ static void counts_json(core_json_writer *json, const cdc_verify_report *report)
 }
 
 static void report_json(verify *state, const cdc_verify_report *report) {
-    core_buffer out;
     char lsn[LSN_TEXT_SIZE];
+    core_json_writer json = core_json_writer_make(&state->out);
     lsn_format(report->lsn, lsn);
-    core_buffer_init(&out, OUT_BYTES_MAX);
-    core_json_writer json = core_json_writer_make(&out);
-    core_json_object_open(&json);
+    object_begin(state);
+    (void)printf("],");
     core_json_key_text(&json, "schema");
     core_json_text(&json, state->table.schema);
     core_json_key_text(&json, "table");
@@ -222,14 +236,9 @@ static void report_json(verify *state, const cdc_verify_report *report) {
     core_json_key_text(&json, "snapshot");
     core_json_text(&json, report->snapshot);
     number_json(&json, "ms", (uint64_t)report->took_ms);
-    core_json_key_text(&json, "differences");
-    core_json_array_open(&json);
-    core_buffer_slice_append(&out, core_buffer_slice(&state->differences));
-    core_json_array_close(&json);
     core_json_object_close(&json);
-    (void)fwrite(out.data, 1, out.length, stdout);
-    (void)printf("\n");
-    core_buffer_fini(&out);
+    core_buffer_text(&state->out, "\n");
+    out_print(state);
 }
 
 /* ---- The command ---- */
@@ -284,11 +293,11 @@ cli_exit cli_command_verify(const cli_arguments *arguments) {
     core_config *config = cli_config_load(arguments);
     if (config == NULL)
         return CLI_USAGE;
-    core_buffer_init(&state.differences, OUT_BYTES_MAX / 2);
+    core_buffer_init(&state.out, OUT_BYTES_MAX);
     cli_exit result = arguments_read(arguments, config, &state, &options, &error)
                           ? verify_run(&state, config, &options)
                           : cli_usage_fail("verify", &error);
-    core_buffer_fini(&state.differences);
+    core_buffer_fini(&state.out);
     core_config_free(config);
     return result;
 }

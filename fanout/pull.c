@@ -12,6 +12,7 @@
  * Why not nats.c's ordered subscription: it makes its consumer anew on a thread of its own and can
  * fail there for good, and what it buffers is bounded by the server's flow control only (32 MB). */
 #include "fanout/pull.h"
+#include "fanout/filter.h"
 
 #include "fanout/delivery.h"
 #include "fanout/pull_reply.h"
@@ -95,13 +96,16 @@ static bool pull_make_consumer(fanout_pull *pull, const fanout_pull_start *start
     jsConsumerInfo *made = NULL;
     jsErrCode code = 0;
     jsConsumerConfig config;
+    char filter[FANOUT_FILTER_MAX];
+    if (!fanout_filter_escape(start->filter, filter, error))
+        return false;
     (void)jsConsumerConfig_Init(&config);
     bool by_time = start->sequence == 0;
     config.DeliverPolicy = by_time ? js_DeliverByStartTime : js_DeliverByStartSequence;
     config.OptStartSeq = start->sequence;
     config.OptStartTime = by_time ? start->time_us * 1000 : 0;
     config.AckPolicy = js_AckNone;
-    config.FilterSubject = start->filter;
+    config.FilterSubject = filter;
     config.ReplayPolicy = js_ReplayInstant;
     config.InactiveThreshold = INACTIVE_THRESHOLD_MS * CORE_NS_PER_MS;
     config.MemoryStorage = true;

@@ -4,6 +4,7 @@
  * that make the same stream at once both succeed: the server takes an equal creation twice. A
  * subject that another stream takes, a stream that is not ours, or a server without JetStream are
  * CONFIG; everything else is TRANSIENT. */
+#include "fanout/filter.h"
 #include "fanout/stream_check.h"
 
 #include <stdio.h>
@@ -151,9 +152,12 @@ bool fanout_stream_subject_end(fanout_connection *connection, const char *stream
                                const char *subject, uint64_t *sequence, core_error *error) {
     natsMsg *message = NULL;
     jsErrCode code = 0;
+    char escaped[FANOUT_FILTER_MAX];
     *sequence = 0;
+    if (!fanout_filter_escape(subject, escaped, error))
+        return false;
     natsStatus status =
-        js_GetLastMsg(&message, fanout_jetstream(connection), stream, subject, NULL, &code);
+        js_GetLastMsg(&message, fanout_jetstream(connection), stream, escaped, NULL, &code);
     if (status == NATS_NOT_FOUND && code != JSStreamNotFoundErr)
         return true;
     if (status != NATS_OK)

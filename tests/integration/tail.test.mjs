@@ -13,6 +13,7 @@ const SCHEMA = `
 CREATE TABLE todos (id bigint PRIMARY KEY, title text, big text);
 CREATE SCHEMA "My Schema";
 CREATE TABLE "My Schema"."T.x" (id int PRIMARY KEY);
+CREATE TABLE "My Schema"."a""b\\c" (id int PRIMARY KEY);
 ALTER TABLE todos ALTER COLUMN big SET STORAGE EXTERNAL;
 `;
 
@@ -122,6 +123,14 @@ test('tail', async (suite) => {
     assert.equal((await next()).record.id, 101);
     child.kill('SIGINT');
     assert.deepEqual(await once(child, 'exit'), [0, null]);
+  });
+
+  await suite.test('it follows a table whose name has quotes and backslashes', async (t) => {
+    const { next } = follow(t, '--from', 'first', '--table', '"My Schema"."a""b\\c"');
+    const first = next();
+    await house.postgres.query('INSERT INTO "My Schema"."a""b\\c" VALUES (5)');
+    const { table, record } = await first;
+    assert.deepEqual([table, record], ['a"b\\c', { id: 5 }]);
   });
 
   await suite.test('it ends when its reader goes away', async (t) => {
