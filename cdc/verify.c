@@ -71,7 +71,12 @@ static bool snapshots_settle(verify *state, core_error *error) {
     }
 }
 
-static bool not_passed(const verify *state, core_error *error) {
+/* What is said when the time is over: a broker that is away, or a stream that stands. */
+static bool not_passed(const verify *state, const core_error *last, core_error *error) {
+    if (last->code != CORE_ERROR_NONE) {
+        *error = *last;
+        return false;
+    }
     return core_error_set(error, CORE_ERROR_TRANSIENT,
                           "stream %s does not move: it is at " CORE_LSN_FORMAT
                           ", the table was read at " CORE_LSN_FORMAT
@@ -92,24 +97,37 @@ static bool cluster_check(const verify *state, core_error *error) {
         (unsigned long long)state->table.system_id);
 }
 
+/* One look; `last` is why it did not work, when another look may. */
+static bool stream_look(verify *state, core_error *last, core_error *error) {
+    *last = (core_error){0};
+    if (!cdc_verify_progress_look(&state->history, &state->point, last)) {
+        if (last->code == CORE_ERROR_TRANSIENT)
+            return true;
+        *error = *last;
+        return false;
+    }
+    return cluster_check(state, error);
+}
+
 /* Until every commit that the table's reader sees is in the stream. */
 static bool stream_pass(verify *state, core_error *error) {
+    core_error last;
     int64_t moved_ms = now_ms();
     bool nudged = false;
     core_lsn before = 0;
     for (;;) {
-        if (!cdc_verify_progress_look(&state->history, &state->point, error) ||
-            !cluster_check(state, error))
+        if (!stream_look(state, &last, error))
             return false;
-        core_lsn passed = state->point.passed_lsn;
-        if (passed >= state->table.lsn)
+        bool looked = last.code == CORE_ERROR_NONE;
+        core_lsn passed = looked ? state->point.passed_lsn : before;
+        if (looked && passed >= state->table.lsn)
             return true;
         progress_tell(state, CDC_VERIFY_WAITING, passed, state->table.lsn);
         moved_ms = passed != before ? now_ms() : moved_ms;
         before = passed;
         int64_t still_ms = now_ms() - moved_ms;
         if (still_ms >= state->options->timeout_ms)
-            return not_passed(state, error);
+            return not_passed(state, &last, error);
         if (!nudged && still_ms >= NUDGE_AFTER_MS) {
             cdc_verify_table_nudge(state->config);
             nudged = true;

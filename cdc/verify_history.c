@@ -12,7 +12,7 @@ enum {
     ARENA_MAX_BYTES = 16 << 20,
 };
 
-static const char snapshot_prefix[] = "snapshot.";
+static const char snapshot_tokens[] = "snapshot";
 
 bool cdc_verify_history_init(cdc_verify_history *history, const core_config *config,
                              fanout_connection *connection, core_error *error) {
@@ -83,6 +83,8 @@ bool cdc_verify_snapshots_take(core_slice json, const char *schema, const char *
     if (!entry.schema || !entry.table)
         return true;
     found->running = found->running || entry.running;
+    if (entry.start_sequence == 0)
+        entry.start_sequence = 1; /* before the first message */
     if (entry.done && entry.whole && entry.has_start &&
         entry.start_sequence >= found->done_sequence) {
         found->has_done = true;
@@ -97,26 +99,28 @@ typedef struct {
     const char *schema;
     const char *table;
     cdc_verify_snapshots *found;
+    core_error *error;
 } snapshots_looker;
 
-static bool snapshot_on_key(void *context, const char *key, core_error *error) {
+/* A snapshot's id needs no escaping. */
+static bool snapshot_on_key(void *context, const char *key) {
     snapshots_looker *looker = context;
     cdc_verify_history *history = looker->history;
     uint64_t revision = 0;
-    if (!fanout_bucket_get(history->bucket, key, &history->payload, &revision, error))
+    if (!fanout_bucket_get(history->bucket, key, &history->payload, &revision, looker->error))
         return false;
     return revision == 0 ||
            cdc_verify_snapshots_take(core_buffer_slice(&history->payload), looker->schema,
-                                     looker->table, looker->found, error) ||
-           core_error_wrap(error, "key %s of bucket %s_state", key, history->stream);
+                                     looker->table, looker->found, looker->error) ||
+           core_error_wrap(looker->error, "key %s of bucket %s_state", key, history->stream);
 }
 
 bool cdc_verify_snapshots_look(cdc_verify_history *history, const char *schema, const char *table,
                                cdc_verify_snapshots *found, core_error *error) {
     snapshots_looker looker = {
-        .history = history, .schema = schema, .table = table, .found = found};
+        .history = history, .schema = schema, .table = table, .found = found, .error = error};
     *found = (cdc_verify_snapshots){0};
-    return fanout_bucket_keys(history->bucket, snapshot_prefix, snapshot_on_key, &looker, error);
+    return fanout_bucket_keys(history->bucket, snapshot_tokens, snapshot_on_key, &looker, error);
 }
 
 /* ---- Progress ---- */
@@ -139,20 +143,25 @@ static bool tail_look(cdc_verify_history *history, cdc_verify_progress_point *po
     return true;
 }
 
-/* The record is read first: what it tells of is in the stream that is looked at after it. */
+/* A record of another stream of this name, one that is gone, says nothing of this one. The record
+ * is read first: what it tells of is in the stream that is looked at after it. */
 bool cdc_verify_progress_look(cdc_verify_history *history, cdc_verify_progress_point *point,
                               core_error *error) {
     uint64_t revision = 0;
     *point = (cdc_verify_progress_point){0};
     if (!fanout_bucket_get(history->bucket, cdc_position_key, &history->payload, &revision, error))
         return false;
-    point->has_position = revision != 0;
-    if (point->has_position &&
+    if (revision != 0 &&
         !cdc_position_decode(core_buffer_slice(&history->payload), &point->position, error))
         return false;
+    if (!fanout_stream_inspect(history->connection, history->stream, &point->stream, error))
+        return false;
+    point->has_position =
+        revision != 0 && point->position.stream_created_us == point->stream.created_us;
+    if (!point->has_position)
+        point->position = (cdc_position){0};
     point->passed_lsn = point->position.end_lsn;
-    return fanout_stream_inspect(history->connection, history->stream, &point->stream, error) &&
-           tail_look(history, point, error);
+    return tail_look(history, point, error);
 }
 
 bool cdc_verify_marks_look(cdc_verify_history *history, cdc_marks *marks, core_error *error) {

@@ -74,9 +74,11 @@ static bool transaction_begin(const cdc_verify_table *table, pg_connection *conn
                                  table->shape.schema.data, table->shape.table.data);
 }
 
+/* The time is from before the snapshot, the position from after it: a chunk of a snapshot that was
+ * read by this time holds nothing newer, and every commit that is seen is before the position. */
 static const char point_sql[] =
     "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text,"
-    " (extract(epoch FROM clock_timestamp()) * 1000000)::int8,"
+    " (extract(epoch FROM statement_timestamp()) * 1000000)::int8,"
     " current_setting('wal_block_size'), (SELECT system_identifier FROM pg_control_system())";
 
 static bool point_read(cdc_verify_table *table, const pg_result *result, core_error *error) {

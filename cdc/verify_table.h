@@ -18,7 +18,7 @@ typedef struct {
     char *snapshot_text; /* in the arena */
     cdc_verify_snapshot snapshot;
     core_lsn lsn;    /* all that the snapshot sees is before it in the log */
-    int64_t read_us; /* when the snapshot was taken, by the server's clock */
+    int64_t read_us; /* shortly before the snapshot was taken, by the server's clock */
     uint64_t system_id;
     core_slice filter; /* SQL of the publication's row filter; empty: all rows */
     bool is_partitioned;

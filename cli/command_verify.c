@@ -108,11 +108,13 @@ static void lsn_format(core_lsn lsn, char text[LSN_TEXT_SIZE]) {
 static void bar_print(const char *what, uint64_t done, uint64_t total, int64_t took_ms) {
     char bar[31];
     size_t full = total > 0 && done < total ? (size_t)(done * 30 / total) : 30;
-    uint64_t rate = took_ms > 0 ? done * CORE_MS_PER_S / (uint64_t)took_ms : 0;
+    uint64_t rate = took_ms >= PROGRESS_EVERY_MS ? done * CORE_MS_PER_S / (uint64_t)took_ms : 0;
     for (size_t i = 0; i < sizeof bar - 1; i++)
         bar[i] = i < full ? '#' : '.';
     bar[sizeof bar - 1] = '\0';
-    (void)fprintf(stderr, "\r\033[K%s [%s] %" PRIu64 ", %" PRIu64 "/s", what, bar, done, rate);
+    (void)fprintf(stderr, "\r\033[K%s [%s] %" PRIu64, what, bar, done);
+    if (rate > 0)
+        (void)fprintf(stderr, ", %" PRIu64 "/s", rate);
     if (total > done && rate > 0)
         (void)fprintf(stderr, ", %" PRIu64 " s left", (total - done) / rate);
 }
@@ -139,8 +141,8 @@ static void on_progress(void *context, cdc_verify_phase phase, uint64_t done, ui
     int64_t now_ms = core_clock_ms(core_clock_system());
     if (!state->progress || (state->line && now_ms - state->told_ms < PROGRESS_EVERY_MS))
         return;
-    if (phase != state->phase || !state->line)
-        state->began_ms = phase != state->phase ? now_ms : state->began_ms;
+    if (phase != state->phase || state->told_ms == 0)
+        state->began_ms = now_ms;
     state->phase = phase;
     state->told_ms = now_ms;
     state->line = true;
