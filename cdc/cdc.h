@@ -28,7 +28,10 @@ typedef struct {
     cdc_difference_kind kind;
     core_slice key;     /* a JSON object; of a table without a key the row, long values cut */
     core_slice columns; /* a JSON array of the names that differ; empty but for DIFFERENT */
-    uint64_t rows;      /* alike; 1 with a key */
+    core_slice
+        table_values; /* JSON objects of these columns, long values cut; empty unless asked */
+    core_slice stream_values;
+    uint64_t rows; /* alike; 1 with a key */
 } cdc_difference;
 typedef void (*cdc_difference_handler)(void *context, const cdc_difference *difference);
 
@@ -46,6 +49,7 @@ typedef struct {
     const char *schema;
     const char *table;
     size_t limit;       /* differences told of; all are counted */
+    bool shows_values;  /* of columns that differ: they are then written to cdc.spill_dir, cut */
     int64_t timeout_ms; /* longest wait for a stream that does not move */
     cdc_difference_handler on_difference;
     cdc_verify_progress on_progress; /* NULL: none */

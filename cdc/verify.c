@@ -171,6 +171,7 @@ static bool stream_fold(verify *state, core_error *error) {
         .read_us = state->table.read_us,
         .first_sequence = history_begin(state),
         .max_row_bytes = (size_t)core_config_integer(state->config, "cdc.max_row_bytes"),
+        .shows_values = options->shows_values,
         .spill = state->spill,
     };
     const cdc_verify_stream_spec stream = {

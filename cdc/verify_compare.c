@@ -57,7 +57,7 @@ static void row_count(const cdc_verify_compare *compare, const cdc_verify_row *r
         return;
     case CDC_VERIFY_DIFFERS:
         report->different++;
-        cdc_verify_tell(compare, CDC_DIFFERENT, row->text, 1, row->values, entry->values);
+        cdc_verify_tell(compare, CDC_DIFFERENT, row->text, 1, row, entry);
         return;
     case CDC_VERIFY_MISSES:
         report->missing++;

@@ -40,17 +40,8 @@ void cdc_verify_events_cut(cdc_verify_events *events, uint64_t sequence) {
 
 /* ---- Events out ---- */
 
-static bool event_put(cdc_verify_events *events, cdc_verify_op op, const cdc_verify_key *key,
-                      core_error *error) {
-    const cdc_verify_row row = {
-        .op = op,
-        .number = events->number++,
-        .key = key->hash,
-        .count = op == CDC_VERIFY_SET ? events->spec.shape->column_count : 0,
-        .values = events->values,
-        .text = key->text,
-    };
-    return cdc_verify_spill_add(events->spec.spill, &row, error);
+static bool has_key(const cdc_verify_events *events) {
+    return events->spec.shape->key_count > 0;
 }
 
 /* Puts one event for a tuple; `*told` is false when its key cannot be read from it. */
@@ -60,21 +51,23 @@ static bool tuple_put(cdc_verify_events *events, cdc_verify_op op, const core_tu
     const cdc_verify_events_spec *spec = &events->spec;
     *told = cdc_verify_key_make(spec->seed, spec->shape, &events->map, only_key, tuple,
                                 &events->scratch, &key);
-    return !*told || event_put(events, op, &key, error);
-}
-
-static bool has_key(const cdc_verify_events *events) {
-    return events->spec.shape->key_count > 0;
+    if (!*told)
+        return true;
+    cdc_verify_row row = {.op = op, .number = events->number++, .key = key.hash, .text = key.text};
+    if (op == CDC_VERIFY_SET) {
+        cdc_verify_values_make(spec->seed, spec->shape, &events->map, tuple, events->values);
+        row.count = spec->shape->column_count;
+        row.values = events->values;
+        if (spec->shows_values)
+            row.shown = cdc_verify_shown_make(spec->shape, &events->map, tuple, &events->scratch);
+    }
+    return cdc_verify_spill_add(spec->spill, &row, error);
 }
 
 static bool new_row_put(cdc_verify_events *events, const core_change *change, bool *told,
                         core_error *error) {
-    const cdc_verify_events_spec *spec = &events->spec;
-    if (!has_key(events))
-        return tuple_put(events, CDC_VERIFY_ADD, &change->new_tuple, NULL, told, error);
-    cdc_verify_values_make(spec->seed, spec->shape, &events->map, &change->new_tuple,
-                           events->values);
-    return tuple_put(events, CDC_VERIFY_SET, &change->new_tuple, NULL, told, error);
+    return tuple_put(events, has_key(events) ? CDC_VERIFY_SET : CDC_VERIFY_ADD, &change->new_tuple,
+                     NULL, told, error);
 }
 
 /* The row of the old image is not there any more, or not under this key. */

@@ -18,6 +18,7 @@ typedef struct {
     int64_t read_us;         /* when the table was read, by the server's clock */
     uint64_t first_sequence; /* where the history begins */
     size_t max_row_bytes;
+    bool shows_values;
     cdc_verify_spill *spill;
 } cdc_verify_events_spec;
 

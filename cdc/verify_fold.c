@@ -8,6 +8,7 @@ enum { ARENA_CHUNK_BYTES = 256 << 10, FIRST_ENTRIES = 64 };
 
 void cdc_verify_fold_init(cdc_verify_fold *fold, uint16_t columns, size_t max_bytes) {
     *fold = (cdc_verify_fold){.columns = columns, .max_bytes = max_bytes};
+    core_buffer_init(&fold->shown, CDC_VERIFY_TEXT_MAX);
     core_arena_init(&fold->arena,
                     max_bytes / 4 < ARENA_CHUNK_BYTES ? max_bytes / 4 : ARENA_CHUNK_BYTES,
                     max_bytes);
@@ -15,6 +16,7 @@ void cdc_verify_fold_init(cdc_verify_fold *fold, uint16_t columns, size_t max_by
 
 void cdc_verify_fold_fini(cdc_verify_fold *fold) {
     core_arena_fini(&fold->arena);
+    core_buffer_fini(&fold->shown);
     free(fold->entries);
     free(fold->slots);
 }
@@ -82,13 +84,53 @@ cdc_verify_entry *cdc_verify_fold_entry(cdc_verify_fold *fold, const cdc_verify_
 
 /* ---- Events ---- */
 
+/* The event's texts, where they tell nothing the entry's. */
+static void shown_merge(cdc_verify_fold *fold, const cdc_verify_entry *entry, core_slice event) {
+    core_cursor now = core_cursor_make(event);
+    core_cursor before =
+        core_cursor_make(core_slice_make(entry->shown, entry->present ? entry->shown_length : 0));
+    core_value value;
+    core_value old;
+    bool cut;
+    core_buffer_reset(&fold->shown);
+    for (;;) {
+        const uint8_t *now_at = now.at;
+        const uint8_t *before_at = before.at;
+        bool has_old = cdc_verify_text_next(&before, &old, &cut);
+        if (!cdc_verify_text_next(&now, &value, &cut))
+            return;
+        if (value.kind == CORE_VALUE_UNCHANGED && has_old)
+            core_buffer_append(&fold->shown, before_at, (size_t)(before.at - before_at));
+        else
+            core_buffer_append(&fold->shown, now_at, (size_t)(now.at - now_at));
+    }
+}
+
+/* Takes twice the room when it has too little, so that a row that changes often takes no more. */
+static bool shown_set(cdc_verify_fold *fold, cdc_verify_entry *entry, core_slice event) {
+    if (event.length == 0)
+        return true;
+    shown_merge(fold, entry, event);
+    size_t length = fold->shown.length;
+    if (length > entry->shown_room) {
+        entry->shown = core_arena_alloc(&fold->arena, 2 * length);
+        entry->shown_room = entry->shown != NULL ? (uint16_t)(2 * length) : 0;
+    }
+    if (length > entry->shown_room)
+        return false;
+    entry->shown_length = (uint16_t)length;
+    if (length > 0)
+        memcpy(entry->shown, fold->shown.data, length);
+    return true;
+}
+
 static bool values_set(cdc_verify_fold *fold, cdc_verify_entry *entry,
                        const cdc_verify_row *event) {
     assert(event->count == fold->columns);
     if (entry->values == NULL)
         entry->values = core_arena_array(&fold->arena, fold->columns > 0 ? fold->columns : 1,
                                          sizeof *entry->values);
-    if (entry->values == NULL)
+    if (entry->values == NULL || !shown_set(fold, entry, event->shown))
         return false;
     for (size_t i = 0; i < fold->columns; i++) {
         if (event->values[i].kind != CDC_VERIFY_UNCHANGED)

@@ -12,6 +12,9 @@ typedef struct {
     cdc_verify_hash key;
     cdc_verify_value *values; /* of every column; NULL before the first SET */
     core_slice text;
+    uint8_t *shown; /* the values' texts, when they are to be shown */
+    uint16_t shown_length;
+    uint16_t shown_room;
     bool present; /* with keys: the stream's last word is that the row is there */
     bool seen;    /* with keys: the table has it */
     /* Without keys. */
@@ -24,6 +27,7 @@ typedef struct {
 
 typedef struct {
     core_arena arena;
+    core_buffer shown; /* of the entry at hand */
     uint16_t columns;
     size_t max_bytes;
     cdc_verify_entry *entries;

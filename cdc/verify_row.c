@@ -1,7 +1,7 @@
 /* See verify_row.h. */
 #include "cdc/verify_row.h"
 
-enum { TEXT_NULL = 0, TEXT_WHOLE, TEXT_CUT };
+enum { TEXT_NULL = 0, TEXT_WHOLE, TEXT_CUT, TEXT_UNCHANGED };
 
 static bool has_hash(uint8_t kind) {
     return kind == CDC_VERIFY_VALUE || kind == CDC_VERIFY_LATER || kind == CDC_VERIFY_OTHER;
@@ -22,6 +22,8 @@ void cdc_verify_row_write(core_buffer *out, const cdc_verify_row *row) {
     }
     core_buffer_u16(out, (uint16_t)row->text.length);
     core_buffer_slice_append(out, row->text);
+    core_buffer_u16(out, (uint16_t)row->shown.length);
+    core_buffer_slice_append(out, row->shown);
 }
 
 bool cdc_verify_row_read(core_cursor *cursor, cdc_verify_row *row, uint16_t columns,
@@ -40,35 +42,51 @@ bool cdc_verify_row_read(core_cursor *cursor, cdc_verify_row *row, uint16_t colu
         ok = values[i].kind <= CDC_VERIFY_UNKNOWN;
     }
     row->text = core_cursor_bytes(cursor, core_cursor_u16(cursor));
+    row->shown = core_cursor_bytes(cursor, core_cursor_u16(cursor));
     return (ok && core_cursor_ok(cursor)) ||
            core_error_set(error, CORE_ERROR_INPUT,
                           "what was written to cdc.spill_dir did not come back: check its disk");
 }
 
-/* ---- The key's text ---- */
+/* ---- Texts ---- */
 
-/* A value that has no room left is not told at all. */
-void cdc_verify_text_append(core_buffer *text, const core_value *value) {
-    bool is_null = value->kind == CORE_VALUE_NULL;
-    bool cut = value->bytes.length > CDC_VERIFY_SHOWN_MAX;
-    size_t length = cut ? CDC_VERIFY_SHOWN_MAX : value->bytes.length;
+static uint8_t text_kind(const core_value *value, bool cut) {
+    if (value->kind == CORE_VALUE_NULL)
+        return TEXT_NULL;
+    if (value->kind != CORE_VALUE_TEXT)
+        return TEXT_UNCHANGED;
+    return cut ? TEXT_CUT : TEXT_WHOLE;
+}
+
+/* A value that does not fit is left out with all behind it, since the buffer takes no more. */
+void cdc_verify_text_append(core_buffer *text, const core_value *value, size_t most) {
+    bool cut = value->bytes.length > most;
+    size_t length = value->kind != CORE_VALUE_TEXT ? 0 : cut ? most : value->bytes.length;
     while (cut && length > 0 && (value->bytes.data[length] & 0xc0) == 0x80)
         length--; /* not within a character */
-    if (text->length + 3 + length > CDC_VERIFY_TEXT_MAX)
+    uint8_t *at = core_buffer_reserve(text, 3 + length);
+    if (at == NULL)
         return;
-    core_buffer_u8(text, is_null ? TEXT_NULL : cut ? TEXT_CUT : TEXT_WHOLE);
-    core_buffer_u16(text, is_null ? 0 : (uint16_t)length);
-    if (!is_null)
-        core_buffer_append(text, value->bytes.data, length);
+    *at++ = text_kind(value, cut);
+    *at++ = (uint8_t)(length >> 8);
+    *at++ = (uint8_t)length;
+    if (length > 0)
+        memcpy(at, value->bytes.data, length);
+    core_buffer_commit(text, 3 + length);
 }
 
 bool cdc_verify_text_next(core_cursor *cursor, core_value *value, bool *cut) {
+    static const core_value_kind kinds[] = {[TEXT_NULL] = CORE_VALUE_NULL,
+                                            [TEXT_WHOLE] = CORE_VALUE_TEXT,
+                                            [TEXT_CUT] = CORE_VALUE_TEXT,
+                                            [TEXT_UNCHANGED] = CORE_VALUE_UNCHANGED};
     if (core_cursor_left(cursor) == 0)
         return false;
     uint8_t kind = core_cursor_u8(cursor);
     core_slice bytes = core_cursor_bytes(cursor, core_cursor_u16(cursor));
+    if (!core_cursor_ok(cursor) || kind >= CORE_COUNT_OF(kinds))
+        return false;
     *cut = kind == TEXT_CUT;
-    *value =
-        (core_value){.kind = kind == TEXT_NULL ? CORE_VALUE_NULL : CORE_VALUE_TEXT, .bytes = bytes};
-    return core_cursor_ok(cursor) && kind <= TEXT_CUT;
+    *value = (core_value){.kind = kinds[kind], .bytes = bytes};
+    return true;
 }

@@ -5,9 +5,10 @@
 
 #include "cdc/verify_hash.h"
 
-#define CDC_VERIFY_TEXT_MAX  4096        /* of a key, in all */
-#define CDC_VERIFY_SHOWN_MAX 256         /* of one value of it */
-#define CDC_VERIFY_ROW_MAX   (24u << 10) /* encoded: 1664 columns, a key and the rest */
+#define CDC_VERIFY_TEXT_MAX  4096        /* of a key, or of a row's values, in all */
+#define CDC_VERIFY_KEY_MAX   256         /* of one value of a key */
+#define CDC_VERIFY_VALUE_MAX 64          /* of one of a row's values */
+#define CDC_VERIFY_ROW_MAX   (24u << 10) /* encoded: 1664 columns, both texts and the rest */
 
 /* What is known of a column's value. */
 typedef enum {
@@ -38,7 +39,8 @@ typedef struct {
     cdc_verify_hash key;
     uint16_t count; /* of values; 0 but for ROW and SET of tables with keys */
     cdc_verify_value *values;
-    core_slice text; /* of the key, see cdc_verify_text_append */
+    core_slice text;  /* of the key, see cdc_verify_text_append */
+    core_slice shown; /* of ROW and SET, when values are to be shown: of every column */
 } cdc_verify_row;
 
 void cdc_verify_row_write(core_buffer *out, const cdc_verify_row *row);
@@ -47,8 +49,9 @@ void cdc_verify_row_write(core_buffer *out, const cdc_verify_row *row);
 CORE_MUST_CHECK bool cdc_verify_row_read(core_cursor *cursor, cdc_verify_row *row, uint16_t columns,
                                          core_error *error);
 
-/* A key's text is its values one behind the other, each cut to what is shown. */
-void cdc_verify_text_append(core_buffer *text, const core_value *value);
+/* A text is values one behind the other, each cut to `most` bytes; what is not known is UNCHANGED.
+ * Beyond the buffer's maximum there are no more. */
+void cdc_verify_text_append(core_buffer *text, const core_value *value, size_t most);
 /* The next value; `*cut`: it was longer. False at the end. */
 CORE_MUST_CHECK bool cdc_verify_text_next(core_cursor *cursor, core_value *value, bool *cut);
 

@@ -63,11 +63,13 @@ void cdc_verify_values_make(const cdc_verify_seed *seed, const cdc_verify_shape 
 void cdc_verify_scratch_init(cdc_verify_scratch *scratch) {
     core_buffer_init(&scratch->bytes, SCRATCH_BYTES);
     core_buffer_init(&scratch->text, CDC_VERIFY_TEXT_MAX);
+    core_buffer_init(&scratch->shown, CDC_VERIFY_TEXT_MAX);
 }
 
 void cdc_verify_scratch_fini(cdc_verify_scratch *scratch) {
     core_buffer_fini(&scratch->bytes);
     core_buffer_fini(&scratch->text);
+    core_buffer_fini(&scratch->shown);
 }
 
 /* Long values by their own hash, so that the scratch is bounded whatever the row's size. */
@@ -105,11 +107,23 @@ bool cdc_verify_key_make(const cdc_verify_seed *seed, const cdc_verify_shape *sh
         if (!is_at_hand(map, only_key, value, i))
             return false;
         value_append(seed, &scratch->bytes, value);
-        cdc_verify_text_append(&scratch->text, value);
+        cdc_verify_text_append(&scratch->text, value, CDC_VERIFY_KEY_MAX);
     }
     *key = (cdc_verify_key){
         .hash = cdc_verify_hash_of(seed, core_buffer_slice(&scratch->bytes)),
         .text = core_buffer_slice(&scratch->text),
     };
-    return core_buffer_ok(&scratch->bytes) && core_buffer_ok(&scratch->text);
+    return core_buffer_ok(&scratch->bytes);
+}
+
+core_slice cdc_verify_shown_make(const cdc_verify_shape *shape, const cdc_verify_map *map,
+                                 const core_tuple *tuple, cdc_verify_scratch *scratch) {
+    static const core_value unknown = {.kind = CORE_VALUE_UNCHANGED};
+    core_buffer_reset(&scratch->shown);
+    for (size_t i = 0; i < shape->column_count; i++) {
+        const core_value *value = tuple_value(map, tuple, i);
+        cdc_verify_text_append(&scratch->shown, value != NULL ? value : &unknown,
+                               CDC_VERIFY_VALUE_MAX);
+    }
+    return core_buffer_slice(&scratch->shown);
 }

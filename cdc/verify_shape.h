@@ -45,10 +45,14 @@ typedef struct {
 typedef struct {
     core_buffer bytes;
     core_buffer text;
+    core_buffer shown;
 } cdc_verify_scratch;
 void cdc_verify_scratch_init(cdc_verify_scratch *scratch);
 void cdc_verify_scratch_fini(cdc_verify_scratch *scratch);
 
+/* Every column's value as a text, in the scratch; see cdc_verify_text_append. */
+core_slice cdc_verify_shown_make(const cdc_verify_shape *shape, const cdc_verify_map *map,
+                                 const core_tuple *tuple, cdc_verify_scratch *scratch);
 /* By the shape's column order. `map` NULL: the tuple's columns are the shape's. `only_key`: of a
  * tuple whose other columns are not meant (an old key), whose key columns are `relation`'s. False
  * when a value that counts is not at hand as text, or memory is out. */

@@ -175,6 +175,9 @@ static bool row_take(row_reader *reader, char *line, int length, core_error *err
         .count = shape->key_count > 0 ? shape->column_count : 0,
         .values = reader->values,
         .text = key.text,
+        .shown = shape->key_count > 0 && reader->options->shows_values
+                     ? cdc_verify_shown_make(shape, NULL, &tuple, &reader->scratch)
+                     : core_slice_make(NULL, 0),
     };
     table->rows++;
     return cdc_verify_spill_add(table->spill, &row, error);

@@ -67,6 +67,7 @@ static const cli_option token_options[] = {
 static const cli_option verify_options[] = {
     {.name = "--json", .doc = "print one JSON object"},
     {.name = "--limit", .value = "N", .doc = "differences to print (default 100); all are counted"},
+    {.name = "--values", .doc = "also print the values that differ, cut to 64 bytes"},
     {.name = "--timeout",
      .value = "TIME",
      .doc = "longest wait for a stream that does not move (default 60s)"},
@@ -141,7 +142,7 @@ static const cli_command commands[] = {
      .run = cli_command_token},
     {.name = "verify",
      .summary = "compare a table with the stream's last state of each of its rows",
-     .usage = "SCHEMA.TABLE [--json] [--limit N] [--timeout TIME]",
+     .usage = "SCHEMA.TABLE [--json] [--limit N] [--values] [--timeout TIME]",
      .operand = "SCHEMA.TABLE",
      .doc =
          "Reads the table in one transaction, waits until the stream has passed that point, folds\n"

@@ -79,6 +79,12 @@ static void difference_json(verify *state, const cdc_difference *difference) {
         core_json_key_text(&json, "columns");
         core_json_raw(&json, difference->columns);
     }
+    if (difference->table_values.length > 0) {
+        core_json_key_text(&json, "table");
+        core_json_raw(&json, difference->table_values);
+        core_json_key_text(&json, "stream");
+        core_json_raw(&json, difference->stream_values);
+    }
     core_json_key_text(&json, "rows");
     core_json_unsigned(&json, difference->rows);
     core_json_object_close(&json);
@@ -96,6 +102,9 @@ static void on_difference(void *context, const cdc_difference *difference) {
     (void)printf("%-18s %.*s", kind_name(difference->kind), CORE_SLICE_ARGS(difference->key));
     if (difference->columns.length > 0)
         (void)printf("  %.*s", CORE_SLICE_ARGS(difference->columns));
+    if (difference->table_values.length > 0)
+        (void)printf("  table %.*s  stream %.*s", CORE_SLICE_ARGS(difference->table_values),
+                     CORE_SLICE_ARGS(difference->stream_values));
     if (difference->rows > 1)
         (void)printf("  %" PRIu64 " rows", difference->rows);
     (void)printf("\n");
@@ -289,8 +298,10 @@ cli_exit cli_command_verify(const cli_arguments *arguments) {
     verify state = {.magic = VERIFY_MAGIC,
                     .json = cli_flag(arguments, "--json"),
                     .progress = isatty(STDERR_FILENO) == 1};
-    cdc_verify_options options = {
-        .on_difference = on_difference, .on_progress = on_progress, .context = &state};
+    cdc_verify_options options = {.shows_values = cli_flag(arguments, "--values"),
+                                  .on_difference = on_difference,
+                                  .on_progress = on_progress,
+                                  .context = &state};
     core_error error;
     core_config *config = cli_config_load(arguments);
     if (config == NULL)

@@ -110,6 +110,9 @@ test('verify', async (suite) => {
     assert.equal(code, 1);
     assert.equal(stdout.split('\n').filter((line) => /^(different|missing|only)/.test(line)).length, 2);
     assert.match(stdout, /^\(the first 2 differences; --limit shows more\)$/m);
+    const shown = await walcast.command(['verify', 'todos', '--values']);
+    assert.match(shown.stdout,
+      /^different +\{"id":7\} +\["a","b"\] +table \{"a":"y","b":null\} +stream \{"a":"x","b":7\}$/m);
     assert.match(stdout, /^public\.todos: DIFFERENT$/m);
     assert.match(stdout, / 1 with different values\n +2 missing in the stream\n +2 only in the stream/);
   });

@@ -74,6 +74,25 @@ static void the_limit_is_of_what_is_told_only(void **state) {
     assert_int_equal(it->report.only_in_stream, 50);
 }
 
+static void values_are_shown_when_asked_for(void **state) {
+    verify_case *it = *state;
+    static char longer[100];
+    char expected[600];
+    memset(longer, 'v', sizeof longer - 1);
+    cdc_verify_events_fini(&it->events);
+    it->shows_values = true;
+    case_events_open(it);
+    case_insert(it, 10, ROW("1", "x", "big"));
+    case_update(it, 11, ROW("1", longer, case_unchanged));
+    case_update(it, 12, ROW("1", NULL, case_unchanged));
+    case_row(it, 12, ROW("1", longer, "other"));
+    (void)snprintf(expected, sizeof expected,
+                   "~{\"id\":1}[\"a\",\"b\"]{\"a\":\"%.64s...\",\"b\":\"other\"}"
+                   "{\"a\":null,\"b\":\"big\"} ",
+                   longer);
+    assert_string_equal(case_found(it), expected);
+}
+
 static void long_keys_are_cut_and_kept_apart(void **state) {
     verify_case *it = *state;
     static char a[3000];
@@ -218,6 +237,7 @@ int main(void) {
         CASE(after_a_wrap_xmin_says_nothing),
         CASE(what_is_not_published_is_no_difference),
         CASE(the_limit_is_of_what_is_told_only),
+        CASE(values_are_shown_when_asked_for),
         CASE(long_keys_are_cut_and_kept_apart),
         CASE(counts_that_differ_are_told_with_how_many),
         CASE(rows_from_before_may_be_alike),

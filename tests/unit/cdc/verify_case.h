@@ -32,6 +32,7 @@ typedef struct {
     cdc_verify_events events;
     cdc_verify_coverage coverage;
     size_t fold_bytes;
+    bool shows_values;
     size_t limit;
     uint64_t sequence;
     const char *epoch;
@@ -51,6 +52,7 @@ static inline void case_events_open(verify_case *it) {
         .read_us = CASE_SNAPSHOT_US,
         .first_sequence = 1,
         .max_row_bytes = 1 << 20,
+        .shows_values = it->shows_values,
         .spill = it->stream,
     };
     assert_true(cdc_verify_events_init(&it->events, &spec, &error));
@@ -157,12 +159,14 @@ static inline void case_row(verify_case *it, uint32_t xmin, const char *const *t
     case_tuple(&tuple, values, texts);
     assert_true(cdc_verify_key_make(&it->seed, &it->shape, NULL, NULL, &tuple, &it->scratch, &key));
     cdc_verify_values_make(&it->seed, &it->shape, NULL, &tuple, hashes);
-    const cdc_verify_row row = {.op = CDC_VERIFY_ROW,
-                                .number = cdc_verify_snapshot_widen(&it->snapshot, xmin),
-                                .key = key.hash,
-                                .count = it->shape.key_count > 0 ? CASE_COLUMNS : 0,
-                                .values = hashes,
-                                .text = key.text};
+    cdc_verify_row row = {.op = CDC_VERIFY_ROW,
+                          .number = cdc_verify_snapshot_widen(&it->snapshot, xmin),
+                          .key = key.hash,
+                          .count = it->shape.key_count > 0 ? CASE_COLUMNS : 0,
+                          .values = hashes,
+                          .text = key.text};
+    if (it->shows_values)
+        row.shown = cdc_verify_shown_make(&it->shape, NULL, &tuple, &it->scratch);
     assert_true(cdc_verify_spill_add(it->table, &row, &error));
 }
 
@@ -208,6 +212,9 @@ static inline void case_on_difference(void *context, const cdc_difference *diffe
     verify_case *it = context;
     core_buffer_format(&it->found, "%c%.*s%.*s", marks[difference->kind],
                        CORE_SLICE_ARGS(difference->key), CORE_SLICE_ARGS(difference->columns));
+    if (difference->table_values.length > 0)
+        core_buffer_format(&it->found, "%.*s%.*s", CORE_SLICE_ARGS(difference->table_values),
+                           CORE_SLICE_ARGS(difference->stream_values));
     if (difference->rows > 1)
         core_buffer_format(&it->found, "x%d", (int)difference->rows);
     core_buffer_text(&it->found, " ");
