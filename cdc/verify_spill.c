@@ -95,6 +95,8 @@ bool cdc_verify_spill_add(cdc_verify_spill *spill, const cdc_verify_row *row, co
     if (part->open.length + bytes.length > BLOCK_BYTES - HEAD_BYTES &&
         !block_write(spill, part, error))
         return false;
+    if (part->open.capacity == 0) /* all of it at once: what grows step by step leaves holes */
+        (void)core_buffer_reserve(&part->open, BLOCK_BYTES);
     core_buffer_slice_append(&part->open, bytes);
     part->rows++;
     return (core_buffer_ok(&spill->row) && core_buffer_ok(&part->open)) ||
