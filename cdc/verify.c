@@ -29,6 +29,7 @@ typedef struct {
     cdc_verify_history history;
     cdc_verify_table table;
     cdc_verify_snapshots snapshots;
+    uint64_t reads_until; /* the stream's last message before the table was read */
     cdc_verify_progress_point point;
     cdc_verify_subject subject;
     cdc_verify_spill *spill; /* of the stream's events */
@@ -59,8 +60,12 @@ static bool snapshots_settle(verify *state, core_error *error) {
         if (!cdc_verify_snapshots_look(&state->history, state->options->schema,
                                        state->options->table, &state->snapshots, error))
             return false;
-        if (!state->snapshots.running)
-            return true;
+        if (!state->snapshots.running) {
+            fanout_stream_info info;
+            bool ok = fanout_stream_inspect(state->connection, state->history.stream, &info, error);
+            state->reads_until = ok ? info.last_sequence : 0;
+            return ok;
+        }
         if (now_ms() >= until_ms)
             return core_error_set(error, CORE_ERROR_TRANSIENT,
                                   "a snapshot of %s.%s is under way: wait for its end (walcast "
@@ -136,13 +141,11 @@ static bool stream_pass(verify *state, core_error *error) {
     }
 }
 
-/* An entry may be left of a stream of this name that is gone. */
+/* A record may be left of a stream of this name that is gone. */
 static bool is_snapshot_of_stream(const verify *state) {
     const cdc_verify_snapshots *snapshots = &state->snapshots;
-    return snapshots->has_done &&
-           snapshots->done_sequence <= state->point.stream.last_sequence + 1 &&
-           (snapshots->done_epoch[0] == '\0' ||
-            strcmp(snapshots->done_epoch, state->point.position.epoch) == 0);
+    return snapshots->done_id[0] != '\0' &&
+           strcmp(snapshots->done_epoch, state->point.position.epoch) == 0;
 }
 
 /* ---- The stream ---- */
@@ -153,8 +156,8 @@ static uint64_t history_begin(const verify *state) {
     uint64_t begin = state->point.stream.first_sequence;
     begin = state->subject.gap_sequence >= begin ? state->subject.gap_sequence + 1 : begin;
     if (state->table.shape.key_count == 0 && is_snapshot_of_stream(state) &&
-        state->snapshots.done_sequence > begin)
-        begin = state->snapshots.done_sequence;
+        state->snapshots.done_sequence >= begin)
+        begin = state->snapshots.done_sequence + 1;
     return begin > 0 ? begin : 1;
 }
 
@@ -168,7 +171,8 @@ static bool stream_fold(verify *state, core_error *error) {
         .seed = &state->seed,
         .shape = &state->table.shape,
         .snapshot = &state->table.snapshot,
-        .read_us = state->table.read_us,
+        .reads_until = state->reads_until,
+        .reads_of = core_slice_text(is_snapshot_of_stream(state) ? state->snapshots.done_id : ""),
         .first_sequence = history_begin(state),
         .max_row_bytes = (size_t)core_config_integer(state->config, "cdc.max_row_bytes"),
         .shows_values = options->shows_values,
@@ -201,10 +205,8 @@ static bool coverage_find(verify *state, cdc_verify_coverage *coverage, core_err
     const cdc_verify_shape *shape = &state->table.shape;
     cdc_marks marks;
     epoch_settle(state);
-    bool is_read =
-        is_snapshot_of_stream(state) && state->snapshots.done_sequence >= events->first_sequence;
-    if (shape->key_count == 0 && events->reads > 0 && !is_read)
-        cdc_verify_events_cut(&state->events, state->point.stream.last_sequence);
+    bool is_read = is_snapshot_of_stream(state) &&
+                   state->snapshots.done_sequence + 1 >= events->first_sequence;
     if (!cdc_verify_marks_look(&state->history, &marks, error))
         return false;
     const cdc_mark *mark =

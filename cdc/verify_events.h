@@ -1,9 +1,10 @@
 /* The stream's side: messages of a table's subjects in, events for the fold out.
  *
  * Changes of transactions that the table's reader does not see are left out, and so are rows of a
- * snapshot (READ) that was taken after it. Where the history is cut (another epoch, a change whose
- * key cannot be read) it begins anew behind the cut: events before it do not count, and what the
- * stream says of older rows is not known. Pure but for the spill. Owned by one thread at a time. */
+ * snapshot (READ) that may have been read after it. Where the history is cut (another epoch, a
+ * change whose key cannot be read) it begins anew behind the cut: events before it do not count,
+ * and what the stream says of older rows is not known. Pure but for the spill. Owned by one thread
+ * at a time. */
 #ifndef WALCAST_CDC_VERIFY_EVENTS_H
 #define WALCAST_CDC_VERIFY_EVENTS_H
 
@@ -14,8 +15,9 @@
 typedef struct {
     const cdc_verify_seed *seed;
     const cdc_verify_shape *shape;
-    const cdc_verify_snapshot *snapshot;
-    int64_t read_us;         /* when the table was read, by the server's clock */
+    cdc_verify_snapshot *snapshot;
+    uint64_t reads_until;    /* READ rows up to this message were read before the table */
+    core_slice reads_of;     /* without a key: only rows of this snapshot count; empty: of none */
     uint64_t first_sequence; /* where the history begins */
     size_t max_row_bytes;
     bool shows_values;
@@ -37,7 +39,6 @@ typedef struct {
     bool truncated;          /* since then: every row after is in the stream */
     uint64_t changes;
     uint64_t later;     /* left out: not seen by the reader */
-    uint64_t reads;     /* READ rows that count, of a table without a key */
     uint64_t cuts;      /* times that the history began anew */
     uint64_t strangers; /* changes of another table of that name, left out */
 } cdc_verify_events;

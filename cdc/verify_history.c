@@ -12,8 +12,6 @@ enum {
     ARENA_MAX_BYTES = 16 << 20,
 };
 
-static const char snapshot_tokens[] = "snapshot";
-
 bool cdc_verify_history_init(cdc_verify_history *history, const core_config *config,
                              fanout_connection *connection, core_error *error) {
     *history = (cdc_verify_history){
@@ -38,60 +36,31 @@ void cdc_verify_history_fini(cdc_verify_history *history) {
 
 /* ---- Snapshots ---- */
 
-typedef struct {
-    bool schema, table, whole, running, done, has_start;
-    uint64_t start_sequence;
-    char epoch[CORE_EPOCH_TEXT_SIZE];
-} snapshot_entry;
-
-static bool member_read(core_json_reader *reader, core_json_token token, const char *schema,
-                        const char *table, snapshot_entry *entry) {
-    core_slice whole;
-    if (core_json_raw_is(token.key, "schema"))
-        entry->schema = core_json_raw_is(token.raw, schema);
-    else if (core_json_raw_is(token.key, "table"))
-        entry->table = core_json_raw_is(token.raw, table);
-    else if (core_json_raw_is(token.key, "start_sequence"))
-        entry->has_start = core_slice_to_u64(token.raw, &entry->start_sequence);
-    else if (core_json_raw_is(token.key, "epoch") && token.kind == CORE_JSON_STRING)
-        entry->has_start =
-            core_slice_to_text(token.raw, entry->epoch, sizeof entry->epoch) && entry->has_start;
-    else if (core_json_raw_is(token.key, "filter") || core_json_raw_is(token.key, "to"))
-        entry->whole = entry->whole && token.kind == CORE_JSON_NULL;
-    else if (core_json_raw_is(token.key, "state")) {
-        entry->done = core_json_raw_is(token.raw, "done");
-        entry->running =
-            core_json_raw_is(token.raw, "requested") || core_json_raw_is(token.raw, "running");
-    }
-    return core_json_skip(reader, token, &whole);
+static bool names_are(core_slice schema, core_slice table, const char *schema_text,
+                      const char *table_text) {
+    return core_slice_is(schema, schema_text) && core_slice_is(table, table_text);
 }
 
-bool cdc_verify_snapshots_take(core_slice json, const char *schema, const char *table,
-                               cdc_verify_snapshots *found, core_error *error) {
-    core_json_reader reader = core_json_reader_make(json);
-    snapshot_entry entry = {.whole = true};
-    bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
-    while (ok) {
-        core_json_token token = core_json_next(&reader);
-        if (token.kind == CORE_JSON_OBJECT_CLOSE)
-            break;
-        ok = token.kind != CORE_JSON_INVALID && token.kind != CORE_JSON_END &&
-             member_read(&reader, token, schema, table, &entry);
-    }
-    if (!ok)
-        return core_error_set(error, CORE_ERROR_INPUT, "a snapshot's entry is not Walcast's");
-    if (!entry.schema || !entry.table)
-        return true;
-    found->running = found->running || entry.running;
-    if (entry.start_sequence == 0)
-        entry.start_sequence = 1; /* before the first message */
-    if (entry.done && entry.whole && entry.has_start &&
-        entry.start_sequence >= found->done_sequence) {
-        found->has_done = true;
-        found->done_sequence = entry.start_sequence;
-        memcpy(found->done_epoch, entry.epoch, sizeof found->done_epoch);
-    }
-    return true;
+/* Of a partitioned table the partitions are what is read. */
+static bool record_is_of(const core_snapshot *record, const char *schema, const char *table) {
+    bool is = names_are(record->schema, record->table, schema, table);
+    for (size_t i = 0; !is && i < record->range_count; i++)
+        is = names_are(record->ranges[i].schema, record->ranges[i].table, schema, table);
+    return is;
+}
+
+void cdc_verify_snapshots_take(const core_snapshot *record, const char *schema, const char *table,
+                               cdc_verify_snapshots *found) {
+    if (!record_is_of(record, schema, table) || record->stream.length > 0)
+        return;
+    found->running = found->running || record->state == CORE_SNAPSHOT_REQUESTED ||
+                     record->state == CORE_SNAPSHOT_RUNNING;
+    bool is_later = found->done_id[0] == '\0' || record->start_sequence >= found->done_sequence;
+    if (record->state != CORE_SNAPSHOT_DONE || record->filter.length > 0 || !is_later ||
+        !core_slice_to_text(record->epoch, found->done_epoch, sizeof found->done_epoch))
+        return;
+    found->done_sequence = record->start_sequence;
+    memcpy(found->done_id, record->id, sizeof found->done_id);
 }
 
 typedef struct {
@@ -107,12 +76,17 @@ static bool snapshot_on_key(void *context, const char *key) {
     snapshots_looker *looker = context;
     cdc_verify_history *history = looker->history;
     uint64_t revision = 0;
+    core_snapshot record;
     if (!fanout_bucket_get(history->bucket, key, &history->payload, &revision, looker->error))
         return false;
-    return revision == 0 ||
-           cdc_verify_snapshots_take(core_buffer_slice(&history->payload), looker->schema,
-                                     looker->table, looker->found, looker->error) ||
-           core_error_wrap(looker->error, "key %s of bucket %s_state", key, history->stream);
+    if (revision == 0)
+        return true;
+    core_arena_reset(&history->arena);
+    if (!core_snapshot_decode(core_buffer_slice(&history->payload), &history->arena, &record,
+                              looker->error))
+        return core_error_wrap(looker->error, "key %s of bucket %s_state", key, history->stream);
+    cdc_verify_snapshots_take(&record, looker->schema, looker->table, looker->found);
+    return true;
 }
 
 bool cdc_verify_snapshots_look(cdc_verify_history *history, const char *schema, const char *table,
@@ -120,7 +94,8 @@ bool cdc_verify_snapshots_look(cdc_verify_history *history, const char *schema, 
     snapshots_looker looker = {
         .history = history, .schema = schema, .table = table, .found = found, .error = error};
     *found = (cdc_verify_snapshots){0};
-    return fanout_bucket_keys(history->bucket, snapshot_tokens, snapshot_on_key, &looker, error);
+    return fanout_bucket_keys(history->bucket, CORE_SNAPSHOT_TOKEN, snapshot_on_key, &looker,
+                              error);
 }
 
 /* ---- Progress ---- */

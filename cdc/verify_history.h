@@ -21,12 +21,13 @@ CORE_MUST_CHECK bool cdc_verify_history_init(cdc_verify_history *history, const 
                                              fanout_connection *connection, core_error *error);
 void cdc_verify_history_fini(cdc_verify_history *history);
 
-/* The snapshots of one table, as their entries say. */
+/* The snapshots of one table, as their records say. */
 typedef struct {
     bool running; /* one is asked for or under way */
-    bool has_done;
-    uint64_t done_sequence; /* where the last one that is done, of the whole table, began */
-    char done_epoch[CORE_EPOCH_TEXT_SIZE]; /* in which epoch; empty: its entry does not say */
+    char
+        done_id[CORE_SNAPSHOT_ID_SIZE]; /* the last that is done, of the whole table; empty: none */
+    char done_epoch[CORE_EPOCH_TEXT_SIZE];
+    uint64_t done_sequence; /* the stream's last message when it began */
 } cdc_verify_snapshots;
 CORE_MUST_CHECK bool cdc_verify_snapshots_look(cdc_verify_history *history, const char *schema,
                                                const char *table, cdc_verify_snapshots *found,
@@ -55,9 +56,8 @@ CORE_MUST_CHECK bool cdc_verify_subject_look(cdc_verify_history *history, const 
                                              const char *table, cdc_verify_subject *subject,
                                              core_error *error);
 
-/* One entry's JSON against a table: pure, for tests. */
-CORE_MUST_CHECK bool cdc_verify_snapshots_take(core_slice json, const char *schema,
-                                               const char *table, cdc_verify_snapshots *found,
-                                               core_error *error);
+/* One record against a table. Pure. */
+void cdc_verify_snapshots_take(const core_snapshot *record, const char *schema, const char *table,
+                               cdc_verify_snapshots *found);
 
 #endif

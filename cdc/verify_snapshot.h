@@ -1,20 +1,13 @@
-/* What the reading transaction of `walcast verify` sees: PostgreSQL's own snapshot as text, asked
- * about the 32-bit transaction ids that the stream and the rows carry.
- *
- * Those wrap around every 2^32 transactions; each is taken for the nearest one to the snapshot. The
- * rule is pg_visible_in_snapshot's, for ids of committed top-level transactions. Pure. */
+/* What the reading transaction of `walcast verify` sees, beyond cdc/visibility.h: transaction ids
+ * at full length, as marks have them. Pure. */
 #ifndef WALCAST_CDC_VERIFY_SNAPSHOT_H
 #define WALCAST_CDC_VERIFY_SNAPSHOT_H
 
-#include "core/core.h"
-
-#define CDC_VERIFY_SNAPSHOT_XIDS_MAX 65536 /* above PostgreSQL's own limit on transactions */
+#include "cdc/visibility.h"
 
 typedef struct {
-    uint64_t xmin;  /* all below are over */
-    uint64_t xmax;  /* none from here on is seen */
-    uint64_t *xids; /* in progress between them, ascending */
-    size_t count;
+    cdc_visibility visibility;
+    uint64_t xmax; /* at full length */
 } cdc_verify_snapshot;
 
 /* "xmin:xmax:xid,xid,..." as pg_current_snapshot gives it. INPUT error when it is none. */
@@ -22,8 +15,6 @@ CORE_MUST_CHECK bool cdc_verify_snapshot_parse(core_slice text, cdc_verify_snaps
                                                core_error *error);
 void cdc_verify_snapshot_fini(cdc_verify_snapshot *snapshot);
 
-/* The committed transaction's changes are seen. */
-bool cdc_verify_snapshot_sees(const cdc_verify_snapshot *snapshot, uint32_t xid);
 /* A row's xmin at full length: the last transaction before the snapshot's end of these 32 bits. 0
  * for PostgreSQL's permanent ids, which are older than all. */
 uint64_t cdc_verify_snapshot_widen(const cdc_verify_snapshot *snapshot, uint32_t xid);

@@ -74,11 +74,9 @@ static bool transaction_begin(const cdc_verify_table *table, pg_connection *conn
                                  table->shape.schema.data, table->shape.table.data);
 }
 
-/* The time is from before the snapshot, the position from after it: a chunk of a snapshot that was
- * read by this time holds nothing newer, and every commit that is seen is before the position. */
+/* The position is from after the snapshot: every commit that is seen is before it. */
 static const char point_sql[] =
     "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text,"
-    " (extract(epoch FROM statement_timestamp()) * 1000000)::int8,"
     " current_setting('wal_block_size'), (SELECT system_identifier FROM pg_control_system())";
 
 static bool point_read(cdc_verify_table *table, const pg_result *result, core_error *error) {
@@ -90,10 +88,9 @@ static bool point_read(cdc_verify_table *table, const pg_result *result, core_er
     if (!cdc_verify_snapshot_parse(snapshot, &table->snapshot, error))
         return false;
     if (!cdc_lsn_parse(core_slice_text(pg_result_value(result, 0, 1)), &table->lsn) ||
-        !core_slice_to_i64(core_slice_text(pg_result_value(result, 0, 2)), &table->read_us) ||
-        !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 3)), &page_bytes) ||
+        !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 2)), &page_bytes) ||
         page_bytes < 1024 || page_bytes > (1u << 20) ||
-        !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 4)), &table->system_id))
+        !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 3)), &table->system_id))
         return core_error_set(error, CORE_ERROR_INPUT, "the server's position was not understood");
     table->lsn = cdc_verify_lsn_settle(table->lsn, (uint32_t)page_bytes);
     return true;

@@ -17,8 +17,7 @@ typedef struct {
     cdc_verify_shape shape;
     char *snapshot_text; /* in the arena */
     cdc_verify_snapshot snapshot;
-    core_lsn lsn;    /* all that the snapshot sees is before it in the log */
-    int64_t read_us; /* shortly before the snapshot was taken, by the server's clock */
+    core_lsn lsn; /* all that the snapshot sees is before it in the log */
     uint64_t system_id;
     core_slice filter; /* SQL of the publication's row filter; empty: all rows */
     bool is_partitioned;

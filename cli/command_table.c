@@ -143,7 +143,7 @@ static const cli_command commands[] = {
     {.name = "verify",
      .summary = "compare a table with the stream's last state of each of its rows",
      .usage = "SCHEMA.TABLE [--json] [--limit N] [--values] [--timeout TIME]",
-     .operand = "SCHEMA.TABLE",
+     .operands = 1,
      .doc =
          "Reads the table in one transaction, waits until the stream has passed that point, folds\n"
          "the stream's changes that the transaction saw, and compares both row by row by\n"

@@ -68,6 +68,13 @@ CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1);
 CREATE TABLE parent (id int PRIMARY KEY);
 CREATE TABLE child (PRIMARY KEY (id)) INHERITS (parent);
 CREATE TABLE late (id int PRIMARY KEY);
+CREATE TABLE large (id int PRIMARY KEY, a text);
+INSERT INTO large SELECT i, repeat('x', 1000) FROM generate_series(1, 5000) i;
+CREATE TABLE rows_full (a int, b text);
+ALTER TABLE rows_full REPLICA IDENTITY FULL;
+INSERT INTO rows_full SELECT 1, 'x' FROM generate_series(1, 10);
+CREATE TABLE rows_none (a int, b text);
+INSERT INTO rows_none SELECT 1, 'x' FROM generate_series(1, 10);
 CREATE TABLE wide (id int PRIMARY KEY, ${Array.from({ length: 300 }, (_, i) => `c${i} int`).join(', ')});
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE DOMAIN positive AS int CHECK (VALUE > 0);
@@ -284,21 +291,33 @@ test('verify', async (suite) => {
   });
 
   await step('a snapshot that is under way is waited for, one that is done covers all', async () => {
-    const entry = (state) => JSON.stringify({ id: 'x', schema: 'public', table: 'covered', state,
-      filter: null, to: null, start_sequence: 1 });
-    const put = (state) => house.nats.manage(async (manager, connection) => {
-      await manager.jetstream().publish('$KV.WALCAST_state.snapshot.x', entry(state));
-    });
-    await postgres.query('CREATE TABLE covered (id int PRIMARY KEY); INSERT INTO covered VALUES (1), (2)');
-    await waitFor('the table in the publication', async () =>
-      (await postgres.query("SELECT FROM pg_publication_tables WHERE tablename = 'covered'")).rowCount, 60_000);
-    await put('running');
-    const { code, stderr } = await verify(walcast, 'covered', '--timeout', '1s');
-    assert.equal(code, 1);
-    assert.match(stderr, /a snapshot of public\.covered is under way/);
-    await put('done');
-    await assertFound(walcast, 'covered', [['missing_in_stream', { id: 1 }, undefined],
-      ['missing_in_stream', { id: 2 }, undefined]]);
+    const { code, stdout, stderr } = await walcast.command(['snapshot', 'start', 'large', '--rate', '1MiB']);
+    assert.equal(code, 0, stderr);
+    const early = await verify(walcast, 'large', '--timeout', '1s');
+    assert.equal(early.code, 1, `snapshot ${stdout}`);
+    assert.match(early.stderr, /a snapshot of public\.large is under way/);
+    assert.equal((await assertClean(walcast, 'large')).rows, 5000);
+    await unseen(house, 'large', "UPDATE large SET a = 'y' WHERE id = 4; DELETE FROM large WHERE id = 5; INSERT INTO large VALUES (-1)");
+    await assertFound(walcast, 'large', [['different', { id: 4 }, ['a']],
+      ['missing_in_stream', { id: -1 }, undefined], ['only_in_stream', { id: 5 }, undefined]]);
+  });
+
+  await step('a snapshot of a table without a key begins its history', async () => {
+    for (const table of ['rows_full', 'rows_none']) {
+      await postgres.query(`INSERT INTO ${table} SELECT 2, 'new' FROM generate_series(1, 10)`);
+      await assertClean(walcast, table, { rows: 10, before_history: 10 });
+      await postgres.query(`INSERT INTO ${table} VALUES (3, 'x')`);
+      for (let times = 0; times < 2; times++) {
+        await walcast.commandOk(['snapshot', 'start', table, '--wait']);
+        assert.equal((await assertClean(walcast, table)).rows, 21);
+      }
+      await unseen(house, table, `INSERT INTO ${table} VALUES (1, 'x')`)
+        .catch(() => postgres.query(`BEGIN; ALTER PUBLICATION walcast_inserts DROP TABLE ${table};
+          INSERT INTO ${table} VALUES (1, 'x'); ALTER PUBLICATION walcast_inserts ADD TABLE ${table}; COMMIT`));
+    }
+    await assertFound(walcast, 'rows_full', [['missing_in_stream', { a: 1, b: 'x' }, undefined]]);
+    const { code, not_covered: rest } = await verify(walcast, 'rows_none');
+    assert.deepEqual([code, rest.not_published], [0, 1]);
   });
 
   await step('a server that goes away', async () => {

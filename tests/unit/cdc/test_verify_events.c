@@ -104,16 +104,40 @@ static void what_the_reader_does_not_see_does_not_count(void **state) {
     assert_false(it->events.truncated);
 }
 
+static void case_read(verify_case *it, const char *const *now) {
+    case_change(it, CORE_OP_READ, 0, now, CORE_OLD_NONE, NULL);
+}
+
 static void rows_of_a_snapshot_count_when_read_before(void **state) {
     verify_case *it = *state;
-    it->read_us = CASE_SNAPSHOT_US;
-    case_change(it, CORE_OP_READ, 0, ROW("1", "x", "y"), CORE_OLD_NONE, NULL);
-    case_update(it, 12, ROW("1", "z", "y"));
-    it->read_us = CASE_SNAPSHOT_US + 1;
-    case_change(it, CORE_OP_READ, 0, ROW("1", "newer", "y"), CORE_OLD_NONE, NULL);
+    cdc_verify_events_fini(&it->events);
+    it->reads_until = 2;
+    case_events_open(it);
+    case_read(it, ROW("1", "x", "y"));
+    it->read_of = "another, of a few rows";
+    case_read(it, ROW("2", "x", "y"));
+    case_read(it, ROW("1", "newer", "y"));
+    case_update(it, 12, ROW("1", "z", case_unchanged));
     case_row(it, 12, ROW("1", "z", "y"));
+    case_row(it, 12, ROW("2", "x", "y"));
     assert_string_equal(case_found(it), "");
+    assert_int_equal(it->report.equal, 2);
     assert_int_equal(it->events.later, 1);
+}
+
+static void without_a_key_only_one_snapshot_counts(void **state) {
+    verify_case *it = *state;
+    case_without_key(it);
+    it->read_of = "z";
+    case_read(it, ROW("1", "x", "y"));
+    it->read_of = "a";
+    case_read(it, ROW("1", "x", "y"));
+    case_read(it, ROW("1", "x", "y"));
+    case_insert(it, 12, ROW("1", "x", "y"));
+    for (size_t i = 0; i < 3; i++)
+        case_row(it, 12, ROW("1", "x", "y"));
+    assert_string_equal(case_found(it), "");
+    assert_int_equal(it->report.equal, 3);
 }
 
 static void another_epoch_begins_the_history_anew(void **state) {
@@ -207,6 +231,7 @@ int main(void) {
         CASE(a_truncate_removes_all_and_covers_the_rest),
         CASE(what_the_reader_does_not_see_does_not_count),
         CASE(rows_of_a_snapshot_count_when_read_before),
+        CASE(without_a_key_only_one_snapshot_counts),
         CASE(another_epoch_begins_the_history_anew),
         CASE(a_key_that_cannot_be_read_begins_the_history_anew),
         CASE(another_table_of_that_name_is_left_out),

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { CASE_COLUMNS = 3, CASE_SNAPSHOT_US = 1000000 };
+enum { CASE_COLUMNS = 3 };
 
 /* Values of a row: NULL is null, these two are not. */
 static const char case_unchanged[] = "(unchanged)";
@@ -36,7 +36,9 @@ typedef struct {
     size_t limit;
     uint64_t sequence;
     const char *epoch;
-    int64_t read_us; /* of READ rows */
+    uint64_t reads_until;
+    const char *reads_of;
+    const char *read_of; /* which snapshot READ rows belong to */
     core_run_writer writer;
     cdc_verify_scratch scratch;
     cdc_verify_report report;
@@ -49,7 +51,8 @@ static inline void case_events_open(verify_case *it) {
         .seed = &it->seed,
         .shape = &it->shape,
         .snapshot = &it->snapshot,
-        .read_us = CASE_SNAPSHOT_US,
+        .reads_until = it->reads_until,
+        .reads_of = core_slice_text(it->reads_of),
         .first_sequence = 1,
         .max_row_bytes = 1 << 20,
         .shows_values = it->shows_values,
@@ -98,6 +101,8 @@ static inline int case_open(void **state) {
     it->fold_bytes = 1 << 20;
     it->limit = 100;
     it->epoch = "e";
+    it->reads_until = UINT64_MAX;
+    it->reads_of = it->read_of = "a";
     core_run_writer_init(&it->writer, 1 << 20);
     cdc_verify_scratch_init(&it->scratch);
     core_buffer_init(&it->found, 1 << 20);
@@ -178,9 +183,7 @@ static inline void case_change(verify_case *it, core_op op, uint32_t xid, const 
     core_error error = {0};
     core_change change = {.op = op,
                           .relation = &it->relation,
-                          .transaction = {.xid = xid,
-                                          .commit_lsn = 100 * (it->sequence + 1),
-                                          .commit_time_us = it->read_us},
+                          .transaction = {.xid = xid, .commit_lsn = 100 * (it->sequence + 1)},
                           .old_kind = old_kind};
     if (now != NULL)
         case_tuple(&change.new_tuple, new_values, now);
@@ -189,6 +192,8 @@ static inline void case_change(verify_case *it, core_op op, uint32_t xid, const 
     core_run_open(&it->writer, it->epoch, op, &it->relation);
     assert_true(core_run_append(&it->writer, &change));
     core_run_transaction_end(&it->writer, true);
+    assert_true(op != CORE_OP_READ ||
+                core_run_snapshot_put(&it->writer, core_slice_text(it->read_of), 0));
     if (!cdc_verify_events_feed(&it->events, core_run_close(&it->writer), ++it->sequence, &error))
         fail_msg("%s", error.text);
 }
