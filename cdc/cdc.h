@@ -69,8 +69,11 @@ typedef struct {
     uint64_t not_told;       /* a value that the stream does not tell */
     uint64_t not_published;  /* by an operation that is not published */
     uint64_t told;           /* differences that the handler got */
-    uint64_t changes;        /* of the stream, folded */
-    uint64_t changes_later;  /* skipped: of transactions that the reading one does not see */
+    /* Where only inserts are published: rows that none accounts for, inserts whose row is gone. */
+    uint64_t unaccounted;
+    uint64_t gone;
+    uint64_t changes;       /* of the stream, folded */
+    uint64_t changes_later; /* skipped: of transactions that the reading one does not see */
     bool has_key;
     core_lsn lsn;                        /* the point: what the stream must have passed */
     char snapshot[CDC_VERIFY_POINT_MAX]; /* the reading transaction's, cut */

@@ -119,15 +119,23 @@ static void alike_count_full(const cdc_verify_compare *compare, const cdc_verify
 }
 
 /* Only inserts are told: what the table has beyond them, or lacks, an UPDATE or DELETE may have
- * done. */
+ * done. But if all is covered and no inserted row is gone, none has: then the stream lacks it. */
 static void alike_count_inserts(const cdc_verify_compare *compare, const cdc_verify_entry *entry) {
     cdc_verify_report *report = compare->report;
     uint64_t told = entry->added < entry->table_rows ? entry->added : entry->table_rows;
     uint64_t rest = entry->table_rows - told;
-    bool is_old = entry->table_new == 0 && !compare->coverage.whole;
     report->equal += told;
-    *(is_old ? &report->before_history : &report->not_published) += rest;
+    report->unaccounted += rest;
+    report->gone += entry->added - told;
     report->not_published += entry->added - told;
+    if (rest > 0 && compare->nothing_left) {
+        report->missing += rest;
+        cdc_verify_tell(compare, CDC_MISSING_IN_STREAM, entry->text, rest, NULL, NULL);
+    } else if (entry->table_new == 0 && !compare->coverage.whole) {
+        report->before_history += rest;
+    } else {
+        report->not_published += rest;
+    }
 }
 
 static void alike_count(const cdc_verify_compare *compare, const cdc_verify_entry *entry) {

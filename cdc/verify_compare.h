@@ -24,6 +24,7 @@ typedef struct {
     const cdc_verify_shape *shape;
     cdc_verify_coverage coverage;
     uint64_t first_number; /* events before it do not count */
+    bool nothing_left; /* only inserts are told, and of none the row is gone: none was changed */
     size_t fold_bytes;
     size_t limit; /* differences told; all are counted */
     cdc_difference_handler on_difference;

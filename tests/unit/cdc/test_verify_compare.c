@@ -156,6 +156,19 @@ static void of_inserts_only_the_rest_is_not_published(void **state) {
     assert_int_equal(it->report.not_published, 2);
 }
 
+static void of_inserts_alone_a_row_too_many_is_missing(void **state) {
+    verify_case *it = *state;
+    case_without_key(it);
+    it->shape.publishes_update = it->shape.publishes_delete = false;
+    it->nothing_left = true;
+    case_insert(it, 10, ROW("1", "x", NULL));
+    case_row(it, 10, ROW("1", "x", NULL));
+    case_row(it, 10, ROW("1", "x", NULL));
+    assert_string_equal(case_found(it), "+{\"id\":1,\"a\":\"x\",\"b\":null} ");
+    assert_int_equal(it->report.unaccounted, 1);
+    assert_int_equal(it->report.gone, 0);
+}
+
 /* ---- Parts that are too large ---- */
 
 /* About 230 rows a part, and memory for fewer. */
@@ -243,6 +256,7 @@ int main(void) {
         CASE(rows_from_before_may_be_alike),
         CASE(of_inserts_only_the_rest_is_not_published),
         CASE(the_small_memory_does_not_hold_a_part),
+        CASE(of_inserts_alone_a_row_too_many_is_missing),
         CASE(a_part_is_split_until_it_fits),
         CASE(a_part_without_keys_is_split_too),
         CASE(what_no_split_makes_fit_is_an_error),

@@ -33,6 +33,7 @@ typedef struct {
     cdc_verify_coverage coverage;
     size_t fold_bytes;
     bool shows_values;
+    bool nothing_left;
     size_t limit;
     uint64_t sequence;
     const char *epoch;
@@ -233,6 +234,7 @@ static inline const char *case_found(verify_case *it) {
         .shape = &it->shape,
         .coverage = it->coverage,
         .first_number = it->events.first_number,
+        .nothing_left = it->nothing_left,
         .fold_bytes = it->fold_bytes,
         .limit = it->limit,
         .on_difference = case_on_difference,
