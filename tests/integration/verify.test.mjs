@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
 import { assertClean, BIG, load, LOAD_SCHEMA, LOAD_TABLES, verify } from '../lib/verify.mjs';
@@ -365,6 +366,32 @@ test('verify', async (suite) => {
     walcast.start();
     assert.equal((await waiting).code, 0, 'one that comes is waited for');
   });
+});
+
+test('clean after snapshots that were killed under changes', async (t) => {
+  const rows = 6000;
+  const { postgres, walcast } = await startHouse(t, { schema: churnSchema(rows),
+    config: { 'postgres.tables': '*.*' } });
+  const churn = startChurn(postgres, { seed: 3, rows, pause_ms: 2 });
+  t.after(() => churn.stop());
+  const tables = Object.keys(CHURN_KEYS).map((name) => name.replace(/^(.*?)\.(.*)$/, '"$1"."$2"'));
+  for (const table of tables) await walcast.commandOk(['snapshot', 'start', table, '--rate', '4MiB']);
+  for (let kills = 0; kills < 3; kills++) {
+    const before = churn.count;
+    await waitFor('changes', () => churn.count > before + 50, 60_000);
+    await walcast.kill();
+    walcast.start();
+    await walcast.ready();
+  }
+  const check = async (table) => {
+    const { code, stderr, found, not_covered: rest, ...report } = await verify(walcast, table);
+    assert.equal(code, 0, `${table}: ${stderr} ${JSON.stringify(found)}`);
+    assert.equal(rest.before_history, 0, `${table}: all was read ${JSON.stringify(rest)}`);
+    t.diagnostic(`${table}: ${report.equal_rows} equal of ${report.rows}, ${JSON.stringify(rest)}`);
+  };
+  for (const table of tables) await check(table); // waits for its snapshot; changes go on
+  await churn.stop();
+  for (const table of tables) await check(table);
 });
 
 test('row filters, column lists, a root for its partitions', async (t) => {
