@@ -142,6 +142,23 @@ static void test_missing_message_and_stream(void **state) {
     core_buffer_fini(&payload);
 }
 
+static void test_the_last_message_of_a_subject(void **state) {
+    scene *s = *state;
+    core_error error = {0};
+    uint64_t sequence = 99;
+    static const char other[] = "atlasdb.default.dev.a\"b\\c.UPDATE";
+    const char *const subjects[] = {HOUSE_SUBJECT, HOUSE_SUBJECT, other, HOUSE_SUBJECT};
+    (void)must_ensure(s);
+    assert_true(fanout_stream_subject_end(s->connection, "WALCAST", other, &sequence, &error));
+    assert_int_equal(sequence, 0);
+    for (size_t i = 0; i < CORE_COUNT_OF(subjects); i++)
+        assert_int_equal(js_Publish(NULL, s->jetstream, subjects[i], "1", 1, NULL, NULL), NATS_OK);
+    assert_true(fanout_stream_subject_end(s->connection, "WALCAST", other, &sequence, &error));
+    assert_int_equal(sequence, 3);
+    assert_false(fanout_stream_subject_end(s->connection, "OTHER", other, &sequence, &error));
+    assert_int_equal(error.code, CORE_ERROR_TRANSIENT);
+}
+
 static uint64_t hole_behind(scene *s, uint64_t after) {
     core_error error = {0};
     fanout_stream_info info;
@@ -187,6 +204,7 @@ int main(void) {
         SCENE_TEST(test_subjects_that_another_stream_takes_are_refused),
         SCENE_TEST(test_streams_beside_it_do_not_overlap),
         SCENE_TEST(test_missing_message_and_stream),
+        SCENE_TEST(test_the_last_message_of_a_subject),
         SCENE_TEST(test_the_first_hole_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
