@@ -374,7 +374,8 @@ test('clean after snapshots that were killed under changes', async (t) => {
     config: { 'postgres.tables': '*.*' } });
   const churn = startChurn(postgres, { seed: 3, rows, pause_ms: 2 });
   t.after(() => churn.stop());
-  const tables = Object.keys(CHURN_KEYS).map((name) => name.replace(/^(.*?)\.(.*)$/, '"$1"."$2"'));
+  // With a key: a piece that a kill has sent twice sets the same rows twice.
+  const tables = Object.keys(CHURN_KEYS).filter((name) => CHURN_KEYS[name].length > 0).map((name) => name.replace(/^(.*?)\.(.*)$/, '"$1"."$2"'));
   for (const table of tables) await walcast.commandOk(['snapshot', 'start', table, '--rate', '4MiB']);
   for (let kills = 0; kills < 3; kills++) {
     const before = churn.count;
