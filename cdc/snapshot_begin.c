@@ -109,7 +109,7 @@ static bool plan_keep(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, const stre
         plan_join(plan);
     (void)pthread_mutex_lock(&jobs->mutex);
     bool ok = cdc_snapshot_job_plan(job, plan);
-    job->record.start_sequence = cut->sequence;
+    job->record.start_sequence = job->record.end_sequence = cut->sequence;
     job->record.low = core_arena_copy(&job->arena, core_slice_text(cut->snapshot));
     job->record.epoch = core_arena_copy(&job->arena, core_slice_text(jobs->session.epoch));
     (void)pthread_mutex_unlock(&jobs->mutex);
@@ -130,19 +130,69 @@ static bool job_plan(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error 
     return ok;
 }
 
+/* Of a table without a key: the last message of its rows is the last that the record knows of. */
+static bool rows_known(cdc_snapshot_jobs *jobs, const cdc_snapshot_job *job,
+                       const core_snapshot_range *range, bool *known, core_error *error) {
+    const core_config *config = jobs->config;
+    cdc_snapshot_table table = {0};
+    char subject[CORE_SUBJECT_MAX];
+    uint64_t sequence = 0;
+    const core_subject_scope scope = {
+        .prefix = core_config_text(config, "nats.prefix"),
+        .project = core_config_text(config, "project"),
+        .environment = core_config_text(config, "environment"),
+        .home_schema = core_config_text(config, "postgres.home_schema"),
+    };
+    *known = true;
+    bool ok = cdc_snapshot_table_describe(jobs->database, &jobs->scope, range->schema, range->table,
+                                          &table, error);
+    bool keyed = table.rows == CDC_ROWS_KEYED;
+    cdc_snapshot_table_fini(&table);
+    if (!ok || keyed)
+        return ok;
+    if (!core_subject_change(&scope, range->schema, range->table, CORE_OP_READ, subject))
+        return core_error_set(error, CORE_ERROR_LIMIT, "the table's subject is too long");
+    ok = fanout_stream_subject_end(jobs->connection, core_config_text(config, "nats.stream"),
+                                   subject, &sequence, error);
+    /* A stream of its own is not looked at: there it always begins anew. */
+    *known = job->record.stream.length == 0 && sequence <= job->record.end_sequence;
+    return ok;
+}
+
+/* Before an interrupted snapshot goes on. Rows with a key may come twice; those without one count
+ * twice, so when some were sent that the record does not tell of (a kill), it begins anew: its new
+ * place in the stream tells readers to forget the old ones. */
+static bool job_check(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
+    bool known = true;
+    if (!job->planned || job->checked)
+        return true;
+    if (!cdc_snapshot_database_open(jobs, error))
+        return false;
+    for (size_t i = 0; known && i < job->record.range_count; i++)
+        if (!rows_known(jobs, job, &job->record.ranges[i], &known, error))
+            return false;
+    if (known)
+        return true;
+    (void)pthread_mutex_lock(&jobs->mutex);
+    cdc_snapshot_job_unplan(job);
+    (void)pthread_mutex_unlock(&jobs->mutex);
+    return true;
+}
+
 /* What a person must mend ends it; the rest is tried again. */
 bool cdc_snapshot_job_begin(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
     core_error reason = {0};
     bool all = cdc_snapshot_is_of_all(&job->record);
     bool ok = all ? cdc_snapshot_all_request(jobs, &job->record, &reason)
-                  : job->planned || job_plan(jobs, job, &reason);
+                  : job_check(jobs, job, &reason) && (job->planned || job_plan(jobs, job, &reason));
     bool heals = !ok && reason.code == CORE_ERROR_TRANSIENT;
     (void)pthread_mutex_lock(&jobs->mutex);
     if (heals)
         (void)snprintf(job->error, sizeof job->error, "%s", reason.text);
-    else if (ok)
+    else if (ok) {
+        job->checked = true;
         cdc_snapshot_job_move(job, all ? CORE_SNAPSHOT_DONE : CORE_SNAPSHOT_RUNNING, "");
-    else
+    } else
         cdc_snapshot_jobs_fail(jobs, job, &reason);
     (void)pthread_cond_broadcast(&jobs->changed);
     (void)pthread_mutex_unlock(&jobs->mutex);

@@ -90,7 +90,7 @@ void cdc_snapshot_job_unplan(cdc_snapshot_job *job) {
     job->record.ranges = NULL;
     job->record.range_count = 0;
     job->record.rows = job->record.bytes = job->record.chunks = 0;
-    job->planned = false;
+    job->planned = job->checked = job->restarts = false;
     job->changed = true;
 }
 

@@ -21,7 +21,9 @@ typedef struct {
     uint64_t revision; /* of the key that it was read from or stored at */
     size_t taken;
     bool planned;
-    bool changed; /* since it was stored */
+    bool checked;  /* what the record says of a table without a key is all that was sent */
+    bool restarts; /* as soon as nobody reads for it */
+    bool changed;  /* since it was stored */
     int64_t stored_at_ms;
     /* When every range is done: rows to be read by themselves (snapshot_finish.c). */
     bool finishing;

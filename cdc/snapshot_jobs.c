@@ -120,8 +120,8 @@ static bool range_fill(const cdc_snapshot_job *job, size_t at, cdc_snapshot_work
 static bool job_is_open(const cdc_snapshot_jobs *jobs, const cdc_snapshot_job *job) {
     bool fits = job->record.initial == (jobs->session.exported != NULL);
     bool alone = job->record.stream.length == 0 || job->taken == 0;
-    return fits && alone && job->planned && job->record.state == CORE_SNAPSHOT_RUNNING &&
-           job->record.wanted == CORE_SNAPSHOT_RUN;
+    return fits && alone && job->planned && job->checked && !job->restarts &&
+           job->record.state == CORE_SNAPSHOT_RUNNING && job->record.wanted == CORE_SNAPSHOT_RUN;
 }
 
 /* Some of the rows that are read by themselves, of one table; the list only grows, and not while
@@ -198,6 +198,8 @@ static void piece_count(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
     job->record.rows += report->rows;
     job->record.bytes += report->bytes;
     job->record.chunks++;
+    if (report->sequence > job->record.end_sequence)
+        job->record.end_sequence = report->sequence;
     job->error[0] = '\0';
     job->changed = true;
     core_metrics_add(jobs->metrics, CORE_METRIC_CDC_SNAPSHOT_ROWS, (int64_t)report->rows);
@@ -258,6 +260,9 @@ void cdc_snapshot_jobs_report(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work,
     case CDC_PIECE_FAILED:
         cdc_snapshot_jobs_fail(jobs, job, report->error);
         break;
+    case CDC_PIECE_RESTART:
+        job->restarts = true;
+        break;
     case CDC_PIECE_ABORTED:
         break;
     }
@@ -279,13 +284,16 @@ static bool job_turn(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, bool *leave
     bool due =
         job->changed && core_clock_ms(core_clock_system()) - job->stored_at_ms >= STORE_EVERY_MS;
     bool over = core_snapshot_is_over(&job->record);
+    if (idle && job->restarts)
+        cdc_snapshot_job_unplan(job);
     if (idle && !over && wanted != CORE_SNAPSHOT_RUN)
         cdc_snapshot_job_move(
             job, wanted == CORE_SNAPSHOT_PAUSE ? CORE_SNAPSHOT_PAUSED : CORE_SNAPSHOT_CANCELLED,
             "");
     (void)pthread_mutex_unlock(&jobs->mutex);
     *leaves = false;
-    if (!over && wanted == CORE_SNAPSHOT_RUN && (state != CORE_SNAPSHOT_RUNNING || !job->planned))
+    if (!over && wanted == CORE_SNAPSHOT_RUN &&
+        (state != CORE_SNAPSHOT_RUNNING || !job->planned || !job->checked))
         return cdc_snapshot_job_begin(jobs, job, error);
     if (!over && wanted == CORE_SNAPSHOT_RUN && whole)
         return cdc_snapshot_job_finish(jobs, job, error);

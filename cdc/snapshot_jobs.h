@@ -52,6 +52,7 @@ typedef enum {
     CDC_PIECE_RETRY,   /* later: `error` says what is waited for */
     CDC_PIECE_FAILED,  /* needs a person: the snapshot stops with `error` */
     CDC_PIECE_ABORTED, /* the stream broke; nothing is known to be wrong with the table */
+    CDC_PIECE_RESTART, /* of a table without a key a part was sent: it begins anew */
 } cdc_piece_result;
 
 typedef struct {
@@ -60,6 +61,7 @@ typedef struct {
     bool is_end;     /* of the range */
     uint64_t rows;
     uint64_t bytes;
+    uint64_t sequence; /* of the stream: its last message; 0: none */
     const core_error *error;
 } cdc_snapshot_report;
 

@@ -404,6 +404,9 @@ static cdc_step_result piece_try(cdc_snapshot_worker *worker, cdc_snapshot_work 
         return CDC_STEP_OK;
     case CDC_TICKET_AGAIN:
         relation_take(worker);
+        /* Rows alike cannot be told apart: what was sent would count twice. */
+        if (ticket->last_sequence != 0 && worker->table.rows != CDC_ROWS_KEYED)
+            return CDC_STEP_RESTART;
         (void)core_error_set(error, CORE_ERROR_TRANSIENT, "%s", ticket->reason);
         return CDC_STEP_AGAIN;
     default:
@@ -422,12 +425,14 @@ static void wait_ms(int64_t time_ms) {
 static bool placed_publish(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
                            core_error *error) {
     const cdc_snapshot_ticket *ticket = worker->ticket;
+    uint64_t after_sequence =
+        worker->table.rows == CDC_ROWS_KEYED ? ticket->after_sequence : work->start_sequence;
     const core_transaction transaction = {.commit_time_us = ticket->read_us};
     for (;;) {
         core_slice payload;
         uint32_t rows;
-        if (!cdc_snapshot_chunk_take(worker->chunk, &transaction, ticket->after_sequence, &payload,
-                                     &rows, error))
+        if (!cdc_snapshot_chunk_take(worker->chunk, &transaction, after_sequence, &payload, &rows,
+                                     error))
             return false;
         if (rows == 0)
             return true;

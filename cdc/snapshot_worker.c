@@ -37,6 +37,8 @@ static cdc_piece_result result_of(cdc_snapshot_worker *worker, cdc_step_result s
                                   const core_error *error) {
     if (step == CDC_STEP_ABORTED)
         return CDC_PIECE_ABORTED;
+    if (step == CDC_STEP_RESTART)
+        return CDC_PIECE_RESTART;
     bool heals = step == CDC_STEP_AGAIN || error->code == CORE_ERROR_TRANSIENT;
     if (!heals)
         worker->has_table = false;
@@ -65,6 +67,7 @@ static void work_do(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
         uint64_t rows = cdc_snapshot_chunk_rows(worker->chunk);
         bool keyed = worker->table.rows == CDC_ROWS_KEYED;
         report.rows = rows;
+        report.sequence = worker->ticket->last_sequence;
         report.bytes = cdc_snapshot_chunk_bytes(worker->chunk);
         report.is_end = work->key_count == 0 && !worker->cut &&
                         (keyed ? rows < reading->piece.limit : reading->is_end);

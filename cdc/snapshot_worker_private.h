@@ -47,7 +47,13 @@ struct cdc_snapshot_worker {
 };
 
 /* What one step of a piece came to. */
-typedef enum { CDC_STEP_OK, CDC_STEP_AGAIN, CDC_STEP_ABORTED, CDC_STEP_BROKEN } cdc_step_result;
+typedef enum {
+    CDC_STEP_OK,
+    CDC_STEP_AGAIN,
+    CDC_STEP_ABORTED,
+    CDC_STEP_RESTART,
+    CDC_STEP_BROKEN
+} cdc_step_result;
 
 /* A piece being read: what is asked for. */
 typedef struct {

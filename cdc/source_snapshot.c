@@ -47,6 +47,7 @@ static void window_open(cdc_source *source, cdc_snapshot_ticket *ticket) {
     const cdc_snapshot_table *table = ticket->table;
     cdc_snapshot_window *window = &ticket->window;
     ticket->published = source->recent->count;
+    ticket->last_sequence = 0;
     cdc_snapshot_window_fini(window);
     if (ticket->cut)
         cdc_snapshot_window_init(window, 0, false, NULL, 0);
@@ -117,7 +118,6 @@ static bool ticket_place(cdc_source *source, cdc_snapshot_ticket *ticket, core_e
         return true;
     }
     cdc_snapshot_chunk_overtake(ticket->chunk, &ticket->window, &ticket->visibility);
-    ticket->last_sequence = 0;
     ticket_move(source, ticket, ticket->addressed ? CDC_TICKET_PLACED : CDC_TICKET_SENDING);
     return true;
 }

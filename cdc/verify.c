@@ -172,6 +172,7 @@ static bool stream_fold(verify *state, core_error *error) {
         .shape = &state->table.shape,
         .snapshot = &state->table.snapshot,
         .reads_until = state->reads_until,
+        .reads_after = state->snapshots.done_sequence,
         .reads_of = core_slice_text(is_snapshot_of_stream(state) ? state->snapshots.done_id : ""),
         .first_sequence = history_begin(state),
         .max_row_bytes = (size_t)core_config_integer(state->config, "cdc.max_row_bytes"),

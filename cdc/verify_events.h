@@ -17,6 +17,7 @@ typedef struct {
     const cdc_verify_shape *shape;
     cdc_verify_snapshot *snapshot;
     uint64_t reads_until;    /* READ rows up to this message were read before the table */
+    uint64_t reads_after;    /* and of its last beginning: Snapshot.after_sequence */
     core_slice reads_of;     /* without a key: only rows of this snapshot count; empty: of none */
     uint64_t first_sequence; /* where the history begins */
     size_t max_row_bytes;

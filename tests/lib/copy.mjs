@@ -40,8 +40,10 @@ export class Copy {
     if (!this.tables.has(name)) return;
     const { op, record, old_record: old } = change;
     const sequence = Number(change.offset.split('-')[1].split('.')[0]);
-    if (this.keys[name].length === 0 && op !== 'READ' && sequence <= (this.begun.get(name) ?? -1))
-      return;
+    if (this.keys[name].length === 0) {
+      const begun = this.begun.get(name) ?? -1;
+      if (op === 'READ' ? change.snapshot.after_sequence !== begun : sequence <= begun) return;
+    }
     if (op === 'TRUNCATE') this.tables.get(name).clear();
     else if (op === 'DELETE') this.#take(name, old);
     else if (op === 'UPDATE') this.#put(name, record, this.#take(name, old ?? record));
