@@ -6,7 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SQL_MAX_BYTES = 32 << 20, PATTERNS_MAX_BYTES = 1 << 20, TOLD_MAX = 5 };
+enum {
+    MISPLACED_COLUMNS = 6,
+    SQL_MAX_BYTES = 32 << 20,
+    PATTERNS_MAX_BYTES = 1 << 20,
+    TOLD_MAX = 5,
+    LOCK_TIMEOUT_MS = 20, /* for one table: meanwhile nothing is read from the slot */
+    SINGLY_MAX_MS = 1000, /* for all that are tried one by one */
+};
 
 struct cdc_publication {
     core_log *log;
@@ -17,7 +24,8 @@ struct cdc_publication {
     bool ours;
     bool inserts_exists;
     uint32_t oids[CDC_PUBLICATIONS];
-    size_t refused; /* tables that could not be added at the last sync */
+    uint64_t tried_hash;   /* what was misplaced at the last try */
+    uint64_t refused_hash; /* what of it was refused for good */
 };
 
 void cdc_publication_inserts_name(const char *publication, char name[CDC_NAME_MAX]) {
@@ -114,22 +122,40 @@ bool cdc_publication_same(const cdc_publication *publication, pg_connection *con
     "  AND EXISTS (SELECT FROM pattern"                                                            \
     "   WHERE coalesce(s = n.nspname, true) AND coalesce(t = c.relname, true)))"
 
+/* Whether an UPDATE and a DELETE of table `t` (an alias of pg_class) can say which row they mean.
+ */
+#define HAS_KEY_SQL(t)                                                                             \
+    "CASE " t ".relreplident WHEN 'f' THEN true WHEN 'n' THEN false"                               \
+    " ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = " t ".oid AND i.indisvalid"           \
+    "  AND i.indimmediate AND CASE " t ".relreplident WHEN 'i' THEN i.indisreplident"              \
+    "  ELSE i.indisprimary END) END"
+
 /* Tables that match the patterns and are not where they belong in our two publications. A partition
- * follows its root when that is listed. */
+ * follows its root when that is listed, and is then listed nowhere itself. What counts of a
+ * partitioned table is each partition's own key: the root's replica identity is not inherited, its
+ * primary key is. */
 static const char misplaced_sql[] = MATCHING_SQL
-    ", listed AS (SELECT m.*, CASE m.relreplident WHEN 'f' THEN true WHEN 'n' THEN false"
-    "   ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisvalid"
-    "    AND i.indimmediate"
-    "    AND CASE m.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END) END"
-    "   AS has_key,"
-    "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid"
-    "   WHERE p.pubname = $3 AND r.prrelid = m.oid) AS in_first,"
-    "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid"
-    "   WHERE p.pubname = $4 AND r.prrelid = m.oid) AS in_second"
-    "  FROM matching m WHERE NOT (m.relispartition AND EXISTS (SELECT FROM matching r"
-    "   WHERE r.oid = pg_partition_root(m.oid))))"
-    "SELECT nspname, relname, has_key, in_first, in_second FROM listed"
-    " WHERE in_first <> has_key OR in_second = has_key ORDER BY 1, 2";
+    ", listed AS (SELECT m.*,"
+    "  m.relispartition AND EXISTS (SELECT FROM matching r"
+    "   WHERE r.oid = pg_partition_root(m.oid)) AS follows,"
+    "  CASE WHEN m.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(m.oid) WHERE isleaf)"
+    "   THEN NOT EXISTS (SELECT FROM pg_partition_tree(m.oid) p JOIN pg_class l ON l.oid = p.relid"
+    "    WHERE p.isleaf AND l.relkind = 'r' AND NOT " HAS_KEY_SQL(
+        "l") ")"
+             "   ELSE " HAS_KEY_SQL(
+                 "m") " END AS has_key,"
+                      "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = "
+                      "r.prpubid"
+                      "   WHERE p.pubname = $3 AND r.prrelid = m.oid) AS in_first,"
+                      "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = "
+                      "r.prpubid"
+                      "   WHERE p.pubname = $4 AND r.prrelid = m.oid) AS in_second"
+                      "  FROM matching m), wanted AS (SELECT *, has_key AND NOT follows AS "
+                      "to_first,"
+                      "   NOT has_key AND NOT follows AS to_second FROM listed)"
+                      "SELECT nspname, relname, to_first, to_second, in_first, in_second FROM "
+                      "wanted"
+                      " WHERE in_first <> to_first OR in_second <> to_second ORDER BY 1, 2";
 
 /* Tables that match and another's publication leaves out. Partitions and their roots are not
  * compared: which of both it publishes is its choice. */
@@ -141,7 +167,8 @@ static const char missing_sql[] = MATCHING_SQL
 typedef struct {
     const char *schema;
     const char *table;
-    bool has_key;
+    bool to_first;
+    bool to_second;
     bool in_first;
     bool in_second;
 } misplaced_table;
@@ -155,9 +182,10 @@ static misplaced_table misplaced_at(const pg_result *result, size_t row) {
     return (misplaced_table){
         .schema = pg_result_value(result, row, 0),
         .table = pg_result_value(result, row, 1),
-        .has_key = value_is_true(result, row, 2),
-        .in_first = value_is_true(result, row, 3),
-        .in_second = value_is_true(result, row, 4),
+        .to_first = value_is_true(result, row, 2),
+        .to_second = value_is_true(result, row, 3),
+        .in_first = value_is_true(result, row, 4),
+        .in_second = value_is_true(result, row, 5),
     };
 }
 
@@ -247,22 +275,25 @@ static void alter_append(core_buffer *sql, const char *publication, const char *
 
 static void move_append(const cdc_publication *publication, core_buffer *sql,
                         const misplaced_table *table) {
-    if (table->in_first && !table->has_key)
+    if (table->in_first && !table->to_first)
         alter_append(sql, publication->name, "DROP", table);
-    if (table->in_second && table->has_key)
+    if (table->in_second && !table->to_second)
         alter_append(sql, publication->inserts_name, "DROP", table);
-    if (!table->in_first && table->has_key)
+    if (!table->in_first && table->to_first)
         alter_append(sql, publication->name, "ADD", table);
-    if (!table->in_second && !table->has_key)
+    if (!table->in_second && table->to_second)
         alter_append(sql, publication->inserts_name, "ADD", table);
 }
 
 static void move_tell(const cdc_publication *publication, const misplaced_table *table) {
     char name[2 * CDC_NAME_MAX + 2];
     (void)snprintf(name, sizeof name, "%s.%s", table->schema, table->table);
-    if (table->has_key)
+    if (table->to_first)
         CORE_LOG(publication->log, INFO, "cdc", "table is published", CORE_LOG_TEXT("table", name),
                  CORE_LOG_TEXT("publication", publication->name));
+    else if (!table->to_second)
+        CORE_LOG(publication->log, INFO, "cdc", "partition is published with its root",
+                 CORE_LOG_TEXT("table", name));
     else
         CORE_LOG(publication->log, WARN, "cdc",
                  "table has no usable key: only INSERT and TRUNCATE are published; give it a "
@@ -276,6 +307,7 @@ static bool moves_run(const cdc_publication *publication, pg_connection *connect
                       const pg_result *result, size_t first, size_t end, core_error *error) {
     core_buffer sql;
     core_buffer_init(&sql, SQL_MAX_BYTES);
+    core_buffer_format(&sql, "SET LOCAL lock_timeout = %d;", LOCK_TIMEOUT_MS);
     for (size_t i = first; i < end; i++) {
         misplaced_table table = misplaced_at(result, i);
         move_append(publication, &sql, &table);
@@ -289,13 +321,36 @@ static bool moves_run(const cdc_publication *publication, pg_connection *connect
     return ok;
 }
 
-/* One by one, since all together failed: tells each that cannot be moved, once. */
+/* Adds a row to the hash of those that are misplaced, and how. */
+static uint64_t misplaced_hash(uint64_t hash, const pg_result *result, size_t row) {
+    for (size_t column = 0; column < MISPLACED_COLUMNS; column++)
+        hash = hash * 31 + core_slice_hash(core_slice_text(pg_result_value(result, row, column)));
+    return hash;
+}
+
+static uint64_t misplaced_hash_all(const pg_result *result) {
+    uint64_t hash = 0;
+    for (size_t row = 0; row < pg_result_rows(result); row++)
+        hash = misplaced_hash(hash, result, row);
+    return hash;
+}
+
+static void refusal_tell(const cdc_publication *publication, const pg_result *result, size_t row,
+                         const core_error *reason) {
+    CORE_LOG(publication->log, WARN, "cdc", "table cannot be published",
+             CORE_LOG_TEXT("schema", pg_result_value(result, row, 0)),
+             CORE_LOG_TEXT("table", pg_result_value(result, row, 1)),
+             CORE_LOG_TEXT("error", reason->text));
+}
+
+/* One by one, since all together failed. What is refused for good is told; a table that is only
+ * locked now is tried again by the next sync. */
 static bool moves_run_singly(cdc_publication *publication, pg_connection *connection,
-                             const pg_result *result, core_error *error) {
-    size_t rows = pg_result_rows(result);
-    size_t refused = 0;
-    bool tell = rows != publication->refused;
-    for (size_t i = 0; i < rows; i++) {
+                             const pg_result *result, bool tell, core_error *error) {
+    const core_clock *clock = core_clock_system();
+    int64_t until_ms = core_clock_ms(clock) + SINGLY_MAX_MS;
+    publication->refused_hash = 0;
+    for (size_t i = 0; i < pg_result_rows(result) && core_clock_ms(clock) <= until_ms; i++) {
         core_error reason = {0};
         if (moves_run(publication, connection, result, i, i + 1, &reason))
             continue;
@@ -304,15 +359,25 @@ static bool moves_run_singly(cdc_publication *publication, pg_connection *connec
                 *error = reason;
             return false;
         }
-        refused++;
+        if (reason.code == CORE_ERROR_TRANSIENT)
+            continue;
+        publication->refused_hash = misplaced_hash(publication->refused_hash, result, i);
         if (tell)
-            CORE_LOG(publication->log, WARN, "cdc", "table cannot be published",
-                     CORE_LOG_TEXT("schema", pg_result_value(result, i, 0)),
-                     CORE_LOG_TEXT("table", pg_result_value(result, i, 1)),
-                     CORE_LOG_TEXT("error", reason.text));
+            refusal_tell(publication, result, i, &reason);
     }
-    publication->refused = refused;
     return true;
+}
+
+static bool misplaced_move(cdc_publication *publication, pg_connection *connection,
+                           const pg_result *result, core_error *error) {
+    uint64_t hash = misplaced_hash_all(result);
+    if (hash == publication->refused_hash)
+        return true; /* nothing but what was refused for good */
+    bool tell = hash != publication->tried_hash;
+    publication->tried_hash = hash;
+    return moves_run(publication, connection, result, 0, pg_result_rows(result), error) ||
+           (pg_connection_alive(connection) &&
+            moves_run_singly(publication, connection, result, tell, error));
 }
 
 bool cdc_publication_sync(cdc_publication *publication, pg_connection *connection,
@@ -322,12 +387,7 @@ bool cdc_publication_sync(cdc_publication *publication, pg_connection *connectio
     pg_result *result = tables_query(publication, connection, misplaced_sql, error);
     if (result == NULL)
         return false;
-    size_t rows = pg_result_rows(result);
-    bool known_refusals = rows > 0 && rows == publication->refused;
-    bool ok = true;
-    if (rows > 0 && !known_refusals && !moves_run(publication, connection, result, 0, rows, error))
-        ok = pg_connection_alive(connection) &&
-             moves_run_singly(publication, connection, result, error);
+    bool ok = pg_result_rows(result) == 0 || misplaced_move(publication, connection, result, error);
     pg_result_free(result);
     return ok;
 }
@@ -335,6 +395,7 @@ bool cdc_publication_sync(cdc_publication *publication, pg_connection *connectio
 /* Ours is made or synced, another's compared. */
 static bool publication_put(cdc_publication *publication, pg_connection *connection, bool exists,
                             core_error *error) {
+    publication->refused_hash = 0;
     if (exists && !publication->ours)
         return differences_report(publication, connection, error);
     if ((!exists || !publication->inserts_exists) &&

@@ -3,6 +3,7 @@
 #include "cdc/relation_cache.h"
 
 #include "cdc/oid_table.h"
+#include "cdc/schema_event.h"
 
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@ enum {
 
 typedef struct {
     core_relation relation;
+    uint32_t told; /* the version that the stream was told; 0: not known */
     core_arena arena;
 } relation_entry;
 
@@ -171,14 +173,12 @@ static bool slice_copy(core_arena *arena, core_slice *slice) {
     return slice->data != NULL;
 }
 
-static relation_entry *entry_new(const cdc_relation_cache *cache, const core_relation *sent,
-                                 uint32_t version) {
+static relation_entry *entry_new(const cdc_relation_cache *cache, const core_relation *sent) {
     relation_entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL)
         return NULL;
     core_arena_init(&entry->arena, RELATION_CHUNK_BYTES, RELATION_MAX_BYTES);
     entry->relation = *sent;
-    entry->relation.version = version;
     size_t count = sent->column_count;
     core_column *columns = core_arena_array(&entry->arena, count > 0 ? count : 1, sizeof *columns);
     bool ok = columns != NULL && slice_copy(&entry->arena, &entry->relation.schema) &&
@@ -190,6 +190,8 @@ static relation_entry *entry_new(const cdc_relation_cache *cache, const core_rel
              slice_copy(&entry->arena, &columns[i].type_name);
     }
     entry->relation.columns = columns;
+    if (ok)
+        entry->relation.version = cdc_shape_version(&entry->relation);
     if (ok && core_relation_encode(&entry->relation, &entry->arena))
         return entry;
     entry_free(entry);
@@ -206,10 +208,10 @@ bool cdc_relation_cache_put(cdc_relation_cache *cache, const core_relation *rela
     relation_entry *held = *place;
     if (held != NULL && relation_equal(cache, &held->relation, relation))
         return true;
-    relation_entry *entry =
-        entry_new(cache, relation, held != NULL ? held->relation.version + 1 : 1);
+    relation_entry *entry = entry_new(cache, relation);
     if (entry == NULL)
         return cache_full("the table", relation->oid, CDC_RELATIONS_MAX, error);
+    entry->told = held != NULL ? held->told : 0;
     entry_free(held);
     *place = entry;
     return true;
@@ -218,6 +220,25 @@ bool cdc_relation_cache_put(cdc_relation_cache *cache, const core_relation *rela
 const core_relation *cdc_relation_cache_get(const cdc_relation_cache *cache, uint32_t oid) {
     const relation_entry *entry = cdc_oid_table_get(&cache->relations, oid);
     return entry != NULL ? &entry->relation : NULL;
+}
+
+uint32_t cdc_relation_cache_told(const cdc_relation_cache *cache, uint32_t oid) {
+    const relation_entry *entry = cdc_oid_table_get(&cache->relations, oid);
+    return entry != NULL ? entry->told : 0;
+}
+
+void cdc_relation_cache_tell(cdc_relation_cache *cache, uint32_t oid, uint32_t version) {
+    relation_entry *entry = cdc_oid_table_get(&cache->relations, oid);
+    if (entry != NULL)
+        entry->told = version;
+}
+
+void cdc_relation_cache_untell(cdc_relation_cache *cache) {
+    for (size_t i = 0; i < cache->relations.capacity; i++) {
+        relation_entry *entry = cache->relations.slots[i].value;
+        if (entry != NULL)
+            entry->told = 0;
+    }
 }
 
 size_t cdc_relation_cache_length(const cdc_relation_cache *cache) {

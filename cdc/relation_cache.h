@@ -1,7 +1,8 @@
 /* What the slot has told about tables and types: relations by OID, with names and versions.
  *
  * pgoutput describes a table once a connection and again after each change of its shape; every
- * description is compared with the one held, and a difference raises the relation's version.
+ * description is compared with the one held, and a difference gives the relation another version: a
+ * fingerprint of its shape (schema_event.h), the same after a restart.
  * Nothing is evicted, since nothing would be sent again: past the maximum the slot stops (LIMIT).
  * Owned by one thread; a relation that was given out is valid until the next `put` of its OID. */
 #ifndef WALCAST_CDC_RELATION_CACHE_H
@@ -31,6 +32,12 @@ CORE_MUST_CHECK bool cdc_relation_cache_put(cdc_relation_cache *cache,
                                             const core_relation *relation, core_error *error);
 /* NULL when the slot has not described it. */
 const core_relation *cdc_relation_cache_get(const cdc_relation_cache *cache, uint32_t oid);
+/* The version of the shape that the stream was told last (schema_event.h), as this connection
+ * knows; 0: it has not looked yet. Outlives a new description of the relation. */
+uint32_t cdc_relation_cache_told(const cdc_relation_cache *cache, uint32_t oid);
+void cdc_relation_cache_tell(cdc_relation_cache *cache, uint32_t oid, uint32_t version);
+/* A new connection: what was on its way may not have arrived. */
+void cdc_relation_cache_untell(cdc_relation_cache *cache);
 size_t cdc_relation_cache_length(const cdc_relation_cache *cache);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "cdc/relation_cache.h"
 #include "cdc/run_split.h"
+#include "cdc/schema_event.h"
 #include "cdc/start.h"
 
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 enum {
     ORIGIN_MAX_BYTES = 1024,
     HEAD_MAX_BYTES = 128, /* of a run, but for its relation */
+    SCHEMA_JSON_MAX = 4 << 20,
 };
 
 struct cdc_run_builder {
@@ -39,6 +41,7 @@ struct cdc_run_builder {
 
     bool ready;
     cdc_run run;
+    core_buffer schema_json;
     cdc_run_split split; /* of a run that is too large for one message */
     cdc_run_counts counts;
 };
@@ -54,6 +57,7 @@ cdc_run_builder *cdc_run_builder_new(core_error *error) {
     builder->relations = relations;
     core_run_writer_init(&builder->writer, 0);
     cdc_run_split_init(&builder->split, 0);
+    core_buffer_init(&builder->schema_json, SCHEMA_JSON_MAX);
     return builder;
 }
 
@@ -62,6 +66,7 @@ void cdc_run_builder_free(cdc_run_builder *builder) {
         return;
     core_run_writer_fini(&builder->writer);
     cdc_run_split_fini(&builder->split);
+    core_buffer_fini(&builder->schema_json);
     cdc_relation_cache_free(builder->relations);
     free(builder);
 }
@@ -83,6 +88,7 @@ void cdc_run_builder_start(cdc_run_builder *builder, const cdc_run_limits *limit
     builder->order_lsn = 0;
     builder->truncate_next = 0;
     builder->ready = false;
+    cdc_relation_cache_untell(builder->relations);
 }
 
 /* ---- The run at hand ---- */
@@ -181,6 +187,52 @@ static bool is_stored(const cdc_run_builder *builder, const core_change *change)
             (stored->complete || change->index <= stored->index));
 }
 
+/* A run of its own: the table's shape, at the place of the change that it precedes. */
+static cdc_feed_result schema_run(cdc_run_builder *builder, const core_change *change,
+                                  uint32_t previous, core_error *error) {
+    core_buffer_reset(&builder->schema_json);
+    cdc_shape_json(&builder->schema_json, change->relation, previous);
+    core_change schema = {
+        .op = CORE_OP_SCHEMA,
+        .relation = change->relation,
+        .transaction = change->transaction,
+        .index = change->index,
+        .message = {.prefix = core_slice_text(previous != 0 ? "changed" : "first"),
+                    .content = core_buffer_slice(&builder->schema_json),
+                    .transactional = true},
+    };
+    if (!run_open(builder, &schema, error))
+        return CDC_REFUSED;
+    if (!core_buffer_ok(&builder->schema_json) || !core_run_append(&builder->writer, &schema)) {
+        core_run_abandon(&builder->writer);
+        (void)row_too_large(builder, &schema, error);
+        return CDC_REFUSED;
+    }
+    builder->last_index = schema.index;
+    run_close(builder);
+    return CDC_RUN_READY;
+}
+
+/* Before a run of the table is opened: FED when the stream knows its shape. */
+static cdc_feed_result schema_feed(cdc_run_builder *builder, const core_change *change,
+                                   core_error *error) {
+    const core_relation *relation = change->relation;
+    if (relation == NULL || builder->limits.shapes == NULL)
+        return CDC_FED;
+    uint32_t told = cdc_relation_cache_told(builder->relations, relation->oid);
+    if (told == relation->version)
+        return CDC_FED;
+    if (told == 0)
+        told = cdc_shape_log_get(builder->limits.shapes, relation);
+    cdc_feed_result result =
+        told == relation->version ? CDC_FED : schema_run(builder, change, told, error);
+    if (result == CDC_REFUSED)
+        return result;
+    cdc_relation_cache_tell(builder->relations, relation->oid, relation->version);
+    cdc_shape_log_put(builder->limits.shapes, relation);
+    return result;
+}
+
 /* Appends the change or says why not yet. */
 static cdc_feed_result change_feed(cdc_run_builder *builder, const core_change *change,
                                    core_error *error) {
@@ -193,8 +245,13 @@ static cdc_feed_result change_feed(cdc_run_builder *builder, const core_change *
         run_close(builder);
         return CDC_RUN_READY;
     }
-    if (!run_is_open(builder) && !run_open(builder, change, error))
-        return CDC_REFUSED;
+    if (!run_is_open(builder)) {
+        cdc_feed_result schema = schema_feed(builder, change, error);
+        if (schema != CDC_FED)
+            return schema;
+        if (!run_open(builder, change, error))
+            return CDC_REFUSED;
+    }
     if (!core_run_append(&builder->writer, change)) {
         if (builder->writer.rows == 0)
             core_run_abandon(&builder->writer);

@@ -67,8 +67,10 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     cdc_reorder *reorder = reorder_new(config, error);
     cdc_snapshot_gate *gate = cdc_snapshot_gate_new(error);
     cdc_recent_xids *recent = calloc(1, sizeof *recent);
+    cdc_shape_log *shapes = cdc_shape_log_new();
     if (gate == NULL || recent == NULL || source == NULL || ledger == NULL || builder == NULL ||
-        writer == NULL || reorder == NULL) {
+        writer == NULL || reorder == NULL || shapes == NULL) {
+        cdc_shape_log_free(shapes);
         free(recent);
         cdc_snapshot_gate_free(gate);
         cdc_reorder_free(reorder);
@@ -92,6 +94,7 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     source->gate = gate;
     source->recent = recent;
     cdc_run_split_init(&source->snapshot.split, 0);
+    source->shapes = shapes;
     core_state_init(&source->state, "cdc source", source_rows, SOURCE_STATES,
                     SOURCE_CONNECTING_BROKER);
     core_backoff_init(&source->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
@@ -115,6 +118,7 @@ void cdc_source_free(cdc_source *source) {
     cdc_run_builder_free(source->builder);
     cdc_json_stage_free(source->json);
     cdc_reorder_free(source->reorder);
+    cdc_shape_log_free(source->shapes);
     cdc_transcoder_free(source->transcoder);
     cdc_snapshot_gate_free(source->gate);
     free(source->recent);

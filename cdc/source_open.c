@@ -146,6 +146,13 @@ static bool is_json(const cdc_source *source) {
     return strcmp(core_config_text(source->config, "nats.encoding"), "json") == 0;
 }
 
+static core_subject_scope scope_of(const core_config *config) {
+    return (core_subject_scope){.prefix = core_config_text(config, "nats.prefix"),
+                                .project = core_config_text(config, "project"),
+                                .environment = core_config_text(config, "environment"),
+                                .home_schema = core_config_text(config, "postgres.home_schema")};
+}
+
 static cdc_run_limits limits_of(const cdc_source *source) {
     const core_config *config = source->config;
     int64_t max_payload =
@@ -155,15 +162,13 @@ static cdc_run_limits limits_of(const cdc_source *source) {
                              : RUN_BYTES_MIN;
     size_t run_bytes = (size_t)core_config_integer(config, "cdc.run_bytes");
     return (cdc_run_limits){
-        .scope = {.prefix = core_config_text(config, "nats.prefix"),
-                  .project = core_config_text(config, "project"),
-                  .environment = core_config_text(config, "environment"),
-                  .home_schema = core_config_text(config, "postgres.home_schema")},
+        .scope = scope_of(config),
         .run_rows = (uint32_t)core_config_integer(config, "cdc.run_rows"),
         .run_bytes = run_bytes < message_max ? run_bytes : message_max,
         .message_max = message_max,
         .row_max = (size_t)core_config_integer(config, "cdc.max_row_bytes"),
         .whole = source->json != NULL,
+        .shapes = source->shapes,
         .lookup = source->wal->lookup,
         .reads_values = strcmp(core_config_text(config, "cdc.toast"), "read") == 0,
     };
@@ -267,6 +272,9 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
     if (!fork_ask(source, &facts, error) || !slot_prepare(source, &facts, error) ||
         !cdc_start_decide(&facts, start, error) || !json_stage_ready(source, error) ||
         !cdc_source_gap_settle(source, &facts, start, error))
+        return false;
+    const core_subject_scope scope = scope_of(source->config);
+    if (!cdc_source_shapes_read(source, &scope, error))
         return false;
     source->two_phase = facts.slot_state.two_phase;
     streaming_begin(source, start);

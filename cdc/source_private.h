@@ -1,5 +1,5 @@
-/* The source's inside, shared by source.c (states), source_open.c (coming up), source_stream.c
- * (streaming) and source_positions.c (what is confirmed). */
+/* The source's inside, shared by source.c (states), source_open.c and source_shapes.c (coming up),
+ * source_stream.c (streaming) and source_positions.c (what is confirmed). */
 #ifndef WALCAST_CDC_SOURCE_PRIVATE_H
 #define WALCAST_CDC_SOURCE_PRIVATE_H
 
@@ -107,6 +107,7 @@ struct cdc_source {
     bool two_phase; /* on this connection prepared transactions come at PREPARE */
     int64_t whole_until_ms;
     cdc_reorder *reorder;
+    cdc_shape_log *shapes;
     cdc_run_builder *builder;
     cdc_json_stage *json; /* NULL: runs are sent as they are */
     cdc_ledger *ledger;
@@ -179,6 +180,10 @@ void cdc_source_close(cdc_source *source);
 /* source_mark.c: when one is due, notes from which transaction on the stream holds everything
  * (cdc/mark.h). Its failure is only logged. */
 void cdc_source_mark(cdc_source *source);
+
+/* source_shapes.c: fills the log of told shapes from the stream. Blocks. */
+CORE_MUST_CHECK bool cdc_source_shapes_read(cdc_source *source, const core_subject_scope *scope,
+                                            core_error *error);
 
 /* source_positions.c: stores and confirms what may be, and watches over the server's silence. */
 CORE_MUST_CHECK bool cdc_source_positions_tell(cdc_source *source, core_error *error);

@@ -12,7 +12,7 @@
 enum {
     ROUND_MESSAGES = 512,
     DRAIN_LOOK_MS = 1000,
-    MAINTAIN_EVERY_MS = 1000,
+    MAINTAIN_EVERY_MS = 250, /* looking takes 0.3 ms with 10 tables, 3 ms with 1,000 */
     MAINTAIN_EVERY_MAX_MS = 60000,
     MAINTAIN_SHARE = 50, /* looking for new tables takes at most 1/50 of the time */
     FINISH_MS = 2000,

@@ -44,6 +44,7 @@ static const cli_option tail_options[] = {
      .doc = "only this table's changes; quote names that hold dots: '\"My Schema\".\"T.x\"'"},
     {.name = "--from", .value = "PLACE", .doc = "first, now (default), seq:N, lsn:X/Y or time:T"},
     {.name = "--until", .value = "now", .doc = "end with what the stream holds at the start"},
+    {.name = "--shapes", .doc = "also each table's first SCHEMA, which its rows tell anyway"},
     {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
     OPTION_HELP,
@@ -121,7 +122,7 @@ static const cli_command commands[] = {
      .run = cli_command_snapshot},
     {.name = "tail",
      .summary = "print the change stream's changes as they come",
-     .usage = "[--table S.T] [--from PLACE] [--until now] [--json]",
+     .usage = "[--table S.T] [--from PLACE] [--until now] [--shapes] [--json]",
      .doc =
          "Starts at --from: first (the oldest that the stream holds), now, seq:N (a stream\n"
          "sequence), lsn:X/Y (the first transaction committed at or behind that position),\n"
@@ -129,7 +130,9 @@ static const cli_command commands[] = {
          "line has offset, lsn, xid, op, schema, table, record and old_record (null where the\n"
          "operation has none), commit_timestamp, index and last (the change's place in its\n"
          "transaction), and unchanged: columns that the change did not touch and PostgreSQL\n"
-         "did not send.\n",
+         "did not send. A table whose shape changed has a line of op SCHEMA before the first row\n"
+         "of the new one: shape holds version, previous_version, replica_identity and columns.\n"
+         "It has the place of the row behind it.\n",
      .options = tail_options,
      .option_count = CORE_COUNT_OF(tail_options),
      .run = cli_command_tail},

@@ -29,6 +29,7 @@ typedef struct {
     bool has_table;
     tail_place place;
     bool json;
+    bool shapes;
     bool until_now;
     uint64_t start_sequence;     /* a server may begin before it when it lies in the future */
     uint64_t until_sequence;     /* UINT64_MAX: for ever */
@@ -223,6 +224,7 @@ static bool tail_follow(tail *state, const sigset_t *signals, core_error *error)
         return true;
     tail_printer_init(&state->printer, state->json, state->has_table ? &state->table : NULL,
                       &state->place);
+    state->printer.shapes = state->shapes;
     core_assembly_init(&state->assembly,
                        (size_t)core_config_integer(state->config, "cdc.max_row_bytes"));
     state->start_sequence = spec.sequence;
@@ -245,6 +247,7 @@ static bool tail_arguments_read(tail *state, const cli_arguments *arguments, cor
     const char *until = cli_value(arguments, "--until");
     const char *table = cli_value(arguments, "--table");
     state->json = cli_flag(arguments, "--json");
+    state->shapes = cli_flag(arguments, "--shapes");
     state->until_now = until != NULL;
     state->has_table = table != NULL;
     if (until != NULL && strcmp(until, "now") != 0)

@@ -39,6 +39,7 @@ CORE_MUST_CHECK bool tail_table_parse(const char *text, const char *home_schema,
 /* `table` and `place` must outlive it. */
 typedef struct {
     bool json;
+    bool shapes;             /* first SCHEMAs too */
     const tail_table *table; /* NULL: all */
     const tail_place *place; /* changes committed before it are left out */
     core_buffer out;         /* lines not yet written */

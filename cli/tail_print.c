@@ -74,6 +74,11 @@ static void message_write(core_json_writer *writer, const core_message *message)
     core_json_object_close(writer);
 }
 
+static core_slice shape_json(const core_change *change) {
+    core_slice content = change->message.content;
+    return core_json_valid(content) ? content : core_slice_text("null");
+}
+
 static void details_write(core_json_writer *writer, const core_change *change) {
     char time[CORE_CLOCK_TEXT_SIZE];
     core_clock_format(change->transaction.commit_time_us, time);
@@ -93,6 +98,10 @@ static void details_write(core_json_writer *writer, const core_change *change) {
     }
     if (op_has_message(change->op))
         message_write(writer, &change->message);
+    if (change->op == CORE_OP_SCHEMA) {
+        core_json_key_text(writer, "shape");
+        core_json_raw(writer, shape_json(change));
+    }
 }
 
 static void records_write(core_json_writer *writer, const core_change *change) {
@@ -171,7 +180,18 @@ static void line_text(core_buffer *out, const char *offset, const core_change *c
         message_write(&writer, &change->message);
         core_buffer_text(out, "}");
     }
+    if (change->op == CORE_OP_SCHEMA) {
+        core_buffer_text(out, " ");
+        core_buffer_slice_append(out, shape_json(change));
+    }
     core_buffer_text(out, "\n");
+}
+
+/* A table's first description says nothing that its rows do not: by choice only. */
+static bool change_is_shown(const tail_printer *printer, const core_change *change) {
+    bool first = change->op == CORE_OP_SCHEMA && core_slice_is(change->message.prefix, "first");
+    return (!first || printer->shapes) &&
+           !tail_place_is_behind(printer->place, &change->transaction);
 }
 
 static bool run_is_shown(const tail_printer *printer, const core_run *run) {
@@ -193,7 +213,7 @@ static bool run_print(tail_printer *printer, const core_run *run, uint64_t seque
     const core_change *change;
     for (; (change = core_run_next(&reader)) != NULL; offset.index++) {
         char text[CORE_OFFSET_TEXT_SIZE];
-        if (tail_place_is_behind(printer->place, &change->transaction))
+        if (!change_is_shown(printer, change))
             continue;
         core_offset_format(&offset, text);
         if (printer->json)

@@ -67,7 +67,7 @@ typedef struct {
     core_slice schema;
     core_slice table;
     char replica_identity; /* 'd', 'n', 'f', 'i' */
-    uint32_t version;      /* grows with each change of shape within an epoch */
+    uint32_t version;      /* a fingerprint of the rest: the table's shape */
     uint16_t column_count;
     const core_column *columns;
     /* Wire form of all the above, or empty; see core_relation_encode. */

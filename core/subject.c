@@ -204,6 +204,17 @@ bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
     return subject_finish(&subject);
 }
 
+bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
+                            char text[CORE_SUBJECT_MAX]) {
+    subject_text subject = {.text = text};
+    subject_put_name(&subject, scope->prefix);
+    subject_put_name_or_any(&subject, scope->project);
+    subject_put_name_or_any(&subject, scope->environment);
+    subject_put(&subject, core_slice_text("*"));
+    subject_put(&subject, core_slice_text(core_op_name(op)));
+    return subject_finish(&subject);
+}
+
 bool core_subject_id_valid(const char *id, core_error *error) {
     static const char *const reserved[] = {"events",   "jobs",     "workflows",
                                            "triggers", "realtime", "snapshots"};

@@ -42,6 +42,9 @@ CORE_MUST_CHECK bool core_subject_filter(const core_subject_scope *scope,
  * does not fit. */
 CORE_MUST_CHECK bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
                                            char text[CORE_SUBJECT_MAX]);
+/* The same for one operation of every table: `{prefix}.{project}.{environment}.*.{OP}`. */
+CORE_MUST_CHECK bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
+                                            char text[CORE_SUBJECT_MAX]);
 /* Checks a project or environment id: not empty, not one of the reserved words (events, jobs,
  * workflows, triggers, realtime, snapshots), at most 64 bytes. */
 CORE_MUST_CHECK bool core_subject_id_valid(const char *id, core_error *error);

@@ -149,6 +149,15 @@ typedef struct {
     int64_t stored_us; /* when JetStream stored it */
 } fanout_message;
 
+/* On the calling thread; the message is valid during the call. False, with `error` set, ends it. */
+typedef bool (*fanout_each_handler)(void *context, const fanout_message *message,
+                                    core_error *error);
+/* Of each subject that `filter` matches the last stored message, in stream order. Blocks until all
+ * have come or nothing comes for ten seconds (TRANSIENT). */
+CORE_MUST_CHECK bool fanout_stream_last_each(fanout_connection *connection, const char *stream,
+                                             const char *filter, fanout_each_handler take,
+                                             void *context, core_error *error);
+
 /* On the consumer's own delivery thread, one message at a time, in stream order, none left out. */
 typedef void (*fanout_message_handler)(void *context, const fanout_message *message);
 /* The consumer's place can no longer be kept (`reason`: history gone, stream made anew). On the

@@ -58,6 +58,7 @@ struct fanout_pull {
     uint64_t last_number;
     uint64_t consumer_sequence; /* of the last message */
     unsigned reconnects;
+    uint64_t pending;  /* at the beginning */
     int64_t silent_ms; /* waited since the last sign of life */
 };
 
@@ -76,12 +77,19 @@ static natsStatus pull_subscribe(fanout_pull *pull) {
     return status;
 }
 
+static jsDeliverPolicy pull_policy(const fanout_pull_start *start) {
+    if (start->last_each)
+        return js_DeliverLastPerSubject;
+    return start->sequence == 0 ? js_DeliverByStartTime : js_DeliverByStartSequence;
+}
+
 /* 2.9 takes what it does not know and does otherwise (several filters: everything), so what it
  * says it made is compared with what was asked. */
 static bool pull_verify(const jsConsumerInfo *made, const fanout_pull_start *start,
                         core_error *error) {
     const char *filter = made->Config->FilterSubject != NULL ? made->Config->FilterSubject : "";
     if (strcmp(filter, start->filter) != 0 || made->Config->AckPolicy != js_AckNone ||
+        made->Config->DeliverPolicy != pull_policy(start) ||
         (start->sequence != 0 && made->Config->OptStartSeq != start->sequence))
         return core_error_set(
             error, CORE_ERROR_INTERNAL,
@@ -100,10 +108,10 @@ static bool pull_make_consumer(fanout_pull *pull, const fanout_pull_start *start
     if (!fanout_filter_escape(start->filter, filter, error))
         return false;
     (void)jsConsumerConfig_Init(&config);
-    bool by_time = start->sequence == 0;
-    config.DeliverPolicy = by_time ? js_DeliverByStartTime : js_DeliverByStartSequence;
+    config.DeliverPolicy = pull_policy(start);
     config.OptStartSeq = start->sequence;
-    config.OptStartTime = by_time ? start->time_us * 1000 : 0;
+    if (config.DeliverPolicy == js_DeliverByStartTime)
+        config.OptStartTime = start->time_us * 1000;
     config.AckPolicy = js_AckNone;
     config.FilterSubject = filter;
     config.ReplayPolicy = js_ReplayInstant;
@@ -117,6 +125,7 @@ static bool pull_make_consumer(fanout_pull *pull, const fanout_pull_start *start
                                    start->stream);
     bool ok = pull_verify(made, start, error);
     (void)snprintf(pull->consumer, sizeof pull->consumer, "%s", made->Name);
+    pull->pending = made->NumPending;
     jsConsumerInfo_Destroy(made);
     return ok;
 }
@@ -190,6 +199,10 @@ void fanout_pull_free(fanout_pull *pull) {
     }
     pull->magic = 0;
     free(pull);
+}
+
+uint64_t fanout_pull_pending(const fanout_pull *pull) {
+    return pull->pending;
 }
 
 void fanout_pull_interrupt(fanout_pull *pull) {

@@ -12,6 +12,7 @@ typedef struct {
     const char *filter;
     uint64_t sequence; /* where to begin; 0: at time_us */
     int64_t time_us;
+    bool last_each; /* instead: of each subject only the last message, in stream order */
 } fanout_pull_start;
 
 typedef struct fanout_pull fanout_pull;
@@ -31,6 +32,8 @@ typedef enum {
 /* The next message, valid until the next call. */
 CORE_MUST_CHECK fanout_pull_result fanout_pull_next(fanout_pull *pull, int64_t timeout_ms,
                                                     fanout_message *message, core_error *error);
+/* How many messages the server had for us when it made the consumer. */
+uint64_t fanout_pull_pending(const fanout_pull *pull);
 /* Any thread: a waiting _next, and every later one, ends at once with OVER. */
 void fanout_pull_interrupt(fanout_pull *pull);
 /* True when the server has nothing for us that we have not taken. Asks it. */

@@ -39,7 +39,7 @@ async function runCase(t, { both, source, replica }) {
     await clients[1].query(`${both}; ${replica ?? ''}`);
     for (const statement of source) await clients[0].query(statement);
     await waitConfirmed(house.postgres);
-    const changes = await house.walcast.changes({ parse: parseRaw });
+    const changes = await house.walcast.changes({ parse: parseRaw, shapes: true });
     assertOrdered(changes.map((change) => ({ ...change, index: Number(JSON.stringify(change.index)) })));
     const replay = await Replay.open(clients[1]);
     await clients[1].query('BEGIN');

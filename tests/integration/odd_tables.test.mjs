@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fold } from '../lib/fold.mjs';
 import { startHouse } from '../lib/house.mjs';
+import { assertShapesTold } from '../lib/shapes.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
 
 const quote = (name) => `"${name.replaceAll('"', '""')}"`;
@@ -25,21 +26,30 @@ test('odd names of schemas, tables and columns', async (suite) => {
       INSERT INTO ${quote(name)}.${quote(name)} VALUES (${i}, 'v${i}', 7);
       INSERT INTO public.${quote(name)} VALUES ('home');`);
   await waitConfirmed(postgres);
-  const changes = await walcast.changes();
+  const all = await walcast.changes({ shapes: true });
+  const changes = all.filter(({ op }) => op === 'INSERT');
   assert.equal(changes.length, 2 * NAMES.length);
+  assert.equal(all.length, 2 * changes.length, 'each row behind its table\'s shape');
+  const shape = (table, schema) => all.find((change) => change.op === 'SCHEMA'
+    && change.schema === schema && change.table === table).shape.columns.map((column) => column.name);
   for (const [i, name] of NAMES.entries()) {
     await suite.test(JSON.stringify(name), async () => {
       const find = (schema) => changes.filter((change) => change.schema === schema && change.table === name)
         .map(({ record }) => record);
       assert.deepEqual(find(name), [{ id: i, [name]: `v${i}`, [`c"${i}`]: 7 }]);
       assert.deepEqual(find('public'), [{ [name]: 'home' }]);
+      assert.deepEqual(shape(name, name), ['id', name, `c"${i}`]);
+      assert.deepEqual(shape(name, 'public'), [name]);
     });
   }
   await suite.test('each table has a subject of its own, of five tokens', async () => {
-    const subjects = await house.nats.manage(async (manager) =>
+    const all = await house.nats.manage(async (manager) =>
       Object.keys((await manager.streams.info('WALCAST', { subjects_filter: '>' })).state.subjects));
+    const subjects = all.filter((subject) => subject.endsWith('.INSERT'));
     assert.equal(subjects.length, 2 * NAMES.length);
-    for (const subject of subjects) {
+    assert.deepEqual(all.filter((subject) => !subjects.includes(subject)).sort(),
+      subjects.map((subject) => subject.replace(/INSERT$/, 'SCHEMA')).sort());
+    for (const subject of all) {
       assert.equal(subject.split('.').length, 5, subject);
       assert.match(subject, /^[^ \t\r\n*>]+$/);
     }
@@ -48,6 +58,22 @@ test('odd names of schemas, tables and columns', async (suite) => {
     for (const [i, name] of NAMES.slice(0, 12).entries())
       assert.deepEqual((await walcast.changes({ table: `${quote(name)}.${quote(name)}` }))
         .map(({ record }) => record.id), [i]);
+  });
+  await suite.test('each shape is known again after a kill, and each change of one told', async () => {
+    await walcast.kill();
+    walcast.start();
+    for (const [i, name] of NAMES.entries())
+      await postgres.query(`
+        INSERT INTO ${quote(name)}.${quote(name)} VALUES (${i + 1000}, 'w', 7);
+        INSERT INTO public.${quote(name)} VALUES ('again');
+        ALTER TABLE ${quote(name)}.${quote(name)} ADD more int;
+        INSERT INTO ${quote(name)}.${quote(name)} VALUES (${i + 2000}, 'w', 7, 8);`);
+    await waitConfirmed(postgres);
+    const later = (await walcast.changes({ shapes: true })).slice(all.length);
+    assert.deepEqual(later.map(({ op, schema, table }) => [op, schema, table]),
+      NAMES.flatMap((name) => [['INSERT', name, name], ['INSERT', 'public', name],
+        ['SCHEMA', name, name], ['INSERT', name, name]]));
+    await assertShapesTold(house.nats);
   });
 });
 
@@ -85,7 +111,9 @@ test('columns that were dropped, added, renamed and retyped leave no trace', asy
     INSERT INTO shaped VALUES (4, 'now text', 0.10); COMMIT`);
   await waitConfirmed(postgres);
   const changes = await walcast.changes();
-  assert.deepEqual(changes.map(({ record }) => record), [
+  assert.deepEqual(changes.map(({ op }) => op), ['INSERT', 'SCHEMA', 'INSERT', 'SCHEMA', 'UPDATE',
+    'INSERT', 'SCHEMA', 'INSERT']);
+  assert.deepEqual(changes.filter(({ op }) => op !== 'SCHEMA').map(({ record }) => record), [
     { id: 1, a: 'a', b: 2, c: 'c' },
     { id: 2, b: 2, c: 'c', d: 1.5 },
     { id: 1, 'B b': 9, c: 'c', d: 1.5 },

@@ -5,6 +5,7 @@
 export function fold(changes, keyOf) {
   const rows = new Map();
   for (const { op, record, old_record: old } of changes) {
+    if (op === 'SCHEMA') continue; // no change of a row
     if (op === 'TRUNCATE') {
       rows.clear();
       continue;

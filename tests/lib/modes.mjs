@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { fold } from './fold.mjs';
 import { startHouse } from './house.mjs';
 import { MIXED_SCHEMA } from './mixed.mjs';
+import { assertShapesTold } from './shapes.mjs';
 import { assertOrdered } from './slot.mjs';
 import { waitFor } from './wait.mjs';
 import { Walcast } from './walcast.mjs';
@@ -60,6 +61,7 @@ export async function assertSameStreams(house) {
   assert.equal(streamed.length, whole.length);
   for (let i = 0; i < whole.length; i++)
     assert.deepEqual(withoutOffset(streamed[i]), withoutOffset(whole[i]));
+  assert.deepEqual(await assertShapesTold(house.nats), await assertShapesTold(house.nats, 'PLAIN'));
   return streamed;
 }
 

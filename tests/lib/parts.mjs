@@ -1,7 +1,7 @@
 // Rows that are split over several messages of the stream, as event.proto has them: just enough of
 // the wire form to tell which part a message is.
 
-function* fields(bytes) {
+export function* fieldsOf(bytes) {
   let at = 0;
   const varint = () => {
     let value = 0n;
@@ -27,9 +27,9 @@ function* fields(bytes) {
 // { index, count } of a part, or undefined. A JSON message says it in words.
 export function partOf(payload) {
   if (payload[0] === '{'.charCodeAt(0)) return JSON.parse(new TextDecoder().decode(payload)).part;
-  const part = [...fields(payload)].find(({ number }) => number === 7);
+  const part = [...fieldsOf(payload)].find(({ number }) => number === 7);
   if (!part) return undefined;
-  const numbers = Object.fromEntries([...fields(part.value)].map(({ number, value }) => [number, value]));
+  const numbers = Object.fromEntries([...fieldsOf(part.value)].map(({ number, value }) => [number, value]));
   return { index: numbers[1] ?? 0, count: numbers[2] };
 }
 

@@ -16,6 +16,7 @@ export class Replay {
     const replay = new Replay();
     replay.client = client;
     replay.shapes = new Map();
+    replay.told = new Map(); // the columns that the stream's last SCHEMA of a table names
     await client.query('SET session_replication_role = replica');
     return replay;
   }
@@ -58,8 +59,21 @@ export class Replay {
     return [text, this.#rowOf(old ?? record, shape)];
   }
 
+  // The second database has its tables' last shape already; what a SCHEMA says, its rows must keep to.
+  #checkShape(table, { record, unchanged = [] }) {
+    const told = this.told.get(table);
+    const names = [...Object.keys(record), ...unchanged].sort();
+    if (told && JSON.stringify(names) !== JSON.stringify(told))
+      throw new Error(`a row of ${table} has ${names}, its SCHEMA says ${told}`);
+  }
+
   async apply(change) {
     const table = `${quote(change.schema)}.${quote(change.table)}`;
+    if (change.op === 'SCHEMA') {
+      this.told.set(table, change.shape.columns.map(({ name }) => name).sort());
+      return undefined;
+    }
+    if (change.record) this.#checkShape(table, change);
     const columns = Object.keys(change.record ?? {}).map(quote).join(', ');
     const shape = await this.#shapeOf(table);
     const row = this.#rowOf(change.record, shape);

@@ -84,9 +84,10 @@ export class Walcast {
     return (await this.commandOk(args)).trim();
   }
 
-  // Every change that the stream holds (of one table, when named), in stream order.
-  async changes({ table, from = 'first', parse = JSON.parse, timeout_ms = 120_000 } = {}) {
-    const args = ['tail', '--json', '--from', from, '--until', 'now'];
+  // Every change that the stream holds (of one table, when named), in stream order: also SCHEMAs
+  // that change a shape, and with shapes: true each table's first one.
+  async changes({ table, from = 'first', shapes = false, parse = JSON.parse, timeout_ms = 120_000 } = {}) {
+    const args = ['tail', '--json', '--from', from, '--until', 'now', ...(shapes ? ['--shapes'] : [])];
     const output = await this.commandOk(table ? [...args, '--table', table] : args, { timeout_ms });
     return output.split('\n').filter(Boolean).map((line) => parse(line));
   }

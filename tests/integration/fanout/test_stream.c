@@ -83,6 +83,75 @@ static void test_made_as_designed(void **state) {
     jsStreamInfo_Destroy(found);
 }
 
+/* ---- The last message of each subject ---- */
+
+static void put(scene *s, const char *subject, const char *text) {
+    natsStatus status =
+        js_Publish(NULL, s->jetstream, subject, text, (int)strlen(text), NULL, NULL);
+    if (status != NATS_OK)
+        fail_msg("%s: %s", subject, nats_GetLastError(NULL));
+}
+
+typedef struct {
+    char text[16 << 10];
+    size_t length;
+    unsigned count;
+    unsigned stop_at; /* 0: never */
+    uint64_t sequence;
+} told;
+
+static bool told_take(void *context, const fanout_message *message, core_error *error) {
+    told *it = context;
+    assert_true(message->sequence > it->sequence); /* in stream order */
+    it->sequence = message->sequence;
+    it->length += (size_t)snprintf(it->text + it->length, sizeof it->text - it->length, "%.*s ",
+                                   CORE_SLICE_ARGS(message->payload));
+    it->count++;
+    return it->count != it->stop_at || core_error_set(error, CORE_ERROR_INPUT, "enough");
+}
+
+#define EACH "atlasdb.default.dev.*.SCHEMA"
+
+static void test_last_of_each_subject(void **state) {
+    scene *s = *state;
+    core_error error = {0};
+    told it = {0};
+    (void)must_ensure(s);
+    assert_true(fanout_stream_last_each(s->connection, "WALCAST", EACH, told_take, &it, &error));
+    assert_int_equal(it.count, 0); /* an empty stream */
+    put(s, "atlasdb.default.dev.a.INSERT", "row");
+    put(s, "atlasdb.default.dev.a\"b.SCHEMA", "old");
+    put(s, "atlasdb.default.dev.a.SCHEMA", "a1");
+    put(s, "atlasdb.default.dev.a\\.SCHEMA", "back");
+    put(s, "atlasdb.default.dev.a\"b.SCHEMA", "quote");
+    put(s, "atlasdb.other.dev.a.SCHEMA", "other");
+    put(s, "atlasdb.default.dev.a.SCHEMA", "a2");
+    put(s, "atlasdb.default.dev.a.INSERT", "row");
+    assert_true(fanout_stream_last_each(s->connection, "WALCAST", EACH, told_take, &it, &error));
+    assert_string_equal(it.text, "back quote a2 ");
+}
+
+static void test_last_of_many_subjects(void **state) {
+    scene *s = *state;
+    core_error error = {0};
+    told it = {0};
+    (void)must_ensure(s);
+    for (unsigned i = 0; i < 2000; i++) {
+        char subject[64], text[8];
+        (void)snprintf(subject, sizeof subject, "atlasdb.default.dev.t%u.SCHEMA", i % 1200);
+        (void)snprintf(text, sizeof text, "%u", i);
+        put(s, subject, text);
+    }
+    assert_true(fanout_stream_last_each(s->connection, "WALCAST", EACH, told_take, &it, &error));
+    assert_int_equal(it.count, 1200); /* several requests' worth */
+    assert_memory_equal(it.text, "800 801 ", 8);
+    it = (told){.stop_at = 10};
+    assert_false(fanout_stream_last_each(s->connection, "WALCAST", EACH, told_take, &it, &error));
+    assert_int_equal(it.count, 10);
+    assert_non_null(strstr(error.text, "reading the last messages on " EACH));
+    assert_false(fanout_stream_last_each(s->connection, "ABSENT", EACH, told_take, &it, &error));
+}
+
 static void test_found_again(void **state) {
     scene *s = *state;
     int64_t created_us = must_ensure(s).created_us;
@@ -198,6 +267,8 @@ static void test_the_first_hole_is_found(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(test_made_as_designed),
+        SCENE_TEST(test_last_of_each_subject),
+        SCENE_TEST(test_last_of_many_subjects),
         SCENE_TEST(test_found_again),
         SCENE_TEST(test_limits_follow_the_configuration),
         SCENE_TEST(test_stream_with_other_subjects_is_refused),

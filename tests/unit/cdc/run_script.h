@@ -76,6 +76,14 @@ static inline void script_row(script *it, cdc_message_kind kind, uint32_t oid) {
     script_add(it, (cdc_message){.kind = kind, .row = row});
 }
 
+/* An insert of two_columns. */
+static inline void script_row_wide(script *it, uint32_t oid) {
+    static core_value values[] = {{.kind = CORE_VALUE_TEXT}, {.kind = CORE_VALUE_NULL}};
+    script_add(it, (cdc_message){
+                       .kind = CDC_INSERT,
+                       .row = {.relation_oid = oid, .new_tuple = {.count = 2, .values = values}}});
+}
+
 static inline void script_truncate(script *it) {
     script_add(it, (cdc_message){.kind = CDC_TRUNCATE,
                                  .truncate = {.count = 3, .relation_oids = truncated, .flags = 1}});

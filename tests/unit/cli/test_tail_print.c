@@ -156,6 +156,40 @@ static void people_get_one_readable_line(void **state) {
     tail_printer_fini(&printer);
 }
 
+/* A shape's first description only by choice, a changed one always. */
+static void shapes_are_told(void **state) {
+    (void)state;
+    tail_place place = {.kind = TAIL_FIRST};
+    tail_printer printer;
+    tail_printer_init(&printer, true, NULL, &place);
+    core_change change = {.op = CORE_OP_SCHEMA,
+                          .relation = &relation,
+                          .transaction = transaction,
+                          .message = {.prefix = core_slice_text("first"),
+                                      .content = core_slice_text("{\"version\":1}"),
+                                      .transactional = true}};
+    print_run(&printer, &change, 1);
+    assert_lines(&printer, "");
+    static const char *const line =
+        "\"SCHEMA\",\"schema\":\"My Schema\",\"table\":\"T.x\",\"record\":null,"
+        "\"old_record\":null,\"commit_timestamp\":\"2025-11-19T00:22:40.877Z\",\"index\":0,"
+        "\"last\":true,\"shape\":{\"version\":1}}\n";
+    char expected[512];
+    (void)snprintf(expected, sizeof expected, "%s%s", LINE_HEAD, line);
+    printer.shapes = true;
+    print_run(&printer, &change, 1);
+    assert_lines(&printer, expected);
+    printer.shapes = false;
+    change.message.prefix = core_slice_text("changed");
+    print_run(&printer, &change, 1);
+    assert_lines(&printer, expected);
+    printer.json = false;
+    print_run(&printer, &change, 1);
+    assert_lines(&printer, "2025-11-19T00:22:40.877Z " EPOCH "-7.0 1/16B3748 771 SCHEMA "
+                           "My Schema.T.x {\"version\":1}\n");
+    tail_printer_fini(&printer);
+}
+
 static size_t lines_of(tail_printer *printer) {
     core_value values[] = {text_value("1"), text_value("x")};
     core_change changes[3];
@@ -215,6 +249,7 @@ int main(void) {
         cmocka_unit_test(each_operation_has_the_same_members),
         cmocka_unit_test(a_gap_is_shown_whatever_was_asked_for),
         cmocka_unit_test(people_get_one_readable_line),
+        cmocka_unit_test(shapes_are_told),
         cmocka_unit_test(what_was_not_asked_for_is_left_out),
         cmocka_unit_test(a_message_that_is_no_run_is_refused),
     };

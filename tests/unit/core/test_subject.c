@@ -53,10 +53,14 @@ static void ids_are_encoded_too(void **state) {
     assert_string_equal(text, "atlasdb.acme%2Eeu.pre%20prod.t.INSERT");
     assert_true(core_subject_filter(&dotted, text));
     assert_string_equal(text, "atlasdb.acme%2Eeu.pre%20prod.*.*");
+    assert_true(core_subject_filter_op(&dotted, CORE_OP_SCHEMA, text));
+    assert_string_equal(text, "atlasdb.acme%2Eeu.pre%20prod.*.SCHEMA");
     dotted.project = NULL;
     dotted.environment = NULL;
     assert_true(core_subject_filter(&dotted, text));
     assert_string_equal(text, "atlasdb.*.*.*.*");
+    assert_true(core_subject_filter_op(&dotted, CORE_OP_GAP, text));
+    assert_string_equal(text, "atlasdb.*.*.*.GAP");
 }
 
 static void what_does_not_fit_is_refused(void **state) {

@@ -1,0 +1,56 @@
+// SCHEMA events in the raw stream, and the promise that they keep: every run has the shape that was
+// told last for its table, and no shape is told when it is known.
+import assert from 'node:assert/strict';
+import { jetstream } from '@nats-io/jetstream';
+import { fieldsOf } from './parts.mjs';
+
+const SCHEMA = 6;
+
+const value = (bytes, number) => [...fieldsOf(bytes)].find((field) => field.number === number)?.value;
+const text = (bytes) => Buffer.from(bytes ?? []).toString();
+
+// { op, oid, version, table } of a whole run's bytes.
+function headOf(run) {
+  const relation = value(run, 4);
+  return { op: value(run, 3), epoch: text(value(run, 2)), ...(relation && { oid: value(relation, 1),
+    table: text(value(relation, 3)), version: value(relation, 5) }) };
+}
+
+// Yields each run of the stream, split ones put together.
+async function* runsOf(nats, stream = 'WALCAST') {
+  const { state } = await nats.streamInfo(stream);
+  if (state.messages === 0) return;
+  const connection = await nats.connect();
+  try {
+    const consumer = await jetstream(connection).consumers.get(stream);
+    let chunks = [];
+    for await (const message of await consumer.consume()) {
+      const part = value(message.data, 7);
+      if (!part) yield { ...headOf(message.data), subject: message.subject, sequence: message.seq };
+      else {
+        const index = value(part, 1) ?? 0;
+        chunks = [...chunks.slice(0, index), value(part, 4)];
+        if (index + 1 === value(part, 2))
+          yield { ...headOf(Buffer.concat(chunks)), subject: message.subject, sequence: message.seq };
+      }
+      if (message.seq >= state.last_seq) break;
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+// Over the whole stream; returns the versions told, by table name, in order.
+export async function assertShapesTold(nats, stream) {
+  const told = new Map();
+  const story = {};
+  for await (const { op, oid, version, table, sequence } of runsOf(nats, stream)) {
+    if (oid === undefined) continue;
+    if (op === SCHEMA) {
+      assert.notEqual(told.get(oid), version, `shape ${version} of ${table} told again at ${sequence}`);
+      told.set(oid, version);
+      (story[table] ??= []).push(version);
+    } else assert.equal(version, told.get(oid), `the shape of ${table} at ${sequence} was told before`);
+  }
+  return story;
+}
