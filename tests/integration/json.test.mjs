@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { assertOrdered, changesOf, readStream, rebuild } from '../lib/foreign.mjs';
+import { assertOrdered, changesOf, readStream, rebuild, withoutShapes } from '../lib/foreign.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { parseExact } from '../lib/json.mjs';
 import { MIXED_SCHEMA, runMixed } from '../lib/mixed.mjs';
@@ -18,7 +18,7 @@ const JSON_CONFIG = { 'nats.encoding': 'json' };
 const start = (t, options = {}) =>
   startHouse(t, { ...options, config: { ...JSON_CONFIG, ...options.config } });
 const md5 = (value) => createHash('md5').update(value).digest('hex');
-const streamed = async (house, parse) => changesOf(await readStream(house.nats), parse);
+const streamed = async (house, parse) => withoutShapes(changesOf(await readStream(house.nats), parse));
 
 // What differs from run to run; its form stays to be compared.
 function settled(message) {
@@ -46,7 +46,7 @@ test('the message that docs/JSON.md shows', async (t) => {
   await waitConfirmed(house.postgres);
   const page = readFileSync(new URL('../../docs/JSON.md', import.meta.url), 'utf8');
   const shown = JSON.parse(page.match(/```json\n([^`]*)```/)[1]);
-  const [, { text, subject }] = await readStream(house.nats);
+  const [shape, , { text, subject }] = await readStream(house.nats);
   const message = JSON.parse(text);
   assert.deepEqual(settled(message), settled(shown));
   assert.deepEqual(Object.keys(message), Object.keys(shown));
@@ -55,6 +55,14 @@ test('the message that docs/JSON.md shows', async (t) => {
   assert.equal(subject, 'atlasdb.default.dev.todos.UPDATE');
   const { rows: [row] } = await house.postgres.query(`SELECT xmin::text FROM todos`);
   assert.equal(message.source.txId, Number(row.xmin));
+  // Before the first row its table's shape, at that row's place.
+  const told = JSON.parse(shape.text);
+  assert.equal(shape.subject, 'atlasdb.default.dev.todos.SCHEMA');
+  assert.deepEqual([told.op, told.transaction.index, told.transaction.last, told.relation],
+    ['s', 0, false, message.relation]);
+  const { content } = told.message;
+  assert.deepEqual([content.version, content.previous_version, content.replica_identity], [message.relation.version, null, 'd']);
+  assert.deepEqual(content.columns.map(({ name }) => name), ['id', 'title', 'price', 'tags', 'due', 'note']);
 });
 
 test('a foreign consumer rebuilds the tables', async (t) => {
@@ -88,8 +96,8 @@ test('every digit, deletes, truncates, logical messages', async (t) => {
   await postgres.query(`SELECT pg_logical_emit_message(false, 'bytes', '\\xff00'::bytea)`);
   await waitConfirmed(postgres);
   const messages = await readStream(house.nats);
-  assert.match(messages[0].text, /"after":\{"id":9007199254740993,"n":12345678901234567890\.10,"doc":\{"a": 1\.0\}\}/);
-  const changes = changesOf(messages);
+  assert.match(messages[1].text, /"after":\{"id":9007199254740993,"n":12345678901234567890\.10,"doc":\{"a": 1\.0\}\}/);
+  const changes = withoutShapes(changesOf(messages));
   const of = (op) => changes.filter((change) => change.op === op);
   assert.deepEqual(changes.map(({ op }) => op).join(''), 'ccddttmm');
   assert.deepEqual(of('c')[0].exact, { after: { doc: '{"a":\n1.0}' } });
@@ -235,7 +243,7 @@ test('a 20 MB jsonb arrives whole, at tail and at a foreign consumer', async (t)
   const { rows: [{ sum }] } = await postgres.query(`SELECT md5(doc->>'text') AS sum FROM docs WHERE id = 2`);
   const messages = await readStream(house.nats);
   assert.ok(messages.length > 20, `${messages.length} messages`);
-  const changes = changesOf(messages);
+  const changes = withoutShapes(changesOf(messages));
   assertOrdered(changes);
   assert.deepEqual(changes.map(({ after }) => after.id), [1, 2, 3]);
   assert.equal(md5(changes[1].after.doc.text), sum);

@@ -37,11 +37,25 @@ export function changesOf(messages, parse = JSON.parse) {
   return changes;
 }
 
-// One change a message, commits in order, each transaction's changes contiguous, counted from 0 and
+// The changes without SCHEMAs, having checked that each has the shape that was told last.
+export function withoutShapes(changes) {
+  const told = new Map();
+  return changes.filter(({ op, source, relation }) => {
+    if (op === 's') {
+      if (told.get(relation.oid) === relation.version) throw new Error(`the shape of ${source.table} told again`);
+      told.set(relation.oid, relation.version);
+    } else if (relation && told.get(relation.oid) !== relation.version)
+      throw new Error(`a change of ${source.table} whose shape was not told`);
+    return op !== 's';
+  });
+}
+
+// A SCHEMA has the place of the row behind it. One change a message, commits in order, each transaction's changes contiguous, counted from 0 and
 // closed by one `last`.
 export function assertOrdered(changes) {
   let before = { lsn: -1n, index: -1, last: true };
-  for (const { source, transaction: { index, total_order: order, last } } of changes) {
+  for (const { op, source, transaction: { index, total_order: order, last } } of changes) {
+    if (op === 's') continue;
     const lsn = BigInt(source.lsn);
     const where = `at ${source.commit_lsn}, ${index}`;
     const follows = lsn === before.lsn ? index === before.index + 1 && !before.last
@@ -56,6 +70,7 @@ export function rebuild(changes, table) {
   const rows = new Map();
   for (const change of changes.filter(({ source }) => source.table === table)) {
     const { op, before, after, relation } = change;
+    if (op === 's') continue;
     const keys = relation.columns.filter(({ key }) => key).map(({ name }) => name);
     const keyOf = (row) => JSON.stringify(keys.map((name) => row[name]));
     if (op === 't') rows.clear();

@@ -9,10 +9,26 @@ const SCHEMA = 6;
 const value = (bytes, number) => [...fieldsOf(bytes)].find((field) => field.number === number)?.value;
 const text = (bytes) => Buffer.from(bytes ?? []).toString();
 
-// { op, oid, version, table } of a whole run's bytes.
+const isJson = (bytes) => bytes[0] === '{'.charCodeAt(0);
+
+// { index, count, chunk } of a message that is a part.
+function partOf(bytes) {
+  if (isJson(bytes)) {
+    const { part } = JSON.parse(text(bytes));
+    return part && { ...part, chunk: Buffer.from(part.chunk, 'base64') };
+  }
+  const part = value(bytes, 7);
+  return part && { index: value(part, 1) ?? 0, count: value(part, 2), chunk: value(part, 4) };
+}
+
+// { schema: is it one, oid, version, table } of a whole run's bytes.
 function headOf(run) {
+  if (isJson(run)) {
+    const { op, source, relation } = JSON.parse(text(run));
+    return { schema: op === 's', ...(relation && { oid: relation.oid, table: source.table, version: relation.version }) };
+  }
   const relation = value(run, 4);
-  return { op: value(run, 3), epoch: text(value(run, 2)), ...(relation && { oid: value(relation, 1),
+  return { schema: value(run, 3) === SCHEMA, ...(relation && { oid: value(relation, 1),
     table: text(value(relation, 3)), version: value(relation, 5) }) };
 }
 
@@ -25,13 +41,12 @@ async function* runsOf(nats, stream = 'WALCAST') {
     const consumer = await jetstream(connection).consumers.get(stream);
     let chunks = [];
     for await (const message of await consumer.consume()) {
-      const part = value(message.data, 7);
-      if (!part) yield { ...headOf(message.data), subject: message.subject, sequence: message.seq };
+      const part = partOf(message.data);
+      if (!part) yield { ...headOf(message.data), sequence: message.seq };
       else {
-        const index = value(part, 1) ?? 0;
-        chunks = [...chunks.slice(0, index), value(part, 4)];
-        if (index + 1 === value(part, 2))
-          yield { ...headOf(Buffer.concat(chunks)), subject: message.subject, sequence: message.seq };
+        chunks = [...chunks.slice(0, part.index), part.chunk];
+        if (part.index + 1 === part.count)
+          yield { ...headOf(Buffer.concat(chunks)), sequence: message.seq };
       }
       if (message.seq >= state.last_seq) break;
     }
@@ -44,9 +59,9 @@ async function* runsOf(nats, stream = 'WALCAST') {
 export async function assertShapesTold(nats, stream) {
   const told = new Map();
   const story = {};
-  for await (const { op, oid, version, table, sequence } of runsOf(nats, stream)) {
+  for await (const { schema, oid, version, table, sequence } of runsOf(nats, stream)) {
     if (oid === undefined) continue;
-    if (op === SCHEMA) {
+    if (schema) {
       assert.notEqual(told.get(oid), version, `shape ${version} of ${table} told again at ${sequence}`);
       told.set(oid, version);
       (story[table] ??= []).push(version);
