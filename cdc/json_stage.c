@@ -120,7 +120,7 @@ static bool parts_begin(cdc_json_stage *stage, core_error *error) {
 /* What stands before the row is whole; of the row nothing is stored. */
 static void part_unfinished(cdc_json_stage *stage) {
     cdc_run *part = &stage->message;
-    if (stage->decoded.op == CORE_OP_READ)
+    if (core_run_is_behind(stage->decoded.op, stage->whole.last_complete))
         return; /* no change: what stands before it is whole with and without it */
     part->holds_last = part->last_complete = false;
     part->last.end_lsn = part->last.xid == 0 ? part->before_lsn : 0;

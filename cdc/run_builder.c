@@ -110,7 +110,7 @@ static void run_close(cdc_run_builder *builder) {
         .last = writer->transaction,
         .last_index = builder->last_index,
         .last_complete = builder->last_complete,
-        .holds_last = writer->op != CORE_OP_SCHEMA,
+        .holds_last = writer->op != CORE_OP_SCHEMA || builder->last_complete,
         .shown_lsn = cdc_run_shown_lsn(&writer->transaction, builder->last_complete),
         .safe_lsn = builder->whole_lsn,
         .before_lsn = builder->before_lsn,
@@ -209,6 +209,8 @@ static cdc_feed_result schema_run(cdc_run_builder *builder, const core_change *c
         return CDC_REFUSED;
     }
     builder->last_index = schema.index;
+    if (change->last)
+        share_end(builder, change->transaction.end_lsn);
     run_close(builder);
     return CDC_RUN_READY;
 }
@@ -537,6 +539,17 @@ bool cdc_run_builder_place(const cdc_run_builder *builder, core_transaction *pla
         .end_lsn = builder->whole_lsn,
     };
     return true;
+}
+
+cdc_feed_result cdc_run_builder_shape(cdc_run_builder *builder, uint32_t oid,
+                                      const core_transaction *place, core_error *error) {
+    core_change behind = {
+        .relation = cdc_relation_cache_get(builder->relations, oid),
+        .transaction = *place,
+        .last = true,
+    };
+    assert(!cdc_run_builder_pending(builder));
+    return schema_feed(builder, &behind, error);
 }
 
 const core_relation *cdc_run_builder_relation(const cdc_run_builder *builder, uint32_t oid) {

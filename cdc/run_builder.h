@@ -79,6 +79,11 @@ CORE_MUST_CHECK bool cdc_run_builder_describe(cdc_run_builder *builder,
 /* The place behind the last whole transaction. False while one is open, was cut at the start and
  * has not come again, or anything is at hand. */
 CORE_MUST_CHECK bool cdc_run_builder_place(const cdc_run_builder *builder, core_transaction *place);
+/* Before rows of a snapshot at that place: FED when the stream was told the relation's shape, READY
+ * when a SCHEMA is to be sent first. */
+CORE_MUST_CHECK cdc_feed_result cdc_run_builder_shape(cdc_run_builder *builder, uint32_t oid,
+                                                      const core_transaction *place,
+                                                      core_error *error);
 CORE_MUST_CHECK bool cdc_run_builder_subject(const cdc_run_builder *builder,
                                              const core_relation *relation, core_op op,
                                              char subject[CORE_SUBJECT_MAX], core_error *error);

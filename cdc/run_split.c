@@ -43,7 +43,7 @@ static core_part part_next(cdc_run_split *split) {
 
 /* What stands before the row is whole; of the row nothing is stored. */
 static void part_unfinished(const cdc_run_split *split, cdc_run *run) {
-    if (split->op == CORE_OP_READ)
+    if (core_run_is_behind(split->op, split->whole.last_complete))
         return; /* no change: what stands before it is whole with and without it */
     run->holds_last = run->last_complete = false;
     run->last.end_lsn = run->last.xid == 0 ? split->before_lsn : 0;

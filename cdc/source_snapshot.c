@@ -231,6 +231,14 @@ static bool ticket_send(cdc_source *source, cdc_snapshot_ticket *ticket,
         ticket_again(source, ticket, "too much of the table changed while its rows were sent");
         return true;
     }
+    switch (cdc_run_builder_shape(source->builder, ticket->table->relation.oid, place, error)) {
+    case CDC_REFUSED:
+        return false;
+    case CDC_RUN_READY:
+        return true; /* the shape goes first */
+    case CDC_FED:
+        break;
+    }
     if (!run_load(source, ticket, place, &more, error))
         return false;
     if (!more) {

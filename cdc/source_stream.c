@@ -409,7 +409,7 @@ bool cdc_source_stream(cdc_source *source, core_error *error) {
 bool cdc_source_initial(cdc_source *source, bool *done, core_error *error) {
     bool full = false;
     bool acted = false;
-    if (!acks_take(source, error) || !cdc_source_snapshot_flush(source, &full, error))
+    if (!acks_take(source, error) || !run_send(source, &full, error))
         return false;
     if (!full && !cdc_source_snapshot_step(source, &acted, error))
         return false;

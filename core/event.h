@@ -207,11 +207,17 @@ typedef struct {
     core_slice payload;
 } core_run;
 
-/* False: of the row that last_index names there is only a part, or its table's SCHEMA. Rows of a
- * snapshot stand behind whole transactions and are none of their changes. */
+/* It stands behind whole transactions and is no change of theirs: a snapshot's rows, and the SCHEMA
+ * before them. */
+static inline bool core_run_is_behind(core_op op, bool last_complete) {
+    return op == CORE_OP_READ || (op == CORE_OP_SCHEMA && last_complete);
+}
+
+/* False: of the row that last_index names there is only a part, or its table's SCHEMA. */
 static inline bool core_run_holds_last(const core_run *run) {
     bool is_whole = !run->is_part || run->part.index + 1 == run->part.count;
-    return run->op == CORE_OP_READ || (run->op != CORE_OP_SCHEMA && is_whole);
+    return core_run_is_behind(run->op, run->last_complete) ||
+           (run->op != CORE_OP_SCHEMA && is_whole);
 }
 
 /* Behind the run all transactions up to last_transaction's are whole. Rows of a snapshot stand

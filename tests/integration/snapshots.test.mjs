@@ -6,6 +6,7 @@ import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { Copy } from '../lib/copy.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { randomOf } from '../lib/mixed.mjs';
+import { assertShapesTold } from '../lib/shapes.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
@@ -34,6 +35,7 @@ async function assertCopied(house, keys) {
   await waitConfirmed(house.postgres);
   const copy = Copy.of(await house.walcast.changes(), keys);
   await copy.assertEqual(house.postgres);
+  await assertShapesTold(house.nats); // rows of snapshots too stand behind their shape
   return copy;
 }
 

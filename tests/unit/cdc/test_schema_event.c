@@ -61,9 +61,8 @@ static void run_publish(fixture *it, cdc_run_builder *builder) {
     }
 }
 
-static void play(fixture *it, size_t from, const cdc_position *stored) {
-    core_error error = {0};
-    cdc_run_limits limits = {
+static cdc_run_limits limits_of(const fixture *it) {
+    return (cdc_run_limits){
         .scope = {.prefix = "p", .project = "d", .environment = "e", .home_schema = "public"},
         .run_rows = 2,
         .run_bytes = 1 << 16,
@@ -71,6 +70,11 @@ static void play(fixture *it, size_t from, const cdc_position *stored) {
         .row_max = 1 << 20,
         .shapes = it->shapes,
     };
+}
+
+static void play(fixture *it, size_t from, const cdc_position *stored) {
+    core_error error = {0};
+    cdc_run_limits limits = limits_of(it);
     cdc_run_builder *builder = cdc_run_builder_new(&error);
     assert_non_null(builder);
     cdc_run_builder_start(builder, &limits, stored);
@@ -321,6 +325,41 @@ static void a_shape_without_rows_is_not_told(void **state) {
     assert_int_equal(it->count, 0);
 }
 
+/* Before a snapshot's rows: behind the last whole transaction, which a restart does not send again.
+ */
+static void a_shape_behind_a_transaction_holds_its_place(void **state) {
+    fixture *it = *state;
+    core_error error = {0};
+    core_transaction place;
+    cdc_run_limits limits = limits_of(it);
+    script_begin(&it->script, 1);
+    script_relations(&it->script);
+    script_row(&it->script, CDC_INSERT, 1);
+    script_commit(&it->script);
+    size_t first = it->script.count;
+    script_begin(&it->script, 2);
+    script_relations(&it->script);
+    script_row(&it->script, CDC_INSERT, 2);
+    script_commit(&it->script);
+    cdc_run_builder *builder = cdc_run_builder_new(&error);
+    assert_non_null(builder);
+    cdc_run_builder_start(builder, &limits, &nothing_stored);
+    for (size_t i = 0; i < first; i++)
+        while (cdc_run_builder_feed(builder, &it->script.messages[i], 9, &error) == CDC_RUN_READY)
+            run_publish(it, builder);
+    cdc_run_builder_flush(builder);
+    run_publish(it, builder);
+    assert_true(cdc_run_builder_place(builder, &place));
+    assert_int_equal(cdc_run_builder_shape(builder, 2, &place, &error), CDC_RUN_READY);
+    assert_true(cdc_run_builder_run(builder)->holds_last);
+    assert_int_equal(cdc_run_builder_run(builder)->safe_lsn, place.end_lsn);
+    run_publish(it, builder);
+    assert_int_equal(cdc_run_builder_shape(builder, 2, &place, &error), CDC_FED);
+    cdc_run_builder_free(builder);
+    restart(it);
+    assert_story(it, "SCHEMA a 0 1|INSERT a 0 1|SCHEMA b 0 1|INSERT b 0 1|");
+}
+
 static void the_event_says_the_shape_and_the_one_before(void **state) {
     fixture *it = *state;
     core_arena arena;
@@ -364,6 +403,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_table_made_anew_says_what_was_there_before, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_shape_without_rows_is_not_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_shape_behind_a_transaction_holds_its_place, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(the_event_says_the_shape_and_the_one_before, setup,
                                         teardown),
     };
