@@ -50,26 +50,32 @@ bool cli_roles_start(cli_roles *roles, ws_server *server, const ws_server_spec *
     return true;
 }
 
-bool cli_roles_ready(void *context, char *reason, size_t reason_size) {
+/* "NAME: SAID", behind "; " when a reason is there already. */
+static void reason_add(char *reason, size_t reason_size, const char *name, const char *said) {
+    size_t used = strlen(reason);
+    (void)snprintf(reason + used, reason_size - used, "%s%s: %s", used > 0 ? "; " : "", name, said);
+}
+
+core_readiness cli_roles_ready(void *context, char *reason, size_t reason_size) {
     cli_roles *roles = context;
     if (!atomic_load(&roles->started) || atomic_load(&roles->draining)) {
         (void)snprintf(reason, reason_size, "%s",
                        atomic_load(&roles->draining) ? "draining" : "starting");
-        return false;
+        return CORE_READY_NO;
     }
-    char said[CORE_ERROR_TEXT_MAX];
+    core_readiness worst = CORE_READY_YES;
     size_t count = atomic_load(&roles->count);
     for (size_t i = 0; i < count; i++) {
-        said[0] = '\0';
-        bool ready = roles->roles[i]->ready(roles->roles[i], said, sizeof said);
-        if (!ready)
-            (void)snprintf(reason, reason_size, "%s: %s", roles->roles[i]->name, said);
-        else if (said[0] != '\0')
-            (void)snprintf(reason, reason_size, "%s", said);
-        if (!ready)
-            return false;
+        char said[CORE_ERROR_TEXT_MAX] = "";
+        core_readiness ready = roles->roles[i]->ready(roles->roles[i], said, sizeof said);
+        if (ready < worst) {
+            worst = ready;
+            reason[0] = '\0';
+        }
+        if (ready == worst && said[0] != '\0')
+            reason_add(reason, reason_size, roles->roles[i]->name, said);
     }
-    return true;
+    return worst;
 }
 
 void cli_roles_drain(cli_roles *roles) {

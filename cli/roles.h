@@ -21,7 +21,7 @@ typedef struct {
 CORE_MUST_CHECK bool cli_roles_start(cli_roles *roles, ws_server *server,
                                      const ws_server_spec *spec, core_error *error);
 /* For ws_server_spec.ready: `context` is the cli_roles. Any thread. */
-bool cli_roles_ready(void *context, char *reason, size_t reason_size);
+core_readiness cli_roles_ready(void *context, char *reason, size_t reason_size);
 /* Readiness turns false first, then each role drains. Returns at once. */
 void cli_roles_drain(cli_roles *roles);
 bool cli_roles_drained(cli_roles *roles);

@@ -7,15 +7,21 @@
 
 #include "core/error.h"
 
+/* How a role stands, worst first: of several roles the worst counts. */
+typedef enum {
+    CORE_READY_NO,      /* does not do its work; the reason says why not and what is tried */
+    CORE_READY_WARNING, /* does its work, but somebody should look; the reason says at what */
+    CORE_READY_STANDBY, /* ready to take over from another process */
+    CORE_READY_YES,
+} core_readiness;
+
 typedef struct core_role core_role;
 struct core_role {
     const char *name;
     /* Starts the role's threads. Peers that are away are not an error: the role retries. */
     bool (*start)(core_role *role, core_error *error);
-    /* True when the role does its work now: `reason` stays empty, or gets the one word "standby"
-     * when it is ready to take over from another process. Otherwise false and one line (why not,
-     * what is being tried). `reason` comes empty. Any thread. */
-    bool (*ready)(core_role *role, char *reason, size_t reason_size);
+    /* `reason` comes empty and gets one line with NO and WARNING. Any thread; never blocks. */
+    core_readiness (*ready)(core_role *role, char *reason, size_t reason_size);
     /* Begins the drain: finish what is under way, take nothing new. Returns at once. */
     void (*drain)(core_role *role);
     /* True once the drain is over. */

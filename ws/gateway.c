@@ -245,7 +245,7 @@ static bool gateway_start(core_role *role, core_error *error) {
     return true;
 }
 
-static bool gateway_ready(core_role *role, char *reason, size_t reason_size) {
+static core_readiness gateway_ready(core_role *role, char *reason, size_t reason_size) {
     static const char *const reasons[] = {
         [GATEWAY_CONNECTING] = "connecting to NATS",
         [GATEWAY_NO_STREAM] = "waiting for the change stream; the log says why",
@@ -254,9 +254,9 @@ static bool gateway_ready(core_role *role, char *reason, size_t reason_size) {
     };
     int state = atomic_load(&gateway_of(role)->state);
     if (state == GATEWAY_LIVE)
-        return true;
+        return CORE_READY_YES;
     (void)snprintf(reason, reason_size, "%s", reasons[state]);
-    return false;
+    return CORE_READY_NO;
 }
 
 static void gateway_drain(core_role *role) {

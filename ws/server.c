@@ -48,13 +48,14 @@ bool ws_server_draining(const ws_server *server) {
     return atomic_load(&server->draining);
 }
 
-bool ws_server_ready(const ws_server *server, char *reason, size_t reason_size) {
+core_readiness ws_server_ready(const ws_server *server, char *reason, size_t reason_size) {
     if (ws_server_draining(server)) {
         (void)snprintf(reason, reason_size, "shutting down");
-        return false;
+        return CORE_READY_NO;
     }
-    return server->spec.ready == NULL ||
-           server->spec.ready(server->spec.context, reason, reason_size);
+    return server->spec.ready == NULL
+               ? CORE_READY_YES
+               : server->spec.ready(server->spec.context, reason, reason_size);
 }
 
 ws_gateway *ws_server_gateway(const ws_server *server) {

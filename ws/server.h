@@ -11,7 +11,7 @@ typedef struct ws_gateway ws_gateway;
 const core_route_table *ws_server_routes(const ws_server *server);
 bool ws_server_draining(const ws_server *server);
 /* Not draining, and what the process says; fills `reason`. */
-bool ws_server_ready(const ws_server *server, char *reason, size_t reason_size);
+core_readiness ws_server_ready(const ws_server *server, char *reason, size_t reason_size);
 /* The realtime gateway; NULL while none is attached. */
 ws_gateway *ws_server_gateway(const ws_server *server);
 /* The process is configured to have one. */

@@ -14,8 +14,8 @@ typedef struct {
     core_metrics *metrics;
     const core_clock *clock;
     const core_route_table *routes;
-    /* Answers /health/ready: false fills `reason`. Any thread, must not block. */
-    bool (*ready)(void *context, char *reason, size_t reason_size);
+    /* Answers /health/ready, as core_role's. */
+    core_readiness (*ready)(void *context, char *reason, size_t reason_size);
     void *context;
 } ws_server_spec;
 
