@@ -22,6 +22,7 @@ typedef struct {
     core_lsn commit_lsn;
     uint64_t index;
     bool complete;
+    int64_t commit_time_us;
 } cdc_ledger_entry;
 
 typedef struct {

@@ -53,7 +53,7 @@ static bool role_start(core_role *base, core_error *error) {
     return true;
 }
 
-static bool role_ready(core_role *base, char *reason, size_t reason_size) {
+static core_readiness role_ready(core_role *base, char *reason, size_t reason_size) {
     return cdc_source_ready(role_of(base)->source, reason, reason_size);
 }
 

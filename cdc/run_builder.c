@@ -408,6 +408,14 @@ static cdc_feed_result truncate_feed(cdc_run_builder *builder, const cdc_truncat
     return CDC_FED;
 }
 
+/* Walcast's own marks in the WAL (heartbeats) are no changes: they only move the position. One in a
+ * transaction is counted, as everything is that survived. */
+static bool message_is_own(const core_message *message) {
+    const core_slice own = core_slice_text("walcast.");
+    return message->prefix.length >= own.length &&
+           memcmp(message->prefix.data, own.data, own.length) == 0;
+}
+
 /* A non-transactional message stands between transactions, at its own LSN, which is the end of its
  * WAL record and can be the start of the next commit record: one less is nobody else's. */
 static cdc_feed_result lone_message_feed(cdc_run_builder *builder, const core_message *message,
@@ -421,10 +429,12 @@ static cdc_feed_result lone_message_feed(cdc_run_builder *builder, const core_me
                         .commit_time_us = sent_us},
         .message = *message,
     };
-    cdc_feed_result result = change_feed(builder, &change, error);
-    if (result != CDC_FED)
-        return result;
-    share_end(builder, message->lsn);
+    if (!message_is_own(message)) {
+        cdc_feed_result result = change_feed(builder, &change, error);
+        if (result != CDC_FED)
+            return result;
+        share_end(builder, message->lsn);
+    }
     builder->whole_lsn = message->lsn > builder->whole_lsn ? message->lsn : builder->whole_lsn;
     builder->place_lsn = message->lsn - 1;
     return CDC_FED;
@@ -442,7 +452,8 @@ static cdc_feed_result message_feed(cdc_run_builder *builder, const core_message
         .index = builder->next_index,
         .message = *message,
     };
-    cdc_feed_result result = change_feed(builder, &change, error);
+    cdc_feed_result result =
+        message_is_own(message) ? CDC_FED : change_feed(builder, &change, error);
     builder->next_index += result == CDC_FED;
     return result;
 }

@@ -16,7 +16,8 @@ enum {
     BACKOFF_MAX_MS = 5000,
     STANDBY_RETRY_MS = 500,
     TELL_AGAIN_MS = 60000,
-    WHOLE_MS = 600000, /* whole transactions, once they could not be held here */
+    WATCH_FIRST_MS = 5000, /* or once it streams */
+    WHOLE_MS = 600000,     /* whole transactions, once they could not be held here */
     TAIL_ARENA_CHUNK_BYTES = 16 << 10,
     MESSAGE_ARENA_MAX_BYTES = 16 << 20, /* the oids of a TRUNCATE of four million tables */
 };
@@ -36,10 +37,13 @@ static const core_state_row source_rows[SOURCE_STATES] = {
                                              CORE_STATE_BIT(SOURCE_SNAPSHOTTING)},
     [SOURCE_SNAPSHOTTING] = {"taking the initial snapshot",
                              FALLS | CORE_STATE_BIT(SOURCE_STREAMING)},
-    [SOURCE_STREAMING] = {"streaming",
-                          FALLS | CORE_STATE_BIT(SOURCE_BLOCKED) | CORE_STATE_BIT(SOURCE_DRAINING)},
+    [SOURCE_STREAMING] = {"streaming", FALLS | CORE_STATE_BIT(SOURCE_BLOCKED) |
+                                           CORE_STATE_BIT(SOURCE_FULL) |
+                                           CORE_STATE_BIT(SOURCE_DRAINING)},
     [SOURCE_BLOCKED] = {"streaming, waiting for the broker",
-                        FALLS | CORE_STATE_BIT(SOURCE_STREAMING) | CORE_STATE_BIT(SOURCE_DRAINING)},
+                        FALLS | CORE_STATE_BIT(SOURCE_STREAMING) | CORE_STATE_BIT(SOURCE_FULL) |
+                            CORE_STATE_BIT(SOURCE_DRAINING)},
+    [SOURCE_FULL] = {"waiting for room in the stream", FALLS},
     [SOURCE_BACKING_OFF] = {"backing off", ENDS | CORE_STATE_BIT(SOURCE_CONNECTING_BROKER)},
     [SOURCE_DRAINING] = {"draining", ENDS},
     [SOURCE_FAILED] = {"failed", CORE_STATE_BIT(SOURCE_STOPPED)},
@@ -154,17 +158,24 @@ bool cdc_source_stopped(const cdc_source *source) {
     return atomic_load(&source->stopped);
 }
 
-bool cdc_source_ready(cdc_source *source, char *reason, size_t reason_size) {
+core_readiness cdc_source_ready(cdc_source *source, char *reason, size_t reason_size) {
     (void)pthread_mutex_lock(&source->status_mutex);
-    bool ready = source->status_ready;
-    (void)snprintf(reason, reason_size, "%s", source->status_text);
+    bool warns = source->status == CORE_READY_YES && source->warning_text[0] != '\0';
+    core_readiness status = warns ? CORE_READY_WARNING : source->status;
+    (void)snprintf(reason, reason_size, "%s", warns ? source->warning_text : source->status_text);
     (void)pthread_mutex_unlock(&source->status_mutex);
-    return ready;
+    return status;
 }
 
-static void status_set(cdc_source *source, bool ready, const char *text) {
+void cdc_source_warn(cdc_source *source, const char *warning) {
     (void)pthread_mutex_lock(&source->status_mutex);
-    source->status_ready = ready;
+    (void)snprintf(source->warning_text, sizeof source->warning_text, "%s", warning);
+    (void)pthread_mutex_unlock(&source->status_mutex);
+}
+
+static void status_set(cdc_source *source, core_readiness status, const char *text) {
+    (void)pthread_mutex_lock(&source->status_mutex);
+    source->status = status;
     (void)snprintf(source->status_text, sizeof source->status_text, "%s", text);
     (void)pthread_mutex_unlock(&source->status_mutex);
 }
@@ -180,10 +191,11 @@ void cdc_source_move(cdc_source *source, cdc_source_state next) {
     bool streams = next == SOURCE_STREAMING || next == SOURCE_BLOCKED;
     core_metrics_set(source->metrics, CORE_METRIC_CDC_STREAMING, streams);
     core_metrics_set(source->metrics, CORE_METRIC_CDC_FAILED, next == SOURCE_FAILED);
+    core_metrics_set(source->metrics, CORE_METRIC_CDC_STREAM_FULL, next == SOURCE_FULL);
     if (streams)
-        status_set(source, true, "");
+        status_set(source, CORE_READY_YES, "");
     else if (next == SOURCE_DRAINING || next == SOURCE_SNAPSHOTTING)
-        status_set(source, false, core_state_name(&source->state));
+        status_set(source, CORE_READY_NO, core_state_name(&source->state));
 }
 
 /* The same error is told once a minute, not at each attempt. */
@@ -195,6 +207,10 @@ static void error_tell(cdc_source *source, const core_error *error) {
     source->told_at_ms = now_ms;
     if (source->standing_by)
         CORE_LOG(source->log, INFO, "cdc", "standing by", CORE_LOG_TEXT("reason", error->text));
+    else if (error->code == CORE_ERROR_FULL)
+        CORE_LOG(source->log, WARN, "cdc",
+                 "the stream has no room: nothing is read until it has, PostgreSQL keeps the WAL",
+                 CORE_LOG_TEXT("error", error->text));
     else if (error->code == CORE_ERROR_TRANSIENT || error->code == CORE_ERROR_CONFLICT)
         CORE_LOG(source->log, WARN, "cdc", "interrupted; trying again",
                  CORE_LOG_TEXT("error", error->text));
@@ -202,6 +218,10 @@ static void error_tell(cdc_source *source, const core_error *error) {
         CORE_LOG(source->log, ERROR, "cdc", "cannot go on; trying again",
                  CORE_LOG_TEXT("code", core_error_code_name(error->code)),
                  CORE_LOG_TEXT("error", error->text));
+}
+
+static bool is_streaming(const cdc_source *source) {
+    return source->state.current == SOURCE_STREAMING || source->state.current == SOURCE_BLOCKED;
 }
 
 static bool needs_person(const core_error *error) {
@@ -216,9 +236,31 @@ static void acked_remember(cdc_source *source) {
         source->acked_sequence = source->ledger->acked.sequence;
 }
 
+/* What comes up only to break at once is not tried at full rate. */
+static void backoff_ease(cdc_source *source) {
+    int64_t streamed_ms = core_clock_ms(source->clock) - source->streaming_since_ms;
+    if (!is_streaming(source) || (!source->acked_any && streamed_ms < BACKOFF_MAX_MS))
+        return;
+    core_backoff_reset(&source->backoff);
+    source->told_text[0] = '\0';
+}
+
+/* The slot stays ours and its walsender content. */
+static void full_enter(cdc_source *source, const core_error *error) {
+    error_tell(source, error);
+    cdc_source_move(source, SOURCE_FULL);
+    status_set(source, CORE_READY_NO, error->text);
+    cdc_source_full_begin(source);
+}
+
 void cdc_source_break(cdc_source *source, const core_error *error) {
     bool was_draining = source->state.current == SOURCE_DRAINING;
     acked_remember(source);
+    backoff_ease(source);
+    if (error->code == CORE_ERROR_FULL && is_streaming(source)) {
+        full_enter(source, error);
+        return;
+    }
     if (cdc_reorder_wants_whole(source->reorder) || source->wal->wants_whole)
         source->whole_until_ms = core_clock_ms(source->clock) + WHOLE_MS;
     cdc_source_close(source);
@@ -229,7 +271,7 @@ void cdc_source_break(cdc_source *source, const core_error *error) {
         return;
     }
     bool standby = source->standing_by && error->code == CORE_ERROR_TRANSIENT;
-    status_set(source, standby, standby ? "standby" : error->text);
+    status_set(source, standby ? CORE_READY_STANDBY : CORE_READY_NO, standby ? "" : error->text);
     if (needs_person(error)) {
         CORE_LOG(source->log, ERROR, "cdc",
                  "stopped: nothing is read or confirmed until this is mended and walcast "
@@ -269,8 +311,6 @@ static bool step_database(cdc_source *source, core_error *error) {
 static bool step_set_up(cdc_source *source, core_error *error) {
     if (!cdc_source_set_up(source, error))
         return false;
-    core_backoff_reset(&source->backoff);
-    source->told_text[0] = '\0';
     cdc_source_move(source, source->exported[0] != '\0' ? SOURCE_SNAPSHOTTING : SOURCE_STREAMING);
     return true;
 }
@@ -305,7 +345,20 @@ static bool step_back_off(cdc_source *source, core_error *error) {
 
 static bool step_failed(cdc_source *source, core_error *error) {
     (void)error;
-    source_wait(source, INT64_MAX);
+    source_wait(source, source->watch_at_ms);
+    return true;
+}
+
+static bool step_full(cdc_source *source, core_error *error) {
+    bool over = false;
+    if (!cdc_source_full_step(source, &over, error))
+        return false;
+    if (over) {
+        cdc_source_close(source);
+        source->retry_at_ms = core_clock_ms(source->clock);
+        cdc_source_move(source, SOURCE_BACKING_OFF);
+    } else
+        source_wait(source, cdc_source_full_until_ms(source));
     return true;
 }
 
@@ -330,6 +383,7 @@ static const source_step source_steps[SOURCE_STATES] = {
     [SOURCE_BACKING_OFF] = step_back_off,
     [SOURCE_DRAINING] = step_drain,
     [SOURCE_FAILED] = step_failed,
+    [SOURCE_FULL] = step_full,
 };
 
 /* ---- Loop ---- */
@@ -358,6 +412,7 @@ static void requests_take(cdc_source *source) {
 }
 
 void cdc_source_run(cdc_source *source) {
+    source->watch_at_ms = core_clock_ms(source->clock) + WATCH_FIRST_MS;
     for (;;) {
         requests_take(source);
         if (source->state.current == SOURCE_STOPPED)
@@ -365,8 +420,9 @@ void cdc_source_run(cdc_source *source) {
         core_error error = {0};
         if (!source_steps[source->state.current](source, &error))
             cdc_source_break(source, &error);
+        cdc_source_watch(source);
     }
     cdc_source_close(source);
-    status_set(source, false, core_state_name(&source->state));
+    status_set(source, CORE_READY_NO, core_state_name(&source->state));
     atomic_store(&source->stopped, true);
 }

@@ -29,7 +29,7 @@ void cdc_source_stop(cdc_source *source);
 bool cdc_source_stopped(const cdc_source *source);
 /* Where snapshots meet it; as long as it lives. */
 cdc_snapshot_gate *cdc_source_gate(cdc_source *source);
-/* As core_role's: true while streaming ("") or standing by ("standby"). */
-bool cdc_source_ready(cdc_source *source, char *reason, size_t reason_size);
+/* As core_role's. */
+core_readiness cdc_source_ready(cdc_source *source, char *reason, size_t reason_size);
 
 #endif

@@ -210,6 +210,8 @@ static void streaming_begin(cdc_source *source, const cdc_start *start) {
         .commit_lsn = start->position.commit_lsn,
         .index = start->position.index,
         .complete = start->position.complete,
+        .commit_time_us =
+            source->has_tail_run ? source->tail_run.last_transaction.commit_time_us : 0,
     };
     cdc_ledger_init(source->ledger, &stored);
     source->record = start->position;
@@ -226,6 +228,9 @@ static void streaming_begin(cdc_source *source, const cdc_start *start) {
     source->round_messages = 0;
     cdc_pacing_init(&source->pacing, now_ms * CORE_US_PER_MS);
     source->feedback_at_ms = source->received_at_ms = source->maintained_at_ms = now_ms;
+    source->acked_any = false;
+    source->streaming_since_ms = now_ms;
+    cdc_source_watch_begin(source);
 }
 
 static void start_tell(const cdc_source *source, const cdc_start *start) {

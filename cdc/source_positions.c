@@ -154,12 +154,25 @@ bool cdc_source_positions_tell(cdc_source *source, core_error *error) {
     return silence_check(source, now_ms, error);
 }
 
+int64_t cdc_source_keep_left_ms(const cdc_source *source) {
+    int64_t at_ms = source->feedback_at_ms + status_every_ms(source);
+    int64_t now_ms = core_clock_ms(source->clock);
+    return at_ms > now_ms ? at_ms - now_ms : 0;
+}
+
+/* Confirms nothing new: what only the tail shows may age away before the record says it. */
+bool cdc_source_positions_keep(cdc_source *source, core_error *error) {
+    return record_update(source, core_clock_ms(source->clock), error) &&
+           (cdc_source_keep_left_ms(source) > 0 || feedback_send(source, false, error));
+}
+
 int64_t cdc_source_timers_left_ms(const cdc_source *source) {
     int64_t now_ms = core_clock_ms(source->clock);
     int64_t at_ms = source->feedback_at_ms + status_every_ms(source);
     if (!source->ping_sent)
         at_ms = sooner(at_ms, source->received_at_ms + sender_timeout_ms(source) / 2);
     at_ms = sooner(at_ms, source->maintained_at_ms + source->maintain_every_ms);
+    at_ms = sooner(at_ms, source->watch_at_ms);
     if (record_is_old(source) && cdc_position_writer_idle(source->writer))
         at_ms = sooner(at_ms,
                        source->record_at_ms +

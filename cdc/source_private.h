@@ -4,6 +4,7 @@
 #define WALCAST_CDC_SOURCE_PRIVATE_H
 
 #include "cdc/confirm_delay.h"
+#include "cdc/heartbeat.h"
 #include "cdc/json_stage.h"
 #include "cdc/ledger.h"
 #include "cdc/pacing.h"
@@ -28,6 +29,7 @@ typedef enum {
     SOURCE_SNAPSHOTTING, /* the initial snapshot is published; the slot waits unread */
     SOURCE_STREAMING,
     SOURCE_BLOCKED, /* the publisher's window is full: the socket is not read, feedback goes on */
+    SOURCE_FULL,    /* the stream has no room: nothing is read or published, feedback goes on */
     SOURCE_BACKING_OFF,
     SOURCE_DRAINING,
     SOURCE_FAILED, /* needs a person: nothing is read, nothing confirmed, the slot keeps the WAL */
@@ -138,14 +140,35 @@ struct cdc_source {
     cdc_run_counts counted;
     uint64_t received_bytes;
 
+    bool acked_any; /* since the connection began to stream */
+    int64_t streaming_since_ms;
+
+    /* Waiting for room in the stream */
+    fanout_stream_info full_stream; /* as it was when it refused */
+    int64_t full_look_at_ms;
+    int64_t full_until_ms;
+
+    /* Watching the slot */
+    cdc_slot_health health;
+    bool has_health;
+    int64_t watch_at_ms;
+    int64_t health_us;    /* wall time at which it was asked */
+    int64_t caught_up_us; /* all that was written until then is stored */
+    cdc_heartbeat heartbeat;
+    bool heartbeat_refused;
+    bool watch_failed; /* told already */
+
     /* What `ready` shows. */
     pthread_mutex_t status_mutex;
-    bool status_ready;
+    core_readiness status;
     char status_text[CORE_ERROR_TEXT_MAX];
-    char told_text[CORE_ERROR_TEXT_MAX]; /* the last error logged, so as not to repeat it */
+    char warning_text[CORE_ERROR_TEXT_MAX]; /* shown while streaming; empty: none */
+    char told_text[CORE_ERROR_TEXT_MAX];    /* the last error logged, so as not to repeat it */
     int64_t told_at_ms;
 };
 
+/* The state it shows besides its own one; any of its steps. */
+void cdc_source_warn(cdc_source *source, const char *warning);
 void cdc_source_move(cdc_source *source, cdc_source_state next);
 /* Something broke: drops the connections and backs off, or fails for good when only a person can
  * mend it. */
@@ -191,6 +214,23 @@ CORE_MUST_CHECK bool cdc_source_positions_tell(cdc_source *source, core_error *e
 int64_t cdc_source_timers_left_ms(const cdc_source *source);
 /* The last record and feedback, waited for. */
 CORE_MUST_CHECK bool cdc_source_positions_close(cdc_source *source, core_error *error);
+
+/* Record and feedback while nothing is read or published. */
+CORE_MUST_CHECK bool cdc_source_positions_keep(cdc_source *source, core_error *error);
+int64_t cdc_source_keep_left_ms(const cdc_source *source);
+
+/* source_full.c: waiting until the stream has room again. */
+void cdc_source_full_begin(cdc_source *source);
+/* `*over`: come up again. */
+CORE_MUST_CHECK bool cdc_source_full_step(cdc_source *source, bool *over, core_error *error);
+/* When the next step has something to do. */
+int64_t cdc_source_full_until_ms(const cdc_source *source);
+
+/* source_watch.c: the slot's figures, warnings and the heartbeat. */
+void cdc_source_watch_begin(cdc_source *source);
+/* Now and then, in every state but the last ones; asks the server when it is due. */
+void cdc_source_watch(cdc_source *source);
+void cdc_source_lag_update(cdc_source *source);
 
 /* source_snapshot.c. A session begins when changes can be published and ends with the connection;
  * `exported` names the initial snapshot. */

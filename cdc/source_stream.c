@@ -37,6 +37,7 @@ static bool acks_take(cdc_source *source, core_error *error) {
     uint64_t acked_sequence = 0;
     if (!fanout_publisher_poll(source->publisher, &acked_sequence, error))
         return false;
+    source->acked_any = source->acked_any || acked_sequence > source->ledger->acked.sequence;
     cdc_ledger_ack(source->ledger, acked_sequence);
     return true;
 }
@@ -72,6 +73,7 @@ void cdc_source_run_note(cdc_source *source, const cdc_run *run, uint64_t sequen
         .commit_lsn = run->last.commit_lsn,
         .index = run->last_index,
         .complete = run->last_complete,
+        .commit_time_us = run->last.commit_time_us,
     };
     if (!run->holds_last)
         cdc_place_before(&entry.commit_lsn, &entry.index, &entry.complete);
@@ -319,8 +321,10 @@ static void figures_update(cdc_source *source) {
     core_metrics_set(metrics, CORE_METRIC_CDC_HELD_TRANSACTIONS, (int64_t)held.transactions);
     core_metrics_set(metrics, CORE_METRIC_CDC_HELD_MEMORY_BYTES, (int64_t)held.memory_bytes);
     core_metrics_set(metrics, CORE_METRIC_CDC_HELD_SPILL_BYTES, (int64_t)held.spill_bytes);
-    core_lsn ahead = later(source->server_lsn, source->confirmed_lsn) - source->confirmed_lsn;
+    core_lsn written_lsn = later(source->server_lsn, source->health.written_lsn);
+    core_lsn ahead = later(written_lsn, source->confirmed_lsn) - source->confirmed_lsn;
     core_metrics_set(metrics, CORE_METRIC_CDC_LAG_BYTES, (int64_t)ahead);
+    cdc_source_lag_update(source);
     source->counted = counts;
     source->received_bytes = 0;
 }

@@ -9,6 +9,7 @@
 #include "cdc/lookup.h"
 #include "cdc/pgoutput.h"
 #include "cdc/position.h"
+#include "cdc/slot_health.h"
 
 typedef struct {
     uint64_t system_id;
@@ -74,6 +75,11 @@ struct cdc_wal_stream {
     bool (*fresh_xid)(cdc_wal_stream *stream, uint64_t *xid, core_error *error);
     /* Now and then while streaming: publishes tables that appeared. Errors are only logged. */
     void (*maintain)(cdc_wal_stream *stream);
+    /* How the slot stands; also when nothing is streamed. Blocks up to the connection's time limit.
+     */
+    bool (*watch)(cdc_wal_stream *stream, cdc_slot_health *health, core_error *error);
+    /* Writes a heartbeat into the WAL; `*lsn` is its end. Blocks likewise. */
+    bool (*heartbeat)(cdc_wal_stream *stream, core_lsn *lsn, core_error *error);
     void (*free)(cdc_wal_stream *stream);
     /* The encoding that the text of the stream at hand comes in, by PostgreSQL's name; NULL: UTF-8,
      * or any bytes from a database of no encoding. Set by `start`. */

@@ -391,12 +391,38 @@ static bool libpq_fresh_xid(cdc_wal_stream *base, uint64_t *xid, core_error *err
     return ok || core_error_set(error, CORE_ERROR_INPUT, "a transaction id was not understood");
 }
 
+static bool ordinary_have(libpq_stream *stream, core_error *error) {
+    if (stream->ordinary == NULL)
+        stream->ordinary = connection_open(stream, false, error);
+    return stream->ordinary != NULL;
+}
+
+static void ordinary_drop_dead(libpq_stream *stream) {
+    if (stream->ordinary != NULL && !pg_connection_alive(stream->ordinary))
+        ordinary_drop(stream);
+}
+
+static bool libpq_watch(cdc_wal_stream *base, cdc_slot_health *health, core_error *error) {
+    libpq_stream *stream = libpq_stream_of(base);
+    if (ordinary_have(stream, error) &&
+        cdc_slot_health_ask(stream->ordinary, stream->slot_name, health, error))
+        return true;
+    ordinary_drop_dead(stream);
+    return url_wrap(stream, error);
+}
+
+static bool libpq_heartbeat(cdc_wal_stream *base, core_lsn *lsn, core_error *error) {
+    libpq_stream *stream = libpq_stream_of(base);
+    if (ordinary_have(stream, error) && cdc_slot_heartbeat(stream->ordinary, lsn, error))
+        return true;
+    ordinary_drop_dead(stream);
+    return url_wrap(stream, error);
+}
+
 static void libpq_maintain(cdc_wal_stream *base) {
     libpq_stream *stream = libpq_stream_of(base);
     core_error error = {0};
-    if (stream->ordinary == NULL)
-        stream->ordinary = connection_open(stream, false, &error);
-    if (stream->ordinary != NULL && publication_watch(stream, &error) &&
+    if (ordinary_have(stream, &error) && publication_watch(stream, &error) &&
         (stream->publication_gone ||
          cdc_publication_sync(stream->publication, stream->ordinary, &error)))
         return;
@@ -436,6 +462,8 @@ cdc_wal_stream *cdc_wal_stream_libpq_new(const core_config *config, core_log *lo
                  .close = libpq_close,
                  .fresh_xid = libpq_fresh_xid,
                  .maintain = libpq_maintain,
+                 .watch = libpq_watch,
+                 .heartbeat = libpq_heartbeat,
                  .free = libpq_free},
         .magic = LIBPQ_STREAM_MAGIC,
         .config = config,

@@ -250,6 +250,31 @@ static const core_config_row config_rows[] = {
             "it may be newer than the change. With REPLICA IDENTITY FULL the old image has it and "
             "neither is needed."},
 
+    {.key = "cdc.heartbeat",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "30s",
+     .min = 0,
+     .max = DAY,
+     .doc = "How long the position may stand still while PostgreSQL writes WAL that is not for us; "
+            "then a tiny logical message `walcast.heartbeat` is written to move it. As a rule the "
+            "server's keepalives move it and none is written. 0: never."},
+    {.key = "cdc.warn_lag_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "1GiB",
+     .min = 0,
+     .max = 1024 * TIB,
+     .unit = "bytes",
+     .doc = "WAL written and not yet confirmed beyond which `/health/ready` says `warning`. 0: "
+            "never."},
+    {.key = "cdc.warn_safe_wal_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "256MiB",
+     .min = 0,
+     .max = 1024 * TIB,
+     .unit = "bytes",
+     .doc = "`/health/ready` says `warning` when less WAL than this, or than half of "
+            "`max_slot_wal_keep_size`, may be written before the slot is lost. 0: never."},
+
     {.key = "snapshot.initial",
      .type = CORE_CONFIG_LIST,
      .check = core_config_check_table,

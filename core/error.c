@@ -37,7 +37,7 @@ const char *core_error_code_name(core_error_code code) {
         [CORE_ERROR_INPUT] = "input",       [CORE_ERROR_TRANSIENT] = "transient",
         [CORE_ERROR_CONFLICT] = "conflict", [CORE_ERROR_DENIED] = "denied",
         [CORE_ERROR_LIMIT] = "limit",       [CORE_ERROR_GAP] = "gap",
-        [CORE_ERROR_INTERNAL] = "internal",
+        [CORE_ERROR_INTERNAL] = "internal", [CORE_ERROR_FULL] = "full",
     };
     return (size_t)code < CORE_COUNT_OF(names) && names[code] ? names[code] : "unknown";
 }

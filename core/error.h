@@ -18,6 +18,7 @@ typedef enum {
     CORE_ERROR_CONFLICT,  /* somebody else wrote (the fence held): re-read, then decide */
     CORE_ERROR_DENIED,    /* not permitted */
     CORE_ERROR_LIMIT,     /* a stated maximum was reached */
+    CORE_ERROR_FULL,      /* a store has no room now: wait until it has, nothing is lost */
     CORE_ERROR_GAP,       /* history is missing: needs a decision, never a silent skip */
     CORE_ERROR_INTERNAL,  /* a bug or an exhausted system */
 } core_error_code;

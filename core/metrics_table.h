@@ -12,6 +12,21 @@ X(CDC_CONFIRMED_LSN, "walcast_cdc_confirmed_lsn", GAUGE, "Position told to Postg
 X(CDC_RECEIVED_LSN, "walcast_cdc_received_lsn", GAUGE, "Last position received from the slot.")
 X(CDC_LAG_BYTES, "walcast_cdc_lag_bytes", GAUGE,
   "WAL the server has written beyond the confirmed position.")
+X(CDC_LAG_SECONDS, "walcast_cdc_lag_seconds", GAUGE,
+  "Age of the last change stored, while WAL is written that is not; 0 when all is stored.")
+X(CDC_SLOT_ACTIVE, "walcast_cdc_slot_active", GAUGE, "1 while a walsender streams the slot.")
+X(CDC_SLOT_RETAINED_BYTES, "walcast_cdc_slot_retained_bytes", GAUGE,
+  "WAL that the slot keeps on the server.")
+X(CDC_SLOT_SAFE_WAL_BYTES, "walcast_cdc_slot_safe_wal_bytes", GAUGE,
+  "WAL that may still be written before the slot is in danger of being lost; -1: no limit.")
+X(CDC_SLOT_WAL_STATUS, "walcast_cdc_slot_wal_status", GAUGE,
+  "wal_status: 1 reserved, 2 extended, 3 unreserved, 4 lost; 0 not known.")
+X(CDC_WARNING, "walcast_cdc_warning", GAUGE,
+  "1 while /health/ready says warning because of the slot.")
+X(CDC_HEARTBEATS, "walcast_cdc_heartbeats_total", COUNTER,
+  "Heartbeats written into the WAL since nothing else moved the position.")
+X(CDC_STREAM_FULL, "walcast_cdc_stream_full", GAUGE,
+  "1 while the change stream has no room and PostgreSQL keeps the WAL.")
 X(CDC_HELD_TRANSACTIONS, "walcast_cdc_held_transactions", GAUGE,
   "Transactions sent in parts or prepared, whose end is not known yet or that are being published.")
 X(CDC_HELD_MEMORY_BYTES, "walcast_cdc_held_memory_bytes", GAUGE, "Memory that they take.")

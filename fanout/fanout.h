@@ -39,6 +39,7 @@ typedef struct {
     int64_t max_bytes;    /* 0: no limit */
     int replicas;
     int64_t duplicate_window_ms;
+    bool keeps_limits; /* of a stream that is there already: what differs stays */
 } fanout_stream_spec;
 
 typedef struct {

@@ -181,6 +181,9 @@ static bool publisher_read_tail(fanout_publisher *publisher, core_error *error) 
     fanout_tail *tail = &publisher->tail;
     if (!fanout_stream_ensure(publisher->connection, &publisher->spec, &tail->stream, error))
         return false;
+    /* Limits that an operator changes under a running writer (to make room, say) stay until its
+     * next start. */
+    publisher->spec.keeps_limits = true;
     tail->has_message = tail->stream.messages > 0;
     core_buffer_reset(&tail->payload);
     if (!tail->has_message ||

@@ -85,7 +85,7 @@ bool fanout_stream_ensure(fanout_connection *connection, const fanout_stream_spe
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make or find stream", spec->name);
     bool ok = fanout_stream_matches(spec, found->Config, error);
-    if (ok && fanout_stream_differs(spec, found->Config))
+    if (ok && !spec->keeps_limits && fanout_stream_differs(spec, found->Config))
         ok = stream_update(connection, spec, &found, error);
     if (ok)
         stream_info_copy(found, info);

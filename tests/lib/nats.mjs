@@ -1,5 +1,5 @@
 // A private nats-server with JetStream in a store directory of its own.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -9,14 +9,15 @@ import { waitFor } from './wait.mjs';
 
 export class Nats {
   // extra: further lines of the server's configuration file.
-  static async start({ extra = '', jetstream = true } = {}) {
+  // maxFileStore: what JetStream may use of the disk.
+  static async start({ extra = '', jetstream = true, maxFileStore = '8GB' } = {}) {
     const server = new Nats();
     server.directory = scratchDirectory();
     server.port = await freePort();
     server.monitorPort = await freePort();
     server.config = join(server.directory, 'nats.conf');
     const store = `jetstream { store_dir: "${join(server.directory, 'store')}"
-  max_memory_store: 256MB, max_file_store: 8GB }`;
+  max_memory_store: 256MB, max_file_store: ${maxFileStore} }`;
     writeFileSync(server.config, `listen: "127.0.0.1:${server.port}"
 http: "127.0.0.1:${server.monitorPort}"
 server_name: "test-${server.port}"
@@ -64,6 +65,13 @@ ${extra}
   // SIGINT ends it at once; SIGTERM would too. JetStream syncs what it holds.
   async stop() {
     await this.process?.stop('SIGINT');
+  }
+
+  // Another limit, for which the server is started anew.
+  async setMaxFileStore(size) {
+    const text = readFileSync(this.config, 'utf8');
+    writeFileSync(this.config, text.replace(/max_file_store: \w+/, `max_file_store: ${size}`));
+    await this.restart();
   }
 
   async kill() {

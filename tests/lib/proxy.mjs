@@ -5,9 +5,11 @@ import { connect, createServer } from 'node:net';
 
 export class Proxy {
   // rewrite(chunk) → the bytes to pass on instead, for what the server sends; undefined passes them.
-  static async start(t, port, { rewrite } = {}) {
+  // bytesPerSecond: what each direction of each connection lets through; undefined: all.
+  static async start(t, port, { rewrite, bytesPerSecond } = {}) {
     const proxy = new Proxy();
     proxy.rewrite = rewrite;
+    proxy.bytesPerSecond = bytesPerSecond;
     proxy.sockets = new Set();
     proxy.server = createServer((client) => proxy.#join(client, port));
     proxy.server.listen(0, '127.0.0.1');
@@ -24,10 +26,18 @@ export class Proxy {
       from.on('error', () => to.destroy());
       from.on('close', () => { this.sockets.delete(from); to.destroy(); });
     }
-    client.on('data', (chunk) => server.write(chunk));
-    server.on('data', (chunk) => client.write(this.rewrite?.(chunk) ?? chunk));
+    client.on('data', (chunk) => this.#pass(client, server, chunk));
+    server.on('data', (chunk) => this.#pass(server, client, this.rewrite?.(chunk) ?? chunk));
     this.#hold(client);
     this.#hold(server);
+  }
+
+  #pass(from, to, chunk) {
+    to.write(chunk);
+    if (!this.bytesPerSecond) return;
+    from.pause();
+    const pause_ms = chunk.length * 1000 / this.bytesPerSecond;
+    setTimeout(() => this.held || from.resume(), pause_ms);
   }
 
   #hold(socket) {

@@ -17,11 +17,13 @@ function environmentOf(config) {
 
 export class Walcast {
   // config: keys as in walcast.yaml. Not ready yet: see ready().
-  static async start({ postgres, nats, config = {}, args = [] }) {
+  // wrap: a command that runs it, as ['nice', '-n', '5'].
+  static async start({ postgres, nats, config = {}, args = [], wrap = [] }) {
     const server = new Walcast();
     server.directory = scratchDirectory();
     server.port = await freePort();
     server.args = args;
+    server.wrap = wrap;
     server.config = {
       'http.listen': `127.0.0.1:${server.port}`,
       'auth.jwt_secret': JWT_SECRET,
@@ -44,7 +46,7 @@ export class Walcast {
   // Starts it again after a stop or kill. The working directory has no walcast.yaml.
   start() {
     if (this.process?.alive) throw new Error('walcast is already running');
-    this.process = new ServerProcess([BINARY, 'run', ...this.args],
+    this.process = new ServerProcess([...this.wrap, BINARY, 'run', ...this.args],
       { env: this.env, cwd: this.directory, log: join(this.directory, 'walcast.log') });
   }
 
@@ -90,6 +92,14 @@ export class Walcast {
     const args = ['tail', '--json', '--from', from, '--until', 'now', ...(shapes ? ['--shapes'] : [])];
     const output = await this.commandOk(table ? [...args, '--table', table] : args, { timeout_ms });
     return output.split('\n').filter(Boolean).map((line) => parse(line));
+  }
+
+  // /health/ready: { code, status, reason }, whatever it says.
+  async health() {
+    const response = await fetch(`${this.url}/health/ready`);
+    const { status, reason, detail } = await response.json();
+    return response.ok ? { code: response.status, status, reason }
+      : { code: response.status, status: 'not ready', reason: detail };
   }
 
   // The value of one metric (summed over its labels), or undefined when there is none.

@@ -160,7 +160,7 @@ static void test_full_stream_says_so_and_goes_on(void **state) {
         ok = house_send(publisher, HOUSE_SUBJECT, core_slice_make(filler, sizeof filler), &sequence,
                         &error);
     assert_false(ok && house_settle(publisher, &acked, &error));
-    assert_int_equal(error.code, CORE_ERROR_LIMIT);
+    assert_int_equal(error.code, CORE_ERROR_FULL);
     assert_non_null(strstr(error.text, "maximum bytes exceeded"));
     assert_non_null(strstr(error.text, "nats.max_bytes"));
     fanout_publisher_free(publisher);

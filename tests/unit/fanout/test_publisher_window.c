@@ -146,8 +146,8 @@ static void test_refusals_say_what_to_do(void **state) {
     } rows[] = {
         {10071, CORE_ERROR_CONFLICT, "somebody else wrote"},
         {10070, CORE_ERROR_CONFLICT, "somebody else wrote"},
-        {10077, CORE_ERROR_LIMIT, "nats.max_bytes"},
-        {10023, CORE_ERROR_LIMIT, "max_file_store"},
+        {10077, CORE_ERROR_FULL, "nats.max_bytes"},
+        {10023, CORE_ERROR_FULL, "max_file_store"},
         {10039, CORE_ERROR_CONFIG, "JetStream"},
         {10118, CORE_ERROR_TRANSIENT, "(10118)"},
         {UINT64_MAX, CORE_ERROR_TRANSIENT, "why"},
