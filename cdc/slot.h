@@ -24,4 +24,12 @@ CORE_MUST_CHECK bool cdc_slot_drop(pg_connection *connection, const char *name, 
 CORE_MUST_CHECK bool cdc_slot_advance(pg_connection *connection, const char *name,
                                       cdc_slot_state *slot, core_error *error);
 
+/* With postgres.failover: whether an unused slot is yet to be marked so that standbys keep a copy
+ * of it in step (PostgreSQL 17 and newer; before it only a log line says that there is none). */
+CORE_MUST_CHECK bool cdc_slot_failover_wanted(pg_connection *connection, const char *name,
+                                              core_log *log, bool *wanted, core_error *error);
+/* Marks it, over a replication connection. */
+CORE_MUST_CHECK bool cdc_slot_failover_mark(pg_connection *replication, const char *name,
+                                            core_log *log, core_error *error);
+
 #endif

@@ -202,10 +202,32 @@ static bool prepare(libpq_stream *stream, bool may_create, cdc_slot_state *slot,
     return !publication->made || slot_join_publication(stream, slot, error);
 }
 
+/* On a connection of its own: another command would end the snapshot that a new slot exported. */
+static bool failover_mark(const libpq_stream *stream, core_error *error) {
+    pg_connection *connection = connection_open(stream, true, error);
+    bool ok = connection != NULL &&
+              cdc_slot_failover_mark(connection, stream->slot_name, stream->log, error);
+    pg_connection_free(connection);
+    return ok;
+}
+
+static bool failover_prepare(const libpq_stream *stream, const cdc_slot_state *slot,
+                             core_error *error) {
+    bool wanted = false;
+    if (!core_config_bool(stream->config, "postgres.failover") || !slot->exists || slot->lost ||
+        slot->active_pid != 0)
+        return true;
+    return cdc_slot_failover_wanted(stream->ordinary, stream->slot_name, stream->log, &wanted,
+                                    error) &&
+           (!wanted || failover_mark(stream, error));
+}
+
 static bool libpq_prepare(cdc_wal_stream *base, bool may_create, cdc_slot_state *slot,
                           cdc_publication_state *publication, core_error *error) {
     libpq_stream *stream = libpq_stream_of(base);
-    return prepare(stream, may_create, slot, publication, error) || url_wrap(stream, error);
+    return (prepare(stream, may_create, slot, publication, error) &&
+            failover_prepare(stream, slot, error)) ||
+           url_wrap(stream, error);
 }
 
 static bool renew(libpq_stream *stream, cdc_slot_state *slot, core_error *error) {
@@ -226,7 +248,8 @@ static bool renew(libpq_stream *stream, cdc_slot_state *slot, core_error *error)
 
 static bool libpq_renew(cdc_wal_stream *base, cdc_slot_state *slot, core_error *error) {
     libpq_stream *stream = libpq_stream_of(base);
-    return renew(stream, slot, error) || url_wrap(stream, error);
+    return (renew(stream, slot, error) && failover_prepare(stream, slot, error)) ||
+           url_wrap(stream, error);
 }
 
 /* ---- Streaming ---- */

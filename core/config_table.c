@@ -85,6 +85,13 @@ static const core_config_row config_rows[] = {
             "COMMIT PREPARED. The slot then keeps WAL since the oldest one that is prepared and "
             "not committed. Without it PostgreSQL sends them whole at COMMIT PREPARED. A slot "
             "that had it on once keeps it, whatever is set here."},
+    {.key = "postgres.failover",
+     .type = CORE_CONFIG_BOOL,
+     .initial = "false",
+     .doc =
+         "Make the slot a failover slot (PostgreSQL 17 and newer; before it a log line says that "
+         "there is none): a standby with `sync_replication_slots` keeps a copy, and after its "
+         "promotion the stream goes on from there. One that was marked stays so."},
     {.key = "postgres.binary",
      .type = CORE_CONFIG_BOOL,
      .initial = "false",

@@ -3,7 +3,7 @@
 // server runs as user postgres, since it refuses root. Debian's packages give one major version, the
 // others come from npm (tests/package.json: postgresql-N).
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync,
-  appendFileSync, chownSync } from 'node:fs';
+  appendFileSync, chownSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -114,6 +114,32 @@ export class Postgres {
     server.port = await freePort();
     copyTree(templateFor(server.bin, server.major), server.data);
     server.#configure(settings);
+    await server.restart();
+    return server;
+  }
+
+  // A hot standby of a running server (15 or newer), made of a base backup; it streams from slot
+  // `standby` there, which must exist.
+  static async startStandby(primary, { settings = {} } = {}) {
+    const server = new Postgres();
+    Object.assign(server, { bin: primary.bin, major: primary.major });
+    server.directory = scratchDirectory();
+    giveToServerUser(server.directory);
+    server.data = join(server.directory, 'data');
+    server.port = await freePort();
+    const client = await primary.connect();
+    await client.query("SELECT pg_backup_start('standby', true)");
+    copyTree(primary.data, server.data);
+    const { rows: [{ label }] } = await client.query('SELECT labelfile AS label FROM pg_backup_stop(false)');
+    await client.end();
+    rmSync(join(server.data, 'postmaster.pid'));
+    for (const [name, text] of [['backup_label', label], ['standby.signal', '']]) {
+      writeFileSync(join(server.data, name), text);
+      giveToServerUser(join(server.data, name));
+    }
+    server.#configure({ primary_slot_name: 'standby',
+      primary_conninfo: `host=127.0.0.1 port=${primary.port} user=postgres dbname=postgres`,
+      ...settings });
     await server.restart();
     return server;
   }
