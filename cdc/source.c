@@ -14,7 +14,8 @@
 enum {
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 5000,
-    STANDBY_RETRY_MS = 500,
+    STANDBY_RETRY_MS = 500, /* to look whether the slot is free */
+    STANDBY_TRY_MS = 10000, /* and for the whole of coming up: could we take over? */
     TELL_AGAIN_MS = 60000,
     WATCH_FIRST_MS = 5000, /* or once it streams */
     WHOLE_MS = 600000,     /* whole transactions, once they could not be held here */
@@ -186,9 +187,24 @@ cdc_snapshot_gate *cdc_source_gate(cdc_source *source) {
 
 /* ---- Moving ---- */
 
+void cdc_source_on_hold(cdc_source *source, cdc_source_hook hook, void *context) {
+    source->hook = hook;
+    source->hook_context = context;
+}
+
+static void hold_note(cdc_source *source, bool holds) {
+    if (holds == source->holds)
+        return;
+    source->holds = holds;
+    if (source->hook != NULL)
+        source->hook(source->hook_context, holds,
+                     source->tail != NULL ? source->tail->stream.last_sequence : 0);
+}
+
 void cdc_source_move(cdc_source *source, cdc_source_state next) {
     core_state_move(&source->state, next);
     bool streams = next == SOURCE_STREAMING || next == SOURCE_BLOCKED;
+    hold_note(source, streams || next == SOURCE_FULL || next == SOURCE_DRAINING);
     core_metrics_set(source->metrics, CORE_METRIC_CDC_STREAMING, streams);
     core_metrics_set(source->metrics, CORE_METRIC_CDC_FAILED, next == SOURCE_FAILED);
     core_metrics_set(source->metrics, CORE_METRIC_CDC_STREAM_FULL, next == SOURCE_FULL);
@@ -283,9 +299,11 @@ void cdc_source_break(cdc_source *source, const core_error *error) {
     }
     error_tell(source, error);
     core_metrics_add(source->metrics, CORE_METRIC_CDC_RECONNECTS, source->standing_by ? 0 : 1);
+    int64_t now_ms = core_clock_ms(source->clock);
     int64_t wait_ms =
         source->standing_by ? STANDBY_RETRY_MS : core_backoff_next_ms(&source->backoff);
-    source->retry_at_ms = core_clock_ms(source->clock) + wait_ms;
+    source->retry_at_ms = now_ms + wait_ms;
+    source->stand_by_until_ms = now_ms + (source->standing_by ? STANDBY_TRY_MS : 0);
     cdc_source_move(source, SOURCE_BACKING_OFF);
 }
 
@@ -338,7 +356,12 @@ static void source_wait(cdc_source *source, int64_t until_ms) {
 static bool step_back_off(cdc_source *source, core_error *error) {
     (void)error;
     source_wait(source, source->retry_at_ms);
-    if (core_clock_ms(source->clock) >= source->retry_at_ms)
+    int64_t now_ms = core_clock_ms(source->clock);
+    if (now_ms < source->retry_at_ms)
+        return true;
+    if (now_ms < source->stand_by_until_ms && cdc_source_slot_taken(source))
+        source->retry_at_ms = now_ms + STANDBY_RETRY_MS;
+    else
         cdc_source_move(source, SOURCE_CONNECTING_BROKER);
     return true;
 }

@@ -18,6 +18,11 @@ CORE_MUST_CHECK cdc_source *cdc_source_new(const core_config *config, core_log *
 /* `run` must have returned or never been called. */
 void cdc_source_free(cdc_source *source);
 
+/* Told on the source's thread when it begins to hold the slot (`holds`) and when it no longer does;
+ * `end_sequence` is the stream's end when it began. Must return at once. Set before `run`. */
+typedef void (*cdc_source_hook)(void *context, bool holds, uint64_t end_sequence);
+void cdc_source_on_hold(cdc_source *source, cdc_source_hook hook, void *context);
+
 /* Until stopped or drained. */
 void cdc_source_run(cdc_source *source);
 /* Asks for the drain: nothing new is read, what is whole is stored and confirmed, then `run`

@@ -79,7 +79,11 @@ struct cdc_source {
     core_state state;
     core_backoff backoff;
     int64_t retry_at_ms;
+    int64_t stand_by_until_ms; /* then all of coming up is tried again, taken or not */
     int64_t drain_until_ms;
+    bool holds; /* we stream the slot, also while we cannot go on */
+    cdc_source_hook hook;
+    void *hook_context;
     bool standing_by; /* another process streams the slot */
 
     /* Coming up */
@@ -230,6 +234,8 @@ int64_t cdc_source_full_until_ms(const cdc_source *source);
 void cdc_source_watch_begin(cdc_source *source);
 /* Now and then, in every state but the last ones; asks the server when it is due. */
 void cdc_source_watch(cdc_source *source);
+/* Looks at once: another process streams the slot. False also when the server does not say. */
+bool cdc_source_slot_taken(cdc_source *source);
 void cdc_source_lag_update(cdc_source *source);
 
 /* source_snapshot.c. A session begins when changes can be published and ends with the connection;

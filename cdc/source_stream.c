@@ -35,11 +35,11 @@ static int64_t now_us(const cdc_source *source) {
 
 static bool acks_take(cdc_source *source, core_error *error) {
     uint64_t acked_sequence = 0;
-    if (!fanout_publisher_poll(source->publisher, &acked_sequence, error))
-        return false;
+    /* What was acked before a refusal counts: the tail that would show it may age away. */
+    bool ok = fanout_publisher_poll(source->publisher, &acked_sequence, error);
     source->acked_any = source->acked_any || acked_sequence > source->ledger->acked.sequence;
     cdc_ledger_ack(source->ledger, acked_sequence);
-    return true;
+    return ok;
 }
 
 /* ---- Holds ---- */

@@ -119,19 +119,28 @@ static void health_take(cdc_source *source, const cdc_slot_health *health) {
     health_judge(source);
 }
 
+static bool slot_look(cdc_source *source) {
+    cdc_slot_health health;
+    core_error error = {0};
+    bool ok = source->wal->watch(source->wal, &health, &error);
+    if (ok)
+        health_take(source, &health);
+    else
+        CORE_LOG(source->log, DEBUG, "cdc", "the slot could not be looked at",
+                 CORE_LOG_TEXT("error", error.text));
+    source->watch_at_ms = core_clock_ms(source->clock) + WATCH_EVERY_MS;
+    return ok;
+}
+
+bool cdc_source_slot_taken(cdc_source *source) {
+    return slot_look(source) && source->health.active;
+}
+
 void cdc_source_watch(cdc_source *source) {
     unsigned state = source->state.current;
     int64_t now_ms = core_clock_ms(source->clock);
     if (now_ms < source->watch_at_ms || state == SOURCE_STOPPED || state == SOURCE_DRAINING)
         return;
-    cdc_slot_health health;
-    core_error error = {0};
-    if (source->wal->watch(source->wal, &health, &error)) {
-        health_take(source, &health);
-        if (state == SOURCE_STREAMING)
-            heartbeat_consider(source);
-    } else
-        CORE_LOG(source->log, DEBUG, "cdc", "the slot could not be looked at",
-                 CORE_LOG_TEXT("error", error.text));
-    source->watch_at_ms = core_clock_ms(source->clock) + WATCH_EVERY_MS;
+    if (slot_look(source) && state == SOURCE_STREAMING)
+        heartbeat_consider(source);
 }
