@@ -1,6 +1,7 @@
-/* The role `cdc`: one source on one thread, and beside it what reads tables for it, behind core's
- * role interface. */
+/* The role `cdc`: one source on one thread, and beside it what reads tables for it and the outbox,
+ * behind core's role interface. */
 #include "cdc/cdc.h"
+#include "cdc/outbox.h"
 #include "cdc/snapshots.h"
 #include "cdc/source.h"
 
@@ -21,6 +22,7 @@ typedef struct {
     core_log *log;
     core_metrics *metrics;
     cdc_snapshots *snapshots;
+    cdc_outbox *outbox;
     pthread_t thread;
     bool started;
 } cdc_role;
@@ -39,12 +41,21 @@ static void *role_thread(void *context) {
     return NULL;
 }
 
+static void role_on_hold(void *context, bool holds, uint64_t end_sequence) {
+    cdc_role *role = context;
+    CORE_MAGIC_CHECK(role, ROLE_MAGIC);
+    cdc_outbox_switch(role->outbox, holds, end_sequence);
+}
+
 static bool role_start(core_role *base, core_error *error) {
     cdc_role *role = role_of(base);
     role->snapshots = cdc_snapshots_new(role->config, role->log, role->metrics,
                                         cdc_source_gate(role->source), error);
     if (role->snapshots == NULL)
         return false;
+    if (!cdc_outbox_start(role->outbox, error))
+        return false;
+    cdc_source_on_hold(role->source, role_on_hold, role);
     int failure = pthread_create(&role->thread, NULL, role_thread, role);
     if (failure != 0)
         return core_error_set(error, CORE_ERROR_INTERNAL, "starting the cdc thread: %s",
@@ -54,11 +65,17 @@ static bool role_start(core_role *base, core_error *error) {
 }
 
 static core_readiness role_ready(core_role *base, char *reason, size_t reason_size) {
-    return cdc_source_ready(role_of(base)->source, reason, reason_size);
+    cdc_role *role = role_of(base);
+    core_readiness readiness = cdc_source_ready(role->source, reason, reason_size);
+    bool warns =
+        readiness == CORE_READY_YES && cdc_outbox_problem(role->outbox, reason, reason_size);
+    return warns ? CORE_READY_WARNING : readiness;
 }
 
 static void role_drain(core_role *base) {
-    cdc_source_drain(role_of(base)->source);
+    cdc_role *role = role_of(base);
+    cdc_outbox_stop(role->outbox); /* what it does not relay now is relayed after the next start */
+    cdc_source_drain(role->source);
 }
 
 static bool role_drained(core_role *base) {
@@ -73,6 +90,7 @@ static void role_stop(core_role *base) {
         (void)pthread_join(role->thread, NULL);
     }
     cdc_snapshots_free(role->snapshots);
+    cdc_outbox_free(role->outbox);
     cdc_source_free(role->source);
     role->magic = 0;
     free(role);
@@ -116,9 +134,13 @@ core_role *cdc_role_new(const core_config *config, core_log *log, core_metrics *
         .log = log,
         .metrics = metrics,
         .source = source_make(config, log, metrics, clock, error),
+        .outbox = cdc_outbox_new(config, log, metrics, clock, error),
     };
+    if (role->outbox != NULL)
+        role->source = source_make(config, log, metrics, clock, error);
     if (role->source != NULL)
         return &role->base;
+    cdc_outbox_free(role->outbox);
     free(role);
     return NULL;
 }

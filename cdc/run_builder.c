@@ -408,14 +408,6 @@ static cdc_feed_result truncate_feed(cdc_run_builder *builder, const cdc_truncat
     return CDC_FED;
 }
 
-/* Walcast's own marks in the WAL (heartbeats) are no changes: they only move the position. One in a
- * transaction is counted, as everything is that survived. */
-static bool message_is_own(const core_message *message) {
-    const core_slice own = core_slice_text("walcast.");
-    return message->prefix.length >= own.length &&
-           memcmp(message->prefix.data, own.data, own.length) == 0;
-}
-
 /* A non-transactional message stands between transactions, at its own LSN, which is the end of its
  * WAL record and can be the start of the next commit record: one less is nobody else's. */
 static cdc_feed_result lone_message_feed(cdc_run_builder *builder, const core_message *message,
@@ -429,7 +421,8 @@ static cdc_feed_result lone_message_feed(cdc_run_builder *builder, const core_me
                         .commit_time_us = sent_us},
         .message = *message,
     };
-    if (!message_is_own(message)) {
+    /* A mark of our own is no change: it only moves the position. */
+    if (!core_message_is_own(message)) {
         cdc_feed_result result = change_feed(builder, &change, error);
         if (result != CDC_FED)
             return result;
@@ -452,8 +445,9 @@ static cdc_feed_result message_feed(cdc_run_builder *builder, const core_message
         .index = builder->next_index,
         .message = *message,
     };
+    /* A mark of our own is counted, as everything is that survived. */
     cdc_feed_result result =
-        message_is_own(message) ? CDC_FED : change_feed(builder, &change, error);
+        core_message_is_own(message) ? CDC_FED : change_feed(builder, &change, error);
     builder->next_index += result == CDC_FED;
     return result;
 }

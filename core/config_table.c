@@ -309,6 +309,23 @@ static const core_config_row config_rows[] = {
      .unit = "bytes",
      .doc = "Size at which the stream of an addressed snapshot is full; reading waits then."},
 
+    {.key = "events.max_age",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "7d",
+     .min = 0,
+     .max = 3650 * DAY,
+     .doc =
+         "How long the stream of events (`{nats.stream}_EVENTS`) keeps one; 0 keeps it for ever."},
+    {.key = "events.max_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "0",
+     .min = 0,
+     .max = 1024 * TIB,
+     .unit = "bytes",
+     .doc =
+         "Size of the stream of events; 0 is without limit. At the maximum logical messages wait "
+         "in the change stream until age makes room."},
+
     {.key = "http.listen",
      .type = CORE_CONFIG_TEXT,
      .initial = "127.0.0.1:4000",

@@ -19,6 +19,12 @@ core_op core_op_parse(core_slice text) {
     return CORE_OP_NONE;
 }
 
+bool core_message_is_own(const core_message *message) {
+    const core_slice own = core_slice_text("walcast.");
+    return message->prefix.length >= own.length &&
+           memcmp(message->prefix.data, own.data, own.length) == 0;
+}
+
 /* Of a key's image only the key columns count. */
 const core_value *core_change_old_value(const core_change *change, size_t column) {
     bool has_column = change->op == CORE_OP_UPDATE && column < change->old_tuple.count &&

@@ -105,6 +105,10 @@ typedef struct {
     bool transactional;
 } core_message;
 
+/* Its prefix begins with "walcast.": a mark that Walcast itself put into the WAL (a heartbeat,
+ * say), which nobody else sees. */
+bool core_message_is_own(const core_message *message);
+
 #define CORE_TRUNCATE_CASCADE          1u
 #define CORE_TRUNCATE_RESTART_IDENTITY 2u
 

@@ -35,6 +35,12 @@ X(CDC_HELD_SPILL_BYTES, "walcast_cdc_held_spill_bytes", GAUGE,
 X(CDC_SNAPSHOTS, "walcast_cdc_snapshots", GAUGE, "Snapshots under way in this process.")
 X(CDC_SNAPSHOT_ROWS, "walcast_cdc_snapshot_rows_total", COUNTER,
   "Rows that snapshots have read into the stream.")
+X(CDC_OUTBOX_EVENTS, "walcast_cdc_outbox_events_total", COUNTER,
+  "Logical messages relayed into the stream of events.")
+X(CDC_OUTBOX_REPEATED, "walcast_cdc_outbox_repeated_total", COUNTER,
+  "Logical messages delivered again that the stream of events already held.")
+X(CDC_OUTBOX_TOO_LARGE, "walcast_cdc_outbox_too_large_total", COUNTER,
+  "Logical messages larger than the broker takes in one message: relayed without their content.")
 X(CDC_STREAMING, "walcast_cdc_streaming", GAUGE, "1 while the slot is being streamed.")
 X(CDC_FAILED, "walcast_cdc_failed", GAUGE,
   "1 while the source has stopped for a person to decide; /health/ready says why.")

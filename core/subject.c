@@ -177,6 +177,18 @@ bool core_subject_change(const core_subject_scope *scope, core_slice schema, cor
     return subject_finish(&subject);
 }
 
+bool core_subject_event(const core_subject_scope *scope, core_slice type,
+                        char text[CORE_SUBJECT_MAX]) {
+    subject_text subject = {.text = text};
+    subject_token token = token_make();
+    subject_put_name(&subject, scope->prefix);
+    subject_put(&subject, core_slice_text("events"));
+    subject_put_name(&subject, scope->project);
+    token_name(&token, type);
+    subject_put(&subject, token_finish(&token));
+    return subject_finish(&subject);
+}
+
 static void subject_put_name_or_any(subject_text *subject, const char *name) {
     if (name != NULL)
         subject_put_name(subject, name);

@@ -34,6 +34,10 @@ CORE_MUST_CHECK bool core_subject_token_decode(core_slice token, core_buffer *ou
  * GAP). False when it does not fit. */
 CORE_MUST_CHECK bool core_subject_change(const core_subject_scope *scope, core_slice schema,
                                          core_slice table, core_op op, char text[CORE_SUBJECT_MAX]);
+/* The subject of an event in the stream of events: `{prefix}.events.{project}.{type}`, the type one
+ * token whatever it holds. False when it does not fit. */
+CORE_MUST_CHECK bool core_subject_event(const core_subject_scope *scope, core_slice type,
+                                        char text[CORE_SUBJECT_MAX]);
 /* The filter that a consumer of all changes of a project and environment uses:
  * `{prefix}.{project}.{environment}.*.*`; NULL project or environment: any. */
 CORE_MUST_CHECK bool core_subject_filter(const core_subject_scope *scope,

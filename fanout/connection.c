@@ -116,6 +116,9 @@ static natsStatus connection_callbacks(fanout_connection *connection, natsOption
         status = natsOptions_SetReconnectJitter(options, RECONNECT_JITTER_MS, RECONNECT_JITTER_MS);
     if (status == NATS_OK)
         status = natsOptions_SetFailRequestsOnDisconnect(options, true);
+    /* Here are requests, whose asker waits; without it a pull request lies for a millisecond. */
+    if (status == NATS_OK)
+        status = natsOptions_SetSendAsap(options, true);
     return status;
 }
 

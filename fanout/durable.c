@@ -41,7 +41,9 @@ struct fanout_durable {
     char object[2 * FANOUT_NAME_MAX + 32]; /* for messages */
     natsInbox *inbox;
     natsSubscription *subscription; /* of {inbox}.* */
-    unsigned session;               /* the connection's, that it was made on */
+    pthread_mutex_t lock;           /* guards the subscription's change, and `cancelled` */
+    bool cancelled;
+    unsigned session; /* the connection's, that it was made on */
     uint64_t last_request;
     natsMsg **batch; /* the last fetched: BATCH_MAX at most */
     size_t batch_count;
@@ -167,6 +169,30 @@ static bool durable_matches(const fanout_durable_spec *spec, const jsConsumerCon
                           pushes ? ", pushed" : "", spec->filter);
 }
 
+static bool durable_is_beyond(const fanout_durable_spec *spec, const jsConsumerInfo *found) {
+    return spec->end_sequence > 0 && found->AckFloor.Stream > spec->end_sequence;
+}
+
+/* Between the two calls a kill leaves none: then the next one begins as a new durable does. */
+static natsStatus durable_make_anew(fanout_durable *consumer, const fanout_durable_spec *spec,
+                                    jsConsumerConfig *config, jsConsumerInfo **found,
+                                    jsErrCode *code) {
+    jsCtx *jetstream = fanout_jetstream(consumer->connection);
+    CORE_LOG(consumer->log, WARN, "fanout",
+             "durable consumer stood beyond the stream's end: it is made anew there",
+             CORE_LOG_TEXT("stream", consumer->stream), CORE_LOG_TEXT("name", consumer->name),
+             CORE_LOG_NUMBER("at", (*found)->AckFloor.Stream),
+             CORE_LOG_NUMBER("end", spec->end_sequence));
+    jsConsumerInfo_Destroy(*found);
+    *found = NULL;
+    config->DeliverPolicy = js_DeliverByStartSequence;
+    config->OptStartSeq = spec->end_sequence + 1;
+    natsStatus status = js_DeleteConsumer(jetstream, consumer->stream, consumer->name, NULL, code);
+    if (status == NATS_OK)
+        status = js_AddConsumer(found, jetstream, consumer->stream, config, NULL, code);
+    return status;
+}
+
 /* `*found` is the consumer as the server has it. */
 static natsStatus durable_find_or_make(fanout_durable *consumer, jsConsumerConfig *config,
                                        jsConsumerInfo **found, jsErrCode *code) {
@@ -195,7 +221,24 @@ static natsStatus durable_update(fanout_durable *consumer, const fanout_durable_
                              &config, NULL, code);
 }
 
-static natsStatus durable_subscribe(fanout_durable *consumer) {
+static bool durable_cancelled(fanout_durable *consumer) {
+    (void)pthread_mutex_lock(&consumer->lock);
+    bool cancelled = consumer->cancelled;
+    (void)pthread_mutex_unlock(&consumer->lock);
+    return cancelled;
+}
+
+/* A wait in NextMsg ends when its subscription does. */
+void fanout_durable_cancel(fanout_durable *consumer) {
+    CORE_MAGIC_CHECK(consumer, DURABLE_MAGIC);
+    (void)pthread_mutex_lock(&consumer->lock);
+    consumer->cancelled = true;
+    if (consumer->subscription != NULL)
+        (void)natsSubscription_Unsubscribe(consumer->subscription);
+    (void)pthread_mutex_unlock(&consumer->lock);
+}
+
+static natsStatus durable_resubscribe(fanout_durable *consumer) {
     char subject[SUBJECT_MAX];
     natsSubscription_Destroy(consumer->subscription);
     natsInbox_Destroy(consumer->inbox);
@@ -213,6 +256,14 @@ static natsStatus durable_subscribe(fanout_durable *consumer) {
     return status;
 }
 
+static natsStatus durable_subscribe(fanout_durable *consumer) {
+    (void)pthread_mutex_lock(&consumer->lock);
+    natsStatus status =
+        consumer->cancelled ? NATS_INVALID_SUBSCRIPTION : durable_resubscribe(consumer);
+    (void)pthread_mutex_unlock(&consumer->lock);
+    return status;
+}
+
 static bool durable_open(fanout_durable *consumer, const fanout_durable_spec *spec,
                          core_error *error) {
     jsConsumerConfig config;
@@ -221,6 +272,8 @@ static bool durable_open(fanout_durable *consumer, const fanout_durable_spec *sp
     if (!durable_config(spec, &config, error))
         return false;
     natsStatus status = durable_find_or_make(consumer, &config, &found, &code);
+    if (status == NATS_OK && durable_is_beyond(spec, found))
+        status = durable_make_anew(consumer, spec, &config, &found, &code);
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make or find", consumer->object);
     bool ok =
@@ -247,6 +300,7 @@ fanout_durable *fanout_durable_new(fanout_connection *connection, const fanout_d
         return NULL;
     }
     consumer->magic = DURABLE_MAGIC;
+    (void)pthread_mutex_init(&consumer->lock, NULL);
     consumer->batch = batch;
     consumer->connection = connection;
     consumer->log = log;
@@ -273,9 +327,18 @@ void fanout_durable_free(fanout_durable *consumer) {
     batch_forget(consumer);
     natsSubscription_Destroy(consumer->subscription); /* the server keeps the durable */
     natsInbox_Destroy(consumer->inbox);
+    (void)pthread_mutex_destroy(&consumer->lock);
     free(consumer->batch);
     consumer->magic = 0;
     free(consumer);
+}
+
+bool fanout_durable_remove(fanout_connection *connection, const char *stream, const char *name,
+                           core_error *error) {
+    jsErrCode code = 0;
+    natsStatus status = js_DeleteConsumer(fanout_jetstream(connection), stream, name, NULL, &code);
+    return status == NATS_OK || status == NATS_NOT_FOUND ||
+           fanout_status_error(error, status, (int)code, "remove durable", name);
 }
 
 /* ---- fetched ---- */
@@ -413,11 +476,12 @@ bool fanout_durable_fetch(fanout_durable *consumer, fanout_message *messages, si
     if (capacity == 0)
         return true;
     uint64_t ahead = 0;
-    if (!place_look(consumer, &ahead, error) ||
-        !durable_wait(consumer, messages, capacity < BATCH_MAX ? capacity : BATCH_MAX, timeout_ms,
-                      error) ||
-        !place_move(consumer, messages, error))
-        return false;
+    bool ok = place_look(consumer, &ahead, error) &&
+              durable_wait(consumer, messages, capacity < BATCH_MAX ? capacity : BATCH_MAX,
+                           timeout_ms, error) &&
+              place_move(consumer, messages, error);
+    if (!ok || durable_cancelled(consumer))
+        return durable_cancelled(consumer);
     if (consumer->batch_count == 0 && consumer->has_place && ahead > consumer->place &&
         is_caught_up(consumer))
         consumer->place = ahead;

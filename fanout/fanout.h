@@ -56,6 +56,9 @@ typedef struct {
 /* The change stream's spec from the configuration. */
 fanout_stream_spec fanout_stream_change_spec(const core_config *config, char *subjects,
                                              size_t subjects_size);
+/* The stream of events' spec: four tokens, many writers, deduplicated by id over ten minutes. */
+fanout_stream_spec fanout_stream_event_spec(const core_config *config, char name[FANOUT_NAME_MAX],
+                                            char *subjects, size_t subjects_size);
 /* Makes the stream (file storage, discard new, deny delete and purge) or checks the one that is
  * there; limits that differ (age, bytes) are updated to the spec. CONFIG error that names both when
  * the subjects, storage or discard policy of an existing stream are others: it is not ours. */
@@ -127,7 +130,8 @@ CORE_MUST_CHECK fanout_send_result fanout_publisher_send(fanout_publisher *publi
                                                          const char *subject, core_slice payload,
                                                          uint64_t *sequence, core_error *error);
 /* Takes in the acks that came. `*acked_sequence` is the end of the contiguous acked prefix: the
- * stream durably holds everything up to it. False when the window broke (refused, timed out,
+ * stream durably holds everything up to it; so also with the poll that finds the window broken.
+ * False when the window broke (refused, timed out,
  * disconnected, duplicate, out of sequence): open again. */
 CORE_MUST_CHECK bool fanout_publisher_poll(fanout_publisher *publisher, uint64_t *acked_sequence,
                                            core_error *error);
@@ -140,6 +144,32 @@ CORE_MUST_CHECK bool fanout_publisher_sleep(fanout_publisher *publisher);
 void fanout_publisher_wake_clear(fanout_publisher *publisher);
 /* Messages sent and not yet acked. */
 size_t fanout_publisher_window(const fanout_publisher *publisher);
+
+/* ---- Events ----
+ * A plain publish with headers, for streams of many writers; change streams have the publisher. */
+typedef struct {
+    const char *name;
+    const char *value; /* without control bytes */
+} fanout_header;
+
+typedef struct {
+    const char *subject;
+    const fanout_header *headers; /* besides Nats-Msg-Id */
+    size_t header_count;
+    const char *id; /* within the stream's duplicate window it is stored once */
+    core_slice payload;
+} fanout_event;
+
+/* Waits for the acknowledgement, up to `nats.ack_timeout`. `*duplicate`: the stream had it already.
+ * LIMIT: larger than the server takes, headers included; FULL: no room now; after any other error
+ * it may be stored or not. One thread at a time. */
+CORE_MUST_CHECK bool fanout_event_publish(fanout_connection *connection, const fanout_event *event,
+                                          bool *duplicate, core_error *error);
+/* A header of the last message that the stream holds on one subject; empty when there is no
+ * message, or no such header, or its value does not fit. */
+CORE_MUST_CHECK bool fanout_event_last(fanout_connection *connection, const char *stream,
+                                       const char *subject, const char *header, char *value,
+                                       size_t value_size, core_error *error);
 
 /* ---- Consumers ---- */
 typedef struct {
@@ -199,6 +229,9 @@ typedef struct {
     uint64_t sequence;
     int64_t ack_wait_ms;
     int64_t max_ack_pending;
+    /* A durable whose acks are beyond this sequence, where the stream is known to have ended, saw
+     * messages that the broker lost since: it is made anew behind it. 0: not looked at. */
+    uint64_t end_sequence;
 } fanout_durable_spec;
 
 /* Pulls batches; the server keeps the place, which moves by acks. One thread. Delivers at least
@@ -209,12 +242,17 @@ CORE_MUST_CHECK fanout_durable *fanout_durable_new(fanout_connection *connection
                                                    const fanout_durable_spec *spec, core_log *log,
                                                    core_error *error);
 void fanout_durable_free(fanout_durable *consumer);
+/* One that is not there is removed already. */
+CORE_MUST_CHECK bool fanout_durable_remove(fanout_connection *connection, const char *stream,
+                                           const char *name, core_error *error);
 /* Up to `capacity` messages within `timeout_ms`; `*count` may be 0. The previous batch's messages
  * end to be valid. GAP error, of _new too, when the stream does not go on from the consumer's place
  * (history gone, made anew, went back); it stays until the durable is removed and made anew. */
 CORE_MUST_CHECK bool fanout_durable_fetch(fanout_durable *consumer, fanout_message *messages,
                                           size_t capacity, int64_t timeout_ms, size_t *count,
                                           core_error *error);
+/* Any thread: the fetch under way and all later ones give nothing, at once. */
+void fanout_durable_cancel(fanout_durable *consumer);
 /* Acks message `index` of the last batch and waits for the server's word. */
 CORE_MUST_CHECK bool fanout_durable_ack(fanout_durable *consumer, size_t index, core_error *error);
 

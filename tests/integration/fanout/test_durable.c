@@ -2,9 +2,11 @@
  * restarts of both sides. */
 #include "tests/integration/fanout/house.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <nats/nats.h>
 
@@ -253,6 +255,49 @@ static void test_tells_that_the_stream_was_made_anew(void **state) {
     fanout_durable_free(consumer);
 }
 
+static void *cancel_later(void *context) {
+    static const struct timespec step = {.tv_nsec = 200 * CORE_NS_PER_MS};
+    (void)nanosleep(&step, NULL); /* so that most likely the fetch waits already; either is right */
+    fanout_durable_cancel(context);
+    return NULL;
+}
+
+static void test_a_cancelled_fetch_ends_at_once(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    fanout_message message;
+    core_error error = {0};
+    size_t count = 1;
+    pthread_t thread;
+    spec.from = FANOUT_FROM_NEW;
+    fanout_durable *consumer = must_open(s, &spec);
+    int64_t begun = house_now_ms();
+    assert_int_equal(pthread_create(&thread, NULL, cancel_later, consumer), 0);
+    assert_true(fanout_durable_fetch(consumer, &message, 1, 60000, &count, &error));
+    assert_int_equal(count, 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(fanout_durable_fetch(consumer, &message, 1, 60000, &count, &error));
+    assert_int_equal(count, 0);
+    assert_in_range(house_now_ms() - begun, 0, 30000);
+    fanout_durable_free(consumer);
+}
+
+static void test_one_beyond_the_streams_end_is_made_anew_there(void **state) {
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    fanout_durable *consumer = must_open(s, &spec);
+    work(consumer, 1, 80);
+    fanout_durable_free(consumer);
+    spec.end_sequence = 80;
+    consumer = must_open(s, &spec);
+    work(consumer, 81, 90);
+    fanout_durable_free(consumer);
+    spec.end_sequence = 50; /* what came behind it is other than what was acked */
+    consumer = must_open(s, &spec);
+    work(consumer, 51, 100);
+    fanout_durable_free(consumer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_place_moves_by_acks, scene_open, scene_close),
@@ -260,6 +305,10 @@ int main(void) {
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_survives_a_kill, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_waits_for_one_message_only, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_a_cancelled_fetch_ends_at_once, scene_open,
+                                        scene_close),
+        cmocka_unit_test_setup_teardown(test_one_beyond_the_streams_end_is_made_anew_there,
+                                        scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_other_filter_is_refused_and_limits_follow, scene_open,
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_tells_that_history_aged_out, scene_open, scene_close),

@@ -175,6 +175,16 @@ static void test_limits_follow_the_configuration(void **state) {
     assert_int_equal(must_ensure(s).max_bytes, 0);
 }
 
+static void test_limits_stay_where_they_are_kept(void **state) {
+    scene *s = *state;
+    (void)must_ensure(s);
+    house_set(&s->house, "nats.max_bytes", "10MiB");
+    s->house.spec.keeps_limits = true;
+    assert_int_equal(must_ensure(s).max_bytes, 0);
+    s->house.spec.keeps_limits = false;
+    assert_int_equal(must_ensure(s).max_bytes, 10 << 20);
+}
+
 static void test_stream_with_other_subjects_is_refused(void **state) {
     scene *s = *state;
     make_other(s, "WALCAST", "orders.*");
@@ -271,6 +281,7 @@ int main(void) {
         SCENE_TEST(test_last_of_many_subjects),
         SCENE_TEST(test_found_again),
         SCENE_TEST(test_limits_follow_the_configuration),
+        SCENE_TEST(test_limits_stay_where_they_are_kept),
         SCENE_TEST(test_stream_with_other_subjects_is_refused),
         SCENE_TEST(test_subjects_that_another_stream_takes_are_refused),
         SCENE_TEST(test_streams_beside_it_do_not_overlap),

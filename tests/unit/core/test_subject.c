@@ -163,6 +163,22 @@ static void what_is_no_token_is_not_decoded(void **state) {
     core_buffer_fini(&name);
 }
 
+static void events_have_four_tokens(void **state) {
+    (void)state;
+    const core_subject_scope shop = {.prefix = "atlasdb", .project = "p.1", .environment = "dev"};
+    char text[CORE_SUBJECT_MAX];
+    assert_true(core_subject_event(&shop, core_slice_text("order.paid"), text));
+    assert_string_equal(text, "atlasdb.events.p%2E1.order%2Epaid");
+    assert_true(core_subject_event(&shop, core_slice_text("a b:c\n"), text));
+    assert_string_equal(text, "atlasdb.events.p%2E1.a%20b%3Ac%0A");
+    assert_true(core_subject_event(&shop, core_slice_text(""), text));
+    assert_string_equal(text, "atlasdb.events.p%2E1._");
+    char type[1000];
+    memset(type, 't', sizeof type);
+    assert_true(core_subject_event(&shop, core_slice_make(type, sizeof type), text));
+    assert_int_equal(strlen(text), strlen("atlasdb.events.p%2E1.") + CORE_SUBJECT_TOKEN_MAX);
+}
+
 static void ids_are_checked(void **state) {
     (void)state;
     core_error error = {0};
@@ -173,6 +189,7 @@ static void ids_are_checked(void **state) {
     assert_false(core_subject_id_valid("", &error));
     assert_false(core_subject_id_valid(wide, &error));
     assert_true(core_subject_id_valid(wide + 1, &error));
+    assert_false(core_subject_id_valid("snapshots", &error));
     assert_false(core_subject_id_valid("realtime", &error));
     assert_int_equal(error.code, CORE_ERROR_CONFIG);
     assert_non_null(strstr(error.text, "realtime"));
@@ -181,6 +198,7 @@ static void ids_are_checked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_have_their_token),
+        cmocka_unit_test(events_have_four_tokens),
         cmocka_unit_test(home_and_foreign_tables_differ),
         cmocka_unit_test(ids_are_encoded_too),
         cmocka_unit_test(what_does_not_fit_is_refused),
