@@ -7,7 +7,6 @@
 enum {
     ARENA_CHUNK_BYTES = 16 << 10,
     ARENA_SPARE_BYTES = 4 << 20,
-    ARENA_FACTOR = 4, /* of a message, for a form that must be unpacked */
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 5000,
     PART_WAIT_MS = 200,
@@ -33,7 +32,8 @@ void cdc_outbox_relay_init(cdc_outbox_relay *relay, const core_config *config,
     };
     (void)snprintf(relay->events, sizeof relay->events, "%s_EVENTS",
                    core_config_text(config, "nats.stream"));
-    core_arena_init(&relay->arena, ARENA_CHUNK_BYTES, ARENA_SPARE_BYTES + ARENA_FACTOR * row_max);
+    core_arena_init(&relay->arena, ARENA_CHUNK_BYTES,
+                    ARENA_SPARE_BYTES + CORE_EVENT_JSON_ARENA_FACTOR * row_max);
     core_assembly_init(&relay->assembly, row_max);
     core_buffer_init(&relay->part, PART_BYTES_MAX);
     core_backoff_init(&relay->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,

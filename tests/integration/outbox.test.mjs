@@ -33,8 +33,12 @@ function assertEvents(events, count) {
     assert.equal(subject, `atlasdb.events.default.${text.split(' ')[0].replace('.', '%2E')}`);
 }
 
-test('messages become events, with what a consumer needs beside them', async (t) => {
-  const { postgres, nats, walcast } = await startHouse(t, { schema: SCHEMA });
+// Both forms of the change stream.
+const ENCODINGS = ['protobuf', 'json'];
+
+for (const encoding of ENCODINGS) test(`${encoding}: messages become events, with what a consumer needs`, async (t) => {
+  const { postgres, nats, walcast } = await startHouse(t, { schema: SCHEMA,
+    config: { 'nats.encoding': encoding } });
   await postgres.query("SELECT pg_logical_emit_message(false, 'plain', 'one')");
   await postgres.query(`BEGIN; INSERT INTO items VALUES (1, 'a');
     SELECT pg_logical_emit_message(true, 'order.paid', '{"id":1}');
@@ -154,9 +158,9 @@ test('a standby relays nothing; it takes over; an old relay that wakes doubles n
   assert.ok(await second.metric('walcast_cdc_outbox_events_total') > 0);
 });
 
-test('a message larger than the broker takes is an event that says so', async (t) => {
+for (const encoding of ENCODINGS) test(`${encoding}: a message too large for the broker is an event that says so`, async (t) => {
   const { postgres, nats, walcast } = await startHouse(t, { schema: SCHEMA,
-    nats: { extra: 'max_payload: 65536' } });
+    config: { 'nats.encoding': encoding }, nats: { extra: 'max_payload: 65536' } });
   // In the change stream the second comes in parts already, and still fits into an event.
   for (const bytes of [60_000, 64_450, 300_000, 10])
     await postgres.query("SELECT pg_logical_emit_message(false, 'file', repeat('x', $1::int))", [bytes]);
