@@ -133,7 +133,6 @@ core_role *cdc_role_new(const core_config *config, core_log *log, core_metrics *
         .config = config,
         .log = log,
         .metrics = metrics,
-        .source = source_make(config, log, metrics, clock, error),
         .outbox = cdc_outbox_new(config, log, metrics, clock, error),
     };
     if (role->outbox != NULL)
