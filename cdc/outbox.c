@@ -35,7 +35,8 @@ struct cdc_outbox {
     /* The thread's own. */
     cdc_outbox_relay relay;
     fanout_connection *connection;
-    bool limits_set; /* once a process: an operator may change them under it */
+    char durable[FANOUT_NAME_MAX]; /* its name */
+    bool limits_set;               /* once a process: an operator may change them under it */
     core_backoff backoff;
     int64_t told_at_ms;
     /* Shared, under the lock. */
@@ -106,8 +107,20 @@ static bool relay_wait(void *context, int64_t wait_ms, const core_error *problem
     return outbox_wait(session->outbox, wait_ms, session->turn);
 }
 
+/* What is gone cannot be relayed: that is told, and the relay goes on where the stream begins. What
+ * of it is stored already the last events tell. */
+static bool place_renew(cdc_outbox *outbox, const core_error *gap, core_error *error) {
+    CORE_LOG(outbox->log, WARN, "cdc",
+             "logical messages that the change stream lost before they were relayed, if there were "
+             "any, are no events; going on from its beginning",
+             CORE_LOG_TEXT("reason", gap->text));
+    return fanout_durable_remove(outbox->connection,
+                                 core_config_text(outbox->config, "nats.stream"), outbox->durable,
+                                 error);
+}
+
 static fanout_durable *consumer_open(cdc_outbox *outbox, uint64_t end_sequence, core_error *error) {
-    char filter[CORE_SUBJECT_MAX], name[FANOUT_NAME_MAX];
+    char filter[CORE_SUBJECT_MAX];
     const core_slice none = {0};
     if (!core_subject_change(&outbox->relay.scope, none, none, CORE_OP_MESSAGE, filter)) {
         (void)core_error_set(error, CORE_ERROR_CONFIG,
@@ -116,11 +129,11 @@ static fanout_durable *consumer_open(cdc_outbox *outbox, uint64_t end_sequence, 
                              CORE_SUBJECT_MAX);
         return NULL;
     }
-    (void)snprintf(name, sizeof name, "outbox_%016" PRIx64,
+    (void)snprintf(outbox->durable, sizeof outbox->durable, "outbox_%016" PRIx64,
                    core_slice_hash(core_slice_text(filter)));
     const fanout_durable_spec spec = {
         .stream = core_config_text(outbox->config, "nats.stream"),
-        .name = name,
+        .name = outbox->durable,
         .filter = filter,
         .from = FANOUT_FROM_FIRST,
         .ack_wait_ms = ACK_WAIT_MS,
@@ -226,6 +239,9 @@ static void *outbox_thread(void *context) {
     while (session_await(&session)) {
         core_error error = {0};
         if (session_run(&session, &error) || !outbox_wait(outbox, 0, session.turn))
+            continue;
+        const core_error gap = error;
+        if (gap.code == CORE_ERROR_GAP && place_renew(outbox, &gap, &error))
             continue;
         problem_tell(outbox, &error);
         (void)outbox_wait(outbox, core_backoff_next_ms(&outbox->backoff), session.turn);

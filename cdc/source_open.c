@@ -211,7 +211,7 @@ static void streaming_begin(cdc_source *source, const cdc_start *start) {
         .index = start->position.index,
         .complete = start->position.complete,
         .commit_time_us =
-            source->has_tail_run ? source->tail_run.last_transaction.commit_time_us : 0,
+            source->tail_found.is_run ? source->tail_run.last_transaction.commit_time_us : 0,
     };
     cdc_ledger_init(source->ledger, &stored);
     source->record = start->position;
