@@ -197,3 +197,28 @@ test('a full stream of events is told, holds up nothing else, and goes on with m
     const numbers = (await readEvents(nats)).map(({ text }) => Number(text.trim().split(' ')[1]));
     assert.deepEqual(numbers, Array.from({ length: 40 }, (_, i) => i + 1));
   });
+
+test('messages that aged away before they were relayed are told, and it goes on', async (t) => {
+  const { postgres, nats, walcast } = await startHouse(t, { schema: SCHEMA,
+    config: { 'events.max_bytes': '32KiB', 'nats.max_age': '3s' } });
+  const emitFile = (n) => postgres.query(
+    "SELECT pg_logical_emit_message(false, 'file', $1 || repeat(' ', 5000))", [`file ${n}`]);
+  for (let n = 1; n <= 20; n++) await emitFile(n);
+  await waitFor('a warning', async () => (await walcast.health()).status === 'warning');
+  await waitConfirmed(postgres);
+  await waitFor('an empty change stream', async () =>
+    (await nats.streamInfo()).state.messages === 0, 30_000, 100);
+  await nats.manage(async (manager) => {
+    const { config } = await manager.streams.info('WALCAST_EVENTS');
+    await manager.streams.update('WALCAST_EVENTS', { ...config, max_bytes: -1 });
+  });
+  await waitFor('the loss told', () =>
+    /logical messages that the change stream lost/.test(walcast.logText()), 30_000, 50);
+  const kept = await eventCount(nats);
+  assert.ok(kept < 20);
+  for (let n = 21; n <= 25; n++) await emitFile(n);
+  await waitEvents(nats, kept + 5);
+  const numbers = (await readEvents(nats)).map(({ text }) => Number(text.trim().split(' ')[1]));
+  assert.deepEqual(numbers, [...Array.from({ length: kept }, (_, i) => i + 1), 21, 22, 23, 24, 25]);
+  await waitFor('no warning', async () => (await walcast.health()).status === 'ready');
+});
