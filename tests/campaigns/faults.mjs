@@ -3,33 +3,21 @@
 // stream, read with `walcast tail` alone, must hold every committed transaction once, whole, in commit
 // order, and nothing that was rolled back. A failure prints the seed and keeps the servers'
 // directories, with the stream as it was read; the moments themselves do not repeat.
-import { createReadStream } from 'node:fs';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { parseArgs } from 'node:util';
 import { Nats } from '../lib/nats.mjs';
 import { Postgres } from '../lib/postgres.mjs';
-import { runOk } from '../lib/process.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
 import { keepScratch } from '../lib/scratch.mjs';
-import { BINARY, Walcast } from '../lib/walcast.mjs';
+import { Walcast } from '../lib/walcast.mjs';
 import { Injector } from './faults/injector.mjs';
-import { StreamCheck } from './faults/stream_check.mjs';
+import { checkStream } from './faults/stream_read.mjs';
 import { FILL, SCHEMA, Workload } from './faults/workload.mjs';
 
 const { values } = parseArgs({ options: { kills: { type: 'string', default: '200' } } });
 const KILLS = Number(values.kills);
 const SEED = Number(process.env.WALCAST_SEED ?? Date.now() % 1_000_000);
 
-const KEYS = {
-  'public.ledger': ['number'],
-  'public.items': ['id'],
-  'public.accounts': ['id'],
-  'public.history': null,
-  'public.whole': null,
-  'Odd Schema.pa.irs': ['a', 'B b'],
-};
 // As it comes, fsync on; transactions are sent while they run, a lost peer is noticed soon.
 const SETTINGS = { fsync: 'on', logical_decoding_work_mem: '64kB', deadlock_timeout: '100ms',
   wal_sender_timeout: '5s' };
@@ -51,15 +39,6 @@ async function startServers(servers) {
   return { postgres, nats, walcasts };
 }
 
-// The stream as tail prints it stays in a file beside the servers' logs.
-async function readStream(walcast, check) {
-  const file = join(walcast.directory, 'stream.jsonl');
-  await runOk(['sh', '-c', 'exec "$0" tail --json --from first --until now >"$1"', BINARY, file],
-    { env: walcast.env, cwd: walcast.directory, timeout_ms: 600_000 });
-  for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Infinity }))
-    check.add(JSON.parse(line));
-}
-
 async function campaign(house, say) {
   const workload = new Workload(house.postgres, SEED);
   const injector = new Injector(house, SEED, () => workload.assertGoing());
@@ -71,13 +50,7 @@ async function campaign(house, say) {
   }
   await waitConfirmed(house.postgres, 120_000);
   say(injector.summary());
-  const check = new StreamCheck(KEYS);
-  await readStream(house.walcasts[0], check);
-  check.assertLedger(workload.outcome);
-  await check.assertTables(house.postgres);
-  const counts = ['committed', 'rolled back', 'unknown'].map((what) => `${workload.count(what)} ${what}`);
-  say(`${check.changes} changes in ${check.transactions} transactions, the biggest ${check.biggest}; ` +
-    `ledger numbers: ${counts.join(', ')}`);
+  say(await checkStream(house, workload));
 }
 
 // The servers are ended before their directories are put aside: these do not change any more.

@@ -32,8 +32,9 @@ COMMIT`;
 class Abandoned extends Error {}
 
 class Session {
-  constructor(number, seed, postgres, outcome) {
+  constructor(number, seed, postgres, outcome, prepared) {
     this.session = number;
+    this.prepared = prepared;
     this.random = randomOf(seed * 1000 + number);
     this.postgres = postgres;
     this.outcome = outcome;
@@ -136,8 +137,22 @@ class Session {
         ? await this.#nested(client, 1) : await this.#changes(client, this.statements());
     const number = await this.#note(client, changes + 1);
     if (this.random(6) === 0) throw new Abandoned();
+    if (this.prepared && this.random(3) === 0) return this.#endPrepared(client, number);
     this.outcome.set(number, 'unknown');
     await client.query('COMMIT');
+    this.outcome.set(number, 'committed');
+  }
+
+  // In two phases, with time for a fault between them.
+  async #endPrepared(client, number) {
+    await client.query(`PREPARE TRANSACTION '${number}'`);
+    await sleep(this.random(THINK_MS * 4));
+    if (this.random(6) === 0) {
+      await client.query(`ROLLBACK PREPARED '${number}'`);
+      return;
+    }
+    this.outcome.set(number, 'unknown');
+    await client.query(`COMMIT PREPARED '${number}'`);
     this.outcome.set(number, 'committed');
   }
 
@@ -176,10 +191,11 @@ function isLost(error) {
 }
 
 export class Workload {
-  constructor(postgres, seed, sessions = 5) {
+  // prepared: some transactions are committed in two phases.
+  constructor(postgres, seed, { sessions = 5, prepared = false } = {}) {
     this.outcome = new Map([[0, 'committed']]); // by ledger number
     this.sessions = Array.from({ length: sessions }, (_, index) =>
-      new Session(index + 1, seed, postgres, this.outcome));
+      new Session(index + 1, seed, postgres, this.outcome, prepared));
   }
 
   start() {
