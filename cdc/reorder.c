@@ -33,6 +33,7 @@ struct cdc_reorder {
     cdc_held_transaction *current;
     uint32_t current_xid;
     core_lsn stored_lsn;
+    core_lsn ended_lsn; /* the least hold of what was given out but is not sent; 0: none */
     bool wants_whole;
     /* Of the replay: */
     bool begun;
@@ -66,6 +67,7 @@ void cdc_reorder_start(cdc_reorder *reorder, core_lsn stored_lsn) {
     core_state_init(&reorder->state, "cdc reorder", reorder_rows, REORDER_STATES, REORDER_BETWEEN);
     reorder->current = NULL;
     reorder->stored_lsn = stored_lsn;
+    reorder->ended_lsn = 0;
     reorder->wants_whole = false;
 }
 
@@ -250,6 +252,7 @@ bool cdc_reorder_replaying(const cdc_reorder *reorder) {
 
 static void replay_end(cdc_reorder *reorder, cdc_message *message) {
     *message = (cdc_message){.kind = CDC_COMMIT, .commit = reorder->commit};
+    reorder->ended_lsn = cdc_reorder_hold_lsn(reorder);
     cdc_transaction_store_drop(reorder->store, reorder->current);
     held_close(reorder);
 }
@@ -289,7 +292,13 @@ bool cdc_reorder_next(cdc_reorder *reorder, core_arena *arena, cdc_message *mess
 }
 
 core_lsn cdc_reorder_hold_lsn(const cdc_reorder *reorder) {
-    return cdc_transaction_store_prepared_lsn(reorder->store);
+    core_lsn held_lsn = cdc_transaction_store_prepared_lsn(reorder->store);
+    bool ended_first = held_lsn == 0 || (reorder->ended_lsn != 0 && reorder->ended_lsn < held_lsn);
+    return ended_first ? reorder->ended_lsn : held_lsn;
+}
+
+void cdc_reorder_sent(cdc_reorder *reorder) {
+    reorder->ended_lsn = 0;
 }
 
 bool cdc_reorder_wants_whole(const cdc_reorder *reorder) {

@@ -8,8 +8,9 @@
  * on it from then on.
  *
  * A prepared transaction holds the position that may be confirmed: PostgreSQL sends it at PREPARE
- * and never again, so its PREPARE must stay unconfirmed until its rows are stored. Owned by one
- * thread. */
+ * and never again, so its PREPARE must stay unconfirmed until its rows are stored. Its end here is
+ * not that: of what was given out, messages may still be on their way to the broker, one by one.
+ * Owned by one thread. */
 #ifndef WALCAST_CDC_REORDER_H
 #define WALCAST_CDC_REORDER_H
 
@@ -40,6 +41,8 @@ CORE_MUST_CHECK bool cdc_reorder_next(cdc_reorder *reorder, core_arena *arena, c
 
 /* No position beyond this may be confirmed; 0: any. */
 core_lsn cdc_reorder_hold_lsn(const cdc_reorder *reorder);
+/* The last message of all that was given out is handed to the broker: what ended holds no more. */
+void cdc_reorder_sent(cdc_reorder *reorder);
 /* After an error: the next connection must not ask for streaming, so that PostgreSQL holds
  * transactions itself until they end or are prepared. Until the next start. */
 bool cdc_reorder_wants_whole(const cdc_reorder *reorder);

@@ -57,10 +57,12 @@ static void progress_take(cdc_source *source, core_lsn lsn) {
     if (cdc_run_builder_in_transaction(source->builder))
         return;
     cdc_source_snapshot_passed(source, lsn);
-    if (cdc_run_builder_pending(source->builder))
+    if (cdc_run_builder_pending(source->builder)) {
         source->progress_lsn = later(source->progress_lsn, lsn);
-    else
-        cdc_ledger_progress(source->ledger, held_back(source, lsn));
+        return;
+    }
+    cdc_reorder_sent(source->reorder);
+    cdc_ledger_progress(source->ledger, held_back(source, lsn));
 }
 
 /* ---- Runs out ---- */
@@ -117,6 +119,7 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
         message_taken(source);
         cdc_pacing_rest(&source->pacing);
         if (cdc_run_builder_run(source->builder) == NULL) {
+            cdc_reorder_sent(source->reorder);
             cdc_ledger_progress(source->ledger, held_back(source, source->progress_lsn));
             source->progress_lsn = 0;
         }

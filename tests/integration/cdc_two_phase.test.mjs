@@ -2,10 +2,14 @@
 // of commits, whatever happens between; and the slot never passes a PREPARE before.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runMixed } from '../lib/mixed.mjs';
+import { startHouse } from '../lib/house.mjs';
+import { MIXED_SCHEMA, runMixed } from '../lib/mixed.mjs';
 import { assertSameStreams, assertTable, runStatements, startModes } from '../lib/modes.mjs';
 import { majors } from '../lib/postgres.mjs';
+import { Proxy } from '../lib/proxy.mjs';
+import { assertOrdered } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import { Walcast } from '../lib/walcast.mjs';
 
 const TWO_PHASE = { 'postgres.two_phase': 'true' };
 const insert = (from, count) => `INSERT INTO items SELECT i, 1, repeat('x', 100), 'a'
@@ -88,6 +92,38 @@ test('killed at any moment among prepared transactions', async (t) => {
 });
 
 // PostgreSQL keeps the property on the slot, whatever START_REPLICATION says later.
+// In JSON each change of a run is a message: the stream can end in the middle of the last one.
+test('cut while the last run of a commit is sent: its PREPARE was not confirmed', async (t) => {
+  const house = await startHouse(t, { schema: MIXED_SCHEMA, walcast: false,
+    settings: { max_prepared_transactions: 10, wal_sender_timeout: '3s' } });
+  const { postgres, nats } = house;
+  const proxy = await Proxy.start(t, nats.port, { rewrite(chunk) {
+    if (/"stream":"WALCAST", ?"seq":1\d\d\}/.test(chunk.toString('latin1'))) proxy.hold();
+    return chunk;
+  } });
+  const walcast = await Walcast.start({ postgres, nats: { url: `nats://127.0.0.1:${proxy.port}` },
+    config: { ...TWO_PHASE, 'nats.encoding': 'json', 'nats.window_messages': 16,
+      'nats.ack_timeout': '1m', 'cdc.run_rows': 4096, 'cdc.run_bytes': '1MiB' } });
+  t.after(() => walcast.remove());
+  await walcast.ready();
+  const prepared = await prepare(postgres, 'cut', 1, 1000);
+  await waitFor('it held', async () => await held(walcast) === 1);
+  await postgres.query("COMMIT PREPARED 'cut'");
+  await waitFor('the link held', () => proxy.held, 60_000);
+  const { rows: [{ now }] } = await postgres.query('SELECT clock_timestamp()::text AS now');
+  await waitFor('positions told since', async () => (await postgres.query(`SELECT reply_time >
+    $1::timestamptz + interval '2 s' AS told FROM pg_stat_replication`, [now])).rows[0]?.told, 60_000);
+  assert.equal(await confirmedBeyond(postgres, prepared), false);
+  await walcast.kill();
+  walcast.config['nats.url'] = nats.url;
+  walcast.start();
+  await walcast.ready();
+  await waitFor('its last row', async () => (await walcast.changes()).length >= 1000, 60_000);
+  const changes = await walcast.changes();
+  assert.equal(changes.length, 1000);
+  assertOrdered(changes);
+});
+
 test('on, then off: the slot goes on as it was, nothing is lost', async (t) => {
   const house = await startModes(t, { config: TWO_PHASE });
   const { postgres, walcast } = house;

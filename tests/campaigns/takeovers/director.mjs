@@ -27,20 +27,13 @@ const DECK = {
   lateMessages: 3, // kill -9, and what it had published comes after its death
 };
 
-async function streams(walcast) {
-  try {
-    return await walcast.metric('walcast_cdc_streaming') === 1;
-  } catch {
-    return false; // dead, or not listening yet
-  }
-}
-
+// 'ready' when it streams, 'standby', or why neither.
 async function readiness(walcast) {
   try {
     const response = await fetch(`${walcast.url}/health/ready`);
     return response.ok ? (await response.json()).status : 'not ready';
   } catch {
-    return 'not there';
+    return 'not there'; // dead, or not listening yet
   }
 }
 
@@ -74,19 +67,19 @@ export class Director {
     return waitFor('one that streams and one that stands by', async () => {
       this.assertGoing();
       for (const [old, other] of [this.walcasts, this.walcasts.toReversed()])
-        if (await streams(old) && await readiness(other) === 'standby' &&
+        if (await readiness(old) === 'ready' && await readiness(other) === 'standby' &&
           await old.metric('walcast_fanout_acked_messages_total') > (old.acked ?? 0))
           return { old, other };
       return undefined;
     }, TAKEOVER_MS, 20);
   }
 
-  // From `since` until the other one streams and is ready, while `meanwhile` is repeated.
+  // From `since` until the other one is ready, which is that it streams, while `meanwhile` is repeated.
   async #takenOver({ name, old, other, since, meanwhile }) {
     await waitFor(`Walcast that takes over (${name})`, async () => {
       this.assertGoing();
       await meanwhile?.();
-      return await streams(other) && await readiness(other) === 'ready';
+      return await readiness(other) === 'ready';
     }, TAKEOVER_MS, 10).catch((error) => {
       throw new Error(`${error.message}\nthe old one:\n${old.logText().slice(-3000)}\n` +
         `the other one:\n${other.logText().slice(-3000)}`);
@@ -139,7 +132,7 @@ export class Director {
   // Of the slot's walsender; the old one connects again at once and may well be the faster.
   async #terminate(turn) {
     const meanwhile = async () => {
-      if (!await streams(turn.old)) return;
+      if (await readiness(turn.old) !== 'ready') return;
       await this.postgres.query(`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
         WHERE slot_name = 'walcast' AND active_pid IS NOT NULL`);
     };

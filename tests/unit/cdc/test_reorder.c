@@ -383,8 +383,12 @@ static void test_prepared_waits_for_its_commit_and_holds_the_position(void **sta
     send_end(it, CDC_STREAM_PREPARE, 20, 60);
     assert_true(cdc_reorder_hold_lsn(it->reorder) == 50);
     send_end(it, CDC_COMMIT_PREPARED, 10, 70);
+    assert_true(cdc_reorder_hold_lsn(it->reorder) == 50); /* given out, but not sent */
+    cdc_reorder_sent(it->reorder);
     assert_true(cdc_reorder_hold_lsn(it->reorder) == 60);
     send_end(it, CDC_COMMIT_PREPARED, 20, 80);
+    assert_true(cdc_reorder_hold_lsn(it->reorder) == 60);
+    cdc_reorder_sent(it->reorder);
     assert_true(cdc_reorder_hold_lsn(it->reorder) == 0);
     check_out(it, "R R c B10@70 R Ma C70-71 B20@80 Mb R c C80-81 ");
 }
