@@ -44,12 +44,8 @@ static bool snapshot_import(cdc_snapshot_worker *worker, const cdc_snapshot_sess
 }
 
 /* Rows are read under nobody's policies: where they would apply it is refused. */
-bool cdc_snapshot_connection_open(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
-                                  core_error *error) {
-    bool fits = worker->connection != NULL && pg_connection_alive(worker->connection) &&
-                worker->connection_session == session->number;
-    if (fits)
-        return true;
+static bool connection_make(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
+                            core_error *error) {
     cdc_snapshot_connection_drop(worker);
     worker->has_table = false;
     pg_connection_spec spec = {
@@ -67,6 +63,16 @@ bool cdc_snapshot_connection_open(cdc_snapshot_worker *worker, const cdc_snapsho
                    " SET lock_timeout = '10s'",
                    error) &&
            (session->exported == NULL || snapshot_import(worker, session, error));
+}
+
+bool cdc_snapshot_connection_open(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
+                                  core_error *error) {
+    bool fits = worker->connection != NULL && pg_connection_alive(worker->connection) &&
+                worker->connection_session == session->number;
+    return (fits || connection_make(worker, session, error)) &&
+           (session->exported != NULL ||
+            cdc_snapshot_predecessor_passed(&worker->predecessor, worker->connection,
+                                            session->number, error));
 }
 
 static bool moment_take(cdc_snapshot_worker *worker, core_arena *arena, core_error *error) {

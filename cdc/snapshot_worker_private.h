@@ -3,6 +3,7 @@
 #ifndef WALCAST_CDC_SNAPSHOT_WORKER_PRIVATE_H
 #define WALCAST_CDC_SNAPSHOT_WORKER_PRIVATE_H
 
+#include "cdc/snapshot_predecessor.h"
 #include "cdc/snapshot_worker.h"
 #include "cdc/table_pattern.h"
 
@@ -30,6 +31,7 @@ struct cdc_snapshot_worker {
 
     pg_connection *connection;
     uint64_t connection_session; /* in which its snapshot was imported */
+    cdc_snapshot_predecessor predecessor;
     cdc_snapshot_table table;
     bool has_table;
     core_buffer encoded;    /* the relation, as runs must have it */

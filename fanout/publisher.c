@@ -213,7 +213,8 @@ bool fanout_publisher_open(fanout_publisher *publisher, const fanout_tail **tail
     }
     core_state_move(&publisher->state, PUBLISHER_OPEN);
     *tail = &publisher->tail;
-    CORE_LOG(publisher->log, INFO, "fanout", "publisher open",
+    /* A standby opens again and again; whoever streams says so with its place. */
+    CORE_LOG(publisher->log, DEBUG, "fanout", "publisher open",
              CORE_LOG_TEXT("stream", publisher->stream),
              CORE_LOG_NUMBER("last_sequence", publisher->tail.stream.last_sequence));
     return true;

@@ -85,7 +85,8 @@ test('killed again and again, a snapshot goes on with the piece it was at', asyn
   assert.ok(copy.reads < rows * 6 * 2, `${copy.reads} rows read of about ${rows * 6}`);
 });
 
-test('a commit that waits for a synchronous standby is not followed by the row before it', async (t) => {
+// between: what happens to Walcast between the change and the snapshot.
+async function assertStandbyAwaited(t, between) {
   const house = await startHouse(t, { schema:
     `CREATE TABLE items (id int PRIMARY KEY, text text);
      INSERT INTO items SELECT i, 'old' FROM generate_series(1, 100) i; ANALYZE` });
@@ -100,6 +101,7 @@ test('a commit that waits for a synchronous standby is not followed by the row b
     (await house.walcast.changes()).some(({ op, record }) => op === 'UPDATE' && record.text === 'new'));
   const { rows: [seen] } = await house.postgres.query('SELECT text FROM items WHERE id = 50');
   assert.equal(seen.text, 'old', 'others do not see it yet');
+  await between(house.walcast);
   const id = await started(house.walcast, 'items');
   await waitFor('a snapshot that says what it waits for', async () =>
     /synchronous standby/.test((await statusOf(house.walcast, id)).error));
@@ -109,7 +111,16 @@ test('a commit that waits for a synchronous standby is not followed by the row b
   await waits;
   await waitState(house.walcast, id, 'done');
   await assertCopied(house, { 'public.items': ['id'] });
-});
+}
+
+test('a commit that waits for a synchronous standby is not followed by the row before it',
+  (t) => assertStandbyAwaited(t, () => {}));
+
+test('nor is one that a former writer published', (t) => assertStandbyAwaited(t, async (walcast) => {
+  await walcast.kill();
+  walcast.start();
+  await walcast.ready();
+}));
 
 test('paused, resumed, cancelled', async (t) => {
   const house = await startHouse(t, { schema:

@@ -13,6 +13,7 @@ import { waitFor } from '../../lib/wait.mjs';
 const TAKEOVER_MS = 30_000;
 const REFUSAL_MS = 2000;
 const PUBLISH_BYTES = 300; // at least, with its headers
+const SKIPPED = 'walcast_cdc_skipped_rows_total';
 const FILL_MS = 2000;
 const EARLY_MS = 600; // a takeover from a dead one takes less
 
@@ -45,6 +46,7 @@ export class Director {
     this.deck = [];
     this.taken = Object.fromEntries(Object.keys(DECK).map((name) => [name, []])); // ms, by means
     this.refused = Object.fromEntries(Object.keys(DECK).map((name) => [name, 0])); // takeovers
+    this.cut = 0; // takeovers in the middle of a transaction: what was stored of it is skipped
   }
 
   get count() {
@@ -187,8 +189,10 @@ export class Director {
     await sleep(this.random(200));
     const name = this.#draw();
     const before = old.answers.refused;
+    const skipped = await other.metric(SKIPPED);
     await this.#by(name).call(this, { name, old, other });
     if (old.answers.refused > before) this.refused[name]++;
+    if (await other.metric(SKIPPED) > skipped) this.cut++;
     // A process that lives on counts on, a new one from nothing.
     old.acked = await old.metric('walcast_fanout_acked_messages_total').catch(() => 0);
     other.acked = await other.metric('walcast_fanout_acked_messages_total');
@@ -208,14 +212,19 @@ export class Director {
     return Object.values(this.refused).reduce((sum, each) => sum + each, 0);
   }
 
+  get median_ms() {
+    const times = Object.values(this.taken).flat().sort((a, b) => a - b);
+    return times[times.length >> 1];
+  }
+
   summary() {
     const answers = this.walcasts.map((walcast) => walcast.answers);
     const total = (key) => answers.reduce((sum, each) => sum + each[key], 0);
     const each = Object.entries(this.taken).filter(([, times]) => times.length > 0)
       .map(([name, times]) => `\n  ${name}: ${spread(times)}; refused in ${this.refused[name]}`);
     return `${this.count} takeovers: ${spread(Object.values(this.taken).flat())}; in ${this.fenced} ` +
-      `late publishes were refused: ${total('refused')}, of these ${total('byId')} by the id alone` +
-      each.join('');
+      `late publishes were refused: ${total('refused')}, of these ${total('byId')} by the id alone; ` +
+      `${this.cut} cut a transaction in two` + each.join('');
   }
 }
 
