@@ -1,5 +1,5 @@
-/* See snapshot_predecessor.h. To the server a transaction whose commit waits for a standby is as open
- * as any other: all are waited for that began before one that does nothing. */
+/* See snapshot_predecessor.h. To the server a transaction whose commit waits for a standby is as
+ * open as any other: all are waited for that began before one that does nothing. */
 #include "cdc/snapshot_predecessor.h"
 
 #include <inttypes.h>
