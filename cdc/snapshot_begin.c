@@ -71,14 +71,17 @@ static bool cut_moment(cdc_snapshot_jobs *jobs, cdc_snapshot_ticket *ticket, str
     if (!cdc_snapshot_moment_take(jobs->database, &ticket->visibility, &ticket->high_lsn, &text,
                                   &jobs->scratch, error))
         return false;
-    return core_slice_to_text(text, cut->snapshot, sizeof cut->snapshot) ||
-           core_error_set(error, CORE_ERROR_TRANSIENT,
-                          "more transactions are open than a snapshot's record holds");
+    if (!core_slice_to_text(text, cut->snapshot, sizeof cut->snapshot))
+        return core_error_set(error, CORE_ERROR_TRANSIENT,
+                              "more transactions are open than a snapshot's record holds");
+    return true;
 }
 
 static bool cut_take(cdc_snapshot_jobs *jobs, stream_cut *cut, core_error *error) {
     cdc_snapshot_ticket *ticket = cdc_snapshot_gate_ticket(jobs->gate, CDC_SNAPSHOT_CUT_TICKET);
     uint64_t session = jobs->session.number;
+    if (!cdc_snapshot_predecessor_passed(&jobs->predecessor, jobs->database, session, error))
+        return false;
     ticket->cut = true;
     if (cdc_snapshot_gate_pass(jobs->gate, ticket, CDC_TICKET_ASKED, session) != CDC_TICKET_OPEN)
         return core_error_set(error, CORE_ERROR_TRANSIENT, "the stream was interrupted");
@@ -100,7 +103,7 @@ static bool cut_take(cdc_snapshot_jobs *jobs, stream_cut *cut, core_error *error
 /* The initial snapshot's is the slot's own. */
 static bool cut_make(cdc_snapshot_jobs *jobs, stream_cut *cut, core_error *error) {
     *cut = (stream_cut){.sequence = jobs->session.start_sequence};
-    return jobs->session.exported != NULL || cut_take(jobs, cut, error);
+    return cdc_snapshot_session_is_initial(&jobs->session) || cut_take(jobs, cut, error);
 }
 
 static bool plan_keep(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, const stream_cut *cut,
@@ -125,6 +128,8 @@ static bool job_plan(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error 
               cut_make(jobs, &cut, error) &&
               cdc_snapshot_plan_make(jobs->database, &jobs->scope, job->record.schema,
                                      job->record.table, job->record.filter, &arena, &plan, error) &&
+              (cdc_snapshot_session_is_initial(&jobs->session) ||
+               cdc_snapshot_plan_end(jobs->database, &jobs->scope, &arena, &plan, error)) &&
               plan_keep(jobs, job, &cut, &plan, error);
     core_arena_fini(&arena);
     return ok;
@@ -134,7 +139,6 @@ static bool job_plan(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error 
 static bool rows_known(cdc_snapshot_jobs *jobs, const cdc_snapshot_job *job,
                        const core_snapshot_range *range, bool *known, core_error *error) {
     const core_config *config = jobs->config;
-    cdc_snapshot_table table = {0};
     char subject[CORE_SUBJECT_MAX];
     uint64_t sequence = 0;
     const core_subject_scope scope = {
@@ -144,16 +148,12 @@ static bool rows_known(cdc_snapshot_jobs *jobs, const cdc_snapshot_job *job,
         .home_schema = core_config_text(config, "postgres.home_schema"),
     };
     *known = true;
-    bool ok = cdc_snapshot_table_describe(jobs->database, &jobs->scope, range->schema, range->table,
-                                          &table, error);
-    bool keyed = table.rows == CDC_ROWS_KEYED;
-    cdc_snapshot_table_fini(&table);
-    if (!ok || keyed)
-        return ok;
+    if (range->key.length > 0)
+        return true;
     if (!core_subject_change(&scope, range->schema, range->table, CORE_OP_READ, subject))
         return core_error_set(error, CORE_ERROR_LIMIT, "the table's subject is too long");
-    ok = fanout_stream_subject_end(jobs->connection, core_config_text(config, "nats.stream"),
-                                   subject, &sequence, error);
+    bool ok = fanout_stream_subject_end(jobs->connection, core_config_text(config, "nats.stream"),
+                                        subject, &sequence, error);
     /* A stream of its own is not looked at: there it always begins anew. */
     *known = job->record.stream.length == 0 && sequence <= job->record.end_sequence;
     return ok;
@@ -166,8 +166,6 @@ static bool job_check(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error
     bool known = true;
     if (!job->planned || job->checked)
         return true;
-    if (!cdc_snapshot_database_open(jobs, error))
-        return false;
     for (size_t i = 0; known && i < job->record.range_count; i++)
         if (!rows_known(jobs, job, &job->record.ranges[i], &known, error))
             return false;

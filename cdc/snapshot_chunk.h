@@ -18,6 +18,7 @@ typedef struct {
     uint32_t run_rows;
     size_t run_bytes;
     size_t row_max;
+    size_t message_max; /* a run that is larger goes out in parts */
 } cdc_snapshot_run_limits;
 
 typedef struct cdc_snapshot_chunk cdc_snapshot_chunk;

@@ -19,6 +19,7 @@ static bool table_scan(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, size_t ra
     bool ok =
         cdc_snapshot_table_describe(jobs->database, &jobs->scope, job->record.ranges[range].schema,
                                     job->record.ranges[range].table, &table, error) &&
+        cdc_snapshot_key_check(&table, job->record.ranges[range].key, error) &&
         cdc_snapshot_moved_scan(&job->moved, jobs->connection, jobs->config, jobs->log, &table,
                                 until_sequence, error);
     cdc_snapshot_table_fini(&table);
@@ -73,14 +74,25 @@ static bool look_failed(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, const co
     return cdc_snapshot_record_store(jobs, job, error);
 }
 
-bool cdc_snapshot_job_finish(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
-    core_error reason = {0};
-    bool initial = jobs->session.exported != NULL; /* no change was published meanwhile */
+static void looking_set(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, bool looking) {
+    (void)pthread_mutex_lock(&jobs->mutex);
     if (!job->finishing)
         cdc_snapshot_moved_init(&job->moved, job->record.start_sequence);
     job->finishing = true;
+    job->looking = looking;
+    (void)pthread_cond_broadcast(&jobs->changed);
+    (void)pthread_mutex_unlock(&jobs->mutex);
+}
+
+bool cdc_snapshot_job_finish(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
+    core_error reason = {0};
+    bool initial =
+        cdc_snapshot_session_is_initial(&jobs->session); /* no change was published meanwhile */
     size_t before = job->moved.count;
-    if (!initial && !moved_look(jobs, job, &reason))
+    looking_set(jobs, job, true); /* workers leave the list alone meanwhile */
+    bool looked = initial || moved_look(jobs, job, &reason);
+    looking_set(jobs, job, false);
+    if (!looked)
         return look_failed(jobs, job, &reason, error);
     if (job->moved.count == before)
         return job_done(jobs, job, error);

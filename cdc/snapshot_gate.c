@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -23,6 +24,8 @@ struct cdc_snapshot_gate {
     cdc_snapshot_session session;
     bool has_session;
     bool stopped;
+    uint64_t ended_session; /* the last one, and what broke it */
+    char reason[CORE_ERROR_TEXT_MAX];
 };
 
 #define BIT(state) CORE_STATE_BIT(CDC_TICKET_##state)
@@ -132,6 +135,14 @@ bool cdc_snapshot_gate_session(cdc_snapshot_gate *gate, int64_t timeout_ms,
     return has;
 }
 
+void cdc_snapshot_gate_reason(cdc_snapshot_gate *gate, uint64_t session,
+                              char reason[CORE_ERROR_TEXT_MAX]) {
+    (void)pthread_mutex_lock(&gate->mutex);
+    (void)snprintf(reason, CORE_ERROR_TEXT_MAX, "%s",
+                   gate->ended_session == session ? gate->reason : "");
+    (void)pthread_mutex_unlock(&gate->mutex);
+}
+
 cdc_snapshot_ticket *cdc_snapshot_gate_ticket(cdc_snapshot_gate *gate, size_t at) {
     assert(at < CDC_SNAPSHOT_TICKETS);
     return &gate->tickets[at];
@@ -173,7 +184,7 @@ void cdc_snapshot_gate_stop(cdc_snapshot_gate *gate) {
     (void)pthread_mutex_lock(&gate->mutex);
     gate->stopped = true;
     (void)pthread_mutex_unlock(&gate->mutex);
-    cdc_snapshot_gate_end(gate);
+    cdc_snapshot_gate_end(gate, "");
 }
 
 /* ---- The source ---- */
@@ -189,8 +200,12 @@ void cdc_snapshot_gate_begin(cdc_snapshot_gate *gate, const cdc_snapshot_session
     (void)pthread_mutex_unlock(&gate->mutex);
 }
 
-void cdc_snapshot_gate_end(cdc_snapshot_gate *gate) {
+void cdc_snapshot_gate_end(cdc_snapshot_gate *gate, const char *reason) {
     (void)pthread_mutex_lock(&gate->mutex);
+    if (gate->has_session) {
+        gate->ended_session = gate->session.number;
+        (void)snprintf(gate->reason, sizeof gate->reason, "%s", reason);
+    }
     gate->has_session = false;
     for (size_t i = 0; i < CDC_SNAPSHOT_TICKETS; i++)
         if (is_watched(gate->tickets[i].state))

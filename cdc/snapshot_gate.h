@@ -33,13 +33,19 @@ typedef enum {
 typedef struct {
     char epoch[CORE_EPOCH_TEXT_SIZE];
     cdc_snapshot_run_limits limits; /* `epoch` is this session's */
-    const char *exported;           /* initial: the slot's snapshot; NULL: live */
+    char exported[64];              /* initial: the slot's snapshot; empty: live */
+    char database[256];             /* its name */
     uint64_t start_sequence;
     uint64_t number; /* of the session; grows */
 } cdc_snapshot_session;
 
+static inline bool cdc_snapshot_session_is_initial(const cdc_snapshot_session *session) {
+    return session->exported[0] != '\0';
+}
+
 typedef struct {
-    cdc_ticket_state state;
+    /* Written under the gate's mutex; who sees it become his sees all that was written before. */
+    _Atomic cdc_ticket_state state;
     /* The worker's. */
     const cdc_snapshot_table *table;
     cdc_snapshot_chunk *chunk;
@@ -52,7 +58,6 @@ typedef struct {
     uint64_t mark_sequence; /* for event.proto's Snapshot.after_sequence */
     /* The source's, whatever the state. */
     cdc_snapshot_window window;
-    core_slice key[CDC_SNAPSHOT_KEY_MAX];
     uint64_t published; /* transactions, when the window was opened */
     uint64_t last_sequence;
     /* Answers. */
@@ -73,6 +78,9 @@ void cdc_snapshot_gate_free(cdc_snapshot_gate *gate);
 /* Waits for a session, `timeout_ms` at the most. False: there is none. */
 CORE_MUST_CHECK bool cdc_snapshot_gate_session(cdc_snapshot_gate *gate, int64_t timeout_ms,
                                                cdc_snapshot_session *session);
+/* What broke that session, when it was the last one that ended; else "". */
+void cdc_snapshot_gate_reason(cdc_snapshot_gate *gate, uint64_t session,
+                              char reason[CORE_ERROR_TEXT_MAX]);
 /* Worker `at`'s ticket. */
 cdc_snapshot_ticket *cdc_snapshot_gate_ticket(cdc_snapshot_gate *gate, size_t at);
 /* Hands the ticket over as ASKED or READ and waits until it comes back; gives its state. ABORTED at
@@ -89,8 +97,8 @@ void cdc_snapshot_gate_stop(cdc_snapshot_gate *gate);
 /* ---- The source ---- */
 
 void cdc_snapshot_gate_begin(cdc_snapshot_gate *gate, const cdc_snapshot_session *session);
-/* Takes every ticket back. */
-void cdc_snapshot_gate_end(cdc_snapshot_gate *gate);
+/* Takes every ticket back. `reason`: what broke the session, or "". */
+void cdc_snapshot_gate_end(cdc_snapshot_gate *gate, const char *reason);
 /* Some ticket may have something to do; cheap. */
 bool cdc_snapshot_gate_busy(const cdc_snapshot_gate *gate);
 bool cdc_snapshot_gate_initial_ended(const cdc_snapshot_gate *gate);

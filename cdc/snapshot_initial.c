@@ -1,5 +1,13 @@
-/* The initial snapshot's jobs; see snapshot_jobs.h. */
+/* The initial snapshot's jobs; see snapshot_jobs.h.
+ *
+ * They are read from the snapshot that the slot was made with. A process that ends before it has
+ * stored all their records leaves no mark in the bucket: the next one makes them again, and reads
+ * the tables while streaming. */
 #include "cdc/snapshot_jobs_private.h"
+
+#define MARK_KEY "initial" /* in the bucket: the initial snapshots' records are all there */
+
+enum { MARK_MAX_BYTES = 1024 };
 
 /* $1, $2: patterns; $3, $4: publications. */
 static const char initial_sql[] =
@@ -12,7 +20,7 @@ static bool initial_job_make(cdc_snapshot_jobs *jobs, const char *schema, const 
                              core_error *error) {
     core_snapshot record = {.schema = core_slice_text(schema),
                             .table = core_slice_text(table),
-                            .initial = true,
+                            .initial = cdc_snapshot_session_is_initial(&jobs->session),
                             .requested_us = core_clock_wall_us(core_clock_system())};
     core_buffer json;
     core_buffer_init(&json, CORE_SNAPSHOT_JSON_MAX);
@@ -35,7 +43,7 @@ static bool initial_job_make(cdc_snapshot_jobs *jobs, const char *schema, const 
                                   CDC_SNAPSHOT_JOBS_MAX);
 }
 
-bool cdc_snapshot_initial_make(cdc_snapshot_jobs *jobs, core_error *error) {
+static bool initial_jobs_make(cdc_snapshot_jobs *jobs, core_error *error) {
     core_buffer schemas;
     core_buffer tables;
     core_buffer_init(&schemas, (size_t)1 << 20);
@@ -53,6 +61,33 @@ bool cdc_snapshot_initial_make(cdc_snapshot_jobs *jobs, core_error *error) {
     core_buffer_fini(&schemas);
     core_buffer_fini(&tables);
     return ok;
+}
+
+static bool records_store(cdc_snapshot_jobs *jobs, core_error *error) {
+    for (size_t i = 0; i < jobs->count; i++)
+        if (!cdc_snapshot_record_store(jobs, jobs->jobs[i], error))
+            return false;
+    return true;
+}
+
+/* What cannot be begun at all is told and left to be started by hand: the stream must not wait for
+ * it. */
+bool cdc_snapshot_initial_make(cdc_snapshot_jobs *jobs, core_error *error) {
+    uint64_t revision = 0;
+    core_buffer mark;
+    core_buffer_init(&mark, MARK_MAX_BYTES);
+    bool ok = fanout_bucket_get(jobs->bucket, MARK_KEY, &mark, &revision, error);
+    core_buffer_fini(&mark);
+    if (!ok || (revision != 0 && !cdc_snapshot_session_is_initial(&jobs->session)))
+        return ok;
+    core_error reason = {0};
+    if (!initial_jobs_make(jobs, &reason))
+        *error = reason;
+    if (reason.code == CORE_ERROR_TRANSIENT || !records_store(jobs, error))
+        return false;
+    return fanout_bucket_set(jobs->bucket, MARK_KEY, core_slice_text("{}"), revision, &revision,
+                             &reason) ||
+           reason.code == CORE_ERROR_CONFLICT || core_error_wrap(&reason, "%s", MARK_KEY);
 }
 
 bool cdc_snapshot_initial_is_over(cdc_snapshot_jobs *jobs) {

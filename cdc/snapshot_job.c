@@ -52,6 +52,7 @@ void cdc_snapshot_job_free(cdc_snapshot_job *job) {
     steps_free(job);
     cdc_snapshot_moved_fini(&job->moved);
     fanout_publisher_free(job->publisher);
+    cdc_json_stage_free(job->json);
     core_arena_fini(&job->arena);
     free(job);
 }
@@ -60,12 +61,15 @@ static bool range_copy(core_arena *arena, const core_snapshot_range *from,
                        core_snapshot_range *to) {
     *to = (core_snapshot_range){.schema = core_arena_copy(arena, from->schema),
                                 .table = core_arena_copy(arena, from->table)};
+    if (from->key.length > 0)
+        to->key = core_arena_copy(arena, from->key);
     if (from->after.length > 0)
         to->after = core_arena_copy(arena, from->after);
     if (from->up_to.length > 0)
         to->up_to = core_arena_copy(arena, from->up_to);
     return to->schema.data != NULL && to->table.data != NULL &&
-           to->after.length == from->after.length && to->up_to.length == from->up_to.length;
+           to->key.length == from->key.length && to->after.length == from->after.length &&
+           to->up_to.length == from->up_to.length;
 }
 
 bool cdc_snapshot_job_plan(cdc_snapshot_job *job, const cdc_snapshot_plan *plan) {
@@ -90,6 +94,7 @@ void cdc_snapshot_job_unplan(cdc_snapshot_job *job) {
     job->record.ranges = NULL;
     job->record.range_count = 0;
     job->record.rows = job->record.bytes = job->record.chunks = 0;
+    job->moved_done = job->moved_given = 0;
     job->planned = job->checked = job->restarts = false;
     job->changed = true;
 }
@@ -103,6 +108,8 @@ void cdc_snapshot_job_write(cdc_snapshot_job *job, core_buffer *out) {
 }
 
 size_t cdc_snapshot_job_range(const cdc_snapshot_job *job, int64_t now_ms) {
+    if (job->rate_at_ms > now_ms)
+        return SIZE_MAX;
     for (size_t i = 0; i < job->record.range_count; i++)
         if (!job->record.ranges[i].done && !job->steps[i].taken &&
             job->steps[i].not_before_ms <= now_ms)

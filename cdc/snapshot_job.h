@@ -3,6 +3,8 @@
 #ifndef WALCAST_CDC_SNAPSHOT_JOB_H
 #define WALCAST_CDC_SNAPSHOT_JOB_H
 
+#include "cdc/json_stage.h"
+#include "cdc/run_split.h"
 #include "cdc/snapshot_moved.h"
 #include "cdc/snapshot_plan.h"
 #include "fanout/fanout.h"
@@ -20,9 +22,11 @@ typedef struct {
     char error[CORE_ERROR_TEXT_MAX];
     uint64_t revision; /* of the key that it was read from or stored at */
     size_t taken;
+    int64_t rate_at_ms; /* by rate_bytes nothing is read before */
     bool planned;
     bool checked;  /* what the record says of a table without a key is all that was sent */
     bool restarts; /* as soon as nobody reads for it */
+    bool looking;  /* the list of moved rows is being added to */
     bool changed;  /* since it was stored */
     int64_t stored_at_ms;
     /* When every range is done: rows to be read by themselves (snapshot_finish.c). */
@@ -34,6 +38,10 @@ typedef struct {
     /* Of an addressed one. */
     fanout_publisher *publisher;
     bool publisher_open;
+    uint64_t sent_sequence;
+    uint64_t acked_sequence;
+    cdc_json_stage *json; /* NULL: runs are sent as they are */
+    char database[256];
 } cdc_snapshot_job;
 
 /* From a record's JSON. NULL with INPUT when it is none. */

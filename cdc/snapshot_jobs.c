@@ -113,12 +113,13 @@ static bool range_fill(const cdc_snapshot_job *job, size_t at, cdc_snapshot_work
     work->range = at;
     return slice_keep(&work->arena, range->schema, &work->schema) &&
            slice_keep(&work->arena, range->table, &work->table) &&
+           slice_keep(&work->arena, range->key, &work->range_key) &&
            slice_keep(&work->arena, last.length > 0 ? last : range->after, &work->after) &&
            slice_keep(&work->arena, range->up_to, &work->up_to);
 }
 
 static bool job_is_open(const cdc_snapshot_jobs *jobs, const cdc_snapshot_job *job) {
-    bool fits = job->record.initial == (jobs->session.exported != NULL);
+    bool fits = job->record.initial == (cdc_snapshot_session_is_initial(&jobs->session));
     bool alone = job->record.stream.length == 0 || job->taken == 0;
     return fits && alone && job->planned && job->checked && !job->restarts &&
            job->record.state == CORE_SNAPSHOT_RUNNING && job->record.wanted == CORE_SNAPSHOT_RUN;
@@ -142,12 +143,18 @@ static bool moved_fill(cdc_snapshot_job *job, cdc_snapshot_work *work) {
     }
     work->keys = keys;
     work->key_count = count;
+    for (size_t i = 0; i < job->record.range_count; i++)
+        if (core_slice_equal(job->record.ranges[i].table, first->table) &&
+            core_slice_equal(job->record.ranges[i].schema, first->schema) &&
+            !slice_keep(&work->arena, job->record.ranges[i].key, &work->range_key))
+            return false;
     return count > 0 && slice_keep(&work->arena, first->schema, &work->schema) &&
            slice_keep(&work->arena, first->table, &work->table);
 }
 
 static bool moved_waits(const cdc_snapshot_job *job) {
-    return job->finishing && job->moved_given == 0 && job->moved_done < job->moved.count &&
+    return job->finishing && !job->looking && job->moved_given == 0 &&
+           job->moved_done < job->moved.count &&
            job->moved_not_before_ms <= core_clock_ms(core_clock_system());
 }
 
@@ -155,7 +162,7 @@ static bool moved_waits(const cdc_snapshot_job *job) {
 static bool job_give(cdc_snapshot_job *job, cdc_snapshot_work *work) {
     int64_t now_ms = core_clock_ms(core_clock_system());
     size_t range = cdc_snapshot_job_range(job, now_ms);
-    bool moved = range == SIZE_MAX && moved_waits(job);
+    bool moved = range == SIZE_MAX && moved_waits(job); /* only once every range is done */
     if (range == SIZE_MAX && !moved)
         return false;
     if (!work_fill(job, work) || !(moved ? moved_fill(job, work) : range_fill(job, range, work))) {
@@ -205,6 +212,16 @@ static void piece_count(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
     core_metrics_add(jobs->metrics, CORE_METRIC_CDC_SNAPSHOT_ROWS, (int64_t)report->rows);
 }
 
+/* Whatever the number of ranges: what was read must be paid for before more is. */
+static void rate_keep(cdc_snapshot_job *job, uint64_t bytes) {
+    int64_t now_ms = core_clock_ms(core_clock_system());
+    if (job->record.rate_bytes == 0)
+        return;
+    if (job->rate_at_ms < now_ms)
+        job->rate_at_ms = now_ms;
+    job->rate_at_ms += (int64_t)(bytes * CORE_MS_PER_S / job->record.rate_bytes);
+}
+
 /* The piece is in the stream. */
 static void range_done(cdc_snapshot_job *job, size_t at, const cdc_snapshot_report *report) {
     cdc_snapshot_step *step = &job->steps[at];
@@ -213,9 +230,7 @@ static void range_done(cdc_snapshot_job *job, size_t at, const cdc_snapshot_repo
         core_buffer_slice_append(&step->last, report->last);
     }
     job->record.ranges[at].done = report->is_end;
-    if (job->record.rate_bytes > 0)
-        step->not_before_ms = core_clock_ms(core_clock_system()) +
-                              (int64_t)(report->bytes * CORE_MS_PER_S / job->record.rate_bytes);
+    rate_keep(job, report->bytes);
 }
 
 void cdc_snapshot_jobs_fail(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
@@ -262,6 +277,7 @@ void cdc_snapshot_jobs_report(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work,
         break;
     case CDC_PIECE_RESTART:
         job->restarts = true;
+        (void)snprintf(job->error, sizeof job->error, "%s", report->error->text);
         break;
     case CDC_PIECE_ABORTED:
         break;
@@ -304,11 +320,25 @@ static bool job_turn(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, bool *leave
     return true;
 }
 
+/* The job at `at`, or NULL. Only this thread takes jobs away; the watch adds some at the end. */
+static cdc_snapshot_job *job_at(cdc_snapshot_jobs *jobs, size_t at) {
+    (void)pthread_mutex_lock(&jobs->mutex);
+    cdc_snapshot_job *job = at < jobs->count ? jobs->jobs[at] : NULL;
+    (void)pthread_mutex_unlock(&jobs->mutex);
+    return job;
+}
+
+/* One that has its own trouble does not keep the others; a server that is away does. */
 static bool jobs_turn(cdc_snapshot_jobs *jobs, core_error *error) {
-    for (size_t i = 0; i < jobs->count;) {
+    cdc_snapshot_job *job;
+    bool ok = true;
+    for (size_t i = 0; (job = job_at(jobs, i)) != NULL;) {
         bool leaves = false;
-        if (!job_turn(jobs, jobs->jobs[i], &leaves, error))
-            return false;
+        if (!job_turn(jobs, job, &leaves, error)) {
+            ok = false;
+            if (error->code == CORE_ERROR_TRANSIENT)
+                break;
+        }
         (void)pthread_mutex_lock(&jobs->mutex);
         if (leaves)
             job_remove(jobs, i);
@@ -316,24 +346,52 @@ static bool jobs_turn(cdc_snapshot_jobs *jobs, core_error *error) {
             i++;
         (void)pthread_mutex_unlock(&jobs->mutex);
     }
-    return true;
+    return ok;
 }
 
 /* ---- The thread ---- */
 
-/* Waits for workers to give back what they hold, then forgets everything. */
-static void session_leave(cdc_snapshot_jobs *jobs) {
-    cdc_snapshot_records_unwatch(jobs);
-    (void)pthread_mutex_lock(&jobs->mutex);
-    jobs->has_session = false;
+/* With the mutex held: workers give back what they hold. */
+static void workers_wait(cdc_snapshot_jobs *jobs) {
     for (;;) {
         size_t taken = 0;
         for (size_t i = 0; i < jobs->count; i++)
             taken += jobs->jobs[i]->taken;
         if (taken == 0)
-            break;
+            return;
         changed_wait(jobs, WORK_WAIT_MS);
     }
+}
+
+/* What the records say until the next session: how far each snapshot is, and why it waits. When the
+ * broker is away they stay as they were stored last. */
+static void records_leave(cdc_snapshot_jobs *jobs) {
+    char reason[CORE_ERROR_TEXT_MAX];
+    core_error error = {0};
+    cdc_snapshot_gate_reason(jobs->gate, jobs->session.number, reason);
+    for (size_t i = 0; i < jobs->count && jobs->bucket != NULL; i++) {
+        cdc_snapshot_job *job = jobs->jobs[i];
+        if (core_snapshot_is_over(&job->record) && !job->changed)
+            continue;
+        (void)pthread_mutex_lock(&jobs->mutex);
+        if (!core_snapshot_is_over(&job->record) && reason[0] != '\0')
+            (void)snprintf(job->error, sizeof job->error, "the stream was interrupted: %.400s",
+                           reason);
+        (void)pthread_mutex_unlock(&jobs->mutex);
+        if (!cdc_snapshot_record_store(jobs, job, &error))
+            break;
+    }
+}
+
+/* Then forgets everything. */
+static void session_leave(cdc_snapshot_jobs *jobs) {
+    cdc_snapshot_records_unwatch(jobs);
+    (void)pthread_mutex_lock(&jobs->mutex);
+    jobs->has_session = false;
+    workers_wait(jobs);
+    (void)pthread_mutex_unlock(&jobs->mutex);
+    records_leave(jobs);
+    (void)pthread_mutex_lock(&jobs->mutex);
     while (jobs->count > 0)
         job_remove(jobs, jobs->count - 1);
     (void)pthread_mutex_unlock(&jobs->mutex);
@@ -369,27 +427,22 @@ static void error_tell(cdc_snapshot_jobs *jobs, const core_error *error) {
              CORE_LOG_TEXT("error", error->text));
 }
 
-/* What cannot be begun at all is left to be started by hand: the stream must not wait for it. */
 static bool initial_turn(cdc_snapshot_jobs *jobs, core_error *error) {
-    if (jobs->session.exported == NULL)
-        return true;
-    if (!jobs->initial_made && !cdc_snapshot_initial_make(jobs, error) &&
-        error->code == CORE_ERROR_TRANSIENT)
-        return false;
-    jobs->initial_made = true;
-    return true;
+    jobs->initial_made = jobs->initial_made || cdc_snapshot_initial_make(jobs, error);
+    return jobs->initial_made;
 }
 
 static void session_turn(cdc_snapshot_jobs *jobs) {
     core_error error = {0};
     bool ok = cdc_snapshot_records_open(jobs, &error) && initial_turn(jobs, &error) &&
-              (jobs->session.exported != NULL || cdc_snapshot_records_watch(jobs, &error)) &&
+              (cdc_snapshot_session_is_initial(&jobs->session) ||
+               cdc_snapshot_records_watch(jobs, &error)) &&
               jobs_turn(jobs, &error);
     if (!ok || error.code != CORE_ERROR_NONE)
         error_tell(jobs, &error);
     else
         jobs->told[0] = '\0';
-    if (ok && jobs->session.exported != NULL && cdc_snapshot_initial_is_over(jobs))
+    if (ok && cdc_snapshot_session_is_initial(&jobs->session) && cdc_snapshot_initial_is_over(jobs))
         cdc_snapshot_gate_initial_end(jobs->gate);
 }
 

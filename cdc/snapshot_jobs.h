@@ -35,6 +35,7 @@ typedef struct {
     core_slice table;
     core_slice after; /* a place, or empty */
     core_slice up_to;
+    core_slice range_key; /* core_snapshot_range.key: what its places are made of */
     core_slice filter;
     core_slice low;
     uint64_t start_sequence;
@@ -68,9 +69,11 @@ typedef struct {
 /* Ends the piece and frees what `work` holds. */
 void cdc_snapshot_jobs_report(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work,
                               const cdc_snapshot_report *report);
-/* Publishes a run of an addressed piece and waits until it is stored. */
+/* Hands a run of an addressed piece to the broker: as it is, in parts, or as JSON. */
 CORE_MUST_CHECK bool cdc_snapshot_jobs_publish(cdc_snapshot_jobs *jobs,
                                                const cdc_snapshot_work *work, core_slice payload,
-                                               core_error *error);
+                                               uint32_t rows, core_error *error);
+/* Waits until all that was handed over is stored. */
+CORE_MUST_CHECK bool cdc_snapshot_jobs_published(const cdc_snapshot_work *work, core_error *error);
 
 #endif

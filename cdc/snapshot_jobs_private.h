@@ -1,10 +1,12 @@
 /* The jobs' inside, shared by snapshot_jobs.c (workers, turns, the thread), snapshot_records.c
- * (their records), snapshot_begin.c (planning), snapshot_initial.c and snapshot_stream.c. */
+ * (their records), snapshot_begin.c (planning), snapshot_all.c, snapshot_finish.c,
+ * snapshot_initial.c and snapshot_stream.c. */
 #ifndef WALCAST_CDC_SNAPSHOT_JOBS_PRIVATE_H
 #define WALCAST_CDC_SNAPSHOT_JOBS_PRIVATE_H
 
 #include "cdc/snapshot_job.h"
 #include "cdc/snapshot_jobs.h"
+#include "cdc/snapshot_predecessor.h"
 #include "cdc/table_pattern.h"
 
 #include <pthread.h>
@@ -31,6 +33,7 @@ struct cdc_snapshot_jobs {
     bool watch_lost;
 
     /* The thread's own. */
+    cdc_snapshot_predecessor predecessor;
     fanout_connection *connection;
     fanout_bucket *bucket;
     fanout_ordered *watch;
@@ -69,7 +72,7 @@ CORE_MUST_CHECK bool cdc_snapshot_all_request(cdc_snapshot_jobs *jobs, const cor
 CORE_MUST_CHECK bool cdc_snapshot_job_finish(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
                                              core_error *error);
 
-/* snapshot_initial.c; the thread's. A job for each table of snapshot.initial. */
+/* snapshot_initial.c; the thread's. A job for each table of snapshot.initial, once. */
 CORE_MUST_CHECK bool cdc_snapshot_initial_make(cdc_snapshot_jobs *jobs, core_error *error);
 bool cdc_snapshot_initial_is_over(cdc_snapshot_jobs *jobs);
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 enum {
-    ROWS_A_RANGE = 250000,
+    ROWS_A_RANGE = 100000,
     RANGES_A_TABLE_MAX = 16,
     SQL_MAX_BYTES = 64 << 10,
     PLACE_MAX_BYTES = 64 << 10,
@@ -18,7 +18,10 @@ static core_snapshot_range *range_add(cdc_snapshot_plan *plan, core_arena *arena
     core_snapshot_range *range = &plan->ranges[plan->count++];
     range->schema = core_arena_copy(arena, table->relation.schema);
     range->table = core_arena_copy(arena, table->relation.table);
-    return range->schema.data != NULL && range->table.data != NULL ? range : NULL;
+    range->key = core_arena_copy(arena, table->places);
+    bool ok = range->schema.data != NULL && range->table.data != NULL &&
+              range->key.length == table->places.length;
+    return ok ? range : NULL;
 }
 
 static bool too_many(core_error *error) {
@@ -192,5 +195,42 @@ bool cdc_snapshot_plan_make(pg_connection *connection, const cdc_snapshot_scope 
         cdc_snapshot_table_fini(&described);
     }
     pg_result_free(leaves);
+    return ok;
+}
+
+/* ---- The end ---- */
+
+static bool range_end(pg_connection *connection, const cdc_snapshot_table *table, core_arena *arena,
+                      core_snapshot_range *range, core_error *error) {
+    core_buffer sql;
+    core_buffer_init(&sql, SQL_MAX_BYTES);
+    cdc_snapshot_end_sql(table, &sql);
+    pg_result *result =
+        core_buffer_ok(&sql) ? pg_query(connection, (const char *)sql.data, NULL, 0, error) : NULL;
+    core_buffer_fini(&sql);
+    if (result == NULL)
+        return false;
+    core_slice place;
+    /* A key that is too long bounds nothing. */
+    if (pg_result_rows(result) > 0 && place_take(result, 0, table->key_count, arena, &place))
+        range->up_to = place;
+    pg_result_free(result);
+    return true;
+}
+
+bool cdc_snapshot_plan_end(pg_connection *connection, const cdc_snapshot_scope *scope,
+                           core_arena *arena, cdc_snapshot_plan *plan, core_error *error) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < plan->count; i++) {
+        core_snapshot_range *range = &plan->ranges[i];
+        cdc_snapshot_table table = {0};
+        if (range->up_to.length > 0 || range->key.length == 0)
+            continue;
+        ok = cdc_snapshot_table_describe(connection, scope, range->schema, range->table, &table,
+                                         error);
+        if (ok && core_slice_equal(table.places, range->key))
+            ok = range_end(connection, &table, arena, range, error);
+        cdc_snapshot_table_fini(&table);
+    }
     return ok;
 }

@@ -17,5 +17,11 @@ CORE_MUST_CHECK bool cdc_snapshot_plan_make(pg_connection *connection,
                                             const cdc_snapshot_scope *scope, core_slice schema,
                                             core_slice table, core_slice filter, core_arena *arena,
                                             cdc_snapshot_plan *plan, core_error *error);
+/* Ends each table's last range at the greatest key that there is now: rows behind it come as
+ * changes, and a table that grows as fast as it is read would have no end. Not for rows that are
+ * read as they were before. */
+CORE_MUST_CHECK bool cdc_snapshot_plan_end(pg_connection *connection,
+                                           const cdc_snapshot_scope *scope, core_arena *arena,
+                                           cdc_snapshot_plan *plan, core_error *error);
 
 #endif

@@ -17,6 +17,8 @@ enum {
     AGAIN_WAIT_MS = 20,
     AGAIN_TRIES = 100, /* then it is reported, and tried again */
     AGAIN_DEPTH = 20,
+    GUESSED_ROW_BYTES = 4096,
+    GUESSED_BLOCK_BYTES = 64 << 10,
 };
 
 /* ---- Database ---- */
@@ -62,7 +64,7 @@ static bool connection_make(cdc_snapshot_worker *worker, const cdc_snapshot_sess
                    " off; SET max_parallel_workers_per_gather = 0; SET jit = off;"
                    " SET lock_timeout = '10s'",
                    error) &&
-           (session->exported == NULL || snapshot_import(worker, session, error));
+           (!cdc_snapshot_session_is_initial(session) || snapshot_import(worker, session, error));
 }
 
 bool cdc_snapshot_connection_open(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
@@ -70,7 +72,7 @@ bool cdc_snapshot_connection_open(cdc_snapshot_worker *worker, const cdc_snapsho
     bool fits = worker->connection != NULL && pg_connection_alive(worker->connection) &&
                 worker->connection_session == session->number;
     return (fits || connection_make(worker, session, error)) &&
-           (session->exported != NULL ||
+           (cdc_snapshot_session_is_initial(session) ||
             cdc_snapshot_predecessor_passed(&worker->predecessor, worker->connection,
                                             session->number, error));
 }
@@ -91,22 +93,19 @@ static bool describe(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
                                        work->table, table, error);
 }
 
-static bool same_key(const cdc_snapshot_table *a, const cdc_snapshot_table *b) {
-    if (a->rows != b->rows || a->key_count != b->key_count)
-        return false;
-    for (size_t i = 0; i < a->key_count; i++)
-        if (!core_slice_equal(a->relation.columns[a->key[i]].name,
-                              b->relation.columns[b->key[i]].name))
-            return false;
-    return true;
+static uint64_t bounded(uint64_t value, uint64_t min, uint64_t max) {
+    return value < min ? min : value > max ? max : value;
 }
 
+/* Nothing is known of its rows: they are taken to be large. */
 static void table_forget(cdc_snapshot_worker *worker) {
     cdc_snapshot_table_fini(&worker->table);
     worker->has_table = false;
     core_buffer_reset(&worker->encoded);
-    worker->limit_rows = CDC_SNAPSHOT_ROWS_FIRST;
-    worker->limit_blocks = CDC_SNAPSHOT_BLOCKS_FIRST;
+    worker->limit_rows = bounded(worker->piece_bytes / GUESSED_ROW_BYTES, CDC_SNAPSHOT_ROWS_MIN,
+                                 CDC_SNAPSHOT_ROWS_FIRST);
+    worker->limit_blocks =
+        bounded(worker->piece_bytes / GUESSED_BLOCK_BYTES, 1, CDC_SNAPSHOT_BLOCKS_FIRST);
 }
 
 /* A description of the table to ask for the window by; whether it still holds is seen later. */
@@ -121,7 +120,7 @@ static bool table_prepare(cdc_snapshot_worker *worker, const cdc_snapshot_work *
     return worker->has_table;
 }
 
-/* In the piece's transaction. AGAIN: it changed. A range of places of another key is of no use. */
+/* In the piece's transaction. AGAIN: it changed, what is to be read must be asked for anew. */
 static cdc_step_result table_check(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
                                    core_error *error) {
     cdc_snapshot_table now = {0};
@@ -133,17 +132,13 @@ static cdc_step_result table_check(cdc_snapshot_worker *worker, const cdc_snapsh
         cdc_snapshot_table_fini(&now);
         return CDC_STEP_OK;
     }
-    bool same = same_key(&now, &worker->table);
     table_forget(worker);
     worker->table = now;
-    worker->has_table = true;
-    if (same || work->after.length == 0)
-        return CDC_STEP_AGAIN;
-    (void)core_error_set(error, CORE_ERROR_CONFIG,
-                         "the key of \"%.*s\".\"%.*s\" changed while it was read: its rows cannot "
-                         "be walked on from where it stopped; start another snapshot",
+    worker->has_table = worker->described_anew = true;
+    (void)core_error_set(error, CORE_ERROR_TRANSIENT,
+                         "\"%.*s\".\"%.*s\" changed its shape; reading on",
                          CORE_SLICE_ARGS(work->schema), CORE_SLICE_ARGS(work->table));
-    return CDC_STEP_BROKEN;
+    return CDC_STEP_AGAIN;
 }
 
 /* ---- Rows ---- */
@@ -305,12 +300,17 @@ static bool place_get(cdc_snapshot_worker *worker, cdc_snapshot_work *work, core
     return true;
 }
 
-/* "(12,3)" */
+/* Where a ctid's block begins or, behind "(12,65535)", the next one. */
 static bool block_read(core_slice ctid, uint64_t *block) {
     const uint8_t *comma = ctid.length > 2 ? memchr(ctid.data, ',', ctid.length) : NULL;
-    return comma != NULL && ctid.data[0] == '(' &&
-           core_slice_to_u64(core_slice_make(ctid.data + 1, (size_t)(comma - ctid.data) - 1),
-                             block);
+    if (comma == NULL || ctid.data[0] != '(')
+        return false;
+    size_t at = (size_t)(comma - ctid.data);
+    bool whole = core_slice_is(core_slice_make(comma, ctid.length - at), ",65535)");
+    if (!core_slice_to_u64(core_slice_make(ctid.data + 1, at - 1), block))
+        return false;
+    *block += whole;
+    return true;
 }
 
 /* Of a table without a key a piece is a number of blocks. */
@@ -332,6 +332,11 @@ bool cdc_snapshot_reading_make(cdc_snapshot_worker *worker, cdc_snapshot_work *w
                                cdc_snapshot_reading *reading, core_error *error) {
     if (!table_prepare(worker, work, error))
         return false;
+    if (!core_slice_equal(worker->table.places, work->range_key)) /* it may be known from before */
+        table_forget(worker);
+    if (!table_prepare(worker, work, error) ||
+        !cdc_snapshot_key_check(&worker->table, work->range_key, error))
+        return false;
     cdc_snapshot_piece *piece = &reading->piece;
     *piece =
         (cdc_snapshot_piece){.filter = work->filter, .low = work->low, .binary = worker->binary};
@@ -348,20 +353,37 @@ bool cdc_snapshot_reading_make(cdc_snapshot_worker *worker, cdc_snapshot_work *w
 
 static bool transaction_begin(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
                               core_error *error) {
-    return session->exported != NULL ||
+    return cdc_snapshot_session_is_initial(session) ||
            run_sql(worker, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", error);
 }
 
 static bool transaction_end(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
                             core_error *error) {
-    return session->exported != NULL || run_sql(worker, "COMMIT", error);
+    return cdc_snapshot_session_is_initial(session) || run_sql(worker, "COMMIT", error);
+}
+
+/* Nobody changes the table's shape until the transaction ends. One that is gone is told as such. */
+static bool table_lock(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
+                       core_error *error) {
+    if (cdc_snapshot_session_is_initial(&work->session)) /* its shape is that of the slot's time */
+        return true;
+    core_buffer_reset(&worker->sql);
+    cdc_snapshot_lock_sql(&worker->table, &worker->sql);
+    if (run_sql(worker, (const char *)worker->sql.data, error))
+        return true;
+    bool gone = strcmp(pg_connection_sqlstate(worker->connection), "42P01") == 0;
+    cdc_snapshot_table now = {0};
+    if (gone && run_sql(worker, "ROLLBACK", error) && describe(worker, work, &now, error))
+        (void)core_error_set(error, CORE_ERROR_TRANSIENT, "the table comes and goes");
+    cdc_snapshot_table_fini(&now);
+    return false;
 }
 
 /* Reads inside the open window. The relation is only asked for while it is not known. */
 static cdc_step_result window_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
                                    const cdc_snapshot_piece *piece, bool keep_place,
                                    core_error *error) {
-    if (!transaction_begin(worker, &work->session, error) ||
+    if (!transaction_begin(worker, &work->session, error) || !table_lock(worker, work, error) ||
         !moment_take(worker, &work->arena, error))
         return CDC_STEP_BROKEN;
     cdc_step_result checked = table_check(worker, work, error);
@@ -398,7 +420,7 @@ static cdc_step_result piece_try(cdc_snapshot_worker *worker, cdc_snapshot_work 
     if (read != CDC_STEP_OK) {
         cdc_snapshot_gate_leave(worker->gate, ticket);
         bool alive = worker->connection != NULL && pg_connection_alive(worker->connection);
-        if (work->session.exported != NULL || !alive ||
+        if (cdc_snapshot_session_is_initial(&work->session) || !alive ||
             !run_sql(worker, "ROLLBACK", read == CDC_STEP_AGAIN ? error : NULL))
             cdc_snapshot_connection_drop(worker);
         return read;
@@ -441,8 +463,8 @@ static bool placed_publish(cdc_snapshot_worker *worker, const cdc_snapshot_work 
                                      error))
             return false;
         if (rows == 0)
-            return true;
-        if (!cdc_snapshot_jobs_publish(worker->jobs, work, payload, error))
+            return cdc_snapshot_jobs_published(work, error);
+        if (!cdc_snapshot_jobs_publish(worker->jobs, work, payload, rows, error))
             return false;
     }
 }
@@ -454,11 +476,14 @@ static cdc_step_result piece_read(cdc_snapshot_worker *worker, cdc_snapshot_work
         bool asked = worker->encoded.length == 0;
         cdc_step_result result = piece_try(worker, work, piece, keep_place, error);
         if (result == CDC_STEP_OK && work->addressed && !placed_publish(worker, work, error))
-            return CDC_STEP_ABORTED;
+            /* Rows without a key that are in the stream already must not be sent once more. */
+            return worker->table.rows == CDC_ROWS_KEYED ? CDC_STEP_BROKEN : CDC_STEP_RESTART;
         if (result != CDC_STEP_AGAIN)
             return result;
         if (!worker->has_table || worker->connection == NULL)
             return CDC_STEP_BROKEN;
+        if (worker->described_anew)
+            return CDC_STEP_AGAIN;
         if (!asked)
             wait_ms(AGAIN_WAIT_MS);
     }

@@ -217,6 +217,15 @@ static void columns_append(core_buffer *sql, const cdc_snapshot_table *table, bo
     }
 }
 
+void cdc_snapshot_lock_sql(const cdc_snapshot_table *table, core_buffer *sql) {
+    core_buffer_text(sql, table->is_root ? "LOCK TABLE " : "LOCK TABLE ONLY ");
+    pg_identifier_append(sql, table->relation.schema);
+    core_buffer_u8(sql, '.');
+    pg_identifier_append(sql, table->relation.table);
+    core_buffer_text(sql, " IN ACCESS SHARE MODE");
+    core_buffer_u8(sql, '\0');
+}
+
 void cdc_snapshot_copy_sql(const cdc_snapshot_table *table, const cdc_snapshot_piece *piece,
                            core_buffer *sql) {
     core_buffer_text(sql, "COPY (SELECT ");
@@ -252,6 +261,24 @@ static void key_list_append(core_buffer *sql, const cdc_snapshot_table *table) {
         core_buffer_text(sql, i > 0 ? ", " : "");
         place_column_append(sql, table, i);
     }
+}
+
+void cdc_snapshot_end_sql(const cdc_snapshot_table *table, core_buffer *sql) {
+    core_buffer_text(sql, "SELECT ");
+    for (size_t i = 0; i < table->key_count; i++) {
+        core_buffer_text(sql, i > 0 ? ", " : "");
+        place_column_append(sql, table, i);
+        core_buffer_text(sql, "::text");
+    }
+    from_append(sql, table);
+    core_buffer_text(sql, " ORDER BY ");
+    for (size_t i = 0; i < table->key_count; i++) {
+        core_buffer_text(sql, i > 0 ? ", " : "");
+        place_column_append(sql, table, i);
+        core_buffer_text(sql, " DESC");
+    }
+    core_buffer_text(sql, " LIMIT 1");
+    core_buffer_u8(sql, '\0');
 }
 
 void cdc_snapshot_sample_sql(const cdc_snapshot_table *table, size_t parts, core_buffer *sql) {

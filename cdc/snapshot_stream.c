@@ -1,5 +1,8 @@
 /* The streams of addressed snapshots: made when the first row is there, written by the same fenced
- * publisher as the change stream; see snapshot_jobs.h. */
+ * publisher as the change stream, in the same encoding; see snapshot_jobs.h.
+ *
+ * Failure modes: a broker that is away or a stream that is full is told to the worker, which tells
+ * it in the record and tries again; a row that is too large for it fails the snapshot. */
 #include "cdc/snapshot_jobs_private.h"
 
 #include <poll.h>
@@ -16,67 +19,150 @@ static bool subject_make(const cdc_snapshot_jobs *jobs, const cdc_snapshot_job *
                           job->record.id);
 }
 
-static bool job_publisher_open(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
-    char stream[FANOUT_NAME_MAX];
-    char subject[CORE_SUBJECT_MAX];
+/* `name` and `subject` are the spec's texts. */
+static fanout_stream_spec spec_make(const cdc_snapshot_jobs *jobs, const cdc_snapshot_job *job,
+                                    char name[FANOUT_NAME_MAX], const char *subject) {
+    (void)snprintf(name, FANOUT_NAME_MAX, "%.*s", CORE_SLICE_ARGS(job->record.stream));
+    return (fanout_stream_spec){
+        .name = name,
+        .subjects = subject,
+        .max_age_ms = core_config_integer(jobs->config, "snapshot.stream_max_age"),
+        .max_bytes = core_config_integer(jobs->config, "snapshot.stream_max_bytes"),
+        .replicas = (int)core_config_integer(jobs->config, "nats.replicas"),
+        .duplicate_window_ms = 100,
+    };
+}
+
+/* ---- Opening ---- */
+
+static bool json_open(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
+                      const cdc_snapshot_session *session, core_error *error) {
+    if (strcmp(core_config_text(jobs->config, "nats.encoding"), "json") != 0)
+        return true;
+    (void)snprintf(job->database, sizeof job->database, "%s", session->database);
+    const core_event_json_source from = {
+        .version = WALCAST_VERSION,
+        .name = core_config_text(jobs->config, "nats.stream"),
+        .database = job->database,
+    };
+    if (job->json == NULL)
+        job->json = cdc_json_stage_new(&from, session->limits.row_max);
+    if (job->json == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for JSON messages");
+    cdc_json_stage_start(job->json, session->limits.message_max);
+    return true;
+}
+
+static bool job_publisher_open(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
+                               const cdc_snapshot_session *session, const char *subject,
+                               core_error *error) {
+    char name[FANOUT_NAME_MAX];
     const fanout_tail *tail;
     if (job->publisher_open)
         return true;
-    (void)snprintf(stream, sizeof stream, "%.*s", CORE_SLICE_ARGS(job->record.stream));
-    if (!subject_make(jobs, job, subject, error))
-        return false;
-    if (job->publisher == NULL) {
-        const fanout_stream_spec spec = {
-            .name = stream,
-            .subjects = subject,
-            .max_age_ms = core_config_integer(jobs->config, "snapshot.stream_max_age"),
-            .max_bytes = core_config_integer(jobs->config, "snapshot.stream_max_bytes"),
-            .replicas = (int)core_config_integer(jobs->config, "nats.replicas"),
-            .duplicate_window_ms = 100,
-        };
+    const fanout_stream_spec spec = spec_make(jobs, job, name, subject);
+    if (job->publisher == NULL)
         job->publisher = fanout_publisher_new(jobs->config, &spec, jobs->log, jobs->metrics,
                                               core_clock_system(), error);
-    }
-    job->publisher_open =
-        job->publisher != NULL && fanout_publisher_open(job->publisher, &tail, error);
-    return job->publisher_open;
+    job->publisher_open = job->publisher != NULL && json_open(jobs, job, session, error) &&
+                          fanout_publisher_open(job->publisher, &tail, error);
+    return job->publisher_open ||
+           core_error_wrap(error, "a stream of snapshot.stream_max_bytes (%lld)",
+                           (long long)spec.max_bytes);
 }
 
-static bool publisher_wait(fanout_publisher *publisher, uint64_t *acked, core_error *error) {
-    struct pollfd wake = {.fd = fanout_publisher_wake_fd(publisher), .events = POLLIN};
-    if (fanout_publisher_sleep(publisher))
+/* ---- Sending ---- */
+
+/* A stream that is full, or that somebody wrote to, may be mended while the snapshot waits. */
+static bool broker_refused(core_error *error) {
+    error->code = CORE_ERROR_TRANSIENT;
+    return false;
+}
+
+static bool publisher_wait(cdc_snapshot_job *job, core_error *error) {
+    struct pollfd wake = {.fd = fanout_publisher_wake_fd(job->publisher), .events = POLLIN};
+    if (fanout_publisher_sleep(job->publisher))
         (void)poll(&wake, 1, PUBLISH_WAIT_MS);
-    fanout_publisher_wake_clear(publisher);
-    return fanout_publisher_poll(publisher, acked, error);
+    fanout_publisher_wake_clear(job->publisher);
+    return fanout_publisher_poll(job->publisher, &job->acked_sequence, error) ||
+           broker_refused(error);
 }
 
-static bool run_publish(fanout_publisher *publisher, const char *subject, core_slice payload,
-                        core_error *error) {
-    uint64_t sequence = 0;
-    uint64_t acked = 0;
+static bool message_send(cdc_snapshot_job *job, const cdc_run *message, core_error *error) {
     for (;;) {
-        fanout_send_result sent =
-            fanout_publisher_send(publisher, subject, payload, &sequence, error);
-        if (sent == FANOUT_BROKEN || !publisher_wait(publisher, &acked, error))
-            return false;
-        if (sent == FANOUT_SENT)
+        switch (fanout_publisher_send(job->publisher, message->subject, message->payload,
+                                      &job->sent_sequence, error)) {
+        case FANOUT_SENT:
+            return true;
+        case FANOUT_BROKEN:
+            return broker_refused(error);
+        case FANOUT_FULL:
             break;
-    }
-    while (acked < sequence)
-        if (!publisher_wait(publisher, &acked, error))
+        }
+        if (!publisher_wait(job, error))
             return false;
+    }
+}
+
+static bool json_send(cdc_snapshot_job *job, const cdc_run *run, core_error *error) {
+    do {
+        const cdc_run *message =
+            cdc_json_stage_message(job->json, run, core_clock_wall_us(core_clock_system()), error);
+        if (message == NULL || !message_send(job, message, error))
+            return false;
+    } while (!cdc_json_stage_taken(job->json));
     return true;
+}
+
+static bool parts_send(cdc_snapshot_job *job, const cdc_run *run,
+                       const cdc_snapshot_run_limits *limits, core_error *error) {
+    cdc_run_split split;
+    cdc_run part;
+    bool ok = true;
+    cdc_run_split_init(&split, limits->message_max);
+    cdc_run_split_start(&split, limits->epoch, CORE_OP_READ, run, 0);
+    while (ok && cdc_run_split_next(&split, &part))
+        ok = message_send(job, &part, error);
+    cdc_run_split_fini(&split);
+    return ok;
+}
+
+static bool run_send(cdc_snapshot_job *job, const cdc_snapshot_work *work, const cdc_run *run,
+                     core_error *error) {
+    const cdc_snapshot_run_limits *limits = &work->session.limits;
+    if (job->json != NULL)
+        return json_send(job, run, error);
+    if (run->payload.length > limits->message_max)
+        return parts_send(job, run, limits, error);
+    return message_send(job, run, error);
 }
 
 /* The mutex is not held while the broker is asked: only one worker at a time has an addressed
  * snapshot's only range. */
 bool cdc_snapshot_jobs_publish(cdc_snapshot_jobs *jobs, const cdc_snapshot_work *work,
-                               core_slice payload, core_error *error) {
+                               core_slice payload, uint32_t rows, core_error *error) {
     cdc_snapshot_job *job = work->job;
     char subject[CORE_SUBJECT_MAX];
-    if (subject_make(jobs, job, subject, error) && job_publisher_open(jobs, job, error) &&
-        run_publish(job->publisher, subject, payload, error))
+    if (!subject_make(jobs, job, subject, error))
+        return false;
+    const cdc_run run = {.subject = subject,
+                         .payload = payload,
+                         .rows = rows,
+                         .last_complete = true,
+                         .holds_last = true};
+    if (job_publisher_open(jobs, job, &work->session, subject, error) &&
+        run_send(job, work, &run, error))
         return true;
     job->publisher_open = false;
     return false;
+}
+
+bool cdc_snapshot_jobs_published(const cdc_snapshot_work *work, core_error *error) {
+    cdc_snapshot_job *job = work->job;
+    while (job->publisher_open && job->acked_sequence < job->sent_sequence)
+        if (!publisher_wait(job, error)) {
+            job->publisher_open = false;
+            return false;
+        }
+    return true;
 }

@@ -1,19 +1,27 @@
 /* Describes a table for a snapshot; see snapshot_table.h. */
 #include "cdc/snapshot_table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_CHUNK_BYTES = 4096, ARENA_MAX_BYTES = 4 << 20 };
+enum { ARENA_CHUNK_BYTES = 4096, ARENA_MAX_BYTES = 4 << 20, KEY_TEXT_MAX = 48 };
+
+/* Of a table that nobody has analysed. */
+#define GUESSED_ROWS_A_BLOCK "60"
 
 /* $1 schema, $2 table, $3 and $4 the publications. Which columns and rows of it are published
  * PostgreSQL tells since 15; before, all are. */
 static const char table_sql[] =
-    "SELECT c.oid, c.relkind, c.relreplident, greatest(c.reltuples, 0)::int8,"
-    " pg_relation_size(c.oid) / current_setting('block_size')::int8, k.indexrelid,"
+    "SELECT c.oid, c.relkind, c.relreplident, CASE"
+    "  WHEN c.reltuples > 0 AND c.relpages > 0 THEN c.reltuples / c.relpages * s.blocks"
+    "  WHEN s.blocks > 0 THEN s.blocks * " GUESSED_ROWS_A_BLOCK
+    "  ELSE greatest(c.reltuples, 0) END::int8, s.blocks, k.indexrelid,"
     " p.published, p.filter, p.updates, p.attnames"
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisvalid AND k.indimmediate"
     "  AND CASE c.relreplident WHEN 'i' THEN k.indisreplident ELSE k.indisprimary END,"
+    " LATERAL (SELECT coalesce(pg_relation_size(c.oid) / current_setting('block_size')::int8, 0)"
+    "  AS blocks) s,"
     " LATERAL (SELECT count(*) > 0 AS published, bool_or(u.pubupdate) AS updates,"
     "   CASE WHEN bool_and(t.row ->> 'rowfilter' IS NOT NULL)"
     "    THEN string_agg('(' || (t.row ->> 'rowfilter') || ')', ' OR ') END AS filter,"
@@ -34,8 +42,10 @@ static const char columns_sql[] =
     "   AND m.amoprighttype = o.opcintype JOIN pg_operator r ON r.oid = m.amopopr"
     "   JOIN pg_namespace n ON n.oid = r.oprnamespace"
     "   WHERE o.opcdefault AND o.opcmethod = (SELECT oid FROM pg_am WHERE amname = 'btree')"
-    "   AND o.opcintype = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END LIMIT 1),"
-    "  'pg_catalog') AS operators"
+    "   AND o.opcintype = (WITH RECURSIVE b AS (SELECT t.oid, t.typtype, t.typbasetype UNION ALL"
+    "    SELECT d.oid, d.typtype, d.typbasetype FROM pg_type d JOIN b ON b.typtype = 'd'"
+    "    AND d.oid = b.typbasetype) SELECT b.oid FROM b WHERE b.typtype <> 'd') LIMIT 1),"
+    "  'pg_catalog') AS operators, a.attnum, a.attcollation"
     " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = "
     "a.atttypid"
     " LEFT JOIN LATERAL (SELECT u.place FROM pg_index i,"
@@ -74,6 +84,8 @@ static bool column_take(const pg_result *result, size_t row, core_arena *arena, 
               text_take(arena, pg_result_value(result, row, 4), &more->type_name) &&
               text_take(arena, pg_result_value(result, row, 8), &more->operator_schema) &&
               core_slice_to_i64(core_slice_text(pg_result_value(result, row, 2)), &typmod);
+    ok = ok && text_take(arena, pg_result_value(result, row, 9), &more->number) &&
+         text_take(arena, pg_result_value(result, row, 10), &more->collation);
     column->type_oid = (uint32_t)number_of(pg_result_value(result, row, 1));
     column->typmod = (int32_t)typmod;
     column->key = is_true(pg_result_value(result, row, 6));
@@ -103,9 +115,10 @@ static void shape_write(const cdc_snapshot_table *table, core_buffer *shape) {
     for (size_t i = 0; i < relation->column_count; i++) {
         core_buffer_u8(shape, 0);
         core_buffer_slice_append(shape, relation->columns[i].name);
-        core_buffer_format(shape, " %u %d %d %d", relation->columns[i].type_oid,
+        core_buffer_format(shape, " %u %d %d %d %.*s %.*s", relation->columns[i].type_oid,
                            relation->columns[i].typmod, relation->columns[i].key,
-                           table->columns[i].key_place);
+                           table->columns[i].key_place, CORE_SLICE_ARGS(table->columns[i].number),
+                           CORE_SLICE_ARGS(table->columns[i].collation));
     }
 }
 
@@ -118,6 +131,34 @@ static bool shape_take(cdc_snapshot_table *table) {
                        : core_slice_make(NULL, 0);
     core_buffer_fini(&shape);
     return table->shape.data != NULL;
+}
+
+/* Of each column of the key what its order depends on: which one it is, its type and collation. */
+static bool places_take(cdc_snapshot_table *table) {
+    core_slice texts[CDC_SNAPSHOT_KEY_MAX];
+    core_buffer places;
+    bool ok = true;
+    if (table->rows != CDC_ROWS_KEYED)
+        return true;
+    for (size_t i = 0; ok && i < table->key_count; i++) {
+        const cdc_snapshot_column *column = &table->columns[table->key[i]];
+        char *text = core_arena_alloc(&table->arena, KEY_TEXT_MAX);
+        ok = text != NULL;
+        if (!ok)
+            break;
+        (void)snprintf(text, KEY_TEXT_MAX, "%.*s %u %.*s", CORE_SLICE_ARGS(column->number),
+                       table->relation.columns[table->key[i]].type_oid,
+                       CORE_SLICE_ARGS(column->collation));
+        texts[i] = core_slice_text(text);
+    }
+    core_buffer_init(&places, ARENA_MAX_BYTES);
+    if (ok)
+        core_snapshot_place_write(&places, texts, table->key_count);
+    table->places = ok && core_buffer_ok(&places)
+                        ? core_arena_copy(&table->arena, core_buffer_slice(&places))
+                        : core_slice_make(NULL, 0);
+    core_buffer_fini(&places);
+    return table->places.data != NULL;
 }
 
 static bool columns_take(const pg_result *result, cdc_snapshot_table *table) {
@@ -148,7 +189,7 @@ static bool columns_describe(pg_connection *connection, const char *const parame
     bool keyed = ok && key_take(table);
     bool whole = table->relation.replica_identity == 'f' && publishes_updates;
     table->rows = keyed ? CDC_ROWS_KEYED : whole ? CDC_ROWS_WHOLE : CDC_ROWS_INSERTS;
-    return (ok && shape_take(table)) ||
+    return (ok && shape_take(table) && places_take(table)) ||
            core_error_set(error, CORE_ERROR_LIMIT, "the table's description takes too much room");
 }
 
@@ -216,6 +257,15 @@ bool cdc_snapshot_table_describe(pg_connection *connection, const cdc_snapshot_s
 void cdc_snapshot_table_fini(cdc_snapshot_table *table) {
     core_arena_fini(&table->arena);
     *table = (cdc_snapshot_table){0};
+}
+
+bool cdc_snapshot_key_check(const cdc_snapshot_table *table, core_slice key, core_error *error) {
+    return core_slice_equal(table->places, key) ||
+           core_error_set(error, CORE_ERROR_CONFIG,
+                          "the key of \"%.*s\".\"%.*s\" changed while it was read: its rows "
+                          "cannot be walked on from where it stopped; start another snapshot",
+                          CORE_SLICE_ARGS(table->relation.schema),
+                          CORE_SLICE_ARGS(table->relation.table));
 }
 
 size_t cdc_snapshot_place_length(const cdc_snapshot_table *table) {

@@ -23,6 +23,8 @@ typedef struct {
     core_slice type_name;       /* pg_type.typname */
     uint16_t key_place;         /* in the key, from 1; 0: not in it */
     bool has_binary;            /* its type has a binary form */
+    core_slice number;          /* pg_attribute.attnum: survives a renaming */
+    core_slice collation;       /* the OID */
 } cdc_snapshot_column;
 
 typedef struct {
@@ -33,6 +35,7 @@ typedef struct {
     uint16_t key_count;
     uint16_t key[CDC_SNAPSHOT_KEY_MAX]; /* columns' places, in the key's order */
     bool is_root;                       /* partitioned: its partitions' rows are its own */
+    core_slice places;                  /* what a place is made of: core_snapshot_range.key */
     core_slice filter;                  /* of the publications, SQL; empty: none */
     core_slice shape;                   /* differs when anything above does */
     uint64_t expected_rows;
@@ -53,6 +56,9 @@ CORE_MUST_CHECK bool cdc_snapshot_table_describe(pg_connection *connection,
                                                  core_error *error);
 void cdc_snapshot_table_fini(cdc_snapshot_table *table);
 
+/* Whether places of a range with that `key` still are the table's; else CONFIG. */
+CORE_MUST_CHECK bool cdc_snapshot_key_check(const cdc_snapshot_table *table, core_slice key,
+                                            core_error *error);
 /* The key's columns, or the ctid: how many values a place has. */
 size_t cdc_snapshot_place_length(const cdc_snapshot_table *table);
 
@@ -69,6 +75,10 @@ typedef struct {
     size_t only_count;
 } cdc_snapshot_piece;
 
+/* Keeps the table's shape for the transaction; to be run before its snapshot is taken, since what
+ * queries on the catalogs see and what a statement is parsed by are two things. Appends a final
+ * NUL. */
+void cdc_snapshot_lock_sql(const cdc_snapshot_table *table, core_buffer *sql);
 /* COPY (...) TO STDOUT of the published columns, then the place's values as text where
  * `places_follow` says so. Appends a final NUL. */
 void cdc_snapshot_copy_sql(const cdc_snapshot_table *table, const cdc_snapshot_piece *piece,
@@ -78,6 +88,8 @@ bool cdc_snapshot_places_follow(const cdc_snapshot_table *table, bool binary);
  * $1 is text and not looked at (with one the server takes a single statement). Appends a final NUL.
  */
 void cdc_snapshot_filter_sql(const cdc_snapshot_table *table, core_slice filter, core_buffer *sql);
+/* The greatest key, as text: one row, or none of an empty table. */
+void cdc_snapshot_end_sql(const cdc_snapshot_table *table, core_buffer *sql);
 /* A sample of keys in order, as text, so many that they part the table into about `parts`. */
 void cdc_snapshot_sample_sql(const cdc_snapshot_table *table, size_t parts, core_buffer *sql);
 

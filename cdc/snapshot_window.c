@@ -5,15 +5,36 @@
 
 enum { FIRST_CAPACITY = 64, CHANGED_MAX = 1 << 18 };
 
+/* The slices, and behind them what they show. */
+static bool key_copy(cdc_snapshot_window *window, const core_slice *key, size_t key_count) {
+    size_t bytes = key_count * sizeof *key;
+    for (size_t i = 0; i < key_count; i++)
+        bytes += key[i].length;
+    if (key_count == 0)
+        return true;
+    window->key = malloc(bytes);
+    if (window->key == NULL)
+        return false;
+    uint8_t *at = (uint8_t *)(window->key + key_count);
+    for (size_t i = 0; i < key_count; i++) {
+        memcpy(at, key[i].data, key[i].length);
+        window->key[i] = core_slice_make(at, key[i].length);
+        at += key[i].length;
+    }
+    window->key_count = key_count;
+    return true;
+}
+
 void cdc_snapshot_window_init(cdc_snapshot_window *window, uint32_t oid, bool whole_rows,
                               const core_slice *key, size_t key_count) {
-    *window = (cdc_snapshot_window){
-        .oid = oid, .whole_rows = whole_rows, .key = key, .key_count = key_count};
+    *window = (cdc_snapshot_window){.oid = oid, .whole_rows = whole_rows};
     core_buffer_init(&window->keys, CDC_SNAPSHOT_WINDOW_BYTES);
+    window->spoilt = !key_copy(window, key, key_count);
 }
 
 void cdc_snapshot_window_fini(cdc_snapshot_window *window) {
     core_buffer_fini(&window->keys);
+    free(window->key);
     free(window->changed);
     *window = (cdc_snapshot_window){0};
 }

@@ -21,8 +21,8 @@ typedef struct {
 
 typedef struct {
     uint32_t oid;
-    bool whole_rows;       /* matched by all columns; only old images count */
-    const core_slice *key; /* names of the key's columns, in the key's order; the opener's */
+    bool whole_rows; /* matched by all columns; only old images count */
+    core_slice *key; /* names of the key's columns, in the key's order; with their bytes */
     size_t key_count;
     core_buffer keys;
     cdc_snapshot_changed *changed;
@@ -37,7 +37,8 @@ typedef struct {
     size_t place_count;
 } cdc_snapshot_window;
 
-/* `key` must outlive the window. */
+/* `key` is copied, since its owner may describe the table anew while the window is open. Without
+ * memory for that the window is spoilt. */
 void cdc_snapshot_window_init(cdc_snapshot_window *window, uint32_t oid, bool whole_rows,
                               const core_slice *key, size_t key_count);
 void cdc_snapshot_window_fini(cdc_snapshot_window *window);

@@ -10,26 +10,24 @@
 
 enum {
     SQL_MAX_BYTES = 4 << 20,
-    PIECE_BYTES = 4 << 20, /* what a piece should come to */
-    ROWS_MIN = 100,
     BLOCKS_MAX = 8192,
 };
 
 /* ---- A piece of work ---- */
 
-/* The next piece should come to PIECE_BYTES. */
+/* The next piece should come to snapshot.piece_bytes. */
 static void limits_adapt(cdc_snapshot_worker *worker) {
     uint64_t rows = cdc_snapshot_chunk_rows(worker->chunk);
     uint64_t bytes = cdc_snapshot_chunk_bytes(worker->chunk);
     if (rows == 0)
         return;
-    uint64_t fit = PIECE_BYTES / (bytes / rows + 1);
-    worker->limit_rows = fit < ROWS_MIN                  ? ROWS_MIN
+    uint64_t fit = worker->piece_bytes / (bytes / rows + 1);
+    worker->limit_rows = fit < CDC_SNAPSHOT_ROWS_MIN     ? CDC_SNAPSHOT_ROWS_MIN
                          : fit > CDC_SNAPSHOT_CHUNK_ROWS ? CDC_SNAPSHOT_CHUNK_ROWS
                                                          : fit;
-    if (bytes > 2 * (uint64_t)PIECE_BYTES || worker->cut)
+    if (bytes > 2 * worker->piece_bytes || worker->cut)
         worker->limit_blocks = worker->limit_blocks > 1 ? worker->limit_blocks / 2 : 1;
-    else if (bytes < PIECE_BYTES / 2 && worker->limit_blocks < BLOCKS_MAX)
+    else if (bytes < worker->piece_bytes / 2 && worker->limit_blocks < BLOCKS_MAX)
         worker->limit_blocks *= 2;
 }
 
@@ -60,6 +58,7 @@ static void work_do(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
     core_error error = {0};
     cdc_step_result step = CDC_STEP_BROKEN;
     cdc_snapshot_report report = {0};
+    worker->described_anew = false;
     if (cdc_snapshot_connection_open(worker, &work->session, &error) &&
         cdc_snapshot_reading_make(worker, work, reading, &error))
         step = cdc_snapshot_piece_read(worker, work, reading, &error);
@@ -127,6 +126,7 @@ cdc_snapshot_worker *cdc_snapshot_worker_new(const core_config *config, core_log
     worker->at = at;
     worker->cancel_fd = cancel_fd;
     worker->chunk = chunk;
+    worker->piece_bytes = (uint64_t)core_config_integer(config, "snapshot.piece_bytes");
     worker->binary = core_config_bool(config, "postgres.binary");
     worker->scope.publication = core_config_text(config, "postgres.publication");
     cdc_publication_inserts_name(worker->scope.publication, worker->inserts_publication);

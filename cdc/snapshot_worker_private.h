@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 enum {
+    CDC_SNAPSHOT_ROWS_MIN = 10,
     CDC_SNAPSHOT_ROWS_FIRST = 1000,
     CDC_SNAPSHOT_BLOCKS_FIRST = 64,
     CDC_SNAPSHOT_AGAIN_KEYS = 256, /* read again at once */
@@ -34,8 +35,10 @@ struct cdc_snapshot_worker {
     cdc_snapshot_predecessor predecessor;
     cdc_snapshot_table table;
     bool has_table;
+    bool described_anew;    /* while a piece was read */
     core_buffer encoded;    /* the relation, as runs must have it */
     core_relation relation; /* the same, for the writer */
+    uint64_t piece_bytes;   /* what a piece should come to */
     uint64_t limit_rows;
     uint64_t limit_blocks;
 

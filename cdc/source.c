@@ -261,9 +261,10 @@ static void backoff_ease(cdc_source *source) {
     source->told_text[0] = '\0';
 }
 
-/* The slot stays ours and its walsender content. */
+/* The slot stays ours and its walsender content. Snapshots say why they wait. */
 static void full_enter(cdc_source *source, const core_error *error) {
     error_tell(source, error);
+    cdc_source_snapshot_end(source, error->text);
     cdc_source_move(source, SOURCE_FULL);
     status_set(source, CORE_READY_NO, error->text);
     cdc_source_full_begin(source);
@@ -279,6 +280,7 @@ void cdc_source_break(cdc_source *source, const core_error *error) {
     }
     if (cdc_reorder_wants_whole(source->reorder) || source->wal->wants_whole)
         source->whole_until_ms = core_clock_ms(source->clock) + WHOLE_MS;
+    cdc_source_snapshot_end(source, error->text);
     cdc_source_close(source);
     if (was_draining) {
         CORE_LOG(source->log, WARN, "cdc", "the drain was cut short",

@@ -262,7 +262,7 @@ static bool wal_begin(cdc_source *source, core_error *error) {
     if (!source->wal->start(source->wal, &wal_start, error) || !transcoder_choose(source, error))
         return false;
     source->feedback_at_ms = source->received_at_ms = core_clock_ms(source->clock);
-    cdc_source_snapshot_begin(source, NULL);
+    cdc_source_snapshot_begin(source, "");
     start_tell(source, &source->start);
     return true;
 }
@@ -299,13 +299,13 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
 }
 
 bool cdc_source_initial_end(cdc_source *source, core_error *error) {
-    cdc_source_snapshot_end(source);
+    cdc_source_snapshot_end(source, "");
     source->exported[0] = '\0';
     return wal_begin(source, error);
 }
 
 void cdc_source_close(cdc_source *source) {
-    cdc_source_snapshot_end(source);
+    cdc_source_snapshot_end(source, "");
     source->wal->close(source->wal);
     cdc_position_writer_detach(source->writer);
     fanout_bucket_free(source->bucket);

@@ -239,9 +239,10 @@ bool cdc_source_slot_taken(cdc_source *source);
 void cdc_source_lag_update(cdc_source *source);
 
 /* source_snapshot.c. A session begins when changes can be published and ends with the connection;
- * `exported` names the initial snapshot. */
+ * `exported` names the initial snapshot, or is empty. */
 void cdc_source_snapshot_begin(cdc_source *source, const char *exported);
-void cdc_source_snapshot_end(cdc_source *source);
+/* `reason`: what broke it, or "". */
+void cdc_source_snapshot_end(cdc_source *source, const char *reason);
 /* A change that is, or was, given to the stream. */
 void cdc_source_snapshot_note(cdc_source *source, const core_change *change);
 /* All before `lsn` is published or has no rows. */

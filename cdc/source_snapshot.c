@@ -52,11 +52,12 @@ static void window_open(cdc_source *source, cdc_snapshot_ticket *ticket) {
     if (ticket->cut)
         cdc_snapshot_window_init(window, 0, false, NULL, 0);
     else {
+        core_slice key[CDC_SNAPSHOT_KEY_MAX];
         bool keyed = table->rows == CDC_ROWS_KEYED;
         for (size_t i = 0; keyed && i < table->key_count; i++)
-            ticket->key[i] = table->relation.columns[table->key[i]].name;
-        cdc_snapshot_window_init(window, table->relation.oid, table->rows == CDC_ROWS_WHOLE,
-                                 ticket->key, keyed ? table->key_count : 0);
+            key[i] = table->relation.columns[table->key[i]].name;
+        cdc_snapshot_window_init(window, table->relation.oid, table->rows == CDC_ROWS_WHOLE, key,
+                                 keyed ? table->key_count : 0);
     }
     ticket_move(source, ticket, CDC_TICKET_OPEN);
 }
@@ -311,13 +312,15 @@ int64_t cdc_source_snapshot_poke_ms(const cdc_source *source) {
 }
 
 void cdc_source_snapshot_begin(cdc_source *source, const char *exported) {
-    cdc_snapshot_session session = {.exported = exported,
-                                    .start_sequence = source->record.sequence};
+    cdc_snapshot_session session = {.start_sequence = source->record.sequence};
+    (void)snprintf(session.exported, sizeof session.exported, "%s", exported);
+    (void)snprintf(session.database, sizeof session.database, "%s", source->server.database);
     cdc_run_limits limits = cdc_run_builder_limits(source->builder);
     session.limits = (cdc_snapshot_run_limits){
         .run_rows = RUN_ROWS,
         .run_bytes = limits.run_bytes < RUN_BYTES ? limits.run_bytes : RUN_BYTES,
         .row_max = limits.row_max,
+        .message_max = limits.message_max,
     };
     memcpy(session.epoch, source->record.epoch, sizeof session.epoch);
     source->snapshot.last_sequence = source->record.sequence;
@@ -325,8 +328,8 @@ void cdc_source_snapshot_begin(cdc_source *source, const char *exported) {
     cdc_snapshot_gate_begin(source->gate, &session);
 }
 
-void cdc_source_snapshot_end(cdc_source *source) {
-    cdc_snapshot_gate_end(source->gate);
+void cdc_source_snapshot_end(cdc_source *source, const char *reason) {
+    cdc_snapshot_gate_end(source->gate, reason);
     source->snapshot.count = 0;
     source->snapshot.has_run = source->snapshot.splitting = source->snapshot.waits = false;
 }

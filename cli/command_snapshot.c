@@ -136,6 +136,8 @@ static void record_print_text(const core_snapshot *record) {
     const char *wish = record->wanted == CORE_SNAPSHOT_PAUSE ? "pausing" : "being cancelled";
     if (!over && record->wanted != CORE_SNAPSHOT_RUN && record->state != CORE_SNAPSHOT_PAUSED)
         (void)printf(" (%s)", wish);
+    if (record->wanted == CORE_SNAPSHOT_RUN && record->state == CORE_SNAPSHOT_PAUSED)
+        (void)printf(" (to be resumed)");
     (void)printf(", %llu rows", (unsigned long long)record->rows);
     if (!over && record->expected_rows > 0)
         (void)printf(" of about %llu", (unsigned long long)record->expected_rows);

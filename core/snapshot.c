@@ -131,6 +131,7 @@ static void range_write(core_json_writer *json, const core_snapshot_range *range
     place_write(json, "after", range->after);
     place_write(json, "up_to", range->up_to);
     place_write(json, "last", range->last);
+    place_write(json, "key", range->key);
     core_json_key_text(json, "done");
     core_json_bool(json, range->done);
     core_json_object_close(json);
@@ -234,6 +235,8 @@ static bool range_member_read(core_json_reader *reader, core_json_token token, c
         return place_take(reader, token, arena, &range->up_to);
     if (core_json_raw_is(token.key, "last"))
         return place_take(reader, token, arena, &range->last);
+    if (core_json_raw_is(token.key, "key"))
+        return place_take(reader, token, arena, &range->key);
     if (core_json_raw_is(token.key, "done"))
         return flag_read(token, &range->done);
     return core_json_skip(reader, token, &whole);
@@ -279,13 +282,21 @@ static bool ranges_read(core_json_reader *reader, core_json_token token, core_ar
     return core_json_next(reader).kind == CORE_JSON_ARRAY_CLOSE;
 }
 
+/* It becomes a part of subjects and of stream names. */
+static bool id_read(core_slice raw, char id[CORE_SNAPSHOT_ID_SIZE]) {
+    for (size_t i = 0; i < raw.length; i++)
+        if (!((raw.data[i] >= '0' && raw.data[i] <= '9') ||
+              (raw.data[i] >= 'a' && raw.data[i] <= 'z')))
+            return false;
+    return raw.length > 0 && core_slice_to_text(raw, id, CORE_SNAPSHOT_ID_SIZE);
+}
+
 static bool top_read(core_json_reader *reader, core_json_token token, core_arena *arena,
                      core_snapshot *snapshot) {
     int value = 0;
     core_slice whole;
     if (core_json_raw_is(token.key, "id"))
-        return token.kind == CORE_JSON_STRING &&
-               core_slice_to_text(token.raw, snapshot->id, sizeof snapshot->id);
+        return token.kind == CORE_JSON_STRING && id_read(token.raw, snapshot->id);
     if (core_json_raw_is(token.key, "state")) {
         bool known = name_read(token, state_names, CORE_COUNT_OF(state_names), &value);
         snapshot->state = (core_snapshot_state)value;

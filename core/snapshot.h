@@ -37,6 +37,9 @@ typedef struct {
     core_slice after; /* rows beyond this */
     core_slice up_to; /* and up to this, itself included */
     core_slice last;  /* the last one that is in the stream */
+    core_slice key;   /* what places are made of: a JSON array, one text a column; empty: ctids */
+    uint64_t
+        sequence; /* the change stream's: of what was read up to `last`, nothing is behind it */
     bool done;
 } core_snapshot_range;
 

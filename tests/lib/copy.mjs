@@ -34,16 +34,16 @@ export class Copy {
     return held?.row;
   }
 
-  // Rows of a table without a key replace what changes up to their snapshot's beginning told.
+  // Rows of a table without a key replace what changes and rows up to their snapshot's beginning
+  // told, and those of snapshots that began before it.
   apply(change) {
     const name = tableOf(change);
     if (!this.tables.has(name)) return;
     const { op, record, old_record: old } = change;
     const sequence = Number(change.offset.split('-')[1].split('.')[0]);
-    if (this.keys[name].length === 0) {
-      const begun = this.begun.get(name) ?? -1;
-      if (op === 'READ' ? change.snapshot.after_sequence !== begun : sequence <= begun) return;
-    }
+    const begun = this.begun.get(name) ?? 0;
+    if (this.keys[name].length === 0 && (op === 'READ'
+      ? (change.snapshot.after_sequence ?? 0) !== begun : sequence <= begun)) return;
     if (op === 'TRUNCATE') this.tables.get(name).clear();
     else if (op === 'DELETE') this.#take(name, old);
     else if (op === 'UPDATE') this.#put(name, record, this.#take(name, old ?? record));
@@ -57,7 +57,8 @@ export class Copy {
     const copy = new Copy(keys);
     for (const change of changes)
       if (change.op === 'READ' && change.snapshot.after_sequence !== undefined)
-        copy.begun.set(tableOf(change), change.snapshot.after_sequence);
+        copy.begun.set(tableOf(change),
+          Math.max(change.snapshot.after_sequence, copy.begun.get(tableOf(change)) ?? 0));
     for (const change of changes) copy.apply(change);
     return copy;
   }
