@@ -1,13 +1,15 @@
 // Temporary directories and free ports. A directory's name carries its owner's pid, so that what a
 // killed test left behind is swept away by the next one.
-import { existsSync, mkdtempSync, chmodSync, readdirSync, readFileSync, renameSync,
-  rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, chmodSync, readdirSync, readFileSync, renameSync,
+  rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const PREFIX = 'walcast-test-';
 const directories = new Set();
+const PORTS = join(tmpdir(), 'walcast-test-ports');
+const claims = new Set();
 
 function sweep() {
   for (const name of readdirSync(tmpdir())) {
@@ -19,6 +21,7 @@ function sweep() {
 
 process.on('exit', () => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+  for (const claim of claims) rmSync(claim, { force: true });
 });
 
 // Open to other users to pass through: PostgreSQL runs as another one when we are root.
@@ -54,6 +57,23 @@ function canListen(port) {
   });
 }
 
+// Tests that run at the same time must not choose the same port before either listens: a file with
+// the owner's pid holds it until its process ends.
+function claimPort(port) {
+  const claim = join(PORTS, `${port}`);
+  try {
+    mkdirSync(PORTS, { recursive: true });
+    writeFileSync(claim, `${process.pid}`, { flag: 'wx' });
+  } catch ({ code }) {
+    if (code !== 'EEXIST') return true; // another user's directory: no claims, and no harm mostly
+    const owner = existsSync(claim) ? readFileSync(claim, 'utf8') : '';
+    if (owner && !existsSync(`/proc/${owner}`)) rmSync(claim, { force: true }); // free the next time
+    return false;
+  }
+  claims.add(claim);
+  return true;
+}
+
 // Below the ephemeral range: otherwise some outgoing connection may sit on the port while the
 // server that it belongs to is being restarted.
 export async function freePort() {
@@ -61,7 +81,7 @@ export async function freePort() {
   const top = Math.min(Number(readFileSync(path, 'utf8').split(/\s+/)[0]), 32768);
   for (let tries = 0; tries < 200; tries++) {
     const port = 15_000 + Math.floor(Math.random() * (top - 15_000));
-    if (await canListen(port)) return port;
+    if (claimPort(port) && await canListen(port)) return port;
   }
   throw new Error('no free port on 127.0.0.1');
 }
