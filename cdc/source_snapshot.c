@@ -259,7 +259,8 @@ static bool is_passed(const cdc_source *source, const cdc_snapshot_ticket *ticke
 static bool ticket_step(cdc_source *source, cdc_snapshot_ticket *ticket, bool *acted,
                         core_error *error) {
     core_transaction place;
-    switch ((cdc_ticket_state)ticket->state) {
+    const cdc_ticket_state state = ticket->state;
+    switch (state) {
     case CDC_TICKET_ASKED:
         window_open(source, ticket);
         return true;

@@ -61,8 +61,13 @@ export function startChurn(postgres, { seed, sessions = 2, rows, pause_ms = 0 })
       for (let i = 0; !stopped; i++) {
         const unique = 1_000_000 * (index + 1) + i * 10;
         await client.query('BEGIN');
-        for (let k = random(3); k >= 0; k--) await client.query(statement(random, rows, unique + k));
-        await client.query(random(8) === 0 ? 'ROLLBACK' : 'COMMIT');
+        try {
+          for (let k = random(3); k >= 0; k--) await client.query(statement(random, rows, unique + k));
+          await client.query(random(8) === 0 ? 'ROLLBACK' : 'COMMIT');
+        } catch (error) {
+          if (error.code !== '40P01') throw error; // a deadlock: the other session goes on
+          await client.query('ROLLBACK');
+        }
         count++;
         if (pause_ms > 0) await new Promise((resolve) => { setTimeout(resolve, pause_ms); });
       }
