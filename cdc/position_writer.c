@@ -5,7 +5,6 @@
  * of our own attempts, nobody else was first and the write is made again on top of it. */
 #include "cdc/position_writer.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +36,6 @@ struct cdc_position_writer {
     uint64_t attempts[ATTEMPTS_MAX];
     size_t attempt_count;
 };
-
-static void wake_set(int fd) {
-    uint64_t one = 1;
-    if (write(fd, &one, sizeof one) != (ssize_t)sizeof one)
-        abort(); /* an eventfd refuses only at 2^64 - 1 */
-}
-
-static void wake_clear(int fd) {
-    uint64_t count;
-    if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN)
-        abort();
-}
 
 /* ---- The writer's thread ---- */
 
@@ -110,7 +97,7 @@ static void posted_store(cdc_position_writer *writer) {
         writer->revision = revision;
     writer->phase = WRITER_DONE;
     (void)pthread_cond_broadcast(&writer->changed);
-    wake_set(writer->wake_fd);
+    core_wake_set(writer->wake_fd);
 }
 
 static void *writer_thread(void *context) {
@@ -183,7 +170,7 @@ void cdc_position_writer_detach(cdc_position_writer *writer) {
     writer->phase = WRITER_IDLE;
     writer->bucket = NULL;
     (void)pthread_mutex_unlock(&writer->mutex);
-    wake_clear(writer->wake_fd);
+    core_wake_clear(writer->wake_fd);
 }
 
 /* ---- The owner's side ---- */
@@ -214,7 +201,7 @@ cdc_write_result cdc_position_writer_take(cdc_position_writer *writer, cdc_posit
         if (!writer->stored && error != NULL)
             *error = writer->error;
         writer->phase = WRITER_IDLE;
-        wake_clear(writer->wake_fd);
+        core_wake_clear(writer->wake_fd);
     }
     (void)pthread_mutex_unlock(&writer->mutex);
     return result;

@@ -564,7 +564,3 @@ const core_relation *cdc_run_builder_relation(const cdc_run_builder *builder, ui
 cdc_run_limits cdc_run_builder_limits(const cdc_run_builder *builder) {
     return builder->limits;
 }
-
-size_t cdc_run_builder_message_max(const cdc_run_builder *builder) {
-    return builder->limits.message_max;
-}

@@ -89,7 +89,6 @@ CORE_MUST_CHECK bool cdc_run_builder_subject(const cdc_run_builder *builder,
                                              char subject[CORE_SUBJECT_MAX], core_error *error);
 const core_relation *cdc_run_builder_relation(const cdc_run_builder *builder, uint32_t oid);
 cdc_run_limits cdc_run_builder_limits(const cdc_run_builder *builder);
-size_t cdc_run_builder_message_max(const cdc_run_builder *builder);
 
 /* Rows are at hand that were not given out yet. */
 bool cdc_run_builder_pending(const cdc_run_builder *builder);

@@ -3,13 +3,11 @@
  * is refused when it comes. */
 #include "cdc/snapshot_gate.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { RELATION_MAX_BYTES = 1 << 20 };
@@ -81,11 +79,7 @@ cdc_snapshot_gate *cdc_snapshot_gate_new(core_error *error) {
     }
     gate->wake_fd = wake_fd;
     (void)pthread_mutex_init(&gate->mutex, NULL);
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&gate->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    core_condition_init(&gate->changed);
     for (size_t i = 0; i < CDC_SNAPSHOT_TICKETS; i++)
         core_buffer_init(&gate->tickets[i].relation, RELATION_MAX_BYTES);
     return gate;
@@ -108,26 +102,11 @@ void cdc_snapshot_gate_free(cdc_snapshot_gate *gate) {
 
 /* ---- Workers ---- */
 
-static void wake_set(cdc_snapshot_gate *gate) {
-    uint64_t one = 1;
-    if (write(gate->wake_fd, &one, sizeof one) != (ssize_t)sizeof one)
-        abort(); /* an eventfd refuses only at 2^64 - 1 */
-}
-
-/* With the mutex held. False when the time is over. */
-static bool changed_wait(cdc_snapshot_gate *gate, int64_t until_ns) {
-    const struct timespec until = {.tv_sec = until_ns / (1000 * CORE_NS_PER_MS),
-                                   .tv_nsec = until_ns % (1000 * CORE_NS_PER_MS)};
-    return pthread_cond_timedwait(&gate->changed, &gate->mutex, &until) != ETIMEDOUT;
-}
-
 bool cdc_snapshot_gate_session(cdc_snapshot_gate *gate, int64_t timeout_ms,
                                cdc_snapshot_session *session) {
-    const core_clock *clock = core_clock_system();
-    int64_t until_ns = clock->monotonic_ns(clock) + timeout_ms * CORE_NS_PER_MS;
     (void)pthread_mutex_lock(&gate->mutex);
-    while (!gate->has_session && !gate->stopped && timeout_ms > 0 && changed_wait(gate, until_ns))
-        continue;
+    if (!gate->has_session && !gate->stopped && timeout_ms > 0)
+        (void)core_condition_wait(&gate->changed, &gate->mutex, timeout_ms);
     bool has = gate->has_session && !gate->stopped;
     *session = gate->session;
     session->limits.epoch = session->epoch;
@@ -160,7 +139,7 @@ cdc_ticket_state cdc_snapshot_gate_pass(cdc_snapshot_gate *gate, cdc_snapshot_ti
         return CDC_TICKET_ABORTED;
     }
     ticket_move(gate, ticket, as);
-    wake_set(gate);
+    core_wake_set(gate->wake_fd);
     while (is_of_source(ticket->state))
         (void)pthread_cond_wait(&gate->changed, &gate->mutex);
     cdc_ticket_state state = ticket->state;
@@ -177,7 +156,7 @@ void cdc_snapshot_gate_leave(cdc_snapshot_gate *gate, cdc_snapshot_ticket *ticke
 
 void cdc_snapshot_gate_initial_end(cdc_snapshot_gate *gate) {
     atomic_store(&gate->initial_ended, true);
-    wake_set(gate);
+    core_wake_set(gate->wake_fd);
 }
 
 void cdc_snapshot_gate_stop(cdc_snapshot_gate *gate) {
@@ -227,9 +206,7 @@ int cdc_snapshot_gate_wake_fd(const cdc_snapshot_gate *gate) {
 }
 
 void cdc_snapshot_gate_wake_clear(cdc_snapshot_gate *gate) {
-    uint64_t count;
-    if (read(gate->wake_fd, &count, sizeof count) < 0 && errno != EAGAIN)
-        abort();
+    core_wake_clear(gate->wake_fd);
 }
 
 cdc_snapshot_ticket *cdc_snapshot_gate_next(cdc_snapshot_gate *gate,

@@ -62,7 +62,6 @@ typedef struct {
     uint64_t last_sequence;
     /* Answers. */
     core_buffer relation; /* as runs must have it now: encoded */
-    uint32_t relation_version;
     uint64_t after_sequence;
     uint64_t sent_rows;
     char reason[128];

@@ -10,14 +10,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     TURN_EVERY_MS = 500,
     STORE_EVERY_MS = 500,
     SESSION_WAIT_MS = 1000,
     RETRY_AFTER_MS = 500,
-    WORK_WAIT_MS = 1000,
+    WORK_WAIT_MS = 60000, /* whatever there is to do wakes who waits */
     MOVED_AT_ONCE = 200,
     WORK_ARENA_BYTES = 4096,
     WORK_ARENA_MAX = 4 << 20,
@@ -44,11 +43,7 @@ cdc_snapshot_jobs *cdc_snapshot_jobs_new(const core_config *config, core_log *lo
     cdc_publication_inserts_name(jobs->scope.publication, jobs->inserts_publication);
     jobs->scope.inserts_publication = jobs->inserts_publication;
     (void)pthread_mutex_init(&jobs->mutex, NULL);
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&jobs->changed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    core_condition_init(&jobs->changed);
     return jobs;
 }
 
@@ -82,11 +77,7 @@ void cdc_snapshot_jobs_stop(cdc_snapshot_jobs *jobs) {
 
 /* With the mutex held. */
 static void changed_wait(cdc_snapshot_jobs *jobs, int64_t timeout_ms) {
-    const core_clock *clock = core_clock_system();
-    int64_t until_ns = clock->monotonic_ns(clock) + timeout_ms * CORE_NS_PER_MS;
-    const struct timespec until = {.tv_sec = until_ns / (1000 * CORE_NS_PER_MS),
-                                   .tv_nsec = until_ns % (1000 * CORE_NS_PER_MS)};
-    (void)pthread_cond_timedwait(&jobs->changed, &jobs->mutex, &until);
+    (void)core_condition_wait(&jobs->changed, &jobs->mutex, timeout_ms);
 }
 
 /* ---- Workers ---- */

@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define SCAN_MAGIC UINT32_C(0x6d6f7665)
 
@@ -203,14 +202,11 @@ static void scan_on_lost(void *context, const core_error *reason) {
 /* ---- The caller's ---- */
 
 static bool scan_wait(scan *state, core_error *error) {
-    struct timespec until;
     uint64_t seen = 0;
     (void)pthread_mutex_lock(&state->mutex);
     while (!state->ended) {
         seen = state->sequence;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += WAIT_MS / 1000;
-        if (pthread_cond_timedwait(&state->changed, &state->mutex, &until) != 0 &&
+        if (!core_condition_wait(&state->changed, &state->mutex, WAIT_MS) &&
             state->sequence == seen)
             break;
     }
@@ -242,7 +238,7 @@ static bool scan_run(scan *state, fanout_connection *connection, const fanout_or
     core_arena_init(&state->arena, RUN_ARENA_BYTES,
                     row_max * (CORE_EVENT_JSON_ARENA_FACTOR + 1) + RUN_ARENA_BYTES);
     (void)pthread_mutex_init(&state->mutex, NULL);
-    (void)pthread_cond_init(&state->changed, NULL);
+    core_condition_init(&state->changed);
     fanout_ordered *consumer = fanout_ordered_new(connection, spec, log, error);
     bool ok = consumer != NULL && scan_wait(state, error);
     fanout_ordered_free(consumer);

@@ -68,11 +68,9 @@ cdc_snapshots *cdc_snapshots_new(const core_config *config, core_log *log, core_
 }
 
 void cdc_snapshots_free(cdc_snapshots *snapshots) {
-    uint64_t one = 1;
     if (snapshots == NULL)
         return;
-    if (write(snapshots->cancel_fd, &one, sizeof one) != (ssize_t)sizeof one)
-        abort(); /* an eventfd refuses only at 2^64 - 1 */
+    core_wake_set(snapshots->cancel_fd);
     if (snapshots->jobs != NULL)
         cdc_snapshot_jobs_stop(snapshots->jobs);
     cdc_snapshot_gate_stop(snapshots->gate);

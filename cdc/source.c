@@ -139,20 +139,14 @@ void cdc_source_free(cdc_source *source) {
 
 /* ---- Requests and status, any thread ---- */
 
-static void source_wake(cdc_source *source) {
-    uint64_t one = 1;
-    if (write(source->stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
-        abort(); /* an eventfd refuses only at 2^64 - 1 */
-}
-
 void cdc_source_drain(cdc_source *source) {
     atomic_store(&source->drain_asked, true);
-    source_wake(source);
+    core_wake_set(source->stop_fd);
 }
 
 void cdc_source_stop(cdc_source *source) {
     atomic_store(&source->stop_asked, true);
-    source_wake(source);
+    core_wake_set(source->stop_fd);
 }
 
 bool cdc_source_stopped(const cdc_source *source) {

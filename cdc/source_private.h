@@ -254,8 +254,9 @@ CORE_MUST_CHECK bool cdc_source_snapshot_flush(cdc_source *source, bool *full, c
 /* When the server is to be asked how far it is. */
 int64_t cdc_source_snapshot_poke_ms(const cdc_source *source);
 
-/* source_stream.c: a run was handed to the broker. */
-void cdc_source_run_note(cdc_source *source, const cdc_run *run, uint64_t sequence);
+/* source_stream.c: hands the run's next message to the broker; false with `*full` false: broken. */
+CORE_MUST_CHECK bool cdc_source_message_send(cdc_source *source, const cdc_run *run, bool *full,
+                                             core_error *error);
 /* One round of the initial snapshot. */
 CORE_MUST_CHECK bool cdc_source_initial(cdc_source *source, bool *done, core_error *error);
 

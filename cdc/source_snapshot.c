@@ -82,7 +82,6 @@ static bool relation_settle(cdc_source *source, cdc_snapshot_ticket *ticket, boo
         return false;
     core_buffer_reset(&ticket->relation);
     core_buffer_slice_append(&ticket->relation, held->encoded);
-    ticket->relation_version = held->version;
     *same = core_slice_equal(ticket->encoded, held->encoded);
     return true;
 }
@@ -160,7 +159,7 @@ static bool run_load(cdc_source *source, cdc_snapshot_ticket *ticket, const core
                               .before_lsn = transaction.end_lsn,
                               .shown_lsn = transaction.end_lsn,
                               .safe_lsn = transaction.end_lsn};
-    size_t message_max = cdc_run_builder_message_max(source->builder);
+    size_t message_max = cdc_run_builder_limits(source->builder).message_max;
     if (source->json == NULL && payload.length > message_max) {
         cdc_run_split_fini(&snapshot->split);
         cdc_run_split_init(&snapshot->split, message_max);
@@ -173,15 +172,6 @@ static bool run_load(cdc_source *source, cdc_snapshot_ticket *ticket, const core
     snapshot->owner = ticket;
     return cdc_run_builder_subject(source->builder, &ticket->table->relation, CORE_OP_READ,
                                    snapshot->subject, error);
-}
-
-/* The run's next message: the run or its part, or in JSON one of its rows. */
-static const cdc_run *message_next(cdc_source *source, core_error *error) {
-    cdc_source_snapshot *snapshot = &source->snapshot;
-    if (source->json == NULL)
-        return &snapshot->run;
-    return cdc_json_stage_message(source->json, &snapshot->run, core_clock_wall_us(source->clock),
-                                  error);
 }
 
 /* False: all of the run was sent. */
@@ -201,22 +191,9 @@ bool cdc_source_snapshot_flush(cdc_source *source, bool *full, core_error *error
     if (!snapshot->has_run)
         return true;
     while (snapshot->has_run) {
-        uint64_t sequence = 0;
-        const cdc_run *message = message_next(source, error);
-        if (message == NULL)
-            return false;
-        switch (fanout_publisher_send(source->publisher, message->subject, message->payload,
-                                      &sequence, error)) {
-        case FANOUT_FULL:
-            *full = true;
-            return true;
-        case FANOUT_BROKEN:
-            return false;
-        case FANOUT_SENT:
-            break;
-        }
-        cdc_source_run_note(source, message, sequence);
-        snapshot->owner->last_sequence = sequence;
+        if (!cdc_source_message_send(source, &snapshot->run, full, error) || *full)
+            return *full;
+        snapshot->owner->last_sequence = snapshot->last_sequence;
         snapshot->has_run = message_taken(source);
     }
     snapshot->inflight[snapshot->sent++ % INFLIGHT_LIVE] = snapshot->last_sequence;

@@ -67,7 +67,7 @@ static void progress_take(cdc_source *source, core_lsn lsn) {
 
 /* ---- Runs out ---- */
 
-void cdc_source_run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) {
+static void run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) {
     cdc_ledger_entry entry = {
         .sequence = sequence,
         .shown_lsn = held_back(source, run->shown_lsn),
@@ -83,16 +83,32 @@ void cdc_source_run_note(cdc_source *source, const cdc_run *run, uint64_t sequen
     source->snapshot.last_sequence = sequence;
 }
 
-/* The closed run's next message: the run itself, or a change of it. NULL: `error`. */
+/* The run's next message: the run itself, or a change of it. NULL: `error`. */
 static const cdc_run *message_next(cdc_source *source, const cdc_run *run, core_error *error) {
     if (source->json == NULL)
         return run;
     return cdc_json_stage_message(source->json, run, core_clock_wall_us(source->clock), error);
 }
 
-static void message_taken(cdc_source *source) {
-    if (source->json == NULL || cdc_json_stage_taken(source->json))
-        cdc_run_builder_taken(source->builder);
+bool cdc_source_message_send(cdc_source *source, const cdc_run *run, bool *full,
+                             core_error *error) {
+    uint64_t sequence = 0;
+    const cdc_run *message = message_next(source, run, error);
+    *full = false;
+    if (message == NULL)
+        return false;
+    switch (fanout_publisher_send(source->publisher, message->subject, message->payload, &sequence,
+                                  error)) {
+    case FANOUT_FULL:
+        *full = true;
+        return true;
+    case FANOUT_BROKEN:
+        return false;
+    case FANOUT_SENT:
+        break;
+    }
+    run_note(source, message, sequence);
+    return true;
 }
 
 /* Sends the closed run if there is one, all messages of it; `*full` when the rest must wait. */
@@ -101,22 +117,10 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
     if (!cdc_source_snapshot_flush(source, full, error) || *full)
         return *full;
     while ((run = cdc_run_builder_run(source->builder)) != NULL) {
-        uint64_t sequence = 0;
-        const cdc_run *message = message_next(source, run, error);
-        if (message == NULL)
-            return false;
-        switch (fanout_publisher_send(source->publisher, message->subject, message->payload,
-                                      &sequence, error)) {
-        case FANOUT_FULL:
-            *full = true;
-            return true;
-        case FANOUT_BROKEN:
-            return false;
-        case FANOUT_SENT:
-            break;
-        }
-        cdc_source_run_note(source, message, sequence);
-        message_taken(source);
+        if (!cdc_source_message_send(source, run, full, error) || *full)
+            return *full;
+        if (source->json == NULL || cdc_json_stage_taken(source->json))
+            cdc_run_builder_taken(source->builder);
         cdc_pacing_rest(&source->pacing);
         if (cdc_run_builder_run(source->builder) == NULL) {
             cdc_reorder_sent(source->reorder);

@@ -30,5 +30,6 @@
 #include "core/state.h"
 #include "core/subject.h"
 #include "core/value.h"
+#include "core/wait.h"
 
 #endif
