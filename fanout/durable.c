@@ -15,6 +15,7 @@
  * server was killed: it writes acks down a moment later. */
 #include "fanout/connection.h"
 #include "fanout/delivery.h"
+#include "fanout/filter.h"
 #include "fanout/pull_reply.h"
 
 #include <inttypes.h>
@@ -129,11 +130,12 @@ static bool place_move(fanout_durable *consumer, const fanout_message *messages,
 
 /* ---- made ---- */
 
-static bool durable_config(const fanout_durable_spec *spec, jsConsumerConfig *config,
-                           core_error *error) {
+/* `filter` is the spec's, escaped. */
+static bool durable_config(const fanout_durable_spec *spec, const char *filter,
+                           jsConsumerConfig *config, core_error *error) {
     (void)jsConsumerConfig_Init(config);
     config->Durable = spec->name;
-    config->FilterSubject = spec->filter;
+    config->FilterSubject = filter;
     config->AckPolicy = js_AckExplicit;
     config->AckWait = spec->ack_wait_ms * CORE_NS_PER_MS;
     config->MaxAckPending = spec->max_ack_pending;
@@ -210,11 +212,12 @@ static natsStatus durable_find_or_make(fanout_durable *consumer, jsConsumerConfi
 
 /* Times and limits follow the spec; where it began stays. */
 static natsStatus durable_update(fanout_durable *consumer, const fanout_durable_spec *spec,
-                                 const jsConsumerInfo *found, jsErrCode *code) {
+                                 const char *filter, const jsConsumerInfo *found, jsErrCode *code) {
     jsConsumerConfig config = *found->Config;
     if (config.AckWait == spec->ack_wait_ms * CORE_NS_PER_MS &&
         config.MaxAckPending == spec->max_ack_pending)
         return NATS_OK;
+    config.FilterSubject = filter;
     config.AckWait = spec->ack_wait_ms * CORE_NS_PER_MS;
     config.MaxAckPending = spec->max_ack_pending;
     return js_UpdateConsumer(NULL, fanout_jetstream(consumer->connection), consumer->stream,
@@ -269,7 +272,9 @@ static bool durable_open(fanout_durable *consumer, const fanout_durable_spec *sp
     jsConsumerConfig config;
     jsConsumerInfo *found = NULL;
     jsErrCode code = 0;
-    if (!durable_config(spec, &config, error))
+    char filter[FANOUT_FILTER_MAX];
+    if (!fanout_filter_escape(spec->filter, filter, error) ||
+        !durable_config(spec, filter, &config, error))
         return false;
     natsStatus status = durable_find_or_make(consumer, &config, &found, &code);
     if (status == NATS_OK && durable_is_beyond(spec, found))
@@ -279,7 +284,7 @@ static bool durable_open(fanout_durable *consumer, const fanout_durable_spec *sp
     bool ok =
         durable_matches(spec, found->Config, error) && place_find(consumer, spec, found, error);
     if (ok) {
-        status = durable_update(consumer, spec, found, &code);
+        status = durable_update(consumer, spec, filter, found, &code);
         if (status == NATS_OK)
             status = durable_subscribe(consumer);
         ok = status == NATS_OK ||

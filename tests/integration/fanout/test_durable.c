@@ -180,6 +180,31 @@ static void test_waits_for_one_message_only(void **state) {
     fanout_durable_free(consumer);
 }
 
+/* A table's name may hold what JSON minds; the consumer's messages, and its later change, are of
+ * that table all the same. */
+static void test_a_filter_may_hold_quotes_and_backslashes(void **state) {
+    static const char odd[] = "atlasdb.default.dev.od\"d\\t.INSERT";
+    scene *s = *state;
+    fanout_durable_spec spec = spec_of();
+    fanout_message messages[BATCH];
+    core_error error = {0};
+    uint64_t sequence = 0;
+    uint64_t acked = 0;
+    size_t count = 0;
+    (void)house_reopen(s->publisher);
+    assert_true(house_send(s->publisher, odd, core_slice_text("odd"), &sequence, &error));
+    assert_true(house_settle(s->publisher, &acked, &error));
+    spec.filter = "atlasdb.default.dev.od\"d\\t.*";
+    fanout_durable_free(must_open(s, &spec));
+    spec.max_ack_pending = 10;
+    fanout_durable *consumer = must_open(s, &spec);
+    assert_true(fanout_durable_fetch(consumer, messages, BATCH, TIMEOUT_MS, &count, &error));
+    assert_int_equal(count, 1);
+    assert_string_equal(messages[0].subject, odd);
+    assert_int_equal(messages[0].sequence, sequence);
+    fanout_durable_free(consumer);
+}
+
 static void test_other_filter_is_refused_and_limits_follow(void **state) {
     scene *s = *state;
     fanout_durable_spec spec = spec_of();
@@ -309,6 +334,8 @@ int main(void) {
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_one_beyond_the_streams_end_is_made_anew_there,
                                         scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_a_filter_may_hold_quotes_and_backslashes, scene_open,
+                                        scene_close),
         cmocka_unit_test_setup_teardown(test_other_filter_is_refused_and_limits_follow, scene_open,
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_tells_that_history_aged_out, scene_open, scene_close),
