@@ -141,12 +141,7 @@ static bool rows_known(cdc_snapshot_jobs *jobs, const cdc_snapshot_job *job,
     const core_config *config = jobs->config;
     char subject[CORE_SUBJECT_MAX];
     uint64_t sequence = 0;
-    const core_subject_scope scope = {
-        .prefix = core_config_text(config, "nats.prefix"),
-        .project = core_config_text(config, "project"),
-        .environment = core_config_text(config, "environment"),
-        .home_schema = core_config_text(config, "postgres.home_schema"),
-    };
+    const core_subject_scope scope = core_subject_scope_of(config);
     *known = true;
     if (range->key.length > 0)
         return true;

@@ -221,12 +221,7 @@ static bool scan_wait(scan *state, core_error *error) {
 
 static bool updates_subject(const core_config *config, const cdc_snapshot_table *table,
                             char subject[CORE_SUBJECT_MAX], core_error *error) {
-    const core_subject_scope scope = {
-        .prefix = core_config_text(config, "nats.prefix"),
-        .project = core_config_text(config, "project"),
-        .environment = core_config_text(config, "environment"),
-        .home_schema = core_config_text(config, "postgres.home_schema"),
-    };
+    const core_subject_scope scope = core_subject_scope_of(config);
     return core_subject_change(&scope, table->relation.schema, table->relation.table,
                                CORE_OP_UPDATE, subject) ||
            core_error_set(error, CORE_ERROR_LIMIT, "the table's subject is too long");

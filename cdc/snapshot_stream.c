@@ -12,8 +12,7 @@ enum { PUBLISH_WAIT_MS = 1000 };
 
 static bool subject_make(const cdc_snapshot_jobs *jobs, const cdc_snapshot_job *job,
                          char subject[CORE_SUBJECT_MAX], core_error *error) {
-    const core_subject_scope scope = {.prefix = core_config_text(jobs->config, "nats.prefix"),
-                                      .project = core_config_text(jobs->config, "project")};
+    const core_subject_scope scope = core_subject_scope_of(jobs->config);
     return core_subject_snapshot(&scope, job->record.id, subject) ||
            core_error_set(error, CORE_ERROR_LIMIT, "the subject of snapshot %s is too long",
                           job->record.id);

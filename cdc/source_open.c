@@ -146,13 +146,6 @@ static bool is_json(const cdc_source *source) {
     return strcmp(core_config_text(source->config, "nats.encoding"), "json") == 0;
 }
 
-static core_subject_scope scope_of(const core_config *config) {
-    return (core_subject_scope){.prefix = core_config_text(config, "nats.prefix"),
-                                .project = core_config_text(config, "project"),
-                                .environment = core_config_text(config, "environment"),
-                                .home_schema = core_config_text(config, "postgres.home_schema")};
-}
-
 static cdc_run_limits limits_of(const cdc_source *source) {
     const core_config *config = source->config;
     int64_t max_payload =
@@ -162,7 +155,7 @@ static cdc_run_limits limits_of(const cdc_source *source) {
                              : RUN_BYTES_MIN;
     size_t run_bytes = (size_t)core_config_integer(config, "cdc.run_bytes");
     return (cdc_run_limits){
-        .scope = scope_of(config),
+        .scope = core_subject_scope_of(config),
         .run_rows = (uint32_t)core_config_integer(config, "cdc.run_rows"),
         .run_bytes = run_bytes < message_max ? run_bytes : message_max,
         .message_max = message_max,
@@ -278,7 +271,7 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
         !cdc_start_decide(&facts, start, error) || !json_stage_ready(source, error) ||
         !cdc_source_gap_settle(source, &facts, start, error))
         return false;
-    const core_subject_scope scope = scope_of(source->config);
+    const core_subject_scope scope = core_subject_scope_of(source->config);
     if (!cdc_source_shapes_read(source, &scope, error))
         return false;
     source->two_phase = facts.slot_state.two_phase;

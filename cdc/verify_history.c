@@ -167,21 +167,15 @@ bool cdc_verify_subject_look(cdc_verify_history *history, const char *schema, co
                              cdc_verify_subject *subject, core_error *error) {
     static const core_op ops[] = {CORE_OP_INSERT,   CORE_OP_UPDATE, CORE_OP_DELETE,
                                   CORE_OP_TRUNCATE, CORE_OP_READ,   CORE_OP_SCHEMA};
-    const core_subject_scope scope = {
-        .prefix = core_config_text(history->config, "nats.prefix"),
-        .project = core_config_text(history->config, "project"),
-        .environment = core_config_text(history->config, "environment"),
-        .home_schema = core_config_text(history->config, "postgres.home_schema"),
-    };
+    const core_subject_scope scope = core_subject_scope_of(history->config);
     core_slice none = core_slice_make(NULL, 0);
     *subject = (cdc_verify_subject){0};
     for (size_t i = 0; i < CORE_COUNT_OF(ops); i++)
         if (!subject_last(history, &scope, core_slice_text(schema), core_slice_text(table), ops[i],
                           &subject->last_sequence, error))
             return false;
-    if (!core_subject_change(&scope, core_slice_text(schema), core_slice_text(table),
-                             CORE_OP_INSERT, subject->filter))
+    if (!core_subject_filter_table(&scope, core_slice_text(schema), core_slice_text(table),
+                                   subject->filter))
         return core_error_set(error, CORE_ERROR_INPUT, "the names are too long for a subject");
-    (void)snprintf(strrchr(subject->filter, '.'), 3, ".*");
     return subject_last(history, &scope, none, none, CORE_OP_GAP, &subject->gap_sequence, error);
 }

@@ -169,12 +169,7 @@ static bool tail_start_find(tail *state, const fanout_stream_info *info, fanout_
 
 /* Up to --until every message is looked at, whosever it is: the last one must be seen to come. */
 static bool tail_filter_make(tail *state, char filter[CORE_SUBJECT_MAX]) {
-    const core_subject_scope scope = {
-        .prefix = core_config_text(state->config, "nats.prefix"),
-        .project = core_config_text(state->config, "project"),
-        .environment = core_config_text(state->config, "environment"),
-        .home_schema = core_config_text(state->config, "postgres.home_schema"),
-    };
+    const core_subject_scope scope = core_subject_scope_of(state->config);
     const core_subject_scope all = {.prefix = scope.prefix, .home_schema = scope.home_schema};
     if (!core_subject_filter(&scope, state->home))
         return false;
@@ -183,13 +178,8 @@ static bool tail_filter_make(tail *state, char filter[CORE_SUBJECT_MAX]) {
         return core_subject_filter(&all, filter);
     if (!state->has_table)
         return core_subject_filter(&scope, filter);
-    if (!core_subject_change(&scope, core_slice_text(state->table.schema),
-                             core_slice_text(state->table.table), CORE_OP_INSERT, filter))
-        return false;
-    char *op = strrchr(filter, '.');
-    op[1] = '*';
-    op[2] = '\0';
-    return true;
+    return core_subject_filter_table(&scope, core_slice_text(state->table.schema),
+                                     core_slice_text(state->table.table), filter);
 }
 
 /* Until the delivery thread ends the tail, a signal comes (a second one then kills), or nobody

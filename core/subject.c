@@ -166,15 +166,34 @@ static void subject_put_table(subject_text *subject, const char *home_schema, co
     subject_put(subject, token_finish(&token));
 }
 
-bool core_subject_change(const core_subject_scope *scope, core_slice schema, core_slice table,
-                         core_op op, char text[CORE_SUBJECT_MAX]) {
+core_subject_scope core_subject_scope_of(const core_config *config) {
+    return (core_subject_scope){
+        .prefix = core_config_text(config, "nats.prefix"),
+        .project = core_config_text(config, "project"),
+        .environment = core_config_text(config, "environment"),
+        .home_schema = core_config_text(config, "postgres.home_schema"),
+    };
+}
+
+static bool table_subject(const core_subject_scope *scope, core_slice schema, core_slice table,
+                          const char *op, char text[CORE_SUBJECT_MAX]) {
     subject_text subject = {.text = text};
     subject_put_name(&subject, scope->prefix);
     subject_put_name(&subject, scope->project);
     subject_put_name(&subject, scope->environment);
     subject_put_table(&subject, scope->home_schema, schema, table);
-    subject_put(&subject, core_slice_text(core_op_name(op)));
+    subject_put(&subject, core_slice_text(op));
     return subject_finish(&subject);
+}
+
+bool core_subject_change(const core_subject_scope *scope, core_slice schema, core_slice table,
+                         core_op op, char text[CORE_SUBJECT_MAX]) {
+    return table_subject(scope, schema, table, core_op_name(op), text);
+}
+
+bool core_subject_filter_table(const core_subject_scope *scope, core_slice schema, core_slice table,
+                               char text[CORE_SUBJECT_MAX]) {
+    return table_subject(scope, schema, table, "*", text);
 }
 
 bool core_subject_event(const core_subject_scope *scope, core_slice type,

@@ -10,6 +10,7 @@
 #define WALCAST_CORE_SUBJECT_H
 
 #include "core/buffer.h"
+#include "core/config.h"
 #include "core/event.h"
 
 #define CORE_SUBJECT_TOKEN_MAX 128
@@ -22,6 +23,7 @@ typedef struct {
     const char *environment;
     const char *home_schema; /* tables in it have no schema part; "public" by default */
 } core_subject_scope;
+core_subject_scope core_subject_scope_of(const core_config *config);
 
 /* One token, encoded, appended to `out`. An empty name gives `_`. Bytes that are not UTF-8 are
  * percent-encoded, so that a subject is always text. */
@@ -38,6 +40,9 @@ CORE_MUST_CHECK bool core_subject_change(const core_subject_scope *scope, core_s
  * token whatever it holds. False when it does not fit. */
 CORE_MUST_CHECK bool core_subject_event(const core_subject_scope *scope, core_slice type,
                                         char text[CORE_SUBJECT_MAX]);
+/* The filter of all changes of a table, whatever the operation. False when it does not fit. */
+CORE_MUST_CHECK bool core_subject_filter_table(const core_subject_scope *scope, core_slice schema,
+                                               core_slice table, char text[CORE_SUBJECT_MAX]);
 /* The filter that a consumer of all changes of a project and environment uses:
  * `{prefix}.{project}.{environment}.*.*`; NULL project or environment: any. */
 CORE_MUST_CHECK bool core_subject_filter(const core_subject_scope *scope,

@@ -299,12 +299,7 @@ static void gateway_stop(core_role *role) {
 }
 
 static bool gateway_filter(ws_gateway *gateway, core_error *error) {
-    core_subject_scope scope = {
-        .prefix = core_config_text(gateway->config, "nats.prefix"),
-        .project = core_config_text(gateway->config, "project"),
-        .environment = core_config_text(gateway->config, "environment"),
-        .home_schema = core_config_text(gateway->config, "postgres.home_schema"),
-    };
+    const core_subject_scope scope = core_subject_scope_of(gateway->config);
     return core_subject_filter(&scope, gateway->filter) ||
            core_error_set(error, CORE_ERROR_CONFIG,
                           "nats.prefix, project and environment make too "

@@ -55,6 +55,9 @@ static void ids_are_encoded_too(void **state) {
     assert_string_equal(text, "atlasdb.acme%2Eeu.pre%20prod.*.*");
     assert_true(core_subject_filter_op(&dotted, CORE_OP_SCHEMA, text));
     assert_string_equal(text, "atlasdb.acme%2Eeu.pre%20prod.*.SCHEMA");
+    assert_true(
+        core_subject_filter_table(&dotted, core_slice_text("s"), core_slice_text("a.b"), text));
+    assert_string_equal(text, "atlasdb.acme%2Eeu.pre%20prod.s:a%2Eb.*");
     dotted.project = NULL;
     dotted.environment = NULL;
     assert_true(core_subject_filter(&dotted, text));
