@@ -148,14 +148,10 @@ bool cdc_gap_decode(core_slice content, cdc_position *after, bool *wants_snapsho
                     core_error *error) {
     core_json_reader reader = core_json_reader_make(content);
     content_read got = {.after = after};
+    core_json_token token;
     bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
-    while (ok) {
-        core_json_token token = core_json_next(&reader);
-        if (token.kind == CORE_JSON_OBJECT_CLOSE)
-            break;
-        ok = token.kind != CORE_JSON_INVALID && token.kind != CORE_JSON_END &&
-             member_read(&reader, token, &got, error);
-    }
+    while (ok && core_json_member_next(&reader, &token))
+        ok = member_read(&reader, token, &got, error);
     ok = ok && core_json_next(&reader).kind == CORE_JSON_END && got.has_position;
     *wants_snapshot = got.missing && got.snapshot;
     return ok ||

@@ -77,14 +77,10 @@ static bool member_read(core_json_reader *reader, core_json_token token, cdc_mar
 bool cdc_marks_decode(core_slice json, cdc_marks *marks, core_error *error) {
     core_json_reader reader = core_json_reader_make(json);
     *marks = (cdc_marks){0};
+    core_json_token token;
     bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
-    while (ok) {
-        core_json_token token = core_json_next(&reader);
-        if (token.kind == CORE_JSON_OBJECT_CLOSE)
-            break;
-        ok = token.kind != CORE_JSON_INVALID && token.kind != CORE_JSON_END &&
-             member_read(&reader, token, marks);
-    }
+    while (ok && core_json_member_next(&reader, &token))
+        ok = member_read(&reader, token, marks);
     ok = ok && core_json_next(&reader).kind == CORE_JSON_END && marks->epoch[0] != '\0';
     return ok || core_error_set(error, CORE_ERROR_INPUT, "the marks of %zu bytes are not Walcast's",
                                 json.length);

@@ -113,14 +113,10 @@ bool cdc_position_decode(core_slice json, cdc_position *position, core_error *er
     core_json_reader reader = core_json_reader_make(json);
     *position = (cdc_position){0};
     unsigned seen = 0;
+    core_json_token token;
     bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
-    while (ok) {
-        core_json_token token = core_json_next(&reader);
-        if (token.kind == CORE_JSON_OBJECT_CLOSE)
-            break;
-        ok = token.kind != CORE_JSON_INVALID && token.kind != CORE_JSON_END &&
-             member_read(&reader, token, position, &seen);
-    }
+    while (ok && core_json_member_next(&reader, &token))
+        ok = member_read(&reader, token, position, &seen);
     ok = ok && core_json_next(&reader).kind == CORE_JSON_END && (seen & all_seen) == all_seen;
     return ok ||
            core_error_set(error, CORE_ERROR_INPUT,

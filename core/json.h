@@ -71,6 +71,10 @@ core_json_reader core_json_reader_make(core_slice text);
 core_json_reader core_json_envelope_reader_make(core_slice text);
 /* The next token; keys come with their value's token. */
 core_json_token core_json_next(core_json_reader *reader);
+/* The next member of the object whose opening token came before. False behind its last one, its
+ * closing bracket taken, and where the text is malformed: then every later token is INVALID, so
+ * whoever asks for what must follow tells the two apart. */
+CORE_MUST_CHECK bool core_json_member_next(core_json_reader *reader, core_json_token *member);
 /* After an OPEN token: skips to behind its CLOSE and gives the value's whole text, brackets
  * included. For a number, string or literal: nothing to skip, its whole text (a string with its
  * quotes). False for every other token, and when what is skipped is malformed. */

@@ -217,6 +217,11 @@ core_json_token core_json_next(core_json_reader *reader) {
     return object ? json_member(reader) : json_value(reader, core_slice_make(NULL, 0));
 }
 
+bool core_json_member_next(core_json_reader *reader, core_json_token *member) {
+    *member = core_json_next(reader);
+    return member->kind != CORE_JSON_OBJECT_CLOSE && member->kind != CORE_JSON_INVALID;
+}
+
 /* Reads on until the nesting is back at `depth`. */
 static bool json_skip_to_depth(core_json_reader *reader, unsigned depth) {
     while (reader->depth > depth)

@@ -243,13 +243,11 @@ static bool range_member_read(core_json_reader *reader, core_json_token token, c
 }
 
 static bool range_read(core_json_reader *reader, core_arena *arena, core_snapshot_range *range) {
-    for (;;) {
-        core_json_token token = core_json_next(reader);
-        if (token.kind == CORE_JSON_OBJECT_CLOSE)
-            return true;
-        if (token.kind == CORE_JSON_INVALID || !range_member_read(reader, token, arena, range))
+    core_json_token token;
+    while (core_json_member_next(reader, &token))
+        if (!range_member_read(reader, token, arena, range))
             return false;
-    }
+    return token.kind == CORE_JSON_OBJECT_CLOSE;
 }
 
 /* How many follow in the array; more than the maximum when it is malformed. */
@@ -319,14 +317,10 @@ bool core_snapshot_decode(core_slice json, core_arena *arena, core_snapshot *sna
                           core_error *error) {
     core_json_reader reader = core_json_reader_make(json);
     *snapshot = (core_snapshot){0};
+    core_json_token token;
     bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
-    while (ok) {
-        core_json_token token = core_json_next(&reader);
-        if (token.kind == CORE_JSON_OBJECT_CLOSE)
-            break;
-        ok = token.kind != CORE_JSON_INVALID && token.kind != CORE_JSON_END &&
-             top_read(&reader, token, arena, snapshot);
-    }
+    while (ok && core_json_member_next(&reader, &token))
+        ok = top_read(&reader, token, arena, snapshot);
     ok = ok && core_json_next(&reader).kind == CORE_JSON_END && snapshot->id[0] != '\0' &&
          snapshot->table.length > 0;
     return ok || core_error_set(error, CORE_ERROR_INPUT,

@@ -24,15 +24,10 @@ static bool skip_inner(core_json_reader *reader, core_json_token token) {
 
 static bool read_error(core_json_reader *reader, fanout_puback *ack) {
     uint64_t plain = 0;
-    for (;;) {
-        core_json_token token = core_json_next(reader);
-        if (token.kind == CORE_JSON_OBJECT_CLOSE)
-            break;
-        if (token.kind == CORE_JSON_INVALID || token.kind == CORE_JSON_END)
-            return false;
+    core_json_token token;
+    while (core_json_member_next(reader, &token))
         if (!read_error_member(token, &plain, ack) || !skip_inner(reader, token))
             return false;
-    }
     if (ack->error_code == 0)
         ack->error_code = plain;
     return ack->error_code != 0;
@@ -58,15 +53,10 @@ static bool read_all(core_slice json, fanout_puback *ack) {
     core_json_reader reader = core_json_reader_make(json);
     if (core_json_next(&reader).kind != CORE_JSON_OBJECT_OPEN)
         return false;
-    for (;;) {
-        core_json_token token = core_json_next(&reader);
-        if (token.kind == CORE_JSON_OBJECT_CLOSE)
-            break;
-        if (token.kind == CORE_JSON_INVALID || token.kind == CORE_JSON_END)
-            return false;
+    core_json_token token;
+    while (core_json_member_next(&reader, &token))
         if (!read_member(&reader, token, ack))
             return false;
-    }
     return core_json_next(&reader).kind == CORE_JSON_END;
 }
 

@@ -196,6 +196,29 @@ static void a_value_is_skipped_whole(void **state) {
     assert_int_equal(core_json_next(&reader).kind, CORE_JSON_INVALID);
 }
 
+static void members_come_one_by_one(void **state) {
+    (void)state;
+    core_json_reader reader = core_json_reader_make(core_slice_text("{\"a\":1,\"b\":{\"c\":2}}"));
+    core_json_token member;
+    assert_next(&reader, CORE_JSON_OBJECT_OPEN, "", "{");
+    assert_true(core_json_member_next(&reader, &member));
+    assert_true(core_slice_is(member.key, "a") && core_slice_is(member.raw, "1"));
+    assert_true(core_json_member_next(&reader, &member));
+    assert_int_equal(member.kind, CORE_JSON_OBJECT_OPEN);
+    assert_true(core_json_member_next(&reader, &member));
+    assert_true(core_slice_is(member.key, "c"));
+    assert_false(core_json_member_next(&reader, &member));
+    assert_int_equal(member.kind, CORE_JSON_OBJECT_CLOSE);
+    assert_false(core_json_member_next(&reader, &member));
+    assert_next(&reader, CORE_JSON_END, "", "");
+
+    reader = core_json_reader_make(core_slice_text("{\"a\":1"));
+    assert_next(&reader, CORE_JSON_OBJECT_OPEN, "", "{");
+    assert_true(core_json_member_next(&reader, &member));
+    assert_false(core_json_member_next(&reader, &member));
+    assert_int_equal(core_json_next(&reader).kind, CORE_JSON_INVALID);
+}
+
 static void assert_unescaped(const char *raw, core_slice expected) {
     core_buffer out;
     core_buffer_init(&out, 256);
@@ -251,6 +274,7 @@ int main(void) {
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(an_envelope_may_be_deeper),
         cmocka_unit_test(a_value_is_skipped_whole),
+        cmocka_unit_test(members_come_one_by_one),
         cmocka_unit_test(escapes_are_undone),
         cmocka_unit_test(escapes_that_are_none_are_refused),
         cmocka_unit_test(raw_text_is_compared_unescaped),
