@@ -275,7 +275,7 @@ static bool copy_run(cdc_snapshot_worker *worker, const cdc_snapshot_piece *piec
     if (!core_buffer_ok(&worker->sql))
         return core_error_set(error, CORE_ERROR_LIMIT, "a piece's SQL takes more than %d bytes",
                               (int)worker->sql.max_bytes);
-    return run_sql(worker, (const char *)worker->sql.data, error) &&
+    return pg_copy_begin(worker->connection, (const char *)worker->sql.data, error) &&
            rows_take(worker, keep_place, error) && (!keep_place || last_write(worker, error)) &&
            (cdc_snapshot_chunk_finish(worker->chunk) ||
             core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a piece"));

@@ -1,17 +1,13 @@
 /* See verify_table.h. Happy path: lock, snapshot, catalog, COPY row by row, commit.
  *
  * The lock comes before the snapshot: a table that was rewritten or truncated between both would
- * look empty to the snapshot. The server may be silent for long (a filter that few rows pass), so a
- * wait has no end but the connection's; TCP's keepalives find a link that was cut. */
+ * look empty to the snapshot. */
 #include "cdc/verify_table.h"
 
+#include "cdc/copy_row.h"
 #include "cdc/position.h"
-#include "cdc/verify_copy.h"
 #include "cdc/verify_shape_sql.h"
 
-#include <errno.h>
-#include <libpq-fe.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,7 +16,6 @@ enum {
     ARENA_MAX_BYTES = 4 << 20,
     SQL_MAX_BYTES = 2 << 20,
     PROGRESS_ROWS = 4096,
-    WAIT_MS = 500,
     URL_TEXT_MAX = 512,
     VERSION_17 = 170000,
 };
@@ -106,58 +101,21 @@ static bool point_ask(cdc_verify_table *table, pg_connection *connection, core_e
 /* ---- Rows ---- */
 
 typedef struct {
+    pg_connection *connection;
     cdc_verify_table *table;
     const cdc_verify_seed *seed;
     const cdc_verify_options *options;
-    PGconn *native;
     core_value *fields; /* xmin, then the columns */
     cdc_verify_value *values;
     cdc_verify_scratch scratch;
 } row_reader;
 
-static bool native_failed(row_reader *reader, PGresult *result, core_error *error) {
-    const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    const char *text = result != NULL ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    if (text == NULL)
-        text = PQerrorMessage(reader->native);
-    bool is_denied = state != NULL && strcmp(state, "42501") == 0;
-    (void)core_error_set(error, is_denied ? CORE_ERROR_DENIED : CORE_ERROR_TRANSIENT,
-                         "reading table %s.%s: %.*s%s%s", reader->table->shape.schema.data,
-                         reader->table->shape.table.data, (int)strcspn(text, "\n"), text,
-                         state != NULL ? ", SQLSTATE " : "", state != NULL ? state : "");
-    PQclear(result);
-    return false;
-}
-
-/* Until libpq has something to give. */
-static bool input_wait(row_reader *reader, core_error *error) {
-    struct pollfd socket = {.fd = PQsocket(reader->native), .events = POLLIN};
-    int unsent = PQflush(reader->native);
-    if (unsent > 0)
-        socket.events |= POLLOUT;
-    if (unsent < 0 || (poll(&socket, 1, WAIT_MS) < 0 && errno != EINTR) ||
-        PQconsumeInput(reader->native) == 0)
-        return native_failed(reader, NULL, error);
-    return true;
-}
-
-static PGresult *result_take(row_reader *reader, core_error *error) {
-    while (PQisBusy(reader->native) != 0 || PQflush(reader->native) > 0)
-        if (!input_wait(reader, error))
-            return NULL;
-    PGresult *result = PQgetResult(reader->native);
-    if (result == NULL)
-        (void)native_failed(reader, NULL, error);
-    return result;
-}
-
-static bool row_take(row_reader *reader, char *line, int length, core_error *error) {
+static bool row_take(row_reader *reader, uint8_t *line, size_t length, core_error *error) {
     cdc_verify_table *table = reader->table;
     const cdc_verify_shape *shape = &table->shape;
     cdc_verify_key key;
     uint64_t xmin = 0;
-    if (!cdc_verify_copy_split((uint8_t *)line, (size_t)length, reader->fields,
-                               shape->column_count + 1u, error))
+    if (!cdc_copy_text_read(line, length, reader->fields, shape->column_count + 1u, error))
         return false;
     const core_tuple tuple = {.count = shape->column_count, .values = reader->fields + 1};
     if (!core_slice_to_u64(reader->fields[0].bytes, &xmin) || xmin > UINT32_MAX ||
@@ -184,20 +142,17 @@ static bool rows_take(row_reader *reader, core_error *error) {
     const cdc_verify_options *options = reader->options;
     const cdc_verify_table *table = reader->table;
     for (;;) {
-        char *line = NULL;
-        int length = PQgetCopyData(reader->native, &line, 1);
-        if (length == -1)
+        uint8_t *line = NULL;
+        size_t length = 0;
+        switch (pg_copy_next(reader->connection, &line, &length, error)) {
+        case PG_COPY_END:
             return true;
-        if (length < -1)
-            return native_failed(reader, NULL, error);
-        if (length == 0) {
-            if (!input_wait(reader, error))
-                return false;
-            continue;
+        case PG_COPY_FAILED:
+            return false;
+        case PG_COPY_ROW:
+            break;
         }
-        bool ok = row_take(reader, line, length, error);
-        PQfreemem(line);
-        if (!ok)
+        if (!row_take(reader, line, length, error))
             return false;
         if (options->on_progress != NULL && table->rows % PROGRESS_ROWS == 0)
             options->on_progress(options->context, CDC_VERIFY_READING, table->rows,
@@ -206,23 +161,9 @@ static bool rows_take(row_reader *reader, core_error *error) {
 }
 
 static bool copy_run(row_reader *reader, const char *sql, core_error *error) {
-    if (PQsendQuery(reader->native, sql) != 1)
-        return native_failed(reader, NULL, error);
-    PGresult *result = result_take(reader, error);
-    if (result == NULL)
-        return false;
-    if (PQresultStatus(result) != PGRES_COPY_OUT)
-        return native_failed(reader, result, error);
-    PQclear(result);
-    if (!rows_take(reader, error))
-        return false;
-    result = result_take(reader, error);
-    if (result == NULL)
-        return false;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK)
-        return native_failed(reader, result, error);
-    PQclear(result);
-    return true;
+    return (pg_copy_begin(reader->connection, sql, error) && rows_take(reader, error)) ||
+           core_error_wrap(error, "reading table %s.%s", reader->table->shape.schema.data,
+                           reader->table->shape.table.data);
 }
 
 static bool rows_read(cdc_verify_table *table, pg_connection *connection,
@@ -231,10 +172,10 @@ static bool rows_read(cdc_verify_table *table, pg_connection *connection,
     size_t columns = table->shape.column_count;
     core_buffer sql;
     row_reader reader = {
+        .connection = connection,
         .table = table,
         .seed = seed,
         .options = options,
-        .native = pg_connection_native(connection),
         .fields = calloc(columns + 1, sizeof *reader.fields),
         .values = calloc(columns + 1, sizeof *reader.values),
     };

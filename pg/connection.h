@@ -25,6 +25,10 @@ typedef enum { PG_WAIT_READY, PG_WAIT_TIMEOUT, PG_WAIT_CANCELLED, PG_WAIT_FAILED
 CORE_MUST_CHECK pg_wait_result pg_connection_wait(const pg_connection *connection, bool read,
                                                   bool write, int64_t deadline_ms);
 
+/* Sends a command; `count` parameters, none on a replication connection. */
+CORE_MUST_CHECK bool pg_connection_query_send(pg_connection *connection, const char *sql,
+                                              const char *const *parameters, size_t count,
+                                              core_error *error);
 /* Waits for input and takes it in. */
 CORE_MUST_CHECK bool pg_connection_input_wait(pg_connection *connection, int64_t deadline_ms,
                                               core_error *error);

@@ -1,12 +1,17 @@
 /* COPY ... TO STDOUT, row by row, waited for with poll(2).
  *
- * Happy path: pg_query started the COPY; each call gives the next row in libpq's own buffer, until
- * the server says it is done. Failure modes: a server's error in mid-COPY ends it with its text and
- * SQLSTATE, the connection stays good; silence beyond the limit, a cancel or a lost socket leave a
- * connection that is of no more use. */
+ * Happy path: the COPY is started; each call gives the next row in libpq's own buffer, until the
+ * server says it is done. The server's word that it began waits in its buffer for the first rows
+ * (8 KiB of them), so it may take as long as they do. Failure modes: a server's error in mid-COPY
+ * ends it with its text and SQLSTATE, the connection stays good; silence beyond the limit, a cancel
+ * or a lost socket leave a connection that is of no more use. */
 #include "pg/connection.h"
 
 enum { SILENCE_MAX_MS = 3600000 }; /* a condition that no row passes; a dead link TCP finds */
+
+static int64_t silence_end_ms(void) {
+    return core_clock_ms(core_clock_system()) + SILENCE_MAX_MS;
+}
 
 static void row_free(pg_connection *connection) {
     PQfreemem(connection->copy_row);
@@ -20,9 +25,14 @@ static pg_copy_result copy_ended(pg_connection *connection, int64_t deadline_ms,
     return ok ? PG_COPY_END : PG_COPY_FAILED;
 }
 
+bool pg_copy_begin(pg_connection *connection, const char *sql, core_error *error) {
+    return pg_connection_query_send(connection, sql, NULL, 0, error) &&
+           pg_connection_results_end(connection, silence_end_ms(), error);
+}
+
 pg_copy_result pg_copy_next(pg_connection *connection, uint8_t **row, size_t *length,
                             core_error *error) {
-    int64_t deadline_ms = core_clock_ms(core_clock_system()) + SILENCE_MAX_MS;
+    int64_t deadline_ms = silence_end_ms();
     row_free(connection);
     for (;;) {
         int got = PQgetCopyData(connection->native, &connection->copy_row, 1);

@@ -50,10 +50,13 @@ const char *pg_result_value(const pg_result *result, size_t row, size_t column);
 /* The SQLSTATE of the connection's last failed query, "" when none. */
 const char *pg_connection_sqlstate(const pg_connection *connection);
 
+/* Starts a COPY ... TO STDOUT. Until its rows begin to come an hour may pass, whatever the
+ * connection's limit is. Errors as of pg_query. */
+CORE_MUST_CHECK bool pg_copy_begin(pg_connection *connection, const char *sql, core_error *error);
 typedef enum { PG_COPY_ROW, PG_COPY_END, PG_COPY_FAILED } pg_copy_result;
-/* After a pg_query of COPY ... TO STDOUT: its next row as the server sent it, in memory that the
- * caller may change, valid until the next call on the connection. Behind END or FAILED the
- * connection takes queries again, if it is alive. Waits an hour at the most. */
+/* The COPY's next row as the server sent it, in memory that the caller may change, valid until the
+ * next call on the connection. Behind END or FAILED the connection takes queries again, if it is
+ * alive. Waits an hour at the most. */
 CORE_MUST_CHECK pg_copy_result pg_copy_next(pg_connection *connection, uint8_t **row,
                                             size_t *length, core_error *error);
 /* Calls a COPY off whose rest is not wanted, and reads what is on its way. False: the connection is

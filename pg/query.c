@@ -34,8 +34,8 @@ static bool wait_refused(pg_connection *connection, pg_wait_result result, core_
     return connection_lost(connection, error);
 }
 
-static bool query_send(pg_connection *connection, const char *sql, const char *const *parameters,
-                       size_t count, core_error *error) {
+bool pg_connection_query_send(pg_connection *connection, const char *sql,
+                              const char *const *parameters, size_t count, core_error *error) {
     assert(count == 0 || !connection->replication);
     int sent = count == 0 ? PQsendQuery(connection->native, sql)
                           : PQsendQueryParams(connection->native, sql, (int)count, NULL, parameters,
@@ -141,7 +141,7 @@ pg_result *pg_query(pg_connection *connection, const char *sql, const char *cons
     const int64_t grace_ms = 2000;
     int64_t deadline_ms = core_clock_ms(core_clock_system()) + connection->timeout_ms + grace_ms;
     connection->sqlstate[0] = '\0';
-    if (!query_send(connection, sql, parameters, count, error))
+    if (!pg_connection_query_send(connection, sql, parameters, count, error))
         return NULL;
     PGresult *native = query_collect(connection, deadline_ms, error);
     if (native == NULL)

@@ -77,6 +77,13 @@ test('the table is renamed: it stops, and goes on under its old name', async (t)
   await assertCopied(house, { 'public.items': ['id'] });
 });
 
+test('rows that take longer to come than any query may', async (t) => {
+  const house = await startHouse(t, { schema: SCHEMA, config: { ...CONFIG, 'postgres.connect_timeout': '1s' } });
+  await started(house.walcast, 'items', '--wait', '--where', 'id = 7 AND pg_sleep(5) IS NOT NULL');
+  const reads = (await house.walcast.changes()).filter(({ op }) => op === 'READ');
+  assert.deepEqual(reads.map(({ record }) => record.id), [7]);
+});
+
 test('the database is away for a while', async (t) => {
   const { house, id } = await startSlow(t);
   for (let i = 0; i < 3; i++) {
