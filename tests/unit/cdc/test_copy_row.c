@@ -32,6 +32,8 @@ static void text_values_are_unescaped(void **state) {
     assert_true(core_slice_is(values[3].bytes, "\b\f\n\r\t\v\\x"));
     assert_int_equal(values[4].kind, CORE_VALUE_TEXT);
     assert_int_equal(values[4].bytes.length, 0);
+    assert_true(TEXT("\\N\n", 1));
+    assert_int_equal(values[0].kind, CORE_VALUE_NULL);
     assert_true(TEXT("\xc3\xbc\\nx", 1));
     assert_true(core_slice_is(values[0].bytes, "\xc3\xbc\nx"));
 }
@@ -53,6 +55,9 @@ static void malformed_lines_are_refused(void **state) {
     assert_false(TEXT("a\\", 1));
     assert_false(TEXT("a\\x41\tb", 2));
     assert_false(TEXT("\\N\\N", 1));
+    assert_false(TEXT("\\Nx\n", 1));
+    assert_false(TEXT("a\tb\t\n", 2));
+    assert_false(TEXT("", 2));
 }
 
 #define HEADER "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0"
