@@ -230,4 +230,47 @@ static inline void mixed_script(fixture *it) {
 
 static const cdc_position nothing_stored = {.epoch = EPOCH};
 
+/* ---- Kills ---- */
+
+/* Keeps in it->rows what a reader gets of the script when nothing is killed. */
+static inline void play_whole(fixture *it) {
+    stream_cut(&it->stream, 0);
+    play(it, 0, &nothing_stored);
+    it->row_count = rows_read(&it->stream, it->rows);
+}
+
+static inline void assert_rows_again(const fixture *it) {
+    flat_row again[ROWS_MAX];
+    assert_int_equal(rows_read(&it->stream, again), it->row_count);
+    assert_memory_equal(again, it->rows, it->row_count * sizeof again[0]);
+}
+
+/* Written in one encoding, cut behind each message, written on in another. */
+static inline void assert_survives_kills(fixture *it, bool first_json, bool then_json) {
+    it->json = first_json;
+    play_whole(it);
+    size_t messages = it->stream.count;
+    for (size_t kept = 0; kept <= messages; kept++) {
+        stream_cut(&it->stream, 0);
+        it->json = first_json;
+        play(it, 0, &nothing_stored);
+        stream_cut(&it->stream, kept);
+        it->json = then_json;
+        restart(it);
+        assert_rows_again(it);
+    }
+}
+
+/* Until the last part of its large row is stored, nothing of the first transaction may be
+ * confirmed. */
+static inline void assert_parts_promise_nothing(const stream *target) {
+    assert_true(target->count > LARGE / MESSAGE_MAX);
+    for (size_t i = 0; i + 1 < target->count; i++) {
+        assert_int_equal(target->safe_lsn[i], 0);
+        assert_int_equal(target->shown_lsn[i], 100); /* the commit record's start */
+    }
+    assert_int_equal(target->safe_lsn[target->count - 1], 150);
+    assert_int_equal(target->shown_lsn[target->count - 1], 150);
+}
+
 #endif

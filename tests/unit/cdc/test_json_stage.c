@@ -48,35 +48,17 @@ static void both_encodings_hold_the_same(void **state) {
     fixture *it = *state;
     small_script(it);
     mixed_script(it);
-    play(it, 0, &nothing_stored);
-    it->row_count = rows_read(&it->stream, it->rows);
-    flat_row again[ROWS_MAX];
+    play_whole(it);
     stream_cut(&it->stream, 0);
     it->json = false;
     play(it, 0, &nothing_stored);
-    assert_int_equal(rows_read(&it->stream, again), it->row_count);
-    assert_memory_equal(again, it->rows, it->row_count * sizeof again[0]);
+    assert_rows_again(it);
 }
 
-/* Written in one encoding, cut behind each message, written on in another. */
 static void kills_everywhere(fixture *it, bool first_json, bool then_json) {
     small_script(it);
     mixed_script(it);
-    it->json = first_json;
-    play(it, 0, &nothing_stored);
-    it->row_count = rows_read(&it->stream, it->rows);
-    size_t messages = it->stream.count;
-    for (size_t kept = 0; kept <= messages; kept++) {
-        flat_row again[ROWS_MAX];
-        stream_cut(&it->stream, 0);
-        it->json = first_json;
-        play(it, 0, &nothing_stored);
-        stream_cut(&it->stream, kept);
-        it->json = then_json;
-        restart(it);
-        assert_int_equal(rows_read(&it->stream, again), it->row_count);
-        assert_memory_equal(again, it->rows, it->row_count * sizeof again[0]);
-    }
+    assert_survives_kills(it, first_json, then_json);
 }
 
 static void a_kill_behind_any_message_loses_and_doubles_nothing(void **state) {
@@ -91,7 +73,6 @@ static void from_protobuf_to_json_nothing_is_lost_or_doubled(void **state) {
     kills_everywhere(*state, false, true);
 }
 
-/* Until its last part is stored, nothing of the row's transaction may be confirmed. */
 static void parts_promise_nothing(void **state) {
     fixture *it = *state;
     script_begin(&it->script, 1);
@@ -99,13 +80,7 @@ static void parts_promise_nothing(void **state) {
     large_row(it, 1);
     script_commit(&it->script);
     play(it, 0, &nothing_stored);
-    assert_true(it->stream.count > LARGE / MESSAGE_MAX);
-    for (size_t i = 0; i + 1 < it->stream.count; i++) {
-        assert_int_equal(it->stream.safe_lsn[i], 0);
-        assert_int_equal(it->stream.shown_lsn[i], 100); /* the commit record's start */
-    }
-    assert_int_equal(it->stream.safe_lsn[it->stream.count - 1], 150);
-    assert_int_equal(it->stream.shown_lsn[it->stream.count - 1], 150);
+    assert_parts_promise_nothing(&it->stream);
 }
 
 /* A row that fits as a run and not as JSON stops with what to do. */

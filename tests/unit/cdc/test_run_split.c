@@ -5,8 +5,7 @@
 static void a_large_row_comes_whole(void **state) {
     fixture *it = *state;
     mixed_script(it);
-    play(it, 0, &nothing_stored);
-    it->row_count = rows_read(&it->stream, it->rows);
+    play_whole(it);
     assert_int_equal(it->row_count, 9);
     assert_true(it->stream.count > 6 * (LARGE / MESSAGE_MAX));
     static const bool is_large[] = {true, false, true, true, false, true, true, false, true};
@@ -16,43 +15,24 @@ static void a_large_row_comes_whole(void **state) {
     assert_true(it->rows[0].last && it->rows[4].last && it->rows[5].last && it->rows[8].last);
 }
 
-/* Until its last part is stored, nothing of the row's transaction may be confirmed. */
 static void parts_promise_nothing(void **state) {
     fixture *it = *state;
     script_begin(&it->script, 1);
     large_row(it, 1);
     script_commit(&it->script);
     play(it, 0, &nothing_stored);
-    for (size_t i = 0; i + 1 < it->stream.count; i++) {
-        assert_int_equal(it->stream.safe_lsn[i], 0);
-        assert_int_equal(it->stream.shown_lsn[i], 100); /* the commit record's start */
-    }
-    assert_int_equal(it->stream.safe_lsn[it->stream.count - 1], 150);
-    assert_int_equal(it->stream.shown_lsn[it->stream.count - 1], 150);
+    assert_parts_promise_nothing(&it->stream);
 }
 
 static void a_kill_behind_any_message_loses_and_doubles_nothing(void **state) {
-    fixture *it = *state;
-    mixed_script(it);
-    play(it, 0, &nothing_stored);
-    it->row_count = rows_read(&it->stream, it->rows);
-    size_t messages = it->stream.count;
-    for (size_t kept = 0; kept <= messages; kept++) {
-        flat_row again[ROWS_MAX];
-        stream_cut(&it->stream, 0);
-        play(it, 0, &nothing_stored);
-        stream_cut(&it->stream, kept);
-        restart(it);
-        assert_int_equal(rows_read(&it->stream, again), it->row_count);
-        assert_memory_equal(again, it->rows, it->row_count * sizeof again[0]);
-    }
+    mixed_script(*state);
+    assert_survives_kills(*state, false, false);
 }
 
 static void kills_in_the_same_row_do_not_add_up(void **state) {
     fixture *it = *state;
     mixed_script(it);
-    play(it, 0, &nothing_stored);
-    it->row_count = rows_read(&it->stream, it->rows);
+    play_whole(it);
     stream_cut(&it->stream, 3);
     for (int kill = 0; kill < 5; kill++) {
         size_t before = it->stream.count;
@@ -60,9 +40,7 @@ static void kills_in_the_same_row_do_not_add_up(void **state) {
         stream_cut(&it->stream, before + 2);
     }
     restart(it);
-    flat_row again[ROWS_MAX];
-    assert_int_equal(rows_read(&it->stream, again), it->row_count);
-    assert_memory_equal(again, it->rows, it->row_count * sizeof again[0]);
+    assert_rows_again(it);
 }
 
 int main(void) {

@@ -208,6 +208,16 @@ static void altered_script(script *it) {
     "SCHEMA a 0 1|INSERT a 0 1|INSERT a 1 1|INSERT a 0 1|SCHEMA a 1 2|INSERT a 1 2|"               \
     "INSERT a 2 2|INSERT a 3 2|INSERT a 0 2|SCHEMA a 1 1|INSERT a 1 1|"
 
+static void assert_altered_survives_kills(fixture *it, size_t messages) {
+    for (size_t kept = 0; kept <= messages; kept++) {
+        stream_cut(it, 0);
+        restart(it);
+        stream_cut(it, kept);
+        restart(it);
+        assert_story(it, ALTERED_STORY);
+    }
+}
+
 /* ---- Tests ---- */
 
 static void the_shape_stands_before_its_first_row(void **state) {
@@ -222,14 +232,7 @@ static void a_kill_behind_any_message_tells_each_shape_once(void **state) {
     fixture *it = *state;
     altered_script(&it->script);
     play(it, 0, &nothing_stored);
-    size_t messages = it->count;
-    for (size_t kept = 0; kept <= messages; kept++) {
-        stream_cut(it, 0);
-        restart(it);
-        stream_cut(it, kept);
-        restart(it);
-        assert_story(it, ALTERED_STORY);
-    }
+    assert_altered_survives_kills(it, it->count);
 }
 
 /* One message at a time, so that every point of the stream is a kill behind a kill. */
@@ -258,13 +261,7 @@ static void a_shape_that_is_split_is_told_once_too(void **state) {
     restart(it);
     size_t messages = it->count;
     assert_true(messages > unsplit); /* some were */
-    for (size_t kept = 0; kept <= messages; kept++) {
-        stream_cut(it, 0);
-        restart(it);
-        stream_cut(it, kept);
-        restart(it);
-        assert_story(it, ALTERED_STORY);
-    }
+    assert_altered_survives_kills(it, messages);
 }
 
 /* ---- Names ---- */
