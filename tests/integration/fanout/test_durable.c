@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <nats/nats.h>
 
@@ -280,10 +279,29 @@ static void test_tells_that_the_stream_was_made_anew(void **state) {
     fanout_durable_free(consumer);
 }
 
+typedef struct {
+    fanout_durable *consumer;
+    const char *url;
+    bool saw_waiting;
+} cancelling;
+
+/* Cancels once the server knows of a fetch that waits. */
 static void *cancel_later(void *context) {
-    static const struct timespec step = {.tv_nsec = 200 * CORE_NS_PER_MS};
-    (void)nanosleep(&step, NULL); /* so that most likely the fetch waits already; either is right */
-    fanout_durable_cancel(context);
+    cancelling *it = context;
+    natsConnection *nats = NULL;
+    jsCtx *jetstream = NULL;
+    bool ok = natsConnection_ConnectTo(&nats, it->url) == NATS_OK &&
+              natsConnection_JetStream(&jetstream, nats, NULL) == NATS_OK;
+    for (int64_t deadline = house_now_ms() + 30000;
+         ok && !it->saw_waiting && house_now_ms() < deadline;) {
+        jsConsumerInfo *info = NULL;
+        if (js_GetConsumerInfo(&info, jetstream, "WALCAST", "worker", NULL, NULL) == NATS_OK)
+            it->saw_waiting = info->NumWaiting > 0;
+        jsConsumerInfo_Destroy(info);
+    }
+    jsCtx_Destroy(jetstream);
+    natsConnection_Destroy(nats);
+    fanout_durable_cancel(it->consumer);
     return NULL;
 }
 
@@ -295,16 +313,17 @@ static void test_a_cancelled_fetch_ends_at_once(void **state) {
     size_t count = 1;
     pthread_t thread;
     spec.from = FANOUT_FROM_NEW;
-    fanout_durable *consumer = must_open(s, &spec);
+    cancelling it = {.consumer = must_open(s, &spec), .url = s->house.server.url};
     int64_t begun = house_now_ms();
-    assert_int_equal(pthread_create(&thread, NULL, cancel_later, consumer), 0);
-    assert_true(fanout_durable_fetch(consumer, &message, 1, 60000, &count, &error));
+    assert_int_equal(pthread_create(&thread, NULL, cancel_later, &it), 0);
+    assert_true(fanout_durable_fetch(it.consumer, &message, 1, 60000, &count, &error));
     assert_int_equal(count, 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_true(fanout_durable_fetch(consumer, &message, 1, 60000, &count, &error));
+    assert_true(it.saw_waiting);
+    assert_true(fanout_durable_fetch(it.consumer, &message, 1, 60000, &count, &error));
     assert_int_equal(count, 0);
     assert_in_range(house_now_ms() - begun, 0, 30000);
-    fanout_durable_free(consumer);
+    fanout_durable_free(it.consumer);
 }
 
 static void test_one_beyond_the_streams_end_is_made_anew_there(void **state) {
