@@ -8,6 +8,8 @@ import { waitFor } from '../../lib/wait.mjs';
 
 const ACCOUNTS = 50;
 const THINK_MS = 250;
+const MEANWHILE = 30; // transactions that the others begin while one is prepared
+const PREPARED_MS = 1000;
 
 export const SCHEMA = `
 CREATE TABLE ledger (number bigint PRIMARY KEY, session int NOT NULL, changes int NOT NULL);
@@ -146,7 +148,9 @@ class Session {
   // In two phases, with time for a fault between them.
   async #endPrepared(client, number) {
     await client.query(`PREPARE TRANSACTION '${number}'`);
-    await sleep(this.random(THINK_MS * 4));
+    const until = this.outcome.size + this.random(MEANWHILE);
+    await waitFor('other transactions', () => this.outcome.size >= until, PREPARED_MS, 5)
+      .catch(() => {}); // they may all wait for this one's locks
     if (this.random(6) === 0) {
       await client.query(`ROLLBACK PREPARED '${number}'`);
       return;
@@ -207,6 +211,11 @@ export class Workload {
 
   assertGoing() {
     if (this.error) throw this.error;
+  }
+
+  // Transactions that got to their entry, whatever became of them.
+  get begun() {
+    return this.outcome.size;
   }
 
   async stop() {

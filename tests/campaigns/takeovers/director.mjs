@@ -6,7 +6,6 @@
 // published in it; those messages come to nats-server once the new writer publishes, or, by the
 // seed, at some moment of its coming up.
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { randomOf } from '../../lib/mixed.mjs';
 import { waitFor } from '../../lib/wait.mjs';
 
@@ -15,7 +14,8 @@ const REFUSAL_MS = 2000;
 const PUBLISH_BYTES = 300; // at least, with its headers
 const SKIPPED = 'walcast_cdc_skipped_rows_total';
 const FILL_MS = 2000;
-const EARLY_MS = 600; // a takeover from a dead one takes less
+const EARLY_TRANSACTIONS = 16; // a takeover from a dead one takes less
+const BETWEEN_TRANSACTIONS = 6;
 
 // How often each is drawn; a round has each of them.
 const DECK = {
@@ -40,8 +40,8 @@ async function readiness(walcast) {
 
 export class Director {
   // walcasts: each with its `proxy` and `answers`.
-  constructor({ postgres, walcasts }, seed, assertGoing) {
-    Object.assign(this, { postgres, walcasts, assertGoing });
+  constructor({ postgres, walcasts }, seed, workload) {
+    Object.assign(this, { postgres, walcasts, workload });
     this.random = randomOf(seed);
     this.deck = [];
     this.taken = Object.fromEntries(Object.keys(DECK).map((name) => [name, []])); // ms, by means
@@ -64,10 +64,19 @@ export class Director {
     return this.deck.pop();
   }
 
+  // So many further ones of the workload, or less: the load is the clock that says when.
+  async #transactions(most) {
+    const until = this.workload.begun + this.random(most);
+    await waitFor('transactions', () => {
+      this.workload.assertGoing();
+      return this.workload.begun >= until;
+    }, TAKEOVER_MS, 2);
+  }
+
   // One streams, has published, and the other stands by.
   async #settled() {
     return waitFor('one that streams and one that stands by', async () => {
-      this.assertGoing();
+      this.workload.assertGoing();
       for (const [old, other] of [this.walcasts, this.walcasts.toReversed()])
         if (await readiness(old) === 'ready' && await readiness(other) === 'standby' &&
           await old.metric('walcast_fanout_acked_messages_total') > (old.acked ?? 0))
@@ -79,7 +88,7 @@ export class Director {
   // From `since` until the other one is ready, which is that it streams, while `meanwhile` is repeated.
   async #takenOver({ name, old, other, since, meanwhile }) {
     await waitFor(`Walcast that takes over (${name})`, async () => {
-      this.assertGoing();
+      this.workload.assertGoing();
       await meanwhile?.();
       return await readiness(other) === 'ready';
     }, TAKEOVER_MS, 10).catch((error) => {
@@ -107,7 +116,7 @@ export class Director {
   async #letCome({ old, other }, how) {
     const before = old.answers.refused;
     if (how === 'late') await this.#published(other);
-    else await sleep(this.random(EARLY_MS));
+    else await this.#transactions(EARLY_TRANSACTIONS);
     old.proxy.release();
     if (how === 'late')
       await waitFor('refusals', () => old.answers.refused > before, REFUSAL_MS, 5).catch(() => {});
@@ -186,7 +195,7 @@ export class Director {
 
   async #takeover() {
     const { old, other } = await this.#settled();
-    await sleep(this.random(200));
+    await this.#transactions(BETWEEN_TRANSACTIONS);
     const name = this.#draw();
     const before = old.answers.refused;
     const skipped = await other.metric(SKIPPED);
