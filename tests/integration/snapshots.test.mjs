@@ -7,7 +7,7 @@ import { startHouse } from '../lib/house.mjs';
 import { randomOf } from '../lib/mixed.mjs';
 import { assertCopied, quoted, snapshot, started, statusOf, waitRecord,
   waitState } from '../lib/snapshot.mjs';
-import { waitConfirmed } from '../lib/slot.mjs';
+import { unconfirmedBytes, waitConfirmed } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
 test('tables of every key under changes', async (t) => {
@@ -35,17 +35,20 @@ test('a table that grows faster than it is read has an end', async (t) => {
      INSERT INTO items SELECT i, repeat('x', 100) FROM generate_series(1, 2000) i; ANALYZE` });
   const client = await house.postgres.connect();
   let stopped = false;
+  let last = 2000;
   const growing = (async () => {
-    for (let from = 2001; !stopped; from += 100) {
-      await client.query("INSERT INTO items SELECT i, 'new' FROM generate_series($1::int, $1 + 99) i", [from]);
-      await new Promise((resolve) => { setTimeout(resolve, 5); }); // else the stream falls behind
+    for (; !stopped; last += 100) {
+      await client.query("INSERT INTO items SELECT i, 'new' FROM generate_series($1::int, $1 + 99) i", [last + 1]);
+      await waitFor('the stream to follow',
+        async () => await unconfirmedBytes(house.postgres) < 1 << 20, 60_000, 1);
     }
   })();
   t.after(async () => { stopped = true; await growing; await client.end(); });
-  await waitFor('rows', async () =>
-    (await house.postgres.query('SELECT 1 FROM items WHERE id > 3000 LIMIT 1')).rows.length > 0);
-  const id = await started(house.walcast, 'items');
-  await waitState(house.walcast, id, 'done');
+  await waitFor('rows', () => last > 3000);
+  const before = last;
+  const id = await started(house.walcast, 'items', '--rate', '200KiB');
+  const { rows } = await waitState(house.walcast, id, 'done');
+  assert.ok(last - before > rows, `${last - before} rows were added while ${rows} were read`);
   stopped = true;
   await growing;
   await assertCopied(house, { 'public.items': ['id'] });
@@ -76,7 +79,7 @@ test('killed again and again, a snapshot goes on with the piece it was at', asyn
   const rows = 12_000;
   const random = randomOf(7);
   const house = await startHouse(t, { schema: churnSchema(rows), config: { 'postgres.tables': '*.*' } });
-  const churn = startChurn(house.postgres, { seed: 2, rows, pause_ms: 2 });
+  const churn = startChurn(house.postgres, { seed: 2, rows });
   t.after(() => churn.stop());
   const ids = [];
   for (const table of Object.keys(CHURN_KEYS))
@@ -87,7 +90,8 @@ test('killed again and again, a snapshot goes on with the piece it was at', asyn
       const record = await statusOf(house.walcast, ids[0]);
       return record.state === 'done' || (record.rows > rowsBefore && (rowsBefore = record.rows));
     });
-    await new Promise((resolve) => { setTimeout(resolve, random(300)); });
+    const moment = churn.count + random(100);
+    await waitFor('the moment', () => churn.count >= moment, 10_000, 2);
     await house.walcast.kill();
     house.walcast.start();
     await house.walcast.ready();
@@ -120,11 +124,9 @@ async function commitThatWaits(t, house) {
   return { end };
 }
 
-test('a commit that waits for a synchronous standby is not followed by the row before it', async (t) => {
-  const house = await startHouse(t, { settings: NOBODY, schema:
-    `CREATE TABLE items (id int PRIMARY KEY, text text);
-     INSERT INTO items SELECT i, 'old' FROM generate_series(1, 100) i; ANALYZE` });
-  const waits = await commitThatWaits(t, house);
+// Starts a snapshot of what that commit changes, which must wait for it; it is not followed by the
+// row before it.
+async function assertWaitsFor(house, waits) {
   const id = await started(house.walcast, 'items');
   await waitFor('a snapshot that says what it waits for', async () =>
     /synchronous standby/.test((await statusOf(house.walcast, id)).error));
@@ -132,6 +134,24 @@ test('a commit that waits for a synchronous standby is not followed by the row b
   await waits.end();
   await waitState(house.walcast, id, 'done');
   await assertCopied(house, { 'public.items': ['id'] });
+}
+
+const OLD_ROWS = `CREATE TABLE items (id int PRIMARY KEY, text text);
+  INSERT INTO items SELECT i, 'old' FROM generate_series(1, 100) i; ANALYZE`;
+
+test('a commit that waits for a synchronous standby is not followed by the row before it', async (t) => {
+  const house = await startHouse(t, { settings: NOBODY, schema: OLD_ROWS });
+  await assertWaitsFor(house, await commitThatWaits(t, house));
+});
+
+test('a commit that waited when walcast was killed is not followed by the row before it', async (t) => {
+  const house = await startHouse(t, { settings: NOBODY, schema: OLD_ROWS });
+  const waits = await commitThatWaits(t, house);
+  await waitConfirmed(house.postgres);
+  await house.walcast.kill();
+  house.walcast.start();
+  await house.walcast.ready();
+  await assertWaitsFor(house, waits);
 });
 
 test('paused, resumed, cancelled', async (t) => {
@@ -178,24 +198,6 @@ test('a row filter; a table in another order of columns; a partitioned one', asy
   const parts = changes.filter(({ table }) => table === 'parts_1' || table === 'parts_2');
   assert.deepEqual(parts.map(({ record }) => record.id).sort((a, b) => a - b),
     Array.from({ length: 999 }, (_, i) => i + 1));
-});
-
-test('a commit that waited when walcast was killed is not followed by the row before it', async (t) => {
-  const house = await startHouse(t, { settings: NOBODY, schema:
-    `CREATE TABLE items (id int PRIMARY KEY, text text);
-     INSERT INTO items SELECT i, 'old' FROM generate_series(1, 100) i; ANALYZE` });
-  const waits = await commitThatWaits(t, house);
-  await waitConfirmed(house.postgres);
-  await house.walcast.kill();
-  house.walcast.start();
-  await house.walcast.ready();
-  const id = await started(house.walcast, 'items');
-  await waitFor('a snapshot that says what it waits for', async () =>
-    /synchronous standby/.test((await statusOf(house.walcast, id)).error));
-  assert.equal((await house.walcast.changes()).filter(({ op }) => op === 'READ').length, 0);
-  await waits.end();
-  await waitState(house.walcast, id, 'done');
-  await assertCopied(house, { 'public.items': ['id'] });
 });
 
 for (const [what, { table, options = [], setup, says }] of Object.entries({

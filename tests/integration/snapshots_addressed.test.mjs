@@ -32,7 +32,7 @@ test('a consumer that starts later has the table, and nobody else is disturbed',
   const rows = 4000;
   const house = await startHouse(t, { schema: churnSchema(rows),
     config: { ...JSON_CONFIG, 'snapshot.piece_bytes': '256KiB' } });
-  const churn = startChurn(house.postgres, { seed: 5, rows, pause_ms: 2 });
+  const churn = startChurn(house.postgres, { seed: 5, rows });
   t.after(() => churn.stop());
   const ids = {};
   for (const table of Object.keys(CHURN_KEYS))

@@ -9,7 +9,7 @@ for (const major of [majors().at(0), majors().at(-1)]) test(`PostgreSQL ${major}
   const rows = 1500;
   const house = await startHouse(t, { major, schema: churnSchema(rows),
     config: { 'postgres.tables': '*.*', 'snapshot.piece_bytes': '128KiB' } });
-  const churn = startChurn(house.postgres, { seed: major, rows, pause_ms: 2 });
+  const churn = startChurn(house.postgres, { seed: major, rows });
   t.after(() => churn.stop());
   const ids = [];
   for (const table of Object.keys(CHURN_KEYS)) ids.push(await started(house.walcast, quoted(table)));

@@ -372,7 +372,7 @@ test('clean after snapshots that were killed under changes', async (t) => {
   const rows = 6000;
   const { postgres, walcast } = await startHouse(t, { schema: churnSchema(rows),
     config: { 'postgres.tables': '*.*' } });
-  const churn = startChurn(postgres, { seed: 3, rows, pause_ms: 2 });
+  const churn = startChurn(postgres, { seed: 3, rows });
   t.after(() => churn.stop());
   // With a key: a piece that a kill has sent twice sets the same rows twice.
   const tables = Object.keys(CHURN_KEYS).filter((name) => CHURN_KEYS[name].length > 0).map((name) => name.replace(/^(.*?)\.(.*)$/, '"$1"."$2"'));

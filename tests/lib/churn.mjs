@@ -51,7 +51,7 @@ function statement(random, rows, unique) {
 }
 
 // Runs until `stop` of what it returns is called, which resolves once all sessions have ended.
-export function startChurn(postgres, { seed, sessions = 2, rows, pause_ms = 0 }) {
+export function startChurn(postgres, { seed, sessions = 2, rows }) {
   let stopped = false;
   let count = 0;
   const running = Promise.all(Array.from({ length: sessions }, async (_, index) => {
@@ -69,7 +69,6 @@ export function startChurn(postgres, { seed, sessions = 2, rows, pause_ms = 0 })
           await client.query('ROLLBACK');
         }
         count++;
-        if (pause_ms > 0) await new Promise((resolve) => { setTimeout(resolve, pause_ms); });
       }
     } finally {
       await client.end();

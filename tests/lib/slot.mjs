@@ -19,6 +19,14 @@ export async function waitConfirmed(postgres, timeout_ms = 60_000) {
   }, timeout_ms, 50);
 }
 
+// What the server has written and the slot has not confirmed.
+export async function unconfirmedBytes(postgres) {
+  const { rows: [{ bytes }] } = await postgres.query(`SELECT
+    pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::float8 AS bytes
+    FROM pg_replication_slots WHERE slot_name = 'walcast'`);
+  return bytes;
+}
+
 function lsnOf(text) {
   const [high, low] = text.split('/').map((half) => BigInt(`0x${half}`));
   return (high << 32n) | low;
