@@ -4,7 +4,6 @@
 #include "cdc/run_builder.h"
 
 #include "cdc/relation_cache.h"
-#include "cdc/run_split.h"
 #include "cdc/schema_event.h"
 #include "cdc/start.h"
 
@@ -42,7 +41,6 @@ struct cdc_run_builder {
     bool ready;
     cdc_run run;
     core_buffer schema_json;
-    cdc_run_split split; /* of a run that is too large for one message */
     cdc_run_counts counts;
 };
 
@@ -56,7 +54,6 @@ cdc_run_builder *cdc_run_builder_new(core_error *error) {
     }
     builder->relations = relations;
     core_run_writer_init(&builder->writer, 0);
-    cdc_run_split_init(&builder->split, 0);
     core_buffer_init(&builder->schema_json, SCHEMA_JSON_MAX);
     return builder;
 }
@@ -65,7 +62,6 @@ void cdc_run_builder_free(cdc_run_builder *builder) {
     if (builder == NULL)
         return;
     core_run_writer_fini(&builder->writer);
-    cdc_run_split_fini(&builder->split);
     core_buffer_fini(&builder->schema_json);
     cdc_relation_cache_free(builder->relations);
     free(builder);
@@ -76,8 +72,6 @@ void cdc_run_builder_start(cdc_run_builder *builder, const cdc_run_limits *limit
     size_t row_max = limits->row_max > limits->message_max ? limits->row_max : limits->message_max;
     core_run_writer_fini(&builder->writer);
     core_run_writer_init(&builder->writer, row_max);
-    cdc_run_split_fini(&builder->split);
-    cdc_run_split_init(&builder->split, limits->message_max);
     builder->limits = *limits;
     builder->limits.row_max = row_max;
     builder->stored = *stored;
@@ -117,11 +111,6 @@ static void run_close(cdc_run_builder *builder) {
         .payload = core_run_close(writer),
     };
     builder->ready = true;
-    if (!builder->limits.whole && builder->run.payload.length > builder->limits.message_max) {
-        cdc_run_split_start(&builder->split, builder->epoch, writer->op, &builder->run,
-                            builder->before_lsn);
-        (void)cdc_run_split_next(&builder->split, &builder->run);
-    }
 }
 
 static void share_end(cdc_run_builder *builder, core_lsn end_lsn) {
@@ -494,8 +483,8 @@ const cdc_run *cdc_run_builder_run(const cdc_run_builder *builder) {
 
 void cdc_run_builder_taken(cdc_run_builder *builder) {
     assert(builder->ready);
-    builder->ready = cdc_run_split_next(&builder->split, &builder->run);
-    if (!builder->ready && builder->writer.body.capacity > 2 * builder->limits.message_max)
+    builder->ready = false;
+    if (builder->writer.body.capacity > 2 * builder->limits.message_max)
         core_buffer_fini(&builder->writer.body); /* a large row's memory is not kept */
 }
 

@@ -21,9 +21,8 @@ typedef struct {
     core_subject_scope scope;
     uint32_t run_rows;     /* a run closes at so many rows */
     size_t run_bytes;      /* or before it would pass so many bytes; one row may be larger */
-    size_t message_max;    /* the broker's limit: a larger run, of one row, is split */
+    size_t message_max;    /* the broker's limit: only a run of one row is larger */
     size_t row_max;        /* a row beyond it stops the source; at least message_max */
-    bool whole;            /* it is not split here: who sends it sees to that */
     cdc_shape_log *shapes; /* NULL: no SCHEMA events */
     cdc_lookup *lookup;    /* NULL: nothing is asked */
     bool reads_values;     /* ask it for unchanged values */

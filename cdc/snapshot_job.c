@@ -52,7 +52,7 @@ void cdc_snapshot_job_free(cdc_snapshot_job *job) {
     steps_free(job);
     cdc_snapshot_moved_fini(&job->moved);
     fanout_publisher_free(job->publisher);
-    cdc_json_stage_free(job->json);
+    cdc_message_stage_free(job->stage);
     core_arena_fini(&job->arena);
     free(job);
 }

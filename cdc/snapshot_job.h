@@ -3,8 +3,7 @@
 #ifndef WALCAST_CDC_SNAPSHOT_JOB_H
 #define WALCAST_CDC_SNAPSHOT_JOB_H
 
-#include "cdc/json_stage.h"
-#include "cdc/run_split.h"
+#include "cdc/message_stage.h"
 #include "cdc/snapshot_moved.h"
 #include "cdc/snapshot_plan.h"
 #include "fanout/fanout.h"
@@ -40,7 +39,7 @@ typedef struct {
     bool publisher_open;
     uint64_t sent_sequence;
     uint64_t acked_sequence;
-    cdc_json_stage *json; /* NULL: runs are sent as they are */
+    cdc_message_stage *stage;
     char database[256];
 } cdc_snapshot_job;
 

@@ -34,21 +34,20 @@ static fanout_stream_spec spec_make(const cdc_snapshot_jobs *jobs, const cdc_sna
 
 /* ---- Opening ---- */
 
-static bool json_open(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
-                      const cdc_snapshot_session *session, core_error *error) {
-    if (strcmp(core_config_text(jobs->config, "nats.encoding"), "json") != 0)
-        return true;
+static bool stage_open(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
+                       const cdc_snapshot_session *session, core_error *error) {
+    bool is_json = strcmp(core_config_text(jobs->config, "nats.encoding"), "json") == 0;
     (void)snprintf(job->database, sizeof job->database, "%s", session->database);
     const core_event_json_source from = {
         .version = WALCAST_VERSION,
         .name = core_config_text(jobs->config, "nats.stream"),
         .database = job->database,
     };
-    if (job->json == NULL)
-        job->json = cdc_json_stage_new(&from, session->limits.row_max);
-    if (job->json == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for JSON messages");
-    cdc_json_stage_start(job->json, session->limits.message_max);
+    if (job->stage == NULL)
+        job->stage = cdc_message_stage_new(is_json ? &from : NULL, session->limits.row_max);
+    if (job->stage == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for messages");
+    cdc_message_stage_start(job->stage, session->limits.message_max);
     return true;
 }
 
@@ -63,7 +62,7 @@ static bool job_publisher_open(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
     if (job->publisher == NULL)
         job->publisher = fanout_publisher_new(jobs->config, &spec, jobs->log, jobs->metrics,
                                               core_clock_system(), error);
-    job->publisher_open = job->publisher != NULL && json_open(jobs, job, session, error) &&
+    job->publisher_open = job->publisher != NULL && stage_open(jobs, job, session, error) &&
                           fanout_publisher_open(job->publisher, &tail, error);
     return job->publisher_open ||
            core_error_wrap(error, "a stream of snapshot.stream_max_bytes (%lld)",
@@ -103,37 +102,14 @@ static bool message_send(cdc_snapshot_job *job, const cdc_run *message, core_err
     }
 }
 
-static bool json_send(cdc_snapshot_job *job, const cdc_run *run, core_error *error) {
+static bool run_send(cdc_snapshot_job *job, const cdc_run *run, core_error *error) {
     do {
         const cdc_run *message =
-            cdc_json_stage_message(job->json, run, core_clock_wall_us(core_clock_system()), error);
+            cdc_message_stage_next(job->stage, run, core_clock_wall_us(core_clock_system()), error);
         if (message == NULL || !message_send(job, message, error))
             return false;
-    } while (!cdc_json_stage_taken(job->json));
+    } while (!cdc_message_stage_taken(job->stage));
     return true;
-}
-
-static bool parts_send(cdc_snapshot_job *job, const cdc_run *run,
-                       const cdc_snapshot_run_limits *limits, core_error *error) {
-    cdc_run_split split;
-    cdc_run part;
-    bool ok = true;
-    cdc_run_split_init(&split, limits->message_max);
-    cdc_run_split_start(&split, limits->epoch, CORE_OP_READ, run, 0);
-    while (ok && cdc_run_split_next(&split, &part))
-        ok = message_send(job, &part, error);
-    cdc_run_split_fini(&split);
-    return ok;
-}
-
-static bool run_send(cdc_snapshot_job *job, const cdc_snapshot_work *work, const cdc_run *run,
-                     core_error *error) {
-    const cdc_snapshot_run_limits *limits = &work->session.limits;
-    if (job->json != NULL)
-        return json_send(job, run, error);
-    if (run->payload.length > limits->message_max)
-        return parts_send(job, run, limits, error);
-    return message_send(job, run, error);
 }
 
 /* The mutex is not held while the broker is asked: only one worker at a time has an addressed
@@ -149,8 +125,7 @@ bool cdc_snapshot_jobs_publish(cdc_snapshot_jobs *jobs, const cdc_snapshot_work 
                          .rows = rows,
                          .last_complete = true,
                          .holds_last = true};
-    if (job_publisher_open(jobs, job, &work->session, subject, error) &&
-        run_send(job, work, &run, error))
+    if (job_publisher_open(jobs, job, &work->session, subject, error) && run_send(job, &run, error))
         return true;
     job->publisher_open = false;
     return false;

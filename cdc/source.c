@@ -98,7 +98,6 @@ cdc_source *cdc_source_new(const core_config *config, core_log *log, core_metric
     source->reorder = reorder;
     source->gate = gate;
     source->recent = recent;
-    cdc_run_split_init(&source->snapshot.split, 0);
     source->shapes = shapes;
     core_state_init(&source->state, "cdc source", source_rows, SOURCE_STATES,
                     SOURCE_CONNECTING_BROKER);
@@ -121,13 +120,12 @@ void cdc_source_free(cdc_source *source) {
     fanout_publisher_free(source->publisher);
     source->wal->free(source->wal);
     cdc_run_builder_free(source->builder);
-    cdc_json_stage_free(source->json);
+    cdc_message_stage_free(source->stage);
     cdc_reorder_free(source->reorder);
     cdc_shape_log_free(source->shapes);
     cdc_transcoder_free(source->transcoder);
     cdc_snapshot_gate_free(source->gate);
     free(source->recent);
-    cdc_run_split_fini(&source->snapshot.split);
     free(source->ledger);
     core_arena_fini(&source->tail_arena);
     core_buffer_fini(&source->anchor_payload);
@@ -264,7 +262,9 @@ static void full_enter(cdc_source *source, const core_error *error) {
     cdc_source_full_begin(source);
 }
 
-void cdc_source_break(cdc_source *source, const core_error *error) {
+/* Something broke: drops the connections and backs off, or fails for good when only a person can
+ * mend it. */
+static void source_break(cdc_source *source, const core_error *error) {
     bool was_draining = source->state.current == SOURCE_DRAINING;
     acked_remember(source);
     backoff_ease(source);
@@ -438,7 +438,7 @@ void cdc_source_run(cdc_source *source) {
             break;
         core_error error = {0};
         if (!source_steps[source->state.current](source, &error))
-            cdc_source_break(source, &error);
+            source_break(source, &error);
         cdc_source_watch(source);
     }
     cdc_source_close(source);

@@ -102,10 +102,8 @@ static bool event_publish(cdc_source *source, const cdc_start *start, cdc_run *r
     if (!subject_make(source, subject, error))
         return false;
     run->subject = subject;
-    const cdc_run *message = run;
-    if (source->json != NULL)
-        message =
-            cdc_json_stage_message(source->json, run, core_clock_wall_us(source->clock), error);
+    const cdc_run *message =
+        cdc_message_stage_next(source->stage, run, core_clock_wall_us(source->clock), error);
     if (message == NULL)
         return false;
     switch (fanout_publisher_send(source->publisher, subject, message->payload, &sequence, error)) {
@@ -153,10 +151,9 @@ static bool event_store(cdc_source *source, const cdc_start *start, core_error *
     cdc_run run = {0};
     core_run_writer_init(&writer, CDC_GAP_CONTENT_MAX * 2);
     bool ok = event_encode(source, start, &writer, &run, error) &&
-              event_publish(source, start, &run, error);
-    if (ok && source->json != NULL)
-        ok = cdc_json_stage_taken(source->json) ||
-             core_error_set(error, CORE_ERROR_INTERNAL, "a GAP event of several messages");
+              event_publish(source, start, &run, error) &&
+              (cdc_message_stage_taken(source->stage) ||
+               core_error_set(error, CORE_ERROR_INTERNAL, "a GAP event of several messages"));
     core_run_writer_fini(&writer);
     return ok ||
            core_error_wrap(error, "telling of a gap (%s)", cdc_gap_reason_name(start->gap.reason));

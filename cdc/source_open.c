@@ -142,10 +142,6 @@ static bool slot_prepare(cdc_source *source, cdc_start_facts *facts, core_error 
     return true;
 }
 
-static bool is_json(const cdc_source *source) {
-    return strcmp(core_config_text(source->config, "nats.encoding"), "json") == 0;
-}
-
 static cdc_run_limits limits_of(const cdc_source *source) {
     const core_config *config = source->config;
     int64_t max_payload =
@@ -160,7 +156,6 @@ static cdc_run_limits limits_of(const cdc_source *source) {
         .run_bytes = run_bytes < message_max ? run_bytes : message_max,
         .message_max = message_max,
         .row_max = (size_t)core_config_integer(config, "cdc.max_row_bytes"),
-        .whole = source->json != NULL,
         .shapes = source->shapes,
         .lookup = source->wal->lookup,
         .reads_values = strcmp(core_config_text(config, "cdc.toast"), "read") == 0,
@@ -168,20 +163,19 @@ static cdc_run_limits limits_of(const cdc_source *source) {
 }
 
 /* Made once the database has told its name; a GAP event may be the first to need it. */
-static bool json_stage_ready(cdc_source *source, core_error *error) {
-    if (!is_json(source))
-        return true;
-    core_event_json_source from = {
+static bool stage_ready(cdc_source *source, core_error *error) {
+    bool is_json = strcmp(core_config_text(source->config, "nats.encoding"), "json") == 0;
+    const core_event_json_source from = {
         .version = WALCAST_VERSION,
         .name = core_config_text(source->config, "nats.stream"),
         .database = source->server.database,
     };
     size_t row_max = (size_t)core_config_integer(source->config, "cdc.max_row_bytes");
-    if (source->json == NULL)
-        source->json = cdc_json_stage_new(&from, row_max);
-    if (source->json == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for JSON messages");
-    cdc_json_stage_start(source->json, limits_of(source).message_max);
+    if (source->stage == NULL)
+        source->stage = cdc_message_stage_new(is_json ? &from : NULL, row_max);
+    if (source->stage == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for messages");
+    cdc_message_stage_start(source->stage, limits_of(source).message_max);
     return true;
 }
 
@@ -268,7 +262,7 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
     cdc_start_facts facts = facts_gather(source, fresh_epoch);
     cdc_start *start = &source->start;
     if (!fork_ask(source, &facts, error) || !slot_prepare(source, &facts, error) ||
-        !cdc_start_decide(&facts, start, error) || !json_stage_ready(source, error) ||
+        !cdc_start_decide(&facts, start, error) || !stage_ready(source, error) ||
         !cdc_source_gap_settle(source, &facts, start, error))
         return false;
     const core_subject_scope scope = core_subject_scope_of(source->config);

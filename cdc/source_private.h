@@ -5,14 +5,13 @@
 
 #include "cdc/confirm_delay.h"
 #include "cdc/heartbeat.h"
-#include "cdc/json_stage.h"
 #include "cdc/ledger.h"
+#include "cdc/message_stage.h"
 #include "cdc/pacing.h"
 #include "cdc/position_writer.h"
 #include "cdc/recent_xids.h"
 #include "cdc/reorder.h"
 #include "cdc/run_builder.h"
-#include "cdc/run_split.h"
 #include "cdc/snapshot_gate.h"
 #include "cdc/source.h"
 #include "cdc/start.h"
@@ -47,8 +46,6 @@ typedef struct {
     cdc_run run;            /* closed, waiting for room in the publisher's window */
     bool has_run;
     cdc_snapshot_ticket *owner; /* its */
-    cdc_run_split split;
-    bool splitting;
     char subject[CORE_SUBJECT_MAX];
     uint64_t inflight[8]; /* sequences of the last ones sent, a ring */
     uint64_t sent;
@@ -115,7 +112,7 @@ struct cdc_source {
     cdc_reorder *reorder;
     cdc_shape_log *shapes;
     cdc_run_builder *builder;
-    cdc_json_stage *json; /* NULL: runs are sent as they are */
+    cdc_message_stage *stage; /* NULL until the database told its name */
     cdc_ledger *ledger;
     cdc_transcoder *transcoder; /* of the messages' text; NULL: it is UTF-8 */
     core_arena message_arena;
@@ -160,7 +157,6 @@ struct cdc_source {
     int64_t caught_up_us; /* all that was written until then is stored */
     cdc_heartbeat heartbeat;
     bool heartbeat_refused;
-    bool watch_failed; /* told already */
 
     /* What `ready` shows. */
     pthread_mutex_t status_mutex;
@@ -174,9 +170,6 @@ struct cdc_source {
 /* The state it shows besides its own one; any of its steps. */
 void cdc_source_warn(cdc_source *source, const char *warning);
 void cdc_source_move(cdc_source *source, cdc_source_state next);
-/* Something broke: drops the connections and backs off, or fails for good when only a person can
- * mend it. */
-void cdc_source_break(cdc_source *source, const core_error *error);
 
 /* source_open.c: one step of each state; false with `error` set when it did not work. */
 CORE_MUST_CHECK bool cdc_source_broker_open(cdc_source *source, core_error *error);

@@ -136,7 +136,7 @@ static bool inflight_full(const cdc_source *source) {
            snapshot->inflight[snapshot->sent % INFLIGHT_LIVE] > source->ledger->acked.sequence;
 }
 
-/* The run, or the part of it, that is to be sent next. */
+/* The run that is to be sent next. */
 static bool run_load(cdc_source *source, cdc_snapshot_ticket *ticket, const core_transaction *place,
                      bool *more, core_error *error) {
     cdc_source_snapshot *snapshot = &source->snapshot;
@@ -159,29 +159,10 @@ static bool run_load(cdc_source *source, cdc_snapshot_ticket *ticket, const core
                               .before_lsn = transaction.end_lsn,
                               .shown_lsn = transaction.end_lsn,
                               .safe_lsn = transaction.end_lsn};
-    size_t message_max = cdc_run_builder_limits(source->builder).message_max;
-    if (source->json == NULL && payload.length > message_max) {
-        cdc_run_split_fini(&snapshot->split);
-        cdc_run_split_init(&snapshot->split, message_max);
-        cdc_run_split_start(&snapshot->split, source->record.epoch, CORE_OP_READ, &snapshot->run,
-                            transaction.end_lsn);
-        (void)cdc_run_split_next(&snapshot->split, &snapshot->run);
-        snapshot->splitting = true;
-    }
     snapshot->has_run = true;
     snapshot->owner = ticket;
     return cdc_run_builder_subject(source->builder, &ticket->table->relation, CORE_OP_READ,
                                    snapshot->subject, error);
-}
-
-/* False: all of the run was sent. */
-static bool message_taken(cdc_source *source) {
-    cdc_source_snapshot *snapshot = &source->snapshot;
-    if (source->json != NULL)
-        return !cdc_json_stage_taken(source->json);
-    snapshot->splitting =
-        snapshot->splitting && cdc_run_split_next(&snapshot->split, &snapshot->run);
-    return snapshot->splitting;
 }
 
 /* A run of rows that waits for room goes before any live change: one could overtake it. */
@@ -194,7 +175,7 @@ bool cdc_source_snapshot_flush(cdc_source *source, bool *full, core_error *error
         if (!cdc_source_message_send(source, &snapshot->run, full, error) || *full)
             return *full;
         snapshot->owner->last_sequence = snapshot->last_sequence;
-        snapshot->has_run = message_taken(source);
+        snapshot->has_run = !cdc_message_stage_taken(source->stage);
     }
     snapshot->inflight[snapshot->sent++ % INFLIGHT_LIVE] = snapshot->last_sequence;
     return true;
@@ -309,5 +290,5 @@ void cdc_source_snapshot_begin(cdc_source *source, const char *exported) {
 void cdc_source_snapshot_end(cdc_source *source, const char *reason) {
     cdc_snapshot_gate_end(source->gate, reason);
     source->snapshot.count = 0;
-    source->snapshot.has_run = source->snapshot.splitting = source->snapshot.waits = false;
+    source->snapshot.has_run = source->snapshot.waits = false;
 }

@@ -83,17 +83,11 @@ static void run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) 
     source->snapshot.last_sequence = sequence;
 }
 
-/* The run's next message: the run itself, or a change of it. NULL: `error`. */
-static const cdc_run *message_next(cdc_source *source, const cdc_run *run, core_error *error) {
-    if (source->json == NULL)
-        return run;
-    return cdc_json_stage_message(source->json, run, core_clock_wall_us(source->clock), error);
-}
-
 bool cdc_source_message_send(cdc_source *source, const cdc_run *run, bool *full,
                              core_error *error) {
     uint64_t sequence = 0;
-    const cdc_run *message = message_next(source, run, error);
+    const cdc_run *message =
+        cdc_message_stage_next(source->stage, run, core_clock_wall_us(source->clock), error);
     *full = false;
     if (message == NULL)
         return false;
@@ -119,7 +113,7 @@ static bool run_send(cdc_source *source, bool *full, core_error *error) {
     while ((run = cdc_run_builder_run(source->builder)) != NULL) {
         if (!cdc_source_message_send(source, run, full, error) || *full)
             return *full;
-        if (source->json == NULL || cdc_json_stage_taken(source->json))
+        if (cdc_message_stage_taken(source->stage))
             cdc_run_builder_taken(source->builder);
         cdc_pacing_rest(&source->pacing);
         if (cdc_run_builder_run(source->builder) == NULL) {

@@ -1,9 +1,10 @@
-/* A stream as the run builder makes it, in memory: rows small and large, written on after a kill
- * from where the tail says, and read as any reader does. In either encoding. */
+/* A stream as the run builder and the message stage make it, in memory: rows small and large,
+ * written on after a kill from where the tail says, and read as any reader does. In either
+ * encoding. */
 #ifndef WALCAST_TESTS_UNIT_CDC_RUN_STREAM_H
 #define WALCAST_TESTS_UNIT_CDC_RUN_STREAM_H
 
-#include "cdc/json_stage.h"
+#include "cdc/message_stage.h"
 #include "cdc/run_builder.h"
 #include "cdc/start.h"
 #include "tests/unit/cdc/run_script.h"
@@ -75,16 +76,15 @@ static inline void message_publish(stream *target, const cdc_run *run) {
     target->count++;
 }
 
-static inline void run_publish(cdc_run_builder *builder, cdc_json_stage *stage, stream *target) {
+static inline void run_publish(cdc_run_builder *builder, cdc_message_stage *stage, stream *target) {
     const cdc_run *run;
     core_error error = {0};
     while ((run = cdc_run_builder_run(builder)) != NULL) {
-        const cdc_run *message =
-            stage != NULL ? cdc_json_stage_message(stage, run, 1, &error) : run;
+        const cdc_run *message = cdc_message_stage_next(stage, run, 1, &error);
         assert_non_null(message);
         assert_string_equal(message->subject, run->subject);
         message_publish(target, message);
-        if (stage == NULL || cdc_json_stage_taken(stage))
+        if (cdc_message_stage_taken(stage))
             cdc_run_builder_taken(builder);
     }
 }
@@ -109,12 +109,11 @@ static inline void play(fixture *it, size_t from, const cdc_position *stored) {
         .run_bytes = 2048,
         .message_max = MESSAGE_MAX,
         .row_max = ROW_MAX,
-        .whole = it->json,
     };
     const core_event_json_source source = {"1", "S", "d"};
-    cdc_json_stage *stage = it->json ? cdc_json_stage_new(&source, ROW_MAX) : NULL;
-    if (stage != NULL)
-        cdc_json_stage_start(stage, MESSAGE_MAX);
+    cdc_message_stage *stage = cdc_message_stage_new(it->json ? &source : NULL, ROW_MAX);
+    assert_non_null(stage);
+    cdc_message_stage_start(stage, MESSAGE_MAX);
     script relations = {0};
     cdc_run_builder *builder = cdc_run_builder_new(&error);
     assert_non_null(builder);
@@ -131,7 +130,7 @@ static inline void play(fixture *it, size_t from, const cdc_position *stored) {
     run_publish(builder, stage, &it->stream);
     assert_false(cdc_run_builder_pending(builder));
     cdc_run_builder_free(builder);
-    cdc_json_stage_free(stage);
+    cdc_message_stage_free(stage);
 }
 
 /* As a process does that comes up after a kill: the tail says where to go on. */

@@ -1,5 +1,6 @@
 /* SCHEMA events through the run builder: the shape stands before the first row of it, once, and a
  * kill behind any message of the stream neither loses, doubles nor renumbers anything. */
+#include "cdc/message_stage.h"
 #include "cdc/run_builder.h"
 #include "cdc/start.h"
 #include "tests/unit/cdc/run_script.h"
@@ -20,6 +21,7 @@ typedef struct {
     message messages[MESSAGES_MAX];
     size_t count;
     cdc_shape_log *shapes;
+    cdc_message_stage *stage;
     size_t message_max;
     script script;
 } fixture;
@@ -29,9 +31,10 @@ static int setup(void **state) {
     if (it == NULL)
         return 1;
     it->shapes = cdc_shape_log_new();
+    it->stage = cdc_message_stage_new(NULL, 1 << 20);
     it->message_max = 1 << 20;
     *state = it;
-    return it->shapes == NULL;
+    return it->shapes == NULL || it->stage == NULL;
 }
 
 static void stream_cut(fixture *it, size_t count) {
@@ -43,6 +46,7 @@ static int teardown(void **state) {
     fixture *it = *state;
     stream_cut(it, 0);
     cdc_shape_log_free(it->shapes);
+    cdc_message_stage_free(it->stage);
     free(it);
     return 0;
 }
@@ -51,13 +55,17 @@ static int teardown(void **state) {
 
 static void run_publish(fixture *it, cdc_run_builder *builder) {
     const cdc_run *run;
+    core_error error = {0};
     while ((run = cdc_run_builder_run(builder)) != NULL) {
+        const cdc_run *sent = cdc_message_stage_next(it->stage, run, 1, &error);
+        assert_non_null(sent);
         assert_true(it->count < MESSAGES_MAX);
         message *next = &it->messages[it->count++];
         core_buffer_init(&next->payload, 1 << 20);
-        core_buffer_slice_append(&next->payload, run->payload);
-        (void)snprintf(next->subject, sizeof next->subject, "%s", run->subject);
-        cdc_run_builder_taken(builder);
+        core_buffer_slice_append(&next->payload, sent->payload);
+        (void)snprintf(next->subject, sizeof next->subject, "%s", sent->subject);
+        if (cdc_message_stage_taken(it->stage))
+            cdc_run_builder_taken(builder);
     }
 }
 
@@ -77,6 +85,7 @@ static void play(fixture *it, size_t from, const cdc_position *stored) {
     cdc_run_limits limits = limits_of(it);
     cdc_run_builder *builder = cdc_run_builder_new(&error);
     assert_non_null(builder);
+    cdc_message_stage_start(it->stage, it->message_max);
     cdc_run_builder_start(builder, &limits, stored);
     for (size_t i = from; i < it->script.count; i++) {
         while (cdc_run_builder_feed(builder, &it->script.messages[i], 9, &error) == CDC_RUN_READY)
@@ -340,6 +349,7 @@ static void a_shape_behind_a_transaction_holds_its_place(void **state) {
     script_commit(&it->script);
     cdc_run_builder *builder = cdc_run_builder_new(&error);
     assert_non_null(builder);
+    cdc_message_stage_start(it->stage, it->message_max);
     cdc_run_builder_start(builder, &limits, &nothing_stored);
     for (size_t i = 0; i < first; i++)
         while (cdc_run_builder_feed(builder, &it->script.messages[i], 9, &error) == CDC_RUN_READY)

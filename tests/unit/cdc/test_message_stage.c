@@ -1,5 +1,6 @@
-/* Runs as JSON messages: one a change, in order, each saying exactly what is stored once it is; a
- * kill behind any of them, and a change of the encoding with it, loses and doubles nothing. */
+/* Runs as messages: in JSON one a change, in order, each saying exactly what is stored once it is;
+ * a row too large for one in parts. A kill behind any of them, and a change of the encoding with
+ * it, loses and doubles nothing. */
 #include "tests/unit/cdc/run_stream.h"
 
 /* Small rows in runs that span transactions, two of them in one. */
@@ -61,8 +62,12 @@ static void kills_everywhere(fixture *it, bool first_json, bool then_json) {
     assert_survives_kills(it, first_json, then_json);
 }
 
-static void a_kill_behind_any_message_loses_and_doubles_nothing(void **state) {
+static void in_json_a_kill_loses_and_doubles_nothing(void **state) {
     kills_everywhere(*state, true, true);
+}
+
+static void in_protobuf_a_kill_loses_and_doubles_nothing(void **state) {
+    kills_everywhere(*state, false, false);
 }
 
 static void from_json_to_protobuf_nothing_is_lost_or_doubled(void **state) {
@@ -73,6 +78,36 @@ static void from_protobuf_to_json_nothing_is_lost_or_doubled(void **state) {
     kills_everywhere(*state, false, true);
 }
 
+/* ---- Parts, in either encoding ---- */
+
+static void a_large_row_comes_whole(void **state) {
+    fixture *it = *state;
+    mixed_script(it);
+    play_whole(it);
+    assert_int_equal(it->row_count, 9);
+    assert_true(it->stream.count > 6 * (LARGE / MESSAGE_MAX));
+    static const bool is_large[] = {true, false, true, true, false, true, true, false, true};
+    for (size_t i = 0; i < it->row_count; i++)
+        assert_int_equal(it->rows[i].length == LARGE, is_large[i]);
+    assert_int_equal(it->rows[0].end_lsn, 150);
+    assert_true(it->rows[0].last && it->rows[4].last && it->rows[5].last && it->rows[8].last);
+}
+
+static void kills_in_the_same_row_do_not_add_up(void **state) {
+    fixture *it = *state;
+    mixed_script(it);
+    play_whole(it);
+    stream_cut(&it->stream, 3);
+    for (int kill = 0; kill < 5; kill++) {
+        size_t before = it->stream.count;
+        restart(it);
+        stream_cut(&it->stream, before + 2);
+    }
+    restart(it);
+    assert_rows_again(it);
+}
+
+/* Until its last part is stored, nothing of the row's transaction may be confirmed. */
 static void parts_promise_nothing(void **state) {
     fixture *it = *state;
     script_begin(&it->script, 1);
@@ -100,14 +135,14 @@ static void a_message_beyond_the_maximum_is_refused(void **state) {
     assert_true(core_run_append(&writer, &change));
     core_run_transaction_end(&writer, true);
     cdc_run run = {.subject = "p.d.e.a.INSERT", .payload = core_run_close(&writer), .rows = 1};
-    cdc_json_stage *stage = cdc_json_stage_new(&source, 1100);
+    cdc_message_stage *stage = cdc_message_stage_new(&source, 1100);
     assert_non_null(stage);
-    cdc_json_stage_start(stage, MESSAGE_MAX);
-    assert_null(cdc_json_stage_message(stage, &run, 1, &error));
+    cdc_message_stage_start(stage, MESSAGE_MAX);
+    assert_null(cdc_message_stage_next(stage, &run, 1, &error));
     assert_int_equal(error.code, CORE_ERROR_LIMIT);
     assert_non_null(strstr(error.text, "cdc.max_row_bytes"));
     assert_non_null(strstr(error.text, "0/200"));
-    cdc_json_stage_free(stage);
+    cdc_message_stage_free(stage);
     core_run_writer_fini(&writer);
 }
 
@@ -116,12 +151,19 @@ int main(void) {
         cmocka_unit_test_setup_teardown(one_message_a_change_says_what_is_stored, setup_json,
                                         teardown),
         cmocka_unit_test_setup_teardown(both_encodings_hold_the_same, setup_json, teardown),
-        cmocka_unit_test_setup_teardown(a_kill_behind_any_message_loses_and_doubles_nothing,
-                                        setup_json, teardown),
+        cmocka_unit_test_setup_teardown(in_json_a_kill_loses_and_doubles_nothing, setup_json,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(in_protobuf_a_kill_loses_and_doubles_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(from_json_to_protobuf_nothing_is_lost_or_doubled,
                                         setup_json, teardown),
         cmocka_unit_test_setup_teardown(from_protobuf_to_json_nothing_is_lost_or_doubled,
                                         setup_json, teardown),
+        cmocka_unit_test_setup_teardown(a_large_row_comes_whole, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_row_comes_whole, setup_json, teardown),
+        cmocka_unit_test_setup_teardown(kills_in_the_same_row_do_not_add_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(kills_in_the_same_row_do_not_add_up, setup_json, teardown),
+        cmocka_unit_test_setup_teardown(parts_promise_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(parts_promise_nothing, setup_json, teardown),
         cmocka_unit_test_setup_teardown(a_message_beyond_the_maximum_is_refused, setup_json,
                                         teardown),
