@@ -13,7 +13,7 @@ import { Walcast } from '../lib/walcast.mjs';
 const CONFIG = { 'postgres.tables': '*.*', 'snapshot.initial': '*.*' };
 const BIG_KEYS = { ...CHURN_KEYS, 'public.big': ['id'] };
 const bigTable = (rows) => `CREATE TABLE big (id bigint PRIMARY KEY, n int, text text);
-  INSERT INTO big SELECT i, 0, 'row ' || i FROM generate_series(1, ${rows}) i;`;
+  INSERT INTO big SELECT i, 0, 'row ' || i FROM generate_series(1, ${rows}) i; ANALYZE big;`;
 
 const tableOf = ({ schema, table }) => `${schema}.${table}`;
 
