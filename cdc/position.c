@@ -5,10 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-bool cdc_lsn_parse(core_slice text, core_lsn *lsn) {
-    return core_lsn_parse(text, lsn);
-}
-
 /* ---- Encode ---- */
 
 static void lsn_member(core_json_writer *json, const char *name, core_lsn lsn) {
@@ -89,14 +85,14 @@ static bool member_read(core_json_reader *reader, core_json_token token, cdc_pos
     case 1:
         return core_slice_to_u64(token.raw, &position->sequence);
     case 2:
-        return cdc_lsn_parse(token.raw, &position->commit_lsn);
+        return core_lsn_parse(token.raw, &position->commit_lsn);
     case 3:
         return core_slice_to_u64(token.raw, &position->index);
     case 4:
         position->complete = token.kind == CORE_JSON_TRUE;
         return token.kind == CORE_JSON_TRUE || token.kind == CORE_JSON_FALSE;
     case 5:
-        return cdc_lsn_parse(token.raw, &position->end_lsn);
+        return core_lsn_parse(token.raw, &position->end_lsn);
     case 6:
         return core_slice_to_u64(token.raw, &position->system_id);
     case 7:

@@ -35,7 +35,4 @@ void cdc_position_encode(const cdc_position *position, core_buffer *out);
 CORE_MUST_CHECK bool cdc_position_decode(core_slice json, cdc_position *position,
                                          core_error *error);
 
-/* "16/B374D848" to a position; false when it is none. */
-CORE_MUST_CHECK bool cdc_lsn_parse(core_slice text, core_lsn *lsn);
-
 #endif

@@ -1,8 +1,6 @@
 /* See slot.h. */
 #include "cdc/slot.h"
 
-#include "cdc/position.h"
-
 #include <stdio.h>
 
 enum { VERSION_MIN = 130000, SQL_MAX_BYTES = 1024 };
@@ -76,7 +74,7 @@ static bool slot_value_check(const char *name, const char *what, const char *val
 }
 
 static bool lsn_of(const char *text, core_lsn *lsn, core_error *error) {
-    return cdc_lsn_parse(core_slice_text(text), lsn) ||
+    return core_lsn_parse(core_slice_text(text), lsn) ||
            core_error_set(error, CORE_ERROR_INPUT, "the server gave \"%s\" as an LSN",
                           text != NULL ? text : "");
 }

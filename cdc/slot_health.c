@@ -1,8 +1,6 @@
 /* See slot_health.h. */
 #include "cdc/slot_health.h"
 
-#include "cdc/position.h"
-
 #include <stdio.h>
 
 /* ---- Asking ---- */
@@ -29,7 +27,7 @@ static bool bytes_of(const char *text, int64_t *bytes) {
 /* NULL is 0: a slot that holds nothing, or none at all. */
 static bool lsn_of(const char *text, core_lsn *lsn) {
     *lsn = 0;
-    return text == NULL || cdc_lsn_parse(core_slice_text(text), lsn);
+    return text == NULL || core_lsn_parse(core_slice_text(text), lsn);
 }
 
 static bool health_read(const pg_result *result, cdc_slot_health *health) {

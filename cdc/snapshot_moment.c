@@ -2,8 +2,6 @@
  * so every commit that it sees was written before that. */
 #include "cdc/snapshot_moment.h"
 
-#include "cdc/position.h"
-
 enum { PAGE_BYTES = 8192, PAGE_HEADER_MAX = 40 };
 
 /* An insert position right behind a page's header is where the last record ended, at the page's
@@ -24,7 +22,7 @@ bool cdc_snapshot_moment_take(pg_connection *connection, cdc_visibility *visibil
     core_lsn lsn = 0;
     core_slice snapshot = core_slice_text(pg_result_value(result, 0, 0));
     bool ok = cdc_visibility_read(snapshot, visibility, error);
-    if (ok && !cdc_lsn_parse(core_slice_text(pg_result_value(result, 0, 1)), &lsn))
+    if (ok && !core_lsn_parse(core_slice_text(pg_result_value(result, 0, 1)), &lsn))
         ok = core_error_set(error, CORE_ERROR_INPUT, "the server gave \"%s\" as an LSN",
                             pg_result_value(result, 0, 1));
     *high_lsn = position_normal(lsn);

@@ -85,8 +85,7 @@ static bool event_wait(cdc_source *source, uint64_t sequence, core_error *error)
 
 static bool subject_make(const cdc_source *source, char subject[CORE_SUBJECT_MAX],
                          core_error *error) {
-    const core_config *config = source->config;
-    const core_subject_scope scope = core_subject_scope_of(config);
+    const core_subject_scope scope = core_subject_scope_of(source->config);
     core_slice none = {0};
     return core_subject_change(&scope, none, none, CORE_OP_GAP, subject) ||
            core_error_set(error, CORE_ERROR_LIMIT,

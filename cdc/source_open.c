@@ -263,10 +263,8 @@ bool cdc_source_set_up(cdc_source *source, core_error *error) {
     cdc_start *start = &source->start;
     if (!fork_ask(source, &facts, error) || !slot_prepare(source, &facts, error) ||
         !cdc_start_decide(&facts, start, error) || !stage_ready(source, error) ||
-        !cdc_source_gap_settle(source, &facts, start, error))
-        return false;
-    const core_subject_scope scope = core_subject_scope_of(source->config);
-    if (!cdc_source_shapes_read(source, &scope, error))
+        !cdc_source_gap_settle(source, &facts, start, error) ||
+        !cdc_source_shapes_read(source, error))
         return false;
     source->two_phase = facts.slot_state.two_phase;
     streaming_begin(source, start);

@@ -202,8 +202,7 @@ void cdc_source_close(cdc_source *source);
 void cdc_source_mark(cdc_source *source);
 
 /* source_shapes.c: fills the log of told shapes from the stream. Blocks. */
-CORE_MUST_CHECK bool cdc_source_shapes_read(cdc_source *source, const core_subject_scope *scope,
-                                            core_error *error);
+CORE_MUST_CHECK bool cdc_source_shapes_read(cdc_source *source, core_error *error);
 
 /* source_positions.c: stores and confirms what may be, and watches over the server's silence. */
 CORE_MUST_CHECK bool cdc_source_positions_tell(cdc_source *source, core_error *error);

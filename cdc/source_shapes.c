@@ -74,13 +74,13 @@ static bool shape_take(void *context, const fanout_message *message, core_error 
     return true;
 }
 
-bool cdc_source_shapes_read(cdc_source *source, const core_subject_scope *scope,
-                            core_error *error) {
+bool cdc_source_shapes_read(cdc_source *source, core_error *error) {
+    const core_subject_scope scope = core_subject_scope_of(source->config);
     char filter[CORE_SUBJECT_MAX];
     cdc_shape_log_reset(source->shapes);
     if (!source->tail->has_message)
         return true;
-    if (!core_subject_filter_op(scope, CORE_OP_SCHEMA, filter))
+    if (!core_subject_filter_op(&scope, CORE_OP_SCHEMA, filter))
         return core_error_set(error, CORE_ERROR_CONFIG,
                               "a subject is longer than %d bytes; shorten nats.prefix, project or "
                               "environment",

@@ -1,8 +1,6 @@
 /* See timeline.h. */
 #include "cdc/timeline.h"
 
-#include "cdc/position.h"
-
 static core_slice until(core_slice *rest, uint8_t mark) {
     const uint8_t *at = rest->length > 0 ? memchr(rest->data, mark, rest->length) : NULL;
     size_t length = at != NULL ? (size_t)(at - rest->data) : rest->length;
@@ -21,7 +19,7 @@ static bool line_read(core_slice line, uint64_t *timeline, core_lsn *lsn) {
     core_slice number = until(&rest, '\t');
     core_slice position = until(&rest, '\t');
     return core_slice_to_u64(number, timeline) && *timeline <= UINT32_MAX &&
-           cdc_lsn_parse(position, lsn);
+           core_lsn_parse(position, lsn);
 }
 
 bool cdc_timeline_fork(core_slice history, uint32_t timeline, core_lsn *fork_lsn,

@@ -5,7 +5,6 @@
 #include "cdc/verify_table.h"
 
 #include "cdc/copy_row.h"
-#include "cdc/position.h"
 #include "cdc/verify_shape_sql.h"
 
 #include <stdio.h>
@@ -82,7 +81,7 @@ static bool point_read(cdc_verify_table *table, const pg_result *result, core_er
         return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a snapshot");
     if (!cdc_verify_snapshot_parse(snapshot, &table->snapshot, error))
         return false;
-    if (!cdc_lsn_parse(core_slice_text(pg_result_value(result, 0, 1)), &table->lsn) ||
+    if (!core_lsn_parse(core_slice_text(pg_result_value(result, 0, 1)), &table->lsn) ||
         !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 2)), &page_bytes) ||
         page_bytes < 1024 || page_bytes > (1u << 20) ||
         !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 3)), &table->system_id))

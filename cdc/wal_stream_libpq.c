@@ -81,7 +81,7 @@ static bool identify(libpq_stream *stream, cdc_wal_server *server, core_error *e
     bool ok =
         core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 0)), &server->system_id) &&
         core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 1)), &timeline) &&
-        cdc_lsn_parse(core_slice_text(pg_result_value(result, 0, 2)), &server->wal_lsn) &&
+        core_lsn_parse(core_slice_text(pg_result_value(result, 0, 2)), &server->wal_lsn) &&
         core_slice_to_text(core_slice_text(pg_result_value(result, 0, 3)), server->database,
                            sizeof server->database);
     server->timeline = stream->timeline = (uint32_t)timeline;

@@ -7,19 +7,6 @@
 
 #define US_PER_S INT64_C(1000000)
 
-static bool lsn_parse(const char *text, core_lsn *lsn) {
-    char *end = NULL;
-    size_t high = strspn(text, "0123456789abcdefABCDEF");
-    if (high == 0 || high > 8 || text[high] != '/')
-        return false;
-    const char *second = text + high + 1;
-    size_t low = strspn(second, "0123456789abcdefABCDEF");
-    if (low == 0 || low > 8 || second[low] != '\0')
-        return false;
-    *lsn = (core_lsn)strtoul(text, &end, 16) << 32 | strtoul(second, &end, 16);
-    return true;
-}
-
 /* ".5" behind the seconds, to microseconds; digits beyond are dropped. */
 static const char *fraction_parse(const char *text, int64_t *us) {
     int64_t place = US_PER_S / 10;
@@ -75,7 +62,7 @@ bool tail_place_parse(const char *text, tail_place *place, core_error *error) {
         core_slice_to_u64(core_slice_text(text + 4), &place->sequence) && place->sequence > 0)
         return true;
     place->kind = TAIL_LSN;
-    if (strncmp(text, "lsn:", 4) == 0 && lsn_parse(text + 4, &place->lsn))
+    if (strncmp(text, "lsn:", 4) == 0 && core_lsn_parse(core_slice_text(text + 4), &place->lsn))
         return true;
     place->kind = TAIL_TIME;
     if (strncmp(text, "time:", 5) == 0 && time_parse(text + 5, &place->time_us))

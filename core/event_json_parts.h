@@ -1,5 +1,5 @@
-/* What the two files that read JSON messages share: a message's members and their values. Private
- * to them.
+/* What the files that write and read JSON messages share: operations, a message's members and their
+ * values. Private to them.
  *
  * A member that is absent has an empty slice and leaves its target as it was. Texts without escapes
  * stay slices of the payload, others are made in the arena. */
@@ -7,6 +7,9 @@
 #define WALCAST_CORE_EVENT_JSON_PARTS_H
 
 #include "core/event_json.h"
+
+/* Operations as Debezium calls them; `s` and `g` are Walcast's own. NULL: none (CORE_OP_NONE). */
+extern const char *const event_json_ops[CORE_OP_GAP + 1];
 
 typedef struct {
     core_slice payload;

@@ -173,19 +173,11 @@ static bool members_read(const event_json_source *source, message_members *json)
 }
 
 static bool op_read(const event_json_source *source, core_slice json, core_op *op) {
-    static const struct {
-        char letter;
-        core_op op;
-    } ops[] = {
-        {'c', CORE_OP_INSERT},   {'u', CORE_OP_UPDATE}, {'d', CORE_OP_DELETE},
-        {'t', CORE_OP_TRUNCATE}, {'r', CORE_OP_READ},   {'s', CORE_OP_SCHEMA},
-        {'m', CORE_OP_MESSAGE},  {'g', CORE_OP_GAP},
-    };
     core_slice raw;
-    if (event_json_raw(json, &raw) && raw.length == 1)
-        for (size_t i = 0; i < CORE_COUNT_OF(ops); i++)
-            if (raw.data[0] == (uint8_t)ops[i].letter) {
-                *op = ops[i].op;
+    if (event_json_raw(json, &raw))
+        for (size_t i = CORE_OP_NONE + 1; i < CORE_COUNT_OF(event_json_ops); i++)
+            if (core_slice_is(raw, event_json_ops[i])) {
+                *op = (core_op)i;
                 return true;
             }
     return event_json_refuse(source, "op", "is unknown");

@@ -1,6 +1,6 @@
 /* Writes a change as JSON; see event_json.h. Members that Debezium's PostgreSQL connector has come
  * first and have its names and meanings; a consumer made for it finds what it looks for. */
-#include "core/event_json.h"
+#include "core/event_json_parts.h"
 
 #include "core/base64.h"
 #include "core/value_text.h"
@@ -9,8 +9,7 @@
 
 #define PART_HEAD_BYTES 16384 /* room for what is measured in `scratch` */
 
-/* Operations as Debezium calls them; `s` and `g` are Walcast's own. */
-static const char *const op_letters[] = {
+const char *const event_json_ops[] = {
     [CORE_OP_INSERT] = "c",   [CORE_OP_UPDATE] = "u", [CORE_OP_DELETE] = "d",
     [CORE_OP_TRUNCATE] = "t", [CORE_OP_READ] = "r",   [CORE_OP_SCHEMA] = "s",
     [CORE_OP_MESSAGE] = "m",  [CORE_OP_GAP] = "g",
@@ -317,7 +316,7 @@ static void place_write(const core_event_json_writer *writer, core_json_writer *
                         const core_change *change) {
     source_write(writer, json, change);
     transaction_write(json, change);
-    text_member(json, "op", op_letters[change->op]);
+    text_member(json, "op", event_json_ops[change->op]);
     core_json_key_text(json, "ts_ms");
     core_json_signed(json, floor_ms(writer->now_us));
     number_member(json, "format", CORE_EVENT_JSON_FORMAT);
