@@ -22,10 +22,9 @@ struct cdc_publication {
     core_buffer schemas; /* array literals of postgres.tables */
     core_buffer tables;
     bool ours;
-    bool inserts_exists;
-    uint32_t oids[CDC_PUBLICATIONS];
-    uint64_t tried_hash;   /* what was misplaced at the last try */
-    uint64_t refused_hash; /* what of it was refused for good */
+    uint32_t oids[CDC_PUBLICATIONS]; /* as `ensure` found or made them */
+    uint64_t tried_hash;             /* what was misplaced at the last try */
+    uint64_t refused_hash;           /* what of it was refused for good */
 };
 
 void cdc_publication_inserts_name(const char *publication, char name[CDC_NAME_MAX]) {
@@ -60,54 +59,52 @@ void cdc_publication_free(cdc_publication *publication) {
 
 /* ---- Looking ---- */
 
-/* The publication's comment; `*exists` false when there is none of that name. */
-static bool publication_look(pg_connection *connection, const char *name, bool *exists, bool *ours,
-                             core_error *error) {
-    const char *const parameters[] = {name, CDC_PUBLICATION_COMMENT};
+static bool value_is_true(const pg_result *result, size_t row, size_t column) {
+    const char *value = pg_result_value(result, row, column);
+    return value != NULL && value[0] == 't';
+}
+
+/* Both oids, 0: none of that name; and whether the first one's comment says that it is ours. */
+static bool publications_look(pg_connection *connection, const char *name, const char *inserts_name,
+                              uint32_t oids[CDC_PUBLICATIONS], bool *ours, core_error *error) {
+    const char *const parameters[] = {name, inserts_name, CDC_PUBLICATION_COMMENT};
     pg_result *result =
         pg_query(connection,
-                 "SELECT pg_catalog.obj_description(oid, 'pg_publication') IS NOT DISTINCT FROM $2 "
-                 "FROM pg_publication WHERE pubname = $1",
-                 parameters, 2, error);
+                 "SELECT n, oid, pg_catalog.obj_description(oid, 'pg_publication') = $3"
+                 " FROM unnest(ARRAY[$1::name, $2::name]) WITH ORDINALITY AS names(name, n)"
+                 " JOIN pg_publication ON pubname = name",
+                 parameters, 3, error);
     if (result == NULL)
         return core_error_wrap(error, "looking for publication \"%s\"", name);
-    *exists = pg_result_rows(result) == 1;
-    *ours = *exists && strcmp(pg_result_value(result, 0, 0), "t") == 0;
-    pg_result_free(result);
-    return true;
-}
-
-bool cdc_publication_exists(pg_connection *connection, const char *name, bool *exists,
-                            core_error *error) {
-    bool ours;
-    return publication_look(connection, name, exists, &ours, error);
-}
-
-/* Both oids; 0: none of that name. */
-static bool oids_look(const cdc_publication *publication, pg_connection *connection,
-                      uint32_t oids[CDC_PUBLICATIONS], core_error *error) {
-    const char *const parameters[] = {publication->name, publication->inserts_name};
-    pg_result *result =
-        pg_query(connection,
-                 "SELECT coalesce((SELECT oid FROM pg_publication WHERE pubname = $1), 0),"
-                 " coalesce((SELECT oid FROM pg_publication WHERE pubname = $2), 0)",
-                 parameters, CDC_PUBLICATIONS, error);
-    if (result == NULL)
-        return core_error_wrap(error, "looking for publication \"%s\"", publication->name);
     bool ok = true;
-    for (size_t i = 0; i < CDC_PUBLICATIONS; i++) {
+    *ours = false;
+    memset(oids, 0, CDC_PUBLICATIONS * sizeof oids[0]);
+    for (size_t row = 0; ok && row < pg_result_rows(result); row++) {
         uint64_t oid = 0;
-        ok = ok && core_slice_to_u64(core_slice_text(pg_result_value(result, 0, i)), &oid);
-        oids[i] = (uint32_t)oid;
+        bool is_first = strcmp(pg_result_value(result, row, 0), "1") == 0;
+        ok = core_slice_to_u64(core_slice_text(pg_result_value(result, row, 1)), &oid);
+        oids[is_first ? 0 : 1] = (uint32_t)oid;
+        *ours = *ours || (is_first && value_is_true(result, row, 2));
     }
     pg_result_free(result);
     return ok || core_error_set(error, CORE_ERROR_INPUT, "a publication's oid was not understood");
 }
 
+bool cdc_publication_exists(pg_connection *connection, const char *name, bool *exists,
+                            core_error *error) {
+    uint32_t oids[CDC_PUBLICATIONS];
+    bool ours;
+    bool ok = publications_look(connection, name, "", oids, &ours, error);
+    *exists = ok && oids[0] != 0;
+    return ok;
+}
+
 bool cdc_publication_same(const cdc_publication *publication, pg_connection *connection, bool *same,
                           core_error *error) {
     uint32_t oids[CDC_PUBLICATIONS];
-    if (!oids_look(publication, connection, oids, error))
+    bool ours;
+    if (!publications_look(connection, publication->name, publication->inserts_name, oids, &ours,
+                           error))
         return false;
     *same = memcmp(oids, publication->oids, sizeof oids) == 0;
     return true;
@@ -130,6 +127,9 @@ bool cdc_publication_same(const cdc_publication *publication, pg_connection *con
     "  AND i.indimmediate AND CASE " t ".relreplident WHEN 'i' THEN i.indisreplident"              \
     "  ELSE i.indisprimary END) END"
 
+#define LEAF_HAS_KEY_SQL HAS_KEY_SQL("l")
+#define OWN_HAS_KEY_SQL  HAS_KEY_SQL("m")
+
 /* Tables that match the patterns and are not where they belong in our two publications. A partition
  * follows its root when that is listed, and is then listed nowhere itself. What counts of a
  * partitioned table is each partition's own key: the root's replica identity is not inherited, its
@@ -140,22 +140,16 @@ static const char misplaced_sql[] = MATCHING_SQL
     "   WHERE r.oid = pg_partition_root(m.oid)) AS follows,"
     "  CASE WHEN m.relkind = 'p' AND EXISTS (SELECT FROM pg_partition_tree(m.oid) WHERE isleaf)"
     "   THEN NOT EXISTS (SELECT FROM pg_partition_tree(m.oid) p JOIN pg_class l ON l.oid = p.relid"
-    "    WHERE p.isleaf AND l.relkind = 'r' AND NOT " HAS_KEY_SQL(
-        "l") ")"
-             "   ELSE " HAS_KEY_SQL(
-                 "m") " END AS has_key,"
-                      "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = "
-                      "r.prpubid"
-                      "   WHERE p.pubname = $3 AND r.prrelid = m.oid) AS in_first,"
-                      "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = "
-                      "r.prpubid"
-                      "   WHERE p.pubname = $4 AND r.prrelid = m.oid) AS in_second"
-                      "  FROM matching m), wanted AS (SELECT *, has_key AND NOT follows AS "
-                      "to_first,"
-                      "   NOT has_key AND NOT follows AS to_second FROM listed)"
-                      "SELECT nspname, relname, to_first, to_second, in_first, in_second FROM "
-                      "wanted"
-                      " WHERE in_first <> to_first OR in_second <> to_second ORDER BY 1, 2";
+    "    WHERE p.isleaf AND l.relkind = 'r' AND NOT " LEAF_HAS_KEY_SQL ")"
+    "   ELSE " OWN_HAS_KEY_SQL " END AS has_key,"
+    "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid"
+    "   WHERE p.pubname = $3 AND r.prrelid = m.oid) AS in_first,"
+    "  EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid"
+    "   WHERE p.pubname = $4 AND r.prrelid = m.oid) AS in_second"
+    "  FROM matching m), wanted AS (SELECT *, has_key AND NOT follows AS to_first,"
+    "   NOT has_key AND NOT follows AS to_second FROM listed)"
+    "SELECT nspname, relname, to_first, to_second, in_first, in_second FROM wanted"
+    " WHERE in_first <> to_first OR in_second <> to_second ORDER BY 1, 2";
 
 /* Tables that match and another's publication leaves out. Partitions and their roots are not
  * compared: which of both it publishes is its choice. */
@@ -172,11 +166,6 @@ typedef struct {
     bool in_first;
     bool in_second;
 } misplaced_table;
-
-static bool value_is_true(const pg_result *result, size_t row, size_t column) {
-    const char *value = pg_result_value(result, row, column);
-    return value != NULL && value[0] == 't';
-}
 
 static misplaced_table misplaced_at(const pg_result *result, size_t row) {
     return (misplaced_table){
@@ -245,12 +234,12 @@ static void create_append(core_buffer *sql, const char *name, const char *publis
 }
 
 static bool publication_create(cdc_publication *publication, pg_connection *connection,
-                               bool create_first, core_error *error) {
+                               core_error *error) {
     core_buffer sql;
     core_buffer_init(&sql, SQL_MAX_BYTES);
-    if (create_first)
+    if (publication->oids[0] == 0)
         create_append(&sql, publication->name, "insert, update, delete, truncate");
-    if (!publication->inserts_exists)
+    if (publication->oids[1] == 0)
         create_append(&sql, publication->inserts_name, "insert, truncate");
     bool ok = sql_run(connection, &sql, error) ||
               core_error_wrap(error,
@@ -258,8 +247,8 @@ static bool publication_create(cdc_publication *publication, pg_connection *conn
                               "the database, or make the publication yourself)",
                               publication->name);
     core_buffer_fini(&sql);
-    publication->inserts_exists = publication->inserts_exists || ok;
-    return ok;
+    return ok && publications_look(connection, publication->name, publication->inserts_name,
+                                   publication->oids, &publication->ours, error);
 }
 
 static void alter_append(core_buffer *sql, const char *publication, const char *verb,
@@ -392,37 +381,25 @@ bool cdc_publication_sync(cdc_publication *publication, pg_connection *connectio
     return ok;
 }
 
-/* Ours is made or synced, another's compared. */
-static bool publication_put(cdc_publication *publication, pg_connection *connection, bool exists,
-                            core_error *error) {
-    publication->refused_hash = 0;
-    if (exists && !publication->ours)
-        return differences_report(publication, connection, error);
-    if ((!exists || !publication->inserts_exists) &&
-        !publication_create(publication, connection, !exists, error))
-        return false;
-    publication->ours = true;
-    return cdc_publication_sync(publication, connection, error);
-}
-
 bool cdc_publication_ensure(cdc_publication *publication, pg_connection *connection,
                             cdc_publication_state *state, core_error *error) {
-    bool exists = false;
-    bool inserts_ours = false;
-    if (!publication_look(connection, publication->name, &exists, &publication->ours, error) ||
-        !publication_look(connection, publication->inserts_name, &publication->inserts_exists,
-                          &inserts_ours, error) ||
-        !publication_put(publication, connection, exists, error) ||
-        !oids_look(publication, connection, publication->oids, error))
+    if (!publications_look(connection, publication->name, publication->inserts_name,
+                           publication->oids, &publication->ours, error))
         return false;
-    state->made = !exists;
+    state->made = publication->oids[0] == 0;
+    publication->refused_hash = 0;
+    bool is_others = !state->made && !publication->ours;
+    bool lacks_one = state->made || publication->oids[1] == 0;
+    if (!is_others && lacks_one && !publication_create(publication, connection, error))
+        return false;
     memcpy(state->oids, publication->oids, sizeof state->oids);
-    return true;
+    return is_others ? differences_report(publication, connection, error)
+                     : cdc_publication_sync(publication, connection, error);
 }
 
 void cdc_publication_names_append(const cdc_publication *publication, core_buffer *out) {
     pg_identifier_append(out, core_slice_text(publication->name));
-    if (!publication->inserts_exists)
+    if (publication->oids[1] == 0)
         return;
     core_buffer_u8(out, ',');
     pg_identifier_append(out, core_slice_text(publication->inserts_name));
