@@ -40,6 +40,11 @@ struct fanout_connection {
 natsConnection *fanout_nats(const fanout_connection *connection);
 jsCtx *fanout_jetstream(const fanout_connection *connection);
 
+/* The last message that the stream holds on one subject; NULL: there is none. The caller destroys
+ * it. */
+CORE_MUST_CHECK bool fanout_last_message(fanout_connection *connection, const char *stream,
+                                         const char *subject, natsMsg **message, core_error *error);
+
 /* nats.c's options from `nats.url`, `nats.creds`, `nats.tls_*` and `nats.connect_timeout`, without
  * callbacks. The caller destroys them after connecting. */
 CORE_MUST_CHECK natsOptions *fanout_options_new(const core_config *config, const char *name,

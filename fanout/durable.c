@@ -16,6 +16,7 @@
 #include "fanout/connection.h"
 #include "fanout/delivery.h"
 #include "fanout/filter.h"
+#include "fanout/place.h"
 #include "fanout/pull_reply.h"
 
 #include <inttypes.h>
@@ -48,42 +49,22 @@ struct fanout_durable {
     uint64_t last_request;
     natsMsg **batch; /* the last fetched: BATCH_MAX at most */
     size_t batch_count;
-    bool has_place;
-    uint64_t place;     /* all up to it was fetched (or does not pass the filter) */
-    int64_t created_us; /* the stream's; another value means another stream */
-    int64_t max_age_ms;
+    fanout_place place;
     int64_t looked_at_ms;
 };
 
 /* ---- the place ---- */
 
-static bool lost(core_error *error, const fanout_durable *consumer, const char *why,
-                 const fanout_stream_info *info) {
-    return core_error_set(
-        error, CORE_ERROR_GAP,
-        "%s: the stream %s: fetched up to sequence %" PRIu64 ", it now holds %" PRIu64
-        " to %" PRIu64 "; what is between is missing: remove the durable to begin anew",
-        consumer->object, why, consumer->place, info->first_sequence, info->last_sequence);
+/* Whose it is, and what its owner can do. */
+static bool place_wrap(const fanout_durable *consumer, core_error *error) {
+    return error != NULL && error->code == CORE_ERROR_GAP &&
+           core_error_wrap(error, "%s (remove it to begin anew)", consumer->object);
 }
 
-/* GAP when the stream does not go on from the place. */
 static bool place_holds(const fanout_durable *consumer, const fanout_stream_info *info,
                         core_error *error) {
-    if (info->created_us != consumer->created_us)
-        return lost(error, consumer, "was made anew", info);
-    if (!consumer->has_place)
-        return true;
-    if (info->last_sequence < consumer->place)
-        return lost(error, consumer, "went back", info);
-    if (info->first_sequence > consumer->place + 1)
-        return lost(error, consumer, "no longer holds what comes next (nats.max_age)", info);
-    return true;
-}
-
-static bool place_check(const fanout_durable *consumer, core_error *error) {
-    fanout_stream_info info;
-    return fanout_stream_inspect(consumer->connection, consumer->stream, &info, error) &&
-           place_holds(consumer, &info, error);
+    return fanout_place_holds(&consumer->place, consumer->stream, info, error) ||
+           place_wrap(consumer, error);
 }
 
 /* Where the server says that it stands: what was acked was fetched. */
@@ -92,38 +73,28 @@ static bool place_find(fanout_durable *consumer, const fanout_durable_spec *spec
     fanout_stream_info info;
     if (!fanout_stream_inspect(consumer->connection, consumer->stream, &info, error))
         return false;
-    consumer->created_us = info.created_us;
-    consumer->max_age_ms = info.max_age_ms;
     consumer->looked_at_ms = core_clock_ms(core_clock_system());
-    consumer->has_place = found->AckFloor.Stream > 0;
-    consumer->place = found->AckFloor.Stream;
-    if (!consumer->has_place && spec->from == FANOUT_FROM_SEQUENCE && spec->sequence > 0) {
-        consumer->has_place = true;
-        consumer->place = spec->sequence - 1;
+    fanout_place *place = &consumer->place;
+    *place = (fanout_place){.created_us = info.created_us, .max_age_ms = info.max_age_ms};
+    if (found->AckFloor.Stream > 0)
+        fanout_place_move(place, found->AckFloor.Stream);
+    else if (spec->from == FANOUT_FROM_SEQUENCE && spec->sequence > 0)
+        fanout_place_move(place, spec->sequence - 1);
+    if (found->Delivered.Stream > info.last_sequence) {
+        (void)fanout_place_lost(place, consumer->stream, &info, "went back", error);
+        return place_wrap(consumer, error);
     }
-    if (found->Delivered.Stream > info.last_sequence)
-        return lost(error, consumer, "went back", &info);
     return place_holds(consumer, &info, error);
-}
-
-/* Could what was between the place and this message have aged out before it was fetched? */
-static bool may_have_aged(const fanout_durable *consumer, const fanout_message *message) {
-    if (!consumer->has_place || message->sequence <= consumer->place + 1 ||
-        consumer->max_age_ms == 0)
-        return false;
-    int64_t age_us = core_clock_wall_us(core_clock_system()) - message->stored_us;
-    return age_us > consumer->max_age_ms / 2 * CORE_US_PER_MS;
 }
 
 /* Of the batch just fetched. */
 static bool place_move(fanout_durable *consumer, const fanout_message *messages,
                        core_error *error) {
     for (size_t i = 0; i < consumer->batch_count; i++) {
-        if (may_have_aged(consumer, &messages[i]) && !place_check(consumer, error))
-            return false;
-        if (!consumer->has_place || messages[i].sequence > consumer->place)
-            consumer->place = messages[i].sequence;
-        consumer->has_place = true;
+        if (!fanout_place_follows(&consumer->place, consumer->connection, consumer->stream,
+                                  &messages[i], error))
+            return place_wrap(consumer, error);
+        fanout_place_move(&consumer->place, messages[i].sequence);
     }
     return true;
 }
@@ -353,8 +324,8 @@ static bool durable_resume(fanout_durable *consumer, core_error *error) {
     if (consumer->subscription != NULL &&
         consumer->session == atomic_load(&consumer->connection->session))
         return true;
-    if (!place_check(consumer, error))
-        return false;
+    if (!fanout_place_check(&consumer->place, consumer->connection, consumer->stream, error))
+        return place_wrap(consumer, error);
     natsStatus status = durable_subscribe(consumer);
     return status == NATS_OK ||
            fanout_status_error(error, status, 0, "fetch from", consumer->object);
@@ -487,9 +458,9 @@ bool fanout_durable_fetch(fanout_durable *consumer, fanout_message *messages, si
               place_move(consumer, messages, error);
     if (!ok || durable_cancelled(consumer))
         return durable_cancelled(consumer);
-    if (consumer->batch_count == 0 && consumer->has_place && ahead > consumer->place &&
+    if (consumer->batch_count == 0 && consumer->place.known && ahead > consumer->place.sequence &&
         is_caught_up(consumer))
-        consumer->place = ahead;
+        fanout_place_move(&consumer->place, ahead);
     *count = consumer->batch_count;
     return true;
 }

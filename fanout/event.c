@@ -4,13 +4,11 @@
  * the connection on a message beyond its max_payload. */
 #include "fanout/connection.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
     HEADER_BLOCK_BYTES = 16, /* "NATS/1.0", its line's end and the empty line's */
     HEADER_LINE_BYTES = 4,   /* ": " and the line's end */
-    OBJECT_MAX = CORE_SUBJECT_MAX + 64,
 };
 
 static const char id_header[] = "Nats-Msg-Id";
@@ -72,20 +70,13 @@ bool fanout_event_publish(fanout_connection *connection, const fanout_event *eve
 
 bool fanout_event_last(fanout_connection *connection, const char *stream, const char *subject,
                        const char *header, char *value, size_t value_size, core_error *error) {
-    natsMsg *message = NULL;
+    natsMsg *message;
     const char *text = NULL;
-    jsErrCode code = 0;
     value[0] = '\0';
-    natsStatus status =
-        js_GetLastMsg(&message, fanout_jetstream(connection), stream, subject, NULL, &code);
-    if (status == NATS_NOT_FOUND && code != JSStreamNotFoundErr)
-        return true;
-    if (status != NATS_OK) {
-        char object[OBJECT_MAX];
-        (void)snprintf(object, sizeof object, "the last message on %s", subject);
-        return fanout_status_error(error, status, (int)code, "read", object);
-    }
-    bool has = natsMsgHeader_Get(message, header, &text) == NATS_OK && text != NULL;
+    if (!fanout_last_message(connection, stream, subject, &message, error))
+        return false;
+    bool has =
+        message != NULL && natsMsgHeader_Get(message, header, &text) == NATS_OK && text != NULL;
     if (has && !core_slice_to_text(core_slice_text(text), value, value_size))
         value[0] = '\0';
     natsMsg_Destroy(message);

@@ -14,6 +14,7 @@
  *
  * "From new" is anchored by the stream's last sequence at creation, so nothing stored after _new
  * returned is missed, however long the first pull takes. */
+#include "fanout/place.h"
 #include "fanout/pull.h"
 
 #include <inttypes.h>
@@ -43,12 +44,9 @@ struct fanout_ordered {
     fanout_message_handler on_message;
     fanout_lost_handler on_lost;
     void *context;
-    bool has_place;
-    uint64_t place; /* all up to it was delivered (or does not pass the filter) */
-    bool by_time;   /* where to begin as long as there is no place: time_us or the first */
+    fanout_place place;
+    bool by_time; /* where to begin as long as there is no place: time_us or the first */
     int64_t time_us;
-    int64_t created_us; /* the stream's; another value means another stream */
-    int64_t max_age_ms;
     int64_t idle_ms;
     core_backoff backoff;
     pthread_t thread;
@@ -61,58 +59,30 @@ struct fanout_ordered {
 
 /* ---- the place ---- */
 
-static bool lost(core_error *error, const fanout_ordered *consumer, const char *why,
-                 const fanout_stream_info *info) {
-    return core_error_set(
-        error, CORE_ERROR_GAP,
-        "stream %s %s: delivered up to sequence %" PRIu64 ", it now holds %" PRIu64 " to %" PRIu64,
-        consumer->stream, why, consumer->place, info->first_sequence, info->last_sequence);
-}
-
-/* GAP when the stream does not go on from the place. */
-static bool place_holds(const fanout_ordered *consumer, const fanout_stream_info *info,
-                        core_error *error) {
-    if (info->created_us != consumer->created_us)
-        return lost(error, consumer, "was made anew", info);
-    if (!consumer->has_place)
-        return true;
-    if (info->last_sequence < consumer->place)
-        return lost(error, consumer, "went back", info);
-    if (info->first_sequence > consumer->place + 1)
-        return lost(error, consumer, "no longer holds what comes next (nats.max_age)", info);
-    return true;
-}
-
-static bool place_check(fanout_ordered *consumer, core_error *error) {
-    fanout_stream_info info;
-    if (!fanout_stream_inspect(consumer->connection, consumer->stream, &info, error))
-        return false;
-    consumer->max_age_ms = info.max_age_ms;
-    return place_holds(consumer, &info, error);
-}
-
 /* The stream first, then the consumer: what was stored by then and passes the filter would be
  * pending. */
 static void place_advance(fanout_ordered *consumer) {
     fanout_stream_info info;
     core_error ignored;
-    if (consumer->has_place &&
+    if (consumer->place.known &&
         fanout_stream_inspect(consumer->connection, consumer->stream, &info, &ignored) &&
-        place_holds(consumer, &info, &ignored) && fanout_pull_caught_up(consumer->pull))
-        consumer->place = info.last_sequence;
+        fanout_place_holds(&consumer->place, consumer->stream, &info, &ignored) &&
+        fanout_pull_caught_up(consumer->pull))
+        fanout_place_move(&consumer->place, info.last_sequence);
 }
 
 static void place_from_spec(fanout_ordered *consumer, const fanout_ordered_spec *spec,
                             const fanout_stream_info *info) {
-    consumer->created_us = info->created_us;
-    consumer->max_age_ms = info->max_age_ms;
+    fanout_place *place = &consumer->place;
+    place->created_us = info->created_us;
+    place->max_age_ms = info->max_age_ms;
     consumer->by_time = spec->from == FANOUT_FROM_TIME;
     consumer->time_us = spec->time_us;
-    consumer->has_place = spec->from == FANOUT_FROM_NEW || spec->from == FANOUT_FROM_SEQUENCE;
+    place->known = spec->from == FANOUT_FROM_NEW || spec->from == FANOUT_FROM_SEQUENCE;
     if (spec->from == FANOUT_FROM_NEW)
-        consumer->place = info->last_sequence;
+        place->sequence = info->last_sequence;
     else if (spec->from == FANOUT_FROM_SEQUENCE && spec->sequence > 0)
-        consumer->place = spec->sequence - 1;
+        place->sequence = spec->sequence - 1;
 }
 
 /* ---- one pull after another ---- */
@@ -135,16 +105,16 @@ static bool pull_begin(fanout_ordered *consumer, core_error *error) {
     fanout_pull_start start = {
         .stream = consumer->stream,
         .filter = consumer->filter,
-        .sequence = consumer->has_place ? consumer->place + 1
-                    : consumer->by_time ? 0
-                                        : 1,
+        .sequence = consumer->place.known ? consumer->place.sequence + 1
+                    : consumer->by_time   ? 0
+                                          : 1,
         .time_us = consumer->time_us,
     };
     fanout_pull *pull = fanout_pull_new(consumer->connection, &start, error);
     if (pull == NULL)
         return false;
     pull_replace(consumer, pull);
-    if (place_check(consumer, error))
+    if (fanout_place_check(&consumer->place, consumer->connection, consumer->stream, error))
         return true;
     pull_replace(consumer, NULL);
     return false;
@@ -159,7 +129,7 @@ static bool pull_begin_again(fanout_ordered *consumer, core_error *error) {
         if (pull_begin(consumer, error)) {
             CORE_LOG(consumer->log, INFO, "fanout", "consumer goes on",
                      CORE_LOG_TEXT("stream", consumer->stream),
-                     CORE_LOG_NUMBER("after", consumer->place));
+                     CORE_LOG_NUMBER("after", consumer->place.sequence));
             return true;
         }
         if (error->code == CORE_ERROR_GAP)
@@ -171,25 +141,16 @@ static bool pull_begin_again(fanout_ordered *consumer, core_error *error) {
     return false;
 }
 
-/* Could what was between the place and this message have aged out before we took it? */
-static bool may_have_aged(const fanout_ordered *consumer, const fanout_message *message) {
-    if (!consumer->has_place || message->sequence == consumer->place + 1 ||
-        consumer->max_age_ms == 0)
-        return false;
-    int64_t age_us = core_clock_wall_us(core_clock_system()) - message->stored_us;
-    return age_us > consumer->max_age_ms / 2 * CORE_US_PER_MS;
-}
-
 static bool deliver(fanout_ordered *consumer, const fanout_message *message, core_error *error) {
-    if (consumer->has_place && message->sequence <= consumer->place)
+    if (consumer->place.known && message->sequence <= consumer->place.sequence)
         return core_error_set(error, CORE_ERROR_TRANSIENT,
                               "sequence %" PRIu64 " of stream %s came again", message->sequence,
                               consumer->stream);
-    if (may_have_aged(consumer, message) && !place_check(consumer, error))
+    if (!fanout_place_follows(&consumer->place, consumer->connection, consumer->stream, message,
+                              error))
         return false;
     consumer->on_message(consumer->context, message);
-    consumer->place = message->sequence;
-    consumer->has_place = true;
+    fanout_place_move(&consumer->place, message->sequence);
     consumer->idle_ms = 0;
     core_backoff_reset(&consumer->backoff);
     return true;
@@ -256,7 +217,8 @@ static bool ordered_begin(fanout_ordered *consumer, const fanout_ordered_spec *s
     if (!fanout_stream_inspect(consumer->connection, consumer->stream, &info, error))
         return false;
     place_from_spec(consumer, spec, &info);
-    if (!place_holds(consumer, &info, error) || !pull_begin(consumer, error))
+    if (!fanout_place_holds(&consumer->place, consumer->stream, &info, error) ||
+        !pull_begin(consumer, error))
         return false;
     if (pthread_create(&consumer->thread, NULL, ordered_run, consumer) != 0)
         return core_error_set(error, CORE_ERROR_INTERNAL, "cannot start a consumer's thread");

@@ -167,21 +167,26 @@ bool fanout_stream_message(fanout_connection *connection, const char *stream, ui
     return true;
 }
 
-bool fanout_stream_subject_end(fanout_connection *connection, const char *stream,
-                               const char *subject, uint64_t *sequence, core_error *error) {
-    natsMsg *message = NULL;
+bool fanout_last_message(fanout_connection *connection, const char *stream, const char *subject,
+                         natsMsg **message, core_error *error) {
     jsErrCode code = 0;
     char escaped[FANOUT_FILTER_MAX];
-    *sequence = 0;
+    *message = NULL;
     if (!fanout_filter_escape(subject, escaped, error))
         return false;
     natsStatus status =
-        js_GetLastMsg(&message, fanout_jetstream(connection), stream, escaped, NULL, &code);
-    if (status == NATS_NOT_FOUND && code != JSStreamNotFoundErr)
-        return true;
-    if (status != NATS_OK)
-        return fanout_status_error(error, status, (int)code, "read the last message on", subject);
-    *sequence = natsMsg_GetSequence(message);
+        js_GetLastMsg(message, fanout_jetstream(connection), stream, escaped, NULL, &code);
+    bool has_none = status == NATS_NOT_FOUND && code != JSStreamNotFoundErr;
+    return status == NATS_OK || has_none ||
+           fanout_status_error(error, status, (int)code, "read the last message on", subject);
+}
+
+bool fanout_stream_subject_end(fanout_connection *connection, const char *stream,
+                               const char *subject, uint64_t *sequence, core_error *error) {
+    natsMsg *message;
+    if (!fanout_last_message(connection, stream, subject, &message, error))
+        return false;
+    *sequence = message != NULL ? natsMsg_GetSequence(message) : 0;
     natsMsg_Destroy(message);
     return true;
 }
