@@ -104,6 +104,21 @@ static void test_the_last_on_a_subject_is_found(void **state) {
                                    sizeof value, &error));
 }
 
+/* A type may hold what JSON escapes, and a request to the server is JSON. */
+static void test_the_last_is_found_whatever_its_type_holds(void **state) {
+    static const char *const subject = "atlasdb.events.default.say\"hi\\";
+    scene *s = *state;
+    core_error error = {0};
+    bool duplicate = false;
+    char value[16];
+    fanout_event event = event_of("a", core_slice_text("{}"));
+    event.subject = subject;
+    assert_true(fanout_event_publish(s->connection, &event, &duplicate, &error));
+    assert_true(fanout_event_last(s->connection, s->name, subject, "Walcast-Offset", value,
+                                  sizeof value, &error));
+    assert_string_equal(value, "e-7.1");
+}
+
 /* The bound is exact: one byte more would make the server cut the connection. */
 static void test_size_is_bounded_with_its_headers(void **state) {
     scene *s = *state;
@@ -151,6 +166,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_an_id_is_stored_once_also_over_a_restart, scene_open,
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_the_last_on_a_subject_is_found, scene_open,
+                                        scene_close),
+        cmocka_unit_test_setup_teardown(test_the_last_is_found_whatever_its_type_holds, scene_open,
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_size_is_bounded_with_its_headers, scene_open,
                                         scene_close),
