@@ -15,6 +15,7 @@ enum {
 struct cdc_message_stage {
     bool is_json;
     size_t row_max;
+    const core_clock *clock;
     size_t message_max;
     bool in_run;
     cdc_run run;
@@ -38,13 +39,15 @@ struct cdc_message_stage {
     core_buffer out;
 };
 
-cdc_message_stage *cdc_message_stage_new(const core_event_json_source *json, size_t row_max) {
+cdc_message_stage *cdc_message_stage_new(const core_event_json_source *json, size_t row_max,
+                                         const core_clock *clock) {
     static const core_event_json_source none = {0};
     cdc_message_stage *stage = calloc(1, sizeof *stage);
     if (stage == NULL)
         return NULL;
     stage->is_json = json != NULL;
     stage->row_max = row_max;
+    stage->clock = clock;
     core_arena_init(&stage->arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
     core_run_writer_init(&stage->part_run, 0);
     core_buffer_init(&stage->part_json, 0);
@@ -76,14 +79,13 @@ void cdc_message_stage_start(cdc_message_stage *stage, size_t message_max) {
 
 /* ---- The run ---- */
 
-static bool run_begin(cdc_message_stage *stage, const cdc_run *run, int64_t now_us,
-                      core_error *error) {
+static bool run_begin(cdc_message_stage *stage, const cdc_run *run, core_error *error) {
     core_arena_reset(&stage->arena);
     if (!core_run_decode(run->payload, &stage->arena, &stage->decoded, error) ||
         !core_run_reader_init(&stage->reader, &stage->decoded, &stage->arena, error))
         return core_error_wrap(error, "a run for subject %s", run->subject);
     if (stage->is_json)
-        core_event_json_begin(&stage->writer, &stage->decoded, now_us);
+        core_event_json_begin(&stage->writer, &stage->decoded, core_clock_wall_us(stage->clock));
     stage->run = *run;
     stage->whole_lsn = run->before_lsn;
     stage->messages_left = stage->is_json ? stage->decoded.rows : 1;
@@ -236,11 +238,11 @@ static bool message_make(cdc_message_stage *stage, core_error *error) {
            (parts_begin(stage, error) && part_make(stage, error));
 }
 
-const cdc_run *cdc_message_stage_next(cdc_message_stage *stage, const cdc_run *run, int64_t now_us,
+const cdc_run *cdc_message_stage_next(cdc_message_stage *stage, const cdc_run *run,
                                       core_error *error) {
     if (!stage->in_run && !stage->is_json && run->payload.length <= stage->message_max)
         return run;
-    if (!stage->in_run && !run_begin(stage, run, now_us, error))
+    if (!stage->in_run && !run_begin(stage, run, error))
         return NULL;
     if (!stage->made)
         stage->made = stage->part_count > 0 ? part_make(stage, error) : message_make(stage, error);

@@ -20,7 +20,7 @@ typedef struct cdc_message_stage cdc_message_stage;
 /* `json`: what the messages' `source` says, its texts outliving the stage; NULL: protobuf.
  * `row_max`: the largest message, in whatever parts it goes. NULL when memory is out. */
 CORE_MUST_CHECK cdc_message_stage *cdc_message_stage_new(const core_event_json_source *json,
-                                                         size_t row_max);
+                                                         size_t row_max, const core_clock *clock);
 void cdc_message_stage_free(cdc_message_stage *stage);
 /* Before the first run of a connection: forgets what was at hand. `message_max`: what the broker
  * takes. */
@@ -30,7 +30,7 @@ void cdc_message_stage_start(cdc_message_stage *stage, size_t message_max);
  * until `taken`, and the same until then. NULL: LIMIT when a change is larger than row_max as JSON
  * or cannot be parted, INTERNAL when the run is none or memory is out. */
 CORE_MUST_CHECK const cdc_run *cdc_message_stage_next(cdc_message_stage *stage, const cdc_run *run,
-                                                      int64_t now_us, core_error *error);
+                                                      core_error *error);
 /* True: that was the run's last message. */
 CORE_MUST_CHECK bool cdc_message_stage_taken(cdc_message_stage *stage);
 

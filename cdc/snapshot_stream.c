@@ -44,7 +44,8 @@ static bool stage_open(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
         .database = job->database,
     };
     if (job->stage == NULL)
-        job->stage = cdc_message_stage_new(is_json ? &from : NULL, session->limits.row_max);
+        job->stage = cdc_message_stage_new(is_json ? &from : NULL, session->limits.row_max,
+                                           core_clock_system());
     if (job->stage == NULL)
         return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for messages");
     cdc_message_stage_start(job->stage, session->limits.message_max);
@@ -104,8 +105,7 @@ static bool message_send(cdc_snapshot_job *job, const cdc_run *message, core_err
 
 static bool run_send(cdc_snapshot_job *job, const cdc_run *run, core_error *error) {
     do {
-        const cdc_run *message =
-            cdc_message_stage_next(job->stage, run, core_clock_wall_us(core_clock_system()), error);
+        const cdc_run *message = cdc_message_stage_next(job->stage, run, error);
         if (message == NULL || !message_send(job, message, error))
             return false;
     } while (!cdc_message_stage_taken(job->stage));

@@ -101,8 +101,7 @@ static bool event_publish(cdc_source *source, const cdc_start *start, cdc_run *r
     if (!subject_make(source, subject, error))
         return false;
     run->subject = subject;
-    const cdc_run *message =
-        cdc_message_stage_next(source->stage, run, core_clock_wall_us(source->clock), error);
+    const cdc_run *message = cdc_message_stage_next(source->stage, run, error);
     if (message == NULL)
         return false;
     switch (fanout_publisher_send(source->publisher, subject, message->payload, &sequence, error)) {

@@ -172,7 +172,7 @@ static bool stage_ready(cdc_source *source, core_error *error) {
     };
     size_t row_max = (size_t)core_config_integer(source->config, "cdc.max_row_bytes");
     if (source->stage == NULL)
-        source->stage = cdc_message_stage_new(is_json ? &from : NULL, row_max);
+        source->stage = cdc_message_stage_new(is_json ? &from : NULL, row_max, source->clock);
     if (source->stage == NULL)
         return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for messages");
     cdc_message_stage_start(source->stage, limits_of(source).message_max);

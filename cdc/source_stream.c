@@ -86,8 +86,7 @@ static void run_note(cdc_source *source, const cdc_run *run, uint64_t sequence) 
 bool cdc_source_message_send(cdc_source *source, const cdc_run *run, bool *full,
                              core_error *error) {
     uint64_t sequence = 0;
-    const cdc_run *message =
-        cdc_message_stage_next(source->stage, run, core_clock_wall_us(source->clock), error);
+    const cdc_run *message = cdc_message_stage_next(source->stage, run, error);
     *full = false;
     if (message == NULL)
         return false;

@@ -80,7 +80,7 @@ static inline void run_publish(cdc_run_builder *builder, cdc_message_stage *stag
     const cdc_run *run;
     core_error error = {0};
     while ((run = cdc_run_builder_run(builder)) != NULL) {
-        const cdc_run *message = cdc_message_stage_next(stage, run, 1, &error);
+        const cdc_run *message = cdc_message_stage_next(stage, run, &error);
         assert_non_null(message);
         assert_string_equal(message->subject, run->subject);
         message_publish(target, message);
@@ -111,7 +111,8 @@ static inline void play(fixture *it, size_t from, const cdc_position *stored) {
         .row_max = ROW_MAX,
     };
     const core_event_json_source source = {"1", "S", "d"};
-    cdc_message_stage *stage = cdc_message_stage_new(it->json ? &source : NULL, ROW_MAX);
+    cdc_message_stage *stage =
+        cdc_message_stage_new(it->json ? &source : NULL, ROW_MAX, core_clock_system());
     assert_non_null(stage);
     cdc_message_stage_start(stage, MESSAGE_MAX);
     script relations = {0};

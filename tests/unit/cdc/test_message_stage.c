@@ -135,10 +135,10 @@ static void a_message_beyond_the_maximum_is_refused(void **state) {
     assert_true(core_run_append(&writer, &change));
     core_run_transaction_end(&writer, true);
     cdc_run run = {.subject = "p.d.e.a.INSERT", .payload = core_run_close(&writer), .rows = 1};
-    cdc_message_stage *stage = cdc_message_stage_new(&source, 1100);
+    cdc_message_stage *stage = cdc_message_stage_new(&source, 1100, core_clock_system());
     assert_non_null(stage);
     cdc_message_stage_start(stage, MESSAGE_MAX);
-    assert_null(cdc_message_stage_next(stage, &run, 1, &error));
+    assert_null(cdc_message_stage_next(stage, &run, &error));
     assert_int_equal(error.code, CORE_ERROR_LIMIT);
     assert_non_null(strstr(error.text, "cdc.max_row_bytes"));
     assert_non_null(strstr(error.text, "0/200"));

@@ -31,7 +31,7 @@ static int setup(void **state) {
     if (it == NULL)
         return 1;
     it->shapes = cdc_shape_log_new();
-    it->stage = cdc_message_stage_new(NULL, 1 << 20);
+    it->stage = cdc_message_stage_new(NULL, 1 << 20, core_clock_system());
     it->message_max = 1 << 20;
     *state = it;
     return it->shapes == NULL || it->stage == NULL;
@@ -57,7 +57,7 @@ static void run_publish(fixture *it, cdc_run_builder *builder) {
     const cdc_run *run;
     core_error error = {0};
     while ((run = cdc_run_builder_run(builder)) != NULL) {
-        const cdc_run *sent = cdc_message_stage_next(it->stage, run, 1, &error);
+        const cdc_run *sent = cdc_message_stage_next(it->stage, run, &error);
         assert_non_null(sent);
         assert_true(it->count < MESSAGES_MAX);
         message *next = &it->messages[it->count++];
