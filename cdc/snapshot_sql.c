@@ -168,7 +168,7 @@ static void low_append(core_buffer *sql, core_slice low) {
     core_buffer_format(sql,
                        " AND (t.xmin::text::int8 < 3 OR ((t.xmin::text::int8 - %u::int8 +"
                        " 6442450944) %% 4294967296 - 2147483648) < 0) AND t.xmin::text <> ALL ('{",
-                       visibility.xmax);
+                       (uint32_t)visibility.xmax);
     for (size_t i = 0; i < visibility.running.length; i++)
         core_buffer_format(sql, "%s%u", i > 0 ? "," : "", visibility.running.xids[i]);
     core_buffer_text(sql, "}'::text[])");

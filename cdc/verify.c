@@ -170,7 +170,7 @@ static bool stream_fold(verify *state, core_error *error) {
     const cdc_verify_events_spec events = {
         .seed = &state->seed,
         .shape = &state->table.shape,
-        .snapshot = &state->table.snapshot,
+        .visibility = &state->table.visibility,
         .reads_until = state->reads_until,
         .reads_after = state->snapshots.done_sequence,
         .reads_of = core_slice_text(is_snapshot_of_stream(state) ? state->snapshots.done_id : ""),
@@ -213,7 +213,7 @@ static bool coverage_find(verify *state, cdc_verify_coverage *coverage, core_err
     const cdc_mark *mark =
         cdc_marks_find(&marks, state->point.position.epoch, events->first_sequence);
     *coverage = (cdc_verify_coverage){
-        .xmin_tells = cdc_verify_snapshot_xmin_tells(&state->table.snapshot),
+        .xmin_tells = cdc_visibility_xmin_tells(&state->table.visibility),
         .has_mark = mark != NULL,
         .mark = mark != NULL ? mark->xid : 0,
     };
@@ -282,7 +282,8 @@ static void report_fill(const verify *state, int64_t began_ms) {
     report->has_key = state->table.shape.key_count > 0;
     report->lsn = state->table.lsn;
     report->took_ms = now_ms() - began_ms;
-    (void)snprintf(report->snapshot, sizeof report->snapshot, "%s", state->table.snapshot_text);
+    (void)snprintf(report->snapshot, sizeof report->snapshot, "%.*s",
+                   CORE_SLICE_ARGS(state->table.snapshot_text));
 }
 
 bool cdc_verify(const core_config *config, core_log *log, const cdc_verify_options *options,

@@ -78,7 +78,7 @@ static bool table_ask(cdc_verify_table *table, pg_connection *connection, char i
         ok = not_understood(error);
     if (ok) {
         shape->oid = (uint32_t)oid;
-        shape->born = cdc_verify_snapshot_widen(&table->snapshot, (uint32_t)xmin);
+        shape->born = cdc_visibility_widen(&table->visibility, (uint32_t)xmin);
         table->is_partitioned = pg_result_value(result, 0, 1)[0] == 'p';
         identity[0] = pg_result_value(result, 0, 2)[0];
         identity[1] = '\0';

@@ -5,6 +5,7 @@
 #include "cdc/verify_table.h"
 
 #include "cdc/copy_row.h"
+#include "cdc/snapshot_moment.h"
 #include "cdc/verify_shape_sql.h"
 
 #include <stdio.h>
@@ -68,31 +69,18 @@ static bool transaction_begin(const cdc_verify_table *table, pg_connection *conn
                                  table->shape.schema.data, table->shape.table.data);
 }
 
-/* The position is from after the snapshot: every commit that is seen is before it. */
-static const char point_sql[] =
-    "SELECT pg_current_snapshot()::text, pg_current_wal_insert_lsn()::text,"
-    " current_setting('wal_block_size'), (SELECT system_identifier FROM pg_control_system())";
-
-static bool point_read(cdc_verify_table *table, const pg_result *result, core_error *error) {
-    uint64_t page_bytes = 0;
-    core_slice snapshot = core_slice_text(pg_result_value(result, 0, 0));
-    table->snapshot_text = (char *)(uintptr_t)core_arena_copy(&table->arena, snapshot).data;
-    if (table->snapshot_text == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a snapshot");
-    if (!cdc_verify_snapshot_parse(snapshot, &table->snapshot, error))
-        return false;
-    if (!core_lsn_parse(core_slice_text(pg_result_value(result, 0, 1)), &table->lsn) ||
-        !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 2)), &page_bytes) ||
-        page_bytes < 1024 || page_bytes > (1u << 20) ||
-        !core_slice_to_u64(core_slice_text(pg_result_value(result, 0, 3)), &table->system_id))
-        return core_error_set(error, CORE_ERROR_INPUT, "the server's position was not understood");
-    table->lsn = cdc_verify_lsn_settle(table->lsn, (uint32_t)page_bytes);
-    return true;
-}
-
 static bool point_ask(cdc_verify_table *table, pg_connection *connection, core_error *error) {
-    pg_result *result = pg_query(connection, point_sql, NULL, 0, error);
-    bool ok = result != NULL && point_read(table, result, error);
+    if (!cdc_snapshot_moment_take(connection, &table->visibility, &table->lsn,
+                                  &table->snapshot_text, &table->arena, error))
+        return false;
+    pg_result *result =
+        pg_query(connection, "SELECT system_identifier FROM pg_control_system()", NULL, 0, error);
+    if (result == NULL)
+        return false;
+    const char *text = pg_result_value(result, 0, 0);
+    bool ok = core_slice_to_u64(core_slice_text(text), &table->system_id) ||
+              core_error_set(error, CORE_ERROR_INPUT,
+                             "the server gave \"%s\" as a system identifier", text);
     pg_result_free(result);
     return ok;
 }
@@ -124,7 +112,7 @@ static bool row_take(row_reader *reader, uint8_t *line, size_t length, core_erro
         cdc_verify_values_make(reader->seed, shape, NULL, &tuple, reader->values);
     const cdc_verify_row row = {
         .op = CDC_VERIFY_ROW,
-        .number = cdc_verify_snapshot_widen(&table->snapshot, (uint32_t)xmin),
+        .number = cdc_visibility_widen(&table->visibility, (uint32_t)xmin),
         .key = key.hash,
         .count = shape->key_count > 0 ? shape->column_count : 0,
         .values = reader->values,
@@ -232,7 +220,7 @@ bool cdc_verify_table_read(cdc_verify_table *table, const core_config *config,
 
 void cdc_verify_table_fini(cdc_verify_table *table) {
     cdc_verify_spill_free(table->spill);
-    cdc_verify_snapshot_fini(&table->snapshot);
+    cdc_visibility_fini(&table->visibility);
     core_arena_fini(&table->arena);
 }
 

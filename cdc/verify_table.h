@@ -9,14 +9,14 @@
 
 #include "cdc/cdc.h"
 #include "cdc/verify_shape.h"
-#include "cdc/verify_snapshot.h"
 #include "cdc/verify_spill.h"
+#include "cdc/visibility.h"
 
 typedef struct {
     core_arena arena; /* of the shape */
     cdc_verify_shape shape;
-    char *snapshot_text; /* in the arena */
-    cdc_verify_snapshot snapshot;
+    core_slice snapshot_text; /* in the arena */
+    cdc_visibility visibility;
     core_lsn lsn; /* all that the snapshot sees is before it in the log */
     uint64_t system_id;
     core_slice filter; /* SQL of the publication's row filter; empty: all rows */

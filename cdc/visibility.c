@@ -1,6 +1,8 @@
 /* See visibility.h. */
 #include "cdc/visibility.h"
 
+#define XID_FIRST_NORMAL 3u
+
 enum { RUNNING_MAX = 1 << 20 }; /* far above max_connections and max_prepared_transactions */
 
 void cdc_visibility_fini(cdc_visibility *visibility) {
@@ -8,25 +10,24 @@ void cdc_visibility_fini(cdc_visibility *visibility) {
     *visibility = (cdc_visibility){0};
 }
 
-/* Up to `mark` or the end; takes both away from the text. */
-static bool id_take(core_slice *text, char mark, uint32_t *xid) {
+/* Up to `mark`, which only the last of the running ones lacks; takes both away from the text. */
+static bool id_take(core_slice *text, char mark, uint64_t *xid) {
     const uint8_t *end = text->length > 0 ? memchr(text->data, mark, text->length) : NULL;
     size_t length = end != NULL ? (size_t)(end - text->data) : text->length;
-    uint64_t wide = 0;
-    if (!core_slice_to_u64(core_slice_make(text->data, length), &wide))
+    if ((end == NULL && mark == ':') ||
+        !core_slice_to_u64(core_slice_make(text->data, length), xid))
         return false;
     size_t taken = length + (end != NULL);
     *text = core_slice_make(text->data + taken, text->length - taken);
-    *xid = (uint32_t)wide; /* the epoch above is not in the stream */
     return true;
 }
 
 static bool running_read(core_slice text, cdc_visibility *visibility) {
     size_t count = 0;
     while (text.length > 0) {
-        uint32_t xid;
+        uint64_t xid;
         if (++count > RUNNING_MAX || !id_take(&text, ',', &xid) ||
-            !cdc_xid_set_add(&visibility->running, xid))
+            !cdc_xid_set_add(&visibility->running, (uint32_t)xid))
             return false;
     }
     return true;
@@ -34,9 +35,12 @@ static bool running_read(core_slice text, cdc_visibility *visibility) {
 
 bool cdc_visibility_read(core_slice text, cdc_visibility *visibility, core_error *error) {
     core_slice left = text;
+    uint64_t xmin = 0;
     cdc_visibility_fini(visibility);
-    if (id_take(&left, ':', &visibility->xmin) && id_take(&left, ':', &visibility->xmax) &&
-        running_read(left, visibility))
+    bool ok = id_take(&left, ':', &xmin) && id_take(&left, ':', &visibility->xmax) &&
+              running_read(left, visibility);
+    visibility->xmin = (uint32_t)xmin;
+    if (ok)
         return true;
     return core_error_set(error, CORE_ERROR_INPUT, "\"%.*s\" is not a pg_snapshot",
                           (int)(text.length < 64 ? text.length : 64), (const char *)text.data);
@@ -50,5 +54,17 @@ static bool is_before(uint32_t a, uint32_t b) {
 bool cdc_visibility_sees(cdc_visibility *visibility, uint32_t xid) {
     if (is_before(xid, visibility->xmin))
         return true;
-    return is_before(xid, visibility->xmax) && !cdc_xid_set_has(&visibility->running, xid);
+    return is_before(xid, (uint32_t)visibility->xmax) &&
+           !cdc_xid_set_has(&visibility->running, xid);
+}
+
+uint64_t cdc_visibility_widen(const cdc_visibility *visibility, uint32_t xid) {
+    if (xid < XID_FIRST_NORMAL)
+        return 0;
+    uint32_t back = (uint32_t)visibility->xmax - xid;
+    return back <= visibility->xmax ? visibility->xmax - back : 0;
+}
+
+bool cdc_visibility_xmin_tells(const cdc_visibility *visibility) {
+    return visibility->xmax <= UINT32_MAX;
 }

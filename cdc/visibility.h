@@ -10,7 +10,7 @@
 
 typedef struct {
     uint32_t xmin; /* all before it are seen or were rolled back */
-    uint32_t xmax; /* none from it on is seen */
+    uint64_t xmax; /* none from it on is seen; at full length */
     cdc_xid_set running;
 } cdc_visibility;
 
@@ -20,5 +20,12 @@ CORE_MUST_CHECK bool cdc_visibility_read(core_slice text, cdc_visibility *visibi
 void cdc_visibility_fini(cdc_visibility *visibility);
 /* Whether a top-level transaction that is known to have committed is seen. */
 bool cdc_visibility_sees(cdc_visibility *visibility, uint32_t xid);
+
+/* A row's xmin at full length: the last transaction before the snapshot's end of these 32 bits. 0
+ * for PostgreSQL's permanent ids, which are older than all. */
+uint64_t cdc_visibility_widen(const cdc_visibility *visibility, uint32_t xid);
+/* A row's xmin tells when it was written. Not once the ids have wrapped around: a frozen row keeps
+ * the bits of its old one. */
+bool cdc_visibility_xmin_tells(const cdc_visibility *visibility);
 
 #endif

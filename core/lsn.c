@@ -1,7 +1,10 @@
 /* Both halves are hexadecimal, of at most eight digits, as pg_lsn_in takes them; see lsn.h. */
 #include "core/lsn.h"
 
-enum { HALF_DIGITS_MAX = 8 };
+enum {
+    HALF_DIGITS_MAX = 8,
+    PAGE_HEADER_MAX = 40, /* XLogLongPageHeaderData */
+};
 
 static bool hex_parse(core_slice text, uint32_t *value) {
     *value = 0;
@@ -32,4 +35,10 @@ bool core_lsn_parse(core_slice text, core_lsn *lsn) {
         return false;
     *lsn = (core_lsn)high << 32 | low;
     return true;
+}
+
+core_lsn core_lsn_settle(core_lsn lsn, uint32_t page_bytes) {
+    assert(page_bytes > PAGE_HEADER_MAX);
+    core_lsn in_page = lsn % page_bytes;
+    return in_page <= PAGE_HEADER_MAX ? lsn - in_page : lsn;
 }
