@@ -36,19 +36,18 @@ export function requireRelease(binary = BINARY) {
     throw new ReleaseError(`${binary} has a sanitizer in it, only a release is measured: ${mend}`);
 }
 
-// A load program of bench/load, from the same build as the binary.
-export function program(name) {
-  const path = join(dirname(BINARY), 'bench', `bench_${name}`);
+// A program of bench/, from the same build as the binary.
+function built(name) {
+  const path = join(dirname(BINARY), 'bench', name);
   if (existsSync(path)) return path;
   throw new ReleaseError(`there is no ${path}: cmake --build --preset release`);
 }
 
+// A load program of bench/load.
+export const program = (name) => built(`bench_${name}`);
+
 // The bare publisher (bench/micro/publish.c).
-export function microProgram(name = 'publish') {
-  const path = join(dirname(BINARY), 'bench/micro', `micro_${name}`);
-  if (existsSync(path)) return path;
-  throw new ReleaseError(`there is no ${path}: cmake --build --preset release`);
-}
+export const publishProgram = () => built('micro/micro_publish');
 
 async function firstLine(command) {
   const { stdout } = await run(command, { cwd: ROOT });

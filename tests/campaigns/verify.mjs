@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { startHouse } from '../lib/house.mjs';
 import { randomOf } from '../lib/mixed.mjs';
 import { assertClean, load, LOAD_SCHEMA, LOAD_TABLES, verify } from '../lib/verify.mjs';
+import { isLost } from './faults/workload.mjs';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '30' } } });
 const ROUNDS = Number(values.rounds);
@@ -31,7 +32,9 @@ function startLoad(postgres, round) {
   let ended = false;
   const sessions = [1, 2, 3].map(async (number) => {
     while (!ended)
-      await load(postgres, SEED + round * 100 + number, () => ended).catch(() => {});
+      await load(postgres, SEED + round * 100 + number, () => ended).catch((error) => {
+        if (!isLost(error)) throw error;
+      });
   });
   return async () => {
     ended = true;

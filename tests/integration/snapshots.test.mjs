@@ -5,9 +5,10 @@ import test from 'node:test';
 import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { randomOf } from '../lib/mixed.mjs';
-import { assertCopied, quoted, snapshot, started, statusOf, waitRecord,
+import { assertCopied, quoted, READER, snapshot, startAsReader, started, statusOf, waitRecord,
   waitState } from '../lib/snapshot.mjs';
 import { unconfirmedBytes, waitConfirmed } from '../lib/slot.mjs';
+import { assertClean } from '../lib/verify.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
 test('tables of every key under changes', async (t) => {
@@ -73,6 +74,8 @@ test('a large table without a key, killed in its pieces: no row twice', async (t
   }
   for (const id of ids) await waitState(house.walcast, id, 'done');
   await assertCopied(house, { 'public.whole': [], 'public.log': [] });
+  await assertClean(house.walcast, 'whole');
+  await assertClean(house.walcast, 'log');
 });
 
 test('killed again and again, a snapshot goes on with the piece it was at', async (t) => {
@@ -213,13 +216,8 @@ for (const [what, { table, options = [], setup, says }] of Object.entries({
     `CREATE TABLE items (id int PRIMARY KEY, text text); CREATE SCHEMA hidden;
      CREATE TABLE hidden.items (id int PRIMARY KEY); INSERT INTO items VALUES (1, 'a');
      ${setup ?? ''};
-     CREATE PUBLICATION walcast FOR TABLE items ${setup ? ', secret' : ''};
-     CREATE ROLE reader LOGIN REPLICATION; GRANT SELECT ON items TO reader;
-     GRANT CREATE ON DATABASE postgres TO reader` });
-  const { Walcast } = await import('../lib/walcast.mjs');
-  const url = new URL(house.postgres.url);
-  url.username = 'reader';
-  house.walcast = await Walcast.start({ ...house, config: { 'postgres.url': url.href } });
+     CREATE PUBLICATION walcast FOR TABLE items ${setup ? ', secret' : ''}; ${READER}` });
+  await startAsReader(house);
   await house.walcast.ready();
   const { code, stdout } = await snapshot(house.walcast, 'start', table, '--wait', '--json', ...options);
   assert.equal(code, 1);

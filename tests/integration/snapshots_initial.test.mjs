@@ -5,7 +5,7 @@ import test from 'node:test';
 import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { killAtAnswers } from '../lib/kills.mjs';
-import { assertCopied, started, statusOfAll } from '../lib/snapshot.mjs';
+import { assertCopied, READER, startAsReader, started, statusOfAll } from '../lib/snapshot.mjs';
 import { slotRow, waitConfirmed } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
@@ -67,13 +67,8 @@ test('a table without privilege fails alone, and changes follow', async (t) => {
   const house = await startHouse(t, { walcast: false, schema:
     `CREATE TABLE items (id int PRIMARY KEY); CREATE TABLE secret (id int PRIMARY KEY);
      INSERT INTO items SELECT generate_series(1, 1000); INSERT INTO secret VALUES (1);
-     CREATE PUBLICATION walcast FOR TABLE items, secret;
-     CREATE ROLE reader LOGIN REPLICATION; GRANT SELECT ON items TO reader;
-     GRANT CREATE ON DATABASE postgres TO reader` });
-  const url = new URL(house.postgres.url);
-  url.username = 'reader';
-  house.walcast = await Walcast.start({ ...house,
-    config: { 'snapshot.initial': '*.*', 'postgres.url': url.href } });
+     CREATE PUBLICATION walcast FOR TABLE items, secret; ${READER}` });
+  await startAsReader(house, { 'snapshot.initial': '*.*' });
   const records = await initialEnds(house);
   const secret = records.find(({ table }) => table === 'secret');
   assert.equal(secret.state, 'failed');

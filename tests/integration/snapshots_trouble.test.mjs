@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { startHouse } from '../lib/house.mjs';
-import { assertCopied, snapshot, started, statusOf, waitRecord, waitState } from '../lib/snapshot.mjs';
+import { assertCopied, READER, snapshot, startAsReader, started, statusOf, waitRecord,
+  waitState } from '../lib/snapshot.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
@@ -15,8 +16,11 @@ const SLOW = ['--rate', '1MiB'];
 const CONFIG = { 'snapshot.piece_bytes': '128KiB' };
 
 // A house with a slow snapshot of `items` that has read some of it.
-async function startSlow(t, options = {}) {
-  const house = await startHouse(t, { schema: SCHEMA, config: CONFIG, ...options });
+async function startSlow(t) {
+  return slowIn(await startHouse(t, { schema: SCHEMA, config: CONFIG }));
+}
+
+async function slowIn(house) {
   const id = await started(house.walcast, 'items', ...SLOW);
   const { rows } = await waitRecord(house.walcast, id, 'rows', (record) => record.rows > 0);
   assert.ok(rows < ROWS, 'it is not slow');
@@ -82,6 +86,23 @@ test('rows that take longer to come than any query may', async (t) => {
   await started(house.walcast, 'items', '--wait', '--where', 'id = 7 AND pg_sleep(5) IS NOT NULL');
   const reads = (await house.walcast.changes()).filter(({ op }) => op === 'READ');
   assert.deepEqual(reads.map(({ record }) => record.id), [7]);
+});
+
+test('the privilege is taken away: it stops, and goes on when it is given back', async (t) => {
+  const reader = await startHouse(t, { walcast: false,
+    schema: `${SCHEMA}; CREATE PUBLICATION walcast FOR TABLE items, small; ${READER}` });
+  await startAsReader(reader, CONFIG);
+  await reader.walcast.ready();
+  const { house, id } = await slowIn(reader);
+  await house.postgres.query('REVOKE SELECT ON items FROM reader; GRANT SELECT ON small TO reader');
+  const { rows, error } = await waitState(house.walcast, id, 'failed');
+  assert.match(error, /permission denied/);
+  await assertGoesOn(house);
+  await house.postgres.query('GRANT SELECT ON items TO reader');
+  assert.equal((await snapshot(house.walcast, 'resume', id)).code, 0);
+  const record = await waitState(house.walcast, id, 'done');
+  assert.ok(record.rows >= ROWS && record.rows < ROWS + rows, `${record.rows} rows, not from the start`);
+  await assertCopied(house, { 'public.items': ['id'] });
 });
 
 test('the database is away for a while', async (t) => {

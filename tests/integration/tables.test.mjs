@@ -23,9 +23,7 @@ test('column lists and row filters', async (t) => {
     UPDATE people SET secret = 'other' WHERE id = 12`);
   assert.deepEqual(changes.map(brief), [['INSERT', 'people', { id: 11, name: 'yes' }],
     ['INSERT', 'people', { id: 12, name: 'no' }], ['DELETE', 'people', { id: 11 }],
-    ['UPDATE', 'people', { id: 12, name: 'no' }]].map(([op, table, record]) =>
-    [op, table, op === 'DELETE' ? changes[2].old_record : record]));
-  assert.equal(changes[2].old_record.id, 11);
+    ['UPDATE', 'people', { id: 12, name: 'no' }]]);
   assert.ok(changes.every(({ record, old_record }) => !('secret' in { ...record, ...old_record })));
 });
 

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { startHouse } from '../lib/house.mjs';
+import { quoted } from '../lib/snapshot.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
 import { assertClean, BIG, load, LOAD_SCHEMA, LOAD_TABLES, verify } from '../lib/verify.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -375,7 +376,7 @@ test('clean after snapshots that were killed under changes', async (t) => {
   const churn = startChurn(postgres, { seed: 3, rows });
   t.after(() => churn.stop());
   // With a key: a piece that a kill has sent twice sets the same rows twice.
-  const tables = Object.keys(CHURN_KEYS).filter((name) => CHURN_KEYS[name].length > 0).map((name) => name.replace(/^(.*?)\.(.*)$/, '"$1"."$2"'));
+  const tables = Object.keys(CHURN_KEYS).filter((name) => CHURN_KEYS[name].length > 0).map(quoted);
   for (const table of tables) await walcast.commandOk(['snapshot', 'start', table, '--rate', '4MiB']);
   for (let kills = 0; kills < 3; kills++) {
     const before = churn.count;

@@ -4,6 +4,7 @@ import { Copy } from './copy.mjs';
 import { assertShapesTold } from './shapes.mjs';
 import { waitConfirmed } from './slot.mjs';
 import { waitFor } from './wait.mjs';
+import { Walcast } from './walcast.mjs';
 
 // "Other Schema.Pairs.of", split at its first dot, as the command takes it.
 export const quoted = (name) => /^[a-z_]+\.[a-z_0-9]+$/.test(name) ? name
@@ -43,6 +44,16 @@ export const waitRecord = (walcast, id, what, condition, timeout_ms = 60_000) =>
 
 export const waitState = (walcast, id, state, timeout_ms) =>
   waitRecord(walcast, id, state, (record) => record.state === state, timeout_ms);
+
+// A role that may read `items` alone, for a house without Walcast.
+export const READER = `CREATE ROLE reader LOGIN REPLICATION; GRANT SELECT ON items TO reader;
+  GRANT CREATE ON DATABASE postgres TO reader`;
+
+export async function startAsReader(house, config) {
+  const url = new URL(house.postgres.url);
+  url.username = 'reader';
+  house.walcast = await Walcast.start({ ...house, config: { ...config, 'postgres.url': url.href } });
+}
 
 // Resolves with the copy once all that was committed is in the stream and makes the tables.
 export async function assertCopied(house, keys) {

@@ -190,7 +190,7 @@ class Session {
 }
 
 // The server or the connection is gone; anything else is a mistake of the workload.
-function isLost(error) {
+export function isLost(error) {
   return error.code === undefined || /^(57P0|08|ECONN|EPIPE)/.test(error.code);
 }
 
