@@ -11,18 +11,37 @@ enum { ARENA_CHUNK_BYTES = 4096, ARENA_MAX_BYTES = 4 << 20, KEY_TEXT_MAX = 48 };
 
 /* $1 schema, $2 table, $3 and $4 the publications. Which columns and rows of it are published
  * PostgreSQL tells since 15; before, all are. */
+enum {
+    TABLE_OID,
+    TABLE_KIND,
+    TABLE_IDENTITY,
+    TABLE_ROWS,
+    TABLE_BLOCKS,
+    TABLE_KEY_INDEX,
+    TABLE_KEY_COLUMNS,
+    TABLE_INSERTS, /* NULL: it is not published at all */
+    TABLE_UPDATES,
+    TABLE_DELETES,
+    TABLE_TRUNCATES,
+    TABLE_FILTER,
+    TABLE_COLUMNS,
+    TABLE_BORN,
+};
 static const char table_sql[] =
     "SELECT c.oid, c.relkind, c.relreplident, CASE"
     "  WHEN c.reltuples > 0 AND c.relpages > 0 THEN c.reltuples / c.relpages * s.blocks"
     "  WHEN s.blocks > 0 THEN s.blocks * " GUESSED_ROWS_A_BLOCK
     "  ELSE greatest(c.reltuples, 0) END::int8, s.blocks, k.indexrelid,"
-    " p.published, p.filter, p.updates, p.attnames"
+    " coalesce(k.indnkeyatts, 0), p.inserts, p.updates, p.deletes, p.truncates, p.filter,"
+    " p.attnames, a.xmin"
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " LEFT JOIN pg_index k ON k.indrelid = c.oid AND k.indisvalid AND k.indimmediate"
-    "  AND CASE c.relreplident WHEN 'i' THEN k.indisreplident ELSE k.indisprimary END,"
+    "  AND CASE c.relreplident WHEN 'i' THEN k.indisreplident ELSE k.indisprimary END"
+    " LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = -1,"
     " LATERAL (SELECT coalesce(pg_relation_size(c.oid) / current_setting('block_size')::int8, 0)"
     "  AS blocks) s,"
-    " LATERAL (SELECT count(*) > 0 AS published, bool_or(u.pubupdate) AS updates,"
+    " LATERAL (SELECT bool_or(u.pubinsert) AS inserts, bool_or(u.pubupdate) AS updates,"
+    "   bool_or(u.pubdelete) AS deletes, bool_or(u.pubtruncate) AS truncates,"
     "   CASE WHEN bool_and(t.row ->> 'rowfilter' IS NOT NULL)"
     "    THEN string_agg('(' || (t.row ->> 'rowfilter') || ')', ' OR ') END AS filter,"
     "   min(t.row ->> 'attnames') AS attnames"
@@ -45,7 +64,7 @@ static const char columns_sql[] =
     "   AND o.opcintype = (WITH RECURSIVE b AS (SELECT t.oid, t.typtype, t.typbasetype UNION ALL"
     "    SELECT d.oid, d.typtype, d.typbasetype FROM pg_type d JOIN b ON b.typtype = 'd'"
     "    AND d.oid = b.typbasetype) SELECT b.oid FROM b WHERE b.typtype <> 'd') LIMIT 1),"
-    "  'pg_catalog') AS operators, a.attnum, a.attcollation"
+    "  'pg_catalog') AS operators, a.attnum, a.attcollation, t.typbasetype"
     " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = "
     "a.atttypid"
     " LEFT JOIN LATERAL (SELECT u.place FROM pg_index i,"
@@ -91,21 +110,20 @@ static bool column_take(const pg_result *result, size_t row, core_arena *arena, 
     column->key = is_true(pg_result_value(result, row, 6));
     more->has_binary = is_true(pg_result_value(result, row, 5));
     more->key_place = (uint16_t)number_of(pg_result_value(result, row, 7));
+    more->base_oid = (uint32_t)number_of(pg_result_value(result, row, 11));
     return ok;
 }
 
-/* A key of which a column is not published (a column list) is none. */
-static bool key_take(cdc_snapshot_table *table) {
-    uint16_t longest = 0;
+/* `columns`: that it has. A key of which one is not published (a column list) is none. */
+static bool key_take(cdc_snapshot_table *table, uint64_t columns) {
     for (uint16_t i = 0; i < table->relation.column_count; i++) {
         uint16_t place = table->columns[i].key_place;
         if (place == 0 || place > CDC_SNAPSHOT_KEY_MAX)
             continue;
         table->key[place - 1] = i;
         table->key_count++;
-        longest = place > longest ? place : longest;
     }
-    return table->key_count > 0 && table->key_count == longest;
+    return table->key_count > 0 && table->key_count == columns;
 }
 
 static void shape_write(const cdc_snapshot_table *table, core_buffer *shape) {
@@ -179,15 +197,22 @@ static bool columns_take(const pg_result *result, cdc_snapshot_table *table) {
     return true;
 }
 
-static bool columns_describe(pg_connection *connection, const char *const parameters[3],
-                             bool publishes_updates, cdc_snapshot_table *table, core_error *error) {
-    pg_result *result = pg_query(connection, columns_sql, parameters, 3, error);
+static bool columns_describe(pg_connection *connection, const pg_result *head,
+                             cdc_snapshot_table *table, core_error *error) {
+    const char *key_index = pg_result_value(head, 0, TABLE_KEY_INDEX);
+    const char *const parameters[] = {
+        pg_result_value(head, 0, TABLE_OID),
+        key_index != NULL ? key_index : "0",
+        pg_result_value(head, 0, TABLE_COLUMNS),
+    };
+    pg_result *result =
+        pg_query(connection, columns_sql, parameters, CORE_COUNT_OF(parameters), error);
     if (result == NULL)
         return false;
     bool ok = columns_take(result, table);
     pg_result_free(result);
-    bool keyed = ok && key_take(table);
-    bool whole = table->relation.replica_identity == 'f' && publishes_updates;
+    bool keyed = ok && key_take(table, number_of(pg_result_value(head, 0, TABLE_KEY_COLUMNS)));
+    bool whole = table->relation.replica_identity == 'f' && table->published.updates;
     table->rows = keyed ? CDC_ROWS_KEYED : whole ? CDC_ROWS_WHOLE : CDC_ROWS_INSERTS;
     return (ok && shape_take(table) && places_take(table)) ||
            core_error_set(error, CORE_ERROR_LIMIT, "the table's description takes too much room");
@@ -195,32 +220,45 @@ static bool columns_describe(pg_connection *connection, const char *const parame
 
 /* ---- The table ---- */
 
-static bool is_absent(const pg_result *result, core_slice schema, core_slice name,
-                      core_error *error) {
+static bool not_published(const pg_result *result, core_slice schema, core_slice name,
+                          core_error *error) {
+    bool is_root = pg_result_value(result, 0, TABLE_KIND)[0] == 'p';
+    return core_error_set(error, CORE_ERROR_CONFIG,
+                          "table %.*s.%.*s is not published, so nothing would follow its rows; %s",
+                          CORE_SLICE_ARGS(schema), CORE_SLICE_ARGS(name),
+                          is_root ? "of a partitioned table the partitions may be: name one of them"
+                                  : "add it to postgres.tables or to the publication");
+}
+
+static bool is_there(const pg_result *result, core_slice schema, core_slice name,
+                     core_error *error) {
     if (pg_result_rows(result) == 0)
-        return !core_error_set(error, CORE_ERROR_CONFIG,
-                               "there is no table \"%.*s\".\"%.*s\" in this database; names are "
-                               "taken as written, case included",
-                               CORE_SLICE_ARGS(schema), CORE_SLICE_ARGS(name));
-    if (!is_true(pg_result_value(result, 0, 6)))
-        return !core_error_set(error, CORE_ERROR_CONFIG,
-                               "table \"%.*s\".\"%.*s\" is not published, so nothing would follow "
-                               "its rows; add it to postgres.tables or to the publication",
-                               CORE_SLICE_ARGS(schema), CORE_SLICE_ARGS(name));
-    return false;
+        return core_error_set(error, CORE_ERROR_CONFIG,
+                              "there is no table \"%.*s\".\"%.*s\" in this database; names are "
+                              "taken as written, case included",
+                              CORE_SLICE_ARGS(schema), CORE_SLICE_ARGS(name));
+    return pg_result_value(result, 0, TABLE_INSERTS) != NULL ||
+           not_published(result, schema, name, error);
 }
 
 static bool head_take(const pg_result *result, core_slice schema, core_slice name,
                       cdc_snapshot_table *table) {
     core_relation *relation = &table->relation;
-    const char *filter = pg_result_value(result, 0, 7);
-    relation->oid = (uint32_t)number_of(pg_result_value(result, 0, 0));
-    relation->replica_identity = pg_result_value(result, 0, 2)[0];
+    const char *filter = pg_result_value(result, 0, TABLE_FILTER);
+    relation->oid = (uint32_t)number_of(pg_result_value(result, 0, TABLE_OID));
+    relation->replica_identity = pg_result_value(result, 0, TABLE_IDENTITY)[0];
     relation->schema = core_arena_copy(&table->arena, schema);
     relation->table = core_arena_copy(&table->arena, name);
-    table->is_root = pg_result_value(result, 0, 1)[0] == 'p';
-    table->expected_rows = number_of(pg_result_value(result, 0, 3));
-    table->blocks = number_of(pg_result_value(result, 0, 4));
+    table->is_root = pg_result_value(result, 0, TABLE_KIND)[0] == 'p';
+    table->expected_rows = number_of(pg_result_value(result, 0, TABLE_ROWS));
+    table->blocks = number_of(pg_result_value(result, 0, TABLE_BLOCKS));
+    table->born = (uint32_t)number_of(pg_result_value(result, 0, TABLE_BORN));
+    table->published = (cdc_published){
+        .inserts = is_true(pg_result_value(result, 0, TABLE_INSERTS)),
+        .updates = is_true(pg_result_value(result, 0, TABLE_UPDATES)),
+        .deletes = is_true(pg_result_value(result, 0, TABLE_DELETES)),
+        .truncates = is_true(pg_result_value(result, 0, TABLE_TRUNCATES)),
+    };
     return relation->schema.data != NULL && relation->table.data != NULL &&
            (filter == NULL || text_take(&table->arena, filter, &table->filter));
 }
@@ -240,16 +278,10 @@ bool cdc_snapshot_table_describe(pg_connection *connection, const cdc_snapshot_s
     pg_result *result = pg_query(connection, table_sql, parameters, 4, error);
     if (result == NULL)
         return false;
-    bool ok = !is_absent(result, schema, table, error);
+    bool ok = is_there(result, schema, table, error);
     if (ok && !head_take(result, schema, table, described))
         ok = core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a table's description");
-    const char *const of_columns[] = {
-        ok ? pg_result_value(result, 0, 0) : NULL,
-        ok && pg_result_value(result, 0, 5) != NULL ? pg_result_value(result, 0, 5) : "0",
-        ok ? pg_result_value(result, 0, 9) : NULL,
-    };
-    ok = ok && columns_describe(connection, of_columns, is_true(pg_result_value(result, 0, 8)),
-                                described, error);
+    ok = ok && columns_describe(connection, result, described, error);
     pg_result_free(result);
     return ok;
 }

@@ -1,5 +1,5 @@
-/* A table as a snapshot reads it: which columns are published, by which key it is walked, and the
- * SQL that gives a piece of it.
+/* A table as a snapshot reads it: what of it is published, by which key it is walked, and the SQL
+ * that gives a piece of it. `walcast verify` looks at a table by the same description.
  *
  * Described from the catalogs in the very transaction that reads rows, so that both agree. The key
  * is what the live stream identifies rows by (the replica identity's index, else the primary key),
@@ -25,13 +25,23 @@ typedef struct {
     bool has_binary;            /* its type has a binary form */
     core_slice number;          /* pg_attribute.attnum: survives a renaming */
     core_slice collation;       /* the OID */
+    uint32_t base_oid;          /* what a domain is over; 0: it is none */
 } cdc_snapshot_column;
+
+/* What of a table its publications publish. */
+typedef struct {
+    bool inserts;
+    bool updates;
+    bool deletes;
+    bool truncates;
+} cdc_published;
 
 typedef struct {
     core_arena arena;       /* all below lives in it */
     core_relation relation; /* version 0, type names empty, as pgoutput would describe it */
     const cdc_snapshot_column *columns;
     cdc_snapshot_rows rows;
+    cdc_published published;
     uint16_t key_count;
     uint16_t key[CDC_SNAPSHOT_KEY_MAX]; /* columns' places, in the key's order */
     bool is_root;                       /* partitioned: its partitions' rows are its own */
@@ -40,6 +50,7 @@ typedef struct {
     core_slice shape;                   /* differs when anything above does */
     uint64_t expected_rows;
     uint64_t blocks;
+    uint32_t born; /* the transaction that made it, or a permanent id */
 } cdc_snapshot_table;
 
 /* Which publications count. */

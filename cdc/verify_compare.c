@@ -25,7 +25,7 @@ static cdc_verify_verdict values_judge(const cdc_verify_shape *shape, const cdc_
     cdc_verify_verdict verdict = CDC_VERIFY_EQUAL;
     for (size_t i = 0; i < shape->column_count; i++) {
         if (cdc_verify_value_differs(&row->values[i], &entry->values[i]))
-            return shape->publishes_update ? CDC_VERIFY_DIFFERS : CDC_VERIFY_NOT_PUBLISHED;
+            return shape->published.updates ? CDC_VERIFY_DIFFERS : CDC_VERIFY_NOT_PUBLISHED;
         if (!value_is_told(&row->values[i], &entry->values[i]))
             verdict = CDC_VERIFY_NOT_TOLD;
     }
@@ -44,7 +44,7 @@ cdc_verify_verdict cdc_verify_judge(const cdc_verify_shape *shape,
         return values_judge(shape, row, entry);
     if (entry == NULL && !is_covered(coverage, row->number))
         return CDC_VERIFY_BEFORE_HISTORY;
-    bool published = shape->publishes_insert && shape->publishes_update;
+    bool published = shape->published.inserts && shape->published.updates;
     return published ? CDC_VERIFY_MISSES : CDC_VERIFY_NOT_PUBLISHED;
 }
 
@@ -78,7 +78,7 @@ static void row_count(const cdc_verify_compare *compare, const cdc_verify_row *r
 /* ---- Tables with a key ---- */
 
 static bool removals_are_published(const cdc_verify_shape *shape) {
-    return shape->publishes_update && shape->publishes_delete && shape->publishes_truncate;
+    return shape->published.updates && shape->published.deletes && shape->published.truncates;
 }
 
 static void left_over_count(const cdc_verify_compare *compare, const cdc_verify_entry *entry) {
@@ -139,7 +139,7 @@ static void alike_count_inserts(const cdc_verify_compare *compare, const cdc_ver
 }
 
 static void alike_count(const cdc_verify_compare *compare, const cdc_verify_entry *entry) {
-    if (removals_are_published(compare->shape) && compare->shape->publishes_insert)
+    if (removals_are_published(compare->shape) && compare->shape->published.inserts)
         alike_count_full(compare, entry);
     else
         alike_count_inserts(compare, entry);

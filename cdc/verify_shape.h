@@ -3,6 +3,7 @@
 #ifndef WALCAST_CDC_VERIFY_SHAPE_H
 #define WALCAST_CDC_VERIFY_SHAPE_H
 
+#include "cdc/snapshot_table.h"
 #include "cdc/verify_row.h"
 
 typedef struct {
@@ -12,12 +13,8 @@ typedef struct {
     uint16_t column_count;
     core_column *columns; /* `key`: part of the key that rows are told apart by */
     uint16_t key_count;   /* 0: there is none, and rows alike are counted */
-    bool publishes_insert;
-    bool publishes_update;
-    bool publishes_delete;
-    bool publishes_truncate;
+    cdc_published published;
     uint64_t born; /* the transaction that made the table, at full length; 0: not known */
-    uint64_t estimated_rows;
 } cdc_verify_shape;
 
 /* Column i of the shape is column `at[i]` of a relation; CDC_VERIFY_ABSENT: it has none of that

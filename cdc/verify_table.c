@@ -143,7 +143,7 @@ static bool rows_take(row_reader *reader, core_error *error) {
             return false;
         if (options->on_progress != NULL && table->rows % PROGRESS_ROWS == 0)
             options->on_progress(options->context, CDC_VERIFY_READING, table->rows,
-                                 table->shape.estimated_rows);
+                                 table->described.expected_rows);
     }
 }
 
@@ -221,6 +221,7 @@ bool cdc_verify_table_read(cdc_verify_table *table, const core_config *config,
 void cdc_verify_table_fini(cdc_verify_table *table) {
     cdc_verify_spill_free(table->spill);
     cdc_visibility_fini(&table->visibility);
+    cdc_snapshot_table_fini(&table->described);
     core_arena_fini(&table->arena);
 }
 

@@ -14,13 +14,12 @@
 
 typedef struct {
     core_arena arena; /* of the shape */
+    cdc_snapshot_table described;
     cdc_verify_shape shape;
     core_slice snapshot_text; /* in the arena */
     cdc_visibility visibility;
     core_lsn lsn; /* all that the snapshot sees is before it in the log */
     uint64_t system_id;
-    core_slice filter; /* SQL of the publication's row filter; empty: all rows */
-    bool is_partitioned;
     uint64_t rows;
     cdc_verify_spill *spill; /* finished */
 } cdc_verify_table;

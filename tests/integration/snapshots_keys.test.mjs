@@ -121,6 +121,15 @@ test('a database in LATIN1', async (t) => {
     { 'public.items': ['name'] });
 });
 
+test('of a key whose last column is not published the rest is none', async (t) => {
+  const house = await startHouse(t, { config: SMALL, schema:
+    `CREATE TABLE items (a int, b int, n int, PRIMARY KEY (a, b));
+     INSERT INTO items SELECT 1, i, i FROM generate_series(1, ${ROWS}) i; ANALYZE;
+     CREATE PUBLICATION walcast FOR TABLE items (a, n) WITH (publish = 'insert')` });
+  await started(house.walcast, 'items', '--wait');
+  assert.equal(await distinct(house, 'items', 'n'), ROWS);
+});
+
 test('column lists, row filters, a partitioned table as one', async (t) => {
   const house = await startHouse(t, { config: SMALL, schema:
     `CREATE TABLE items (id int PRIMARY KEY, secret text, n int);

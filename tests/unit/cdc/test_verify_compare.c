@@ -52,7 +52,7 @@ static void after_a_wrap_xmin_says_nothing(void **state) {
 
 static void what_is_not_published_is_no_difference(void **state) {
     verify_case *it = *state;
-    it->shape.publishes_update = it->shape.publishes_delete = false;
+    it->shape.published.updates = it->shape.published.deletes = false;
     case_insert(it, 10, ROW("1", "x", "y"));
     case_insert(it, 10, ROW("2", "x", "y"));
     case_row(it, 10, ROW("1", "q", "y"));
@@ -146,7 +146,7 @@ static void rows_from_before_may_be_alike(void **state) {
 static void of_inserts_only_the_rest_is_not_published(void **state) {
     verify_case *it = *state;
     case_without_key(it);
-    it->shape.publishes_update = it->shape.publishes_delete = false;
+    it->shape.published.updates = it->shape.published.deletes = false;
     case_insert(it, 10, ROW("1", "x", NULL));
     case_insert(it, 10, ROW("2", "x", NULL)); /* updated to 3 since */
     case_row(it, 10, ROW("1", "x", NULL));
@@ -159,7 +159,7 @@ static void of_inserts_only_the_rest_is_not_published(void **state) {
 static void of_inserts_alone_a_row_too_many_is_missing(void **state) {
     verify_case *it = *state;
     case_without_key(it);
-    it->shape.publishes_update = it->shape.publishes_delete = false;
+    it->shape.published.updates = it->shape.published.deletes = false;
     it->nothing_left = true;
     case_insert(it, 10, ROW("1", "x", NULL));
     case_row(it, 10, ROW("1", "x", NULL));

@@ -83,10 +83,10 @@ static inline int case_open(void **state) {
                                    .column_count = CASE_COLUMNS,
                                    .columns = it->columns,
                                    .key_count = 1,
-                                   .publishes_insert = true,
-                                   .publishes_update = true,
-                                   .publishes_delete = true,
-                                   .publishes_truncate = true};
+                                   .published.inserts = true,
+                                   .published.updates = true,
+                                   .published.deletes = true,
+                                   .published.truncates = true};
     it->relation = (core_relation){.oid = 7,
                                    .schema = it->shape.schema,
                                    .table = it->shape.table,
