@@ -124,9 +124,11 @@ static bool ticket_place(cdc_source *source, cdc_snapshot_ticket *ticket, core_e
 
 /* ---- Sending ---- */
 
-/* Behind whole transactions, with nothing of them at hand: the place that rows of READ have. */
-static bool place_get(cdc_source *source, core_transaction *place) {
+/* Behind whole transactions, with nothing of them at hand: the place that rows of READ have. A run
+ * that this closes goes first: `*acted`, come again. */
+static bool place_get(cdc_source *source, core_transaction *place, bool *acted) {
     cdc_run_builder_flush(source->builder);
+    *acted = *acted || cdc_run_builder_run(source->builder) != NULL;
     return cdc_run_builder_place(source->builder, place);
 }
 
@@ -227,12 +229,12 @@ static bool ticket_step(cdc_source *source, cdc_snapshot_ticket *ticket, bool *a
             source->snapshot.waits = true;
             return true;
         }
-        if (!place_get(source, &place))
+        if (!place_get(source, &place, acted))
             return true;
         *acted = true;
         return ticket_place(source, ticket, error);
     case CDC_TICKET_SENDING:
-        if (inflight_full(source) || !place_get(source, &place))
+        if (inflight_full(source) || !place_get(source, &place, acted))
             return true;
         *acted = true;
         return ticket_send(source, ticket, &place, error);

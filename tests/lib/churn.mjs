@@ -59,7 +59,7 @@ export function startChurn(postgres, { seed, sessions = 2, rows }) {
     const client = await postgres.connect();
     try {
       for (let i = 0; !stopped; i++) {
-        const unique = 1_000_000 * (index + 1) + i * 10;
+        const unique = 1_000_000 + (i * sessions + index) * 10;
         await client.query('BEGIN');
         try {
           for (let k = random(3); k >= 0; k--) await client.query(statement(random, rows, unique + k));
