@@ -396,16 +396,26 @@ static void round_count(cdc_source *source) {
     source->round_messages = 0;
 }
 
+/* Acks that came since `acked_sequence` let go on what waited for them: nothing else would wake us
+ * for it. */
+static bool is_released(const cdc_source *source, uint64_t acked_sequence) {
+    bool waits = source->state.current == SOURCE_BLOCKED || source->snapshot.count > 0;
+    return waits && source->ledger->acked.sequence > acked_sequence;
+}
+
 bool cdc_source_stream(cdc_source *source, core_error *error) {
     bool wait = false;
-    if (!acks_take(source, error) || !input_take(source, &wait, error) || !acks_take(source, error))
+    if (!acks_take(source, error))
+        return false;
+    uint64_t acked_sequence = source->ledger->acked.sequence;
+    if (!input_take(source, &wait, error) || !acks_take(source, error))
         return false;
     round_count(source);
     if (!cdc_source_positions_tell(source, error))
         return false;
     figures_update(source);
     maintain(source);
-    return !wait || stream_sleep(source, error);
+    return !wait || is_released(source, acked_sequence) || stream_sleep(source, error);
 }
 
 /* ---- Initial snapshot ---- */
