@@ -23,7 +23,7 @@ static bool lsn_take(const pg_result *result, core_lsn *lsn, core_error *error) 
 bool cdc_snapshot_moment_take(pg_connection *connection, cdc_visibility *visibility,
                               core_lsn *high_lsn, core_slice *text, core_arena *arena,
                               core_error *error) {
-    pg_result *result = pg_query(connection, moment_sql, NULL, 0, error);
+    pg_result *result = pg_query_kept(connection, moment_sql, NULL, 0, error);
     if (result == NULL)
         return false;
     core_slice snapshot = core_slice_text(pg_result_value(result, 0, 0));

@@ -19,6 +19,7 @@ enum {
     AGAIN_DEPTH = 20,
     GUESSED_ROW_BYTES = 4096,
     GUESSED_BLOCK_BYTES = 64 << 10,
+    TEXTS_KEPT_BYTES = 1 << 20, /* a large row's memory is not */
 };
 
 /* ---- Database ---- */
@@ -124,6 +125,8 @@ static bool table_prepare(cdc_snapshot_worker *worker, const cdc_snapshot_work *
 static cdc_step_result table_check(cdc_snapshot_worker *worker, const cdc_snapshot_work *work,
                                    core_error *error) {
     cdc_snapshot_table now = {0};
+    if (cdc_snapshot_session_is_initial(&work->session)) /* described in the transaction itself */
+        return CDC_STEP_OK;
     if (!describe(worker, work, &now, error)) {
         cdc_snapshot_table_fini(&now);
         return CDC_STEP_BROKEN;
@@ -142,6 +145,12 @@ static cdc_step_result table_check(cdc_snapshot_worker *worker, const cdc_snapsh
 }
 
 /* ---- Rows ---- */
+
+static cdc_snapshot_format format_of(const cdc_snapshot_worker *worker) {
+    if (worker->binary)
+        return CDC_FORMAT_BINARY;
+    return worker->table.texts != NULL ? CDC_FORMAT_TEXTS : CDC_FORMAT_TEXT;
+}
 
 /* A key in the form of cdc_snapshot_key_append as values. */
 static bool key_values(core_slice key, core_slice *values, size_t count) {
@@ -172,7 +181,7 @@ static bool last_keep(cdc_snapshot_worker *worker) {
     const cdc_snapshot_table *table = &worker->table;
     uint16_t at[CDC_SNAPSHOT_KEY_MAX];
     size_t count = cdc_snapshot_place_length(table);
-    bool follow = cdc_snapshot_places_follow(table, worker->binary);
+    bool follow = cdc_snapshot_places_follow(table, format_of(worker));
     for (size_t i = 0; i < count; i++)
         at[i] = follow ? (uint16_t)(table->relation.column_count + i) : table->key[i];
     core_buffer_reset(&worker->last_key);
@@ -207,15 +216,19 @@ static bool row_read(cdc_snapshot_worker *worker, cdc_copy_binary *state, uint8_
     const cdc_snapshot_table *table = &worker->table;
     size_t columns = table->relation.column_count;
     size_t count = columns;
-    if (cdc_snapshot_places_follow(table, worker->binary))
+    if (cdc_snapshot_places_follow(table, format_of(worker)))
         count += cdc_snapshot_place_length(table);
     *given = true;
-    if (!worker->binary)
+    if (format_of(worker) == CDC_FORMAT_TEXT)
         return cdc_copy_text_read(bytes, length, worker->values, count, error);
     if (!cdc_copy_binary_read(state, core_slice_make(bytes, length), worker->values, count, given,
                               error))
         return false;
-    for (size_t i = 0; *given && i < columns; i++)
+    if (!*given)
+        return true;
+    if (format_of(worker) == CDC_FORMAT_TEXTS)
+        return cdc_binary_text_row(table->texts, worker->values, columns, &worker->texts, error);
+    for (size_t i = 0; i < columns; i++)
         if (!table->columns[i].has_binary && worker->values[i].kind == CORE_VALUE_BINARY)
             worker->values[i].kind = CORE_VALUE_TEXT;
     return true;
@@ -257,11 +270,14 @@ static bool rows_take(cdc_snapshot_worker *worker, bool keep_place, core_error *
 
 static void chunk_begin(cdc_snapshot_worker *worker, const cdc_snapshot_work *work) {
     size_t count;
-    bool matched = places_choose(worker, &count);
+    bool matched =
+        places_choose(worker, &count) && !cdc_snapshot_session_is_initial(&work->session);
+    if (worker->texts.capacity > TEXTS_KEPT_BYTES)
+        core_buffer_fini(&worker->texts);
     worker->relation = worker->table.relation;
     worker->relation.encoded = core_buffer_slice(&worker->encoded);
     cdc_snapshot_chunk_begin(worker->chunk, &work->session.limits, &worker->relation, work->id,
-                             matched ? worker->places : NULL, count);
+                             matched ? worker->places : NULL, matched ? count : 0);
 }
 
 static bool copy_run(cdc_snapshot_worker *worker, const cdc_snapshot_piece *piece, bool keep_place,
@@ -339,7 +355,7 @@ bool cdc_snapshot_reading_make(cdc_snapshot_worker *worker, cdc_snapshot_work *w
         return false;
     cdc_snapshot_piece *piece = &reading->piece;
     *piece =
-        (cdc_snapshot_piece){.filter = work->filter, .low = work->low, .binary = worker->binary};
+        (cdc_snapshot_piece){.filter = work->filter, .low = work->low, .format = format_of(worker)};
     if (!place_get(worker, work, work->after, reading->after, &piece->after, error) ||
         !place_get(worker, work, work->up_to, reading->up_to, &piece->up_to, error))
         return false;
@@ -497,7 +513,7 @@ static cdc_step_result keys_read(cdc_snapshot_worker *worker, cdc_snapshot_work 
                                  cdc_snapshot_reading *reading, const core_slice *keys,
                                  size_t count, core_error *error) {
     reading->piece = (cdc_snapshot_piece){
-        .filter = work->filter, .binary = worker->binary, .only = keys, .only_count = count};
+        .filter = work->filter, .format = format_of(worker), .only = keys, .only_count = count};
     return piece_read(worker, work, &reading->piece, false, error);
 }
 

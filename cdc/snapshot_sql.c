@@ -197,18 +197,19 @@ static void order_append(core_buffer *sql, const cdc_snapshot_table *table, uint
 
 /* ---- Statements ---- */
 
-bool cdc_snapshot_places_follow(const cdc_snapshot_table *table, bool binary) {
-    return binary || !is_keyed(table);
+bool cdc_snapshot_places_follow(const cdc_snapshot_table *table, cdc_snapshot_format format) {
+    return format == CDC_FORMAT_BINARY || !is_keyed(table);
 }
 
-static void columns_append(core_buffer *sql, const cdc_snapshot_table *table, bool binary) {
+static void columns_append(core_buffer *sql, const cdc_snapshot_table *table,
+                           cdc_snapshot_format format) {
     for (size_t i = 0; i < table->relation.column_count; i++) {
         core_buffer_text(sql, i > 0 ? ", " : "");
         column_append(sql, table, i);
-        if (binary && !table->columns[i].has_binary)
+        if (format == CDC_FORMAT_BINARY && !table->columns[i].has_binary)
             core_buffer_text(sql, "::text");
     }
-    if (!cdc_snapshot_places_follow(table, binary))
+    if (!cdc_snapshot_places_follow(table, format))
         return;
     for (size_t i = 0; i < cdc_snapshot_place_length(table); i++) {
         core_buffer_text(sql, i > 0 || table->relation.column_count > 0 ? ", " : "");
@@ -229,7 +230,7 @@ void cdc_snapshot_lock_sql(const cdc_snapshot_table *table, core_buffer *sql) {
 void cdc_snapshot_copy_sql(const cdc_snapshot_table *table, const cdc_snapshot_piece *piece,
                            core_buffer *sql) {
     core_buffer_text(sql, "COPY (SELECT ");
-    columns_append(sql, table, piece->binary);
+    columns_append(sql, table, piece->format);
     from_append(sql, table);
     core_buffer_text(sql, " WHERE true");
     if (piece->after != NULL)
@@ -243,7 +244,8 @@ void cdc_snapshot_copy_sql(const cdc_snapshot_table *table, const cdc_snapshot_p
     filter_append(sql, table->filter);
     filter_append(sql, piece->filter);
     order_append(sql, table, piece->limit);
-    core_buffer_text(sql, piece->binary ? ") TO STDOUT (FORMAT binary)" : ") TO STDOUT");
+    core_buffer_text(sql, piece->format == CDC_FORMAT_TEXT ? ") TO STDOUT"
+                                                           : ") TO STDOUT (FORMAT binary)");
     core_buffer_u8(sql, '\0');
 }
 

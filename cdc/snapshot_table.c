@@ -64,7 +64,8 @@ static const char columns_sql[] =
     "   AND o.opcintype = (WITH RECURSIVE b AS (SELECT t.oid, t.typtype, t.typbasetype UNION ALL"
     "    SELECT d.oid, d.typtype, d.typbasetype FROM pg_type d JOIN b ON b.typtype = 'd'"
     "    AND d.oid = b.typbasetype) SELECT b.oid FROM b WHERE b.typtype <> 'd') LIMIT 1),"
-    "  'pg_catalog') AS operators, a.attnum, a.attcollation, t.typbasetype"
+    "  'pg_catalog') AS operators, a.attnum, a.attcollation, t.typbasetype,"
+    " t.typoutput::text || ' ' || t.typsend::text AS functions"
     " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = "
     "a.atttypid"
     " LEFT JOIN LATERAL (SELECT u.place FROM pg_index i,"
@@ -179,6 +180,22 @@ static bool places_take(cdc_snapshot_table *table) {
     return table->places.data != NULL;
 }
 
+/* One column whose text is not ours to write, and the whole table is read as text. */
+static bool texts_take(const pg_result *result, cdc_snapshot_table *table) {
+    size_t count = table->relation.column_count;
+    const cdc_binary_text **texts =
+        core_arena_array(&table->arena, count > 0 ? count : 1, sizeof *texts);
+    if (texts == NULL)
+        return false;
+    table->texts = count > 0 ? texts : NULL;
+    for (size_t i = 0; i < count; i++) {
+        texts[i] = cdc_binary_text_of(core_slice_text(pg_result_value(result, i, 12)));
+        if (texts[i] == NULL)
+            table->texts = NULL;
+    }
+    return true;
+}
+
 static bool columns_take(const pg_result *result, cdc_snapshot_table *table) {
     size_t count = pg_result_rows(result);
     if (count > CORE_COLUMNS_MAX)
@@ -194,7 +211,7 @@ static bool columns_take(const pg_result *result, cdc_snapshot_table *table) {
     for (size_t i = 0; i < count; i++)
         if (!column_take(result, i, &table->arena, &columns[i], &more[i]))
             return false;
-    return true;
+    return texts_take(result, table);
 }
 
 static bool columns_describe(pg_connection *connection, const pg_result *head,
@@ -206,7 +223,7 @@ static bool columns_describe(pg_connection *connection, const pg_result *head,
         pg_result_value(head, 0, TABLE_COLUMNS),
     };
     pg_result *result =
-        pg_query(connection, columns_sql, parameters, CORE_COUNT_OF(parameters), error);
+        pg_query_kept(connection, columns_sql, parameters, CORE_COUNT_OF(parameters), error);
     if (result == NULL)
         return false;
     bool ok = columns_take(result, table);
@@ -275,7 +292,7 @@ bool cdc_snapshot_table_describe(pg_connection *connection, const cdc_snapshot_s
         return core_error_set(error, CORE_ERROR_CONFIG, "a name is longer than 63 bytes");
     const char *const parameters[] = {schema_text, table_text, scope->publication,
                                       scope->inserts_publication};
-    pg_result *result = pg_query(connection, table_sql, parameters, 4, error);
+    pg_result *result = pg_query_kept(connection, table_sql, parameters, 4, error);
     if (result == NULL)
         return false;
     bool ok = is_there(result, schema, table, error);

@@ -7,6 +7,7 @@
 #ifndef WALCAST_CDC_SNAPSHOT_TABLE_H
 #define WALCAST_CDC_SNAPSHOT_TABLE_H
 
+#include "cdc/binary_text.h"
 #include "pg/pg.h"
 
 #define CDC_SNAPSHOT_KEY_MAX 32 /* columns: INDEX_MAX_KEYS */
@@ -40,6 +41,7 @@ typedef struct {
     core_arena arena;       /* all below lives in it */
     core_relation relation; /* version 0, type names empty, as pgoutput would describe it */
     const cdc_snapshot_column *columns;
+    const cdc_binary_text *const *texts; /* of the columns; NULL: one of them has none */
     cdc_snapshot_rows rows;
     cdc_published published;
     uint16_t key_count;
@@ -75,13 +77,19 @@ size_t cdc_snapshot_place_length(const cdc_snapshot_table *table);
 
 /* ---- SQL ---- */
 
+typedef enum {
+    CDC_FORMAT_TEXT,
+    CDC_FORMAT_BINARY, /* values go on in it; those of types without one are cast to text */
+    CDC_FORMAT_TEXTS,  /* binary, made text of by `texts` */
+} cdc_snapshot_format;
+
 typedef struct {
     const core_slice *after; /* place_length values; NULL: from the start */
     const core_slice *up_to; /* NULL: to the end */
     core_slice filter;       /* the asker's condition, or empty */
     core_slice low; /* ctid places: rows of transactions that it does not see are left out */
     uint64_t limit; /* rows, of keyed tables */
-    bool binary;
+    cdc_snapshot_format format;
     const core_slice *only; /* keyed: just these keys, `only_count` times place_length values */
     size_t only_count;
 } cdc_snapshot_piece;
@@ -94,7 +102,7 @@ void cdc_snapshot_lock_sql(const cdc_snapshot_table *table, core_buffer *sql);
  * `places_follow` says so. Appends a final NUL. */
 void cdc_snapshot_copy_sql(const cdc_snapshot_table *table, const cdc_snapshot_piece *piece,
                            core_buffer *sql);
-bool cdc_snapshot_places_follow(const cdc_snapshot_table *table, bool binary);
+bool cdc_snapshot_places_follow(const cdc_snapshot_table *table, cdc_snapshot_format format);
 /* A statement that only a condition of one expression leaves well-formed, for no row; its parameter
  * $1 is text and not looked at (with one the server takes a single statement). Appends a final NUL.
  */

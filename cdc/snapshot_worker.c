@@ -10,6 +10,7 @@
 
 enum {
     SQL_MAX_BYTES = 4 << 20,
+    TEXTS_MAX_BYTES = 512 << 20, /* of a row, room for the longest */
     BLOCKS_MAX = 8192,
 };
 
@@ -103,6 +104,7 @@ static void worker_free(cdc_snapshot_worker *worker) {
     core_buffer_fini(&worker->sql);
     core_buffer_fini(&worker->last_key);
     core_buffer_fini(&worker->last);
+    core_buffer_fini(&worker->texts);
     worker->magic = 0;
     free(worker);
 }
@@ -135,6 +137,7 @@ cdc_snapshot_worker *cdc_snapshot_worker_new(const core_config *config, core_log
     core_buffer_init(&worker->sql, SQL_MAX_BYTES);
     core_buffer_init(&worker->last_key, (size_t)32 << 10);
     core_buffer_init(&worker->last, (size_t)64 << 10);
+    core_buffer_init(&worker->texts, TEXTS_MAX_BYTES);
     if (pthread_create(&worker->thread, NULL, worker_thread, worker) == 0)
         return worker;
     worker_free(worker);

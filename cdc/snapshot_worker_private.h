@@ -28,7 +28,7 @@ struct cdc_snapshot_worker {
     pthread_t thread;
     cdc_snapshot_scope scope;
     char inserts_publication[CDC_NAME_MAX];
-    bool binary;
+    bool binary; /* values go out in it */
 
     pg_connection *connection;
     uint64_t connection_session; /* in which its snapshot was imported */
@@ -46,6 +46,7 @@ struct cdc_snapshot_worker {
     core_buffer sql;
     core_buffer last_key; /* of the last row read, in cdc_snapshot_key_append's form */
     core_buffer last;     /* its place */
+    core_buffer texts;    /* of the row at hand */
     bool cut;             /* the piece ended before its limit: the chunk was full */
     core_value values[CORE_COLUMNS_MAX + CDC_SNAPSHOT_KEY_MAX];
     uint16_t places[CORE_COLUMNS_MAX];

@@ -37,6 +37,10 @@ typedef enum {
 } cdc_source_state;
 
 /* Snapshots' rows on their way (source_snapshot.c). */
+/* Messages of a snapshot beside the live stream that are not acknowledged: what a live change may
+ * have to wait for. */
+#define CDC_SNAPSHOT_INFLIGHT 16
+
 typedef struct {
     cdc_snapshot_ticket *tickets[CDC_SNAPSHOT_TICKETS]; /* to look at */
     size_t count;
@@ -47,7 +51,7 @@ typedef struct {
     bool has_run;
     cdc_snapshot_ticket *owner; /* its */
     char subject[CORE_SUBJECT_MAX];
-    uint64_t inflight[8]; /* sequences of the last ones sent, a ring */
+    uint64_t inflight[CDC_SNAPSHOT_INFLIGHT]; /* sequences of the last ones sent, a ring */
     uint64_t sent;
     int64_t poked_ms;
 } cdc_source_snapshot;

@@ -15,7 +15,6 @@
 enum {
     RUN_ROWS = 4096, /* nobody waits for a single row here, so messages are large */
     RUN_BYTES = 128 << 10,
-    INFLIGHT_LIVE = 4, /* messages not acknowledged: what a live change may have to wait for */
     POKE_EVERY_MS = 5, /* asking an idle server how far it is */
 };
 
@@ -134,8 +133,9 @@ static bool place_get(cdc_source *source, core_transaction *place, bool *acted) 
 
 static bool inflight_full(const cdc_source *source) {
     const cdc_source_snapshot *snapshot = &source->snapshot;
-    return !is_initial(source) && snapshot->sent >= INFLIGHT_LIVE &&
-           snapshot->inflight[snapshot->sent % INFLIGHT_LIVE] > source->ledger->acked.sequence;
+    return !is_initial(source) && snapshot->sent >= CDC_SNAPSHOT_INFLIGHT &&
+           snapshot->inflight[snapshot->sent % CDC_SNAPSHOT_INFLIGHT] >
+               source->ledger->acked.sequence;
 }
 
 /* The run that is to be sent next. */
@@ -179,7 +179,7 @@ bool cdc_source_snapshot_flush(cdc_source *source, bool *full, core_error *error
         snapshot->owner->last_sequence = snapshot->last_sequence;
         snapshot->has_run = !cdc_message_stage_taken(source->stage);
     }
-    snapshot->inflight[snapshot->sent++ % INFLIGHT_LIVE] = snapshot->last_sequence;
+    snapshot->inflight[snapshot->sent++ % CDC_SNAPSHOT_INFLIGHT] = snapshot->last_sequence;
     return true;
 }
 

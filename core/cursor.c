@@ -1,56 +1,16 @@
-/* Bounds-checked reads; see cursor.h. The only arithmetic on foreign lengths is in cursor_take. */
+/* Bounds-checked reads; see cursor.h. */
 #include "core/cursor.h"
 
 void core_cursor_fail(core_cursor *cursor) {
     cursor->failed = true;
 }
 
-/* The next `length` bytes, or NULL with the cursor failed. */
-static const uint8_t *cursor_take(core_cursor *cursor, size_t length) {
-    if (cursor->failed || length > (size_t)(cursor->end - cursor->at)) {
-        cursor->failed = true;
-        return NULL;
-    }
-    const uint8_t *bytes = cursor->at;
-    cursor->at += length;
-    return bytes;
-}
-
-static uint64_t cursor_big_endian(core_cursor *cursor, size_t length) {
-    const uint8_t *bytes = cursor_take(cursor, length);
-    uint64_t value = 0;
-    for (size_t i = 0; bytes != NULL && i < length; i++)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
 static uint64_t cursor_little_endian(core_cursor *cursor, size_t length) {
-    const uint8_t *bytes = cursor_take(cursor, length);
+    const uint8_t *bytes = core_cursor_take(cursor, length);
     uint64_t value = 0;
     for (size_t i = length; bytes != NULL && i > 0; i--)
         value = value << 8 | bytes[i - 1];
     return value;
-}
-
-uint8_t core_cursor_u8(core_cursor *cursor) {
-    return (uint8_t)cursor_big_endian(cursor, 1);
-}
-
-uint16_t core_cursor_u16(core_cursor *cursor) {
-    return (uint16_t)cursor_big_endian(cursor, 2);
-}
-
-uint32_t core_cursor_u32(core_cursor *cursor) {
-    return (uint32_t)cursor_big_endian(cursor, 4);
-}
-
-uint64_t core_cursor_u64(core_cursor *cursor) {
-    return cursor_big_endian(cursor, 8);
-}
-
-core_slice core_cursor_bytes(core_cursor *cursor, size_t length) {
-    const uint8_t *bytes = cursor_take(cursor, length);
-    return core_slice_make(bytes, bytes ? length : 0);
 }
 
 core_slice core_cursor_string(core_cursor *cursor) {
@@ -61,7 +21,7 @@ core_slice core_cursor_string(core_cursor *cursor) {
         return core_slice_make(NULL, 0);
     }
     core_slice text = core_cursor_bytes(cursor, (size_t)(end - cursor->at));
-    (void)cursor_take(cursor, 1);
+    (void)core_cursor_take(cursor, 1);
     return text;
 }
 

@@ -9,6 +9,8 @@
 
 #include "core/slice.h"
 
+#include <endian.h>
+
 typedef struct {
     const uint8_t *start;
     const uint8_t *at;
@@ -40,14 +42,47 @@ static inline bool core_cursor_done(const core_cursor *cursor) {
 /* Marks the cursor failed (a value was read but is not allowed here). */
 void core_cursor_fail(core_cursor *cursor);
 
+/* The next `length` bytes, or NULL with the cursor failed: the only arithmetic on foreign lengths.
+ * Inline with the reads below, which every value of every row goes through. */
+static inline const uint8_t *core_cursor_take(core_cursor *cursor, size_t length) {
+    if (cursor->failed || length > (size_t)(cursor->end - cursor->at)) {
+        cursor->failed = true;
+        return NULL;
+    }
+    const uint8_t *bytes = cursor->at;
+    cursor->at += length;
+    return bytes;
+}
+
 /* Big-endian, as PostgreSQL sends them. */
-uint8_t core_cursor_u8(core_cursor *cursor);
-uint16_t core_cursor_u16(core_cursor *cursor);
-uint32_t core_cursor_u32(core_cursor *cursor);
-uint64_t core_cursor_u64(core_cursor *cursor);
+static inline uint8_t core_cursor_u8(core_cursor *cursor) {
+    const uint8_t *bytes = core_cursor_take(cursor, 1);
+    return bytes != NULL ? *bytes : 0;
+}
+static inline uint16_t core_cursor_u16(core_cursor *cursor) {
+    const uint8_t *bytes = core_cursor_take(cursor, 2);
+    return (uint16_t)(bytes != NULL ? bytes[0] << 8 | bytes[1] : 0);
+}
+static inline uint32_t core_cursor_u32(core_cursor *cursor) {
+    const uint8_t *bytes = core_cursor_take(cursor, sizeof(uint32_t));
+    uint32_t value = 0;
+    if (bytes != NULL)
+        memcpy(&value, bytes, sizeof value);
+    return be32toh(value);
+}
+static inline uint64_t core_cursor_u64(core_cursor *cursor) {
+    const uint8_t *bytes = core_cursor_take(cursor, sizeof(uint64_t));
+    uint64_t value = 0;
+    if (bytes != NULL)
+        memcpy(&value, bytes, sizeof value);
+    return be64toh(value);
+}
 
 /* `length` raw bytes. */
-core_slice core_cursor_bytes(core_cursor *cursor, size_t length);
+static inline core_slice core_cursor_bytes(core_cursor *cursor, size_t length) {
+    const uint8_t *bytes = core_cursor_take(cursor, length);
+    return core_slice_make(bytes, bytes != NULL ? length : 0);
+}
 /* Up to and past the next NUL; the slice is without it. Fails when no NUL is left. */
 core_slice core_cursor_string(core_cursor *cursor);
 /* All that is left. */

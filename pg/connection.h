@@ -7,6 +7,7 @@
 #include <libpq-fe.h>
 
 #define PG_SQLSTATE_SIZE 6
+#define PG_KEPT_MAX      8
 
 struct pg_connection {
     PGconn *native;
@@ -15,7 +16,10 @@ struct pg_connection {
     bool replication;
     bool as_stored;
     char sqlstate[PG_SQLSTATE_SIZE];
-    char *copy_row; /* libpq's, the last one given out */
+    char *copy_row;                /* libpq's, the last one given out */
+    size_t copy_bytes;             /* of rows that came without a wait */
+    const char *kept[PG_KEPT_MAX]; /* the server's prepared statements, by their texts' addresses */
+    size_t kept_count;
 };
 
 typedef enum { PG_WAIT_READY, PG_WAIT_TIMEOUT, PG_WAIT_CANCELLED, PG_WAIT_FAILED } pg_wait_result;
@@ -29,6 +33,8 @@ CORE_MUST_CHECK pg_wait_result pg_connection_wait(const pg_connection *connectio
 CORE_MUST_CHECK bool pg_connection_query_send(pg_connection *connection, const char *sql,
                                               const char *const *parameters, size_t count,
                                               core_error *error);
+/* Takes in what waits in the socket, which may be nothing. */
+CORE_MUST_CHECK bool pg_connection_input_take(pg_connection *connection, core_error *error);
 /* Waits for input and takes it in. */
 CORE_MUST_CHECK bool pg_connection_input_wait(pg_connection *connection, int64_t deadline_ms,
                                               core_error *error);

@@ -7,7 +7,13 @@
  * or a lost socket leave a connection that is of no more use. */
 #include "pg/connection.h"
 
-enum { SILENCE_MAX_MS = 3600000 }; /* a condition that no row passes; a dead link TCP finds */
+#include <time.h>
+
+enum {
+    SILENCE_MAX_MS = 3600000, /* a condition that no row passes; a dead link TCP finds */
+    SENT_AT_ONCE_BYTES = 8192,
+    GATHER_US = 200,
+};
 
 static int64_t silence_end_ms(void) {
     return core_clock_ms(core_clock_system()) + SILENCE_MAX_MS;
@@ -30,20 +36,37 @@ bool pg_copy_begin(pg_connection *connection, const char *sql, core_error *error
            pg_connection_results_end(connection, silence_end_ms(), error);
 }
 
+/* No row is at hand. The server sends 8 KiB at a time, and a wake-up for each costs both sides more
+ * than its rows do: where that much has come since the last wait, more is left to gather. */
+static bool rows_wait(pg_connection *connection, bool *gathered, core_error *error) {
+    static const struct timespec gather = {.tv_nsec =
+                                               GATHER_US * (CORE_NS_PER_MS / CORE_US_PER_MS)};
+    bool flows = connection->copy_bytes >= SENT_AT_ONCE_BYTES;
+    if (!*gathered)
+        *gathered = true; /* the socket may hold more than was read at once */
+    else if (flows) {
+        connection->copy_bytes = 0;
+        (void)nanosleep(&gather, NULL);
+    } else
+        return pg_connection_input_wait(connection, silence_end_ms(), error);
+    return pg_connection_input_take(connection, error);
+}
+
 pg_copy_result pg_copy_next(pg_connection *connection, uint8_t **row, size_t *length,
                             core_error *error) {
-    int64_t deadline_ms = silence_end_ms();
+    bool gathered = false;
     row_free(connection);
     for (;;) {
         int got = PQgetCopyData(connection->native, &connection->copy_row, 1);
         if (got > 0) {
             *row = (uint8_t *)connection->copy_row;
             *length = (size_t)got;
+            connection->copy_bytes += *length;
             return PG_COPY_ROW;
         }
         if (got < 0)
-            return copy_ended(connection, deadline_ms, error);
-        if (!pg_connection_input_wait(connection, deadline_ms, error))
+            return copy_ended(connection, silence_end_ms(), error);
+        if (!rows_wait(connection, &gathered, error))
             return PG_COPY_FAILED;
     }
 }

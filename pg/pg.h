@@ -43,6 +43,12 @@ typedef struct pg_result pg_result;
  * error, whose text has the server's message, detail, hint and SQLSTATE. */
 CORE_MUST_CHECK pg_result *pg_query(pg_connection *connection, const char *sql,
                                     const char *const *parameters, size_t count, core_error *error);
+/* As pg_query, of a statement that this connection runs again and again: the server parses it once,
+ * and plans it only as long as it learns from that. `sql` is told by its address, so it must be
+ * static. A connection keeps eight of them; any more are as pg_query. */
+CORE_MUST_CHECK pg_result *pg_query_kept(pg_connection *connection, const char *sql,
+                                         const char *const *parameters, size_t count,
+                                         core_error *error);
 void pg_result_free(pg_result *result);
 size_t pg_result_rows(const pg_result *result);
 /* Text, valid until the result is freed; NULL for SQL NULL. Out of range aborts. */

@@ -6,6 +6,7 @@
  * statement_timeout), so the connection is of no more use: free it. */
 #include "pg/connection.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct pg_result {
@@ -43,11 +44,15 @@ bool pg_connection_query_send(pg_connection *connection, const char *sql,
     return sent == 1 || connection_lost(connection, error);
 }
 
+bool pg_connection_input_take(pg_connection *connection, core_error *error) {
+    return PQconsumeInput(connection->native) != 0 || connection_lost(connection, error);
+}
+
 bool pg_connection_input_wait(pg_connection *connection, int64_t deadline_ms, core_error *error) {
     pg_wait_result result = pg_connection_wait(connection, true, false, deadline_ms);
     if (result != PG_WAIT_READY)
         return wait_refused(connection, result, error);
-    return PQconsumeInput(connection->native) != 0 || connection_lost(connection, error);
+    return pg_connection_input_take(connection, error);
 }
 
 /* Sends what is queued and reads until a result can be taken without blocking. */
@@ -135,15 +140,14 @@ bool pg_connection_results_end(pg_connection *connection, int64_t deadline_ms, c
     return last != NULL;
 }
 
-pg_result *pg_query(pg_connection *connection, const char *sql, const char *const *parameters,
-                    size_t count, core_error *error) {
-    /* The server ends a query that takes too long by itself; the grace lets its word arrive. */
+/* The server ends a query that takes too long by itself; the grace lets its word arrive. */
+static int64_t query_end_ms(const pg_connection *connection) {
     const int64_t grace_ms = 2000;
-    int64_t deadline_ms = core_clock_ms(core_clock_system()) + connection->timeout_ms + grace_ms;
-    connection->sqlstate[0] = '\0';
-    if (!pg_connection_query_send(connection, sql, parameters, count, error))
-        return NULL;
-    PGresult *native = query_collect(connection, deadline_ms, error);
+    return core_clock_ms(core_clock_system()) + connection->timeout_ms + grace_ms;
+}
+
+static pg_result *result_take(pg_connection *connection, core_error *error) {
+    PGresult *native = query_collect(connection, query_end_ms(connection), error);
     if (native == NULL)
         return NULL;
     pg_result *result = malloc(sizeof *result);
@@ -155,6 +159,53 @@ pg_result *pg_query(pg_connection *connection, const char *sql, const char *cons
     result->native = native;
     return result;
 }
+
+pg_result *pg_query(pg_connection *connection, const char *sql, const char *const *parameters,
+                    size_t count, core_error *error) {
+    connection->sqlstate[0] = '\0';
+    if (!pg_connection_query_send(connection, sql, parameters, count, error))
+        return NULL;
+    return result_take(connection, error);
+}
+
+/* ---- Kept statements ---- */
+
+static bool statement_find(const pg_connection *connection, const char *sql, size_t *at) {
+    for (*at = 0; *at < connection->kept_count; ++*at)
+        if (connection->kept[*at] == sql)
+            return true;
+    return false;
+}
+
+static bool statement_keep(pg_connection *connection, const char *sql, const char *name,
+                           size_t count, core_error *error) {
+    if (PQsendPrepare(connection->native, name, sql, (int)count, NULL) != 1)
+        return connection_lost(connection, error);
+    if (!pg_connection_results_end(connection, query_end_ms(connection), error))
+        return false;
+    connection->kept[connection->kept_count++] = sql;
+    return true;
+}
+
+pg_result *pg_query_kept(pg_connection *connection, const char *sql, const char *const *parameters,
+                         size_t count, core_error *error) {
+    char name[32];
+    size_t at;
+    bool found = statement_find(connection, sql, &at);
+    if (!found && at == PG_KEPT_MAX)
+        return pg_query(connection, sql, parameters, count, error);
+    (void)snprintf(name, sizeof name, "walcast_%zu", at);
+    connection->sqlstate[0] = '\0';
+    if (!found && !statement_keep(connection, sql, name, count, error))
+        return NULL;
+    if (PQsendQueryPrepared(connection->native, name, (int)count, parameters, NULL, NULL, 0) != 1) {
+        (void)connection_lost(connection, error);
+        return NULL;
+    }
+    return result_take(connection, error);
+}
+
+/* ---- Results ---- */
 
 void pg_result_free(pg_result *result) {
     if (result == NULL)

@@ -96,6 +96,7 @@ async function speeds({ cases, progress, repeat, quick }) {
   try {
     await postgres.query(schemaOf(rows));
     await postgres.query('VACUUM (ANALYZE, FREEZE) items');
+    await postgres.query('CHECKPOINT'); // neither side's turn writes what loading has left
     for (const one of wanted) {
       const runs = await inTurns(repeat, {
         ours: () => snapshotRun(postgres, rows, one.name === 'initial'),

@@ -95,7 +95,7 @@ static void binary_with_text_where_there_is_no_other(void **state) {
     (void)state;
     cdc_snapshot_table table = table_of(plain, CDC_ROWS_KEYED, 1);
     table.is_root = true;
-    assert_copy(&table, &(cdc_snapshot_piece){.binary = true, .limit = 2},
+    assert_copy(&table, &(cdc_snapshot_piece){.format = CDC_FORMAT_BINARY, .limit = 2},
                 "COPY (SELECT t.\"a\"\"b\", t.\"C\", t.\"v\"::text, t.\"C\"::text FROM"
                 " \"s\".\"T\" AS t WHERE true ORDER BY t.\"C\" LIMIT 2) TO STDOUT (FORMAT binary)");
 }
