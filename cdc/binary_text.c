@@ -237,11 +237,12 @@ static uint8_t *moment_put(uint8_t *at, core_cursor *cursor, const char *zone) {
     int64_t time_us = (int64_t)core_cursor_u64(cursor);
     if (time_us == INT64_MAX || time_us == INT64_MIN)
         return text_put(at, time_us > 0 ? "infinity" : "-infinity");
-    int64_t days = time_us / day_us - (time_us % day_us < 0);
-    calendar_day day = calendar_day_of(days);
+    int64_t in_day_us = time_us % day_us;
+    bool begun = in_day_us < 0; /* a day before 2000, counted down */
+    calendar_day day = calendar_day_of(time_us / day_us - begun);
     at = day_put(at, &day);
     *at++ = ' ';
-    at = time_put(at, time_us - days * day_us);
+    at = time_put(at, begun ? in_day_us + day_us : in_day_us);
     return era_put(text_put(at, zone), &day);
 }
 
