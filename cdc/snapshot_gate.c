@@ -16,6 +16,7 @@ struct cdc_snapshot_gate {
     int wake_fd;
     atomic_uint busy; /* tickets that are the source's or have a window */
     atomic_bool initial_ended;
+    atomic_bool yields;
     pthread_mutex_t mutex; /* guards the states and all below */
     pthread_cond_t changed;
     cdc_snapshot_ticket tickets[CDC_SNAPSHOT_TICKETS];
@@ -191,6 +192,14 @@ void cdc_snapshot_gate_end(cdc_snapshot_gate *gate, const char *reason) {
             ticket_move(gate, &gate->tickets[i], CDC_TICKET_ABORTED);
     (void)pthread_cond_broadcast(&gate->changed);
     (void)pthread_mutex_unlock(&gate->mutex);
+}
+
+void cdc_snapshot_gate_yield_set(cdc_snapshot_gate *gate, bool yields) {
+    atomic_store_explicit(&gate->yields, yields, memory_order_relaxed);
+}
+
+bool cdc_snapshot_gate_yields(const cdc_snapshot_gate *gate) {
+    return atomic_load_explicit(&gate->yields, memory_order_relaxed);
 }
 
 bool cdc_snapshot_gate_busy(const cdc_snapshot_gate *gate) {

@@ -9,6 +9,7 @@
 #define WALCAST_CDC_SNAPSHOT_GATE_H
 
 #include "cdc/snapshot_chunk.h"
+#include "cdc/snapshot_flow.h"
 #include "cdc/snapshot_table.h"
 
 #define CDC_SNAPSHOT_WORKERS_MAX 16
@@ -53,6 +54,7 @@ typedef struct {
     cdc_visibility visibility;
     core_lsn high_lsn; /* all that the rows show was committed before it */
     int64_t read_us;
+    bool yields;            /* was read knowing that changes flow */
     bool addressed;         /* goes to a stream of its own: only its place is asked for */
     bool cut;               /* no rows: where the stream holds just what the visibility sees */
     uint64_t mark_sequence; /* for event.proto's Snapshot.after_sequence */
@@ -99,6 +101,10 @@ void cdc_snapshot_gate_begin(cdc_snapshot_gate *gate, const cdc_snapshot_session
 /* Takes every ticket back. `reason`: what broke the session, or "". */
 void cdc_snapshot_gate_end(cdc_snapshot_gate *gate, const char *reason);
 /* Some ticket may have something to do; cheap. */
+/* Whether snapshots give way to changes that flow (snapshot_flow.h). Set by the source; any thread.
+ */
+void cdc_snapshot_gate_yield_set(cdc_snapshot_gate *gate, bool yields);
+bool cdc_snapshot_gate_yields(const cdc_snapshot_gate *gate);
 bool cdc_snapshot_gate_busy(const cdc_snapshot_gate *gate);
 bool cdc_snapshot_gate_initial_ended(const cdc_snapshot_gate *gate);
 /* Readable when a ticket was handed over. */

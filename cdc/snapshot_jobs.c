@@ -16,6 +16,7 @@ enum {
     STORE_EVERY_MS = 500,
     SESSION_WAIT_MS = 1000,
     RETRY_AFTER_MS = 500,
+    LOOK_EVERY_MS = 50,   /* for what waits for its time */
     WORK_WAIT_MS = 60000, /* whatever there is to do wakes who waits */
     MOVED_AT_ONCE = 200,
     WORK_ARENA_BYTES = 4096,
@@ -39,6 +40,7 @@ cdc_snapshot_jobs *cdc_snapshot_jobs_new(const core_config *config, core_log *lo
     jobs->log = log;
     jobs->metrics = metrics;
     jobs->gate = gate;
+    jobs->live_share = core_config_integer(config, "snapshot.live_share");
     jobs->scope.publication = core_config_text(config, "postgres.publication");
     cdc_publication_inserts_name(jobs->scope.publication, jobs->inserts_publication);
     jobs->scope.inserts_publication = jobs->inserts_publication;
@@ -168,7 +170,22 @@ static bool job_give(cdc_snapshot_job *job, cdc_snapshot_work *work) {
     return true;
 }
 
+static size_t jobs_taken(const cdc_snapshot_jobs *jobs) {
+    size_t taken = 0;
+    for (size_t i = 0; i < jobs->count; i++)
+        taken += jobs->jobs[i]->taken;
+    return taken;
+}
+
+/* While changes flow one piece is read after the other, with rests. */
+static bool work_rests(const cdc_snapshot_jobs *jobs) {
+    return cdc_snapshot_gate_yields(jobs->gate) &&
+           (jobs_taken(jobs) > 0 || core_clock_ms(core_clock_system()) < jobs->rest_until_ms);
+}
+
 static bool work_find(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work) {
+    if (work_rests(jobs))
+        return false;
     for (size_t i = 0; jobs->has_session && i < jobs->count; i++) {
         cdc_snapshot_job *job = jobs->jobs[(jobs->next + i) % jobs->count];
         *work = (cdc_snapshot_work){.session = jobs->session, .job = job};
@@ -180,15 +197,29 @@ static bool work_find(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work) {
     return false;
 }
 
+static int64_t look_again_ms(const cdc_snapshot_jobs *jobs) {
+    int64_t rest_ms = jobs->rest_until_ms - core_clock_ms(core_clock_system());
+    return rest_ms > 0 && rest_ms < LOOK_EVERY_MS ? rest_ms : LOOK_EVERY_MS;
+}
+
+void cdc_snapshot_jobs_yield(const cdc_snapshot_jobs *jobs, cdc_snapshot_work *work) {
+    work->yields = work->yields || cdc_snapshot_gate_yields(jobs->gate);
+    if (work->yields && work->session.limits.run_bytes > CDC_FLOW_RUN_BYTES)
+        work->session.limits.run_bytes = CDC_FLOW_RUN_BYTES;
+}
+
 bool cdc_snapshot_jobs_take(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work) {
     bool found = false;
     (void)pthread_mutex_lock(&jobs->mutex);
     while (!jobs->stopping && !(found = work_find(jobs, work)))
-        changed_wait(jobs, jobs->count > 0 ? RETRY_AFTER_MS / 10 : WORK_WAIT_MS);
+        changed_wait(jobs, jobs->count > 0 ? look_again_ms(jobs) : WORK_WAIT_MS);
     (void)pthread_mutex_unlock(&jobs->mutex);
-    if (found)
-        work->session.limits.epoch = work->session.epoch;
-    return found;
+    if (!found)
+        return false;
+    work->session.limits.epoch = work->session.epoch;
+    work->taken_ms = core_clock_ms(core_clock_system());
+    cdc_snapshot_jobs_yield(jobs, work);
+    return true;
 }
 
 static void piece_count(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
@@ -253,8 +284,10 @@ static void work_return(cdc_snapshot_job *job, const cdc_snapshot_work *work,
 void cdc_snapshot_jobs_report(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work,
                               const cdc_snapshot_report *report) {
     cdc_snapshot_job *job = work->job;
+    int64_t now_ms = core_clock_ms(core_clock_system());
     (void)pthread_mutex_lock(&jobs->mutex);
     work_return(job, work, report);
+    jobs->rest_until_ms = now_ms + cdc_snapshot_flow_rest_ms(work->read_ms, jobs->live_share);
     switch (report->result) {
     case CDC_PIECE_DONE:
         piece_count(jobs, job, report);
@@ -344,14 +377,8 @@ static bool jobs_turn(cdc_snapshot_jobs *jobs, core_error *error) {
 
 /* With the mutex held: workers give back what they hold. */
 static void workers_wait(cdc_snapshot_jobs *jobs) {
-    for (;;) {
-        size_t taken = 0;
-        for (size_t i = 0; i < jobs->count; i++)
-            taken += jobs->jobs[i]->taken;
-        if (taken == 0)
-            return;
+    while (jobs_taken(jobs) > 0)
         changed_wait(jobs, WORK_WAIT_MS);
-    }
 }
 
 /* What the records say until the next session: how far each snapshot is, and why it waits. When the

@@ -40,11 +40,16 @@ typedef struct {
     core_slice low;
     uint64_t start_sequence;
     bool addressed;
+    bool yields; /* little at a time: changes flow */
+    int64_t taken_ms;
+    int64_t read_ms;        /* how long reading took */
     const core_slice *keys; /* just these rows, each key's values; NULL: the range's next */
     size_t key_count;
     core_arena arena; /* where all this lives */
 } cdc_snapshot_work;
 
+/* Where changes flow the work is done gently from here on. */
+void cdc_snapshot_jobs_yield(const cdc_snapshot_jobs *jobs, cdc_snapshot_work *work);
 /* Waits for the next piece. False: the process stops. */
 CORE_MUST_CHECK bool cdc_snapshot_jobs_take(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work);
 

@@ -30,6 +30,8 @@ struct cdc_snapshot_jobs {
     cdc_snapshot_job *jobs[CDC_SNAPSHOT_JOBS_MAX];
     size_t count;
     size_t next; /* whose turn it is */
+    int64_t live_share;
+    int64_t rest_until_ms; /* while changes flow nothing is read before */
     bool watch_lost;
 
     /* The thread's own. */

@@ -14,8 +14,8 @@
 #include <time.h>
 
 enum {
-    AGAIN_WAIT_MS = 20,
-    AGAIN_TRIES = 100, /* then it is reported, and tried again */
+    AGAIN_WAIT_MS = 20, /* less at first: a commit that was just told is about to be seen */
+    AGAIN_TRIES = 100,  /* then it is reported, and tried again */
     AGAIN_DEPTH = 20,
     GUESSED_ROW_BYTES = 4096,
     GUESSED_BLOCK_BYTES = 64 << 10,
@@ -103,10 +103,10 @@ static void table_forget(cdc_snapshot_worker *worker) {
     cdc_snapshot_table_fini(&worker->table);
     worker->has_table = false;
     core_buffer_reset(&worker->encoded);
-    worker->limit_rows = bounded(worker->piece_bytes / GUESSED_ROW_BYTES, CDC_SNAPSHOT_ROWS_MIN,
+    worker->limit_rows = bounded(worker->aim_bytes / GUESSED_ROW_BYTES, CDC_SNAPSHOT_ROWS_MIN,
                                  CDC_SNAPSHOT_ROWS_FIRST);
     worker->limit_blocks =
-        bounded(worker->piece_bytes / GUESSED_BLOCK_BYTES, 1, CDC_SNAPSHOT_BLOCKS_FIRST);
+        bounded(worker->aim_bytes / GUESSED_BLOCK_BYTES, 1, CDC_SNAPSHOT_BLOCKS_FIRST);
 }
 
 /* A description of the table to ask for the window by; whether it still holds is seen later. */
@@ -234,11 +234,24 @@ static bool row_read(cdc_snapshot_worker *worker, cdc_copy_binary *state, uint8_
     return true;
 }
 
+/* Changes began to flow: a piece that is larger than they allow ends here. */
+static bool is_too_much(const cdc_snapshot_worker *worker) {
+    return worker->aim_bytes > CDC_FLOW_PIECE_BYTES && cdc_snapshot_gate_yields(worker->gate) &&
+           cdc_snapshot_chunk_bytes(worker->chunk) > CDC_FLOW_PIECE_BYTES;
+}
+
+static bool rows_cut(cdc_snapshot_worker *worker, core_error *error) {
+    worker->cut = true;
+    return pg_copy_stop(worker->connection, error);
+}
+
 /* Takes rows until the COPY ends or the chunk is full; keeps the last one's place. A place that is
  * not kept (reading certain keys again) costs nothing. */
 static bool rows_take(cdc_snapshot_worker *worker, bool keep_place, core_error *error) {
     cdc_copy_binary state = {0};
     for (;;) {
+        if (keep_place && is_too_much(worker))
+            return rows_cut(worker, error);
         uint8_t *bytes = NULL;
         size_t length = 0;
         bool given = false;
@@ -256,8 +269,7 @@ static bool rows_take(cdc_snapshot_worker *worker, bool keep_place, core_error *
             continue;
         switch (cdc_snapshot_chunk_add(worker->chunk, worker->values, error)) {
         case CDC_ROW_NO_ROOM:
-            worker->cut = true;
-            return pg_copy_stop(worker->connection, error);
+            return rows_cut(worker, error);
         case CDC_ROW_REFUSED:
             return false;
         case CDC_ROW_ADDED:
@@ -329,6 +341,17 @@ static bool block_read(core_slice ctid, uint64_t *block) {
     return true;
 }
 
+/* What a piece should come to changes when changes begin or cease to flow; its limits with it. */
+static void limits_aim(cdc_snapshot_worker *worker, bool yields) {
+    bool less = yields && worker->piece_bytes > CDC_FLOW_PIECE_BYTES;
+    uint64_t before = worker->aim_bytes;
+    uint64_t aim = less ? CDC_FLOW_PIECE_BYTES : worker->piece_bytes;
+    worker->aim_bytes = aim;
+    worker->limit_rows =
+        bounded(worker->limit_rows * aim / before, CDC_SNAPSHOT_ROWS_MIN, CDC_SNAPSHOT_CHUNK_ROWS);
+    worker->limit_blocks = bounded(worker->limit_blocks * aim / before, 1, CDC_SNAPSHOT_BLOCKS_MAX);
+}
+
 /* Of a table without a key a piece is a number of blocks. */
 static void blocks_choose(const cdc_snapshot_worker *worker, cdc_snapshot_reading *reading) {
     cdc_snapshot_piece *piece = &reading->piece;
@@ -353,6 +376,7 @@ bool cdc_snapshot_reading_make(cdc_snapshot_worker *worker, cdc_snapshot_work *w
     if (!table_prepare(worker, work, error) ||
         !cdc_snapshot_key_check(&worker->table, work->range_key, error))
         return false;
+    limits_aim(worker, work->yields);
     cdc_snapshot_piece *piece = &reading->piece;
     *piece =
         (cdc_snapshot_piece){.filter = work->filter, .low = work->low, .format = format_of(worker)};
@@ -429,6 +453,7 @@ static cdc_step_result piece_try(cdc_snapshot_worker *worker, cdc_snapshot_work 
     ticket->table = &worker->table;
     ticket->chunk = worker->chunk;
     ticket->addressed = work->addressed;
+    ticket->yields = work->yields;
     ticket->mark_sequence = worker->table.rows == CDC_ROWS_KEYED ? 0 : work->start_sequence;
     if (cdc_snapshot_gate_pass(worker->gate, ticket, CDC_TICKET_ASKED, session) != CDC_TICKET_OPEN)
         return CDC_STEP_ABORTED;
@@ -442,6 +467,7 @@ static cdc_step_result piece_try(cdc_snapshot_worker *worker, cdc_snapshot_work 
         return read;
     }
     ticket->encoded = core_buffer_slice(&worker->encoded);
+    work->read_ms = core_clock_ms(core_clock_system()) - work->taken_ms;
     switch (cdc_snapshot_gate_pass(worker->gate, ticket, CDC_TICKET_READ, session)) {
     case CDC_TICKET_DONE:
     case CDC_TICKET_PLACED:
@@ -500,8 +526,9 @@ static cdc_step_result piece_read(cdc_snapshot_worker *worker, cdc_snapshot_work
             return CDC_STEP_BROKEN;
         if (worker->described_anew)
             return CDC_STEP_AGAIN;
+        cdc_snapshot_jobs_yield(worker->jobs, work);
         if (!asked)
-            wait_ms(AGAIN_WAIT_MS);
+            wait_ms(i + 1 < AGAIN_WAIT_MS ? i + 1 : AGAIN_WAIT_MS);
     }
     return CDC_STEP_AGAIN;
 }

@@ -11,24 +11,23 @@
 enum {
     SQL_MAX_BYTES = 4 << 20,
     TEXTS_MAX_BYTES = 512 << 20, /* of a row, room for the longest */
-    BLOCKS_MAX = 8192,
 };
 
 /* ---- A piece of work ---- */
 
-/* The next piece should come to snapshot.piece_bytes. */
+/* The next piece should come to what is aimed at. */
 static void limits_adapt(cdc_snapshot_worker *worker) {
     uint64_t rows = cdc_snapshot_chunk_rows(worker->chunk);
     uint64_t bytes = cdc_snapshot_chunk_bytes(worker->chunk);
     if (rows == 0)
         return;
-    uint64_t fit = worker->piece_bytes / (bytes / rows + 1);
+    uint64_t fit = worker->aim_bytes / (bytes / rows + 1);
     worker->limit_rows = fit < CDC_SNAPSHOT_ROWS_MIN     ? CDC_SNAPSHOT_ROWS_MIN
                          : fit > CDC_SNAPSHOT_CHUNK_ROWS ? CDC_SNAPSHOT_CHUNK_ROWS
                                                          : fit;
-    if (bytes > 2 * worker->piece_bytes || worker->cut)
+    if (bytes > 2 * worker->aim_bytes || worker->cut)
         worker->limit_blocks = worker->limit_blocks > 1 ? worker->limit_blocks / 2 : 1;
-    else if (bytes < worker->piece_bytes / 2 && worker->limit_blocks < BLOCKS_MAX)
+    else if (bytes < worker->aim_bytes / 2 && worker->limit_blocks < CDC_SNAPSHOT_BLOCKS_MAX)
         worker->limit_blocks *= 2;
 }
 
@@ -129,6 +128,7 @@ cdc_snapshot_worker *cdc_snapshot_worker_new(const core_config *config, core_log
     worker->cancel_fd = cancel_fd;
     worker->chunk = chunk;
     worker->piece_bytes = (uint64_t)core_config_integer(config, "snapshot.piece_bytes");
+    worker->aim_bytes = worker->piece_bytes;
     worker->binary = core_config_bool(config, "postgres.binary");
     worker->scope.publication = core_config_text(config, "postgres.publication");
     cdc_publication_inserts_name(worker->scope.publication, worker->inserts_publication);

@@ -13,6 +13,7 @@ enum {
     CDC_SNAPSHOT_ROWS_MIN = 10,
     CDC_SNAPSHOT_ROWS_FIRST = 1000,
     CDC_SNAPSHOT_BLOCKS_FIRST = 64,
+    CDC_SNAPSHOT_BLOCKS_MAX = 8192,
     CDC_SNAPSHOT_AGAIN_KEYS = 256, /* read again at once */
 };
 
@@ -39,6 +40,7 @@ struct cdc_snapshot_worker {
     core_buffer encoded;    /* the relation, as runs must have it */
     core_relation relation; /* the same, for the writer */
     uint64_t piece_bytes;   /* what a piece should come to */
+    uint64_t aim_bytes;     /* the same, or less while changes flow: limits are for it */
     uint64_t limit_rows;
     uint64_t limit_blocks;
 

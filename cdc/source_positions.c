@@ -179,6 +179,7 @@ int64_t cdc_source_timers_left_ms(const cdc_source *source) {
                            (cdc_ledger_settled(source->ledger) ? RECORD_EVERY_MS : RECORD_BUSY_MS));
     at_ms = sooner(at_ms, cdc_confirm_delay_next_ms(&source->delay));
     at_ms = sooner(at_ms, cdc_source_snapshot_poke_ms(source));
+    at_ms = sooner(at_ms, cdc_source_snapshot_send_ms(source));
     if (source->confirmed_lsn > source->told_lsn)
         at_ms = sooner(at_ms, source->feedback_at_ms + PROGRESS_EVERY_MS);
     return at_ms > now_ms ? at_ms - now_ms : 0;

@@ -37,8 +37,8 @@ typedef enum {
 } cdc_source_state;
 
 /* Snapshots' rows on their way (source_snapshot.c). */
-/* Messages of a snapshot beside the live stream that are not acknowledged: what a live change may
- * have to wait for. */
+/* Messages of a snapshot beside the live stream that are not acknowledged, at the most; one while
+ * changes flow, which may have to wait for it. */
 #define CDC_SNAPSHOT_INFLIGHT 16
 
 typedef struct {
@@ -54,6 +54,9 @@ typedef struct {
     uint64_t inflight[CDC_SNAPSHOT_INFLIGHT]; /* sequences of the last ones sent, a ring */
     uint64_t sent;
     int64_t poked_ms;
+    cdc_snapshot_flow flow;
+    bool yields;        /* while changes flow */
+    int64_t send_at_ms; /* then rows go out not before */
 } cdc_source_snapshot;
 
 /* The last message of what the stream holds without a hole; see source_tail.c. */
@@ -242,6 +245,8 @@ void cdc_source_snapshot_end(cdc_source *source, const char *reason);
 /* A change that is, or was, given to the stream. */
 void cdc_source_snapshot_note(cdc_source *source, const core_change *change);
 /* All before `lsn` is published or has no rows. */
+/* Transactions with changes that were taken in since it was called last. */
+void cdc_source_snapshot_flow(cdc_source *source, uint64_t transactions, int64_t now_us);
 void cdc_source_snapshot_passed(cdc_source *source, core_lsn lsn);
 /* Between two messages: does what can be done. `*acted`: come again. */
 CORE_MUST_CHECK bool cdc_source_snapshot_step(cdc_source *source, bool *acted, core_error *error);
@@ -249,6 +254,8 @@ CORE_MUST_CHECK bool cdc_source_snapshot_step(cdc_source *source, bool *acted, c
 CORE_MUST_CHECK bool cdc_source_snapshot_flush(cdc_source *source, bool *full, core_error *error);
 /* When the server is to be asked how far it is. */
 int64_t cdc_source_snapshot_poke_ms(const cdc_source *source);
+/* When its next rows may go out. */
+int64_t cdc_source_snapshot_send_ms(const cdc_source *source);
 
 /* source_stream.c: hands the run's next message to the broker; false with `*full` false: broken. */
 CORE_MUST_CHECK bool cdc_source_message_send(cdc_source *source, const cdc_run *run, bool *full,

@@ -14,7 +14,7 @@
 
 enum {
     RUN_ROWS = 4096, /* nobody waits for a single row here, so messages are large */
-    RUN_BYTES = 128 << 10,
+    RUN_BYTES = 64 << 10,
     POKE_EVERY_MS = 5, /* asking an idle server how far it is */
 };
 
@@ -85,6 +85,14 @@ static bool relation_settle(cdc_source *source, cdc_snapshot_ticket *ticket, boo
     return true;
 }
 
+/* Rows that were read before changes began to flow are many. Those that are not sent are read
+ * again, fewer at a time; alike ones of which a part was sent would count twice. */
+static bool is_too_much(const cdc_source *source, const cdc_snapshot_ticket *ticket) {
+    return cdc_snapshot_gate_yields(source->gate) && !ticket->yields && !ticket->addressed &&
+           ticket->table->rows == CDC_ROWS_KEYED &&
+           cdc_snapshot_chunk_bytes(ticket->chunk) > 2 * CDC_FLOW_PIECE_BYTES;
+}
+
 /* Everything that may keep the rows out of the stream; else they are SENDING, or PLACED. */
 static bool ticket_place(cdc_source *source, cdc_snapshot_ticket *ticket, core_error *error) {
     bool same = false;
@@ -131,10 +139,17 @@ static bool place_get(cdc_source *source, core_transaction *place, bool *acted) 
     return cdc_run_builder_place(source->builder, place);
 }
 
+/* While changes flow rows go out evenly: what is between two messages is the changes'. */
+static bool send_rests(const cdc_source *source) {
+    return cdc_snapshot_gate_yields(source->gate) &&
+           core_clock_ms(source->clock) < source->snapshot.send_at_ms;
+}
+
 static bool inflight_full(const cdc_source *source) {
     const cdc_source_snapshot *snapshot = &source->snapshot;
-    return !is_initial(source) && snapshot->sent >= CDC_SNAPSHOT_INFLIGHT &&
-           snapshot->inflight[snapshot->sent % CDC_SNAPSHOT_INFLIGHT] >
+    uint64_t most = cdc_snapshot_gate_yields(source->gate) ? 1 : CDC_SNAPSHOT_INFLIGHT;
+    return !is_initial(source) && snapshot->sent >= most &&
+           snapshot->inflight[(snapshot->sent - most) % CDC_SNAPSHOT_INFLIGHT] >
                source->ledger->acked.sequence;
 }
 
@@ -180,6 +195,8 @@ bool cdc_source_snapshot_flush(cdc_source *source, bool *full, core_error *error
         snapshot->has_run = !cdc_message_stage_taken(source->stage);
     }
     snapshot->inflight[snapshot->sent++ % CDC_SNAPSHOT_INFLIGHT] = snapshot->last_sequence;
+    snapshot->send_at_ms =
+        core_clock_ms(source->clock) + cdc_snapshot_flow_send_ms(snapshot->run.payload.length);
     return true;
 }
 
@@ -190,6 +207,10 @@ static bool ticket_send(cdc_source *source, cdc_snapshot_ticket *ticket,
     cdc_snapshot_chunk_overtake(ticket->chunk, &ticket->window, &ticket->visibility);
     if (ticket->window.spoilt) {
         ticket_again(source, ticket, "too much of the table changed while its rows were sent");
+        return true;
+    }
+    if (is_too_much(source, ticket)) {
+        ticket_again(source, ticket, "changes began to flow: fewer rows are read at a time");
         return true;
     }
     switch (cdc_run_builder_shape(source->builder, ticket->table->relation.oid, place, error)) {
@@ -234,7 +255,7 @@ static bool ticket_step(cdc_source *source, cdc_snapshot_ticket *ticket, bool *a
         *acted = true;
         return ticket_place(source, ticket, error);
     case CDC_TICKET_SENDING:
-        if (inflight_full(source) || !place_get(source, &place, acted))
+        if (send_rests(source) || inflight_full(source) || !place_get(source, &place, acted))
             return true;
         *acted = true;
         return ticket_send(source, ticket, &place, error);
@@ -263,9 +284,19 @@ bool cdc_source_snapshot_step(cdc_source *source, bool *acted, core_error *error
     return true;
 }
 
+void cdc_source_snapshot_flow(cdc_source *source, uint64_t transactions, int64_t now_us) {
+    bool flows = cdc_snapshot_flow_count(&source->snapshot.flow, transactions, now_us);
+    cdc_snapshot_gate_yield_set(source->gate, flows && source->snapshot.yields);
+}
+
 void cdc_source_snapshot_passed(cdc_source *source, core_lsn lsn) {
     if (lsn > source->snapshot.passed_lsn)
         source->snapshot.passed_lsn = lsn;
+}
+
+int64_t cdc_source_snapshot_send_ms(const cdc_source *source) {
+    return source->snapshot.count > 0 && send_rests(source) ? source->snapshot.send_at_ms
+                                                            : INT64_MAX;
 }
 
 int64_t cdc_source_snapshot_poke_ms(const cdc_source *source) {
@@ -286,6 +317,7 @@ void cdc_source_snapshot_begin(cdc_source *source, const char *exported) {
     memcpy(session.epoch, source->record.epoch, sizeof session.epoch);
     source->snapshot.last_sequence = source->record.sequence;
     source->snapshot.passed_lsn = 0;
+    source->snapshot.yields = core_config_integer(source->config, "snapshot.live_share") < 100;
     cdc_snapshot_gate_begin(source->gate, &session);
 }
 

@@ -303,6 +303,15 @@ static const core_config_row config_rows[] = {
      .unit = "bytes",
      .doc = "What is read of a table at once, about: how far a killed snapshot falls back. A table "
             "with a key is read at least ten rows at once, another a block."},
+    {.key = "snapshot.live_share",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "3",
+     .min = 1,
+     .max = 100,
+     .unit = "percent",
+     .doc = "While 20 transactions a second or more flow, snapshots beside them read 128 KiB at a "
+            "time, over one connection, for this part of the time, and send them evenly: so a "
+            "change hardly waits for them. 100: as fast as they can, at all times."},
     {.key = "snapshot.stream_max_age",
      .type = CORE_CONFIG_DURATION,
      .initial = "1d",

@@ -7,6 +7,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { startHouse } from '../../tests/lib/house.mjs';
+import { DEFAULT } from '../../tests/lib/walcast.mjs';
 import { runOk } from '../../tests/lib/process.mjs';
 import { program } from '../lib/environment.mjs';
 import { Scope } from '../lib/scope.mjs';
@@ -78,7 +79,7 @@ function percentilesOf(commits, received_us) {
 // and resolves with what ends it.
 export function latencies(rows, walcast, readerOf, beside) {
   return Scope.run(async (scope) => {
-    const config = { 'postgres.publication': PUBLICATION };
+    const config = { 'postgres.publication': PUBLICATION, 'snapshot.live_share': DEFAULT };
     const house = await startHouse(scope, { schema: SCHEMA, settings: SETTINGS, walcast, config });
     const reader = startReader(await readerOf(house, `${rows}`), scope);
     await reader.ready;

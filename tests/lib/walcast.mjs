@@ -10,9 +10,12 @@ export const BINARY = process.env.WALCAST_BINARY ?? join(ROOT, 'build/release/wa
 export const JWT_SECRET = 'a-secret-for-tests-only-of-more-than-32-bytes';
 
 // { 'postgres.url': x } → { WALCAST_POSTGRES_URL: x }
+export const DEFAULT = null; // as the value of a key that this file would set
+
 function environmentOf(config) {
   const name = (key) => `WALCAST_${key.toUpperCase().replaceAll('.', '_')}`;
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [name(key), `${value}`]));
+  return Object.fromEntries(Object.entries(config)
+    .filter(([, value]) => value !== DEFAULT).map(([key, value]) => [name(key), `${value}`]));
 }
 
 export class Walcast {
@@ -29,6 +32,8 @@ export class Walcast {
       'auth.jwt_secret': JWT_SECRET,
       ...(postgres && { 'postgres.url': postgres.url }),
       ...(nats && { 'nats.url': nats.url }),
+      // Snapshots beside changes go as fast as they can; how they give way has tests of its own.
+      'snapshot.live_share': '100',
       ...config,
     };
     server.start();
