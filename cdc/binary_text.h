@@ -19,8 +19,8 @@ typedef struct cdc_binary_text cdc_binary_text;
 const cdc_binary_text *cdc_binary_text_of(core_slice functions);
 
 /* Makes text of `count` values: NULLs stay, the others must be BINARY. Their bytes lie in what they
- * lay in, or in `room`, which is emptied first. INPUT: a value is not of its type; INTERNAL: no
- * memory. */
+ * lay in, or in `room`, which is emptied first. INPUT: a value is not of its type; LIMIT: they
+ * take more than the room may. */
 CORE_MUST_CHECK bool cdc_binary_text_row(const cdc_binary_text *const *types, core_value *values,
                                          size_t count, core_buffer *room, core_error *error);
 

@@ -293,6 +293,7 @@ static cdc_feed_result commit_feed(cdc_run_builder *builder, const cdc_commit *c
     builder->whole_lsn = commit->end_lsn;
     builder->place_lsn = commit->commit_lsn;
     builder->counts.transactions++;
+    builder->counts.changing += builder->next_index > 0;
     return CDC_FED;
 }
 

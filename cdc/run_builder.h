@@ -46,6 +46,7 @@ typedef struct {
     uint64_t rows;         /* decoded */
     uint64_t skipped_rows; /* of these, not published: the stream held them */
     uint64_t transactions;
+    uint64_t changing; /* transactions with changes: before 15 the server sends empty ones, too */
 } cdc_run_counts;
 
 typedef enum { CDC_FED, CDC_RUN_READY, CDC_REFUSED } cdc_feed_result;

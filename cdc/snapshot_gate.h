@@ -100,11 +100,11 @@ void cdc_snapshot_gate_stop(cdc_snapshot_gate *gate);
 void cdc_snapshot_gate_begin(cdc_snapshot_gate *gate, const cdc_snapshot_session *session);
 /* Takes every ticket back. `reason`: what broke the session, or "". */
 void cdc_snapshot_gate_end(cdc_snapshot_gate *gate, const char *reason);
-/* Some ticket may have something to do; cheap. */
 /* Whether snapshots give way to changes that flow (snapshot_flow.h). Set by the source; any thread.
  */
 void cdc_snapshot_gate_yield_set(cdc_snapshot_gate *gate, bool yields);
 bool cdc_snapshot_gate_yields(const cdc_snapshot_gate *gate);
+/* Some ticket may have something to do; cheap. */
 bool cdc_snapshot_gate_busy(const cdc_snapshot_gate *gate);
 bool cdc_snapshot_gate_initial_ended(const cdc_snapshot_gate *gate);
 /* Readable when a ticket was handed over. */

@@ -16,7 +16,8 @@ enum {
     STORE_EVERY_MS = 500,
     SESSION_WAIT_MS = 1000,
     RETRY_AFTER_MS = 500,
-    LOOK_EVERY_MS = 50,   /* for what waits for its time */
+    LOOK_EVERY_MS = 50, /* for what waits for its time */
+    STUCK_AFTER_MS = 1000,
     WORK_WAIT_MS = 60000, /* whatever there is to do wakes who waits */
     MOVED_AT_ONCE = 200,
     WORK_ARENA_BYTES = 4096,
@@ -177,10 +178,12 @@ static size_t jobs_taken(const cdc_snapshot_jobs *jobs) {
     return taken;
 }
 
-/* While changes flow one piece is read after the other, with rests. */
+/* While changes flow one piece is read after the other, with rests. One that is stuck (a lock, a
+ * condition that no row passes) does not keep the others. */
 static bool work_rests(const cdc_snapshot_jobs *jobs) {
-    return cdc_snapshot_gate_yields(jobs->gate) &&
-           (jobs_taken(jobs) > 0 || core_clock_ms(core_clock_system()) < jobs->rest_until_ms);
+    int64_t now_ms = core_clock_ms(core_clock_system());
+    bool busy = jobs_taken(jobs) > 0 && now_ms - jobs->taken_at_ms < STUCK_AFTER_MS;
+    return cdc_snapshot_gate_yields(jobs->gate) && (busy || now_ms < jobs->rest_until_ms);
 }
 
 static bool work_find(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work) {
@@ -217,7 +220,7 @@ bool cdc_snapshot_jobs_take(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work) {
     if (!found)
         return false;
     work->session.limits.epoch = work->session.epoch;
-    work->taken_ms = core_clock_ms(core_clock_system());
+    jobs->taken_at_ms = core_clock_ms(core_clock_system());
     cdc_snapshot_jobs_yield(jobs, work);
     return true;
 }

@@ -40,9 +40,8 @@ typedef struct {
     core_slice low;
     uint64_t start_sequence;
     bool addressed;
-    bool yields; /* little at a time: changes flow */
-    int64_t taken_ms;
-    int64_t read_ms;        /* how long reading took */
+    bool yields;            /* little at a time: changes flow */
+    int64_t read_ms;        /* how long the database was read */
     const core_slice *keys; /* just these rows, each key's values; NULL: the range's next */
     size_t key_count;
     core_arena arena; /* where all this lives */

@@ -32,6 +32,7 @@ struct cdc_snapshot_jobs {
     size_t next; /* whose turn it is */
     int64_t live_share;
     int64_t rest_until_ms; /* while changes flow nothing is read before */
+    int64_t taken_at_ms;   /* when a piece was taken last */
     bool watch_lost;
 
     /* The thread's own. */

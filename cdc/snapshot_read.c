@@ -59,13 +59,17 @@ static bool connection_make(cdc_snapshot_worker *worker, const cdc_snapshot_sess
     };
     worker->connection = pg_connection_new(&spec, error);
     worker->connection_session = session->number;
-    return worker->connection != NULL &&
-           run_sql(worker,
-                   "SET row_security = off; SET statement_timeout = 0; SET synchronize_seqscans ="
-                   " off; SET max_parallel_workers_per_gather = 0; SET jit = off;"
-                   " SET lock_timeout = '10s'",
-                   error) &&
-           (!cdc_snapshot_session_is_initial(session) || snapshot_import(worker, session, error));
+    bool ok =
+        worker->connection != NULL &&
+        run_sql(worker,
+                "SET row_security = off; SET statement_timeout = 0; SET synchronize_seqscans"
+                " = off; SET max_parallel_workers_per_gather = 0; SET jit = off;"
+                " SET lock_timeout = '10s'",
+                error) &&
+        (!cdc_snapshot_session_is_initial(session) || snapshot_import(worker, session, error));
+    if (!ok)
+        cdc_snapshot_connection_drop(worker); /* half made it would pass for one */
+    return ok;
 }
 
 bool cdc_snapshot_connection_open(cdc_snapshot_worker *worker, const cdc_snapshot_session *session,
@@ -245,8 +249,8 @@ static bool rows_cut(cdc_snapshot_worker *worker, core_error *error) {
     return pg_copy_stop(worker->connection, error);
 }
 
-/* Takes rows until the COPY ends or the chunk is full; keeps the last one's place. A place that is
- * not kept (reading certain keys again) costs nothing. */
+/* Takes rows until the COPY ends, the chunk is full or changes flow; keeps the last one's place. A
+ * place that is not kept (reading certain keys again) costs nothing. */
 static bool rows_take(cdc_snapshot_worker *worker, bool keep_place, core_error *error) {
     cdc_copy_binary state = {0};
     for (;;) {
@@ -457,7 +461,9 @@ static cdc_step_result piece_try(cdc_snapshot_worker *worker, cdc_snapshot_work 
     ticket->mark_sequence = worker->table.rows == CDC_ROWS_KEYED ? 0 : work->start_sequence;
     if (cdc_snapshot_gate_pass(worker->gate, ticket, CDC_TICKET_ASKED, session) != CDC_TICKET_OPEN)
         return CDC_STEP_ABORTED;
+    int64_t from_ms = core_clock_ms(core_clock_system());
     cdc_step_result read = window_read(worker, work, piece, keep_place, error);
+    work->read_ms += core_clock_ms(core_clock_system()) - from_ms;
     if (read != CDC_STEP_OK) {
         cdc_snapshot_gate_leave(worker->gate, ticket);
         bool alive = worker->connection != NULL && pg_connection_alive(worker->connection);
@@ -467,7 +473,6 @@ static cdc_step_result piece_try(cdc_snapshot_worker *worker, cdc_snapshot_work 
         return read;
     }
     ticket->encoded = core_buffer_slice(&worker->encoded);
-    work->read_ms = core_clock_ms(core_clock_system()) - work->taken_ms;
     switch (cdc_snapshot_gate_pass(worker->gate, ticket, CDC_TICKET_READ, session)) {
     case CDC_TICKET_DONE:
     case CDC_TICKET_PLACED:
@@ -539,6 +544,7 @@ static cdc_step_result piece_read(cdc_snapshot_worker *worker, cdc_snapshot_work
 static cdc_step_result keys_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
                                  cdc_snapshot_reading *reading, const core_slice *keys,
                                  size_t count, core_error *error) {
+    worker->cut = false;
     reading->piece = (cdc_snapshot_piece){
         .filter = work->filter, .format = format_of(worker), .only = keys, .only_count = count};
     return piece_read(worker, work, &reading->piece, false, error);
@@ -565,24 +571,41 @@ static core_slice *again_keys(cdc_snapshot_worker *worker, core_arena *arena, si
     return values;
 }
 
+static cdc_step_result keys_walk(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
+                                 cdc_snapshot_reading *reading, const core_slice *keys,
+                                 size_t count, unsigned tries, core_error *error);
+
 /* Reading rows by their keys can itself be overtaken: so on, a number of times. */
 static cdc_step_result again_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
                                   cdc_snapshot_reading *reading, unsigned tries,
                                   core_error *error) {
     size_t count = cdc_snapshot_chunk_again_count(worker->chunk);
-    size_t length = cdc_snapshot_place_length(&worker->table);
     if (count == 0)
         return CDC_STEP_OK;
     const core_slice *keys = tries > 0 ? again_keys(worker, &work->arena, count) : NULL;
     if (keys == NULL)
         return again_unable(count, error);
-    for (size_t at = 0; at < count; at += CDC_SNAPSHOT_AGAIN_KEYS) {
-        size_t some = count - at < CDC_SNAPSHOT_AGAIN_KEYS ? count - at : CDC_SNAPSHOT_AGAIN_KEYS;
+    return keys_walk(worker, work, reading, keys, count, tries - 1, error);
+}
+
+/* Some at a time; where their rows were too large for a chunk, fewer: a single one always fits. */
+static cdc_step_result keys_walk(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
+                                 cdc_snapshot_reading *reading, const core_slice *keys,
+                                 size_t count, unsigned tries, core_error *error) {
+    size_t length = cdc_snapshot_place_length(&worker->table);
+    size_t most = CDC_SNAPSHOT_AGAIN_KEYS;
+    for (size_t at = 0; at < count;) {
+        size_t some = count - at < most ? count - at : most;
         cdc_step_result result = keys_read(worker, work, reading, keys + at * length, some, error);
+        if (result == CDC_STEP_OK && worker->cut && some > 1) {
+            most = some / 2; /* all of them once more: with a key that is harmless */
+            continue;
+        }
         if (result == CDC_STEP_OK)
-            result = again_read(worker, work, reading, tries - 1, error);
+            result = again_read(worker, work, reading, tries, error);
         if (result != CDC_STEP_OK)
             return result;
+        at += some;
     }
     return CDC_STEP_OK;
 }
@@ -590,7 +613,7 @@ static cdc_step_result again_read(cdc_snapshot_worker *worker, cdc_snapshot_work
 cdc_step_result cdc_snapshot_piece_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
                                         cdc_snapshot_reading *reading, core_error *error) {
     if (work->key_count > 0)
-        return keys_read(worker, work, reading, work->keys, work->key_count, error);
+        return keys_walk(worker, work, reading, work->keys, work->key_count, AGAIN_DEPTH, error);
     return piece_read(worker, work, &reading->piece, true, error);
 }
 

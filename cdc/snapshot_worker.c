@@ -10,7 +10,7 @@
 
 enum {
     SQL_MAX_BYTES = 4 << 20,
-    TEXTS_MAX_BYTES = 512 << 20, /* of a row, room for the longest */
+    TEXTS_SLACK_BYTES = 1 << 20, /* a row's room is measured a little large */
 };
 
 /* ---- A piece of work ---- */
@@ -59,11 +59,15 @@ static void work_do(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
     cdc_step_result step = CDC_STEP_BROKEN;
     cdc_snapshot_report report = {0};
     worker->described_anew = false;
-    if (cdc_snapshot_connection_open(worker, &work->session, &error) &&
-        cdc_snapshot_reading_make(worker, work, reading, &error))
+    bool ok = cdc_snapshot_connection_open(worker, &work->session, &error);
+    if (ok && cdc_snapshot_reading_make(worker, work, reading, &error))
         step = cdc_snapshot_piece_read(worker, work, reading, &error);
+    else if (ok && error.code == CORE_ERROR_TRANSIENT)
+        cdc_snapshot_connection_drop(worker); /* its transaction, or a query, may hang over */
     if (step == CDC_STEP_OK) {
-        uint64_t rows = cdc_snapshot_chunk_rows(worker->chunk);
+        /* Of keys the chunk holds the last few. */
+        uint64_t rows =
+            work->key_count > 0 ? work->key_count : cdc_snapshot_chunk_rows(worker->chunk);
         bool keyed = worker->table.rows == CDC_ROWS_KEYED;
         report.rows = rows;
         report.sequence = worker->ticket->last_sequence;
@@ -137,7 +141,8 @@ cdc_snapshot_worker *cdc_snapshot_worker_new(const core_config *config, core_log
     core_buffer_init(&worker->sql, SQL_MAX_BYTES);
     core_buffer_init(&worker->last_key, (size_t)32 << 10);
     core_buffer_init(&worker->last, (size_t)64 << 10);
-    core_buffer_init(&worker->texts, TEXTS_MAX_BYTES);
+    core_buffer_init(&worker->texts,
+                     (size_t)core_config_integer(config, "cdc.max_row_bytes") + TEXTS_SLACK_BYTES);
     if (pthread_create(&worker->thread, NULL, worker_thread, worker) == 0)
         return worker;
     worker_free(worker);

@@ -49,7 +49,7 @@ struct cdc_snapshot_worker {
     core_buffer last_key; /* of the last row read, in cdc_snapshot_key_append's form */
     core_buffer last;     /* its place */
     core_buffer texts;    /* of the row at hand */
-    bool cut;             /* the piece ended before its limit: the chunk was full */
+    bool cut;             /* the piece ended before its limit: full, or changes flow */
     core_value values[CORE_COLUMNS_MAX + CDC_SNAPSHOT_KEY_MAX];
     uint16_t places[CORE_COLUMNS_MAX];
 };

@@ -36,11 +36,11 @@ typedef enum {
     SOURCE_STATES
 } cdc_source_state;
 
-/* Snapshots' rows on their way (source_snapshot.c). */
-/* Messages of a snapshot beside the live stream that are not acknowledged, at the most; one while
+/* Runs of a snapshot beside the live stream that are not acknowledged, at the most; one while
  * changes flow, which may have to wait for it. */
 #define CDC_SNAPSHOT_INFLIGHT 16
 
+/* Snapshots' rows on their way (source_snapshot.c). */
 typedef struct {
     cdc_snapshot_ticket *tickets[CDC_SNAPSHOT_TICKETS]; /* to look at */
     size_t count;
@@ -57,6 +57,7 @@ typedef struct {
     cdc_snapshot_flow flow;
     bool yields;        /* while changes flow */
     int64_t send_at_ms; /* then rows go out not before */
+    bool rests;         /* some wait for that */
 } cdc_source_snapshot;
 
 /* The last message of what the stream holds without a hole; see source_tail.c. */
@@ -244,9 +245,9 @@ void cdc_source_snapshot_begin(cdc_source *source, const char *exported);
 void cdc_source_snapshot_end(cdc_source *source, const char *reason);
 /* A change that is, or was, given to the stream. */
 void cdc_source_snapshot_note(cdc_source *source, const core_change *change);
-/* All before `lsn` is published or has no rows. */
 /* Transactions with changes that were taken in since it was called last. */
 void cdc_source_snapshot_flow(cdc_source *source, uint64_t transactions, int64_t now_us);
+/* All before `lsn` is published or has no rows. */
 void cdc_source_snapshot_passed(cdc_source *source, core_lsn lsn);
 /* Between two messages: does what can be done. `*acted`: come again. */
 CORE_MUST_CHECK bool cdc_source_snapshot_step(cdc_source *source, bool *acted, core_error *error);

@@ -255,6 +255,7 @@ static bool ticket_step(cdc_source *source, cdc_snapshot_ticket *ticket, bool *a
         *acted = true;
         return ticket_place(source, ticket, error);
     case CDC_TICKET_SENDING:
+        source->snapshot.rests = source->snapshot.rests || send_rests(source);
         if (send_rests(source) || inflight_full(source) || !place_get(source, &place, acted))
             return true;
         *acted = true;
@@ -270,6 +271,7 @@ static bool ticket_step(cdc_source *source, cdc_snapshot_ticket *ticket, bool *a
 
 bool cdc_source_snapshot_step(cdc_source *source, bool *acted, core_error *error) {
     *acted = false;
+    source->snapshot.rests = false;
     if (!cdc_snapshot_gate_busy(source->gate)) {
         source->snapshot.count = 0;
         source->snapshot.waits = false;
@@ -295,8 +297,7 @@ void cdc_source_snapshot_passed(cdc_source *source, core_lsn lsn) {
 }
 
 int64_t cdc_source_snapshot_send_ms(const cdc_source *source) {
-    return source->snapshot.count > 0 && send_rests(source) ? source->snapshot.send_at_ms
-                                                            : INT64_MAX;
+    return source->snapshot.rests ? source->snapshot.send_at_ms : INT64_MAX;
 }
 
 int64_t cdc_source_snapshot_poke_ms(const cdc_source *source) {
@@ -317,6 +318,8 @@ void cdc_source_snapshot_begin(cdc_source *source, const char *exported) {
     memcpy(session.epoch, source->record.epoch, sizeof session.epoch);
     source->snapshot.last_sequence = source->record.sequence;
     source->snapshot.passed_lsn = 0;
+    source->snapshot.sent = 0; /* what was on its way is of another connection */
+    source->snapshot.send_at_ms = 0;
     source->snapshot.yields = core_config_integer(source->config, "snapshot.live_share") < 100;
     cdc_snapshot_gate_begin(source->gate, &session);
 }

@@ -312,8 +312,7 @@ static void figures_update(cdc_source *source) {
     core_metrics_add(metrics, CORE_METRIC_CDC_ROWS, (int64_t)(counts.rows - source->counted.rows));
     core_metrics_add(metrics, CORE_METRIC_CDC_TRANSACTIONS,
                      (int64_t)(counts.transactions - source->counted.transactions));
-    cdc_source_snapshot_flow(source, counts.transactions - source->counted.transactions,
-                             now_us(source));
+    cdc_source_snapshot_flow(source, counts.changing - source->counted.changing, now_us(source));
     core_metrics_add(metrics, CORE_METRIC_CDC_SKIPPED_ROWS,
                      (int64_t)(counts.skipped_rows - source->counted.skipped_rows));
     core_metrics_add(metrics, CORE_METRIC_CDC_RECEIVED_BYTES, (int64_t)source->received_bytes);

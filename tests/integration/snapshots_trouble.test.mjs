@@ -105,6 +105,20 @@ test('the privilege is taken away: it stops, and goes on when it is given back',
   await assertCopied(house, { 'public.items': ['id'] });
 });
 
+// An UPDATE leaves their text out, so each is read again under its new key: 25 MB of them at once.
+test('large rows that move to keys that were passed', async (t) => {
+  const house = await startHouse(t, { schema: `CREATE TABLE items (id int PRIMARY KEY, text text);
+    ALTER TABLE items ALTER text SET STORAGE EXTERNAL;
+    INSERT INTO items SELECT i, repeat(chr(97 + i % 26), 125000) FROM generate_series(1, 300) i; ANALYZE`,
+  config: { 'snapshot.piece_bytes': '1MiB' } });
+  const id = await started(house.walcast, 'items', '--rate', '4MiB');
+  await waitRecord(house.walcast, id, 'rows', (record) => record.rows > 0);
+  await house.postgres.query('UPDATE items SET id = id - 1000 WHERE id > 100');
+  const record = await waitState(house.walcast, id, 'done');
+  assert.ok(record.rows >= 300, `${record.rows} rows`);
+  await assertCopied(house, { 'public.items': ['id'] });
+});
+
 test('the database is away for a while', async (t) => {
   const { house, id } = await startSlow(t);
   for (let i = 0; i < 3; i++) {

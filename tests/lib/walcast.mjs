@@ -9,9 +9,9 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 export const BINARY = process.env.WALCAST_BINARY ?? join(ROOT, 'build/release/walcast');
 export const JWT_SECRET = 'a-secret-for-tests-only-of-more-than-32-bytes';
 
-// { 'postgres.url': x } → { WALCAST_POSTGRES_URL: x }
 export const DEFAULT = null; // as the value of a key that this file would set
 
+// { 'postgres.url': x } → { WALCAST_POSTGRES_URL: x }
 function environmentOf(config) {
   const name = (key) => `WALCAST_${key.toUpperCase().replaceAll('.', '_')}`;
   return Object.fromEntries(Object.entries(config)
