@@ -16,7 +16,6 @@
 enum {
     AGAIN_WAIT_MS = 20, /* less at first: a commit that was just told is about to be seen */
     AGAIN_TRIES = 100,  /* then it is reported, and tried again */
-    AGAIN_DEPTH = 20,
     GUESSED_ROW_BYTES = 4096,
     GUESSED_BLOCK_BYTES = 64 << 10,
     TEXTS_KEPT_BYTES = 1 << 20, /* a large row's memory is not */
@@ -150,14 +149,13 @@ static cdc_step_result table_check(cdc_snapshot_worker *worker, const cdc_snapsh
 
 /* ---- Rows ---- */
 
-static cdc_snapshot_format format_of(const cdc_snapshot_worker *worker) {
+cdc_snapshot_format cdc_snapshot_format_of(const cdc_snapshot_worker *worker) {
     if (worker->binary)
         return CDC_FORMAT_BINARY;
     return worker->table.texts != NULL ? CDC_FORMAT_TEXTS : CDC_FORMAT_TEXT;
 }
 
-/* A key in the form of cdc_snapshot_key_append as values. */
-static bool key_values(core_slice key, core_slice *values, size_t count) {
+bool cdc_snapshot_key_values(core_slice key, core_slice *values, size_t count) {
     core_cursor cursor = core_cursor_make(key);
     for (size_t i = 0; i < count; i++)
         values[i] = core_cursor_bytes(&cursor, core_cursor_u32(&cursor));
@@ -185,7 +183,7 @@ static bool last_keep(cdc_snapshot_worker *worker) {
     const cdc_snapshot_table *table = &worker->table;
     uint16_t at[CDC_SNAPSHOT_KEY_MAX];
     size_t count = cdc_snapshot_place_length(table);
-    bool follow = cdc_snapshot_places_follow(table, format_of(worker));
+    bool follow = cdc_snapshot_places_follow(table, cdc_snapshot_format_of(worker));
     for (size_t i = 0; i < count; i++)
         at[i] = follow ? (uint16_t)(table->relation.column_count + i) : table->key[i];
     core_buffer_reset(&worker->last_key);
@@ -201,7 +199,7 @@ static bool last_write(cdc_snapshot_worker *worker, core_error *error) {
     if (worker->last_key.length == 0)
         return true;
     bool ok = core_buffer_ok(&worker->last_key) &&
-              key_values(core_buffer_slice(&worker->last_key), values, count);
+              cdc_snapshot_key_values(core_buffer_slice(&worker->last_key), values, count);
     for (size_t i = 0; ok && i < count; i++)
         ok = core_utf8_valid(values[i]);
     if (ok)
@@ -220,17 +218,17 @@ static bool row_read(cdc_snapshot_worker *worker, cdc_copy_binary *state, uint8_
     const cdc_snapshot_table *table = &worker->table;
     size_t columns = table->relation.column_count;
     size_t count = columns;
-    if (cdc_snapshot_places_follow(table, format_of(worker)))
+    if (cdc_snapshot_places_follow(table, cdc_snapshot_format_of(worker)))
         count += cdc_snapshot_place_length(table);
     *given = true;
-    if (format_of(worker) == CDC_FORMAT_TEXT)
+    if (cdc_snapshot_format_of(worker) == CDC_FORMAT_TEXT)
         return cdc_copy_text_read(bytes, length, worker->values, count, error);
     if (!cdc_copy_binary_read(state, core_slice_make(bytes, length), worker->values, count, given,
                               error))
         return false;
     if (!*given)
         return true;
-    if (format_of(worker) == CDC_FORMAT_TEXTS)
+    if (cdc_snapshot_format_of(worker) == CDC_FORMAT_TEXTS)
         return cdc_binary_text_row(table->texts, worker->values, columns, &worker->texts, error);
     for (size_t i = 0; i < columns; i++)
         if (!table->columns[i].has_binary && worker->values[i].kind == CORE_VALUE_BINARY)
@@ -382,8 +380,8 @@ bool cdc_snapshot_reading_make(cdc_snapshot_worker *worker, cdc_snapshot_work *w
         return false;
     limits_aim(worker, work->yields);
     cdc_snapshot_piece *piece = &reading->piece;
-    *piece =
-        (cdc_snapshot_piece){.filter = work->filter, .low = work->low, .format = format_of(worker)};
+    *piece = (cdc_snapshot_piece){
+        .filter = work->filter, .low = work->low, .format = cdc_snapshot_format_of(worker)};
     if (!place_get(worker, work, work->after, reading->after, &piece->after, error) ||
         !place_get(worker, work, work->up_to, reading->up_to, &piece->up_to, error))
         return false;
@@ -516,9 +514,9 @@ static bool placed_publish(cdc_snapshot_worker *worker, const cdc_snapshot_work 
     }
 }
 
-static cdc_step_result piece_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                                  const cdc_snapshot_piece *piece, bool keep_place,
-                                  core_error *error) {
+cdc_step_result cdc_snapshot_piece_tries(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
+                                         const cdc_snapshot_piece *piece, bool keep_place,
+                                         core_error *error) {
     for (unsigned i = 0; i < AGAIN_TRIES; i++) {
         bool asked = worker->encoded.length == 0;
         cdc_step_result result = piece_try(worker, work, piece, keep_place, error);
@@ -538,86 +536,9 @@ static cdc_step_result piece_read(cdc_snapshot_worker *worker, cdc_snapshot_work
     return CDC_STEP_AGAIN;
 }
 
-/* ---- Keys that must be read again ---- */
-
-/* `keys`: so many times the values of one. */
-static cdc_step_result keys_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                                 cdc_snapshot_reading *reading, const core_slice *keys,
-                                 size_t count, core_error *error) {
-    worker->cut = false;
-    reading->piece = (cdc_snapshot_piece){
-        .filter = work->filter, .format = format_of(worker), .only = keys, .only_count = count};
-    return piece_read(worker, work, &reading->piece, false, error);
-}
-
-static cdc_step_result again_unable(size_t count, core_error *error) {
-    (void)core_error_set(error, CORE_ERROR_TRANSIENT,
-                         "%zu rows changed while they were read; reading again", count);
-    return CDC_STEP_AGAIN;
-}
-
-/* Those that the chunk says, all their values one behind the other; NULL: they cannot be named in
- * SQL (binary keys), or memory is out. */
-static core_slice *again_keys(cdc_snapshot_worker *worker, core_arena *arena, size_t count) {
-    size_t length = cdc_snapshot_place_length(&worker->table);
-    core_slice *keys = core_arena_array(arena, count, sizeof *keys);
-    core_slice *values = core_arena_array(arena, count * length, sizeof *values);
-    if (worker->binary || keys == NULL || values == NULL ||
-        !cdc_snapshot_chunk_again(worker->chunk, arena, keys))
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        if (!key_values(keys[i], &values[i * length], length))
-            return NULL;
-    return values;
-}
-
-static cdc_step_result keys_walk(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                                 cdc_snapshot_reading *reading, const core_slice *keys,
-                                 size_t count, unsigned tries, core_error *error);
-
-/* Reading rows by their keys can itself be overtaken: so on, a number of times. */
-static cdc_step_result again_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                                  cdc_snapshot_reading *reading, unsigned tries,
-                                  core_error *error) {
-    size_t count = cdc_snapshot_chunk_again_count(worker->chunk);
-    if (count == 0)
-        return CDC_STEP_OK;
-    const core_slice *keys = tries > 0 ? again_keys(worker, &work->arena, count) : NULL;
-    if (keys == NULL)
-        return again_unable(count, error);
-    return keys_walk(worker, work, reading, keys, count, tries - 1, error);
-}
-
-/* Some at a time; where their rows were too large for a chunk, fewer: a single one always fits. */
-static cdc_step_result keys_walk(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                                 cdc_snapshot_reading *reading, const core_slice *keys,
-                                 size_t count, unsigned tries, core_error *error) {
-    size_t length = cdc_snapshot_place_length(&worker->table);
-    size_t most = CDC_SNAPSHOT_AGAIN_KEYS;
-    for (size_t at = 0; at < count;) {
-        size_t some = count - at < most ? count - at : most;
-        cdc_step_result result = keys_read(worker, work, reading, keys + at * length, some, error);
-        if (result == CDC_STEP_OK && worker->cut && some > 1) {
-            most = some / 2; /* all of them once more: with a key that is harmless */
-            continue;
-        }
-        if (result == CDC_STEP_OK)
-            result = again_read(worker, work, reading, tries, error);
-        if (result != CDC_STEP_OK)
-            return result;
-        at += some;
-    }
-    return CDC_STEP_OK;
-}
-
 cdc_step_result cdc_snapshot_piece_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
                                         cdc_snapshot_reading *reading, core_error *error) {
     if (work->key_count > 0)
-        return keys_walk(worker, work, reading, work->keys, work->key_count, AGAIN_DEPTH, error);
-    return piece_read(worker, work, &reading->piece, true, error);
-}
-
-cdc_step_result cdc_snapshot_again_read(cdc_snapshot_worker *worker, cdc_snapshot_work *work,
-                                        cdc_snapshot_reading *reading, core_error *error) {
-    return again_read(worker, work, reading, AGAIN_DEPTH, error);
+        return cdc_snapshot_keys_read(worker, work, reading, error);
+    return cdc_snapshot_piece_tries(worker, work, &reading->piece, true, error);
 }

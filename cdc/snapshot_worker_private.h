@@ -1,5 +1,5 @@
-/* A worker's inside, shared by snapshot_worker.c (its thread and what it reports) and
- * snapshot_read.c (reading one piece). */
+/* A worker's inside, shared by snapshot_worker.c (its thread and what it reports),
+ * snapshot_read.c (reading one piece) and snapshot_again.c (rows by their keys). */
 #ifndef WALCAST_CDC_SNAPSHOT_WORKER_PRIVATE_H
 #define WALCAST_CDC_SNAPSHOT_WORKER_PRIVATE_H
 
@@ -85,6 +85,21 @@ CORE_MUST_CHECK cdc_step_result cdc_snapshot_piece_read(cdc_snapshot_worker *wor
                                                         cdc_snapshot_work *work,
                                                         cdc_snapshot_reading *reading,
                                                         core_error *error);
+/* One piece, until it is in the stream (OK) or cannot be; `keep_place`: of a range. */
+CORE_MUST_CHECK cdc_step_result cdc_snapshot_piece_tries(cdc_snapshot_worker *worker,
+                                                         cdc_snapshot_work *work,
+                                                         const cdc_snapshot_piece *piece,
+                                                         bool keep_place, core_error *error);
+/* How the table's rows are asked for. */
+cdc_snapshot_format cdc_snapshot_format_of(const cdc_snapshot_worker *worker);
+/* A key in the form of cdc_snapshot_key_append as values. */
+CORE_MUST_CHECK bool cdc_snapshot_key_values(core_slice key, core_slice *values, size_t count);
+
+/* snapshot_again.c. The rows of work->keys. */
+CORE_MUST_CHECK cdc_step_result cdc_snapshot_keys_read(cdc_snapshot_worker *worker,
+                                                       cdc_snapshot_work *work,
+                                                       cdc_snapshot_reading *reading,
+                                                       core_error *error);
 /* Rows that a change overtook whose own image is not whole. */
 CORE_MUST_CHECK cdc_step_result cdc_snapshot_again_read(cdc_snapshot_worker *worker,
                                                         cdc_snapshot_work *work,
