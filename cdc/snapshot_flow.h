@@ -10,9 +10,9 @@
 #define CDC_FLOW_WINDOW_US    1000000
 
 /* What a piece and a message come to while changes flow. */
-#define CDC_FLOW_PIECE_BYTES ((uint64_t)128 << 10)
+#define CDC_FLOW_PIECE_BYTES ((uint64_t)64 << 10)
 #define CDC_FLOW_RUN_BYTES   ((size_t)8 << 10)
-#define CDC_FLOW_SEND_RATE   ((uint64_t)2 << 20) /* bytes a second, of rows that were read */
+#define CDC_FLOW_SEND_RATE   ((uint64_t)1 << 20) /* bytes a second, of rows that were read */
 
 typedef struct {
     int64_t window_us; /* when it began; 0: never */

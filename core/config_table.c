@@ -309,7 +309,7 @@ static const core_config_row config_rows[] = {
      .min = 1,
      .max = 100,
      .unit = "percent",
-     .doc = "While 20 transactions a second or more flow, snapshots beside them read 128 KiB at a "
+     .doc = "While 20 transactions a second or more flow, snapshots beside them read 64 KiB at a "
             "time, over one connection, for this part of the time, and send them evenly: so a "
             "change hardly waits for them. 100: as fast as they can, at all times."},
     {.key = "snapshot.stream_max_age",

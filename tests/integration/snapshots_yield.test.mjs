@@ -7,7 +7,7 @@ import { assertCopied, quoted, started, statusOf, waitRecord, waitState } from '
 import { DEFAULT } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
-const PIECE_BYTES = 128 << 10;
+const PIECE_BYTES = 64 << 10;
 const ROWS = 400; // one of `numbers` is 2.5 kB: a MB
 
 function startYielding(t, config) {
