@@ -65,7 +65,6 @@ typedef struct {
     /* Answers. */
     core_buffer relation; /* as runs must have it now: encoded */
     uint64_t after_sequence;
-    uint64_t sent_rows;
     char reason[128];
 } cdc_snapshot_ticket;
 

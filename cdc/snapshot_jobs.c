@@ -195,6 +195,7 @@ static bool work_find(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work) {
         if (!job_is_open(jobs, job) || !job_give(job, work))
             continue;
         jobs->next = (jobs->next + i + 1) % jobs->count;
+        jobs->taken_at_ms = core_clock_ms(core_clock_system());
         return true;
     }
     return false;
@@ -220,7 +221,6 @@ bool cdc_snapshot_jobs_take(cdc_snapshot_jobs *jobs, cdc_snapshot_work *work) {
     if (!found)
         return false;
     work->session.limits.epoch = work->session.epoch;
-    jobs->taken_at_ms = core_clock_ms(core_clock_system());
     cdc_snapshot_jobs_yield(jobs, work);
     return true;
 }

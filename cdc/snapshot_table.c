@@ -9,8 +9,7 @@ enum { ARENA_CHUNK_BYTES = 4096, ARENA_MAX_BYTES = 4 << 20, KEY_TEXT_MAX = 48 };
 /* Of a table that nobody has analysed. */
 #define GUESSED_ROWS_A_BLOCK "60"
 
-/* $1 schema, $2 table, $3 and $4 the publications. Which columns and rows of it are published
- * PostgreSQL tells since 15; before, all are. */
+/* What table_sql gives. */
 enum {
     TABLE_OID,
     TABLE_KIND,
@@ -27,6 +26,8 @@ enum {
     TABLE_COLUMNS,
     TABLE_BORN,
 };
+/* $1 schema, $2 table, $3 and $4 the publications. Which columns and rows of it are published
+ * PostgreSQL tells since 15; before, all are. */
 static const char table_sql[] =
     "SELECT c.oid, c.relkind, c.relreplident, CASE"
     "  WHEN c.reltuples > 0 AND c.relpages > 0 THEN c.reltuples / c.relpages * s.blocks"

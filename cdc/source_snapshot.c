@@ -271,7 +271,6 @@ static bool ticket_step(cdc_source *source, cdc_snapshot_ticket *ticket, bool *a
 
 bool cdc_source_snapshot_step(cdc_source *source, bool *acted, core_error *error) {
     *acted = false;
-    source->snapshot.rests = false;
     if (!cdc_snapshot_gate_busy(source->gate)) {
         source->snapshot.count = 0;
         source->snapshot.waits = false;

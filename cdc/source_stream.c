@@ -409,6 +409,7 @@ bool cdc_source_stream(cdc_source *source, core_error *error) {
     if (!acks_take(source, error))
         return false;
     uint64_t acked_sequence = source->ledger->acked.sequence;
+    source->snapshot.rests = false; /* a step of this round says so, if one is reached */
     if (!input_take(source, &wait, error) || !acks_take(source, error))
         return false;
     round_count(source);

@@ -146,6 +146,21 @@ test('the broker is away for a while', async (t) => {
   assert.ok(copy.reads < ROWS * 1.5, `${copy.reads} rows read`);
 });
 
+// Nothing else is published, so no later ack tells that they are gone.
+test('rows that were on their way to a broker that dies', async (t) => {
+  const house = await startHouse(t, { config: { 'nats.ack_timeout': '1m' }, schema:
+    `CREATE TABLE items (id int PRIMARY KEY, text text);
+     INSERT INTO items SELECT i, repeat('x', 1000) FROM generate_series(1, 40000) i; ANALYZE` });
+  const id = await started(house.walcast, 'items', '--rate', '16MiB');
+  await waitRecord(house.walcast, id, 'rows', (record) => record.rows > 0);
+  process.kill(house.nats.process.pid, 'SIGSTOP');
+  await waitFor('rows on their way', async () => await house.walcast.metric('walcast_fanout_window_messages') >= 16);
+  await house.nats.kill();
+  await house.nats.restart();
+  await waitState(house.walcast, id, 'done');
+  await assertCopied(house, { 'public.items': ['id'] });
+});
+
 test('the change stream is full: rows and changes wait, and status says so', async (t) => {
   const house = await startHouse(t, { schema: SCHEMA, config: { ...CONFIG, 'nats.max_bytes': '1MiB' } });
   const id = await started(house.walcast, 'items');

@@ -44,6 +44,14 @@ static void case_check(const text_case *it, core_buffer *room) {
                  it->text);
 }
 
+static void cases_check(const text_case *cases, size_t count) {
+    core_buffer room;
+    core_buffer_init(&room, ROOM_MAX);
+    for (size_t i = 0; i < count; i++)
+        case_check(&cases[i], &room);
+    core_buffer_fini(&room);
+}
+
 static void every_type_has_the_servers_text(void **state) {
     static const text_case cases[] = {
         {"boolout boolsend", "01", "t"},
@@ -88,12 +96,8 @@ static void every_type_has_the_servers_text(void **state) {
         {"jsonb_out jsonb_send", "017b7d", "{}"},
         {"int4out int4send", NULL, ""},
     };
-    core_buffer room;
     (void)state;
-    core_buffer_init(&room, ROOM_MAX);
-    for (size_t i = 0; i < CORE_COUNT_OF(cases); i++)
-        case_check(&cases[i], &room);
-    core_buffer_fini(&room);
+    cases_check(cases, CORE_COUNT_OF(cases));
 }
 
 static void what_is_no_value_of_the_type_is_refused(void **state) {
@@ -109,12 +113,8 @@ static void what_is_no_value_of_the_type_is_refused(void **state) {
         {"numeric_out numeric_send", "0002 0000 0000 0000 0001 0001", NULL},
         {"jsonb_out jsonb_send", "027b7d", NULL},
     };
-    core_buffer room;
     (void)state;
-    core_buffer_init(&room, ROOM_MAX);
-    for (size_t i = 0; i < CORE_COUNT_OF(cases); i++)
-        case_check(&cases[i], &room);
-    core_buffer_fini(&room);
+    cases_check(cases, CORE_COUNT_OF(cases));
 }
 
 static void what_is_not_ours_to_write_has_none(void **state) {

@@ -257,6 +257,7 @@ static void a_flush_waits_for_the_commit(void **state) {
     flush(builder, &it->out);
     assert_int_equal(it->out.runs, 1);
     assert_true(it->out.changes[0].last);
+    assert_int_equal(cdc_run_builder_counts(builder).changing, 1);
     cdc_run_builder_free(builder);
 }
 
@@ -318,6 +319,8 @@ static void an_empty_transaction_moves_only_the_position(void **state) {
     script_play(builder, &it->script, 0, 1, &it->out);
     assert_int_equal(it->out.runs, 0);
     assert_int_equal(cdc_run_builder_whole_lsn(builder), 150);
+    assert_int_equal(cdc_run_builder_counts(builder).transactions, 1);
+    assert_int_equal(cdc_run_builder_counts(builder).changing, 0);
     cdc_run_builder_free(builder);
 }
 

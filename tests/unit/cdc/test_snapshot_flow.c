@@ -53,6 +53,12 @@ static void work_is_its_share_of_the_time(void **state) {
     assert_int_equal(cdc_snapshot_flow_rest_ms(0, 50), 1);
 }
 
+static void rows_go_out_evenly(void **state) {
+    (void)state;
+    assert_int_equal(cdc_snapshot_flow_send_ms(CDC_FLOW_SEND_RATE), CORE_MS_PER_S);
+    assert_in_range(cdc_snapshot_flow_send_ms(CDC_FLOW_RUN_BYTES), 1, 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_change_now_and_then_is_no_flow),
@@ -60,6 +66,7 @@ int main(void) {
         cmocka_unit_test(and_on_through_the_windows),
         cmocka_unit_test(until_a_whole_window_had_too_few),
         cmocka_unit_test(work_is_its_share_of_the_time),
+        cmocka_unit_test(rows_go_out_evenly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
