@@ -3,26 +3,17 @@
 #define WALCAST_WS_CHANNEL_H
 
 #include "ws/identity.h"
-#include "ws/protocol.h"
-
-typedef enum {
-    WS_CHANNEL_JOINING, /* asked for; the hub has not answered */
-    WS_CHANNEL_JOINED,
-    WS_CHANNEL_CLOSED, /* out of its session; about to be freed */
-} ws_channel_state;
+#include "ws/join.h"
+#include "ws/member.h"
 
 typedef struct ws_session ws_session;
 typedef struct ws_channel ws_channel;
 
 struct ws_channel {
+    ws_member member; /* first: see ws_channel_of */
     uint32_t magic;
-    core_state state;
     ws_session *session;
-    ws_channel *next;       /* in the session's list */
-    uint64_t handle;        /* what the hub knows it by (session_table.h) */
-    uint32_t class_id;      /* once joined */
-    ws_channel *class_next; /* in the list of the class's members on this thread */
-    ws_channel *class_previous;
+    ws_channel *next; /* in the session's list */
     ws_identity *identity;
     core_slice topic;            /* these four are owned, in one piece with the channel */
     core_slice join_ref;         /* JSON */
@@ -32,11 +23,15 @@ struct ws_channel {
     int64_t join_deadline_ms;
     bool has_bindings;
     bool replication_ready;
+    bool broadcast_self, broadcast_ack;
+    bool private_channel;
 };
 
 typedef struct {
     ws_session *session;
-    core_slice topic, join_ref, ref, postgres_changes;
+    const ws_member_owner *owner;
+    core_slice topic, join_ref, ref;
+    const ws_join *join;
     ws_identity *identity; /* a reference is taken */
     core_slice response;
 } ws_channel_spec;
@@ -45,5 +40,7 @@ typedef struct {
 CORE_MUST_CHECK ws_channel *ws_channel_new(const ws_channel_spec *spec);
 /* It must be CLOSED and in no list. */
 void ws_channel_free(ws_channel *channel);
+/* The channel that a member is. */
+ws_channel *ws_channel_of(ws_member *member);
 
 #endif

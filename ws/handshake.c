@@ -77,8 +77,12 @@ static bool handshake_version(ws_http_request *request, ws_protocol *protocol) {
     if (ws_http_query_value(request->head->query, "vsn", &vsn))
         ok = core_slice_to_text(core_buffer_slice(&vsn), text, sizeof text);
     core_buffer_fini(&vsn);
-    *protocol = strcmp(text, "2.0.0") == 0 ? WS_PROTOCOL_2 : WS_PROTOCOL_1;
-    if (ok && (*protocol == WS_PROTOCOL_2 || strcmp(text, "1.0.0") == 0))
+    bool phoenix = !core_slice_is(request->head->path, "/realtime/v1/websocket");
+    if (strcmp(text, "2.0.0") == 0)
+        *protocol = phoenix ? WS_PROTOCOL_2_TEXT : WS_PROTOCOL_2;
+    else
+        *protocol = WS_PROTOCOL_1;
+    if (ok && (*protocol != WS_PROTOCOL_1 || strcmp(text, "1.0.0") == 0))
         return true;
     handshake_refuse(request, 400, "", "vsn must be 1.0.0 or 2.0.0");
     return false;

@@ -32,12 +32,15 @@ void hub_deliver(ws_hub *hub, size_t thread, const ws_delivery *delivery) {
     }
 }
 
-static void hub_refuse(ws_hub *hub, size_t thread, uint64_t channel, const char *reason) {
+static void hub_refuse(ws_hub *hub, const hub_waiting *join, const char *reason) {
     core_block *text = core_block_copy(core_slice_text(reason));
     if (text == NULL)
-        return; /* the channel's own time limit refuses it */
-    ws_delivery delivery = {.kind = WS_DELIVERY_REFUSED, .channel = channel, .block = text};
-    hub_deliver(hub, thread, &delivery);
+        return; /* the member's own time limit refuses it */
+    ws_delivery delivery = {.kind = WS_DELIVERY_REFUSED,
+                            .member = join->member,
+                            .attempt = join->attempt,
+                            .block = text};
+    hub_deliver(hub, join->thread, &delivery);
 }
 
 static void hub_reset(ws_hub *hub) {
@@ -66,26 +69,53 @@ static bool hub_wait_for_live(ws_hub *hub, const hub_waiting *waiting) {
 }
 
 static void hub_joined(ws_hub *hub, const hub_waiting *join) {
-    ws_delivery delivery = {
-        .kind = WS_DELIVERY_JOINED, .class_id = join->class_id, .channel = join->channel};
+    ws_delivery delivery = {.kind = WS_DELIVERY_JOINED,
+                            .class_id = join->class_id,
+                            .room_id = join->room_id,
+                            .member = join->member,
+                            .attempt = join->attempt};
     hub_deliver(hub, join->thread, &delivery);
+}
+
+static void hub_leave(ws_hub *hub, uint32_t class_id, uint32_t room_id, size_t thread) {
+    if (class_id != WS_GROUP_NONE)
+        hub_class_leave(hub_ids_owner(&hub->class_ids, class_id), thread);
+    hub_rooms_leave(&hub->rooms, room_id, thread);
+}
+
+/* Into its room and its class; the subscription is gone afterwards. False with the reason. */
+static bool hub_enter(ws_hub *hub, ws_subscription *subscription, hub_waiting *join,
+                      core_error *error) {
+    join->class_id = join->room_id = WS_GROUP_NONE;
+    if (subscription->topic.length > 0) {
+        join->room_id =
+            hub_rooms_enter(&hub->rooms, subscription->topic, subscription->private_channel,
+                            subscription->protocol, join->thread);
+        if (join->room_id == WS_GROUP_NONE) {
+            ws_subscription_free(subscription);
+            return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+        }
+    }
+    hub_class *class = hub_classes_enter(&hub->classes, subscription, join->thread, error);
+    if (class != NULL)
+        join->class_id = class->id;
+    else
+        hub_rooms_leave(&hub->rooms, join->room_id, join->thread);
+    return class != NULL;
 }
 
 static void hub_join(ws_hub *hub, size_t thread, const ws_command *command) {
     core_error error = {.text = ""};
-    hub_class *class = hub_classes_enter(&hub->classes, command->subscription, thread, &error);
-    if (class == NULL) {
+    hub_waiting join = {.thread = thread, .member = command->member, .attempt = command->attempt};
+    if (!hub_enter(hub, command->subscription, &join, &error)) {
         char reason[CORE_ERROR_TEXT_MAX + 32];
         (void)snprintf(reason, sizeof reason, "InvalidJoinPayload: %s", error.text);
-        hub_refuse(hub, thread, command->channel, reason);
-        return;
-    }
-    hub_waiting join = {.thread = thread, .channel = command->channel, .class_id = class->id};
-    if (atomic_load(&hub->live)) {
+        hub_refuse(hub, &join, reason);
+    } else if (atomic_load(&hub->live)) {
         hub_joined(hub, &join);
     } else if (!hub_wait_for_live(hub, &join)) {
-        hub_classes_leave(&hub->classes, class->id, thread);
-        hub_refuse(hub, thread, command->channel,
+        hub_leave(hub, join.class_id, join.room_id, thread);
+        hub_refuse(hub, &join,
                    "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
     }
 }
@@ -96,16 +126,27 @@ static void hub_answer_waiting(ws_hub *hub) {
     hub->waiting_count = 0;
 }
 
+static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
+    switch (command->kind) {
+    case WS_COMMAND_JOIN:
+        hub_join(hub, thread, command);
+        break;
+    case WS_COMMAND_LEAVE:
+        hub_leave(hub, command->class_id, command->room_id, thread);
+        break;
+    case WS_COMMAND_BROADCAST:
+        hub_broadcast(hub, command->broadcast);
+        free(command->broadcast);
+        break;
+    }
+}
+
 static void hub_commands(ws_hub *hub) {
     for (size_t thread = 0; thread < hub->threads; thread++) {
         core_ring *ring = ws_session_commands(ws_server_service(hub->server, thread));
         ws_command command;
-        for (int i = 0; i < HUB_COMMANDS_A_TURN && core_ring_pop(ring, &command); i++) {
-            if (command.kind == WS_COMMAND_JOIN)
-                hub_join(hub, thread, &command);
-            else
-                hub_classes_leave(&hub->classes, command.class_id, thread);
-        }
+        for (int i = 0; i < HUB_COMMANDS_A_TURN && core_ring_pop(ring, &command); i++)
+            hub_command(hub, thread, &command);
     }
     if (atomic_load(&hub->live))
         hub_answer_waiting(hub);
@@ -215,6 +256,8 @@ static void hub_destroy(ws_hub *hub) {
         core_block_release(message.payload);
     core_ring_free(hub->messages);
     hub_classes_fini(&hub->classes);
+    hub_ids_fini(&hub->class_ids);
+    hub_rooms_fini(&hub->rooms);
     core_arena_fini(&hub->arena);
     core_buffer_fini(&hub->head);
     hub_encodings_fini(hub);
@@ -235,7 +278,8 @@ ws_hub *ws_hub_new(ws_server *server, core_error *error) {
     hub->log = spec->log;
     hub->metrics = spec->metrics;
     hub->threads = ws_server_service_count(server);
-    hub_classes_init(&hub->classes, hub->threads);
+    hub_classes_init(&hub->classes, &hub->class_ids, hub->threads);
+    hub_rooms_init(&hub->rooms, hub->threads);
     size_t row_max = (size_t)core_config_integer(spec->config, "cdc.max_row_bytes");
     core_arena_init(&hub->arena, 65536,
                     WS_HUB_MESSAGE_BYTES * 4 + CORE_EVENT_JSON_ARENA_FACTOR * row_max);

@@ -6,8 +6,8 @@
 
 #define CLASS_HEAD_MAX 16384
 
-void hub_classes_init(hub_classes *classes, size_t threads) {
-    *classes = (hub_classes){.threads = threads};
+void hub_classes_init(hub_classes *classes, hub_ids *ids, size_t threads) {
+    *classes = (hub_classes){.ids = ids, .threads = threads};
 }
 
 /* ---- One class ---- */
@@ -57,6 +57,7 @@ static hub_class *class_new(hub_classes *classes, ws_subscription *subscription,
         return NULL;
     }
     size_t added = 0, room = subscription->count + 1;
+    class->home = classes;
     class->subscription = subscription;
     class->rules = calloc(room, sizeof(hub_rule *));
     class->positions = calloc(room, sizeof *class->positions);
@@ -75,31 +76,6 @@ static hub_class *class_new(hub_classes *classes, ws_subscription *subscription,
 
 /* ---- All of them ---- */
 
-static bool classes_grow(hub_classes *classes) {
-    uint32_t capacity = classes->capacity ? classes->capacity * 2 : 16;
-    hub_class **by_id = realloc(classes->by_id, capacity * sizeof(hub_class *));
-    if (by_id == NULL)
-        return false;
-    classes->by_id = by_id;
-    uint32_t *free_ids = realloc(classes->free_ids, capacity * sizeof *free_ids);
-    if (free_ids == NULL)
-        return false;
-    classes->free_ids = free_ids;
-    classes->capacity = capacity;
-    return true;
-}
-
-static bool classes_number(hub_classes *classes, hub_class *class) {
-    if (classes->free_count > 0)
-        class->id = classes->free_ids[--classes->free_count];
-    else if (classes->count < classes->capacity || classes_grow(classes))
-        class->id = classes->count++;
-    else
-        return false;
-    classes->by_id[class->id] = class;
-    return true;
-}
-
 static hub_class *classes_find(const hub_classes *classes, core_slice key) {
     hub_map_node *node = hub_map_first(&classes->by_key, core_slice_hash(key));
     for (; node != NULL; node = hub_map_next(node)) {
@@ -117,7 +93,7 @@ static hub_class *classes_add(hub_classes *classes, ws_subscription *subscriptio
         return NULL;
     uint64_t hash = core_slice_hash(subscription->key);
     if (hub_map_add(&classes->by_key, &class->node, hash, class)) {
-        if (classes_number(classes, class))
+        if (hub_ids_take(classes->ids, class, &class->id))
             return class;
         hub_map_remove(&classes->by_key, &class->node);
     }
@@ -140,28 +116,25 @@ hub_class *hub_classes_enter(hub_classes *classes, ws_subscription *subscription
     return class;
 }
 
-static void classes_remove(hub_classes *classes, hub_class *class) {
-    hub_map_remove(&classes->by_key, &class->node);
-    classes->by_id[class->id] = NULL;
-    classes->free_ids[classes->free_count++] = class->id;
-    class_free(classes, class, class->subscription->count);
+static void class_remove(hub_class *class) {
+    hub_map_remove(&class->home->by_key, &class->node);
+    hub_ids_give_back(class->home->ids, class->id);
+    class_free(class->home, class, class->subscription->count);
 }
 
-void hub_classes_leave(hub_classes *classes, uint32_t id, size_t thread) {
-    assert(id < classes->count && classes->by_id[id] != NULL);
-    hub_class *class = classes->by_id[id];
+void hub_class_leave(hub_class *class, size_t thread) {
     assert(class->members[thread] > 0);
     class->members[thread]--;
     if (--class->total == 0)
-        classes_remove(classes, class);
+        class_remove(class);
 }
 
 void hub_classes_fini(hub_classes *classes) {
-    for (uint32_t id = 0; id < classes->count; id++)
-        if (classes->by_id[id] != NULL)
-            classes_remove(classes, classes->by_id[id]);
+    for (uint32_t id = 0; id < classes->ids->count; id++) {
+        hub_class *class = hub_ids_owner(classes->ids, id);
+        if (class != NULL && class->home == classes)
+            class_remove(class);
+    }
     hub_map_fini(&classes->by_key);
     hub_index_fini(&classes->index);
-    free(classes->by_id);
-    free(classes->free_ids);
 }

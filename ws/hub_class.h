@@ -3,11 +3,15 @@
 #ifndef WALCAST_WS_HUB_CLASS_H
 #define WALCAST_WS_HUB_CLASS_H
 
+#include "ws/hub_ids.h"
 #include "ws/hub_index.h"
 #include "ws/subscription.h"
 
+typedef struct hub_classes hub_classes;
+
 struct hub_class {
     hub_map_node node; /* by the subscription's key */
+    hub_classes *home;
     uint32_t id;
     ws_subscription *subscription;
     hub_rule **rules;    /* of each binding */
@@ -23,23 +27,21 @@ struct hub_class {
     uint32_t members[];
 };
 
-typedef struct {
+struct hub_classes {
     hub_map by_key;
-    hub_class **by_id; /* NULL where free */
-    uint32_t count, capacity;
-    uint32_t *free_ids;
-    uint32_t free_count;
+    hub_ids *ids; /* of classes; others may share it */
     size_t threads;
     hub_index index;
-} hub_classes;
+};
 
-void hub_classes_init(hub_classes *classes, size_t threads);
+/* `ids` must outlive it. */
+void hub_classes_init(hub_classes *classes, hub_ids *ids, size_t threads);
 void hub_classes_fini(hub_classes *classes);
 /* The class of the subscription with one member more on `thread`; takes the subscription. NULL with
  * an INPUT error when a filter does not fit its table. */
 CORE_MUST_CHECK hub_class *hub_classes_enter(hub_classes *classes, ws_subscription *subscription,
                                              size_t thread, core_error *error);
 /* One member less; the last one's leaving frees the class. */
-void hub_classes_leave(hub_classes *classes, uint32_t id, size_t thread);
+void hub_class_leave(hub_class *class, size_t thread);
 
 #endif

@@ -148,6 +148,35 @@ static bool spread_change(ws_hub *hub, const core_change *change) {
     return ok;
 }
 
+/* ---- Broadcasts ---- */
+
+static void spread_part(ws_hub *hub, const hub_part *part, const ws_broadcast *broadcast) {
+    core_block *frame = ws_broadcast_frame(broadcast, part->protocol);
+    for (size_t thread = 0; frame != NULL && thread < hub->threads; thread++) {
+        if (part->members[thread] == 0)
+            continue;
+        bool sent_here = broadcast->sender != 0 && broadcast->sender_thread == thread;
+        ws_delivery delivery = {.kind = WS_DELIVERY_BROADCAST,
+                                .room_id = part->id,
+                                .member = sent_here ? broadcast->sender : 0,
+                                .block = core_block_retain(frame)};
+        hub_deliver(hub, thread, &delivery);
+    }
+    if (frame == NULL)
+        CORE_LOG(hub->log, ERROR, "ws", "out of memory for a broadcast");
+    core_metrics_add(hub->metrics, CORE_METRIC_WS_FRAMES_ENCODED, 1);
+    core_block_release(frame);
+}
+
+void hub_broadcast(ws_hub *hub, const ws_broadcast *broadcast) {
+    const hub_room *room =
+        hub_rooms_find(&hub->rooms, broadcast->topic, broadcast->private_channel);
+    for (size_t i = 0; room != NULL && i < WS_PROTOCOLS; i++)
+        if (room->parts[i] != NULL && ws_broadcast_reaches(broadcast, room->parts[i]->protocol))
+            spread_part(hub, room->parts[i], broadcast);
+    core_metrics_add(hub->metrics, CORE_METRIC_WS_BROADCASTS, 1);
+}
+
 /* ---- Messages ---- */
 
 static bool spread_is_live_op(core_op op) {

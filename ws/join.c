@@ -20,6 +20,10 @@ static bool read_broadcast(core_json_reader *json, ws_join *join) {
         core_slice whole;
         if (core_json_raw_is(token.key, "replication_ready"))
             join->replication_ready = join_true(token);
+        else if (core_json_raw_is(token.key, "self"))
+            join->broadcast_self = join_true(token);
+        else if (core_json_raw_is(token.key, "ack"))
+            join->broadcast_ack = join_true(token);
         if (!core_json_skip(json, token, &whole))
             return false;
     }

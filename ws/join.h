@@ -9,6 +9,8 @@ typedef struct {
     core_slice access_token;     /* raw JSON string content; empty: the connection's key counts */
     core_slice postgres_changes; /* the JSON array, or empty */
     bool private_channel;
+    bool broadcast_self;    /* hears its own broadcasts */
+    bool broadcast_ack;     /* wants each broadcast answered */
     bool replication_ready; /* wants to hear that changes flow, by a system message */
 } ws_join;
 

@@ -24,10 +24,6 @@ bool session_open(const ws_session *session) {
 
 /* ---- Sending ---- */
 
-void ws_session_send(ws_session *session, core_block *frame) {
-    ws_socket_send(session->socket, frame);
-}
-
 void session_send_made(ws_session *session, core_block *frame) {
     if (frame == NULL)
         ws_socket_close(session->socket, WS_CLOSE_INTERNAL, "out of memory");
@@ -36,8 +32,7 @@ void session_send_made(ws_session *session, core_block *frame) {
     core_block_release(frame);
 }
 
-static void session_reply(ws_session *session, const ws_message *message, bool ok,
-                          core_slice response) {
+void session_reply(ws_session *session, const ws_message *message, bool ok, core_slice response) {
     session_send_made(session, ws_protocol_reply(session->protocol, message->join_ref, message->ref,
                                                  message->topic, ok, response));
 }
@@ -65,10 +60,10 @@ ws_channel *session_channel(const ws_session *session, core_slice topic) {
 void session_remove_channel(ws_channel *channel) {
     ws_session *session = channel->session;
     ws_service *service = session_service(session);
-    if (channel->state.current == WS_CHANNEL_JOINED)
+    if (ws_member_joined(&channel->member))
         core_metrics_add(service->metrics, CORE_METRIC_WS_CHANNELS, -1);
-    ws_session_table_leave(service, channel);
-    core_state_move(&channel->state, WS_CHANNEL_CLOSED);
+    ws_session_table_leave(service, &channel->member);
+    core_state_move(&channel->member.state, WS_MEMBER_CLOSED);
     ws_channel **at = &session->channels;
     while (*at != channel)
         at = &(*at)->next;
@@ -99,6 +94,8 @@ static void session_channel_message(ws_session *session, const ws_message *messa
         session_leave(session, message, channel);
     else if (core_slice_is(message->event, "access_token"))
         session_token(session, message, channel);
+    else if (core_slice_is(message->event, "broadcast"))
+        session_broadcast(session, message, channel);
     else
         session_refuse(session, message, "UnknownEvent: this event is not served");
 }
@@ -136,6 +133,58 @@ static void session_message(void *context, bool binary, core_slice payload) {
     ws_socket_close(session->socket, binary ? WS_CLOSE_UNSUPPORTED : WS_CLOSE_INVALID, reason);
 }
 
+/* ---- What the hub says ---- */
+
+static void channel_send(ws_member *member, core_block *frame) {
+    ws_socket_send(ws_channel_of(member)->session->socket, frame);
+}
+
+static void channel_joined(ws_member *member) {
+    ws_channel *channel = ws_channel_of(member);
+    ws_session *session = channel->session;
+    core_metrics *metrics = session_service(session)->metrics;
+    core_state_move(&member->state, WS_MEMBER_JOINED);
+    core_metrics_add(metrics, CORE_METRIC_WS_CHANNELS, 1);
+    core_metrics_add(metrics, CORE_METRIC_WS_JOINS, 1);
+    session_send_made(session,
+                      ws_protocol_reply(session->protocol, channel->join_ref, channel->ref,
+                                        channel->topic, true, core_block_slice(channel->response)));
+    if (!session_open(session))
+        return;
+    core_block_release(channel->response);
+    channel->response = NULL;
+    if (channel->has_bindings)
+        session_system(session, channel, "postgres_changes", true, "Subscribed to PostgreSQL");
+    if (session_open(session) && channel->replication_ready)
+        session_system(session, channel, "system", true, "Replication connection established");
+}
+
+static void channel_refused(ws_member *member, const char *reason) {
+    ws_channel *channel = ws_channel_of(member);
+    ws_session *session = channel->session;
+    core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_REFUSALS, 1);
+    core_block *frame = ws_protocol_refusal(session->protocol, channel->join_ref, channel->ref,
+                                            channel->topic, reason);
+    session_remove_channel(channel);
+    session_send_made(session, frame);
+}
+
+static void channel_reset(ws_member *member) {
+    ws_channel *channel = ws_channel_of(member);
+    ws_session *session = channel->session;
+    session_system(session, channel, "postgres_changes", false,
+                   "changes may have been missed: the change stream was interrupted; join again");
+    if (session_open(session))
+        session_close_channel(channel, "phx_error");
+}
+
+const ws_member_owner session_member_owner = {
+    .send = channel_send,
+    .joined = channel_joined,
+    .refused = channel_refused,
+    .reset = channel_reset,
+};
+
 /* ---- Deadlines ---- */
 
 static int64_t earlier(int64_t a, int64_t b) {
@@ -147,7 +196,7 @@ static int64_t earlier(int64_t a, int64_t b) {
 static int64_t channel_deadline(const ws_channel *channel, int64_t now_ms, int64_t wall_ms) {
     int64_t left_ms = channel->identity->claims.expires_s * CORE_MS_PER_S - wall_ms;
     int64_t expiry_ms = now_ms + (left_ms > 0 ? left_ms : 0);
-    return channel->state.current == WS_CHANNEL_JOINING
+    return channel->member.state.current == WS_MEMBER_JOINING
                ? earlier(expiry_ms, channel->join_deadline_ms)
                : expiry_ms;
 }
@@ -169,10 +218,10 @@ static bool session_check_channel(ws_channel *channel, int64_t now_ms, int64_t w
         session_expired(channel);
         return true;
     }
-    if (channel->state.current != WS_CHANNEL_JOINING || channel->join_deadline_ms > now_ms)
+    if (channel->member.state.current != WS_MEMBER_JOINING || channel->join_deadline_ms > now_ms)
         return false;
-    ws_session_refused(channel, "RealtimeRestarting: the change stream is not connected yet, "
-                                "please try again");
+    channel_refused(&channel->member, "RealtimeRestarting: the change stream is not connected yet, "
+                                      "please try again");
     return true;
 }
 
@@ -193,44 +242,6 @@ static void session_deadline(void *context, int64_t now_ms) {
         channel = next;
     }
     session_rearm(session);
-}
-
-/* ---- What the hub says ---- */
-
-void ws_session_joined(ws_channel *channel) {
-    ws_session *session = channel->session;
-    core_metrics *metrics = session_service(session)->metrics;
-    core_state_move(&channel->state, WS_CHANNEL_JOINED);
-    core_metrics_add(metrics, CORE_METRIC_WS_CHANNELS, 1);
-    core_metrics_add(metrics, CORE_METRIC_WS_JOINS, 1);
-    session_send_made(session,
-                      ws_protocol_reply(session->protocol, channel->join_ref, channel->ref,
-                                        channel->topic, true, core_block_slice(channel->response)));
-    if (!session_open(session))
-        return;
-    core_block_release(channel->response);
-    channel->response = NULL;
-    if (channel->has_bindings)
-        session_system(session, channel, "postgres_changes", true, "Subscribed to PostgreSQL");
-    if (session_open(session) && channel->replication_ready)
-        session_system(session, channel, "system", true, "Replication connection established");
-}
-
-void ws_session_refused(ws_channel *channel, const char *reason) {
-    ws_session *session = channel->session;
-    core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_REFUSALS, 1);
-    core_block *frame = ws_protocol_refusal(session->protocol, channel->join_ref, channel->ref,
-                                            channel->topic, reason);
-    session_remove_channel(channel);
-    session_send_made(session, frame);
-}
-
-void ws_session_reset(ws_channel *channel) {
-    ws_session *session = channel->session;
-    session_system(session, channel, "postgres_changes", false,
-                   "changes may have been missed: the change stream was interrupted; join again");
-    if (session_open(session))
-        session_close_channel(channel, "phx_error");
 }
 
 /* ---- Life ---- */

@@ -113,6 +113,7 @@ static ws_subscription *join_subscription(join_attempt *attempt) {
     ws_subscription_request request = {
         .protocol = attempt->session->protocol,
         .topic = attempt->message->topic,
+        .private_channel = attempt->join.private_channel,
         .access_class = ws_access_class(&attempt->identity->claims),
         .postgres_changes = attempt->join.postgres_changes,
     };
@@ -128,11 +129,12 @@ static ws_channel *join_channel(join_attempt *attempt, bool has_bindings) {
     ws_session *session = attempt->session;
     ws_channel_spec spec = {
         .session = session,
+        .owner = &session_member_owner,
         .topic = attempt->message->topic,
         .join_ref = core_slice_is(attempt->message->join_ref, "null") ? attempt->message->ref
                                                                       : attempt->message->join_ref,
         .ref = attempt->message->ref,
-        .postgres_changes = attempt->join.postgres_changes,
+        .join = &attempt->join,
         .identity = attempt->identity,
         .response = core_buffer_slice(&attempt->response),
     };
@@ -140,7 +142,6 @@ static ws_channel *join_channel(join_attempt *attempt, bool has_bindings) {
     if (channel == NULL)
         return NULL;
     channel->has_bindings = has_bindings;
-    channel->replication_ready = attempt->join.replication_ready;
     channel->join_deadline_ms = session_service(session)->now_ms + WS_JOIN_WAIT_MS;
     return channel;
 }
@@ -153,8 +154,8 @@ static bool join_register(join_attempt *attempt, ws_subscription *subscription) 
         (void)snprintf(attempt->reason, sizeof attempt->reason, "InternalError: out of memory");
         return false;
     }
-    if (!ws_session_table_join(session_service(session), channel, subscription)) {
-        core_state_move(&channel->state, WS_CHANNEL_CLOSED);
+    if (!ws_session_table_join(session_service(session), &channel->member, subscription)) {
+        core_state_move(&channel->member.state, WS_MEMBER_CLOSED);
         ws_channel_free(channel);
         (void)snprintf(attempt->reason, sizeof attempt->reason,
                        "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
@@ -228,6 +229,7 @@ static bool token_reclass(ws_session *session, ws_channel *channel, const auth_c
         return true;
     ws_subscription_request request = {.protocol = session->protocol,
                                        .topic = channel->topic,
+                                       .private_channel = channel->private_channel,
                                        .access_class = ws_access_class(claims),
                                        .postgres_changes = channel->postgres_changes};
     core_buffer response;
@@ -235,7 +237,7 @@ static bool token_reclass(ws_session *session, ws_channel *channel, const auth_c
     ws_subscription *subscription = ws_subscription_new(&request, &response, NULL);
     core_buffer_fini(&response);
     return subscription != NULL &&
-           ws_session_table_rejoin(session_service(session), channel, subscription);
+           ws_session_table_rejoin(session_service(session), &channel->member, subscription);
 }
 
 void session_token(ws_session *session, const ws_message *message, ws_channel *channel) {

@@ -11,7 +11,7 @@ struct ws_session {
     ws_socket *socket;
     ws_identity *identity; /* of the handshake's key */
     ws_channel *channels;
-    size_t channel_count;
+    uint32_t channel_count;
     int64_t heard_ms; /* when the client last said something */
 };
 
@@ -22,6 +22,8 @@ ws_service *session_service(const ws_session *session);
 bool session_open(const ws_session *session);
 /* Sends the frame and lets go of it; NULL means that memory was out, and closes. */
 void session_send_made(ws_session *session, core_block *frame);
+/* `response` is a JSON object. */
+void session_reply(ws_session *session, const ws_message *message, bool ok, core_slice response);
 void session_refuse(ws_session *session, const ws_message *message, const char *reason);
 void session_system(ws_session *session, const ws_channel *channel, const char *extension, bool ok,
                     const char *text);
@@ -31,8 +33,13 @@ ws_channel *session_channel(const ws_session *session, core_slice topic);
 void session_remove_channel(ws_channel *channel);
 /* The same, then sends `event` ("phx_close", "phx_error"). */
 void session_close_channel(ws_channel *channel, const char *event);
+/* What its members' owner is. */
+extern const ws_member_owner session_member_owner;
 /* Sets the connection's deadline by what comes first. */
 void session_rearm(ws_session *session);
+
+/* ---- session_broadcast.c ---- */
+void session_broadcast(ws_session *session, const ws_message *message, ws_channel *channel);
 
 /* ---- session_join.c ---- */
 void session_join(ws_session *session, const ws_message *message);

@@ -6,15 +6,16 @@
 #include "ws/session_table.h"
 
 #include "ws/server.h"
-#include "ws/session.h"
+#include "ws/socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TABLE_WAITING_JOINS_MAX ((size_t)4 * WS_COMMAND_RING)
+#define TABLE_WAITING_MAX                                                                          \
+    ((size_t)4 * WS_COMMAND_RING) /* but for leaves, which are never refused */
 
 typedef struct {
-    ws_channel *channel; /* NULL: free */
+    ws_member *member; /* NULL: free */
     uint32_t generation;
     uint32_t next_free;
 } table_slot;
@@ -26,8 +27,7 @@ struct ws_session_table {
     size_t waiting_first, waiting_count, waiting_capacity;
     table_slot *slots;
     uint32_t slot_count, slot_capacity, first_free; /* first_free: index + 1, 0 none */
-    ws_channel **classes;                           /* by class id: the first member */
-    uint32_t class_capacity;
+    ws_groups classes, rooms;
     core_buffer scratch;
 };
 
@@ -36,10 +36,17 @@ bool ws_session_table_new(ws_service *service, core_error *error) {
     if (table == NULL)
         return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
     core_buffer_init(&table->scratch, WS_PROTOCOL_SCRATCH);
+    table->classes.kind = WS_GROUP_CLASS;
+    table->rooms.kind = WS_GROUP_ROOM;
     table->commands = core_ring_new(WS_COMMAND_RING, sizeof(ws_command), error);
     table->deliveries = core_ring_new(WS_DELIVERY_RING, sizeof(ws_delivery), error);
     service->table = table;
     return table->commands != NULL && table->deliveries != NULL;
+}
+
+static void command_drop(const ws_command *command) {
+    ws_subscription_free(command->subscription);
+    free(command->broadcast);
 }
 
 void ws_session_table_free(ws_service *service) {
@@ -48,17 +55,18 @@ void ws_session_table_free(ws_service *service) {
         return;
     ws_command command;
     while (table->commands != NULL && core_ring_pop(table->commands, &command))
-        ws_subscription_free(command.subscription);
+        command_drop(&command);
     ws_delivery delivery;
     while (table->deliveries != NULL && core_ring_pop(table->deliveries, &delivery))
         core_block_release(delivery.block);
     for (size_t i = table->waiting_first; i < table->waiting_count; i++)
-        ws_subscription_free(table->waiting[i].subscription);
+        command_drop(&table->waiting[i]);
     core_ring_free(table->commands);
     core_ring_free(table->deliveries);
     free(table->waiting);
     free(table->slots);
-    free(table->classes);
+    ws_groups_fini(&table->classes);
+    ws_groups_fini(&table->rooms);
     core_buffer_fini(&table->scratch);
     free(table);
     service->table = NULL;
@@ -88,7 +96,7 @@ static bool table_grow_slots(ws_session_table *table) {
     return true;
 }
 
-static bool table_take_slot(ws_session_table *table, ws_channel *channel) {
+static bool table_take_slot(ws_session_table *table, ws_member *member) {
     uint32_t index;
     if (table->first_free != 0) {
         index = table->first_free - 1;
@@ -99,25 +107,27 @@ static bool table_take_slot(ws_session_table *table, ws_channel *channel) {
         index = table->slot_count++;
         table->slots[index] = (table_slot){.generation = 1};
     }
-    table->slots[index].channel = channel;
-    channel->handle = (uint64_t)table->slots[index].generation << 32 | index;
+    table->slots[index].member = member;
+    member->handle = (uint64_t)table->slots[index].generation << 32 | index;
     return true;
 }
 
-static ws_channel *table_channel(const ws_session_table *table, uint64_t handle) {
+static ws_member *table_member(const ws_session_table *table, uint64_t handle) {
     uint32_t index = (uint32_t)handle;
+    if (handle == 0)
+        return NULL;
     assert(index < table->slot_count);
     const table_slot *slot = &table->slots[index];
-    return slot->generation == handle >> 32 ? slot->channel : NULL;
+    return slot->generation == handle >> 32 ? slot->member : NULL;
 }
 
-static void table_free_slot(ws_session_table *table, const ws_channel *channel) {
-    table_slot *slot = &table->slots[(uint32_t)channel->handle];
-    assert(slot->channel == channel);
-    slot->channel = NULL;
+static void table_free_slot(ws_session_table *table, const ws_member *member) {
+    table_slot *slot = &table->slots[(uint32_t)member->handle];
+    assert(slot->member == member);
+    slot->member = NULL;
     slot->generation++;
     slot->next_free = table->first_free;
-    table->first_free = (uint32_t)channel->handle + 1;
+    table->first_free = (uint32_t)member->handle + 1;
 }
 
 /* ---- Commands ---- */
@@ -151,117 +161,108 @@ static bool table_command(ws_session_table *table, const ws_command *command) {
     return true;
 }
 
-static void table_send_leave(ws_session_table *table, uint32_t class_id) {
-    ws_command command = {.kind = WS_COMMAND_LEAVE, .class_id = class_id};
-    if (!table_command(table, &command))
-        abort(); /* out of memory for 32 bytes: a lost leave would keep a class for ever */
-}
-
-bool ws_session_table_rejoin(ws_service *service, ws_channel *channel,
-                             ws_subscription *subscription) {
-    ws_session_table *table = service->table;
-    ws_command command = {
-        .kind = WS_COMMAND_JOIN, .channel = channel->handle, .subscription = subscription};
-    bool room = table->waiting_count - table->waiting_first < TABLE_WAITING_JOINS_MAX;
-    if (room && table_command(table, &command))
+/* One that may be refused: when too many wait. */
+static bool table_ask(ws_session_table *table, const ws_command *command) {
+    bool room = table->waiting_count - table->waiting_first < TABLE_WAITING_MAX;
+    if (room && table_command(table, command))
         return true;
-    ws_subscription_free(subscription);
+    command_drop(command);
     return false;
 }
 
-bool ws_session_table_join(ws_service *service, ws_channel *channel,
-                           ws_subscription *subscription) {
-    if (!table_take_slot(service->table, channel)) {
+static void table_send_leave(ws_session_table *table, uint32_t class_id, uint32_t room_id) {
+    ws_command command = {.kind = WS_COMMAND_LEAVE, .class_id = class_id, .room_id = room_id};
+    if (class_id == WS_GROUP_NONE && room_id == WS_GROUP_NONE)
+        return;
+    if (!table_command(table, &command))
+        abort(); /* out of memory for 48 bytes: a lost leave would keep a class for ever */
+}
+
+bool ws_session_table_rejoin(ws_service *service, ws_member *member,
+                             ws_subscription *subscription) {
+    ws_command command = {.kind = WS_COMMAND_JOIN,
+                          .member = member->handle,
+                          .attempt = ++member->attempt,
+                          .subscription = subscription};
+    return table_ask(service->table, &command);
+}
+
+bool ws_session_table_join(ws_service *service, ws_member *member, ws_subscription *subscription) {
+    if (!table_take_slot(service->table, member)) {
         ws_subscription_free(subscription);
         return false;
     }
-    if (ws_session_table_rejoin(service, channel, subscription))
+    if (ws_session_table_rejoin(service, member, subscription))
         return true;
-    table_free_slot(service->table, channel);
+    table_free_slot(service->table, member);
     return false;
 }
 
-/* ---- Classes ---- */
-
-static void table_enter_class(ws_session_table *table, ws_channel *channel, uint32_t class_id) {
-    if (class_id >= table->class_capacity) {
-        uint32_t capacity = table->class_capacity ? table->class_capacity : 64;
-        while (capacity <= class_id)
-            capacity *= 2;
-        ws_channel **classes = realloc(table->classes, capacity * sizeof(ws_channel *));
-        if (classes == NULL)
-            abort(); /* like a lost leave: a member that would never hear anything */
-        memset(classes + table->class_capacity, 0,
-               (capacity - table->class_capacity) * sizeof(ws_channel *));
-        table->classes = classes;
-        table->class_capacity = capacity;
-    }
-    channel->class_id = class_id;
-    channel->class_previous = NULL;
-    channel->class_next = table->classes[class_id];
-    if (channel->class_next != NULL)
-        channel->class_next->class_previous = channel;
-    table->classes[class_id] = channel;
+bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadcast) {
+    ws_command command = {.kind = WS_COMMAND_BROADCAST, .broadcast = ws_broadcast_copy(broadcast)};
+    return command.broadcast != NULL && table_ask(service->table, &command);
 }
 
-static void table_leave_class(ws_session_table *table, ws_channel *channel) {
-    if (channel->class_previous != NULL)
-        channel->class_previous->class_next = channel->class_next;
-    else
-        table->classes[channel->class_id] = channel->class_next;
-    if (channel->class_next != NULL)
-        channel->class_next->class_previous = channel->class_previous;
-    table_send_leave(table, channel->class_id);
+/* ---- Groups ---- */
+
+static void table_leave_groups(ws_session_table *table, ws_member *member) {
+    uint32_t class_id = ws_groups_leave(&table->classes, member);
+    uint32_t room_id = ws_groups_leave(&table->rooms, member);
+    table_send_leave(table, class_id, room_id);
 }
 
-void ws_session_table_leave(ws_service *service, ws_channel *channel) {
-    table_free_slot(service->table, channel);
-    if (channel->state.current == WS_CHANNEL_JOINED)
-        table_leave_class(service->table, channel);
-    /* else the hub's answer will find nobody, and be undone then */
+void ws_session_table_leave(ws_service *service, ws_member *member) {
+    table_free_slot(service->table, member);
+    table_leave_groups(service->table, member);
+    /* an answer of the hub that is still to come will find nobody, and be undone then */
 }
 
 /* ---- Deliveries ---- */
 
 static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
-    ws_channel *channel = table_channel(table, delivery->channel);
-    if (channel == NULL) {
-        table_send_leave(table, delivery->class_id);
+    ws_member *member = table_member(table, delivery->member);
+    if (member == NULL || member->attempt != delivery->attempt) {
+        table_send_leave(table, delivery->class_id, delivery->room_id);
         return;
     }
-    bool moves = channel->state.current == WS_CHANNEL_JOINED;
-    if (moves)
-        table_leave_class(table, channel);
-    table_enter_class(table, channel, delivery->class_id);
-    if (!moves)
-        ws_session_joined(channel);
+    table_leave_groups(table, member); /* those of before, when it only changes its class */
+    ws_groups_enter(&table->classes, member, delivery->class_id);
+    ws_groups_enter(&table->rooms, member, delivery->room_id);
+    if (!ws_member_joined(member))
+        member->owner->joined(member);
 }
 
 static void table_refused(ws_session_table *table, const ws_delivery *delivery) {
-    ws_channel *channel = table_channel(table, delivery->channel);
+    ws_member *member = table_member(table, delivery->member);
     char reason[CORE_ERROR_TEXT_MAX + 64];
-    if (channel == NULL)
+    if (member == NULL || member->attempt != delivery->attempt)
         return;
     (void)snprintf(reason, sizeof reason, "%.*s",
                    CORE_SLICE_ARGS(core_block_slice(delivery->block)));
-    if (channel->state.current == WS_CHANNEL_JOINED)
-        ws_session_reset(channel); /* it asked for another class */
+    if (ws_member_joined(member))
+        member->owner->reset(member); /* it asked for another class */
     else
-        ws_session_refused(channel, reason);
+        member->owner->refused(member, reason);
+}
+
+/* A member that is too slow goes, and with it all of its connection's: none of those is in the same
+ * group, since a connection has a topic once. */
+static void table_spread(const ws_groups *groups, uint32_t group, core_block *block,
+                         const ws_member *but) {
+    ws_member *member = ws_groups_first(groups, group);
+    while (member != NULL) {
+        ws_member *next = member->places[groups->kind].next;
+        if (member != but)
+            member->owner->send(member, block);
+        member = next;
+    }
 }
 
 static void table_frame(ws_service *service, const ws_delivery *delivery) {
     ws_session_table *table = service->table;
-    if (delivery->class_id >= table->class_capacity)
+    if (ws_groups_first(&table->classes, delivery->class_id) == NULL)
         return;
-    ws_channel *channel = table->classes[delivery->class_id];
-    if (channel == NULL)
-        return;
-    while (channel != NULL) {
-        ws_channel *next = channel->class_next; /* a slow member may close and go */
-        ws_session_send(channel->session, delivery->block);
-        channel = next;
-    }
+    table_spread(&table->classes, delivery->class_id, delivery->block, NULL);
     if (delivery->commit_time_us > 0)
         core_metrics_observe(service->metrics, CORE_METRIC_WS_DELIVERY_SECONDS,
                              core_clock_wall_us(service->clock) - delivery->commit_time_us);
@@ -269,25 +270,30 @@ static void table_frame(ws_service *service, const ws_delivery *delivery) {
 
 static void table_reset(ws_session_table *table) {
     for (uint32_t i = 0; i < table->slot_count; i++) {
-        ws_channel *channel = table->slots[i].channel;
-        if (channel != NULL && channel->state.current == WS_CHANNEL_JOINED)
-            ws_session_reset(channel);
+        ws_member *member = table->slots[i].member;
+        if (member != NULL && ws_member_joined(member))
+            member->owner->reset(member);
     }
 }
 
 static void table_delivery(ws_service *service, const ws_delivery *delivery) {
+    ws_session_table *table = service->table;
     switch (delivery->kind) {
     case WS_DELIVERY_JOINED:
-        table_joined(service->table, delivery);
+        table_joined(table, delivery);
         break;
     case WS_DELIVERY_REFUSED:
-        table_refused(service->table, delivery);
+        table_refused(table, delivery);
         break;
     case WS_DELIVERY_FRAME:
         table_frame(service, delivery);
         break;
+    case WS_DELIVERY_BROADCAST:
+        table_spread(&table->rooms, delivery->room_id, delivery->block,
+                     table_member(table, delivery->member));
+        break;
     case WS_DELIVERY_RESET:
-        table_reset(service->table);
+        table_reset(table);
         break;
     }
     core_block_release(delivery->block);

@@ -1,15 +1,15 @@
-/* The realtime sessions of one service thread: which channels belong to which class, and the two
+/* The realtime members of one service thread: which belong to which class and room, and the two
  * rings to and from the hub. */
 #ifndef WALCAST_WS_SESSION_TABLE_H
 #define WALCAST_WS_SESSION_TABLE_H
 
-#include "ws/channel.h"
 #include "ws/hub_ring.h"
+#include "ws/member.h"
 #include "ws/service.h"
 
 /* Sets service->table. */
 CORE_MUST_CHECK bool ws_session_table_new(ws_service *service, core_error *error);
-/* The hub must have let go of the rings, and no session may be left. */
+/* The hub must have let go of the rings, and no member may be left. */
 void ws_session_table_free(ws_service *service);
 
 /* ---- For the loop ---- */
@@ -20,15 +20,17 @@ void ws_session_deliveries(ws_service *service);
 /* The server drains: closes the sockets with 1012. */
 void ws_session_wake(ws_service *service);
 
-/* ---- For the sessions ---- */
-/* Asks the hub to make the channel a member; the subscription is the hub's from here. */
-CORE_MUST_CHECK bool ws_session_table_join(ws_service *service, ws_channel *channel,
+/* ---- For the members' owners ---- */
+/* Asks the hub to take the member in; the subscription is the hub's from here. */
+CORE_MUST_CHECK bool ws_session_table_join(ws_service *service, ws_member *member,
                                            ws_subscription *subscription);
-/* The same for a channel that is a member already: it changes its class when the hub answers. */
-CORE_MUST_CHECK bool ws_session_table_rejoin(ws_service *service, ws_channel *channel,
+/* The same for one that is a member already: it changes its class when the hub answers. */
+CORE_MUST_CHECK bool ws_session_table_rejoin(ws_service *service, ws_member *member,
                                              ws_subscription *subscription);
-/* Out of its class, if it is in one; the hub forgets its handle. */
-void ws_session_table_leave(ws_service *service, ws_channel *channel);
+/* Out of its groups, if it is in some; the hub forgets its handle. */
+void ws_session_table_leave(ws_service *service, ws_member *member);
+/* Hands a copy to the hub. False: too many wait already, or memory is out. */
+CORE_MUST_CHECK bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadcast);
 /* For reading messages; WS_PROTOCOL_SCRATCH bytes. */
 core_buffer *ws_session_scratch(ws_service *service);
 

@@ -319,6 +319,7 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
     }
     core_arena_init(&subscription->arena, 1024, SUBSCRIPTION_MAX_BYTES);
     subscription->protocol = request->protocol;
+    subscription->private_channel = request->private_channel;
     subscription->topic = core_arena_copy(&subscription->arena, request->topic);
     size_t room = count_bindings(request->postgres_changes);
     subscription->bindings =

@@ -24,7 +24,8 @@ typedef struct {
 typedef struct {
     core_arena arena; /* holds all of it */
     ws_protocol protocol;
-    core_slice topic;
+    core_slice topic; /* empty: in no room */
+    bool private_channel;
     core_slice key;
     ws_binding *bindings;
     size_t count;
@@ -33,6 +34,7 @@ typedef struct {
 typedef struct {
     ws_protocol protocol;
     core_slice topic;
+    bool private_channel;
     core_slice access_class;
     core_slice postgres_changes; /* the JSON array, or empty */
 } ws_subscription_request;

@@ -25,8 +25,9 @@ static ws_subscription *subscription(const char *topic, const char *json) {
 static void test_equal_subscriptions_share_a_class(void **state) {
     (void)state;
     hub_classes classes;
+    hub_ids numbers = {0};
     core_error error;
-    hub_classes_init(&classes, 2);
+    hub_classes_init(&classes, &numbers, 2);
     hub_class *a = hub_classes_enter(&classes, subscription("t", TODOS), 0, &error);
     assert_ptr_equal(hub_classes_enter(&classes, subscription("t", TODOS), 1, &error), a);
     assert_ptr_equal(hub_classes_enter(&classes, subscription("t", TODOS), 1, &error), a);
@@ -37,24 +38,26 @@ static void test_equal_subscriptions_share_a_class(void **state) {
     assert_int_equal(classes.index.rules.count, 1); /* the two classes share the rule */
     assert_int_equal(a->rules[0]->user_count, 2);
     uint32_t id = a->id;
-    hub_classes_leave(&classes, id, 1);
-    hub_classes_leave(&classes, id, 0);
-    assert_non_null(classes.by_id[id]);
-    hub_classes_leave(&classes, id, 1);
-    assert_null(classes.by_id[id]);
+    hub_class_leave(hub_ids_owner(&numbers, id), 1);
+    hub_class_leave(hub_ids_owner(&numbers, id), 0);
+    assert_non_null(hub_ids_owner(&numbers, id));
+    hub_class_leave(hub_ids_owner(&numbers, id), 1);
+    assert_null(hub_ids_owner(&numbers, id));
     hub_class *c = hub_classes_enter(&classes, subscription("v", TODOS), 0, &error);
     assert_int_equal(c->id, id); /* the number is given out again */
     hub_classes_fini(&classes);
+    hub_ids_fini(&numbers);
 }
 
 static void test_many_come_and_go(void **state) {
     (void)state;
     hub_classes classes;
+    hub_ids numbers = {0};
     core_error error;
     static uint32_t ids[3000];
     static bool in[3000];
     unsigned random = 7;
-    hub_classes_init(&classes, 1);
+    hub_classes_init(&classes, &numbers, 1);
     for (int step = 0; step < 20000; step++) {
         random = random * 1103515245u + 12345u;
         unsigned at = (random >> 8) % CORE_COUNT_OF(ids);
@@ -64,7 +67,7 @@ static void test_many_come_and_go(void **state) {
                        "\"id=eq.%u\"},{\"event\":\"*\",\"schema\":\"s%u\"}]",
                        at % 50, at % 3);
         if (in[at]) {
-            hub_classes_leave(&classes, ids[at], 0);
+            hub_class_leave(hub_ids_owner(&numbers, ids[at]), 0);
         } else {
             char topic[16];
             (void)snprintf(topic, sizeof topic, "t%u", at % 40);
@@ -77,10 +80,11 @@ static void test_many_come_and_go(void **state) {
     assert_in_range(classes.index.rules.count, 1, 53);
     for (size_t at = 0; at < CORE_COUNT_OF(ids); at++)
         if (in[at])
-            hub_classes_leave(&classes, ids[at], 0);
+            hub_class_leave(hub_ids_owner(&numbers, ids[at]), 0);
     assert_int_equal(classes.by_key.count, 0);
     assert_int_equal(classes.index.rules.count, 0);
     hub_classes_fini(&classes);
+    hub_ids_fini(&numbers);
 }
 
 int main(void) {

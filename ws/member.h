@@ -1,0 +1,71 @@
+/* A member: one subscriber as its service thread's table and the hub know it, whatever it is made
+ * of: a channel of a WebSocket session, or a stream of server-sent events.
+ *
+ * It stands in a class (what it sees of the database) and, if it has a topic, in a room (what is
+ * broadcast there). Its owner embeds it and is told through a table of calls, always on its own
+ * service thread. */
+#ifndef WALCAST_WS_MEMBER_H
+#define WALCAST_WS_MEMBER_H
+
+#include "core/core.h"
+
+typedef struct ws_member ws_member;
+
+typedef enum {
+    WS_MEMBER_JOINING, /* asked for; the hub has not answered */
+    WS_MEMBER_JOINED,
+    WS_MEMBER_CLOSED, /* in no list; about to be freed */
+} ws_member_state;
+
+/* Each call may end the member: who needs it afterwards must look. */
+typedef struct {
+    /* A frame for it: made for its serializer. */
+    void (*send)(ws_member *member, core_block *frame);
+    /* The hub has made it a member; called with its state still JOINING. */
+    void (*joined)(ws_member *member);
+    /* The hub will not. The owner ends it. */
+    void (*refused)(ws_member *member, const char *reason);
+    /* Changes may have been missed: it must join again. The owner ends it. */
+    void (*reset)(ws_member *member);
+} ws_member_owner;
+
+typedef enum { WS_GROUP_CLASS, WS_GROUP_ROOM, WS_GROUP_KINDS } ws_group_kind;
+#define WS_GROUP_NONE UINT32_MAX /* the number of no group */
+
+/* Its place in one group's list of this thread (group.h). */
+typedef struct {
+    uint32_t group; /* WS_GROUP_NONE: in none */
+    ws_member *next, *previous;
+} ws_member_place;
+
+struct ws_member {
+    core_state state;
+    const ws_member_owner *owner;
+    uint64_t handle;  /* what the hub knows it by (session_table.h); 0: none yet */
+    uint32_t attempt; /* the last join that was asked for; answers to earlier ones are undone */
+    ws_member_place places[WS_GROUP_KINDS];
+};
+
+/* In state JOINING, in no group. */
+void ws_member_init(ws_member *member, const ws_member_owner *owner);
+static inline bool ws_member_joined(const ws_member *member) {
+    return member->state.current == WS_MEMBER_JOINED;
+}
+
+/* The lists of one kind's members on a service thread, by the group's number. */
+typedef struct {
+    ws_group_kind kind;
+    ws_member **first;
+    uint32_t capacity;
+} ws_groups;
+
+void ws_groups_fini(ws_groups *groups);
+/* Out of memory ends the process: a member that would never hear anything is worse. NONE is
+ * nowhere. */
+void ws_groups_enter(ws_groups *groups, ws_member *member, uint32_t group);
+/* Where it is in none, nothing happens. Returns the group it was in. */
+uint32_t ws_groups_leave(ws_groups *groups, ws_member *member);
+/* The first member; the next ones follow by places[kind].next. NULL: none. */
+ws_member *ws_groups_first(const ws_groups *groups, uint32_t group);
+
+#endif
