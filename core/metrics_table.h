@@ -66,6 +66,9 @@ X(WS_EVENTS, "walcast_ws_events_total", COUNTER, "Changes consumed from the stre
 X(WS_GAPS, "walcast_ws_gaps_total", COUNTER,
   "Times that every channel was told to join again, since changes may have been missed.")
 X(WS_BROADCASTS, "walcast_ws_broadcasts_total", COUNTER, "Broadcasts spread to their rooms.")
+X(WS_RESUMES, "walcast_ws_resumes_total", COUNTER, "Joins that named an offset to go on from.")
+X(WS_HISTORY_READS, "walcast_ws_history_reads_total", COUNTER,
+  "Reads of the stream's history that the tail in memory did not hold.")
 X(WS_FRAMES_ENCODED, "walcast_ws_frames_encoded_total", COUNTER, "Frames encoded, each once.")
 X(WS_FRAMES_SENT, "walcast_ws_frames_sent_total", COUNTER, "Frames handed to sockets.")
 X(WS_SENDS, "walcast_ws_sends_total", COUNTER, "Writes to sockets; each may carry many frames.")

@@ -24,7 +24,7 @@ ws_channel *ws_channel_new(const ws_channel_spec *spec) {
         core_block_release(response);
         return NULL;
     }
-    ws_member_init(&channel->member, spec->owner);
+    ws_member_init(&channel->member, spec->owner, &join->since);
     channel->magic = CHANNEL_MAGIC;
     channel->session = spec->session;
     channel->identity = ws_identity_retain(spec->identity);

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-#define CONNECTION_MAGIC 0xc0bbec70u
+#define CONNECTION_MAGIC    0xc0bbec70u
+#define CONNECTION_LOW_PART 16 /* of the queue's cap, at which it counts as drained */
 
 static const core_state_row connection_states[] = {
     [WS_CONNECTION_OPEN] = {"open", CORE_STATE_BIT(WS_CONNECTION_FLUSHING) |
@@ -93,11 +94,9 @@ static void connection_linger(ws_connection *connection) {
     connection->link->half_close(connection->socket);
 }
 
-void ws_connection_flush(ws_connection *connection) {
+/* As much as the socket takes. */
+static void connection_write(ws_connection *connection) {
     ws_service *service = connection->service;
-    unsigned state = connection->state.current;
-    if (state != WS_CONNECTION_OPEN && state != WS_CONNECTION_FLUSHING)
-        return;
     while (!ws_queue_empty(&connection->queue)) {
         if (connection->link->backlogged(connection->socket)) {
             connection->link->want_writable(connection->socket);
@@ -112,12 +111,38 @@ void ws_connection_flush(ws_connection *connection) {
         core_metrics_add(service->metrics, CORE_METRIC_WS_SENDS, 1);
         core_metrics_add(service->metrics, CORE_METRIC_WS_FRAMES_SENT, (int64_t)blocks);
     }
-    if (state != WS_CONNECTION_FLUSHING)
-        return;
+}
+
+static void connection_finish_flushing(ws_connection *connection) {
     if (connection->link->backlogged(connection->socket))
         connection->link->want_writable(connection->socket);
     else
         connection_linger(connection);
+}
+
+static void connection_tell_drained(ws_connection *connection) {
+    size_t low = connection->service->limits.queue_bytes / CONNECTION_LOW_PART;
+    if (!connection->watches_drain || connection->queue.bytes > low)
+        return;
+    connection->watches_drain = false;
+    connection->handler->on_drained(connection);
+}
+
+void ws_connection_flush(ws_connection *connection) {
+    unsigned state = connection->state.current;
+    if (state != WS_CONNECTION_OPEN && state != WS_CONNECTION_FLUSHING)
+        return;
+    connection_write(connection);
+    if (state == WS_CONNECTION_OPEN && ws_connection_open(connection))
+        connection_tell_drained(connection);
+    else if (connection->state.current == WS_CONNECTION_FLUSHING &&
+             ws_queue_empty(&connection->queue))
+        connection_finish_flushing(connection);
+}
+
+void ws_connection_watch_drain(ws_connection *connection) {
+    connection->watches_drain = true;
+    ws_service_mark_dirty(connection->service, connection);
 }
 
 void ws_connection_writable(ws_connection *connection) {

@@ -20,6 +20,8 @@ typedef struct {
     size_t (*on_bytes)(ws_connection *connection, uint8_t *bytes, size_t length);
     /* The deadline has passed. */
     void (*on_deadline)(ws_connection *connection, int64_t now_ms);
+    /* What waited was sent, after ws_connection_watch_drain. NULL where that is not called. */
+    void (*on_drained)(ws_connection *connection);
     /* The last call: free `state`. */
     void (*on_gone)(ws_connection *connection);
 } ws_handler;
@@ -45,6 +47,7 @@ struct ws_connection {
     ws_connection *next, *previous; /* in the service's list */
     ws_connection *dirty_next;      /* in the service's list of those with something to flush */
     bool dirty;
+    bool watches_drain;
 };
 
 /* Adds itself to the service. NULL when memory is out; `socket` is then the caller's. */
@@ -60,6 +63,8 @@ void ws_connection_switch(ws_connection *connection, const ws_handler *handler,
 CORE_MUST_CHECK bool ws_connection_send(ws_connection *connection, core_block *block);
 /* Sends what waits, half closes, and gives the peer WS_LINGER_MS to close too. Input is dropped. */
 void ws_connection_finish(ws_connection *connection);
+/* Calls on_drained once, when little waits any more. */
+void ws_connection_watch_drain(ws_connection *connection);
 /* Closes at once. */
 void ws_connection_kill(ws_connection *connection);
 static inline bool ws_connection_open(const ws_connection *connection) {

@@ -51,7 +51,8 @@ struct ws_gateway {
     /* The gateway thread's own. */
     fanout_connection *connection;
     fanout_ordered *consumer;
-    core_assembly assembly; /* the delivery thread's while there is a consumer */
+    core_assembly assembly;              /* the delivery thread's while there is a consumer */
+    fanout_ordered *histories[WS_LANES]; /* of the hub's readers; NULL: none */
     int told_state;
 };
 
@@ -123,10 +124,80 @@ static void gateway_on_lost(void *context, const core_error *reason) {
     gateway_wake(gateway);
 }
 
+/* ---- History, for those who come back ---- */
+
+static void history_on_message(void *context, const fanout_message *message) {
+    core_slice payload =
+        is_of_snapshot(message->subject) ? core_slice_make(NULL, 0) : message->payload;
+    hub_reader_feed(context, payload, message->sequence, message->pending == 0);
+}
+
+static void history_on_lost(void *context, const core_error *reason) {
+    (void)reason; /* the consumer has logged it */
+    hub_reader_feed_lost(context);
+}
+
+static void gateway_history_open(ws_gateway *gateway, size_t index) {
+    hub_reader *reader = ws_hub_reader(gateway->hub, index);
+    core_error error = {.text = "there is no connection to NATS"};
+    fanout_ordered_spec spec = {
+        .stream = core_config_text(gateway->config, "nats.stream"),
+        .filter = gateway->filter,
+        .from = FANOUT_FROM_SEQUENCE,
+        .sequence = reader->from,
+        .on_message = history_on_message,
+        .on_lost = history_on_lost,
+        .context = reader,
+    };
+    if (gateway->connection != NULL)
+        gateway->histories[index] =
+            fanout_ordered_new(gateway->connection, &spec, gateway->log, &error);
+    if (gateway->histories[index] == NULL)
+        CORE_LOG(gateway->log, INFO, "ws", "history that a client asked for cannot be read",
+                 CORE_LOG_NUMBER("from", reader->from), CORE_LOG_TEXT("reason", error.text));
+    hub_reader_opened(reader, gateway->histories[index] != NULL);
+}
+
+/* Opens what is wanted and closes what was let go. */
+static void gateway_histories(ws_gateway *gateway) {
+    for (size_t i = 0; i < WS_LANES; i++) {
+        hub_reader *reader = ws_hub_reader(gateway->hub, i);
+        switch (hub_reader_stands(reader)) {
+        case HUB_READER_WANTED:
+            gateway_history_open(gateway, i);
+            break;
+        case HUB_READER_LET_GO:
+            fanout_ordered_free(gateway->histories[i]);
+            gateway->histories[i] = NULL;
+            hub_reader_closed(reader);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void gateway_histories_end(ws_gateway *gateway) {
+    for (size_t i = 0; i < WS_LANES; i++) {
+        if (gateway->histories[i] == NULL)
+            continue;
+        hub_reader_feed_lost(ws_hub_reader(gateway->hub, i));
+        fanout_ordered_free(gateway->histories[i]);
+        gateway->histories[i] = NULL;
+    }
+}
+
+static void gateway_on_readers(void *context) {
+    ws_gateway *gateway = context;
+    CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
+    gateway_wake(gateway);
+}
+
 /* ---- The gateway's thread ---- */
 
 static void gateway_disconnect(ws_gateway *gateway) {
     ws_hub_set_live(gateway->hub, false);
+    gateway_histories_end(gateway);
     fanout_ordered_free(gateway->consumer);
     fanout_connection_free(gateway->connection);
     gateway->consumer = NULL;
@@ -144,25 +215,42 @@ static bool gateway_look(ws_gateway *gateway, fanout_stream_info *info, core_err
            core_error_set(error, CORE_ERROR_TRANSIENT, "stream %s does not exist yet", spec.name);
 }
 
+/* The epoch of a message of the stream, "" of one that cannot be read. */
+static void gateway_epoch(core_slice payload, char epoch[CORE_EPOCH_TEXT_SIZE]) {
+    core_arena arena;
+    core_run run = {.epoch = ""};
+    core_error error;
+    core_arena_init(&arena, 65536, WS_HUB_MESSAGE_BYTES * 4);
+    if (core_run_decode(payload, &arena, &run, &error))
+        memcpy(epoch, run.epoch, sizeof run.epoch);
+    core_arena_fini(&arena);
+}
+
 /* Behind the stream's last message; when that is a part of a row, with the row's first part: it
  * will be whole only after the joins that are answered now. */
 static bool gateway_begin(ws_gateway *gateway, const char *stream, uint64_t *sequence,
                           core_error *error) {
     fanout_stream_info info;
+    char epoch[CORE_EPOCH_TEXT_SIZE] = "";
     if (!gateway_look(gateway, &info, error))
         return false;
     *sequence = info.last_sequence + 1;
-    if (info.messages == 0)
+    if (info.messages == 0) {
+        ws_hub_feed_begin(gateway->hub, info.last_sequence, epoch);
         return true;
+    }
     core_buffer payload;
     bool ends = true;
     core_buffer_init(&payload, WS_HUB_MESSAGE_BYTES * 2); /* nats-server's own limit */
     bool found =
         fanout_stream_message(gateway->connection, stream, info.last_sequence, &payload, error);
     uint64_t first = core_assembly_first(core_buffer_slice(&payload), info.last_sequence, &ends);
+    if (found)
+        gateway_epoch(core_buffer_slice(&payload), epoch);
     core_buffer_fini(&payload);
     if (!ends)
         *sequence = first;
+    ws_hub_feed_begin(gateway->hub, *sequence - 1, epoch);
     return found || error->code == CORE_ERROR_INPUT; /* aged away meanwhile */
 }
 
@@ -201,6 +289,7 @@ static void gateway_serve(ws_gateway *gateway) {
     while (!atomic_load(&gateway->stop) && !atomic_load(&gateway->lost)) {
         bool alive = fanout_connection_alive(gateway->connection);
         atomic_store(&gateway->state, alive ? GATEWAY_LIVE : GATEWAY_DISCONNECTED);
+        gateway_histories(gateway);
         gateway_wait(gateway, GATEWAY_LOOK_MS);
     }
     ws_hub_set_live(gateway->hub, false);
@@ -235,6 +324,7 @@ static void *gateway_run(void *context) {
             continue;
         }
         gateway_tell(gateway, &error);
+        gateway_histories(gateway);
         gateway_wait(gateway, core_backoff_next_ms(&backoff));
     }
     gateway_disconnect(gateway);
@@ -333,7 +423,8 @@ core_role *ws_gateway_role_new(ws_server *server, core_error *error) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "eventfd: %s", strerror(errno));
     else if (gateway_filter(gateway, error))
         gateway->verifier = auth_verifier_new(spec->config, spec->clock, error);
-    gateway->hub = gateway->verifier ? ws_hub_new(server, error) : NULL;
+    gateway->hub =
+        gateway->verifier ? ws_hub_new(server, gateway_on_readers, gateway, error) : NULL;
     if (gateway->hub != NULL)
         return &gateway->role;
     gateway_free(gateway);

@@ -8,16 +8,24 @@
 #ifndef WALCAST_WS_HUB_H
 #define WALCAST_WS_HUB_H
 
+#include "ws/hub_reader.h"
 #include "ws/server.h"
 
 typedef struct ws_hub ws_hub;
 
+/* Told, on the hub's thread, that a reader (hub_reader.h) is wanted or was let go. */
+typedef void (*ws_hub_readers_changed)(void *context);
+
 /* Starts the thread. */
-CORE_MUST_CHECK ws_hub *ws_hub_new(ws_server *server, core_error *error);
+CORE_MUST_CHECK ws_hub *ws_hub_new(ws_server *server, ws_hub_readers_changed changed, void *context,
+                                   core_error *error);
 /* Stops it. Nobody may feed any more, and the server's gateway must have been detached. */
 void ws_hub_free(ws_hub *hub);
 
 /* ---- The consumer's thread; one at a time ---- */
+/* What is fed next comes behind `sequence`. `epoch`: of the stream's last message, "" without one.
+ */
+void ws_hub_feed_begin(ws_hub *hub, uint64_t sequence, const char epoch[CORE_EPOCH_TEXT_SIZE]);
 /* Takes a copy. Waits while WS_HUB_MESSAGES or WS_HUB_MESSAGE_BYTES wait: the stream holds the
  * rest. */
 void ws_hub_feed(ws_hub *hub, core_slice payload, uint64_t sequence);
@@ -27,6 +35,8 @@ void ws_hub_feed_lost(ws_hub *hub);
 /* ---- Any thread ---- */
 /* Whether the stream's tail is being consumed: joins are answered only while it is. */
 void ws_hub_set_live(ws_hub *hub, bool live);
+/* The readers of history, WS_LANES of them. */
+hub_reader *ws_hub_reader(ws_hub *hub, size_t index);
 /* Lets a waiting feed go, for a stop. */
 void ws_hub_stop_feeding(ws_hub *hub);
 

@@ -3,26 +3,46 @@
 #define WALCAST_WS_HUB_PRIVATE_H
 
 #include "ws/hub.h"
-#include "ws/hub_class.h"
+#include "ws/hub_lane.h"
 #include "ws/hub_ring.h"
 #include "ws/hub_room.h"
+#include "ws/hub_tail.h"
 #include "ws/session_table.h"
 
 #include <pthread.h>
 
-/* A message of the stream; payload NULL: the consumer lost its place. */
+typedef enum {
+    HUB_MESSAGE_CHANGE, /* a message of the stream */
+    HUB_MESSAGE_LOST,   /* the consumer lost its place */
+    HUB_MESSAGE_BEGIN,  /* what follows comes behind `sequence`, in `epoch` */
+} hub_message_kind;
+
 typedef struct {
+    hub_message_kind kind;
     core_block *payload;
     uint64_t sequence;
+    char epoch[CORE_EPOCH_TEXT_SIZE];
 } hub_message;
 
 /* A join that waits for the stream to be live. */
 typedef struct {
     size_t thread;
+    ws_command command;
+} hub_waiting;
+
+/* A member's place in a class and a room. */
+typedef struct {
+    size_t thread;
     uint64_t member;
     uint32_t attempt;
     uint32_t class_id, room_id;
-} hub_waiting;
+} hub_seat;
+
+/* One who comes back and waits for a lane. */
+typedef struct {
+    hub_passenger passenger;
+    uint64_t position;
+} hub_resumer;
 
 /* A change's JSON for one selection of columns. */
 typedef struct {
@@ -37,6 +57,9 @@ struct ws_hub {
     ws_server *server;
     core_log *log;
     core_metrics *metrics;
+    const core_clock *clock;
+    void (*readers_changed)(void *context);
+    void *readers_context;
     size_t threads;
     core_ring *messages;
     atomic_size_t message_bytes; /* waiting in the ring */
@@ -50,11 +73,20 @@ struct ws_hub {
     hub_waiting *waiting;
     size_t waiting_count, waiting_capacity;
     char epoch[CORE_EPOCH_TEXT_SIZE]; /* of the last message; empty: none yet */
+    bool begun;                       /* what is fed goes on from a known place */
+    uint64_t position;                /* all up to it was spread to the live classes */
+    ws_place last;                    /* of the last change that was */
+    hub_tail tail;
+    hub_lane lanes[WS_LANES];
+    hub_reader readers[WS_LANES];
+    hub_resumer *resumes; /* those who wait for a lane */
+    size_t resume_count, resume_capacity;
     /* Of the message and the change at hand. */
     core_arena arena;
     core_buffer head;
     uint64_t stamp;
     hub_class *touched;
+    hub_classes *audience; /* the live classes, or a lane's */
     const core_change *change;
     core_offset offset;
     hub_encoding encodings[HUB_ENCODINGS];
@@ -65,11 +97,35 @@ struct ws_hub {
 /* Waits while the thread's ring is full. */
 void hub_deliver(ws_hub *hub, size_t thread, const ws_delivery *delivery);
 
+/* `reason` goes to the member; one that was joined must join again. */
+void hub_refuse(ws_hub *hub, size_t thread, uint64_t member, uint32_t attempt, const char *reason);
+/* Into the subscription's room and its class of `classes`; fills the seat. The subscription's
+ * reference is taken, whatever comes of it. */
+CORE_MUST_CHECK bool hub_enter(ws_hub *hub, hub_classes *classes, ws_subscription *subscription,
+                               hub_seat *seat, core_error *error);
+/* Tells the member where it sits; `has`: it has all up to there. */
+void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has);
+
+/* ---- hub_resume.c ---- */
+CORE_MUST_CHECK bool hub_resume_init(ws_hub *hub, size_t row_max, core_error *error);
+void hub_resume_fini(ws_hub *hub);
+/* A join with `since`, while the stream is live. Takes the command's subscription. */
+void hub_resume(ws_hub *hub, size_t thread, const ws_command *command);
+/* A bounded piece of history for those who catch up. True: there is more to do at once. */
+CORE_MUST_CHECK bool hub_resume_step(ws_hub *hub);
+/* Somebody is catching up: look again soon. */
+bool hub_resume_waits(const ws_hub *hub);
+/* The live stream was interrupted: all must begin anew. */
+void hub_resume_reset(ws_hub *hub);
+
 /* ---- hub_spread.c ---- */
 typedef enum { HUB_SPREAD, HUB_RESET } hub_outcome;
 /* Gives one message's changes to whom they concern. RESET: the message says that changes are
  * missing, is of another epoch than the one before it, or cannot be understood. */
 CORE_MUST_CHECK hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence);
+/* The same of history, to a lane's classes. */
+CORE_MUST_CHECK hub_outcome hub_spread_history(ws_hub *hub, hub_classes *audience,
+                                               core_slice payload, uint64_t sequence);
 /* One frame a serializer to everybody in the broadcast's room. */
 void hub_broadcast(ws_hub *hub, const ws_broadcast *broadcast);
 void hub_encodings_init(ws_hub *hub);

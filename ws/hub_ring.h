@@ -7,6 +7,16 @@
 #include "ws/broadcast.h"
 #include "ws/subscription.h"
 
+/* A place in the stream, within one epoch. */
+typedef struct {
+    uint64_t sequence;
+    uint32_t index;
+} ws_place;
+
+static inline bool ws_place_behind(ws_place a, ws_place b) {
+    return a.sequence > b.sequence || (a.sequence == b.sequence && a.index > b.index);
+}
+
 typedef enum {
     WS_COMMAND_JOIN,      /* answered by JOINED or REFUSED */
     WS_COMMAND_LEAVE,     /* one member less of the class and of the room on this thread */
@@ -20,13 +30,14 @@ typedef struct {
     uint32_t attempt;              /* JOIN: comes back with the answer */
     uint64_t member;               /* JOIN: the handle to answer to */
     ws_subscription *subscription; /* JOIN: the hub's from now on */
-    ws_broadcast *broadcast;       /* BROADCAST: the same */
+    core_offset since;             /* JOIN: what it has already; sequence 0: from now on */
+    ws_broadcast *broadcast;       /* BROADCAST: the hub's from now on */
 } ws_command;
 
 typedef enum {
-    WS_DELIVERY_JOINED,    /* it is a member of class and room, and the stream's tail is live */
-    WS_DELIVERY_REFUSED,   /* `block` is the reason */
-    WS_DELIVERY_FRAME,     /* `block` is a frame for every member of the class */
+    WS_DELIVERY_JOINED,    /* it is a member of class and room: see `live` */
+    WS_DELIVERY_REFUSED,   /* `block` is the reason; of a joined member: it must join again */
+    WS_DELIVERY_FRAME,     /* `block` is a frame for every member of the class that is before it */
     WS_DELIVERY_BROADCAST, /* `block` is a frame for every member of the room but `member` */
     WS_DELIVERY_RESET,     /* changes may have been missed: every joined member must join again */
 } ws_delivery_kind;
@@ -34,11 +45,16 @@ typedef enum {
 /* Hub to service thread. */
 typedef struct {
     ws_delivery_kind kind;
+    bool live; /* JOINED: the stream's tail is live in it, else it catches up, and another JOINED
+                  follows; FRAME: of the live stream, else of history */
     uint32_t class_id, room_id;
     uint32_t attempt;       /* JOINED, REFUSED */
     uint64_t member;        /* JOINED, REFUSED; BROADCAST: who sent it and does not want it, or 0 */
     core_block *block;      /* one reference, the receiver's */
     int64_t commit_time_us; /* FRAME: of a change; 0 for others */
+    ws_place place;         /* FRAME: the change's, sequence 0 of what is none; JOINED: up to which
+                               the member has all */
+    char epoch[CORE_EPOCH_TEXT_SIZE]; /* JOINED: of `place`; "" where it is not known yet */
 } ws_delivery;
 
 #endif

@@ -36,15 +36,20 @@ static void spread_matched(void *context, const hub_rule *rule) {
             spread_touch(hub, rule->users[i].class, rule->users[i].binding);
 }
 
+/* `change`: whose frame it is; NULL: of none. */
 static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
-                         int64_t commit_time_us) {
+                         const core_change *change) {
     for (size_t thread = 0; thread < hub->threads; thread++) {
         if (class->members[thread] == 0)
             continue;
         ws_delivery delivery = {.kind = WS_DELIVERY_FRAME,
+                                .live = hub->audience == &hub->classes,
                                 .class_id = class->id,
-                                .block = core_block_retain(block),
-                                .commit_time_us = commit_time_us};
+                                .block = core_block_retain(block)};
+        if (change != NULL) {
+            delivery.commit_time_us = change->transaction.commit_time_us;
+            delivery.place = (ws_place){hub->offset.sequence, hub->offset.index};
+        }
         hub_deliver(hub, thread, &delivery);
     }
 }
@@ -58,7 +63,7 @@ static void spread_problem(void *context, const hub_rule *rule, const char *text
             ws_protocol_system(class->subscription->protocol, ws_protocol_null,
                                class->subscription->topic, "postgres_changes", false, text);
         if (frame != NULL)
-            spread_block(hub, class, frame, 0);
+            spread_block(hub, class, frame, NULL);
         core_block_release(frame);
     }
 }
@@ -121,7 +126,7 @@ static bool spread_class(ws_hub *hub, hub_class *class) {
         core_block *frame = spread_frame(hub, class);
         if (frame == NULL)
             return false;
-        spread_block(hub, class, frame, hub->change->transaction.commit_time_us);
+        spread_block(hub, class, frame, hub->change);
         core_block_release(frame);
     }
     return true;
@@ -140,7 +145,7 @@ static bool spread_change(ws_hub *hub, const core_change *change) {
     hub->touched = NULL;
     hub->encoding_count = 0;
     hub->stamp++;
-    bool ok = hub_index_match(&hub->classes.index, change, &listener);
+    bool ok = hub_index_match(&hub->audience->index, change, &listener);
     for (hub_class *class = hub->touched; class != NULL; class = class->touched_next)
         ok &= spread_class(hub, class);
     core_metrics_add(hub->metrics, CORE_METRIC_WS_EVENTS, 1);
@@ -209,27 +214,43 @@ static bool spread_epoch_changed(ws_hub *hub, const core_run *run, uint64_t sequ
         CORE_LOG(hub->log, WARN, "ws", "the stream goes on in another epoch",
                  CORE_LOG_TEXT("before", hub->epoch), CORE_LOG_TEXT("epoch", run->epoch),
                  CORE_LOG_NUMBER("sequence", sequence));
-    memcpy(hub->epoch, run->epoch, sizeof hub->epoch);
     return changed;
 }
 
-hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence) {
-    core_run run;
+static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequence,
+                                  core_run *run) {
     core_error error = {.text = ""};
     core_arena_reset(&hub->arena);
-    bool ok = core_run_decode(payload, &hub->arena, &run, &error);
-    bool changed = ok && spread_epoch_changed(hub, &run, sequence);
-    if (ok && run.op == CORE_OP_GAP) {
+    bool ok = core_run_decode(payload, &hub->arena, run, &error);
+    bool changed = ok && spread_epoch_changed(hub, run, sequence);
+    if (ok && run->op == CORE_OP_GAP) {
         CORE_LOG(hub->log, WARN, "ws",
                  "a GAP event: history is missing or comes a second time (walcast tail shows it)",
                  CORE_LOG_NUMBER("sequence", sequence));
         return HUB_RESET;
     }
-    if (ok && spread_is_live_op(run.op) && run.has_relation)
-        ok = spread_run(hub, &run, sequence, &error);
+    if (ok && spread_is_live_op(run->op) && run->has_relation)
+        ok = spread_run(hub, run, sequence, &error);
     if (ok)
         return changed ? HUB_RESET : HUB_SPREAD;
     CORE_LOG(hub->log, ERROR, "ws", "a message of the stream cannot be delivered",
              CORE_LOG_NUMBER("sequence", sequence), CORE_LOG_TEXT("error", error.text));
     return HUB_RESET;
+}
+
+hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence) {
+    core_run run = {.epoch = ""};
+    hub->audience = &hub->classes;
+    hub_outcome outcome = spread_message(hub, payload, sequence, &run);
+    if (run.epoch[0] != '\0')
+        memcpy(hub->epoch, run.epoch, sizeof hub->epoch);
+    hub->last = (ws_place){.sequence = sequence, .index = UINT32_MAX};
+    return outcome;
+}
+
+hub_outcome hub_spread_history(ws_hub *hub, hub_classes *audience, core_slice payload,
+                               uint64_t sequence) {
+    core_run run = {.epoch = ""};
+    hub->audience = audience;
+    return spread_message(hub, payload, sequence, &run);
 }

@@ -36,6 +36,10 @@ static bool read_config_member(core_json_reader *json, core_json_token token, ws
         return read_broadcast(json, join);
     if (core_json_raw_is(token.key, "private"))
         join->private_channel = join_true(token);
+    if (core_json_raw_is(token.key, "since") && token.kind != CORE_JSON_NULL &&
+        (token.kind != CORE_JSON_STRING || !core_offset_parse(token.raw, &join->since) ||
+         join->since.sequence == 0))
+        return join_refuse(reason, "config.since must be an offset as a change has it");
     if (!core_json_skip(json, token, &whole))
         return false;
     if (!core_json_raw_is(token.key, "postgres_changes") || token.kind == CORE_JSON_NULL)

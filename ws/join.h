@@ -8,6 +8,7 @@
 typedef struct {
     core_slice access_token;     /* raw JSON string content; empty: the connection's key counts */
     core_slice postgres_changes; /* the JSON array, or empty */
+    core_offset since;           /* sequence 0: not given */
     bool private_channel;
     bool broadcast_self;    /* hears its own broadcasts */
     bool broadcast_ack;     /* wants each broadcast answered */

@@ -12,8 +12,10 @@ static const core_state_row member_states[] = {
     [WS_MEMBER_CLOSED] = {"closed", 0},
 };
 
-void ws_member_init(ws_member *member, const ws_member_owner *owner) {
+void ws_member_init(ws_member *member, const ws_member_owner *owner, const core_offset *since) {
     *member = (ws_member){.owner = owner};
+    if (since != NULL)
+        member->after = *since;
     core_state_init(&member->state, "member", member_states, CORE_COUNT_OF(member_states),
                     WS_MEMBER_JOINING);
     for (size_t kind = 0; kind < WS_GROUP_KINDS; kind++)

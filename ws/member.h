@@ -21,12 +21,19 @@ typedef enum {
 typedef struct {
     /* A frame for it: made for its serializer. */
     void (*send)(ws_member *member, core_block *frame);
-    /* The hub has made it a member; called with its state still JOINING. */
+    /* The hub has taken it in; its state is JOINED. */
     void (*joined)(ws_member *member);
+    /* It has caught up with the stream: changes now come as they are made. Told once, behind
+     * joined, at once where there is nothing to catch up with. `offset` is what it has seen all up
+     * to; "" as long as the stream is empty. */
+    void (*live)(ws_member *member, const char *offset);
     /* The hub will not. The owner ends it. */
     void (*refused)(ws_member *member, const char *reason);
-    /* Changes may have been missed: it must join again. The owner ends it. */
-    void (*reset)(ws_member *member);
+    /* It must join again. The owner ends it. */
+    void (*reset)(ws_member *member, const char *reason);
+    /* So much waits for its client that no history should be added: then the member stalls, and the
+     * owner asks for it anew (ws_session_table_rejoin) once the client has read. */
+    bool (*crowded)(ws_member *member);
 } ws_member_owner;
 
 typedef enum { WS_GROUP_CLASS, WS_GROUP_ROOM, WS_GROUP_KINDS } ws_group_kind;
@@ -41,13 +48,16 @@ typedef struct {
 struct ws_member {
     core_state state;
     const ws_member_owner *owner;
-    uint64_t handle;  /* what the hub knows it by (session_table.h); 0: none yet */
-    uint32_t attempt; /* the last join that was asked for; answers to earlier ones are undone */
+    uint64_t handle;   /* what the hub knows it by (session_table.h); 0: none yet */
+    uint32_t attempt;  /* the last join that was asked for; answers to earlier ones are undone */
+    bool live;         /* `live` was told */
+    bool stalled;      /* left its lane; joins again behind `after` once its client has read */
+    core_offset after; /* of changes it has all up to here; sequence 0: from when it was joined */
     ws_member_place places[WS_GROUP_KINDS];
 };
 
-/* In state JOINING, in no group. */
-void ws_member_init(ws_member *member, const ws_member_owner *owner);
+/* In state JOINING, in no group. `since`: what its client has already, or NULL. */
+void ws_member_init(ws_member *member, const ws_member_owner *owner, const core_offset *since);
 static inline bool ws_member_joined(const ws_member *member) {
     return member->state.current == WS_MEMBER_JOINED;
 }

@@ -51,6 +51,11 @@ CORE_MUST_CHECK core_block *ws_protocol_system(ws_protocol protocol, core_slice 
                                                core_slice topic, const char *extension, bool ok,
                                                const char *text);
 
+/* The `system` message that a channel's changes flow: "Subscribed to PostgreSQL", with the offset
+ * that the client has seen all up to ("": none). */
+CORE_MUST_CHECK core_block *ws_protocol_subscribed(ws_protocol protocol, core_slice join_ref,
+                                                   core_slice topic, const char *offset);
+
 /* What stands before and behind the payload's data in a change's frame, so that the frame is put
  * together without a copy in between: head + ids + middle + data + tail. */
 void ws_protocol_change_head(ws_protocol protocol, core_slice topic, core_buffer *out);

@@ -101,8 +101,9 @@ static core_slice topic_without_prefix(core_slice topic) {
     return core_slice_make(topic.data + length, topic.length - length);
 }
 
-core_block *ws_protocol_system(ws_protocol protocol, core_slice join_ref, core_slice topic,
-                               const char *extension, bool ok, const char *text) {
+static core_block *system_message(ws_protocol protocol, core_slice join_ref, core_slice topic,
+                                  const char *extension, bool ok, const char *text,
+                                  const char *offset) {
     core_buffer payload;
     core_buffer_init(&payload, MESSAGE_EXTRA_MAX);
     core_json_writer json = core_json_writer_make(&payload);
@@ -115,8 +116,23 @@ core_block *ws_protocol_system(ws_protocol protocol, core_slice join_ref, core_s
     core_json_text(&json, extension);
     core_json_key_text(&json, "channel");
     core_json_string(&json, topic_without_prefix(topic));
+    if (offset[0] != '\0') {
+        core_json_key_text(&json, "offset");
+        core_json_text(&json, offset);
+    }
     core_json_object_close(&json);
     return message_of(protocol, join_ref, ws_protocol_null, topic, "system", &payload);
+}
+
+core_block *ws_protocol_system(ws_protocol protocol, core_slice join_ref, core_slice topic,
+                               const char *extension, bool ok, const char *text) {
+    return system_message(protocol, join_ref, topic, extension, ok, text, "");
+}
+
+core_block *ws_protocol_subscribed(ws_protocol protocol, core_slice join_ref, core_slice topic,
+                                   const char *offset) {
+    return system_message(protocol, join_ref, topic, "postgres_changes", true,
+                          "Subscribed to PostgreSQL", offset);
 }
 
 /* ---- Changes ---- */

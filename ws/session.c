@@ -143,7 +143,6 @@ static void channel_joined(ws_member *member) {
     ws_channel *channel = ws_channel_of(member);
     ws_session *session = channel->session;
     core_metrics *metrics = session_service(session)->metrics;
-    core_state_move(&member->state, WS_MEMBER_JOINED);
     core_metrics_add(metrics, CORE_METRIC_WS_CHANNELS, 1);
     core_metrics_add(metrics, CORE_METRIC_WS_JOINS, 1);
     session_send_made(session,
@@ -153,8 +152,14 @@ static void channel_joined(ws_member *member) {
         return;
     core_block_release(channel->response);
     channel->response = NULL;
+}
+
+static void channel_live(ws_member *member, const char *offset) {
+    ws_channel *channel = ws_channel_of(member);
+    ws_session *session = channel->session;
     if (channel->has_bindings)
-        session_system(session, channel, "postgres_changes", true, "Subscribed to PostgreSQL");
+        session_send_made(session, ws_protocol_subscribed(session->protocol, channel->join_ref,
+                                                          channel->topic, offset));
     if (session_open(session) && channel->replication_ready)
         session_system(session, channel, "system", true, "Replication connection established");
 }
@@ -169,21 +174,43 @@ static void channel_refused(ws_member *member, const char *reason) {
     session_send_made(session, frame);
 }
 
-static void channel_reset(ws_member *member) {
+static void channel_reset(ws_member *member, const char *reason) {
     ws_channel *channel = ws_channel_of(member);
     ws_session *session = channel->session;
-    session_system(session, channel, "postgres_changes", false,
-                   "changes may have been missed: the change stream was interrupted; join again");
+    session_system(session, channel, "postgres_changes", false, reason);
     if (session_open(session))
         session_close_channel(channel, "phx_error");
+}
+
+static bool channel_crowded(ws_member *member) {
+    ws_connection *connection = ws_socket_connection(ws_channel_of(member)->session->socket);
+    bool crowded = connection->queue.bytes > connection->service->limits.queue_bytes / 4;
+    if (crowded)
+        ws_connection_watch_drain(connection);
+    return crowded;
 }
 
 const ws_member_owner session_member_owner = {
     .send = channel_send,
     .joined = channel_joined,
+    .live = channel_live,
+    .crowded = channel_crowded,
     .refused = channel_refused,
     .reset = channel_reset,
 };
+
+/* The client has read what waited for it: those that stalled go on. */
+static void session_drained(void *context) {
+    ws_session *session = session_of(context);
+    ws_channel *channel = session->channels;
+    while (channel != NULL) {
+        ws_channel *next = channel->next;
+        if (channel->member.stalled &&
+            !session_subscribe_again(channel, &channel->identity->claims))
+            session_close_channel(channel, "phx_error"); /* the client joins again */
+        channel = next;
+    }
+}
 
 /* ---- Deadlines ---- */
 
@@ -263,6 +290,7 @@ static void session_gone(void *context) {
 static const ws_socket_owner session_owner = {
     .on_message = session_message,
     .on_deadline = session_deadline,
+    .on_drained = session_drained,
     .on_closing = session_closing,
     .on_gone = session_gone,
 };

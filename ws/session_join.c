@@ -222,11 +222,8 @@ static void token_refused(ws_channel *channel, auth_verdict verdict) {
         session_close_channel(channel, "phx_close");
 }
 
-/* Another role: the channel moves to that role's class. It stays in the old one until the hub has
- * answered, so it misses nothing and sees nothing twice (session_table.c). */
-static bool token_reclass(ws_session *session, ws_channel *channel, const auth_claims *claims) {
-    if (core_slice_equal(ws_access_class(claims), ws_access_class(&channel->identity->claims)))
-        return true;
+bool session_subscribe_again(ws_channel *channel, const auth_claims *claims) {
+    ws_session *session = channel->session;
     ws_subscription_request request = {.protocol = session->protocol,
                                        .topic = channel->topic,
                                        .private_channel = channel->private_channel,
@@ -238,6 +235,13 @@ static bool token_reclass(ws_session *session, ws_channel *channel, const auth_c
     core_buffer_fini(&response);
     return subscription != NULL &&
            ws_session_table_rejoin(session_service(session), &channel->member, subscription);
+}
+
+/* Another role: the channel moves to that role's class. It stays in the old one until the hub has
+ * answered, so it misses nothing and sees nothing twice (session_table.c). */
+static bool token_reclass(ws_channel *channel, const auth_claims *claims) {
+    return core_slice_equal(ws_access_class(claims), ws_access_class(&channel->identity->claims)) ||
+           session_subscribe_again(channel, claims);
 }
 
 void session_token(ws_session *session, const ws_message *message, ws_channel *channel) {
@@ -254,7 +258,7 @@ void session_token(ws_session *session, const ws_message *message, ws_channel *c
         return;
     }
     ws_identity *identity = ws_identity_new(&claims);
-    if (identity == NULL || !token_reclass(session, channel, &claims)) {
+    if (identity == NULL || !token_reclass(channel, &claims)) {
         ws_identity_release(identity);
         session_close_channel(channel, "phx_error"); /* the client joins again */
         return;

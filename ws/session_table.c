@@ -184,6 +184,9 @@ bool ws_session_table_rejoin(ws_service *service, ws_member *member,
                           .member = member->handle,
                           .attempt = ++member->attempt,
                           .subscription = subscription};
+    if (!member->live)
+        command.since = member->after;
+    member->stalled = false;
     return table_ask(service->table, &command);
 }
 
@@ -219,6 +222,22 @@ void ws_session_table_leave(ws_service *service, ws_member *member) {
 
 /* ---- Deliveries ---- */
 
+static void table_live(ws_member *member, const ws_delivery *delivery) {
+    char offset[CORE_OFFSET_TEXT_SIZE] = "";
+    ws_place before = {member->after.sequence, member->after.index};
+    if (ws_place_behind(delivery->place, before)) {
+        member->after.sequence = delivery->place.sequence;
+        member->after.index = delivery->place.index;
+    }
+    memcpy(member->after.epoch, delivery->epoch, sizeof member->after.epoch);
+    if (member->after.epoch[0] != '\0')
+        core_offset_format(&member->after, offset);
+    if (member->live)
+        return;
+    member->live = true;
+    member->owner->live(member, offset);
+}
+
 static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = table_member(table, delivery->member);
     if (member == NULL || member->attempt != delivery->attempt) {
@@ -228,8 +247,13 @@ static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
     table_leave_groups(table, member); /* those of before, when it only changes its class */
     ws_groups_enter(&table->classes, member, delivery->class_id);
     ws_groups_enter(&table->rooms, member, delivery->room_id);
-    if (!ws_member_joined(member))
+    if (!ws_member_joined(member)) {
+        core_state_move(&member->state, WS_MEMBER_JOINED);
         member->owner->joined(member);
+        member = table_member(table, delivery->member); /* its client may be gone */
+    }
+    if (member != NULL && delivery->live)
+        table_live(member, delivery);
 }
 
 static void table_refused(ws_session_table *table, const ws_delivery *delivery) {
@@ -240,20 +264,57 @@ static void table_refused(ws_session_table *table, const ws_delivery *delivery) 
     (void)snprintf(reason, sizeof reason, "%.*s",
                    CORE_SLICE_ARGS(core_block_slice(delivery->block)));
     if (ws_member_joined(member))
-        member->owner->reset(member); /* it asked for another class */
+        member->owner->reset(member, reason);
     else
         member->owner->refused(member, reason);
 }
 
+/* The change is one that the member had before it was joined. */
+static bool member_has(const ws_member *member, ws_place place) {
+    ws_place after = {member->after.sequence, member->after.index};
+    return place.sequence > 0 && !ws_place_behind(place, after);
+}
+
 /* A member that is too slow goes, and with it all of its connection's: none of those is in the same
  * group, since a connection has a topic once. */
-static void table_spread(const ws_groups *groups, uint32_t group, core_block *block,
+static void table_spread(const ws_groups *groups, const ws_delivery *delivery,
                          const ws_member *but) {
+    uint32_t group = groups->kind == WS_GROUP_CLASS ? delivery->class_id : delivery->room_id;
     ws_member *member = ws_groups_first(groups, group);
     while (member != NULL) {
         ws_member *next = member->places[groups->kind].next;
-        if (member != but)
-            member->owner->send(member, block);
+        if (member != but && !member_has(member, delivery->place))
+            member->owner->send(member, delivery->block);
+        member = next;
+    }
+}
+
+/* It hears no more of its lane, and joins again when its client has read what waits. */
+static void table_stall(ws_session_table *table, ws_member *member) {
+    table_send_leave(table, ws_groups_leave(&table->classes, member), WS_GROUP_NONE);
+    member->attempt++; /* the lane's arrival is not for it any more */
+    member->stalled = true;
+}
+
+static void table_history_send(ws_session_table *table, ws_member *member,
+                               const ws_delivery *delivery) {
+    uint64_t handle = member->handle;
+    member->owner->send(member, delivery->block);
+    if (table_member(table, handle) != member || delivery->place.sequence == 0)
+        return;
+    member->after.sequence = delivery->place.sequence;
+    member->after.index = delivery->place.index;
+    if (member->owner->crowded(member))
+        table_stall(table, member);
+}
+
+/* History goes as fast as each client reads it. */
+static void table_history(ws_session_table *table, const ws_delivery *delivery) {
+    ws_member *member = ws_groups_first(&table->classes, delivery->class_id);
+    while (member != NULL) {
+        ws_member *next = member->places[WS_GROUP_CLASS].next;
+        if (!member_has(member, delivery->place))
+            table_history_send(table, member, delivery);
         member = next;
     }
 }
@@ -262,7 +323,11 @@ static void table_frame(ws_service *service, const ws_delivery *delivery) {
     ws_session_table *table = service->table;
     if (ws_groups_first(&table->classes, delivery->class_id) == NULL)
         return;
-    table_spread(&table->classes, delivery->class_id, delivery->block, NULL);
+    if (!delivery->live) {
+        table_history(table, delivery);
+        return;
+    }
+    table_spread(&table->classes, delivery, NULL);
     if (delivery->commit_time_us > 0)
         core_metrics_observe(service->metrics, CORE_METRIC_WS_DELIVERY_SECONDS,
                              core_clock_wall_us(service->clock) - delivery->commit_time_us);
@@ -272,7 +337,8 @@ static void table_reset(ws_session_table *table) {
     for (uint32_t i = 0; i < table->slot_count; i++) {
         ws_member *member = table->slots[i].member;
         if (member != NULL && ws_member_joined(member))
-            member->owner->reset(member);
+            member->owner->reset(member, "changes may have been missed: the change stream was "
+                                         "interrupted; join again");
     }
 }
 
@@ -289,8 +355,7 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
         table_frame(service, delivery);
         break;
     case WS_DELIVERY_BROADCAST:
-        table_spread(&table->rooms, delivery->room_id, delivery->block,
-                     table_member(table, delivery->member));
+        table_spread(&table->rooms, delivery, table_member(table, delivery->member));
         break;
     case WS_DELIVERY_RESET:
         table_reset(table);

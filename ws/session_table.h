@@ -24,7 +24,8 @@ void ws_session_wake(ws_service *service);
 /* Asks the hub to take the member in; the subscription is the hub's from here. */
 CORE_MUST_CHECK bool ws_session_table_join(ws_service *service, ws_member *member,
                                            ws_subscription *subscription);
-/* The same for one that is a member already: it changes its class when the hub answers. */
+/* The same for one that is a member already: it changes its class when the hub answers; one that
+ * stalled goes on behind what it has. */
 CORE_MUST_CHECK bool ws_session_table_rejoin(ws_service *service, ws_member *member,
                                              ws_subscription *subscription);
 /* Out of its groups, if it is in some; the hub forgets its handle. */

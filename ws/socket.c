@@ -193,6 +193,12 @@ static void socket_deadline(ws_connection *connection, int64_t now_ms) {
         socket->owner->on_deadline(socket->context, now_ms);
 }
 
+static void socket_drained(ws_connection *connection) {
+    ws_socket *socket = socket_of(connection);
+    if (!socket->closing)
+        socket->owner->on_drained(socket->context);
+}
+
 static void socket_gone(ws_connection *connection) {
     ws_socket *socket = socket_of(connection);
     if (!socket->closing)
@@ -204,7 +210,11 @@ static void socket_gone(ws_connection *connection) {
 }
 
 static const ws_handler socket_handler = {
-    .on_bytes = socket_bytes, .on_deadline = socket_deadline, .on_gone = socket_gone};
+    .on_bytes = socket_bytes,
+    .on_deadline = socket_deadline,
+    .on_drained = socket_drained,
+    .on_gone = socket_gone,
+};
 
 ws_socket *ws_socket_of(ws_connection *connection) {
     return connection->handler == &socket_handler ? socket_of(connection) : NULL;

@@ -318,6 +318,7 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
         return NULL;
     }
     core_arena_init(&subscription->arena, 1024, SUBSCRIPTION_MAX_BYTES);
+    subscription->references = 1;
     subscription->protocol = request->protocol;
     subscription->private_channel = request->private_channel;
     subscription->topic = core_arena_copy(&subscription->arena, request->topic);
@@ -337,8 +338,13 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
     return NULL;
 }
 
+ws_subscription *ws_subscription_retain(ws_subscription *subscription) {
+    subscription->references++;
+    return subscription;
+}
+
 void ws_subscription_free(ws_subscription *subscription) {
-    if (subscription == NULL)
+    if (subscription == NULL || --subscription->references > 0)
         return;
     for (size_t i = 0; i < subscription->count; i++)
         expr_filter_free(subscription->bindings[i].parsed);

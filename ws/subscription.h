@@ -23,6 +23,7 @@ typedef struct {
 
 typedef struct {
     core_arena arena; /* holds all of it */
+    unsigned references;
     ws_protocol protocol;
     core_slice topic; /* empty: in no room */
     bool private_channel;
@@ -43,6 +44,9 @@ typedef struct {
  * bindings in the same order with their ids. NULL with an INPUT error that says what is wrong. */
 CORE_MUST_CHECK ws_subscription *ws_subscription_new(const ws_subscription_request *request,
                                                      core_buffer *response, core_error *error);
+/* Counted without atomics: it belongs to one thread at a time. */
+ws_subscription *ws_subscription_retain(ws_subscription *subscription);
+/* One reference less; NULL is allowed. */
 void ws_subscription_free(ws_subscription *subscription);
 
 #endif

@@ -35,7 +35,10 @@ static void on_gone(void *context) {
     ((fixture *)context)->gone++;
 }
 
-static const ws_socket_owner owner = {on_message, on_deadline, on_closing, on_gone};
+static const ws_socket_owner owner = {.on_message = on_message,
+                                      .on_deadline = on_deadline,
+                                      .on_closing = on_closing,
+                                      .on_gone = on_gone};
 
 static size_t no_bytes(ws_connection *connection, uint8_t *bytes, size_t length) {
     (void)connection;
