@@ -160,7 +160,8 @@ typedef struct {
     char reasons[AUTH_CHANNEL_RIGHTS][AUTH_REASON_MAX]; /* why not; "" when allowed */
 } auth_channel_rights;
 
-/* Exactly once, from another thread, also when access or the pool is stopped. Must not block. */
+/* Exactly once: from a thread of the pool, or in pg_pool_stop, or, for one who waited for another's
+ * question that the pool did not take, from the other's thread. Must not block. */
 typedef void (*auth_channel_done)(void *context, const auth_channel_rights *rights);
 
 /* True: decided at once, in `rights`, and `done` is not called (a recent answer for the same topic,
