@@ -1,11 +1,13 @@
-/* The auth room's public header: who is asking.
+/* The auth room's public header: who is asking, and what the database lets them see.
  *
  * A verifier is made from the configuration and then only read, so every thread may use it. Tokens
- * and secrets are never logged and never part of an error's text. */
+ * and secrets are never logged and never part of an error's text. Access asks PostgreSQL on threads
+ * of its own; whoever decides gets an answer at once, which may be that it is being asked. */
 #ifndef WALCAST_AUTH_AUTH_H
 #define WALCAST_AUTH_AUTH_H
 
 #include "core/core.h"
+#include "pg/pg.h"
 
 #define AUTH_CLAIM_MAX 256
 #define AUTH_TOKEN_MAX 16384
@@ -41,6 +43,10 @@ void auth_verifier_free(auth_verifier *verifier);
 bool auth_verifier_open(const auth_verifier *verifier);
 CORE_MUST_CHECK auth_verdict auth_verify(const auth_verifier *verifier, core_slice token,
                                          auth_claims *claims);
+/* The same, and on AUTH_OK appends the token's payload, one JSON object as it was signed, to
+ * `json`; nothing otherwise. At most AUTH_TOKEN_MAX bytes. */
+CORE_MUST_CHECK auth_verdict auth_verify_json(const auth_verifier *verifier, core_slice token,
+                                              auth_claims *claims, core_buffer *json);
 /* One sentence for the client. Static. */
 const char *auth_verdict_text(auth_verdict verdict);
 
@@ -49,5 +55,121 @@ const char *auth_verdict_text(auth_verdict verdict);
 CORE_MUST_CHECK bool auth_token_sign(const core_config *config, const char *role,
                                      const char *subject, int64_t issued_s, int64_t expires_s,
                                      core_slice claims_json, core_buffer *out, core_error *error);
+
+/* ---- What PostgreSQL lets a role see ----
+ *
+ * One thread asks, with a connection of its own, for all tables that a role could read, and again
+ * every `auth.grants_interval` while somebody holds the role. Each answer is an immutable, counted
+ * auth_grants; a decision is a look into it. Closed by default: what was not yet answered, or can
+ * no longer be asked, is not allowed. */
+
+#define AUTH_REASON_MAX 384
+
+typedef struct auth_access auth_access;
+typedef struct auth_role auth_role;     /* a role that somebody asks about; counted */
+typedef struct auth_grants auth_grants; /* what it may see, as of one moment; immutable, counted */
+typedef struct auth_table auth_table;   /* a table of an auth_grants, lives as long */
+
+typedef enum {
+    AUTH_ACCESS_PENDING,     /* being asked: `changed` will be called */
+    AUTH_ACCESS_ALLOWED,     /* the columns that auth_table_column says */
+    AUTH_ACCESS_REFUSED,     /* the reason says what to do */
+    AUTH_ACCESS_ABSENT,      /* there is no such table (any more); asked anew for each `oid` */
+    AUTH_ACCESS_UNAVAILABLE, /* the database is away for longer than auth.grants_valid */
+} auth_access_verdict;
+
+/* A role's grants differ from those given out before: look again at what was decided with another
+ * generation. From access's thread; must not block, nor call auth_access_free. */
+typedef void (*auth_changed)(void *context, const char *role, uint64_t generation);
+
+typedef struct {
+    const core_config *config;
+    pg_pool *pool; /* for channel checks; NULL: they are unavailable. Must outlive access */
+    core_log *log;
+    core_metrics *metrics;
+    auth_changed changed;
+    void *context;
+} auth_access_spec;
+
+/* Starts the thread; connects to nothing before a role is asked for. */
+CORE_MUST_CHECK auth_access *auth_access_new(const auth_access_spec *spec, core_error *error);
+/* Calls off what it waits for and joins the thread; `changed` is not called any more. Channel
+ * checks under way still end by the pool: stop the pool first, then free access, then the pool. All
+ * roles must have been released; auth_grants may live on. */
+void auth_access_free(auth_access *access);
+
+/* ---- Any thread, none of these waits for the database ---- */
+
+/* The role is kept up to date until as many releases; then it is forgotten after a minute. Names
+ * are as in the token, not quoted. NULL with LIMIT when AUTH_ROLES_MAX are held, INPUT when it
+ * cannot be a role's name, INTERNAL when memory is out. */
+#define AUTH_ROLES_MAX 64
+CORE_MUST_CHECK auth_role *auth_access_role(auth_access *access, const char *name,
+                                            core_error *error);
+/* NULL is allowed. */
+void auth_role_release(auth_role *role);
+const char *auth_role_name(const auth_role *role);
+
+/* The decision on a table. */
+typedef struct {
+    auth_access_verdict verdict;
+    uint64_t generation;          /* of the grants it rests on; grows with each that differs */
+    auth_grants *grants;          /* ALLOWED: one reference, the holder's; else NULL */
+    const auth_table *table;      /* ALLOWED: of these grants */
+    char reason[AUTH_REASON_MAX]; /* for the client, "" when ALLOWED */
+} auth_table_decision;
+
+/* `oid` is core_relation's for a change, 0 for a client's wish: then the name alone counts. A table
+ * that the last look did not show, or another one of the name, is PENDING once and asked for at
+ * once, then ABSENT (REFUSED: the name now means another table than the change's). */
+void auth_role_table(auth_role *role, core_slice schema, core_slice table, uint32_t oid,
+                     auth_table_decision *decision);
+/* Releases the grants. */
+void auth_table_decision_fini(auth_table_decision *decision);
+/* Whether the role exists, whatever its tables: PENDING, ALLOWED, REFUSED or UNAVAILABLE, with the
+ * generation and reason; no table. What a subscription to a whole schema needs at its join. */
+void auth_role_decision(auth_role *role, auth_table_decision *decision);
+
+auth_grants *auth_grants_retain(auth_grants *grants);
+void auth_grants_release(auth_grants *grants);
+bool auth_table_all_columns(const auth_table *table);
+/* One that came after the look is not allowed, unless all are. */
+bool auth_table_column(const auth_table *table, core_slice name);
+
+/* ---- Private channels: policies on realtime.messages ---- */
+
+typedef enum {
+    AUTH_BROADCAST_READ,
+    AUTH_BROADCAST_WRITE,
+    AUTH_PRESENCE_READ,
+    AUTH_PRESENCE_WRITE,
+    AUTH_CHANNEL_RIGHTS
+} auth_channel_right;
+
+typedef struct {
+    const char *role;
+    const char *subject;    /* "sub", may be empty */
+    core_slice claims_json; /* the token's payload */
+    uint64_t claims_hash;
+    core_slice topic; /* without "realtime:", as realtime.topic() gives it */
+} auth_channel_question;
+
+typedef struct {
+    bool unavailable; /* could not be asked now: nothing is allowed, try again later */
+    bool allowed[AUTH_CHANNEL_RIGHTS];
+    char reasons[AUTH_CHANNEL_RIGHTS][AUTH_REASON_MAX]; /* why not; "" when allowed */
+} auth_channel_rights;
+
+/* Exactly once: from a thread of the pool, or in pg_pool_stop, or, for one who waited for another's
+ * question that the pool did not take, from the other's thread. Must not block. */
+typedef void (*auth_channel_done)(void *context, const auth_channel_rights *rights);
+
+/* True: decided at once, in `rights`, and `done` is not called (a recent answer for the same topic,
+ * role and claims, a role that bypasses row-level security, or a refusal that needs no database).
+ * False: `done` is called with the answer; everything of the question was copied. Equal questions
+ * that are under way share one. Any thread; never waits. */
+CORE_MUST_CHECK bool auth_channel_check(auth_access *access, const auth_channel_question *question,
+                                        auth_channel_rights *rights, auth_channel_done done,
+                                        void *context);
 
 #endif

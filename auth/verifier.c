@@ -102,7 +102,8 @@ static auth_verdict payload_check(const auth_verifier *verifier, core_slice payl
     return verdict;
 }
 
-auth_verdict auth_verify(const auth_verifier *verifier, core_slice token, auth_claims *claims) {
+auth_verdict auth_verify_json(const auth_verifier *verifier, core_slice token, auth_claims *claims,
+                              core_buffer *json) {
     *claims = (auth_claims){.expires_s = 0};
     if (!auth_verifier_open(verifier))
         return AUTH_CLOSED;
@@ -111,10 +112,16 @@ auth_verdict auth_verify(const auth_verifier *verifier, core_slice token, auth_c
     auth_verdict verdict = auth_jwt_verify(token, verifier->secret, &payload);
     if (verdict == AUTH_OK)
         verdict = payload_check(verifier, core_buffer_slice(&payload), claims);
+    if (verdict == AUTH_OK && json != NULL)
+        core_buffer_slice_append(json, core_buffer_slice(&payload));
     core_buffer_fini(&payload);
     if (verdict != AUTH_OK)
         *claims = (auth_claims){.expires_s = 0};
     return verdict;
+}
+
+auth_verdict auth_verify(const auth_verifier *verifier, core_slice token, auth_claims *claims) {
+    return auth_verify_json(verifier, token, claims, NULL);
 }
 
 const char *auth_verdict_text(auth_verdict verdict) {

@@ -7,6 +7,7 @@
 #include "cdc/cdc.h"
 #include "cli/command.h"
 #include "cli/memory.h"
+#include "cli/setup.h"
 #include "fanout/fanout.h"
 
 #include <stdio.h>
@@ -37,6 +38,8 @@ static void check_database(check *state) {
     if (report == NULL)
         return;
     part->ok = cdc_check(state->config, report);
+    if (part->ok)
+        cli_setup_hint(state->config, report);
     (void)fclose(report);
     if (!part->ok)
         check_worsen(state, CLI_BAD);

@@ -27,6 +27,13 @@ static const cli_option check_options[] = {
     OPTION_HELP,
 };
 
+static const cli_option setup_options[] = {
+    {.name = "--print", .doc = "print the SQL, for a look or for psql; connects to nothing"},
+    {.name = "--apply", .doc = "run it as the user of postgres.url, and say what is there"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
 static const cli_option snapshot_options[] = {
     {.name = "--wait", .doc = "start, resume: until it is over, with a bar on a terminal"},
     {.name = "--where", .value = "SQL", .doc = "start: only rows that this condition is true for"},
@@ -107,6 +114,20 @@ static const cli_command commands[] = {
      .options = check_options,
      .option_count = CORE_COUNT_OF(check_options),
      .run = cli_command_check},
+    {.name = "setup",
+     .summary = "make the roles and functions for clients in the database",
+     .usage = "--print | --apply",
+     .doc =
+         "What private channels, broadcasts from SQL and policies need in the database: roles "
+         "anon,\n"
+         "authenticated and service_role; realtime.messages, realtime.topic(), realtime.send(),\n"
+         "realtime.broadcast_changes(); auth.uid(), auth.jwt(), auth.role(). One transaction; run\n"
+         "again it changes nothing, and what is there but not Walcast's is left as it is. The\n"
+         "user needs CREATE on the database and, for roles that are missing, the right to make\n"
+         "them. Nothing else of Walcast runs it. See docs/ACCESS.md.\n",
+     .options = setup_options,
+     .option_count = CORE_COUNT_OF(setup_options),
+     .run = cli_command_setup},
     {.name = "snapshot",
      .summary = "read rows that are there already into the stream",
      .usage = "start S.T | pause|resume|cancel S.T|ID | status [S.T|ID] [OPTIONS]",

@@ -76,3 +76,18 @@ X(WS_SLOW_CLOSED, "walcast_ws_slow_clients_closed_total", COUNTER,
   "Connections closed because they did not read within their byte cap.")
 X(WS_DELIVERY_SECONDS, "walcast_ws_delivery_seconds", HISTOGRAM, "From commit to socket.")
 X(WS_HTTP_REQUESTS, "walcast_ws_http_requests_total", COUNTER, "HTTP requests answered.")
+X(PG_POOL_WAITING, "walcast_pg_pool_waiting", GAUGE, "Queries that wait for a connection.")
+X(PG_POOL_JOBS, "walcast_pg_pool_jobs_total", COUNTER, "Queries that the pool has ended.")
+X(PG_POOL_FAILURES, "walcast_pg_pool_failures_total", COUNTER, "Of these, failed or refused.")
+X(PG_POOL_CONNECTIONS, "walcast_pg_pool_connections", GAUGE, "Open connections of the pool.")
+X(AUTH_ROLES, "walcast_auth_roles", GAUGE, "Roles whose grants are kept up to date.")
+X(AUTH_GRANT_LOOKS, "walcast_auth_grant_looks_total", COUNTER,
+  "Times that the database was asked what a role may see.")
+X(AUTH_GRANT_CHANGES, "walcast_auth_grant_changes_total", COUNTER,
+  "Times that the answer differed from the one before.")
+X(AUTH_GRANTS_UNAVAILABLE, "walcast_auth_grants_unavailable", GAUGE,
+  "1 while the database cannot be asked.")
+X(AUTH_CHANNEL_CHECKS, "walcast_auth_channel_checks_total", COUNTER,
+  "Private channels whose policies the database was asked for.")
+X(AUTH_CHANNEL_CACHED, "walcast_auth_channel_cached_total", COUNTER,
+  "Private channels that were decided without asking.")

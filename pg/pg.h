@@ -1,8 +1,9 @@
 /* The pg room's public header: ordinary connections to PostgreSQL.
  *
  * Everything waits with poll(2) up to a deadline and can be cancelled by a descriptor that becomes
- * readable (a stop request), so a role's thread never hangs in libpq. Not for service threads. SQL
- * goes with parameters; names only through pg_identifier_append. */
+ * readable (a stop request), so a role's thread never hangs in libpq. Not for service threads,
+ * which hand a job to the pool instead. SQL goes with parameters; names only through
+ * pg_identifier_append. */
 #ifndef WALCAST_PG_PG_H
 #define WALCAST_PG_PG_H
 
@@ -68,6 +69,40 @@ CORE_MUST_CHECK pg_copy_result pg_copy_next(pg_connection *connection, uint8_t *
 /* Calls a COPY off whose rest is not wanted, and reads what is on its way. False: the connection is
  * of no more use. */
 CORE_MUST_CHECK bool pg_copy_stop(pg_connection *connection, core_error *error);
+
+/* ---- The pool: jobs for a few connections, handed in without waiting ---- */
+typedef struct pg_pool pg_pool;
+
+/* One thing to ask, owned by who submits it and by the pool until `done`. Embed it as the first
+ * member of what belongs to it. */
+typedef struct pg_job pg_job;
+struct pg_job {
+    /* On one of the pool's threads, with a live connection outside any transaction; must leave it
+     * so, or the connection is given up. Called a second time, on a new connection, when the first
+     * one had been idle and turned out to be broken: a job must bear that. */
+    bool (*run)(pg_job *job, pg_connection *connection, core_error *error);
+    /* Exactly once and last, whatever became of it; the pool does not touch the job any more. On
+     * one of the pool's threads, or in pg_pool_stop. It must not block; it may submit. */
+    void (*done)(pg_job *job, bool ok, const core_error *error);
+    /* The pool's own. */
+    pg_job *next;
+    int64_t deadline_ms;
+};
+
+/* `postgres.pool_size` threads, which connect to `postgres.url` when there is something to ask and
+ * keep the connection. config, log and metrics must outlive it; the two latter may be NULL. */
+CORE_MUST_CHECK pg_pool *pg_pool_new(const core_config *config, const char *application_name,
+                                     core_log *log, core_metrics *metrics, core_error *error);
+/* Calls off what runs, ends what waits with a TRANSIENT error, and joins the threads. From then on
+ * submit refuses. May be called twice; not from `done`. */
+void pg_pool_stop(pg_pool *pool);
+/* Stops it first. Nobody may submit any more. */
+void pg_pool_free(pg_pool *pool);
+/* Any thread, never waits. False: `done` will not be called; LIMIT when `postgres.pool_queue` jobs
+ * wait, TRANSIENT when the pool is stopped. A job that found no connection within
+ * `postgres.query_timeout` ends with TRANSIENT; while the server is away, jobs end at once with the
+ * reason of the last attempt, made again with backoff. */
+CORE_MUST_CHECK bool pg_pool_submit(pg_pool *pool, pg_job *job, core_error *error);
 
 /* Appends `name` quoted as an identifier ("a""b"), or a literal ('it''s', E'' when needed). */
 void pg_identifier_append(core_buffer *out, core_slice name);

@@ -1,16 +1,12 @@
--- The sample schema of deploy/up: two tables, and the roles that the keys' JWTs name.
--- Runs at every start and changes nothing that is there.
-DO $$
-DECLARE
-  wanted text;
-BEGIN
-  FOREACH wanted IN ARRAY ARRAY['anon', 'authenticated', 'service_role'] LOOP
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
-      EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
-    END IF;
-  END LOOP;
-END
-$$;
+-- The sample schema of deploy/up: two tables, and what the roles of the keys' JWTs, which `walcast
+-- setup --apply` has made, may do. Runs at every start and changes nothing that is there.
+
+-- Tables that are made later may be read by clients too, as in a Supabase project; switch row-level
+-- security on where that is not meant.
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO anon, authenticated;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO service_role;
+-- One that an older start made does not bypass it.
+ALTER ROLE service_role BYPASSRLS;
 
 CREATE TABLE IF NOT EXISTS public.todos (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -17,6 +17,15 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const CACHE = join(HERE, '../../build/tests');
 const MODULES = join(HERE, '../node_modules');
 const isRoot = process.getuid() === 0;
+// The roles that tokens name, as `walcast setup` makes them, and what an application gives them by
+// default: tables and schemas that a test makes as postgres may be read by all three.
+export const CLIENT_ROLES = `
+  CREATE ROLE anon NOLOGIN;
+  CREATE ROLE authenticated NOLOGIN;
+  CREATE ROLE service_role NOLOGIN BYPASSRLS;`;
+export const CLIENT_GRANTS = `
+  ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO anon, authenticated, service_role;
+  ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO anon, authenticated, service_role;`;
 
 // The newest server that Debian's packages left here.
 export function findBin() {
@@ -103,8 +112,9 @@ function templateFor(bin, major) {
 
 export class Postgres {
   // settings: lines of postgresql.conf by name; they come after, and win over, the defaults here.
-  // major: 13 to 18; without it the newest of Debian's packages.
-  static async start({ settings = {}, major } = {}) {
+  // major: 13 to 18; without it the newest of Debian's packages. clients: false leaves out the roles
+  // and grants of clients.
+  static async start({ settings = {}, major, clients = true } = {}) {
     const server = new Postgres();
     server.bin = major ? binOf(major) : findBin();
     server.major = major ?? Number(server.bin.split('/').at(-2));
@@ -115,6 +125,7 @@ export class Postgres {
     copyTree(templateFor(server.bin, server.major), server.data);
     server.#configure(settings);
     await server.restart();
+    if (clients) await server.query(CLIENT_ROLES + CLIENT_GRANTS);
     return server;
   }
 

@@ -72,6 +72,28 @@ static void claims_come_out_as_they_are(void **state) {
     assert_int_equal(claims.expires_s, 1800000001);
 }
 
+static void the_payload_comes_as_it_was_signed_and_only_when_it_is_good(void **state) {
+    static const char *const payloads[] = {
+        "{ \"role\":\"anon\",\"exp\":2e9, \"app\":{\"n\":12345678901234567890.5} }",
+        "{\"role\":\"anon\",\"exp\":1}",
+    };
+    for (size_t i = 0; i < CORE_COUNT_OF(payloads); i++) {
+        auth_claims claims;
+        core_buffer token;
+        core_buffer json;
+        core_buffer_init(&token, AUTH_TOKEN_MAX);
+        core_buffer_init(&json, AUTH_TOKEN_MAX);
+        assert_true(
+            auth_jwt_sign(core_slice_text(payloads[i]), core_slice_text(TEST_SECRET), &token));
+        auth_verdict verdict = auth_verify_json(((fixture *)*state)->verifier,
+                                                core_buffer_slice(&token), &claims, &json);
+        assert_int_equal(verdict, i == 0 ? AUTH_OK : AUTH_EXPIRED);
+        assert_true(core_slice_is(core_buffer_slice(&json), i == 0 ? payloads[0] : ""));
+        core_buffer_fini(&token);
+        core_buffer_fini(&json);
+    }
+}
+
 static void each_fault_has_its_verdict(void **state) {
     static const struct {
         const char *payload;
@@ -224,6 +246,7 @@ static void without_a_secret_nothing_is_open(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(claims_come_out_as_they_are),
+        cmocka_unit_test(the_payload_comes_as_it_was_signed_and_only_when_it_is_good),
         cmocka_unit_test(each_fault_has_its_verdict),
         cmocka_unit_test(a_claim_too_long_is_refused),
         cmocka_unit_test(equal_claims_hash_equally_whatever_their_times),

@@ -1,0 +1,416 @@
+/* A role's grants: one query, kept sorted; see grants.h.
+ *
+ * Has a role what PostgreSQL asks of a SELECT? USAGE on the schema, SELECT on the table or on some
+ * of its columns (through memberships too: the has_..._privilege functions know), and no row-level
+ * security, or one that does not apply to it: check_enable_rls() in PostgreSQL's
+ * src/backend/utils/misc/rls.c lets superusers, BYPASSRLS and, without FORCE, who has the owner's
+ * rights pass. Tables that vanish while the query runs give NULLs, which count as no. Views and
+ * foreign tables have no changes and are not listed. */
+#include "auth/grants.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    COLUMN_BYPASS,
+    COLUMN_SCHEMA,
+    COLUMN_NAME,
+    COLUMN_OID,
+    COLUMN_USAGE,
+    COLUMN_SELECT,
+    COLUMN_ROW_SECURITY,
+    COLUMN_COLUMNS,
+};
+
+#define TEXT_OF(number)  TEXT_OF_(number)
+#define TEXT_OF_(number) #number
+
+/* One row a table; one of NULLs when there is none; none when there is no such role. */
+static const char grants_sql[] =
+    "SELECT r.rolsuper OR r.rolbypassrls, t.nspname, t.relname, t.oid, t.usage, t.selectable,"
+    " t.secured, CASE WHEN NOT t.selectable"
+    "   AND has_any_column_privilege(r.oid, t.oid, 'SELECT') THEN"
+    "  (SELECT json_agg(a.attname ORDER BY a.attname COLLATE \"C\") FROM pg_attribute a"
+    "   WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    "   AND has_column_privilege(r.oid, t.oid, a.attnum, 'SELECT')) END"
+    " FROM pg_roles r LEFT JOIN LATERAL (SELECT n.nspname, c.relname, c.oid,"
+    "  has_schema_privilege(r.oid, n.oid, 'USAGE') AS usage,"
+    "  has_table_privilege(r.oid, c.oid, 'SELECT') AS selectable,"
+    "  c.relrowsecurity AND NOT (r.rolsuper OR r.rolbypassrls)"
+    "   AND (c.relforcerowsecurity OR NOT pg_has_role(r.oid, c.relowner, 'USAGE')) AS secured"
+    "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    "  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname !~ '^pg_'"
+    "  AND n.nspname <> 'information_schema') t ON true"
+    " WHERE r.rolname = $1::name"
+    " ORDER BY t.nspname COLLATE \"C\", t.relname COLLATE \"C\" LIMIT " TEXT_OF(
+        AUTH_TABLES_MAX) " + 1";
+
+/* ---- Reading the answer ---- */
+
+static bool value_is(const pg_result *result, size_t row, size_t column, char letter) {
+    const char *value = pg_result_value(result, row, column);
+    return value != NULL && value[0] == letter;
+}
+
+static bool name_unescape(core_arena *arena, core_slice raw, core_slice *name) {
+    char bytes[AUTH_NAME_MAX * 6];
+    core_buffer plain = core_buffer_over(bytes, sizeof bytes);
+    if (!core_json_unescape(raw, &plain) || !core_buffer_ok(&plain))
+        return false;
+    *name = core_arena_copy(arena, core_buffer_slice(&plain));
+    return name->data != NULL;
+}
+
+static size_t elements_count(core_slice json) {
+    core_json_reader reader = core_json_reader_make(json);
+    size_t count = 0;
+    (void)core_json_next(&reader);
+    while (core_json_next(&reader).kind == CORE_JSON_STRING)
+        count++;
+    return count;
+}
+
+/* A JSON array of the columns' names, sorted. */
+static bool columns_read(core_arena *arena, const char *text, auth_table *table) {
+    if (text == NULL)
+        return true;
+    core_slice json = core_slice_text(text);
+    size_t count = elements_count(json);
+    core_slice *columns = core_arena_array(arena, count, sizeof *columns);
+    if (columns == NULL)
+        return count == 0;
+    core_json_reader reader = core_json_reader_make(json);
+    (void)core_json_next(&reader);
+    for (size_t i = 0; i < count; i++)
+        if (!name_unescape(arena, core_json_next(&reader).raw, &columns[i]))
+            return false;
+    table->columns = columns;
+    table->column_count = count;
+    return true;
+}
+
+static bool table_read(auth_grants *grants, const pg_result *result, size_t row) {
+    auth_table *table = &grants->tables[grants->count];
+    uint64_t oid = 0;
+    const char *oid_text = pg_result_value(result, row, COLUMN_OID);
+    *table = (auth_table){
+        .schema = core_arena_copy(&grants->arena,
+                                  core_slice_text(pg_result_value(result, row, COLUMN_SCHEMA))),
+        .name = core_arena_copy(&grants->arena,
+                                core_slice_text(pg_result_value(result, row, COLUMN_NAME))),
+        .usage = value_is(result, row, COLUMN_USAGE, 't'),
+        .select = value_is(result, row, COLUMN_SELECT, 't'),
+        .row_security = !value_is(result, row, COLUMN_ROW_SECURITY, 'f'),
+    };
+    if (table->schema.data == NULL || table->name.data == NULL ||
+        !core_slice_to_u64(core_slice_text(oid_text), &oid) ||
+        !columns_read(&grants->arena, pg_result_value(result, row, COLUMN_COLUMNS), table))
+        return false;
+    table->oid = (uint32_t)oid;
+    grants->count++;
+    return true;
+}
+
+static bool grants_read(auth_grants *grants, const pg_result *result) {
+    size_t rows = pg_result_rows(result);
+    grants->exists = rows > 0;
+    if (rows == 0)
+        return true;
+    grants->bypass = value_is(result, 0, COLUMN_BYPASS, 't');
+    if (pg_result_value(result, 0, COLUMN_SCHEMA) == NULL)
+        return true;
+    grants->truncated = rows > AUTH_TABLES_MAX;
+    rows = grants->truncated ? AUTH_TABLES_MAX : rows;
+    grants->tables = core_arena_array(&grants->arena, rows, sizeof *grants->tables);
+    bool ok = grants->tables != NULL;
+    for (size_t row = 0; ok && row < rows; row++)
+        ok = table_read(grants, result, row);
+    return ok;
+}
+
+static auth_grants *grants_new(void) {
+    auth_grants *grants = calloc(1, sizeof *grants);
+    if (grants == NULL)
+        return NULL;
+    grants->magic = AUTH_GRANTS_MAGIC;
+    atomic_init(&grants->references, 1);
+    core_arena_init(&grants->arena, 64 << 10, AUTH_GRANTS_MAX_BYTES);
+    return grants;
+}
+
+auth_grants *auth_grants_query(pg_connection *connection, const char *name, core_error *error) {
+    const char *const parameters[] = {name};
+    pg_result *result = pg_query_kept(connection, grants_sql, parameters, 1, error);
+    if (result == NULL) {
+        (void)core_error_wrap(error, "asking what role \"%s\" may see", name);
+        return NULL;
+    }
+    auth_grants *grants = grants_new();
+    if (grants == NULL || !grants_read(grants, result)) {
+        auth_grants_release(grants);
+        grants = NULL;
+        (void)core_error_set(error, CORE_ERROR_LIMIT,
+                             "what role \"%s\" may see does not fit into %zu MiB, or memory is out",
+                             name, AUTH_GRANTS_MAX_BYTES >> 20);
+    }
+    pg_result_free(result);
+    return grants;
+}
+
+auth_grants *auth_grants_retain(auth_grants *grants) {
+    CORE_MAGIC_CHECK(grants, AUTH_GRANTS_MAGIC);
+    (void)atomic_fetch_add_explicit(&grants->references, 1, memory_order_relaxed);
+    return grants;
+}
+
+void auth_grants_release(auth_grants *grants) {
+    if (grants == NULL)
+        return;
+    CORE_MAGIC_CHECK(grants, AUTH_GRANTS_MAGIC);
+    if (atomic_fetch_sub_explicit(&grants->references, 1, memory_order_acq_rel) != 1)
+        return;
+    core_arena_fini(&grants->arena);
+    grants->magic = 0;
+    free(grants);
+}
+
+/* ---- Comparing and finding ---- */
+
+static bool table_equal(const auth_table *a, const auth_table *b) {
+    if (a->oid != b->oid || a->usage != b->usage || a->select != b->select ||
+        a->row_security != b->row_security || a->column_count != b->column_count ||
+        !core_slice_equal(a->schema, b->schema) || !core_slice_equal(a->name, b->name))
+        return false;
+    for (size_t i = 0; i < a->column_count; i++)
+        if (!core_slice_equal(a->columns[i], b->columns[i]))
+            return false;
+    return true;
+}
+
+bool auth_grants_equal(const auth_grants *a, const auth_grants *b) {
+    if (a->exists != b->exists || a->bypass != b->bypass || a->truncated != b->truncated ||
+        a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!table_equal(&a->tables[i], &b->tables[i]))
+            return false;
+    return true;
+}
+
+static int slice_compare(core_slice a, core_slice b) {
+    size_t common = a.length < b.length ? a.length : b.length;
+    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
+    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+static int table_compare(const void *left, const void *right) {
+    const auth_table *a = left;
+    const auth_table *b = right;
+    int order = slice_compare(a->schema, b->schema);
+    return order != 0 ? order : slice_compare(a->name, b->name);
+}
+
+const auth_table *auth_grants_find(const auth_grants *grants, core_slice schema, core_slice name) {
+    auth_table wanted = {.schema = schema, .name = name};
+    if (grants->count == 0)
+        return NULL;
+    return bsearch(&wanted, grants->tables, grants->count, sizeof wanted, table_compare);
+}
+
+bool auth_table_all_columns(const auth_table *table) {
+    return table->select;
+}
+
+static int column_compare(const void *left, const void *right) {
+    return slice_compare(*(const core_slice *)left, *(const core_slice *)right);
+}
+
+bool auth_table_column(const auth_table *table, core_slice name) {
+    if (table->select)
+        return true;
+    return table->column_count > 0 &&
+           bsearch(&name, table->columns, table->column_count, sizeof name, column_compare) != NULL;
+}
+
+/* ---- Deciding ---- */
+
+/* PostgreSQL's reserved words, and those for types and functions (kwlist.h), of 13 to 18. */
+static const char *const reserved_words[] = {
+    "all",
+    "analyse",
+    "analyze",
+    "and",
+    "any",
+    "array",
+    "as",
+    "asc",
+    "asymmetric",
+    "authorization",
+    "binary",
+    "both",
+    "case",
+    "cast",
+    "check",
+    "collate",
+    "collation",
+    "column",
+    "concurrently",
+    "constraint",
+    "create",
+    "cross",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "default",
+    "deferrable",
+    "desc",
+    "distinct",
+    "do",
+    "else",
+    "end",
+    "except",
+    "false",
+    "fetch",
+    "for",
+    "foreign",
+    "freeze",
+    "from",
+    "full",
+    "grant",
+    "group",
+    "having",
+    "ilike",
+    "in",
+    "initially",
+    "inner",
+    "intersect",
+    "into",
+    "is",
+    "isnull",
+    "join",
+    "lateral",
+    "leading",
+    "left",
+    "like",
+    "limit",
+    "localtime",
+    "localtimestamp",
+    "natural",
+    "not",
+    "notnull",
+    "null",
+    "offset",
+    "on",
+    "only",
+    "or",
+    "order",
+    "outer",
+    "overlaps",
+    "placing",
+    "primary",
+    "references",
+    "returning",
+    "right",
+    "select",
+    "session_user",
+    "similar",
+    "some",
+    "symmetric",
+    "system_user",
+    "table",
+    "tablesample",
+    "then",
+    "to",
+    "trailing",
+    "true",
+    "union",
+    "unique",
+    "user",
+    "using",
+    "variadic",
+    "verbose",
+    "when",
+    "where",
+    "window",
+    "with",
+};
+
+static bool name_is_reserved(core_slice name) {
+    for (size_t i = 0; i < CORE_COUNT_OF(reserved_words); i++)
+        if (core_slice_is(name, reserved_words[i]))
+            return true;
+    return false;
+}
+
+/* As SQL would take it: quoted only where that is needed. */
+static void name_append(core_buffer *out, core_slice name) {
+    bool plain =
+        name.length > 0 && (name.data[0] < '0' || name.data[0] > '9') && !name_is_reserved(name);
+    for (size_t i = 0; i < name.length; i++)
+        plain = plain && ((name.data[i] >= 'a' && name.data[i] <= 'z') || name.data[i] == '_' ||
+                          (name.data[i] >= '0' && name.data[i] <= '9'));
+    if (plain)
+        core_buffer_slice_append(out, name);
+    else
+        pg_identifier_append(out, name);
+}
+
+static void table_append(core_buffer *out, const auth_table *table) {
+    name_append(out, table->schema);
+    core_buffer_u8(out, '.');
+    name_append(out, table->name);
+}
+
+static auth_access_verdict refusal_end(core_buffer *text, char reason[AUTH_REASON_MAX]) {
+    size_t length = text->length < AUTH_REASON_MAX ? text->length : AUTH_REASON_MAX - 1;
+    memcpy(reason, text->data, length);
+    reason[length] = '\0';
+    return AUTH_ACCESS_REFUSED;
+}
+
+auth_access_verdict auth_grants_role_verdict(const auth_grants *grants, const char *role,
+                                             char reason[AUTH_REASON_MAX]) {
+    char memory[2 * AUTH_REASON_MAX];
+    core_buffer text = core_buffer_over(memory, sizeof memory);
+    reason[0] = '\0';
+    if (grants->exists)
+        return AUTH_ACCESS_ALLOWED;
+    core_buffer_format(&text, "role \"%s\" does not exist in the database; make it: CREATE ROLE ",
+                       role);
+    name_append(&text, core_slice_text(role));
+    core_buffer_text(&text, " NOLOGIN (walcast setup --apply makes anon, authenticated and "
+                            "service_role)");
+    return refusal_end(&text, reason);
+}
+
+auth_access_verdict auth_grants_table_verdict(const auth_table *table, const char *role,
+                                              char reason[AUTH_REASON_MAX]) {
+    char memory[2 * AUTH_REASON_MAX];
+    core_buffer text = core_buffer_over(memory, sizeof memory);
+    reason[0] = '\0';
+    bool readable = table->select || table->column_count > 0;
+    if (table->usage && readable && !table->row_security)
+        return AUTH_ACCESS_ALLOWED;
+    core_buffer_format(&text, "role \"%s\" may not read ", role);
+    table_append(&text, table);
+    if (!table->usage) {
+        core_buffer_text(&text, ": GRANT USAGE ON SCHEMA ");
+        name_append(&text, table->schema);
+        core_buffer_text(&text, " TO ");
+        name_append(&text, core_slice_text(role));
+    } else if (!readable) {
+        core_buffer_text(&text, ": GRANT SELECT ON ");
+        table_append(&text, table);
+        core_buffer_text(&text, " TO ");
+        name_append(&text, core_slice_text(role));
+    } else {
+        core_buffer_text(&text, ": row-level security is on and the role does not bypass it; its "
+                                "changes go only to roles that do (BYPASSRLS, the table's owner) "
+                                "until policies are evaluated for streamed rows");
+    }
+    return refusal_end(&text, reason);
+}
