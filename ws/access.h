@@ -1,10 +1,8 @@
 /* Who may see what: the seam between the realtime gateway and the rules of access.
  *
- * Today: a valid token of this project and environment, whatever its role, may subscribe to what
- * the publication holds; private channels, whose rules live in the database, are refused. Grants
- * and row-level security come in here, and nowhere else: an access class is what decides (the role
- * now, more of the claims once policies read them), so subscribers of one class share one decision
- * and one frame. */
+ * An access class is what decides: the role, whose grants the hub holds each change against
+ * (hub_access.h), so subscribers of one class share one decision and one frame. More of the claims
+ * come in here once policies read them. */
 #ifndef WALCAST_WS_ACCESS_H
 #define WALCAST_WS_ACCESS_H
 
@@ -14,5 +12,9 @@
 static inline core_slice ws_access_class(const auth_claims *claims) {
     return core_slice_text(claims->role);
 }
+
+/* What a member may do in its channel: bits. */
+#define WS_RIGHT(right) (1u << (right))
+#define WS_RIGHTS_ALL   (WS_RIGHT(AUTH_CHANNEL_RIGHTS) - 1u)
 
 #endif

@@ -19,6 +19,9 @@ static bool column_is_key(const change_writer *writer, const core_column *column
 }
 
 static bool column_selected(const change_writer *writer, const core_column *column) {
+    const auth_table *visible = writer->select->visible;
+    if (visible != NULL && !auth_table_column(visible, column->name))
+        return false;
     if (writer->select->count == 0 || column_is_key(writer, column))
         return true;
     for (size_t i = 0; i < writer->select->count; i++)

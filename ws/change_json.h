@@ -3,12 +3,14 @@
 #ifndef WALCAST_WS_CHANGE_JSON_H
 #define WALCAST_WS_CHANGE_JSON_H
 
-#include "core/core.h"
+#include "auth/auth.h"
 
-/* Which columns: all when `count` is 0, else these and the key. */
+/* Which columns: all when `count` is 0, else these and the key; of these only what `visible` lets
+ * its role see (NULL: all). */
 typedef struct {
     const core_slice *columns;
     size_t count;
+    const auth_table *visible;
 } ws_change_select;
 
 /* Appends the object. `change` is an INSERT, UPDATE, DELETE or TRUNCATE. */

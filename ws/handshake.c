@@ -47,19 +47,28 @@ static void handshake_key(const ws_http_head *head, core_buffer *key) {
     (void)key_from_bearer(ws_http_header_value(head, "authorization"), key);
 }
 
-static bool handshake_authorize(ws_http_request *request, const ws_gateway *gateway,
-                                auth_claims *claims) {
-    core_buffer key;
+/* Who asks; NULL: refused. */
+static ws_identity *handshake_authorize(ws_http_request *request, const ws_gateway *gateway) {
+    core_buffer key, json;
+    auth_claims claims;
+    ws_identity *identity = NULL;
     core_buffer_init(&key, AUTH_TOKEN_MAX);
+    core_buffer_init(&json, AUTH_TOKEN_MAX);
     handshake_key(request->head, &key);
-    auth_verdict verdict = core_buffer_ok(&key) ? auth_verify(ws_gateway_verifier(gateway),
-                                                              core_buffer_slice(&key), claims)
-                                                : AUTH_MALFORMED;
-    core_buffer_fini(&key);
+    auth_verdict verdict = core_buffer_ok(&key)
+                               ? auth_verify_json(ws_gateway_verifier(gateway),
+                                                  core_buffer_slice(&key), &claims, &json)
+                               : AUTH_MALFORMED;
     if (verdict == AUTH_OK)
-        return true;
-    handshake_refuse(request, verdict == AUTH_CLOSED ? 403 : 401, "", auth_verdict_text(verdict));
-    return false;
+        identity = ws_identity_new_json(&claims, core_buffer_slice(&json));
+    core_buffer_fini(&key);
+    core_buffer_fini(&json);
+    if (verdict != AUTH_OK)
+        handshake_refuse(request, verdict == AUTH_CLOSED ? 403 : 401, "",
+                         auth_verdict_text(verdict));
+    else if (identity == NULL)
+        handshake_refuse(request, 500, "", "out of memory");
+    return identity;
 }
 
 /* ---- The protocol ---- */
@@ -89,7 +98,7 @@ static bool handshake_version(ws_http_request *request, ws_protocol *protocol) {
 }
 
 static void handshake_accept(ws_http_request *request, ws_protocol protocol,
-                             const auth_claims *claims) {
+                             ws_identity *identity) {
     ws_connection *connection = request->connection;
     ws_server *server = connection->service->server;
     char accept[WS_ACCEPT_SIZE];
@@ -103,7 +112,7 @@ static void handshake_accept(ws_http_request *request, ws_protocol protocol,
         return;
     }
     void *http = connection->handler_state;
-    if (ws_session_new(connection, protocol, claims) == NULL) {
+    if (ws_session_new(connection, protocol, identity) == NULL) {
         ws_server_socket_leave(server);
         handshake_refuse(request, 500, "", "out of memory");
         return;
@@ -129,7 +138,7 @@ void ws_handshake(ws_http_request *request) {
     ws_server *server = request->connection->service->server;
     const ws_gateway *gateway = ws_server_gateway(server);
     ws_protocol protocol;
-    auth_claims claims;
+    ws_identity *identity = NULL;
     if (gateway == NULL) {
         handshake_no_gateway(request);
     } else if (!handshake_is_upgrade(head) || !core_slice_is(head->method, "GET")) {
@@ -139,8 +148,10 @@ void ws_handshake(ws_http_request *request) {
                          "the WebSocket version must be 13");
     } else if (ws_server_draining(server)) {
         handshake_refuse(request, 503, "Retry-After: 1\r\n", "this server is shutting down");
-    } else if (handshake_authorize(request, gateway, &claims) &&
-               handshake_version(request, &protocol)) {
-        handshake_accept(request, protocol, &claims);
+    } else if (handshake_version(request, &protocol)) {
+        identity = handshake_authorize(request, gateway);
+        if (identity != NULL)
+            handshake_accept(request, protocol, identity);
+        ws_identity_release(identity);
     }
 }

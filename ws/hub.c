@@ -2,6 +2,8 @@
  */
 #include "ws/hub_private.h"
 
+#include "ws/access.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -12,7 +14,6 @@
 #define HUB_THREADS_MAX     64
 #define HUB_RINGS_MAX       (1 + HUB_THREADS_MAX + WS_LANES)
 #define HUB_LOOK_MS         50 /* between two looks at a lane whose reader is awaited */
-#define HUB_WAITING_MAX     ((size_t)1 << 20) /* joins that wait for the stream to be live */
 #define HUB_COMMANDS_A_TURN 1024
 #define HUB_PAUSE_NS        200000 /* between two looks at a ring that is full */
 
@@ -56,22 +57,8 @@ static void hub_reset(ws_hub *hub) {
 
 /* ---- Commands ---- */
 
-static bool hub_is_live(ws_hub *hub) {
+bool hub_is_live(ws_hub *hub) {
     return hub->begun && atomic_load(&hub->live);
-}
-
-static bool hub_wait_for_live(ws_hub *hub, const hub_waiting *waiting) {
-    if (hub->waiting_count == hub->waiting_capacity) {
-        size_t capacity = hub->waiting_capacity ? hub->waiting_capacity * 2 : 64;
-        hub_waiting *grown =
-            capacity <= HUB_WAITING_MAX ? realloc(hub->waiting, capacity * sizeof *grown) : NULL;
-        if (grown == NULL)
-            return false;
-        hub->waiting = grown;
-        hub->waiting_capacity = capacity;
-    }
-    hub->waiting[hub->waiting_count++] = *waiting;
-    return true;
 }
 
 void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has) {
@@ -81,6 +68,7 @@ void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has) {
                             .room_id = seat->room_id,
                             .member = seat->member,
                             .attempt = seat->attempt,
+                            .rights = seat->rights,
                             .place = has};
     memcpy(delivery.epoch, hub->epoch, sizeof delivery.epoch);
     hub_deliver(hub, seat->thread, &delivery);
@@ -95,7 +83,8 @@ static void hub_leave(ws_hub *hub, uint32_t class_id, uint32_t room_id, size_t t
 bool hub_enter(ws_hub *hub, hub_classes *classes, ws_subscription *subscription, hub_seat *seat,
                core_error *error) {
     seat->class_id = seat->room_id = WS_GROUP_NONE;
-    if (subscription->topic.length > 0) {
+    bool reads = (seat->rights & WS_RIGHT(AUTH_BROADCAST_READ)) != 0;
+    if (subscription->topic.length > 0 && reads) {
         seat->room_id =
             hub_rooms_enter(&hub->rooms, subscription->topic, subscription->private_channel,
                             subscription->protocol, seat->thread);
@@ -109,43 +98,12 @@ bool hub_enter(ws_hub *hub, hub_classes *classes, ws_subscription *subscription,
         seat->class_id = class->id;
     else
         hub_rooms_leave(&hub->rooms, seat->room_id, seat->thread);
-    return class != NULL;
-}
-
-static void hub_join_live(ws_hub *hub, size_t thread, const ws_command *command) {
-    core_error error = {.text = ""};
-    hub_seat seat = {.thread = thread, .member = command->member, .attempt = command->attempt};
-    if (hub_enter(hub, &hub->classes, command->subscription, &seat, &error)) {
-        hub_joined(hub, &seat, true, hub->last);
-        return;
-    }
-    char reason[CORE_ERROR_TEXT_MAX + 32];
-    (void)snprintf(reason, sizeof reason, "InvalidJoinPayload: %s", error.text);
-    hub_refuse(hub, thread, command->member, command->attempt, reason);
-}
-
-static void hub_join(ws_hub *hub, size_t thread, const ws_command *command) {
-    hub_waiting waiting = {.thread = thread, .command = *command};
-    if (!hub_is_live(hub)) {
-        if (hub_wait_for_live(hub, &waiting))
-            return;
-        ws_subscription_free(command->subscription);
-        hub_refuse(hub, thread, command->member, command->attempt,
-                   "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
-    } else if (command->since.sequence > 0) {
-        hub_resume(hub, thread, command);
-    } else {
-        hub_join_live(hub, thread, command);
-    }
-}
-
-static void hub_answer_waiting(ws_hub *hub) {
-    size_t count = hub->waiting_count;
-    hub->waiting_count = 0; /* one that is put back stands before those that are still to come */
-    for (size_t i = 0; i < count; i++) {
-        hub_waiting waiting = hub->waiting[i];
-        hub_join(hub, waiting.thread, &waiting.command);
-    }
+    if (class == NULL || class->role != NULL || class->subscription->count == 0)
+        return class != NULL;
+    class->role = hub_access_role(&hub->access, class->subscription->access_class, error);
+    if (class->role == NULL)
+        hub_leave(hub, seat->class_id, seat->room_id, seat->thread);
+    return class->role != NULL;
 }
 
 static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
@@ -170,20 +128,39 @@ static void hub_commands(ws_hub *hub) {
         for (int i = 0; i < HUB_COMMANDS_A_TURN && core_ring_pop(ring, &command); i++)
             hub_command(hub, thread, &command);
     }
-    if (hub_is_live(hub))
-        hub_answer_waiting(hub);
+    bool live = hub_is_live(hub), changed = atomic_exchange(&hub->access_changed, false);
+    if (changed || (live && !hub->was_live))
+        hub_joins_again(hub);
+    hub->was_live = live;
+    hub_joins_answered(hub);
 }
 
 /* ---- Messages ---- */
 
-static void hub_change_take(ws_hub *hub, const hub_message *message) {
-    hub_outcome outcome = hub_spread(hub, core_block_slice(message->payload), message->sequence);
-    hub->position = message->sequence;
-    hub_tail_push(&hub->tail, message->payload, message->sequence);
-    atomic_fetch_sub(&hub->message_bytes, message->payload->length);
-    core_block_release(message->payload);
+/* The change at hand, which may be held for what a role may see of it: then nothing behind it goes
+ * first. False: it still is. */
+static bool hub_change_step(ws_hub *hub) {
+    core_block *payload = hub->held.payload;
+    uint64_t sequence = hub->held.sequence;
+    hub_outcome outcome = hub_spread(hub, core_block_slice(payload), sequence, &hub->held_change);
+    if (outcome == HUB_HELD) {
+        int64_t now_ms = core_clock_ms(hub->clock);
+        if (hub->held_since_ms == 0)
+            hub->held_since_ms = now_ms;
+        hub->impatient = now_ms - hub->held_since_ms >= HUB_ACCESS_MS;
+        return false;
+    }
+    hub->held.payload = NULL;
+    hub->held_change = 0;
+    hub->held_since_ms = 0;
+    hub->impatient = false;
+    hub->position = sequence;
+    hub_tail_push(&hub->tail, payload, sequence);
+    atomic_fetch_sub(&hub->message_bytes, payload->length);
+    core_block_release(payload);
     if (outcome == HUB_RESET)
         hub_reset(hub);
+    return true;
 }
 
 /* Where the stream goes on. What was held of it before is the same stream's, if the epoch is. */
@@ -195,11 +172,12 @@ static void hub_begin_take(ws_hub *hub, const hub_message *message) {
     hub->begun = true;
 }
 
-static void hub_message_take(ws_hub *hub, const hub_message *message) {
+/* False: it is held. */
+static bool hub_message_take(ws_hub *hub, const hub_message *message) {
     switch (message->kind) {
     case HUB_MESSAGE_CHANGE:
-        hub_change_take(hub, message);
-        break;
+        hub->held = *message;
+        return hub_change_step(hub);
     case HUB_MESSAGE_BEGIN:
         hub_begin_take(hub, message);
         break;
@@ -208,6 +186,7 @@ static void hub_message_take(ws_hub *hub, const hub_message *message) {
         hub_reset(hub);
         break;
     }
+    return true;
 }
 
 /* Commands between any two messages, so that a join is not behind a backlog; and history, a bounded
@@ -216,10 +195,14 @@ static bool hub_turn(ws_hub *hub) {
     hub_message message;
     hub_commands(hub);
     bool more = hub_resume_step(hub);
+    if (hub->held.payload != NULL && !hub_change_step(hub))
+        return more;
     while (!atomic_load(&hub->stop) && core_ring_pop(hub->messages, &message)) {
-        hub_message_take(hub, &message);
+        bool taken = hub_message_take(hub, &message);
         hub_commands(hub);
         more = hub_resume_step(hub);
+        if (!taken)
+            break;
     }
     return more;
 }
@@ -246,7 +229,8 @@ static void hub_wait(ws_hub *hub) {
         fds[i] = (struct pollfd){.fd = core_ring_wake_fd(rings[i]), .events = POLLIN};
         may_sleep &= core_ring_sleep(rings[i]);
     }
-    int timeout_ms = hub_resume_waits(hub) ? HUB_LOOK_MS : -1;
+    bool looks = hub->held.payload != NULL || hub_resume_waits(hub);
+    int timeout_ms = looks ? HUB_LOOK_MS : -1;
     if (may_sleep && poll(fds, (nfds_t)count, timeout_ms) < 0 && errno != EINTR)
         hub_pause();
     for (size_t i = 0; i < count; i++)
@@ -318,24 +302,72 @@ void ws_hub_stop_feeding(ws_hub *hub) {
 
 /* ---- Life ---- */
 
+static void hub_on_access(void *context, const char *role, uint64_t generation) {
+    ws_hub *hub = context;
+    CORE_MAGIC_CHECK(hub, HUB_MAGIC);
+    (void)role;
+    (void)generation;
+    atomic_store(&hub->access_changed, true);
+    core_ring_wake(hub->messages);
+}
+
+/* In this order: nobody calls back into what is gone. */
 static void hub_destroy(ws_hub *hub) {
     hub_message message;
+    if (hub->pool != NULL)
+        pg_pool_stop(hub->pool);
+    hub_joins_fini(hub);
+    hub_resume_fini(hub);
+    hub_classes_fini(&hub->classes);
+    hub_access_fini(&hub->access);
+    if (hub->access.source != NULL)
+        auth_access_free(hub->access.source);
+    if (hub->pool != NULL)
+        pg_pool_free(hub->pool);
     while (hub->messages != NULL && core_ring_pop(hub->messages, &message))
         core_block_release(message.payload);
+    core_block_release(hub->held.payload);
     core_ring_free(hub->messages);
-    for (size_t i = 0; i < hub->waiting_count; i++)
-        ws_subscription_free(hub->waiting[i].command.subscription);
-    hub_resume_fini(hub);
+    (void)pthread_mutex_destroy(&hub->answers_lock);
     hub_tail_fini(&hub->tail);
-    hub_classes_fini(&hub->classes);
     hub_ids_fini(&hub->class_ids);
     hub_rooms_fini(&hub->rooms);
     core_arena_fini(&hub->arena);
     core_buffer_fini(&hub->head);
     hub_encodings_fini(hub);
-    free(hub->waiting);
     hub->magic = 0;
     free(hub);
+}
+
+/* What it asks the database with. */
+static bool hub_ask_database(ws_hub *hub, const ws_server_spec *spec, core_error *error) {
+    hub->pool = pg_pool_new(spec->config, "walcast ws", spec->log, spec->metrics, error);
+    auth_access_spec access = {
+        .config = spec->config,
+        .pool = hub->pool,
+        .log = spec->log,
+        .metrics = spec->metrics,
+        .changed = hub_on_access,
+        .context = hub,
+    };
+    auth_access *source = hub->pool != NULL ? auth_access_new(&access, error) : NULL;
+    hub_access_init(&hub->access, source);
+    return source != NULL;
+}
+
+static void hub_prepare(ws_hub *hub, const ws_server_spec *spec, size_t row_max) {
+    hub->magic = HUB_MAGIC;
+    hub->log = spec->log;
+    hub->metrics = spec->metrics;
+    hub->clock = spec->clock;
+    (void)pthread_mutex_init(&hub->answers_lock, NULL);
+    hub_classes_init(&hub->classes, &hub->class_ids, hub->threads);
+    hub_rooms_init(&hub->rooms, hub->threads);
+    core_arena_init(&hub->arena, 65536,
+                    WS_HUB_MESSAGE_BYTES * 4 + CORE_EVENT_JSON_ARENA_FACTOR * row_max);
+    core_buffer_init(&hub->head, 65536);
+    hub_encodings_init(hub);
+    hub_tail_init(&hub->tail, (size_t)core_config_integer(spec->config, "ws.tail_bytes"));
 }
 
 ws_hub *ws_hub_new(ws_server *server, ws_hub_readers_changed changed, void *context,
@@ -346,24 +378,16 @@ ws_hub *ws_hub_new(ws_server *server, ws_hub_readers_changed changed, void *cont
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
         return NULL;
     }
-    hub->magic = HUB_MAGIC;
     hub->server = server;
-    hub->log = spec->log;
-    hub->metrics = spec->metrics;
-    hub->clock = spec->clock;
     hub->readers_changed = changed;
     hub->readers_context = context;
     hub->threads = ws_server_service_count(server);
-    hub_classes_init(&hub->classes, &hub->class_ids, hub->threads);
-    hub_rooms_init(&hub->rooms, hub->threads);
     size_t row_max = (size_t)core_config_integer(spec->config, "cdc.max_row_bytes");
-    core_arena_init(&hub->arena, 65536,
-                    WS_HUB_MESSAGE_BYTES * 4 + CORE_EVENT_JSON_ARENA_FACTOR * row_max);
-    core_buffer_init(&hub->head, 65536);
-    hub_encodings_init(hub);
-    hub_tail_init(&hub->tail, (size_t)core_config_integer(spec->config, "ws.tail_bytes"));
-    hub->messages = core_ring_new(WS_HUB_MESSAGES, sizeof(hub_message), error);
-    if (hub_resume_init(hub, row_max, error) && hub->messages != NULL) {
+    hub_prepare(hub, spec, row_max);
+    bool readers = hub_resume_init(hub, row_max, error); /* before all that can fail: see destroy */
+    if (readers)
+        hub->messages = core_ring_new(WS_HUB_MESSAGES, sizeof(hub_message), error);
+    if (hub->messages != NULL && hub_ask_database(hub, spec, error)) {
         int failure = pthread_create(&hub->thread, NULL, hub_run, hub);
         if (failure == 0)
             return hub;

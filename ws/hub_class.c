@@ -25,6 +25,8 @@ static void class_free(hub_classes *classes, hub_class *class, size_t bindings) 
     for (size_t i = 0; i < bindings; i++)
         class_drop_binding(classes, class, i);
     ws_subscription_free(class->subscription);
+    hub_role_release(class->role);
+    free(class->told);
     core_buffer_fini(&class->head);
     free(class->rules);
     free(class->positions);

@@ -3,6 +3,7 @@
 #ifndef WALCAST_WS_HUB_CLASS_H
 #define WALCAST_WS_HUB_CLASS_H
 
+#include "ws/hub_access.h"
 #include "ws/hub_ids.h"
 #include "ws/hub_index.h"
 #include "ws/subscription.h"
@@ -14,6 +15,9 @@ struct hub_class {
     hub_classes *home;
     uint32_t id;
     ws_subscription *subscription;
+    hub_role *role; /* NULL: it asks for no tables */
+    uint64_t *told; /* hashes of tables whose changes it was told that it may not see */
+    uint32_t told_count;
     hub_rule **rules;    /* of each binding */
     uint32_t *positions; /* where each binding stands among its rule's users */
     core_buffer head;    /* what stands before the ids in its frames */

@@ -45,6 +45,8 @@ void hub_lane_empty(hub_lane *lane) {
 }
 
 void hub_lane_fini(hub_lane *lane) {
+    if (lane->holds)
+        core_block_release(lane->message.payload);
     hub_lane_empty(lane);
     hub_classes_fini(&lane->classes);
 }

@@ -21,6 +21,7 @@ typedef struct {
     size_t thread;
     uint64_t member;
     uint32_t attempt;
+    unsigned rights;
     ws_subscription *subscription; /* a reference */
 } hub_passenger;
 
@@ -29,6 +30,9 @@ typedef struct {
     hub_classes classes;
     hub_reader *reader; /* NULL: from the tail */
     uint64_t position;
+    uint32_t next_change; /* of the message behind the position: those before it were spread */
+    hub_reader_message message; /* of the reader, when it holds one */
+    bool holds;
     uint64_t end;     /* of the stream when the reader was wanted: it has come so far at its last */
     int64_t heard_ms; /* when its reader was wanted, or gave something last */
     hub_passenger *passengers;

@@ -24,17 +24,24 @@ typedef struct {
     char epoch[CORE_EPOCH_TEXT_SIZE];
 } hub_message;
 
-/* A join that waits for the stream to be live. */
-typedef struct {
+/* A join on its way: see hub_join.c. */
+typedef struct hub_joining hub_joining;
+struct hub_joining {
+    ws_hub *hub;
+    hub_joining *next;
     size_t thread;
     ws_command command;
-} hub_waiting;
+    hub_role *role; /* NULL: not asked for yet */
+    bool asked;     /* what the policies say of its private channel */
+    auth_channel_rights rights;
+};
 
 /* A member's place in a class and a room. */
 typedef struct {
     size_t thread;
     uint64_t member;
     uint32_t attempt;
+    unsigned rights;
     uint32_t class_id, room_id;
 } hub_seat;
 
@@ -47,9 +54,13 @@ typedef struct {
 /* A change's JSON for one selection of columns. */
 typedef struct {
     core_slice select; /* of the first class that wanted it; empty: all columns */
+    const auth_table *visible;
     core_buffer data;
 } hub_encoding;
 
+#define HUB_JOINS_MAX ((size_t)1 << 18) /* that wait for the stream or a role; more are refused */
+#define HUB_ACCESS_MS 5000              /* the longest that the stream waits for a decision */
+#define HUB_TOLD_MAX  256               /* tables that a class is told it may not see */
 #define HUB_ENCODINGS 8 /* kept a change; further selections are encoded again where they recur */
 
 struct ws_hub {
@@ -70,12 +81,22 @@ struct ws_hub {
     hub_ids class_ids;
     hub_classes classes;
     hub_rooms rooms;
-    hub_waiting *waiting;
-    size_t waiting_count, waiting_capacity;
+    hub_access access;
+    pg_pool *pool;
+    atomic_bool access_changed;
+    hub_joining *joins; /* that wait, the last one first */
+    size_t joins_waiting;
+    hub_joining *answers; /* those whose private channel was decided, under the lock */
+    pthread_mutex_t answers_lock;
     char epoch[CORE_EPOCH_TEXT_SIZE]; /* of the last message; empty: none yet */
+    bool was_live;                    /* when joins were tried last */
     bool begun;                       /* what is fed goes on from a known place */
     uint64_t position;                /* all up to it was spread to the live classes */
     ws_place last;                    /* of the last change that was */
+    hub_message held;                 /* waits for what a role may see of it; or no payload */
+    uint32_t held_change;             /* its changes before this one were spread */
+    int64_t held_since_ms;
+    bool impatient; /* what is not decided by now counts as refused */
     hub_tail tail;
     hub_lane lanes[WS_LANES];
     hub_reader readers[WS_LANES];
@@ -106,11 +127,24 @@ CORE_MUST_CHECK bool hub_enter(ws_hub *hub, hub_classes *classes, ws_subscriptio
 /* Tells the member where it sits; `has`: it has all up to there. */
 void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has);
 
+/* The stream's tail is being consumed, from a known place on. */
+bool hub_is_live(ws_hub *hub);
+
+/* ---- hub_join.c ---- */
+/* Takes the command's subscription. */
+void hub_join(ws_hub *hub, size_t thread, const ws_command *command);
+/* Goes on with those whose private channel was decided. */
+void hub_joins_answered(ws_hub *hub);
+/* The stream is live, or what a role may see has changed: tries all that wait. */
+void hub_joins_again(ws_hub *hub);
+/* The pool must have stopped. */
+void hub_joins_fini(ws_hub *hub);
+
 /* ---- hub_resume.c ---- */
 CORE_MUST_CHECK bool hub_resume_init(ws_hub *hub, size_t row_max, core_error *error);
 void hub_resume_fini(ws_hub *hub);
-/* A join with `since`, while the stream is live. Takes the command's subscription. */
-void hub_resume(ws_hub *hub, size_t thread, const ws_command *command);
+/* A join with `since`, while the stream is live. Takes the passenger's reference. */
+void hub_resume(ws_hub *hub, const hub_passenger *passenger, const core_offset *since);
 /* A bounded piece of history for those who catch up. True: there is more to do at once. */
 CORE_MUST_CHECK bool hub_resume_step(ws_hub *hub);
 /* Somebody is catching up: look again soon. */
@@ -119,13 +153,17 @@ bool hub_resume_waits(const ws_hub *hub);
 void hub_resume_reset(ws_hub *hub);
 
 /* ---- hub_spread.c ---- */
-typedef enum { HUB_SPREAD, HUB_RESET } hub_outcome;
+typedef enum { HUB_SPREAD, HUB_RESET, HUB_HELD } hub_outcome;
 /* Gives one message's changes to whom they concern. RESET: the message says that changes are
- * missing, is of another epoch than the one before it, or cannot be understood. */
-CORE_MUST_CHECK hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence);
+ * missing, is of another epoch than the one before it, or cannot be understood. HELD: what a role
+ * may see of it is not known yet; call again with the same `*next`, which is 0 at first: the
+ * changes before it were spread. */
+CORE_MUST_CHECK hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence,
+                                       uint32_t *next);
 /* The same of history, to a lane's classes. */
 CORE_MUST_CHECK hub_outcome hub_spread_history(ws_hub *hub, hub_classes *audience,
-                                               core_slice payload, uint64_t sequence);
+                                               core_slice payload, uint64_t sequence,
+                                               uint32_t *next);
 /* One frame a serializer to everybody in the broadcast's room. */
 void hub_broadcast(ws_hub *hub, const ws_broadcast *broadcast);
 void hub_encodings_init(ws_hub *hub);

@@ -34,6 +34,13 @@ static void resume_not_held(char reason[RESUME_REASON_MAX], const char *why) {
                    "HistoryNotHeld: %s; load the rows anew and join without since", why);
 }
 
+static hub_seat passenger_seat(const hub_passenger *passenger) {
+    return (hub_seat){.thread = passenger->thread,
+                      .member = passenger->member,
+                      .attempt = passenger->attempt,
+                      .rights = passenger->rights};
+}
+
 /* ---- Lanes ---- */
 
 static void lane_let_reader_go(ws_hub *hub, hub_lane *lane) {
@@ -48,6 +55,10 @@ static void lane_let_reader_go(ws_hub *hub, hub_lane *lane) {
 static void lane_clear(ws_hub *hub, hub_lane *lane) {
     hub_lane_empty(lane);
     lane_let_reader_go(hub, lane);
+    if (lane->holds)
+        core_block_release(lane->message.payload);
+    lane->holds = false;
+    lane->next_change = 0;
     core_state_move(&lane->state, HUB_LANE_CLEARING);
 }
 
@@ -59,8 +70,7 @@ static void lane_fail(ws_hub *hub, hub_lane *lane, const char *reason) {
 /* Into the lane's classes, and answered. */
 static void lane_seat(ws_hub *hub, hub_lane *lane, const hub_passenger *passenger) {
     core_error error = {.text = ""};
-    hub_seat seat = {
-        .thread = passenger->thread, .member = passenger->member, .attempt = passenger->attempt};
+    hub_seat seat = passenger_seat(passenger);
     if (hub_enter(hub, &lane->classes, ws_subscription_retain(passenger->subscription), &seat,
                   &error)) {
         hub_joined(hub, &seat, false, (ws_place){0});
@@ -172,23 +182,19 @@ static void resume_seat_waiting(ws_hub *hub) {
     hub->resume_count = left;
 }
 
-void hub_resume(ws_hub *hub, size_t thread, const ws_command *command) {
+void hub_resume(ws_hub *hub, const hub_passenger *passenger, const core_offset *since) {
     char reason[RESUME_REASON_MAX];
-    hub_passenger passenger = {.thread = thread,
-                               .member = command->member,
-                               .attempt = command->attempt,
-                               .subscription = command->subscription};
     core_metrics_add(hub->metrics, CORE_METRIC_WS_RESUMES, 1);
-    if (strcmp(command->since.epoch, hub->epoch) != 0) {
+    if (strcmp(since->epoch, hub->epoch) != 0) {
         resume_not_held(reason, hub->epoch[0] == '\0'
                                     ? "the stream holds no changes"
                                     : "the offset is of a history that the stream no longer has");
-        resume_refuse(hub, &passenger, reason);
-        ws_subscription_free(passenger.subscription);
-    } else if (!resume_wait(hub, &passenger, command->since.sequence - 1)) {
-        resume_refuse(hub, &passenger,
+        resume_refuse(hub, passenger, reason);
+        ws_subscription_free(passenger->subscription);
+    } else if (!resume_wait(hub, passenger, since->sequence - 1)) {
+        resume_refuse(hub, passenger,
                       "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
-        ws_subscription_free(passenger.subscription);
+        ws_subscription_free(passenger->subscription);
     }
 }
 
@@ -200,9 +206,7 @@ static void lane_arrive(ws_hub *hub, hub_lane *lane) {
     for (size_t i = 0; i < lane->count; i++) {
         const hub_passenger *passenger = &lane->passengers[i];
         core_error error = {.text = ""};
-        hub_seat seat = {.thread = passenger->thread,
-                         .member = passenger->member,
-                         .attempt = passenger->attempt};
+        hub_seat seat = passenger_seat(passenger);
         if (hub_enter(hub, &hub->classes, ws_subscription_retain(passenger->subscription), &seat,
                       &error))
             hub_joined(hub, &seat, true, has);
@@ -212,28 +216,48 @@ static void lane_arrive(ws_hub *hub, hub_lane *lane) {
     lane_clear(hub, lane);
 }
 
-static void lane_spread(ws_hub *hub, hub_lane *lane, core_slice payload, uint64_t sequence) {
-    if (hub_spread_history(hub, &lane->classes, payload, sequence) == HUB_SPREAD)
+/* False: it is held, for what a role may see of it. */
+static bool lane_spread(ws_hub *hub, hub_lane *lane, core_slice payload, uint64_t sequence) {
+    switch (hub_spread_history(hub, &lane->classes, payload, sequence, &lane->next_change)) {
+    case HUB_SPREAD:
         lane->position = sequence;
-    else
+        lane->next_change = 0;
+        return true;
+    case HUB_HELD:
+        return false;
+    default:
         lane_fail(hub, lane,
                   "HistoryNotHeld: changes are missing in the stream's history; load the "
                   "rows anew and join without since");
+        return true;
+    }
+}
+
+/* One message of the tail's. */
+static bool lane_tail_step(ws_hub *hub, hub_lane *lane) {
+    lane_let_reader_go(hub, lane);
+    const hub_tail_entry *entry = hub_tail_after(&hub->tail, lane->position);
+    if (entry != NULL)
+        return lane_spread(hub, lane, core_block_slice(entry->payload), entry->sequence);
+    lane->position = hub->position;
+    return true;
 }
 
 /* What the reader has for the lane. False: nothing now. */
 static bool lane_take(ws_hub *hub, hub_lane *lane) {
-    hub_reader_message message;
-    if (!hub_reader_take(lane->reader, &message))
+    hub_reader_message *message = &lane->message;
+    if (!lane->holds && !hub_reader_take(lane->reader, message))
         return false;
     lane->heard_ms = resume_now_ms(hub);
-    if (message.payload != NULL && message.sequence > lane->position)
-        lane_spread(hub, lane, core_block_slice(message.payload), message.sequence);
-    else if (message.sequence > lane->position)
-        lane->position = message.sequence;
-    core_block_release(message.payload);
-    if (message.last && lane->position < lane->end)
+    lane->holds = message->payload != NULL && message->sequence > lane->position &&
+                  !lane_spread(hub, lane, core_block_slice(message->payload), message->sequence);
+    if (lane->holds)
+        return false;
+    if (message->sequence > lane->position)
+        lane->position = message->sequence;
+    if (message->last && lane->position < lane->end)
         lane->position = lane->end;
+    core_block_release(message->payload);
     return true;
 }
 
@@ -257,15 +281,8 @@ static bool lane_step(ws_hub *hub, hub_lane *lane) {
         lane_arrive(hub, lane);
         return true;
     }
-    if (hub_tail_covers(&hub->tail, lane->position)) {
-        lane_let_reader_go(hub, lane);
-        const hub_tail_entry *entry = hub_tail_after(&hub->tail, lane->position);
-        if (entry == NULL)
-            lane->position = hub->position;
-        else
-            lane_spread(hub, lane, core_block_slice(entry->payload), entry->sequence);
-        return true;
-    }
+    if (hub_tail_covers(&hub->tail, lane->position) && !lane->holds)
+        return lane_tail_step(hub, lane);
     if (lane->reader == NULL)
         return lane_want_reader(hub, lane); /* the tail went on without it */
     return lane_take(hub, lane) || lane_reader_failed(hub, lane);

@@ -49,6 +49,7 @@ typedef struct {
                   follows; FRAME: of the live stream, else of history */
     uint32_t class_id, room_id;
     uint32_t attempt;       /* JOINED, REFUSED */
+    unsigned rights;        /* JOINED: what the member may do in its channel */
     uint64_t member;        /* JOINED, REFUSED; BROADCAST: who sent it and does not want it, or 0 */
     core_block *block;      /* one reference, the receiver's */
     int64_t commit_time_us; /* FRAME: of a change; 0 for others */

@@ -7,6 +7,11 @@
 #include "ws/change_json.h"
 #include "ws/frame.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ACCESS_TEXT_MAX (AUTH_REASON_MAX + 64)
+
 void hub_encodings_init(ws_hub *hub) {
     for (size_t i = 0; i < HUB_ENCODINGS; i++)
         core_buffer_init(&hub->encodings[i].data, WS_CHANGE_JSON_MAX);
@@ -68,17 +73,71 @@ static void spread_problem(void *context, const hub_rule *rule, const char *text
     }
 }
 
+/* ---- Access ---- */
+
+/* That changes of the table are kept from the class: once a table. */
+static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
+    const core_relation *relation = hub->change->relation;
+    uint64_t hash = core_slice_hash(relation->schema) * 31 ^ core_slice_hash(relation->table);
+    for (uint32_t i = 0; i < class->told_count; i++)
+        if (class->told[i] == hash)
+            return;
+    if (class->told == NULL)
+        class->told = malloc(HUB_TOLD_MAX * sizeof *class->told);
+    if (class->told == NULL || class->told_count == HUB_TOLD_MAX)
+        return;
+    class->told[class->told_count++] = hash;
+    char text[ACCESS_TEXT_MAX];
+    (void)snprintf(text, sizeof text, "Unauthorized: %s", reason);
+    core_block *frame =
+        ws_protocol_system(class->subscription->protocol, ws_protocol_null,
+                           class->subscription->topic, "postgres_changes", false, text);
+    if (frame != NULL)
+        spread_block(hub, class, frame, NULL);
+    core_block_release(frame);
+}
+
+/* Takes those out of the touched that may not see the table. False: it is not known yet of one. */
+static bool access_sift(ws_hub *hub) {
+    hub_class **at = &hub->touched;
+    while (*at != NULL) {
+        hub_class *class = *at;
+        const auth_table_decision *sight = hub_role_sight(class->role, hub->change->relation);
+        if (sight->verdict == AUTH_ACCESS_PENDING && !hub->impatient)
+            return false;
+        if (sight->verdict == AUTH_ACCESS_ALLOWED) {
+            at = &class->touched_next;
+            continue;
+        }
+        *at = class->touched_next;
+        access_tell(hub, class,
+                    sight->verdict == AUTH_ACCESS_PENDING
+                        ? "the database does not answer what this role may see"
+                        : sight->reason);
+    }
+    return true;
+}
+
+static const auth_table *access_visible(ws_hub *hub, const hub_class *class) {
+    const auth_table *table = hub_role_sight(class->role, hub->change->relation)->table;
+    return table == NULL || auth_table_all_columns(table) ? NULL : table;
+}
+
 /* ---- Encoding ---- */
 
-static const core_buffer *spread_data(ws_hub *hub, const ws_binding *binding) {
+static const core_buffer *spread_data(ws_hub *hub, const ws_binding *binding,
+                                      const auth_table *visible) {
     for (size_t i = 0; i < hub->encoding_count; i++)
-        if (core_slice_equal(hub->encodings[i].select, binding->select))
+        if (core_slice_equal(hub->encodings[i].select, binding->select) &&
+            hub->encodings[i].visible == visible)
             return &hub->encodings[i].data;
     size_t at = hub->encoding_count < HUB_ENCODINGS ? hub->encoding_count++ : HUB_ENCODINGS - 1;
     hub_encoding *encoding = &hub->encodings[at];
     encoding->select = binding->select;
+    encoding->visible = visible;
     core_buffer_reset(&encoding->data);
-    ws_change_select select = {.columns = binding->columns, .count = binding->column_count};
+    ws_change_select select = {
+        .columns = binding->columns, .count = binding->column_count, .visible = visible};
     ws_change_json(&encoding->data, hub->change, &hub->offset, &select);
     return &encoding->data;
 }
@@ -107,7 +166,7 @@ static void spread_ids(ws_hub *hub, hub_class *class, core_slice select) {
 static core_block *spread_frame(ws_hub *hub, hub_class *class) {
     const ws_subscription *subscription = class->subscription;
     const ws_binding *first = &subscription->bindings[class->matched[0]];
-    const core_buffer *data = spread_data(hub, first);
+    const core_buffer *data = spread_data(hub, first, access_visible(hub, class));
     core_buffer_reset(&hub->head);
     core_buffer_slice_append(&hub->head, core_buffer_slice(&class->head));
     spread_ids(hub, class, first->select);
@@ -139,18 +198,23 @@ static void spread_encodings_trim(ws_hub *hub) {
             core_buffer_fini(&hub->encodings[i].data);
 }
 
-static bool spread_change(ws_hub *hub, const core_change *change) {
+static hub_outcome spread_change(ws_hub *hub, const core_change *change, core_error *error) {
     hub_listener listener = {.matched = spread_matched, .problem = spread_problem, .context = hub};
     hub->change = change;
     hub->touched = NULL;
     hub->encoding_count = 0;
     hub->stamp++;
     bool ok = hub_index_match(&hub->audience->index, change, &listener);
+    if (!access_sift(hub))
+        return HUB_HELD;
     for (hub_class *class = hub->touched; class != NULL; class = class->touched_next)
         ok &= spread_class(hub, class);
     core_metrics_add(hub->metrics, CORE_METRIC_WS_EVENTS, 1);
     spread_encodings_trim(hub);
-    return ok;
+    if (ok)
+        return HUB_SPREAD;
+    (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a change's frames");
+    return HUB_RESET;
 }
 
 /* ---- Broadcasts ---- */
@@ -189,21 +253,27 @@ static bool spread_is_live_op(core_op op) {
            op == CORE_OP_TRUNCATE;
 }
 
-static bool spread_run(ws_hub *hub, const core_run *run, uint64_t sequence, core_error *error) {
+/* The changes from `*next` on, which moves behind each that was spread. */
+static hub_outcome spread_run(ws_hub *hub, const core_run *run, uint64_t sequence, uint32_t *next,
+                              core_error *error) {
     core_run_reader reader;
     if (!core_run_reader_init(&reader, run, &hub->arena, error))
-        return false;
+        return HUB_RESET;
     memcpy(hub->offset.epoch, run->epoch, sizeof hub->offset.epoch);
     hub->offset.sequence = sequence;
     hub->offset.index = 0;
+    hub_access_next(&hub->access);
     const core_change *change;
     while ((change = core_run_next(&reader)) != NULL) {
-        if (!spread_change(hub, change))
-            return core_error_set(error, CORE_ERROR_INTERNAL,
-                                  "out of memory for a change's frames");
+        if (hub->offset.index >= *next) {
+            hub_outcome outcome = spread_change(hub, change, error);
+            if (outcome != HUB_SPREAD)
+                return outcome;
+            (*next)++;
+        }
         hub->offset.index++;
     }
-    return true;
+    return HUB_SPREAD;
 }
 
 /* A broker that lost its last messages may hold others at their sequences before its consumer is
@@ -217,12 +287,13 @@ static bool spread_epoch_changed(ws_hub *hub, const core_run *run, uint64_t sequ
     return changed;
 }
 
-static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequence,
-                                  core_run *run) {
+static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequence, core_run *run,
+                                  uint32_t *next) {
     core_error error = {.text = ""};
     core_arena_reset(&hub->arena);
     bool ok = core_run_decode(payload, &hub->arena, run, &error);
     bool changed = ok && spread_epoch_changed(hub, run, sequence);
+    hub_outcome outcome = ok ? HUB_SPREAD : HUB_RESET;
     if (ok && run->op == CORE_OP_GAP) {
         CORE_LOG(hub->log, WARN, "ws",
                  "a GAP event: history is missing or comes a second time (walcast tail shows it)",
@@ -230,18 +301,19 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
         return HUB_RESET;
     }
     if (ok && spread_is_live_op(run->op) && run->has_relation)
-        ok = spread_run(hub, run, sequence, &error);
-    if (ok)
-        return changed ? HUB_RESET : HUB_SPREAD;
-    CORE_LOG(hub->log, ERROR, "ws", "a message of the stream cannot be delivered",
-             CORE_LOG_NUMBER("sequence", sequence), CORE_LOG_TEXT("error", error.text));
-    return HUB_RESET;
+        outcome = spread_run(hub, run, sequence, next, &error);
+    if (outcome == HUB_RESET)
+        CORE_LOG(hub->log, ERROR, "ws", "a message of the stream cannot be delivered",
+                 CORE_LOG_NUMBER("sequence", sequence), CORE_LOG_TEXT("error", error.text));
+    return outcome == HUB_SPREAD && changed ? HUB_RESET : outcome;
 }
 
-hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence) {
+hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence, uint32_t *next) {
     core_run run = {.epoch = ""};
     hub->audience = &hub->classes;
-    hub_outcome outcome = spread_message(hub, payload, sequence, &run);
+    hub_outcome outcome = spread_message(hub, payload, sequence, &run, next);
+    if (outcome == HUB_HELD)
+        return outcome;
     if (run.epoch[0] != '\0')
         memcpy(hub->epoch, run.epoch, sizeof hub->epoch);
     hub->last = (ws_place){.sequence = sequence, .index = UINT32_MAX};
@@ -249,8 +321,8 @@ hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence) {
 }
 
 hub_outcome hub_spread_history(ws_hub *hub, hub_classes *audience, core_slice payload,
-                               uint64_t sequence) {
+                               uint64_t sequence, uint32_t *next) {
     core_run run = {.epoch = ""};
     hub->audience = audience;
-    return spread_message(hub, payload, sequence, &run);
+    return spread_message(hub, payload, sequence, &run, next);
 }

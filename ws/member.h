@@ -51,6 +51,7 @@ struct ws_member {
     uint64_t handle;   /* what the hub knows it by (session_table.h); 0: none yet */
     uint32_t attempt;  /* the last join that was asked for; answers to earlier ones are undone */
     bool live;         /* `live` was told */
+    unsigned rights;   /* in its channel, WS_RIGHT bits (access.h) */
     bool stalled;      /* left its lane; joins again behind `after` once its client has read */
     core_offset after; /* of changes it has all up to here; sequence 0: from when it was joined */
     ws_member_place places[WS_GROUP_KINDS];

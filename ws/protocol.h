@@ -62,6 +62,9 @@ void ws_protocol_change_head(ws_protocol protocol, core_slice topic, core_buffer
 #define WS_PROTOCOL_CHANGE_MIDDLE ",\"data\":"
 const char *ws_protocol_change_tail(ws_protocol protocol);
 
+/* A topic without its "realtime:". */
+core_slice ws_protocol_topic(core_slice topic);
+
 extern const core_slice ws_protocol_null;
 
 #endif

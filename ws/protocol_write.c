@@ -93,7 +93,7 @@ core_block *ws_protocol_refusal(ws_protocol protocol, core_slice join_ref, core_
     return block;
 }
 
-static core_slice topic_without_prefix(core_slice topic) {
+core_slice ws_protocol_topic(core_slice topic) {
     static const char prefix[] = "realtime:";
     size_t length = sizeof prefix - 1;
     if (topic.length < length || memcmp(topic.data, prefix, length) != 0)
@@ -115,7 +115,7 @@ static core_block *system_message(ws_protocol protocol, core_slice join_ref, cor
     core_json_key_text(&json, "extension");
     core_json_text(&json, extension);
     core_json_key_text(&json, "channel");
-    core_json_string(&json, topic_without_prefix(topic));
+    core_json_string(&json, ws_protocol_topic(topic));
     if (offset[0] != '\0') {
         core_json_key_text(&json, "offset");
         core_json_text(&json, offset);

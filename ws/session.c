@@ -205,8 +205,7 @@ static void session_drained(void *context) {
     ws_channel *channel = session->channels;
     while (channel != NULL) {
         ws_channel *next = channel->next;
-        if (channel->member.stalled &&
-            !session_subscribe_again(channel, &channel->identity->claims))
+        if (channel->member.stalled && !session_subscribe_again(channel, channel->identity))
             session_close_channel(channel, "phx_error"); /* the client joins again */
         channel = next;
     }
@@ -295,21 +294,19 @@ static const ws_socket_owner session_owner = {
     .on_gone = session_gone,
 };
 
-ws_session *ws_session_new(ws_connection *connection, ws_protocol protocol,
-                           const auth_claims *claims) {
+ws_session *ws_session_new(ws_connection *connection, ws_protocol protocol, ws_identity *identity) {
     ws_session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return NULL;
     session->magic = SESSION_MAGIC;
     session->protocol = protocol;
     session->heard_ms = connection->service->now_ms;
-    session->identity = ws_identity_new(claims);
-    session->socket = session->identity ? ws_socket_new(connection, &session_owner, session) : NULL;
+    session->socket = ws_socket_new(connection, &session_owner, session);
     if (session->socket == NULL) {
-        ws_identity_release(session->identity);
         free(session);
         return NULL;
     }
+    session->identity = ws_identity_retain(identity);
     session_rearm(session);
     return session;
 }

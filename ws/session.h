@@ -5,8 +5,9 @@
 #include "ws/channel.h"
 #include "ws/socket.h"
 
-/* Makes the connection a WebSocket with a session on it. NULL when memory is out. */
+/* Makes the connection a WebSocket with a session on it, of whom the handshake's key names. NULL
+ * when memory is out. */
 CORE_MUST_CHECK ws_session *ws_session_new(ws_connection *connection, ws_protocol protocol,
-                                           const auth_claims *claims);
+                                           ws_identity *identity);
 
 #endif

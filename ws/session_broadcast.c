@@ -4,6 +4,8 @@
  * everybody when it is refused. */
 #include "ws/session_private.h"
 
+#include "ws/access.h"
+
 #include <stdio.h>
 
 static void broadcast_refused(ws_session *session, const ws_message *message, const char *error) {
@@ -52,6 +54,8 @@ void session_broadcast(ws_session *session, const ws_message *message, ws_channe
     core_buffer_init(&scratch, WS_EVENT_MAX);
     if (!ws_member_joined(&channel->member))
         session_refuse(session, message, "unmatched topic");
+    else if ((channel->member.rights & WS_RIGHT(AUTH_BROADCAST_WRITE)) == 0)
+        broadcast_refused(session, message, "unauthorized");
     else if (message->payload.length > session_service(session)->limits.max_broadcast_bytes)
         broadcast_refused(session, message, "payload_size_exceeded");
     else if (!broadcast_take(message, &scratch, &broadcast, &reason))

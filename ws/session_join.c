@@ -33,16 +33,23 @@ static bool token_is_given(core_slice raw) {
     return raw.length > 0 && !(raw.length >= 3 && memcmp(raw.data, "sb_", 3) == 0);
 }
 
-static auth_verdict token_verify(ws_session *session, core_slice raw, auth_claims *claims) {
+/* `*identity` gets one reference on AUTH_OK, or NULL when memory is out. */
+static auth_verdict token_verify(ws_session *session, core_slice raw, ws_identity **identity) {
     const ws_gateway *gateway = ws_server_gateway(session_service(session)->server);
     if (gateway == NULL)
         return AUTH_CLOSED;
-    core_buffer token;
+    core_buffer token, json;
     core_buffer_init(&token, AUTH_TOKEN_MAX);
+    core_buffer_init(&json, AUTH_TOKEN_MAX);
+    auth_claims claims;
     auth_verdict verdict = AUTH_MALFORMED;
     if (core_json_unescape(raw, &token))
-        verdict = auth_verify(ws_gateway_verifier(gateway), core_buffer_slice(&token), claims);
+        verdict = auth_verify_json(ws_gateway_verifier(gateway), core_buffer_slice(&token), &claims,
+                                   &json);
+    if (verdict == AUTH_OK)
+        *identity = ws_identity_new_json(&claims, core_buffer_slice(&json));
     core_buffer_fini(&token);
+    core_buffer_fini(&json);
     return verdict;
 }
 
@@ -74,28 +81,31 @@ static bool check_room(ws_session *session, char *reason) {
 }
 
 static ws_identity *join_identity(ws_session *session, core_slice token, char *reason) {
-    auth_claims claims;
+    ws_identity *identity = NULL;
     auth_verdict verdict = AUTH_OK;
     if (token_is_given(token)) {
-        verdict = token_verify(session, token, &claims);
+        verdict = token_verify(session, token, &identity);
     } else {
-        claims = session->identity->claims;
+        identity = ws_identity_retain(session->identity);
         int64_t wall_s = core_clock_wall_us(session_service(session)->clock) / 1000000;
-        if (claims.expires_s <= wall_s)
+        if (identity->claims.expires_s <= wall_s)
             verdict = AUTH_EXPIRED;
     }
     if (verdict != AUTH_OK) {
+        ws_identity_release(identity);
         (void)snprintf(reason, JOIN_REASON_MAX, "%s: %s", verdict_code(verdict),
                        auth_verdict_text(verdict));
         return NULL;
     }
-    if (claims.claims_hash == session->identity->claims.claims_hash &&
-        claims.expires_s == session->identity->claims.expires_s)
-        return ws_identity_retain(session->identity);
-    ws_identity *identity = ws_identity_new(&claims);
-    if (identity == NULL)
+    if (identity == NULL) {
         (void)snprintf(reason, JOIN_REASON_MAX, "InternalError: out of memory");
-    return identity;
+        return NULL;
+    }
+    if (identity->claims.claims_hash != session->identity->claims.claims_hash ||
+        identity->claims.expires_s != session->identity->claims.expires_s)
+        return identity;
+    ws_identity_release(identity); /* the same token: held once */
+    return ws_identity_retain(session->identity);
 }
 
 /* ---- The join ---- */
@@ -114,7 +124,7 @@ static ws_subscription *join_subscription(join_attempt *attempt) {
         .protocol = attempt->session->protocol,
         .topic = attempt->message->topic,
         .private_channel = attempt->join.private_channel,
-        .access_class = ws_access_class(&attempt->identity->claims),
+        .identity = attempt->identity,
         .postgres_changes = attempt->join.postgres_changes,
     };
     core_error error = {.text = ""};
@@ -174,11 +184,6 @@ static bool join_config(join_attempt *attempt) {
         (void)snprintf(attempt->reason, sizeof attempt->reason, "InvalidJoinPayload: %s", problem);
         return false;
     }
-    if (attempt->join.private_channel) {
-        (void)snprintf(attempt->reason, sizeof attempt->reason,
-                       "Unauthorized: private channels are not served by this version");
-        return false;
-    }
     return true;
 }
 
@@ -222,12 +227,12 @@ static void token_refused(ws_channel *channel, auth_verdict verdict) {
         session_close_channel(channel, "phx_close");
 }
 
-bool session_subscribe_again(ws_channel *channel, const auth_claims *claims) {
+bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
     ws_session *session = channel->session;
     ws_subscription_request request = {.protocol = session->protocol,
                                        .topic = channel->topic,
                                        .private_channel = channel->private_channel,
-                                       .access_class = ws_access_class(claims),
+                                       .identity = identity,
                                        .postgres_changes = channel->postgres_changes};
     core_buffer response;
     core_buffer_init(&response, JOIN_RESPONSE_MAX);
@@ -237,28 +242,30 @@ bool session_subscribe_again(ws_channel *channel, const auth_claims *claims) {
            ws_session_table_rejoin(session_service(session), &channel->member, subscription);
 }
 
-/* Another role: the channel moves to that role's class. It stays in the old one until the hub has
- * answered, so it misses nothing and sees nothing twice (session_table.c). */
-static bool token_reclass(ws_channel *channel, const auth_claims *claims) {
-    return core_slice_equal(ws_access_class(claims), ws_access_class(&channel->identity->claims)) ||
-           session_subscribe_again(channel, claims);
+/* Another role, or in a private channel other claims: the channel moves to that class. It stays in
+ * the old one until the hub has answered, so it misses nothing and sees nothing twice
+ * (session_table.c). */
+static bool token_reclass(ws_channel *channel, const ws_identity *identity) {
+    const auth_claims *before = &channel->identity->claims, *claims = &identity->claims;
+    bool same = core_slice_equal(ws_access_class(claims), ws_access_class(before)) &&
+                (!channel->private_channel || claims->claims_hash == before->claims_hash);
+    return same || session_subscribe_again(channel, identity);
 }
 
 void session_token(ws_session *session, const ws_message *message, ws_channel *channel) {
     core_slice token;
-    auth_claims claims;
+    ws_identity *identity = NULL;
     auth_verdict verdict = AUTH_MALFORMED;
     if (ws_join_token_read(message->payload, &token)) {
         if (!token_is_given(token))
             return; /* the handshake's key goes on counting */
-        verdict = token_verify(session, token, &claims);
+        verdict = token_verify(session, token, &identity);
     }
     if (verdict != AUTH_OK) {
         token_refused(channel, verdict);
         return;
     }
-    ws_identity *identity = ws_identity_new(&claims);
-    if (identity == NULL || !token_reclass(channel, &claims)) {
+    if (identity == NULL || !token_reclass(channel, identity)) {
         ws_identity_release(identity);
         session_close_channel(channel, "phx_error"); /* the client joins again */
         return;

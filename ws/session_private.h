@@ -45,8 +45,8 @@ void session_broadcast(ws_session *session, const ws_message *message, ws_channe
 void session_join(ws_session *session, const ws_message *message);
 /* A new token for a joined channel. */
 void session_token(ws_session *session, const ws_message *message, ws_channel *channel);
-/* Asks the hub for a channel's membership anew, under these claims. False: it cannot be. */
-CORE_MUST_CHECK bool session_subscribe_again(ws_channel *channel, const auth_claims *claims);
+/* Asks the hub for a channel's membership anew, as this one. False: it cannot be. */
+CORE_MUST_CHECK bool session_subscribe_again(ws_channel *channel, const ws_identity *identity);
 /* The channel's token has expired: tells and closes it. */
 void session_expired(ws_channel *channel);
 

@@ -244,6 +244,7 @@ static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
         table_send_leave(table, delivery->class_id, delivery->room_id);
         return;
     }
+    member->rights = delivery->rights;
     table_leave_groups(table, member); /* those of before, when it only changes its class */
     ws_groups_enter(&table->classes, member, delivery->class_id);
     ws_groups_enter(&table->rooms, member, delivery->room_id);

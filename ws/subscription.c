@@ -2,6 +2,8 @@
  * it sent, strictly, so the answer repeats its own JSON. */
 #include "ws/subscription.h"
 
+#include "ws/access.h"
+
 #include <stdlib.h>
 #include <strings.h>
 
@@ -293,7 +295,7 @@ static bool read_all(subscription_reader *reader, const ws_subscription_request 
     core_buffer_init(&key, SUBSCRIPTION_KEY_MAX);
     core_buffer_u8(&key, (uint8_t)request->protocol);
     key_part(&key, request->topic);
-    key_part(&key, request->access_class);
+    key_part(&key, subscription->access_class);
     core_json_object_open(&reader->json);
     core_json_key_text(&reader->json, "postgres_changes");
     core_json_array_open(&reader->json);
@@ -310,6 +312,22 @@ static bool read_all(subscription_reader *reader, const ws_subscription_request 
     return ok;
 }
 
+/* The identity stays on its service thread; the hub gets a copy of what it needs. */
+static bool keep_identity(ws_subscription *subscription, const ws_subscription_request *request) {
+    const ws_identity *identity = request->identity;
+    core_arena *arena = &subscription->arena;
+    core_slice subject =
+        core_slice_make(identity->claims.subject, strlen(identity->claims.subject) + 1);
+    subscription->access_class = core_arena_copy(arena, ws_access_class(&identity->claims));
+    if (!request->private_channel)
+        return subscription->access_class.data != NULL;
+    subscription->claims_hash = identity->claims.claims_hash;
+    subscription->claims_json = core_arena_copy(arena, identity->claims_json);
+    subscription->subject = (const char *)core_arena_copy(arena, subject).data;
+    return subscription->access_class.data != NULL && subscription->subject != NULL &&
+           (identity->claims_json.length == 0 || subscription->claims_json.data != NULL);
+}
+
 ws_subscription *ws_subscription_new(const ws_subscription_request *request, core_buffer *response,
                                      core_error *error) {
     ws_subscription *subscription = calloc(1, sizeof *subscription);
@@ -322,6 +340,7 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
     subscription->protocol = request->protocol;
     subscription->private_channel = request->private_channel;
     subscription->topic = core_arena_copy(&subscription->arena, request->topic);
+    bool kept = keep_identity(subscription, request);
     size_t room = count_bindings(request->postgres_changes);
     subscription->bindings =
         core_arena_array(&subscription->arena, room + 1, sizeof *subscription->bindings);
@@ -329,7 +348,7 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
                                   .response = response,
                                   .json = core_json_writer_make(response),
                                   .error = error};
-    bool ok = subscription->topic.data != NULL && subscription->bindings != NULL
+    bool ok = kept && subscription->topic.data != NULL && subscription->bindings != NULL
                   ? read_all(&reader, request)
                   : core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
     if (ok)

@@ -7,6 +7,7 @@
 #define WALCAST_WS_SUBSCRIPTION_H
 
 #include "expr/expr.h"
+#include "ws/identity.h"
 #include "ws/protocol.h"
 
 typedef struct {
@@ -27,6 +28,10 @@ typedef struct {
     ws_protocol protocol;
     core_slice topic; /* empty: in no room */
     bool private_channel;
+    core_slice access_class; /* the role */
+    core_slice claims_json;  /* of a private channel: what its policies may ask for */
+    const char *subject;
+    uint64_t claims_hash;
     core_slice key;
     ws_binding *bindings;
     size_t count;
@@ -36,7 +41,7 @@ typedef struct {
     ws_protocol protocol;
     core_slice topic;
     bool private_channel;
-    core_slice access_class;
+    const ws_identity *identity;
     core_slice postgres_changes; /* the JSON array, or empty */
 } ws_subscription_request;
 

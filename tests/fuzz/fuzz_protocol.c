@@ -11,10 +11,9 @@ static void subscribe(ws_protocol protocol, core_slice topic, core_slice changes
     core_buffer response;
     core_error error = {.text = ""};
     core_buffer_init(&response, 1 << 20);
-    ws_subscription_request request = {.protocol = protocol,
-                                       .topic = topic,
-                                       .access_class = core_slice_text("anon"),
-                                       .postgres_changes = changes};
+    static const ws_identity identity = {.references = 1, .claims = {.role = "anon"}};
+    ws_subscription_request request = {
+        .protocol = protocol, .topic = topic, .identity = &identity, .postgres_changes = changes};
     ws_subscription *subscription = ws_subscription_new(&request, &response, &error);
     if (subscription != NULL && !core_json_valid(core_buffer_slice(&response)) &&
         core_utf8_valid(changes))

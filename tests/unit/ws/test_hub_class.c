@@ -11,7 +11,9 @@
 static ws_subscription *subscription(const char *topic, const char *json) {
     core_buffer response;
     core_buffer_init(&response, 1 << 16);
+    static const ws_identity identity = {.references = 1, .claims = {.role = "anon"}};
     ws_subscription_request request = {.protocol = WS_PROTOCOL_2,
+                                       .identity = &identity,
                                        .topic = core_slice_text(topic),
                                        .postgres_changes = core_slice_text(json)};
     ws_subscription *made = ws_subscription_new(&request, &response, NULL);

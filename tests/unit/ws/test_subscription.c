@@ -17,9 +17,11 @@ typedef struct {
 static made make_for(ws_protocol protocol, const char *topic, const char *role, const char *json) {
     made result = {.error = {.text = ""}};
     core_buffer_init(&result.response, 1 << 16);
+    ws_identity identity = {.references = 1};
+    (void)snprintf(identity.claims.role, sizeof identity.claims.role, "%s", role);
     ws_subscription_request request = {.protocol = protocol,
                                        .topic = core_slice_text(topic),
-                                       .access_class = core_slice_text(role),
+                                       .identity = &identity,
                                        .postgres_changes = core_slice_text(json)};
     result.subscription = ws_subscription_new(&request, &result.response, &result.error);
     return result;

@@ -1,0 +1,169 @@
+// Closed by default: a role gets a table's changes only if PostgreSQL grants them, and a private
+// channel is what the policies on realtime.messages allow. Through the gateway, as clients see it.
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { startHouse } from '../lib/house.mjs';
+import { RawClient, realtimeClient, subscribed, websocketUrl } from '../lib/realtime.mjs';
+import { runOk } from '../lib/process.mjs';
+import { BINARY } from '../lib/walcast.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const SCHEMA = `
+  CREATE TABLE open (id int PRIMARY KEY, title text, secret text);
+  CREATE TABLE closed (id int PRIMARY KEY, title text);
+  CREATE TABLE guarded (id int PRIMARY KEY, title text);
+  CREATE TABLE parts (id int PRIMARY KEY, title text, secret text);
+  CREATE SCHEMA "Odd.Place"; CREATE TABLE "Odd.Place"."T ""x""" (id int PRIMARY KEY, title text);
+  GRANT USAGE ON SCHEMA "Odd.Place" TO anon; GRANT SELECT ON "Odd.Place"."T ""x""" TO anon;
+  REVOKE ALL ON closed, parts FROM anon, authenticated;
+  GRANT SELECT (id, title) ON parts TO anon;
+  ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+  CREATE POLICY all_rows ON guarded FOR SELECT USING (true);`;
+
+suite('access', () => {
+  let house;
+  const tokens = {};
+  const cleanups = [];
+  before(async () => {
+    house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true }, {
+      schema: SCHEMA, config: { 'http.threads': 2, 'auth.grants_interval': '200ms', 'auth.policy_cache': 0,
+        'postgres.tables': 'public.*,"Odd.Place".*' } });
+    for (const role of ['anon', 'authenticated', 'service_role', 'nobody', 'odd "role"'])
+      tokens[role] = await house.walcast.token({ role, sub: '00000000-0000-4000-8000-000000000001' });
+    await runOk([BINARY, 'setup', '--apply'], { env: house.walcast.env });
+  });
+  after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
+  const sql = (...all) => house.postgres.query(...all);
+
+  async function join(t, role, bindings, topic = 'realtime:r') {
+    const client = await RawClient.connect(t, websocketUrl(house.walcast, { apikey: tokens[role], vsn: '2.0.0' }));
+    client.join('1', topic, { postgres_changes: bindings.map((binding) => ({ event: '*', schema: 'public', ...binding })) });
+    const { status, response } = (await client.reply('1'))[4];
+    const of = (event) => client.received.filter((message) => message[3] === event).map((message) => message[4]);
+    return Object.assign(client, { status, reason: response.reason, data: () => of('postgres_changes').map(({ data }) => data),
+      errors: () => of('system').filter(({ status: s }) => s === 'error').map(({ message }) => message) });
+  }
+
+  test('what is granted is served, under quoted names of another schema too', async (t) => {
+    const client = await join(t, 'anon', [{ table: 'open' }, { schema: 'Odd.Place', table: 'T "x"' }]);
+    assert.equal(client.status, 'ok', client.reason);
+    await sql(`INSERT INTO open VALUES (1, 'a', 'b'); INSERT INTO "Odd.Place"."T ""x""" VALUES (2, 'c')`);
+    await waitFor('both', () => client.data().length === 2);
+    assert.deepEqual(client.data().map(({ record }) => record), [{ id: 1, title: 'a', secret: 'b' }, { id: 2, title: 'c' }]);
+  });
+
+  for (const [role, table, reason] of [
+    ['anon', 'closed', /^Unauthorized: .*GRANT SELECT/],
+    ['anon', 'guarded', /^Unauthorized: .*row-level security/],
+    ['anon', 'missing', /^Unauthorized: .*missing/],
+    ['nobody', 'open', /^Unauthorized: .*CREATE ROLE/],
+    ['odd "role"', 'open', /^Unauthorized: .*CREATE ROLE "odd ""role"""/]]) {
+    test(`${role} on ${table} is refused with what to do`, async (t) => {
+      const client = await join(t, role, [{ table: 'open' }, { table }]);
+      assert.equal(client.status, 'error');
+      assert.match(client.reason, reason);
+    });
+  }
+
+  test('row-level security is no bar to a role that bypasses it', async (t) => {
+    const client = await join(t, 'service_role', [{ table: 'guarded' }]);
+    assert.equal(client.status, 'ok', client.reason);
+    await sql("INSERT INTO guarded VALUES (1, 'x')");
+    await waitFor('it', () => client.data().length === 1);
+  });
+
+  test('columns that are not granted are neither sent nor selected nor filtered by', async (t) => {
+    const client = await join(t, 'anon', [{ table: 'parts' }]);
+    assert.equal(client.status, 'ok', client.reason);
+    const whole = await join(t, 'service_role', [{ table: 'parts' }]);
+    await sql("INSERT INTO parts VALUES (1, 'a', 'hidden'); UPDATE parts SET secret = 'more'; DELETE FROM parts");
+    await waitFor('all', () => client.data().length === 3 && whole.data().length === 3);
+    assert.deepEqual(client.data().map(({ record, columns }) => [record, columns.map(({ name }) => name)]),
+      [[{ id: 1, title: 'a' }, ['id', 'title']], [{ id: 1, title: 'a' }, ['id', 'title']], [undefined, ['id', 'title']]]);
+    assert.ok(!JSON.stringify(client.received).includes('hidden') && !JSON.stringify(client.received).includes('more'));
+    assert.equal(whole.data()[1].record.secret, 'more');
+    for (const binding of [{ select: ['secret'] }]) {
+      const refused = await join(t, 'anon', [{ table: 'parts', ...binding }]);
+      assert.match(refused.reason ?? '', /^Unauthorized: column secret /, JSON.stringify(binding));
+    }
+  });
+
+  test('a wildcard gives what is granted, and tells once of what is not', async (t) => {
+    const client = await join(t, 'anon', [{ schema: '*', table: '*' }].map(({ schema }) => ({ schema, table: '*' })));
+    assert.equal(client.status, 'ok', client.reason);
+    await sql("INSERT INTO closed VALUES (10, 'x'), (11, 'y'); INSERT INTO guarded VALUES (12, 'x'); INSERT INTO open VALUES (13, 'a', 'b')");
+    await waitFor('the last', () => client.data().length === 1);
+    assert.equal(client.data()[0].record.id, 13);
+    assert.equal(client.errors().length, 2);
+    assert.match(client.errors()[0], /^Unauthorized: .*closed/);
+    await sql("INSERT INTO closed VALUES (14, 'x'); INSERT INTO open VALUES (15, 'a', 'b')");
+    await waitFor('the next', () => client.data().length === 2);
+    assert.equal(client.errors().length, 2);
+  });
+
+  test('a REVOKE and a GRANT reach live subscriptions; a table made later is served in order', async (t) => {
+    const client = await join(t, 'authenticated', [{ table: '*' }]);
+    await sql("CREATE TABLE later (id int PRIMARY KEY)");
+    await sql("INSERT INTO open VALUES (20, 'a', 'b')");
+    await waitFor('it to be published', async () => (await sql("SELECT 1 FROM pg_publication_tables WHERE tablename = 'later'")).rows.length > 0);
+    await sql("INSERT INTO later VALUES (1)");
+    await waitFor('both', () => client.data().length === 2);
+    assert.deepEqual(client.data().map(({ table }) => table), ['open', 'later']);
+    await sql('REVOKE SELECT ON open FROM authenticated');
+    let id = 100;
+    await waitFor('the REVOKE to count', async () => {
+      await sql(`INSERT INTO open VALUES (${id++}, 'a', 'b')`);
+      return client.errors().length > 0;
+    });
+    const before = client.data().length;
+    await sql('GRANT SELECT ON open TO authenticated');
+    await waitFor('the GRANT to count', async () => {
+      await sql(`INSERT INTO open VALUES (${id++}, 'a', 'b')`);
+      return client.data().length > before;
+    });
+  });
+
+  suite('private channels', () => {
+    before(() => sql(`
+      CREATE POLICY read ON realtime.messages FOR SELECT TO authenticated
+        USING (realtime.topic() LIKE 'mine-%' AND (auth.uid())::text = '00000000-0000-4000-8000-000000000001');
+      CREATE POLICY write ON realtime.messages FOR INSERT TO authenticated WITH CHECK (realtime.topic() = 'mine-both');
+      CREATE POLICY broken ON realtime.messages FOR SELECT TO authenticated USING (CASE WHEN realtime.topic() = 'broken' THEN 1 / (length(topic) - length(topic)) = 1 ELSE false END);`));
+
+    async function listen(t, role, topic, isPrivate = true) {
+      const client = realtimeClient(t, house.walcast, tokens[role], { vsn: '2.0.0' });
+      const channel = client.channel(topic, { config: { private: isPrivate, broadcast: { ack: true } } });
+      const heard = [];
+      channel.on('broadcast', { event: '*' }, ({ payload }) => heard.push(payload));
+      await subscribed(channel);
+      return { channel, heard, say: (payload) => channel.send({ type: 'broadcast', event: 'e', payload }) };
+    }
+
+    test('the policies decide who reads and who writes', async (t) => {
+      const writer = await listen(t, 'authenticated', 'mine-both');
+      const reader = await listen(t, 'service_role', 'mine-both');
+      assert.equal(await writer.say({ n: 1 }), 'ok');
+      await waitFor('it', () => reader.heard.length === 1);
+      const silent = await listen(t, 'authenticated', 'mine-read');
+      assert.equal(await silent.say({ n: 2 }), 'error');
+      await assert.rejects(listen(t, 'authenticated', 'yours'), /Unauthorized: You do not have permissions to read from this Channel topic: yours/);
+      await assert.rejects(listen(t, 'anon', 'mine-both'), /Unauthorized/);
+    });
+
+    test('a policy that fails refuses that one with its error', async (t) => {
+      await assert.rejects(listen(t, 'authenticated', 'broken'), /division by zero/);
+      await listen(t, 'authenticated', 'mine-both');
+    });
+
+    test('the private room is another than the public one of the topic', async (t) => {
+      const open = await listen(t, 'authenticated', 'mine-both', false);
+      const closed = await listen(t, 'authenticated', 'mine-both');
+      const reader = await listen(t, 'authenticated', 'mine-both');
+      const outside = await listen(t, 'authenticated', 'mine-both', false);
+      await open.say({ from: 'public' });
+      await closed.say({ from: 'private' });
+      await waitFor('each', () => reader.heard.length > 0 && outside.heard.length > 0);
+      assert.deepEqual([reader.heard, outside.heard], [[{ from: 'private' }], [{ from: 'public' }]]);
+    });
+  });
+});
