@@ -11,88 +11,11 @@
 
 #include <stdio.h>
 
-static const char policies_sql[] =
-    "DO $walcast$"
-    " DECLARE"
-    "  asked_role text := current_setting('walcast.role');"
-    "  asked_topic text := current_setting('walcast.topic');"
-    "  extensions text[] := ARRAY['broadcast', 'presence'];"
-    "  verbs text[] := ARRAY['receive broadcasts', 'see presence', 'send broadcasts',"
-    "   'track presence'];"
-    "  probes uuid[] := ARRAY[gen_random_uuid(), gen_random_uuid()];"
-    "  bypasses boolean;"
-    "  refusal text;"
-    "  reasons text[] := ARRAY[NULL, NULL, NULL, NULL]::text[];" /* NULL: allowed */
-    "  reads boolean;"
-    " BEGIN"
-    "  SELECT rolsuper OR rolbypassrls INTO bypasses FROM pg_roles WHERE rolname = asked_role;"
-    "  IF bypasses IS NULL THEN"
-    "   refusal := format('role \"%s\" does not exist in the database; make it: CREATE ROLE %I"
-    " NOLOGIN', asked_role, asked_role);"
-    "  ELSIF bypasses THEN"
-    "   NULL;"
-    "  ELSIF to_regclass('realtime.messages') IS NULL THEN"
-    "   refusal := 'private channels need the table realtime.messages with policies on it: run"
-    " walcast setup --apply';"
-    "  ELSIF pg_is_in_recovery() THEN"
-    "   refusal := 'the database is a read-only standby, where policies on realtime.messages cannot"
-    " be tried: point postgres.url at the primary';"
-    "  ELSE"
-    "   BEGIN"
-    "    INSERT INTO realtime.messages (id, topic, extension)"
-    "     SELECT probes[i], asked_topic, extensions[i] FROM generate_series(1, 2) i;"
-    "   EXCEPTION WHEN OTHERS THEN"
-    "    refusal := format('the user of postgres.url could not write to realtime.messages: %s"
-    " (SQLSTATE %s)', SQLERRM, SQLSTATE);"
-    "   END;"
-    "   IF refusal IS NULL THEN"
-    "    BEGIN"
-    "     PERFORM set_config('realtime.topic', asked_topic, true),"
-    "      set_config('request.jwt.claims', current_setting('walcast.claims'), true),"
-    "      set_config('request.jwt.claim.sub', current_setting('walcast.subject'), true),"
-    "      set_config('request.jwt.claim.role', asked_role, true),"
-    "      set_config('request.headers', '{}', true),"
-    "      set_config('role', asked_role, true);"
-    "     SET LOCAL search_path TO DEFAULT;"
-    "    EXCEPTION WHEN OTHERS THEN"
-    "     refusal := format('the user of postgres.url could not take the role: %s (SQLSTATE %s);"
-    " GRANT %I TO that user', SQLERRM, SQLSTATE, asked_role);"
-    "    END;"
-    "   END IF;"
-    "   FOR n IN 1..4 LOOP"
-    "    EXIT WHEN refusal IS NOT NULL;"
-    "    BEGIN"
-    "     IF n <= 2 THEN"
-    "      SELECT pg_catalog.count(*) OPERATOR(pg_catalog.>) 0 INTO reads FROM realtime.messages m"
-    "       WHERE m.id OPERATOR(pg_catalog.=) probes[n];"
-    "      IF NOT reads THEN"
-    "       reasons[n] := pg_catalog.format('no policy on realtime.messages lets role \"%s\" %s"
-    " here', asked_role, verbs[n]);"
-    "      END IF;"
-    "     ELSE"
-    "      INSERT INTO realtime.messages (topic, extension)"
-    "       VALUES (asked_topic, extensions[n - 2]);"
-    "     END IF;"
-    "    EXCEPTION WHEN insufficient_privilege THEN"
-    "     reasons[n] := pg_catalog.format('no policy on realtime.messages lets role \"%s\" %s here"
-    " (%s)', asked_role, verbs[n], SQLERRM);"
-    "    WHEN OTHERS THEN"
-    "     reasons[n] := pg_catalog.format('a policy on realtime.messages failed: %s (SQLSTATE %s)',"
-    "      SQLERRM, SQLSTATE);"
-    "    END;"
-    "   END LOOP;"
-    "   SET LOCAL search_path TO '';"
-    "   PERFORM pg_catalog.set_config('role', 'none', true);"
-    "  END IF;"
-    "  IF refusal IS NOT NULL THEN"
-    "   reasons := ARRAY[refusal, refusal, refusal, refusal];"
-    "  END IF;"
-    "  PERFORM set_config('walcast.rights', to_jsonb(reasons)::text, true);"
-    " END $walcast$;"
-    "SELECT r->>0, r->>2, r->>1, r->>3" /* in auth_channel_right's order */
-    " FROM (SELECT current_setting('walcast.rights')::jsonb) AS answer(r)";
+#define QUOTE_SQL "$walcast$"
 
-#define SQL_MAX_BYTES (sizeof policies_sql + 4 * AUTH_TOKEN_MAX)
+/* Keys of pg_connection_note: a connection on which the function was tried to be made, and was. */
+static const char tried_key[] = "tried";
+static const char made_key[] = "made";
 
 void auth_channel_refuse(auth_channel_rights *rights, bool unavailable, const char *reason) {
     rights->unavailable = unavailable;
@@ -108,17 +31,42 @@ static void setting_append(core_buffer *sql, const char *name, core_slice value,
     core_buffer_format(sql, ", true)%s", more ? ", " : "; ");
 }
 
-static void sql_write(core_buffer *sql, const auth_channel_question *question, int64_t timeout_ms) {
+/* A function of the session's own keeps its plans, which makes it several times as fast. */
+static void function_make(pg_connection *connection, core_buffer *sql) {
+    core_error ignored = {.code = CORE_ERROR_NONE}; /* a standby, no TEMP: it goes without */
+    pg_connection_note(connection, tried_key);
+    core_buffer_text(sql, "CREATE FUNCTION pg_temp.walcast_rights() RETURNS void LANGUAGE plpgsql"
+                          " AS " QUOTE_SQL);
+    core_buffer_text(sql, auth_channel_body_sql);
+    core_buffer_text(sql, QUOTE_SQL);
+    core_buffer_u8(sql, '\0');
+    pg_result *result = core_buffer_ok(sql)
+                            ? pg_query(connection, (const char *)sql->data, NULL, 0, &ignored)
+                            : NULL;
+    if (result != NULL)
+        pg_connection_note(connection, made_key);
+    pg_result_free(result);
+    core_buffer_reset(sql);
+}
+
+static void sql_write(core_buffer *sql, const auth_channel_question *question, int64_t timeout_ms,
+                      bool made) {
     core_buffer_format(sql,
                        "BEGIN; SET LOCAL statement_timeout = %lld;"
-                       " SET LOCAL client_min_messages = error; SET LOCAL enable_seqscan = off;"
-                       " SET LOCAL jit = off; SELECT ",
+                       " SET LOCAL client_min_messages = error; SET LOCAL jit = off; SELECT ",
                        (long long)timeout_ms);
     setting_append(sql, "role", core_slice_text(question->role), true);
     setting_append(sql, "topic", question->topic, true);
     setting_append(sql, "subject", core_slice_text(question->subject), true);
     setting_append(sql, "claims", question->claims_json, false);
-    core_buffer_text(sql, policies_sql);
+    core_buffer_text(sql, made ? "SELECT pg_temp.walcast_rights(); " : "DO " QUOTE_SQL);
+    if (!made) {
+        core_buffer_text(sql, auth_channel_body_sql);
+        core_buffer_text(sql, QUOTE_SQL "; ");
+    }
+    /* In auth_channel_right's order. */
+    core_buffer_text(sql, "SELECT r->>0, r->>2, r->>1, r->>3 FROM"
+                          " (SELECT current_setting('walcast.rights')::jsonb) AS answer(r)");
     core_buffer_u8(sql, '\0');
 }
 
@@ -163,9 +111,11 @@ static bool rollback(pg_connection *connection, core_error *error) {
 bool auth_channel_query(pg_connection *connection, const auth_channel_question *question,
                         int64_t timeout_ms, auth_channel_rights *rights, core_error *error) {
     core_buffer sql;
-    core_buffer_init(&sql, SQL_MAX_BYTES);
+    core_buffer_init(&sql, strlen(auth_channel_body_sql) + 1024 + 4 * AUTH_TOKEN_MAX);
     auth_channel_refuse(rights, true, "the database cannot be asked for its policies now");
-    sql_write(&sql, question, timeout_ms);
+    if (!pg_connection_noted(connection, tried_key))
+        function_make(connection, &sql);
+    sql_write(&sql, question, timeout_ms, pg_connection_noted(connection, made_key));
     if (!core_buffer_ok(&sql)) {
         core_buffer_fini(&sql);
         return core_error_set(error, CORE_ERROR_LIMIT, "topic and claims are too large to ask for");

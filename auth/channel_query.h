@@ -7,6 +7,9 @@
 
 #include "auth/auth.h"
 
+/* auth/channel_body.sql; made by cmake/WalcastText.cmake. */
+extern const char auth_channel_body_sql[];
+
 /* Fills `rights`, also when it fails: false only when the database could not be asked (`error`), so
  * that nothing is known. The connection is left outside any transaction, or broken. */
 CORE_MUST_CHECK bool auth_channel_query(pg_connection *connection,

@@ -209,6 +209,18 @@ const char *pg_connection_sqlstate(const pg_connection *connection) {
     return connection->sqlstate;
 }
 
+bool pg_connection_noted(const pg_connection *connection, const char *key) {
+    for (size_t i = 0; i < connection->note_count; i++)
+        if (connection->notes[i] == key)
+            return true;
+    return false;
+}
+
+void pg_connection_note(pg_connection *connection, const char *key) {
+    if (!pg_connection_noted(connection, key) && connection->note_count < PG_NOTES_MAX)
+        connection->notes[connection->note_count++] = key;
+}
+
 bool pg_connection_alive(const pg_connection *connection) {
     return PQstatus(connection->native) == CONNECTION_OK;
 }

@@ -8,6 +8,7 @@
 
 #define PG_SQLSTATE_SIZE 6
 #define PG_KEPT_MAX      8
+#define PG_NOTES_MAX     8
 
 struct pg_connection {
     PGconn *native;
@@ -20,6 +21,8 @@ struct pg_connection {
     size_t copy_bytes;             /* of rows that came without a wait */
     const char *kept[PG_KEPT_MAX]; /* the server's prepared statements, by their texts' addresses */
     size_t kept_count;
+    const char *notes[PG_NOTES_MAX];
+    size_t note_count;
 };
 
 typedef enum { PG_WAIT_READY, PG_WAIT_TIMEOUT, PG_WAIT_CANCELLED, PG_WAIT_FAILED } pg_wait_result;

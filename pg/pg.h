@@ -36,6 +36,11 @@ CORE_MUST_CHECK bool pg_url_check(const char *url, core_error *error);
 int pg_connection_server_version(const pg_connection *connection);
 /* PostgreSQL's name of the database's encoding, "UTF8"; valid as long as the connection. */
 const char *pg_connection_server_encoding(const pg_connection *connection);
+/* Whether `key`, told by its address, was noted on this connection: what a session was given once
+ * (a temporary function, say) is there as long as the connection is. At most eight; a ninth is not
+ * kept. */
+bool pg_connection_noted(const pg_connection *connection, const char *key);
+void pg_connection_note(pg_connection *connection, const char *key);
 /* The PGconn itself, for the cdc room's replication calls. */
 void *pg_connection_native(pg_connection *connection);
 

@@ -212,10 +212,14 @@ suite('answers that are kept', () => {
   });
 
   test('more questions than may wait are told so', async (t) => {
-    const probe = AccessProbe.start(t, postgres, { 'postgres.pool_size': '1', 'postgres.pool_queue': '2', 'auth.policy_timeout': '2s' });
+    const probe = AccessProbe.start(t, postgres, { 'postgres.pool_size': '1', 'postgres.pool_queue': '2', 'auth.policy_timeout': '30s' });
     await postgres.query(`CREATE POLICY dozing ON realtime.messages FOR SELECT TO anon USING (
-      realtime.topic() LIKE 'dozing%' AND pg_sleep(1) IS NOT NULL)`);
-    const all = await Promise.all(Array.from({ length: 6 }, (_, i) => probe.channel('anon', `dozing${i}`)));
+      realtime.topic() LIKE 'dozing%' AND pg_sleep(2) IS NOT NULL)`);
+    const first = probe.channel('anon', 'dozing');
+    await waitFor('the one that runs', async () => (await postgres.query(
+      "SELECT FROM pg_stat_activity WHERE application_name = 'walcast pool' AND wait_event = 'PgSleep'")).rows.length === 1);
+    const all = await Promise.all(Array.from({ length: 5 }, (_, i) => probe.channel('anon', `dozing${i}`)));
+    assert.equal((await first).unavailable, false);
     const full = all.filter(({ unavailable }) => unavailable);
     assert.equal(full.length, 3);
     assert.ok(full.every(({ at_once: atOnce, reasons }) => atOnce && /2 queries wait for the database already/.test(reasons[0])));

@@ -170,7 +170,10 @@ suite('one database', () => {
     // The interval is far longer than the test: only asking brings it.
     const probe = AccessProbe.start(t, postgres, { 'auth.grants_interval': '1m' });
     await probe.hold('anon');
+    await probe.settled({ ask: 'role', role: 'anon' });
+    await waitFor('the first answer', () => probe.changes.length === 1);
     assert.equal((await probe.table('anon', 'never')).verdict, 'absent');
+    await waitFor('its being told', () => probe.changes.length === 2);
     assert.equal((await probe.ask({ ask: 'table', role: 'anon', schema: 'public', table: 'never', oid: 0, columns: [] })).verdict, 'absent');
     await sql('CREATE TABLE fresh (id int PRIMARY KEY)');
     const oid = await oidOf('fresh');
@@ -241,6 +244,21 @@ test('the database away: known decisions count for a while, then nothing does, t
   await waitFor('another answer', async () => (await probe.table('anon', 'todos')).verdict === 'refused');
   await waitFor('its being told', () => new Set(probe.changes.slice(back).map(({ changed }) => changed)).size === 2);
   assert.equal((await probe.settled({ ask: 'role', role: 'authenticated' })).verdict, 'allowed');
+});
+
+test('who was told to try again is told when that can be, though nothing else changed', async (t) => {
+  const postgres = await Postgres.start();
+  t.after(() => postgres.remove());
+  const probe = AccessProbe.start(t, postgres);
+  await probe.hold('anon');
+  await probe.settled({ ask: 'role', role: 'anon' });
+  await postgres.kill();
+  await waitFor('its being noticed', async () => (await probe.table('anon', 'todos')).verdict === 'unavailable');
+  assert.equal((await probe.ask({ ask: 'role', role: 'anon' })).verdict, 'allowed');
+  const before = probe.changes.length;
+  await postgres.restart();
+  await waitFor('its being told', () => probe.changes.length > before);
+  assert.equal((await probe.table('anon', 'todos')).verdict, 'absent');
 });
 
 test('a stop while the database hangs ends at once', async (t) => {
