@@ -53,6 +53,7 @@ static bool index_keep_wild(hub_index *index, hub_rule *rule) {
         index->wild = wild;
         index->wild_capacity = capacity;
     }
+    rule->wild_at = index->wild_count;
     index->wild[index->wild_count++] = rule;
     return true;
 }
@@ -79,44 +80,50 @@ static bool index_spread(hub_index *index, hub_rule *rule, core_error *error) {
     return hub_table_add(table, rule, error);
 }
 
-static hub_rule *index_rule(hub_index *index, core_slice schema, core_slice table,
-                            core_slice filter, core_error *error) {
-    uint64_t hash = hub_rule_hash(schema, table, filter);
+static hub_rule *index_find(const hub_index *index, core_slice schema, core_slice table,
+                            core_slice filter, uint64_t hash) {
     hub_map_node *node = hub_map_first(&index->rules, hash);
     for (; node != NULL; node = hub_map_next(node))
         if (hub_rule_is(node->owner, schema, table, filter))
             return node->owner;
-    hub_rule *rule = hub_rule_new(schema, table, filter, error);
-    if (rule == NULL)
-        return NULL;
-    if (!hub_map_add(&index->rules, &rule->node, hash, rule)) {
+    return NULL;
+}
+
+/* A new rule with its first user, whose interest decides where its entries stand. */
+static hub_rule *index_add_rule(hub_index *index, hub_rule *rule, uint64_t hash,
+                                const hub_user *user, uint32_t *position, core_error *error) {
+    bool added = hub_map_add(&index->rules, &rule->node, hash, rule);
+    if (!added || !hub_rule_add_user(rule, user, position)) {
+        if (added)
+            hub_map_remove(&index->rules, &rule->node);
         hub_rule_free(rule);
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
         return NULL;
     }
     if (index_spread(index, rule, error))
         return rule;
+    (void)hub_rule_drop_user(rule, *position);
     hub_index_drop(index, rule);
     return NULL;
 }
 
 hub_rule *hub_index_add(hub_index *index, core_slice schema, core_slice table, core_slice filter,
                         const hub_user *user, uint32_t *position, core_error *error) {
-    hub_rule *rule = index_rule(index, schema, table, filter, error);
-    if (rule == NULL)
-        return NULL;
+    uint64_t hash = hub_rule_hash(schema, table, filter);
+    hub_rule *rule = index_find(index, schema, table, filter, hash);
+    if (rule == NULL) {
+        rule = hub_rule_new(schema, table, filter, error);
+        return rule != NULL ? index_add_rule(index, rule, hash, user, position, error) : NULL;
+    }
     if (hub_rule_add_user(rule, user, position))
         return rule;
-    if (rule->user_count == 0)
-        hub_index_drop(index, rule);
     (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
     return NULL;
 }
 
 static void index_drop_table(hub_index *index, hub_table *table) {
-    for (size_t place = 0; place < HUB_PLACES; place++)
-        if (table->places[place] != NULL)
-            return;
+    if (table->entry_count > 0)
+        return;
     hub_map_remove(&index->tables, &table->node);
     hub_table_free(table);
 }
@@ -127,11 +134,10 @@ void hub_index_drop(hub_index *index, hub_rule *rule) {
         hub_table_drop(rule->entries);
         index_drop_table(index, table);
     }
-    for (size_t i = 0; i < index->wild_count; i++) {
-        if (index->wild[i] != rule)
-            continue;
-        index->wild[i] = index->wild[--index->wild_count];
-        break;
+    if (rule->wild_at < index->wild_count && index->wild[rule->wild_at] == rule) {
+        hub_rule *last = index->wild[--index->wild_count];
+        last->wild_at = rule->wild_at;
+        index->wild[rule->wild_at] = last;
     }
     hub_map_remove(&index->rules, &rule->node);
     hub_rule_free(rule);

@@ -36,6 +36,12 @@ static void spread_matched(void *context, const hub_rule *rule) {
             spread_touch(hub, rule->users[i].class, rule->users[i].binding);
 }
 
+/* A row that stopped matching; nobody asks for that yet. */
+static void spread_left(void *context, const hub_rule *rule) {
+    (void)context;
+    (void)rule;
+}
+
 /* `change`: whose frame it is; NULL: of none. */
 static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
                          const core_change *change) {
@@ -140,7 +146,8 @@ static void spread_encodings_trim(ws_hub *hub) {
 }
 
 static bool spread_change(ws_hub *hub, const core_change *change) {
-    hub_listener listener = {.matched = spread_matched, .problem = spread_problem, .context = hub};
+    hub_listener listener = {
+        .matched = spread_matched, .left = spread_left, .problem = spread_problem, .context = hub};
     hub->change = change;
     hub->touched = NULL;
     hub->encoding_count = 0;
