@@ -199,7 +199,7 @@ static bool list_take(filter_parser *parser, expr_term *term) {
     if (!expr_text_take(&parser->rest, '('))
         return refuse(parser, start, "(value,value,...) behind \"in.\"");
     if (expr_text_peek(parser->rest) == ')')
-        return refuse(parser, start, "at least one value behind \"in.\"");
+        return refuse(parser, start, "at least one value behind \"in.\" (an empty text is \"\")");
     do {
         core_slice value;
         if (term->value_count == EXPR_IN_VALUES_MAX)
