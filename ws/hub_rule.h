@@ -37,7 +37,6 @@ typedef struct {
     uint32_t user_count, user_capacity;
     uint32_t wanted[HUB_INTEREST_BITS]; /* users that want each bit's part */
     hub_entry *entries;                 /* its places in tables */
-    size_t wild_at;                     /* its place among the index's wildcards, if it is one */
 } hub_rule;
 
 uint64_t hub_rule_hash(core_slice schema, core_slice table, core_slice filter);
