@@ -173,24 +173,26 @@ static bool value_keep(filter_parser *parser, expr_term *term, core_slice value)
     return true;
 }
 
-/* One of `in`: quoted, with blanks around it, or plain up to a comma or the parenthesis. */
+static void blanks_pass(core_slice *text) {
+    while (expr_text_is_blank(expr_text_peek(*text)))
+        *text = expr_text_after(*text, 1);
+}
+
+/* One of `in`: quoted, or plain up to a comma or a parenthesis; blanks around it do not count, as
+ * in an array's text, (red, blue). */
 static bool member_take(filter_parser *parser, core_slice *value) {
-    core_slice start = parser->rest;
-    core_slice rest = start;
-    while (expr_text_take(&rest, ' '))
-        ;
-    if (expr_text_peek(rest) == '"') {
-        parser->rest = rest;
+    blanks_pass(&parser->rest);
+    if (expr_text_peek(parser->rest) == '"') {
         if (!quoted_take(parser, value))
             return false;
-        while (expr_text_take(&parser->rest, ' '))
-            ;
-        return true;
+    } else {
+        core_slice rest = parser->rest;
+        size_t length = 0;
+        while (length < rest.length && memchr(",()", rest.data[length], 3) == NULL)
+            length++;
+        *value = plain_copy(parser, expr_text_trim(core_slice_make(rest.data, length)).length);
     }
-    size_t length = 0;
-    while (length < start.length && memchr(",()", start.data[length], 3) == NULL)
-        length++;
-    *value = plain_copy(parser, length);
+    blanks_pass(&parser->rest);
     return true;
 }
 

@@ -88,7 +88,7 @@ const SIGNS = { eq: '=', neq: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=', isdi
 
 // In double quotes where it must be, and sometimes where it need not. `in.()` is no list of one.
 export function quoted(random, text, { member = false } = {}) {
-  const plain = member ? text !== '' && !/[,()]/.test(text) && !/^ *"/.test(text) : !/[,()"]/.test(text);
+  const plain = member ? text !== '' && text === text.trim() && !/[,()]/.test(text) && !/^"/.test(text) : !/[,()"]/.test(text);
   return plain && !random.chance(4) ? text : `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
@@ -140,7 +140,7 @@ function randomTerm(random) {
     sql = column.type === 'pair' ? `${identifier(name)}::text IS NULL` : `${identifier(name)} IS ${word}`;
   } else if (operator === 'in') {
     const list = Array.from({ length: 1 + random.below(4) }, () => operand(random, column, operator));
-    written = `(${list.map((text) => quoted(random, text, { member: true })).join(',')})`;
+    written = `(${list.map((text) => quoted(random, text, { member: true })).join(random.pick([',', ', ', ' , ']))})`;
     sql = `${place} IN (${list.map((text) => typed(column, operator, text)).join(', ')})`;
   } else {
     const text = operand(random, column, operator);

@@ -121,6 +121,11 @@ static void values_hold_commas_in_quotes_or_parentheses(void **state) {
     assert_int_equal(truth_of_name("Full Name=eq.", ""), EXPR_TRUE);
     assert_int_equal(truth_of_name("Full Name=eq. x ", " x "), EXPR_TRUE);
     assert_int_equal(truth_of_name("\"Full Name\"=eq.x", "x"), EXPR_TRUE);
+    assert_int_equal(truth_of_name("Full Name=in.(red, blue , sea green)", "blue"), EXPR_TRUE);
+    assert_int_equal(truth_of_name("Full Name=in.(red, blue , sea green)", "sea green"), EXPR_TRUE);
+    assert_int_equal(truth_of_name("Full Name=in.( \" red\" ,x)", " red"), EXPR_TRUE);
+    assert_int_equal(truth_of_name("Full Name=in.( \" red\" ,x)", "red"), EXPR_FALSE);
+    assert_int_equal(truth_of_name("Full Name=in.(5\" pipe)", "5\" pipe"), EXPR_TRUE);
     assert_int_equal(truth_of_name("Full Name=eq.Zo\xc3\xab", "Zo\xc3\xab"), EXPR_TRUE);
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -123,12 +124,11 @@ static void steps_are_bounded(void **state) {
     static char text[4097];
     memset(text, 'a', sizeof text - 1);
     text[sizeof text - 2] = 'c';
-    const core_clock *clock = core_clock_system();
     for (size_t i = 0; i < CORE_COUNT_OF(patterns); i++) {
-        int64_t start_ms = core_clock_ms(clock);
+        clock_t start = clock(); /* the processor's time, whoever else is on the machine */
         expr_truth truth = truth_of(text, patterns[i], false);
         assert_int_not_equal(truth, EXPR_TRUE);
-        assert_in_range(core_clock_ms(clock) - start_ms, 0, 2000);
+        assert_in_range((clock() - start) / CLOCKS_PER_SEC, 0, 1);
     }
     assert_int_equal(truth_of(text, "^(a+)+$", false), EXPR_UNKNOWN);
     assert_int_equal(truth_of(text, "^a+c$", false), EXPR_TRUE);

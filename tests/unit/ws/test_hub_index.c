@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -375,6 +376,11 @@ static void test_shapes(void **state) {
     drop_all(f);
 }
 
+/* What this process has used, whoever else is on the machine. */
+static int64_t processor_ms(void) {
+    return (int64_t)clock() * 1000 / CLOCKS_PER_SEC;
+}
+
 static void test_many_equalities_cost_what_matches(void **state) {
     fixture *f = *state;
     core_relation todos = fixture_relation("public", "todos");
@@ -383,15 +389,14 @@ static void test_many_equalities_cost_what_matches(void **state) {
         (void)snprintf(filter, sizeof filter, "id=eq.%d", i);
         must_add(f, "public", "todos", filter);
     }
-    const core_clock *clock = core_clock_system();
-    int64_t start_ms = core_clock_ms(clock);
+    int64_t start_ms = processor_ms();
     for (int i = 0; i < 5000; i++) {
         char id[16];
         (void)snprintf(id, sizeof id, "%d", i);
         assert_int_equal(match_insert(f, &todos, id, NULL, NULL), 1);
     }
     /* Linear evaluation would be 25 million; a generous bound for a sanitizer's build. */
-    assert_in_range(core_clock_ms(clock) - start_ms, 0, 1000);
+    assert_in_range(processor_ms() - start_ms, 0, 1000);
     drop_all(f);
 }
 
@@ -399,11 +404,10 @@ static void test_many_equalities_cost_what_matches(void **state) {
 static void test_many_of_one_value_come_and_go(void **state) {
     fixture *f = *state;
     core_relation todos = fixture_relation("public", "todos");
-    const core_clock *clock = core_clock_system();
     must_add(f, "public", "todos", "");
     (void)match_insert(f, &todos, "1", "a", "1");
-    int64_t start_ms = core_clock_ms(clock);
-    enum { COUNT = 20000 };
+    int64_t start_ms = processor_ms();
+    enum { COUNT = 50000 };
     hub_rule **rules = calloc(COUNT, sizeof(hub_rule *));
     assert_non_null(rules);
     for (int i = 0; i < COUNT; i++) {
@@ -414,8 +418,8 @@ static void test_many_of_one_value_come_and_go(void **state) {
     for (int i = 0; i < COUNT; i++)
         drop(f, rules[i]);
     free(rules);
-    /* A walk would be 200 million steps. */
-    assert_in_range(core_clock_ms(clock) - start_ms, 0, 1000);
+    /* A walk would be 1250 million steps, and so many again. */
+    assert_in_range(processor_ms() - start_ms, 0, 5000);
     drop_all(f);
 }
 
