@@ -26,7 +26,7 @@ static void match_evaluate(const table_match *match, const hub_entry *entry) {
 static void match_group(const table_match *match, const hub_group *group) {
     uint64_t hash;
     const core_relation *relation = &match->table->shape->relation;
-    if (group->buckets.count == 0 || !expr_row_hash(relation, group->column, match->tuple, &hash))
+    if (group->firsts.count == 0 || !expr_row_hash(relation, group->column, match->tuple, &hash))
         return;
     const hub_link *link = hub_group_first(group, hash);
     for (; link != NULL; link = link->next)

@@ -46,7 +46,7 @@ static void entry_unlink(hub_entry *entry) {
     entry->links = NULL;
 }
 
-/* The key whose buckets are least filled: of equal ones a key column's, which old images have;
+/* The key that the fewest others have: of equal ones a key column's, which old images have;
  * then the first. False when the filter has none. */
 static bool entry_choose(const hub_entry *entry, expr_key *best) {
     const core_column *columns = entry->table->shape->relation.columns;

@@ -3,8 +3,8 @@
  *
  * Entries stand apart by their interest (which operations their rule's users want), so an operation
  * looks only at those that want it. Among these are rules without a filter in a list; rules with an
- * `eq` or `in` by that column's values, of several such conditions by the one whose buckets are
- * least filled; the rest, which must be evaluated each time, in another list.
+ * `eq` or `in` by that column's values, of several such conditions by the one that the
+ * fewest others share; the rest, which must be evaluated each time, in another list.
  *
  * Filters are bound to the table's shape when its first change comes, and again when it changes. A
  * filter that does not fit the shape is told to its subscribers and matches nothing. */
