@@ -17,6 +17,7 @@
 #include "core/event.h"
 #include "core/event_assembly.h"
 #include "core/event_json.h"
+#include "core/identifier.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/lsn.h"

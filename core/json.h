@@ -85,6 +85,8 @@ CORE_MUST_CHECK bool core_json_skip(core_json_reader *reader, core_json_token to
 CORE_MUST_CHECK bool core_json_unescape(core_slice raw, core_buffer *out);
 /* Compares a raw key or string with text, escapes undone. */
 bool core_json_raw_is(core_slice raw, const char *text);
+/* `true`, or the string "true", as some clients send it. */
+bool core_json_is_true(core_json_token token);
 /* The whole text is one valid JSON value (depth bounded) in valid UTF-8. */
 CORE_MUST_CHECK bool core_json_valid(core_slice text);
 

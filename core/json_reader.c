@@ -252,6 +252,11 @@ bool core_json_skip(core_json_reader *reader, core_json_token token, core_slice 
     }
 }
 
+bool core_json_is_true(core_json_token token) {
+    return token.kind == CORE_JSON_TRUE ||
+           (token.kind == CORE_JSON_STRING && core_json_raw_is(token.raw, "true"));
+}
+
 bool core_json_valid(core_slice text) {
     core_json_reader reader = core_json_reader_make(text);
     core_json_kind kind;

@@ -7,14 +7,18 @@
 #include "expr/scalar.h"
 
 typedef struct {
+    const expr_term *term;
+    const expr_scalar *values; /* slices into the filter */
+    uint16_t value_count;
     uint16_t column; /* index in the relation */
-    expr_scalar_kind kind;
-    expr_scalar value; /* slices into the filter */
+    uint8_t kind;    /* expr_scalar_kind; NONE: only asked for null */
+    uint8_t op;      /* expr_op; as in the term, so that it need not be looked at */
+    bool negated;
 } expr_bound_term;
 
 struct expr_bound {
     size_t count;
-    expr_bound_term terms[];
+    expr_bound_term terms[]; /* the values stand behind them */
 };
 
 #endif

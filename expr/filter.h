@@ -3,18 +3,23 @@
 #define WALCAST_EXPR_FILTER_H
 
 #include "expr/expr.h"
+#include "expr/operator.h"
+#include "expr/regex.h"
 
-#define EXPR_FILTER_TERMS_MAX 32
-
-/* column = value; slices into the filter's own copy. */
+/* column operator values; slices into the filter's own copy, each value with a NUL behind it. */
 typedef struct {
     core_slice column;
-    core_slice value;
+    const expr_operator *operation;
+    bool negated;
+    expr_literal literal;     /* of `is` */
+    const core_slice *values; /* one; none of `is`; several of `in` */
+    size_t value_count;
+    expr_regex *regex; /* of `match` and `imatch`; owned by the filter */
 } expr_term;
 
 struct expr_filter {
     size_t count;
-    const expr_term *terms;
+    expr_term *terms;
 };
 
 #endif

@@ -165,6 +165,45 @@ bool expr_numeric_equal(const expr_numeric *left, const expr_numeric *right) {
            digits_equal(left->digits, right->digits);
 }
 
+static int digits_compare(core_slice left, core_slice right) {
+    while (left.length > 0 && right.length > 0) {
+        (void)expr_text_take(&left, '.');
+        (void)expr_text_take(&right, '.');
+        if (left.data[0] != right.data[0])
+            return left.data[0] < right.data[0] ? -1 : 1;
+        left = expr_text_after(left, 1);
+        right = expr_text_after(right, 1);
+    }
+    return (left.length > 0) - (right.length > 0); /* what is left over is not all zeros */
+}
+
+/* Of two that are finite and not zero, without their signs. */
+static int magnitude_compare(const expr_numeric *left, const expr_numeric *right) {
+    int64_t left_top = left->exponent + (int64_t)left->digit_count;
+    int64_t right_top = right->exponent + (int64_t)right->digit_count;
+    if (left_top != right_top)
+        return left_top < right_top ? -1 : 1;
+    return digits_compare(left->digits, right->digits);
+}
+
+/* -infinity, the negative, zero, the positive, infinity, NaN. */
+static int numeric_rank(const expr_numeric *value) {
+    if (value->form == EXPR_NUMERIC_NAN)
+        return 3;
+    int size = value->form == EXPR_NUMERIC_INFINITE ? 2 : value->digit_count > 0 ? 1 : 0;
+    return value->negative ? -size : size;
+}
+
+int expr_numeric_compare(const expr_numeric *left, const expr_numeric *right) {
+    int left_rank = numeric_rank(left);
+    int right_rank = numeric_rank(right);
+    if (left_rank != right_rank)
+        return left_rank < right_rank ? -1 : 1;
+    if (left_rank == 1)
+        return magnitude_compare(left, right);
+    return left_rank == -1 ? magnitude_compare(right, left) : 0;
+}
+
 uint64_t expr_numeric_hash(const expr_numeric *value) {
     const uint64_t factor = UINT64_C(0x100000001b3); /* FNV-1a's, over the digits alone */
     uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)value->exponent;

@@ -28,14 +28,28 @@ static bool user_type_is_comparable(core_slice type_name) {
     return expr_text_peek(type_name) != '_';
 }
 
+/* A domain tells the OID of what it is over, not that one's name. */
+static expr_scalar_kind user_kind_of(const core_column *column) {
+    bool is_plain = column->base_oid == 0 && column->element_oid == 0;
+    return is_plain && user_type_is_comparable(column->type_name) ? EXPR_SCALAR_LABEL
+                                                                  : EXPR_SCALAR_NONE;
+}
+
 expr_scalar_kind expr_scalar_kind_of(const core_column *column) {
     uint32_t type_oid = core_column_base_oid(column);
     if (type_oid >= FIRST_USER_TYPE_OID)
-        return user_type_is_comparable(column->type_name) ? EXPR_SCALAR_TEXT : EXPR_SCALAR_NONE;
+        return user_kind_of(column);
     for (size_t i = 0; i < CORE_COUNT_OF(built_in_kinds); i++)
         if (built_in_kinds[i].type_oid == type_oid)
             return built_in_kinds[i].kind;
     return EXPR_SCALAR_NONE;
+}
+
+/* What begins so is a row, a range or an array of a type that is no enum: their texts do not tell
+ * whether they are equal. */
+static bool label_parse(core_slice text, core_slice *label) {
+    *label = text;
+    return text.length == 0 || memchr("([{", text.data[0], 3) == NULL;
 }
 
 static core_slice text_without_padding(core_slice text) {
@@ -94,6 +108,8 @@ bool expr_scalar_parse(expr_scalar_kind kind, core_slice text, expr_scalar *scal
     case EXPR_SCALAR_PADDED_TEXT:
         scalar->text = text_without_padding(text);
         return true;
+    case EXPR_SCALAR_LABEL:
+        return label_parse(text, &scalar->text);
     case EXPR_SCALAR_UUID:
         return uuid_parse(text, scalar->uuid);
     case EXPR_SCALAR_DATE:
@@ -111,7 +127,7 @@ static bool kind_is_real(expr_scalar_kind kind) {
 }
 
 static bool kind_is_text(expr_scalar_kind kind) {
-    return kind == EXPR_SCALAR_TEXT || kind == EXPR_SCALAR_PADDED_TEXT;
+    return kind == EXPR_SCALAR_TEXT || kind == EXPR_SCALAR_PADDED_TEXT || kind == EXPR_SCALAR_LABEL;
 }
 
 bool expr_scalar_equal(expr_scalar_kind kind, const expr_scalar *left, const expr_scalar *right) {
@@ -125,6 +141,31 @@ bool expr_scalar_equal(expr_scalar_kind kind, const expr_scalar *left, const exp
     if (kind == EXPR_SCALAR_UUID)
         return memcmp(left->uuid, right->uuid, sizeof left->uuid) == 0;
     return left->integer == right->integer;
+}
+
+static int real_compare(double left, double right) {
+    if (left != left || right != right)
+        return (left != left) - (right != right);
+    return (left > right) - (left < right);
+}
+
+static int text_compare(core_slice left, core_slice right) {
+    size_t shared = left.length < right.length ? left.length : right.length;
+    int order = shared > 0 ? memcmp(left.data, right.data, shared) : 0;
+    return order != 0 ? order : (left.length > right.length) - (left.length < right.length);
+}
+
+int expr_scalar_compare(expr_scalar_kind kind, const expr_scalar *left, const expr_scalar *right) {
+    assert(kind != EXPR_SCALAR_NONE && kind != EXPR_SCALAR_LABEL);
+    if (kind_is_text(kind))
+        return text_compare(left->text, right->text);
+    if (kind_is_real(kind))
+        return real_compare(left->real, right->real);
+    if (kind == EXPR_SCALAR_NUMERIC)
+        return expr_numeric_compare(&left->numeric, &right->numeric);
+    if (kind == EXPR_SCALAR_UUID)
+        return memcmp(left->uuid, right->uuid, sizeof left->uuid);
+    return (left->integer > right->integer) - (left->integer < right->integer);
 }
 
 /* One bit pattern for both zeros and one for every NaN. */

@@ -22,6 +22,7 @@ typedef enum {
     EXPR_SCALAR_NUMERIC,
     EXPR_SCALAR_TEXT,
     EXPR_SCALAR_PADDED_TEXT, /* bpchar: blanks at the end do not count */
+    EXPR_SCALAR_LABEL,       /* of an enum: equal as text, ordered as nobody tells us */
     EXPR_SCALAR_UUID,
     EXPR_SCALAR_DATE,
     EXPR_SCALAR_TIMESTAMP,
@@ -46,13 +47,17 @@ typedef union {
     expr_numeric numeric;
 } expr_scalar;
 
-/* How a column's values compare. User-defined types (enums, domains) compare by their text. */
+/* How a column's values compare; a domain's as what it is over. Types that are not built in are
+ * taken for enums, but for those whose names tell better. */
 expr_scalar_kind expr_scalar_kind_of(const core_column *column);
 
 /* False when the text is no value of that kind. */
 CORE_MUST_CHECK bool expr_scalar_parse(expr_scalar_kind kind, core_slice text, expr_scalar *scalar);
 /* As PostgreSQL's `=` says, where NaN equals NaN and -0 equals 0. */
 bool expr_scalar_equal(expr_scalar_kind kind, const expr_scalar *left, const expr_scalar *right);
+/* Less than, equal or greater than zero, as PostgreSQL orders them: NaN is the greatest, false
+ * comes before true, texts go by their bytes. Not for labels. */
+int expr_scalar_compare(expr_scalar_kind kind, const expr_scalar *left, const expr_scalar *right);
 /* Equal scalars hash equally. */
 uint64_t expr_scalar_hash(expr_scalar_kind kind, const expr_scalar *scalar);
 
@@ -62,6 +67,7 @@ CORE_MUST_CHECK bool expr_bool_parse(core_slice text, int64_t *value);
 CORE_MUST_CHECK bool expr_real_parse(core_slice text, bool single, double *value);
 CORE_MUST_CHECK bool expr_numeric_parse(core_slice text, expr_numeric *value);
 bool expr_numeric_equal(const expr_numeric *left, const expr_numeric *right);
+int expr_numeric_compare(const expr_numeric *left, const expr_numeric *right);
 uint64_t expr_numeric_hash(const expr_numeric *value);
 /* Days or microseconds since 2000; the infinities are the ends of int64. A timestamp's zone is read
  * and ignored, a timestamptz without zone is UTC. */

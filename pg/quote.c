@@ -9,21 +9,21 @@ static size_t text_length(core_slice text) {
     return end != NULL ? (size_t)(end - text.data) : text.length;
 }
 
-/* Appends `text` between two `quote`, each inner `quote` (and backslash, when asked) doubled. */
-static void quoted_append(core_buffer *out, core_slice text, uint8_t quote, bool double_backslash) {
-    core_buffer_u8(out, quote);
+/* Appends `text` between single quotes, each inner one (and backslash, when asked) doubled. */
+static void quoted_append(core_buffer *out, core_slice text, bool double_backslash) {
+    core_buffer_u8(out, '\'');
     size_t length = text_length(text);
     for (size_t i = 0; i < length; i++) {
         uint8_t byte = text.data[i];
-        if (byte == quote || (double_backslash && byte == '\\'))
+        if (byte == '\'' || (double_backslash && byte == '\\'))
             core_buffer_u8(out, byte);
         core_buffer_u8(out, byte);
     }
-    core_buffer_u8(out, quote);
+    core_buffer_u8(out, '\'');
 }
 
 void pg_identifier_append(core_buffer *out, core_slice name) {
-    quoted_append(out, name, '"', false);
+    core_identifier_append(out, name);
 }
 
 void pg_literal_append(core_buffer *out, core_slice text) {
@@ -31,5 +31,5 @@ void pg_literal_append(core_buffer *out, core_slice text) {
     bool backslash = length > 0 && memchr(text.data, '\\', length) != NULL;
     if (backslash)
         core_buffer_text(out, " E"); /* the blank keeps it apart from a word before it */
-    quoted_append(out, text, '\'', backslash);
+    quoted_append(out, text, backslash);
 }

@@ -3,8 +3,9 @@
  * `record` is the new row; `old_record` what the replica identity gave of the old one: the whole
  * row with FULL, else the key (of the new row where the key did not change, so nothing came).
  * TOAST values that the change did not touch are left out and named in `unchanged`; those that cdc
- * read from the table afterwards are named in `read_later`. Both and `offset` are Walcast's own. A
- * TRUNCATE has neither record nor old_record. */
+ * read from the table afterwards are named in `read_later`. A LEAVE, Walcast's own too, is an
+ * UPDATE whose row stopped matching: it has the old row only. Both and `offset` are Walcast's own.
+ * A TRUNCATE has neither record nor old_record. */
 #include "ws/change_json.h"
 
 typedef struct {
@@ -92,7 +93,8 @@ static void write_names(change_writer *writer, const char *name, const core_tupl
 
 static void write_images(change_writer *writer, const core_change *change) {
     bool full = change->old_kind == CORE_OLD_FULL;
-    if (change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE) {
+    bool new_row = change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE;
+    if (new_row && !writer->select->left) {
         write_tuple(writer, "record", &change->new_tuple, false);
         write_names(writer, "unchanged", &change->new_tuple, is_unchanged);
         write_names(writer, "read_later", &change->new_tuple, is_read_later);
@@ -118,7 +120,7 @@ void ws_change_json(core_buffer *out, const core_change *change, const core_offs
     core_json_key_text(&writer.json, "commit_timestamp");
     core_json_text(&writer.json, time);
     core_json_key_text(&writer.json, "type");
-    core_json_text(&writer.json, core_op_name(change->op));
+    core_json_text(&writer.json, select->left ? "LEAVE" : core_op_name(change->op));
     write_columns(&writer);
     write_images(&writer, change);
     core_json_key_text(&writer.json, "errors");

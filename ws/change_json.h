@@ -11,6 +11,7 @@ typedef struct {
     const core_slice *columns;
     size_t count;
     const auth_table *visible;
+    bool left; /* of an UPDATE: that the old row is no longer what was asked for */
 } ws_change_select;
 
 /* Appends the object. `change` is an INSERT, UPDATE, DELETE or TRUNCATE. */

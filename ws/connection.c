@@ -80,20 +80,6 @@ void ws_connection_kill(ws_connection *connection) {
 
 /* ---- Out ---- */
 
-bool ws_connection_send(ws_connection *connection, core_block *block) {
-    if (!ws_connection_open(connection))
-        return true; /* it is ending: nobody waits for this any more */
-    if (!ws_queue_push(&connection->queue, block, connection->service->limits.queue_bytes))
-        return false;
-    ws_service_mark_dirty(connection->service, connection);
-    return true;
-}
-
-static void connection_linger(ws_connection *connection) {
-    core_state_move(&connection->state, WS_CONNECTION_LINGERING);
-    connection->link->half_close(connection->socket);
-}
-
 /* As much as the socket takes. */
 static void connection_write(ws_connection *connection) {
     ws_service *service = connection->service;
@@ -111,6 +97,28 @@ static void connection_write(ws_connection *connection) {
         core_metrics_add(service->metrics, CORE_METRIC_WS_SENDS, 1);
         core_metrics_add(service->metrics, CORE_METRIC_WS_FRAMES_SENT, (int64_t)blocks);
     }
+}
+
+/* A burst is no slowness: what the socket takes is sent before the cap is held against the peer. */
+static bool connection_push(ws_connection *connection, core_block *block) {
+    size_t cap = connection->service->limits.queue_bytes;
+    if (connection->queue.bytes + block->length > cap / 2)
+        connection_write(connection);
+    return !ws_connection_open(connection) || ws_queue_push(&connection->queue, block, cap);
+}
+
+bool ws_connection_send(ws_connection *connection, core_block *block) {
+    if (!ws_connection_open(connection))
+        return true; /* it is ending: nobody waits for this any more */
+    if (!connection_push(connection, block))
+        return false;
+    ws_service_mark_dirty(connection->service, connection);
+    return true;
+}
+
+static void connection_linger(ws_connection *connection) {
+    core_state_move(&connection->state, WS_CONNECTION_LINGERING);
+    connection->link->half_close(connection->socket);
 }
 
 static void connection_finish_flushing(ws_connection *connection) {

@@ -39,8 +39,10 @@ static bool class_add_bindings(hub_classes *classes, hub_class *class, size_t *a
     const ws_subscription *subscription = class->subscription;
     for (*added = 0; *added < subscription->count; (*added)++) {
         const ws_binding *binding = &subscription->bindings[*added];
-        hub_user user = {
-            .class = class, .binding = (uint32_t)*added, .operations = binding->operations};
+        hub_user user = {.class = class,
+                         .binding = (uint32_t)*added,
+                         .operations = binding->operations,
+                         .leaves = binding->leaves};
         class->rules[*added] =
             hub_index_add(&classes->index, binding->schema, binding->table, binding->filter, &user,
                           &class->positions[*added], error);

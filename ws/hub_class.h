@@ -10,6 +10,12 @@
 
 typedef struct hub_classes hub_classes;
 
+/* A binding that the change at hand concerns. */
+typedef struct {
+    uint32_t binding;
+    bool left; /* the row no longer matches it */
+} hub_hit;
+
 struct hub_class {
     hub_map_node node; /* by the subscription's key */
     hub_classes *home;
@@ -23,7 +29,7 @@ struct hub_class {
     core_buffer head;    /* what stands before the ids in its frames */
     /* What the change at hand matched. */
     uint64_t stamp; /* the change's number */
-    uint32_t *matched;
+    hub_hit *matched;
     uint32_t matched_count;
     hub_class *touched_next;
     /* Members on each service thread. */

@@ -18,12 +18,38 @@ static hub_table *index_table(const hub_index *index, core_slice schema, core_sl
     return NULL;
 }
 
+static hub_rule *index_find(const hub_index *index, core_slice schema, core_slice table,
+                            core_slice filter, uint64_t hash) {
+    hub_map_node *node = hub_map_first(&index->rules, hash);
+    for (; node != NULL; node = hub_map_next(node))
+        if (hub_rule_is(node->owner, schema, table, filter))
+            return node->owner;
+    return NULL;
+}
+
 static bool rule_is_wild(const hub_rule *rule) {
     return rule->schema.length == 0 || rule->table.length == 0;
 }
 
+/* ---- Wildcards ---- */
+
+/* The wildcards that reach a table, for they have no filter: of its schema, of its name, of all. */
+static size_t index_wild(const hub_index *index, core_slice schema, core_slice name,
+                         hub_rule *wild[3]) {
+    const core_slice any = core_slice_make(NULL, 0);
+    const core_slice forms[3][2] = {{schema, any}, {any, name}, {any, any}};
+    size_t count = 0;
+    for (size_t i = 0; i < CORE_COUNT_OF(forms); i++) {
+        uint64_t hash = hub_rule_hash(forms[i][0], forms[i][1], any);
+        wild[count] = index_find(index, forms[i][0], forms[i][1], any, hash);
+        count += wild[count] != NULL ? 1 : 0;
+    }
+    return count;
+}
+
 /* A new table, with the wildcards that reach it. */
 static hub_table *index_add_table(hub_index *index, core_slice schema, core_slice name) {
+    hub_rule *wild[3];
     hub_table *table = hub_table_new(schema, name);
     if (table == NULL)
         return NULL;
@@ -32,9 +58,9 @@ static hub_table *index_add_table(hub_index *index, core_slice schema, core_slic
         hub_table_free(table);
         return NULL;
     }
-    for (size_t i = 0; ok && i < index->wild_count; i++)
-        if (hub_rule_covers(index->wild[i], schema, name))
-            ok = hub_table_add(table, index->wild[i], NULL);
+    size_t count = index_wild(index, schema, name, wild);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = hub_table_add(table, wild[i], NULL);
     if (ok)
         return table;
     hub_map_remove(&index->tables, &table->node);
@@ -44,19 +70,6 @@ static hub_table *index_add_table(hub_index *index, core_slice schema, core_slic
 
 /* ---- Rules ---- */
 
-static bool index_keep_wild(hub_index *index, hub_rule *rule) {
-    if (index->wild_count == index->wild_capacity) {
-        size_t capacity = index->wild_capacity ? index->wild_capacity * 2 : 8;
-        hub_rule **wild = realloc(index->wild, capacity * sizeof(hub_rule *));
-        if (wild == NULL)
-            return false;
-        index->wild = wild;
-        index->wild_capacity = capacity;
-    }
-    index->wild[index->wild_count++] = rule;
-    return true;
-}
-
 static bool index_spread_wild(hub_index *index, hub_rule *rule, core_error *error) {
     size_t cursor = 0;
     hub_map_node *at = NULL;
@@ -64,8 +77,7 @@ static bool index_spread_wild(hub_index *index, hub_rule *rule, core_error *erro
     while ((table = hub_map_each(&index->tables, &cursor, &at)) != NULL)
         if (hub_rule_covers(rule, table->schema, table->name) && !hub_table_add(table, rule, error))
             return false;
-    return index_keep_wild(index, rule) ||
-           core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    return true;
 }
 
 static bool index_spread(hub_index *index, hub_rule *rule, core_error *error) {
@@ -79,44 +91,42 @@ static bool index_spread(hub_index *index, hub_rule *rule, core_error *error) {
     return hub_table_add(table, rule, error);
 }
 
-static hub_rule *index_rule(hub_index *index, core_slice schema, core_slice table,
-                            core_slice filter, core_error *error) {
-    uint64_t hash = hub_rule_hash(schema, table, filter);
-    hub_map_node *node = hub_map_first(&index->rules, hash);
-    for (; node != NULL; node = hub_map_next(node))
-        if (hub_rule_is(node->owner, schema, table, filter))
-            return node->owner;
-    hub_rule *rule = hub_rule_new(schema, table, filter, error);
-    if (rule == NULL)
-        return NULL;
-    if (!hub_map_add(&index->rules, &rule->node, hash, rule)) {
+/* A new rule with its first user, whose interest decides where its entries stand. */
+static hub_rule *index_add_rule(hub_index *index, hub_rule *rule, uint64_t hash,
+                                const hub_user *user, uint32_t *position, core_error *error) {
+    bool added = hub_map_add(&index->rules, &rule->node, hash, rule);
+    if (!added || !hub_rule_add_user(rule, user, position)) {
+        if (added)
+            hub_map_remove(&index->rules, &rule->node);
         hub_rule_free(rule);
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
         return NULL;
     }
     if (index_spread(index, rule, error))
         return rule;
+    (void)hub_rule_drop_user(rule, *position);
     hub_index_drop(index, rule);
     return NULL;
 }
 
 hub_rule *hub_index_add(hub_index *index, core_slice schema, core_slice table, core_slice filter,
                         const hub_user *user, uint32_t *position, core_error *error) {
-    hub_rule *rule = index_rule(index, schema, table, filter, error);
-    if (rule == NULL)
-        return NULL;
+    assert(filter.length == 0 || (schema.length > 0 && table.length > 0));
+    uint64_t hash = hub_rule_hash(schema, table, filter);
+    hub_rule *rule = index_find(index, schema, table, filter, hash);
+    if (rule == NULL) {
+        rule = hub_rule_new(schema, table, filter, error);
+        return rule != NULL ? index_add_rule(index, rule, hash, user, position, error) : NULL;
+    }
     if (hub_rule_add_user(rule, user, position))
         return rule;
-    if (rule->user_count == 0)
-        hub_index_drop(index, rule);
     (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
     return NULL;
 }
 
 static void index_drop_table(hub_index *index, hub_table *table) {
-    for (size_t place = 0; place < HUB_PLACES; place++)
-        if (table->places[place] != NULL)
-            return;
+    if (table->entry_count > 0)
+        return;
     hub_map_remove(&index->tables, &table->node);
     hub_table_free(table);
 }
@@ -127,12 +137,6 @@ void hub_index_drop(hub_index *index, hub_rule *rule) {
         hub_table_drop(rule->entries);
         index_drop_table(index, table);
     }
-    for (size_t i = 0; i < index->wild_count; i++) {
-        if (index->wild[i] != rule)
-            continue;
-        index->wild[i] = index->wild[--index->wild_count];
-        break;
-    }
     hub_map_remove(&index->rules, &rule->node);
     hub_rule_free(rule);
 }
@@ -141,23 +145,16 @@ void hub_index_fini(hub_index *index) {
     assert(index->rules.count == 0 && index->tables.count == 0);
     hub_map_fini(&index->rules);
     hub_map_fini(&index->tables);
-    free(index->wild);
 }
 
 /* ---- Matching ---- */
-
-static bool index_is_wanted(const hub_index *index, core_slice schema, core_slice name) {
-    for (size_t i = 0; i < index->wild_count; i++)
-        if (hub_rule_covers(index->wild[i], schema, name))
-            return true;
-    return false;
-}
 
 bool hub_index_match(hub_index *index, const core_change *change, const hub_listener *listener) {
     core_slice schema = change->relation->schema, name = change->relation->table;
     hub_table *table = index_table(index, schema, name);
     if (table == NULL) {
-        if (!index_is_wanted(index, schema, name))
+        hub_rule *wild[3];
+        if (index_wild(index, schema, name, wild) == 0)
             return true;
         table = index_add_table(index, schema, name);
     }

@@ -8,13 +8,12 @@
 typedef struct {
     hub_map rules;
     hub_map tables;
-    hub_rule **wild; /* those without a schema or a table */
-    size_t wild_count, wild_capacity;
 } hub_index;
 
 void hub_index_fini(hub_index *index);
-/* Adds the user to the rule of that text, which is made when there is none. INPUT error when the
- * filter does not fit a table whose shape is known. */
+/* Adds the user to the rule of that text, which is made when there is none. A rule with
+ * a filter has a schema and a table. INPUT error when the filter does not fit a table whose shape
+ * is known. */
 CORE_MUST_CHECK hub_rule *hub_index_add(hub_index *index, core_slice schema, core_slice table,
                                         core_slice filter, const hub_user *user, uint32_t *position,
                                         core_error *error);

@@ -62,17 +62,26 @@ static join_step join_role(hub_joining *join) {
 
 /* ---- Its tables ---- */
 
+static core_slice first_hidden(const auth_table *table, const core_slice *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!auth_table_column(table, names[i]))
+            return names[i];
+    return core_slice_make(NULL, 0);
+}
+
+/* What is selected, and what the filter reads, which would tell it as well. */
 static join_step join_columns(const hub_joining *join, const ws_binding *binding,
                               const auth_table *table) {
     char reason[JOIN_REASON_MAX];
-    core_slice missing = core_slice_make(NULL, 0);
-    for (size_t i = 0; i < binding->column_count && missing.length == 0; i++)
-        if (!auth_table_column(table, binding->columns[i]))
-            missing = binding->columns[i];
-    if (missing.length == 0)
+    core_slice read[EXPR_FILTER_TERMS_MAX];
+    size_t count = binding->parsed != NULL ? expr_filter_columns(binding->parsed, read) : 0;
+    core_slice hidden = first_hidden(table, binding->columns, binding->column_count);
+    if (hidden.length == 0)
+        hidden = first_hidden(table, read, count);
+    if (hidden.length == 0)
         return JOIN_GOES_ON;
     (void)snprintf(reason, sizeof reason, "column %.*s of %.*s.%.*s may not be read by role %s",
-                   CORE_SLICE_ARGS(missing), CORE_SLICE_ARGS(binding->schema),
+                   CORE_SLICE_ARGS(hidden), CORE_SLICE_ARGS(binding->schema),
                    CORE_SLICE_ARGS(binding->table), auth_role_name(join->role->role));
     return join_refuse(join, "Unauthorized", reason);
 }

@@ -53,8 +53,9 @@ typedef struct {
 
 /* A change's JSON for one selection of columns. */
 typedef struct {
-    core_slice select; /* of the first class that wanted it; empty: all columns */
+    core_slice columns; /* of the first class that wanted it; empty: all */
     const auth_table *visible;
+    bool left;
     core_buffer data;
 } hub_encoding;
 

@@ -1,5 +1,5 @@
 /* See hub_rule.h. */
-#include "ws/hub_rule.h"
+#include "ws/hub_table.h"
 
 #include <stdlib.h>
 
@@ -36,6 +36,8 @@ hub_rule *hub_rule_new(core_slice schema, core_slice table, core_slice filter, c
     }
     uint8_t *room = text->bytes;
     rule->text = text;
+    rule->users = &rule->only;
+    rule->user_capacity = 1;
     rule->schema = rule_keep(&room, schema);
     rule->table = rule_keep(&room, table);
     rule->filter = rule_keep(&room, filter);
@@ -49,18 +51,68 @@ void hub_rule_free(hub_rule *rule) {
     assert(rule->user_count == 0 && rule->entries == NULL);
     expr_filter_free(rule->parsed);
     core_block_release(rule->text);
-    free(rule->users);
+    if (rule->users != &rule->only)
+        free(rule->users);
     free(rule);
 }
 
+/* ---- Users ---- */
+
+hub_interest hub_rule_interest(const hub_rule *rule) {
+    hub_interest interest = 0;
+    for (unsigned bit = 0; bit < HUB_INTEREST_BITS; bit++)
+        if (rule->wanted[bit] > 0)
+            interest |= 1u << bit;
+    return interest;
+}
+
+/* After a change of users. False when an entry could not move to its new place: it stays where it
+ * was. */
+static bool rule_settle(hub_rule *rule, hub_interest before) {
+    bool ok = true;
+    if (hub_rule_interest(rule) == before)
+        return true;
+    for (hub_entry *entry = rule->entries; entry != NULL; entry = entry->rule_next)
+        ok = hub_table_settle(entry) && ok;
+    return ok;
+}
+
+static void rule_count_user(hub_rule *rule, const hub_user *user, bool add) {
+    unsigned wants = (user->operations & ~HUB_LEAVES) | (user->leaves ? HUB_LEAVES : 0);
+    for (unsigned bit = 0; bit < HUB_INTEREST_BITS; bit++) {
+        if ((wants & 1u << bit) == 0)
+            continue;
+        assert(add || rule->wanted[bit] > 0);
+        if (add)
+            rule->wanted[bit]++;
+        else
+            rule->wanted[bit]--;
+    }
+}
+
+static bool rule_grow(hub_rule *rule) {
+    uint32_t capacity = rule->user_capacity * 2;
+    bool first = rule->users == &rule->only;
+    hub_user *users = realloc(first ? NULL : rule->users, capacity * sizeof *users);
+    if (users == NULL)
+        return false;
+    if (first)
+        users[0] = rule->only;
+    rule->users = users;
+    rule->user_capacity = capacity;
+    return true;
+}
+
 bool hub_rule_add_user(hub_rule *rule, const hub_user *user, uint32_t *position) {
-    if (rule->user_count == rule->user_capacity) {
-        uint32_t capacity = rule->user_capacity ? rule->user_capacity * 2 : 1;
-        hub_user *users = realloc(rule->users, capacity * sizeof *users);
-        if (users == NULL)
-            return false;
-        rule->users = users;
-        rule->user_capacity = capacity;
+    if (rule->user_count == rule->user_capacity && !rule_grow(rule))
+        return false;
+    hub_interest before = hub_rule_interest(rule);
+    rule_count_user(rule, user, true);
+    if (!rule_settle(rule, before)) {
+        hub_interest tried = hub_rule_interest(rule);
+        rule_count_user(rule, user, false);
+        (void)rule_settle(rule, tried);
+        return false;
     }
     *position = rule->user_count;
     rule->users[rule->user_count++] = *user;
@@ -70,6 +122,10 @@ bool hub_rule_add_user(hub_rule *rule, const hub_user *user, uint32_t *position)
 const hub_user *hub_rule_drop_user(hub_rule *rule, uint32_t position) {
     assert(position < rule->user_count);
     uint32_t last = --rule->user_count;
+    hub_interest before = hub_rule_interest(rule);
+    rule_count_user(rule, &rule->users[position], false);
+    if (rule->user_count > 0)
+        (void)rule_settle(rule, before); /* without memory it costs more than it must, no worse */
     if (position == last)
         return NULL;
     rule->users[position] = rule->users[last];

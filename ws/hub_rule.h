@@ -1,7 +1,8 @@
 /* A rule: one predicate over one table (or several, by wildcards), whoever asks for it.
  *
  * Bindings of any number of classes that say the same share a rule, so it is evaluated once a
- * change. Where it applies to a table it has an entry there (hub_table.h). */
+ * change. Where it applies to a table it has an entry there (hub_table.h), which stands among those
+ * of the same interest: a rule costs nothing on operations that none of its users wants. */
 #ifndef WALCAST_WS_HUB_RULE_H
 #define WALCAST_WS_HUB_RULE_H
 
@@ -16,16 +17,26 @@ typedef struct {
     hub_class *class;
     uint32_t binding;
     unsigned operations; /* bit N: core_op N */
+    bool leaves;         /* also wants to know when a row stops matching */
 } hub_user;
+
+/* What a rule's users want together: bit N: core_op N, from INSERT to TRUNCATE; bit 0: leaves. */
+typedef unsigned hub_interest;
+#define HUB_LEAVES          ((hub_interest)1)
+#define HUB_INTEREST_BITS   5
+#define HUB_INTERESTS       (1u << HUB_INTEREST_BITS)
+#define HUB_INTEREST_OF(op) ((hub_interest)1 << (op))
 
 typedef struct {
     hub_map_node node;
     core_block *text; /* holds the three */
     core_slice schema, table, filter;
     expr_filter *parsed; /* NULL: everything matches */
-    hub_user *users;
+    hub_user *users;     /* `only` while one is enough */
+    hub_user only;
     uint32_t user_count, user_capacity;
-    hub_entry *entries; /* its places in tables */
+    uint32_t wanted[HUB_INTEREST_BITS]; /* users that want each bit's part */
+    hub_entry *entries;                 /* its places in tables */
 } hub_rule;
 
 uint64_t hub_rule_hash(core_slice schema, core_slice table, core_slice filter);
@@ -36,7 +47,9 @@ CORE_MUST_CHECK hub_rule *hub_rule_new(core_slice schema, core_slice table, core
                                        core_error *error);
 /* It must have no user and no entry. */
 void hub_rule_free(hub_rule *rule);
-/* `*position` is where the user stands until hub_rule_drop_user says otherwise. */
+hub_interest hub_rule_interest(const hub_rule *rule);
+/* `*position` is where the user stands until hub_rule_drop_user says otherwise. False when memory
+ * is out. */
 CORE_MUST_CHECK bool hub_rule_add_user(hub_rule *rule, const hub_user *user, uint32_t *position);
 /* The last user takes the place that becomes free; returns it so that its owner can be told, or
  * NULL when none moved. */

@@ -24,21 +24,28 @@ void hub_encodings_fini(ws_hub *hub) {
 
 /* ---- Matching ---- */
 
-static void spread_touch(ws_hub *hub, hub_class *class, uint32_t binding) {
+static void spread_touch(ws_hub *hub, hub_class *class, hub_hit hit) {
     if (class->stamp != hub->stamp) {
         class->stamp = hub->stamp;
         class->matched_count = 0;
         class->touched_next = hub->touched;
         hub->touched = class;
     }
-    class->matched[class->matched_count++] = binding;
+    class->matched[class->matched_count++] = hit;
 }
 
 static void spread_matched(void *context, const hub_rule *rule) {
     ws_hub *hub = context;
     for (uint32_t i = 0; i < rule->user_count; i++)
         if (rule->users[i].operations & 1u << hub->change->op)
-            spread_touch(hub, rule->users[i].class, rule->users[i].binding);
+            spread_touch(hub, rule->users[i].class, (hub_hit){rule->users[i].binding, false});
+}
+
+static void spread_left(void *context, const hub_rule *rule) {
+    ws_hub *hub = context;
+    for (uint32_t i = 0; i < rule->user_count; i++)
+        if (rule->users[i].leaves)
+            spread_touch(hub, rule->users[i].class, (hub_hit){rule->users[i].binding, true});
 }
 
 /* `change`: whose frame it is; NULL: of none. */
@@ -125,34 +132,36 @@ static const auth_table *access_visible(ws_hub *hub, const hub_class *class) {
 
 /* ---- Encoding ---- */
 
-static const core_buffer *spread_data(ws_hub *hub, const ws_binding *binding,
-                                      const auth_table *visible) {
+static const core_buffer *spread_data(ws_hub *hub, const ws_change_select *select,
+                                      core_slice columns) {
     for (size_t i = 0; i < hub->encoding_count; i++)
-        if (core_slice_equal(hub->encodings[i].select, binding->select) &&
-            hub->encodings[i].visible == visible)
+        if (core_slice_equal(hub->encodings[i].columns, columns) &&
+            hub->encodings[i].visible == select->visible && hub->encodings[i].left == select->left)
             return &hub->encodings[i].data;
     size_t at = hub->encoding_count < HUB_ENCODINGS ? hub->encoding_count++ : HUB_ENCODINGS - 1;
     hub_encoding *encoding = &hub->encodings[at];
-    encoding->select = binding->select;
-    encoding->visible = visible;
+    encoding->columns = columns;
+    encoding->visible = select->visible;
+    encoding->left = select->left;
     core_buffer_reset(&encoding->data);
-    ws_change_select select = {
-        .columns = binding->columns, .count = binding->column_count, .visible = visible};
-    ws_change_json(&encoding->data, hub->change, &hub->offset, &select);
+    ws_change_json(&encoding->data, hub->change, &hub->offset, select);
     return &encoding->data;
 }
 
-/* The ids of the matched bindings that want the same columns as the first of `from`; those are
- * taken out of the list. */
-static void spread_ids(ws_hub *hub, hub_class *class, core_slice select) {
+/* The ids of the matched bindings that want the same as the first of them; those are taken out of
+ * the list. */
+static void spread_ids(ws_hub *hub, hub_class *class) {
     core_json_writer json = core_json_writer_make(&hub->head);
     const ws_binding *bindings = class->subscription->bindings;
+    const hub_hit first = class->matched[0];
     uint32_t left = 0, last_id = 0;
     core_json_array_open(&json);
     for (uint32_t i = 0; i < class->matched_count; i++) {
-        const ws_binding *binding = &bindings[class->matched[i]];
-        if (!core_slice_equal(binding->select, select)) {
-            class->matched[left++] = class->matched[i];
+        const hub_hit hit = class->matched[i];
+        const ws_binding *binding = &bindings[hit.binding];
+        if (hit.left != first.left ||
+            !core_slice_equal(binding->select, bindings[first.binding].select)) {
+            class->matched[left++] = hit;
             continue;
         }
         if (binding->id != last_id)
@@ -165,11 +174,15 @@ static void spread_ids(ws_hub *hub, hub_class *class, core_slice select) {
 
 static core_block *spread_frame(ws_hub *hub, hub_class *class) {
     const ws_subscription *subscription = class->subscription;
-    const ws_binding *first = &subscription->bindings[class->matched[0]];
-    const core_buffer *data = spread_data(hub, first, access_visible(hub, class));
+    const ws_binding *first = &subscription->bindings[class->matched[0].binding];
+    ws_change_select select = {.columns = first->columns,
+                               .count = first->column_count,
+                               .visible = access_visible(hub, class),
+                               .left = class->matched[0].left};
+    const core_buffer *data = spread_data(hub, &select, first->select);
     core_buffer_reset(&hub->head);
     core_buffer_slice_append(&hub->head, core_buffer_slice(&class->head));
-    spread_ids(hub, class, first->select);
+    spread_ids(hub, class);
     core_buffer_text(&hub->head, WS_PROTOCOL_CHANGE_MIDDLE);
     if (!core_buffer_ok(&hub->head) || !core_buffer_ok(data))
         return NULL;
@@ -199,7 +212,8 @@ static void spread_encodings_trim(ws_hub *hub) {
 }
 
 static hub_outcome spread_change(ws_hub *hub, const core_change *change, core_error *error) {
-    hub_listener listener = {.matched = spread_matched, .problem = spread_problem, .context = hub};
+    hub_listener listener = {
+        .matched = spread_matched, .left = spread_left, .problem = spread_problem, .context = hub};
     hub->change = change;
     hub->touched = NULL;
     hub->encoding_count = 0;

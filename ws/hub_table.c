@@ -1,43 +1,25 @@
-/* See hub_table.h.
+/* Where the entries of a table stand; see hub_table.h. What they match: hub_match.c.
  *
- * The filter is evaluated on all that the index finds, so the index only ever narrows. */
+ * The filter is evaluated on all that the index finds, so the index only ever narrows. Adding and
+ * dropping an entry take constant time, whatever else is there. */
 #include "ws/hub_table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-
-struct hub_group {
-    hub_group *next;
-    uint16_t column;
-    hub_map values;    /* entries by the hash of the value they ask for */
-    hub_entry *sample; /* any of them: its bound filter hashes a row's value; NULL when empty */
-};
 
 /* ---- Places ---- */
 
-static hub_group *table_group(hub_table *table, uint16_t column) {
-    for (hub_group *group = table->groups; group != NULL; group = group->next)
-        if (group->column == column)
-            return group;
-    hub_group *group = calloc(1, sizeof *group);
-    if (group == NULL)
-        return NULL;
-    group->column = column;
-    group->next = table->groups;
-    table->groups = group;
-    return group;
+static hub_shelf *table_shelf(hub_table *table, hub_interest interest) {
+    if (table->shelves[interest] == NULL)
+        table->shelves[interest] = calloc(1, sizeof(hub_shelf));
+    return table->shelves[interest];
 }
 
-static void group_remove(hub_group *group, hub_entry *entry) {
-    size_t cursor = 0;
-    hub_map_node *at = NULL;
-    hub_map_remove(&group->values, &entry->node);
-    if (group->sample == entry)
-        group->sample = hub_map_each(&group->values, &cursor, &at);
+static hub_shelf *entry_shelf(const hub_entry *entry) {
+    return entry->table->shelves[entry->interest];
 }
 
-static void entry_place(hub_entry *entry, hub_place place) {
-    hub_entry **head = &entry->table->places[place];
+static void entry_list(hub_entry *entry, hub_place place) {
+    hub_entry **head = &entry_shelf(entry)->places[place];
     entry->place = place;
     entry->previous = NULL;
     entry->next = *head;
@@ -46,54 +28,147 @@ static void entry_place(hub_entry *entry, hub_place place) {
     *head = entry;
 }
 
-static void entry_unplace(hub_entry *entry) {
-    if (entry->place == HUB_PLACE_EQUAL)
-        group_remove(table_group(entry->table, entry->column), entry);
+static void entry_unlist(hub_entry *entry) {
     if (entry->previous != NULL)
         entry->previous->next = entry->next;
     else
-        entry->table->places[entry->place] = entry->next;
+        entry_shelf(entry)->places[entry->place] = entry->next;
     if (entry->next != NULL)
         entry->next->previous = entry->previous;
+}
+
+static void entry_unlink(hub_entry *entry) {
+    hub_group *group = hub_group_find(entry_shelf(entry)->groups, entry->column);
+    while (entry->link_count > 0)
+        hub_group_drop(group, &entry->links[--entry->link_count]);
+    if (entry->links != &entry->link)
+        free(entry->links);
+    entry->links = NULL;
+}
+
+/* The key that the fewest others have: of equal ones a key column's, which old images have;
+ * then the first. False when the filter has none. */
+static bool entry_choose(const hub_entry *entry, expr_key *best) {
+    const core_column *columns = entry->table->shape->relation.columns;
+    uint64_t least = UINT64_MAX;
+    expr_key key;
+    for (size_t i = 0; expr_bound_key(entry->bound, i, &key); i++) {
+        const hub_group *group = hub_group_find(entry_shelf(entry)->groups, key.column);
+        uint64_t cost =
+            (uint64_t)hub_group_fill(group, &key) * 2 + (columns[key.column].key ? 0 : 1);
+        if (cost >= least)
+            continue;
+        least = cost;
+        *best = key;
+    }
+    return least != UINT64_MAX;
+}
+
+/* Under each of the key's values. False, with none, when memory is out. */
+static bool entry_link(hub_entry *entry, const expr_key *key) {
+    hub_group *group = hub_group_get(&entry_shelf(entry)->groups, key->column);
+    entry->links = key->count == 1 ? &entry->link : calloc(key->count, sizeof(hub_link));
+    entry->column = key->column;
+    bool ok = group != NULL && entry->links != NULL;
+    for (size_t i = 0; ok && i < key->count; i++) {
+        ok = hub_group_add(group, key->hashes[i], &entry->links[i], entry);
+        entry->link_count += ok ? 1 : 0;
+    }
+    if (!ok)
+        entry_unlink(entry);
+    return ok;
+}
+
+/* ---- What is to be said once ---- */
+
+static const hub_interest untold_interests[HUB_UNTOLDS] = {
+    [HUB_UNTOLD_DELETE] = HUB_INTEREST_OF(CORE_OP_DELETE), [HUB_UNTOLD_LEAVE] = HUB_LEAVES};
+
+static void entry_wait(hub_entry *entry, hub_untold what) {
+    hub_entry **head = &entry->table->untold[what];
+    bool wants = (entry->interest & untold_interests[what]) != 0;
+    if (entry->waits[what] || entry->told[what] || !wants || entry->bound == NULL ||
+        entry->keys_only)
+        return;
+    entry->waits[what] = true;
+    entry->untold[what].previous = NULL;
+    entry->untold[what].next = *head;
+    if (*head != NULL)
+        (*head)->untold[what].previous = entry;
+    *head = entry;
+}
+
+void hub_table_told(hub_entry *entry, hub_untold what) {
+    hub_entry *next = entry->untold[what].next;
+    hub_entry *previous = entry->untold[what].previous;
+    if (!entry->waits[what])
+        return;
+    entry->waits[what] = false;
+    if (previous != NULL)
+        previous->untold[what].next = next;
+    else
+        entry->table->untold[what] = next;
+    if (next != NULL)
+        next->untold[what].previous = previous;
+}
+
+/* ---- Entering and leaving the places ---- */
+
+/* Puts an entry where its filter and interest say. Its shelf must be there. */
+static void entry_place(hub_entry *entry) {
+    expr_key key;
+    if (entry->table->shape == NULL) {
+        entry_list(entry, HUB_PLACE_UNBOUND);
+    } else if (entry->rule->parsed == NULL) {
+        entry_list(entry, HUB_PLACE_PLAIN);
+    } else if (entry->bound == NULL) {
+        entry_list(entry, HUB_PLACE_BROKEN);
+    } else {
+        bool linked = entry_choose(entry, &key) && entry_link(entry, &key);
+        entry_list(entry, linked ? HUB_PLACE_EQUAL : HUB_PLACE_RESIDUAL);
+    }
+    for (unsigned what = 0; what < HUB_UNTOLDS; what++)
+        entry_wait(entry, what);
+}
+
+static void entry_unplace(hub_entry *entry) {
+    for (unsigned what = 0; what < HUB_UNTOLDS; what++)
+        hub_table_told(entry, what);
+    if (entry->place == HUB_PLACE_EQUAL)
+        entry_unlink(entry);
+    entry_unlist(entry);
+}
+
+/* False: the filter does not fit, and the entry is with the broken ones. */
+static bool entry_bind(hub_entry *entry, core_error *error) {
+    const hub_table *table = entry->table;
+    bool ok = true;
+    for (unsigned what = 0; what < HUB_UNTOLDS; what++)
+        entry->told[what] = false;
+    if (table->shape != NULL && entry->rule->parsed != NULL) {
+        entry->bound = expr_filter_bind(entry->rule->parsed, &table->shape->relation, error);
+        ok = entry->bound != NULL;
+        entry->keys_only = ok && expr_bound_reads_keys_only(entry->bound, &table->shape->relation);
+    }
+    entry_place(entry);
+    return ok;
+}
+
+static void entry_unbind(hub_entry *entry) {
+    entry_unplace(entry);
     expr_bound_free(entry->bound);
     entry->bound = NULL;
 }
 
-/* True when the entry went into a group. */
-static bool entry_place_equal(hub_entry *entry) {
-    uint64_t hash;
-    if (!expr_bound_equality(entry->bound, &entry->column, &hash))
-        return false;
-    hub_group *group = table_group(entry->table, entry->column);
-    if (group == NULL || !hub_map_add(&group->values, &entry->node, hash, entry))
-        return false;
-    if (group->sample == NULL)
-        group->sample = entry;
-    entry_place(entry, HUB_PLACE_EQUAL);
-    return true;
-}
-
-/* Puts an entry where it belongs by the table's shape. False: the filter does not fit, and the
- * entry is with the broken ones. */
-static bool entry_bind(hub_entry *entry, core_error *error) {
-    hub_table *table = entry->table;
-    entry->told_delete = false;
-    if (table->shape == NULL) {
-        entry_place(entry, HUB_PLACE_UNBOUND);
+bool hub_table_settle(hub_entry *entry) {
+    hub_interest interest = hub_rule_interest(entry->rule);
+    if (entry->interest == interest)
         return true;
-    }
-    if (entry->rule->parsed == NULL) {
-        entry_place(entry, HUB_PLACE_PLAIN);
-        return true;
-    }
-    entry->bound = expr_filter_bind(entry->rule->parsed, &table->shape->relation, error);
-    if (entry->bound == NULL) {
-        entry_place(entry, HUB_PLACE_BROKEN);
+    if (table_shelf(entry->table, interest) == NULL)
         return false;
-    }
-    if (!entry_place_equal(entry))
-        entry_place(entry, HUB_PLACE_RESIDUAL);
-    table->untold_deletes = true;
+    entry_unplace(entry);
+    entry->interest = (uint8_t)interest;
+    entry_place(entry);
     return true;
 }
 
@@ -118,13 +193,18 @@ hub_table *hub_table_new(core_slice schema, core_slice name) {
 }
 
 bool hub_table_add(hub_table *table, hub_rule *rule, core_error *error) {
+    hub_interest interest = hub_rule_interest(rule);
     hub_entry *entry = calloc(1, sizeof *entry);
-    if (entry == NULL)
+    if (entry == NULL || table_shelf(table, interest) == NULL) {
+        free(entry);
         return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    }
     entry->rule = rule;
     entry->table = table;
+    entry->interest = (uint8_t)interest;
     entry->rule_next = rule->entries;
     rule->entries = entry;
+    table->entry_count++;
     if (entry_bind(entry, error))
         return true;
     hub_table_drop(entry);
@@ -132,28 +212,46 @@ bool hub_table_add(hub_table *table, hub_rule *rule, core_error *error) {
 }
 
 void hub_table_drop(hub_entry *entry) {
-    entry_unplace(entry);
+    entry_unbind(entry);
     hub_entry **at = &entry->rule->entries;
     while (*at != entry)
         at = &(*at)->rule_next;
     *at = entry->rule_next;
+    entry->table->entry_count--;
     free(entry);
 }
 
-static void table_free_groups(hub_table *table) {
-    while (table->groups != NULL) {
-        hub_group *group = table->groups;
-        table->groups = group->next;
-        hub_map_fini(&group->values);
-        free(group);
+/* Every entry in turn, taken off its shelf, in a list by `next`. */
+static hub_entry *table_take_all(hub_table *table) {
+    hub_entry *all = NULL;
+    for (size_t i = 0; i < HUB_INTERESTS; i++) {
+        hub_shelf *shelf = table->shelves[i];
+        for (size_t place = 0; shelf != NULL && place < HUB_PLACES; place++) {
+            while (shelf->places[place] != NULL) {
+                hub_entry *entry = shelf->places[place];
+                entry_unbind(entry);
+                entry->next = all;
+                all = entry;
+            }
+        }
     }
+    return all;
+}
+
+static void table_free_groups(hub_table *table) {
+    for (size_t i = 0; i < HUB_INTERESTS; i++)
+        if (table->shelves[i] != NULL)
+            hub_group_free_all(&table->shelves[i]->groups);
 }
 
 void hub_table_free(hub_table *table) {
-    for (size_t place = 0; place < HUB_PLACES; place++)
-        while (table->places[place] != NULL)
-            hub_table_drop(table->places[place]);
+    for (size_t i = 0; i < HUB_INTERESTS; i++)
+        for (size_t place = 0; table->shelves[i] != NULL && place < HUB_PLACES; place++)
+            while (table->shelves[i]->places[place] != NULL)
+                hub_table_drop(table->shelves[i]->places[place]);
     table_free_groups(table);
+    for (size_t i = 0; i < HUB_INTERESTS; i++)
+        free(table->shelves[i]);
     hub_shape_free(table->shape);
     core_block_release(table->text);
     free(table->masked);
@@ -171,15 +269,7 @@ bool hub_table_reshape(hub_table *table, const core_relation *relation,
         free(masked);
         return false;
     }
-    hub_entry *all = NULL;
-    for (size_t place = 0; place < HUB_PLACES; place++) {
-        while (table->places[place] != NULL) {
-            hub_entry *entry = table->places[place];
-            entry_unplace(entry);
-            entry->next = all;
-            all = entry;
-        }
-    }
+    hub_entry *all = table_take_all(table);
     table_free_groups(table);
     hub_shape_free(table->shape);
     free(table->masked);
@@ -193,102 +283,4 @@ bool hub_table_reshape(hub_table *table, const core_relation *relation,
             listener->problem(listener->context, entry->rule, error.text);
     }
     return true;
-}
-
-/* ---- Matching ---- */
-
-/* An old image of which only the key came: the rest is not null but absent, and no condition on it
- * may hold. */
-static core_tuple table_key_only(hub_table *table, const core_tuple *old) {
-    const core_relation *relation = &table->shape->relation;
-    for (uint16_t i = 0; i < old->count; i++)
-        table->masked[i] =
-            relation->columns[i].key ? old->values[i] : (core_value){.kind = CORE_VALUE_UNCHANGED};
-    return (core_tuple){.count = old->count, .values = table->masked};
-}
-
-static void tell_delete(hub_table *table, hub_entry *entry, const hub_listener *listener) {
-    if (entry->told_delete)
-        return;
-    entry->told_delete = true;
-    char text[CORE_ERROR_TEXT_MAX];
-    (void)snprintf(text, sizeof text,
-                   "a delete on %.*s.%.*s carries only its key, so filter %.*s cannot be evaluated "
-                   "and it is not delivered; ALTER TABLE ... REPLICA IDENTITY FULL mends it",
-                   CORE_SLICE_ARGS(table->schema), CORE_SLICE_ARGS(table->name),
-                   CORE_SLICE_ARGS(entry->rule->filter));
-    listener->problem(listener->context, entry->rule, text);
-}
-
-typedef struct {
-    hub_table *table;
-    const core_tuple *tuple;
-    const hub_listener *listener;
-    bool key_only;
-} table_match;
-
-static void match_entry(const table_match *match, hub_entry *entry) {
-    expr_truth truth = expr_bound_evaluate(entry->bound, match->tuple);
-    if (truth == EXPR_TRUE)
-        match->listener->matched(match->listener->context, entry->rule);
-    else if (truth == EXPR_UNKNOWN && match->key_only)
-        tell_delete(match->table, entry, match->listener);
-}
-
-/* A delete with only a key cannot be looked up by another column: new entries are all evaluated
- * once, to tell their subscribers. */
-static void match_untold(const table_match *match) {
-    if (!match->table->untold_deletes)
-        return;
-    match->table->untold_deletes = false;
-    for (hub_entry *entry = match->table->places[HUB_PLACE_EQUAL]; entry != NULL;
-         entry = entry->next)
-        if (!entry->told_delete && !match->table->shape->relation.columns[entry->column].key)
-            match_entry(match, entry);
-}
-
-static void match_groups(const table_match *match) {
-    for (hub_group *group = match->table->groups; group != NULL; group = group->next) {
-        uint64_t hash;
-        if (group->sample == NULL ||
-            !expr_bound_row_hash(group->sample->bound, match->tuple, &hash))
-            continue;
-        hub_map_node *node = hub_map_first(&group->values, hash);
-        for (; node != NULL; node = hub_map_next(node))
-            match_entry(match, node->owner);
-    }
-}
-
-static void match_list(const table_match *match, hub_place place) {
-    for (hub_entry *entry = match->table->places[place]; entry != NULL; entry = entry->next)
-        match_entry(match, entry);
-}
-
-static void match_all(const table_match *match, hub_place place) {
-    for (hub_entry *entry = match->table->places[place]; entry != NULL; entry = entry->next)
-        match->listener->matched(match->listener->context, entry->rule);
-}
-
-void hub_table_match(hub_table *table, const core_change *change, const hub_listener *listener) {
-    table_match match = {.table = table, .tuple = &change->new_tuple, .listener = listener};
-    match_all(&match, HUB_PLACE_PLAIN);
-    if (change->op == CORE_OP_TRUNCATE) { /* takes every row, so the filtered ones too */
-        match_all(&match, HUB_PLACE_EQUAL);
-        match_all(&match, HUB_PLACE_RESIDUAL);
-        return;
-    }
-    core_tuple key_only;
-    if (change->op == CORE_OP_DELETE) {
-        match.tuple = &change->old_tuple;
-        match.key_only = change->old_kind != CORE_OLD_FULL;
-    }
-    if (match.tuple->count != table->shape->relation.column_count)
-        return; /* a delete of a table without any old image */
-    if (match.key_only) {
-        key_only = table_key_only(table, match.tuple);
-        match.tuple = &key_only;
-        match_untold(&match);
-    }
-    match_groups(&match);
-    match_list(&match, HUB_PLACE_RESIDUAL);
 }

@@ -1,12 +1,6 @@
 /* See join.h. */
 #include "ws/join.h"
 
-/* Booleans come as strings from some clients. */
-static bool join_true(core_json_token token) {
-    return token.kind == CORE_JSON_TRUE ||
-           (token.kind == CORE_JSON_STRING && core_json_raw_is(token.raw, "true"));
-}
-
 static bool join_refuse(const char **reason, const char *text) {
     *reason = text;
     return false;
@@ -19,11 +13,11 @@ static bool read_broadcast(core_json_reader *json, ws_join *join) {
             return true;
         core_slice whole;
         if (core_json_raw_is(token.key, "replication_ready"))
-            join->replication_ready = join_true(token);
+            join->replication_ready = core_json_is_true(token);
         else if (core_json_raw_is(token.key, "self"))
-            join->broadcast_self = join_true(token);
+            join->broadcast_self = core_json_is_true(token);
         else if (core_json_raw_is(token.key, "ack"))
-            join->broadcast_ack = join_true(token);
+            join->broadcast_ack = core_json_is_true(token);
         if (!core_json_skip(json, token, &whole))
             return false;
     }
@@ -35,7 +29,7 @@ static bool read_config_member(core_json_reader *json, core_json_token token, ws
     if (core_json_raw_is(token.key, "broadcast") && token.kind == CORE_JSON_OBJECT_OPEN)
         return read_broadcast(json, join);
     if (core_json_raw_is(token.key, "private"))
-        join->private_channel = join_true(token);
+        join->private_channel = core_json_is_true(token);
     if (core_json_raw_is(token.key, "since") && token.kind != CORE_JSON_NULL &&
         (token.kind != CORE_JSON_STRING || !core_offset_parse(token.raw, &join->since) ||
          join->since.sequence == 0))

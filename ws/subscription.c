@@ -17,10 +17,12 @@ typedef enum {
     MEMBER_TABLE,
     MEMBER_FILTER,
     MEMBER_SELECT,
+    MEMBER_LEAVE,
     MEMBERS
 } binding_member;
 
-static const char *const member_names[MEMBERS] = {"event", "schema", "table", "filter", "select"};
+static const char *const member_names[MEMBERS] = {"event",  "schema", "table",
+                                                  "filter", "select", "leave"};
 
 typedef struct {
     core_json_token tokens[MEMBERS]; /* kind INVALID: absent */
@@ -93,6 +95,13 @@ static bool read_event(subscription_reader *reader, core_slice event, ws_binding
             binding->operations |= 1u << ops[i];
     return binding->operations != 0 ||
            refuse(reader, "event must be *, INSERT, UPDATE, DELETE or TRUNCATE");
+}
+
+static bool read_leave(subscription_reader *reader, const binding_source *source,
+                       ws_binding *binding) {
+    binding->leaves = core_json_is_true(source->tokens[MEMBER_LEAVE]);
+    return !binding->leaves || binding->filter.length > 0 ||
+           refuse(reader, "leave needs a filter that a row can leave");
 }
 
 static core_slice without_wildcard(core_slice name) {
@@ -185,6 +194,7 @@ static void key_part(core_buffer *key, core_slice part) {
 
 static void binding_key(core_buffer *key, const ws_binding *binding) {
     core_buffer_u32(key, binding->operations);
+    core_buffer_u8(key, binding->leaves);
     key_part(key, binding->schema);
     key_part(key, binding->table);
     key_part(key, binding->filter);
@@ -192,9 +202,9 @@ static void binding_key(core_buffer *key, const ws_binding *binding) {
 }
 
 static bool binding_same(const ws_binding *a, const ws_binding *b) {
-    return a->operations == b->operations && core_slice_equal(a->schema, b->schema) &&
-           core_slice_equal(a->table, b->table) && core_slice_equal(a->filter, b->filter) &&
-           core_slice_equal(a->select, b->select);
+    return a->operations == b->operations && a->leaves == b->leaves &&
+           core_slice_equal(a->schema, b->schema) && core_slice_equal(a->table, b->table) &&
+           core_slice_equal(a->filter, b->filter) && core_slice_equal(a->select, b->select);
 }
 
 /* The hash of what the binding says, 31 bits so that every client's integers hold it; moved on
@@ -245,7 +255,7 @@ static bool read_binding(subscription_reader *reader, core_json_reader *json, co
                 read_member(reader, &source, MEMBER_EVENT, WS_EVENT_MAX, &event) &&
                 read_event(reader, event, binding) && read_table(reader, &source, binding) &&
                 read_filter(reader, &source, binding);
-    if (!read || !read_select(reader, &source, binding)) {
+    if (!read || !read_leave(reader, &source, binding) || !read_select(reader, &source, binding)) {
         expr_filter_free(binding->parsed);
         return false;
     }

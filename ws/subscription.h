@@ -12,6 +12,7 @@
 
 typedef struct {
     unsigned operations; /* bit N: core_op N */
+    bool leaves;         /* wants to hear of rows that stop matching the filter */
     core_slice schema;   /* empty: any */
     core_slice table;    /* empty: any of the schema */
     core_slice filter;   /* its text, empty: none */

@@ -1,6 +1,6 @@
 /* Any bytes as a filter, bound to a relation with a column of every kind and evaluated over rows
- * whose values are pieces of the same input: equal values must hash equally, and a value equals
- * itself. */
+ * whose values are pieces of the same input: what evaluation takes an index must find, a negation
+ * is the opposite, SQL is always written, and a value equals itself. */
 #include "expr/expr.h"
 #include "expr/scalar.h"
 
@@ -8,28 +8,59 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const uint32_t type_oids[] = {16,  20,   21,   23,   25,   26,   700,
-                                     701, 1042, 1082, 1114, 1184, 1700, 2950};
+static const uint32_t type_oids[] = {16,   20,   21,   23,   25,   26,   700,  701,
+                                     1042, 1082, 1114, 1184, 1700, 2950, 3802, 16400};
 
-static void filter_use(const expr_filter *filter, core_slice input) {
-    core_slice name = core_slice_text("a");
-    core_slice wanted;
-    (void)(expr_filter_equality(filter, &name, &wanted) ? 1 : 0);
+/* A row that is TRUE is found by each key. */
+static void keys_use(const expr_bound *bound, const core_relation *relation,
+                     const core_tuple *tuple) {
+    expr_key key;
+    bool matches = expr_bound_evaluate(bound, tuple) == EXPR_TRUE;
+    for (size_t i = 0; expr_bound_key(bound, i, &key); i++) {
+        uint64_t hash = 0;
+        bool found = false;
+        if (expr_row_hash(relation, key.column, tuple, &hash))
+            for (size_t at = 0; at < key.count; at++)
+                found = found || key.hashes[at] == hash;
+        if (matches && !found)
+            abort();
+    }
+}
+
+static void sql_use(const expr_bound *bound) {
+    static const char *parameters[EXPR_FILTER_VALUES_MAX];
+    core_buffer out;
+    size_t count = 0;
+    core_buffer_init(&out, 1u << 20);
+    if (!expr_bound_sql(bound, 1, &out, parameters, &count) || count > EXPR_FILTER_VALUES_MAX)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        if (strlen(parameters[i]) > EXPR_FILTER_TEXT_MAX)
+            abort();
+    core_buffer_fini(&out);
+}
+
+static void filter_use(expr_filter *filter, core_slice input) {
+    core_slice names[EXPR_FILTER_TERMS_MAX];
+    size_t count = expr_filter_columns(filter, names);
     for (size_t i = 0; i < CORE_COUNT_OF(type_oids); i++) {
-        core_column column = {.name = name, .type_oid = type_oids[i]};
-        core_relation relation = {.column_count = 1, .columns = &column};
+        core_column columns[EXPR_FILTER_TERMS_MAX];
+        core_value values[EXPR_FILTER_TERMS_MAX];
+        for (size_t at = 0; at < count; at++) {
+            columns[at] = (core_column){.name = names[at], .type_oid = type_oids[i]};
+            values[at] = (core_value){.kind = CORE_VALUE_TEXT, .bytes = input};
+        }
+        core_relation relation = {.column_count = (uint16_t)count, .columns = columns};
+        core_tuple tuple = {.count = (uint16_t)count, .values = values};
         core_error error;
         expr_bound *bound = expr_filter_bind(filter, &relation, &error);
         if (bound == NULL)
             continue;
-        core_value value = {.kind = CORE_VALUE_TEXT, .bytes = input};
-        core_tuple tuple = {.count = 1, .values = &value};
-        uint16_t index = 0;
-        uint64_t bound_hash = 0;
-        uint64_t row_hash = 0;
-        if (expr_bound_evaluate(bound, &tuple) == EXPR_TRUE &&
-            expr_bound_equality(bound, &index, &bound_hash) &&
-            (!expr_bound_row_hash(bound, &tuple, &row_hash) || row_hash != bound_hash))
+        keys_use(bound, &relation, &tuple);
+        sql_use(bound);
+        if (count > 0)
+            values[0].kind = CORE_VALUE_UNCHANGED;
+        if (count > 0 && expr_bound_evaluate(bound, &tuple) == EXPR_TRUE)
             abort();
         expr_bound_free(bound);
     }
@@ -39,7 +70,11 @@ static void scalars_use(core_slice input) {
     for (size_t i = 0; i < CORE_COUNT_OF(type_oids); i++) {
         expr_scalar_kind kind = expr_scalar_kind_of(&(core_column){.type_oid = type_oids[i]});
         expr_scalar scalar;
-        if (expr_scalar_parse(kind, input, &scalar) && !expr_scalar_equal(kind, &scalar, &scalar))
+        if (!expr_scalar_parse(kind, input, &scalar))
+            continue;
+        if (!expr_scalar_equal(kind, &scalar, &scalar))
+            abort();
+        if (kind != EXPR_SCALAR_LABEL && expr_scalar_compare(kind, &scalar, &scalar) != 0)
             abort();
     }
 }

@@ -82,7 +82,7 @@ suite('access', () => {
       [[{ id: 1, title: 'a' }, ['id', 'title']], [{ id: 1, title: 'a' }, ['id', 'title']], [undefined, ['id', 'title']]]);
     assert.ok(!JSON.stringify(client.received).includes('hidden') && !JSON.stringify(client.received).includes('more'));
     assert.equal(whole.data()[1].record.secret, 'more');
-    for (const binding of [{ select: ['secret'] }]) {
+    for (const binding of [{ select: ['secret'] }, { filter: 'secret=eq.hidden' }, { filter: 'title=eq.a,secret=not.is.null' }]) {
       const refused = await join(t, 'anon', [{ table: 'parts', ...binding }]);
       assert.match(refused.reason ?? '', /^Unauthorized: column secret /, JSON.stringify(binding));
     }

@@ -39,6 +39,7 @@ const OWNED_HEADERS = [
   [/\.pb-c\.h$/, ['core']],
   [/^yaml\.h$/, ['core']],
   [/^pg_query\.h$/, ['expr']],
+  [/^pcre2\.h$/, ['expr']],
   [/^(libpq-fe\.h|postgresql\/|libpq\/)/, ['pg', 'cdc']],
   [/^curl\//, ['net']],
   [/^openssl\//, ['auth']],

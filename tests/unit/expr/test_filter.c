@@ -14,6 +14,11 @@ static const core_column columns[] = {
     {.name = {(const uint8_t *)"Full Name", 9}, .type_oid = 25},
     {.name = {(const uint8_t *)"doc", 3}, .type_oid = 3802},
     {.name = {(const uint8_t *)"a=b", 3}, .type_oid = 23},
+    {.name = {(const uint8_t *)"done", 4}, .type_oid = 16},
+    {.name = {(const uint8_t *)"mood", 4},
+     .type_oid = 16400,
+     .type_name = {(const uint8_t *)"mood", 4}},
+    {.name = {(const uint8_t *)"code", 4}, .type_oid = 1042},
 };
 static const core_relation relation = {
     .schema = {(const uint8_t *)"public", 6},
@@ -26,8 +31,11 @@ static core_value text_value(const char *text) {
     return (core_value){.kind = CORE_VALUE_TEXT, .bytes = core_slice_text(text)};
 }
 
-/* The truth of a filter over (id, "Full Name"). */
-static expr_truth truth_of(const char *text, core_value id, core_value name) {
+static const core_value null = {.kind = CORE_VALUE_NULL};
+static const core_value unchanged = {.kind = CORE_VALUE_UNCHANGED};
+
+/* The truth of a filter over a row. */
+static expr_truth truth_over(const char *text, core_tuple tuple) {
     core_error error = {.code = CORE_ERROR_NONE};
     expr_filter *filter = expr_filter_new(core_slice_text(text), &error);
     if (filter == NULL)
@@ -35,12 +43,23 @@ static expr_truth truth_of(const char *text, core_value id, core_value name) {
     expr_bound *bound = expr_filter_bind(filter, &relation, &error);
     if (bound == NULL)
         fail_msg("%s: %s", text, error.text);
-    core_value values[] = {id, name, {.kind = CORE_VALUE_NULL}, {.kind = CORE_VALUE_NULL}};
-    core_tuple tuple = {.count = CORE_COUNT_OF(values), .values = values};
     expr_truth truth = expr_bound_evaluate(bound, &tuple);
     expr_bound_free(bound);
     expr_filter_free(filter);
     return truth;
+}
+
+/* Over (id, "Full Name"), the rest null. */
+static expr_truth truth_of(const char *text, core_value id, core_value name) {
+    core_value values[CORE_COUNT_OF(columns)] = {id, name};
+    return truth_over(text, (core_tuple){.count = CORE_COUNT_OF(values), .values = values});
+}
+
+/* Over one row whose column `done`, `mood` or `code` (the one that is asked) has the value. */
+static expr_truth truth_at(const char *text, size_t column, core_value value) {
+    core_value values[CORE_COUNT_OF(columns)] = {{.kind = CORE_VALUE_NULL}};
+    values[column] = value;
+    return truth_over(text, (core_tuple){.count = CORE_COUNT_OF(values), .values = values});
 }
 
 static expr_truth truth_of_name(const char *text, const char *name) {
@@ -74,8 +93,6 @@ static void equality_is_typed(void **state) {
 
 static void nothing_equals_null_or_unchanged(void **state) {
     (void)state;
-    const core_value null = {.kind = CORE_VALUE_NULL};
-    const core_value unchanged = {.kind = CORE_VALUE_UNCHANGED};
     assert_int_equal(truth_of("id=eq.1", null, null), EXPR_UNKNOWN);
     assert_int_equal(truth_of("Full Name=eq.", text_value("1"), unchanged), EXPR_UNKNOWN);
     assert_int_equal(truth_of("id=eq.1,Full Name=eq.x", text_value("1"), null), EXPR_UNKNOWN);
@@ -104,25 +121,103 @@ static void values_hold_commas_in_quotes_or_parentheses(void **state) {
     assert_int_equal(truth_of_name("Full Name=eq.", ""), EXPR_TRUE);
     assert_int_equal(truth_of_name("Full Name=eq. x ", " x "), EXPR_TRUE);
     assert_int_equal(truth_of_name("\"Full Name\"=eq.x", "x"), EXPR_TRUE);
+    assert_int_equal(truth_of_name("Full Name=in.(red, blue , sea green)", "blue"), EXPR_TRUE);
+    assert_int_equal(truth_of_name("Full Name=in.(red, blue , sea green)", "sea green"), EXPR_TRUE);
+    assert_int_equal(truth_of_name("Full Name=in.( \" red\" ,x)", " red"), EXPR_TRUE);
+    assert_int_equal(truth_of_name("Full Name=in.( \" red\" ,x)", "red"), EXPR_FALSE);
+    assert_int_equal(truth_of_name("Full Name=in.(5\" pipe)", "5\" pipe"), EXPR_TRUE);
     assert_int_equal(truth_of_name("Full Name=eq.Zo\xc3\xab", "Zo\xc3\xab"), EXPR_TRUE);
+}
+
+static void every_operator_holds_and_its_negation_does_not(void **state) {
+    (void)state;
+    static const char *const holding[] = {"id=eq.7",
+                                          "id=neq.8",
+                                          "id=lt.8",
+                                          "id=lte.7",
+                                          "id=gt.-7",
+                                          "id=gte.07",
+                                          "id=in.(1,7)",
+                                          "id=isdistinct.8",
+                                          "Full Name=lt.b",
+                                          "Full Name=gt.A",
+                                          "Full Name=in.(\"a,(b\", \"Zo\\\"e\" ,a%_c)",
+                                          "Full Name=like.a\\%%\\_c",
+                                          "Full Name=ilike.A%C",
+                                          "Full Name=match.^a.{2}c$",
+                                          "Full Name=imatch.A[%](_|x)C",
+                                          "doc=is.null",
+                                          "done=is.unknown",
+                                          "done=is.NULL"};
+    for (size_t i = 0; i < CORE_COUNT_OF(holding); i++) {
+        char negated[128];
+        const char *equals = strrchr(holding[i], '=');
+        assert_non_null(equals);
+        (void)snprintf(negated, sizeof negated, "%.*s=not.%s", (int)(equals - holding[i]),
+                       holding[i], equals + 1);
+        if (truth_of(holding[i], text_value("7"), text_value("a%_c")) != EXPR_TRUE)
+            fail_msg("%s does not hold", holding[i]);
+        if (truth_of(negated, text_value("7"), text_value("a%_c")) != EXPR_FALSE)
+            fail_msg("%s is not false", negated);
+    }
+}
+
+static void null_is_unknown_but_to_is_and_isdistinct(void **state) {
+    (void)state;
+    static const char *const unknown[] = {
+        "id=eq.1",           "id=not.eq.1",           "id=neq.1",
+        "id=lt.1",           "id=not.gte.1",          "id=in.(1,2)",
+        "id=not.in.(1,2)",   "Full Name=like.%",      "Full Name=not.ilike.%",
+        "Full Name=match.a", "Full Name=not.imatch.a"};
+    for (size_t i = 0; i < CORE_COUNT_OF(unknown); i++)
+        assert_int_equal(truth_of(unknown[i], null, null), EXPR_UNKNOWN);
+    assert_int_equal(truth_of("id=isdistinct.1", null, null), EXPR_TRUE);
+    assert_int_equal(truth_of("id=not.isdistinct.1", null, null), EXPR_FALSE);
+    assert_int_equal(truth_of("id=is.null", null, null), EXPR_TRUE);
+    assert_int_equal(truth_of("id=not.is.null", null, null), EXPR_FALSE);
+    assert_int_equal(truth_of("id=is.null", text_value("1"), null), EXPR_FALSE);
+    assert_int_equal(truth_at("done=is.true", 4, null), EXPR_FALSE);
+    assert_int_equal(truth_at("done=not.is.true", 4, null), EXPR_TRUE);
+    assert_int_equal(truth_at("done=is.true", 4, text_value("t")), EXPR_TRUE);
+    assert_int_equal(truth_at("done=is.false", 4, text_value("t")), EXPR_FALSE);
+    assert_int_equal(truth_at("done=is.unknown", 4, text_value("f")), EXPR_FALSE);
+}
+
+static void what_the_row_does_not_tell_is_unknown_to_all(void **state) {
+    (void)state;
+    static const char *const filters[] = {"id=is.null", "id=not.is.null", "id=isdistinct.1",
+                                          "id=not.isdistinct.1", "id=neq.1"};
+    for (size_t i = 0; i < CORE_COUNT_OF(filters); i++) {
+        assert_int_equal(truth_of(filters[i], unchanged, null), EXPR_UNKNOWN);
+        assert_int_equal(truth_over(filters[i], (core_tuple){0}), EXPR_UNKNOWN);
+    }
+}
+
+static void kinds_that_are_odd_compare_as_postgresql_does(void **state) {
+    (void)state;
+    assert_int_equal(truth_at("mood=eq.sad", 5, text_value("sad")), EXPR_TRUE);
+    assert_int_equal(truth_at("mood=in.(ok,sad)", 5, text_value("sad")), EXPR_TRUE);
+    assert_int_equal(truth_at("mood=neq.ok", 5, text_value("(1.0)")), EXPR_UNKNOWN); /* no enum */
+    assert_int_equal(truth_at("code=eq.a  ", 6, text_value("a    ")), EXPR_TRUE);
+    assert_int_equal(truth_at("code=like.a", 6, text_value("a    ")), EXPR_FALSE);
+    assert_int_equal(truth_at("code=like.a %", 6, text_value("a    ")), EXPR_TRUE);
+    assert_int_equal(truth_at("code=match.a    $", 6, text_value("a    ")), EXPR_TRUE);
+    assert_int_equal(truth_at("code=lt.a\t", 6, text_value("a    ")), EXPR_TRUE);
 }
 
 static void what_cannot_be_evaluated_is_refused(void **state) {
     (void)state;
-    static const char *const operators[] = {"neq", "lt",    "lte",    "gt",
-                                            "gte", "in",    "like",   "ilike",
-                                            "is",  "match", "imatch", "isdistinct"};
-    for (size_t i = 0; i < CORE_COUNT_OF(operators); i++) {
-        char text[64];
-        snprintf(text, sizeof text, "id=%s.1", operators[i]);
-        assert_refused(text, "only eq is");
-    }
-    assert_refused("id=not.eq.1", "\"not.eq\" is not supported");
-    assert_refused("id=in.(1,2,3)", "only eq is");
-    assert_refused("id=eq.1,id=gt.0", "only eq is");
     assert_refused("doc=eq.{}", "is of type jsonb");
+    assert_refused("doc=is.true", "only is.null");
+    assert_refused("id=is.true", "only is.null");
+    assert_refused("id=like.1%", "text, varchar, char and name columns can");
+    assert_refused("mood=like.s%", "cannot be compared by like");
+    assert_refused("mood=lt.sad", "cannot be compared by lt");
+    assert_refused("mood=eq.(1)", "is not a value of type mood");
     assert_refused("nope=eq.1", "no column \"nope\"");
+    assert_refused("nope=is.null", "no column \"nope\"");
     assert_refused("id=eq.x", "\"x\" is not a value of type int8");
+    assert_refused("id=in.(1,x)", "\"x\" is not a value of type int8");
     assert_refused("full name=eq.x", "no column");
 }
 
@@ -132,7 +227,21 @@ static void what_is_malformed_is_refused_where_it_is(void **state) {
     assert_refused("id=", "expected an operator and a dot");
     assert_refused("id=eq", "expected an operator and a dot");
     assert_refused("id=not.eq", "behind \"not.\"");
-    assert_refused("id=equals.1", "at \"equals.1\": expected an operator");
+    assert_refused("id=equals.1", "at \"equals.1\": expected an operator (eq, neq,");
+    assert_refused("id=not.not.eq.1", "expected an operator");
+    assert_refused("id=eq(any).{1}", "expected an operator");
+    assert_refused("id=in.1", "expected (value,value,...)");
+    assert_refused("id=in.()", "at least one value");
+    assert_refused("id=in.(1,2", "closing parenthesis");
+    assert_refused("id=in.(1,(2))", "at \"(2))\": expected a comma or the closing parenthesis");
+    assert_refused("id=in.(1,2)3", "at \"3\": expected a comma or the end");
+    assert_refused("id=in.(\"1)", "closing double quote");
+    assert_refused("id=in.(\"1\"2)", "at \"2)\": expected a comma");
+    assert_refused("id=is.nul", "at \"nul\": expected null, true, false or unknown");
+    assert_refused("id=is.", "expected null, true");
+    assert_refused("Full Name=like.a\\", "ends with a backslash");
+    assert_refused("Full Name=match.(a", "a parenthesis is not closed");
+    assert_refused("Full Name=match.a,id=match.a**", "a quantifier behind another");
     assert_refused("=eq.1", "expected a column's name");
     assert_refused("\"\"=eq.1", "expected a column's name");
     assert_refused("id=eq.1,", "expected a column's name");
@@ -161,35 +270,28 @@ static void size_and_terms_are_bounded(void **state) {
     core_buffer_text(&many, ",id=eq.1");
     assert_null(expr_filter_new(core_buffer_slice(&many), &error));
     assert_non_null(strstr(error.text, "more than 32 terms"));
-    core_buffer_fini(&many);
-}
-
-static void a_row_is_found_by_its_hash(void **state) {
-    (void)state;
-    core_error error;
-    expr_filter *filter = expr_filter_new(core_slice_text("id=eq.+042"), &error);
+    core_buffer_reset(&many);
+    for (int i = 0; i < 100; i++)
+        core_buffer_format(&many, i == 0 ? "id=in.(%d" : ",%d", i);
+    size_t length = many.length;
+    core_buffer_text(&many, ")");
+    filter = expr_filter_new(core_buffer_slice(&many), &error);
     assert_non_null(filter);
-    core_slice name;
-    core_slice value;
-    assert_true(expr_filter_equality(filter, &name, &value));
-    assert_true(core_slice_is(name, "id") && core_slice_is(value, "+042"));
-    expr_bound *bound = expr_filter_bind(filter, &relation, &error);
-    assert_non_null(bound);
-    uint16_t column = 9;
-    uint64_t wanted = 0;
-    uint64_t found = 1;
-    assert_true(expr_bound_equality(bound, &column, &wanted));
-    assert_int_equal(column, 0);
-    core_value values[] = {text_value("42")};
-    core_tuple tuple = {.count = 1, .values = values};
-    assert_true(expr_bound_row_hash(bound, &tuple, &found));
-    assert_true(wanted == found);
-    values[0].kind = CORE_VALUE_NULL;
-    assert_false(expr_bound_row_hash(bound, &tuple, &found));
-    tuple.count = 0;
-    assert_false(expr_bound_row_hash(bound, &tuple, &found));
-    expr_bound_free(bound);
     expr_filter_free(filter);
+    many.length = length;
+    core_buffer_text(&many, ",100)");
+    assert_null(expr_filter_new(core_buffer_slice(&many), &error));
+    assert_non_null(strstr(error.text, "more than 100 values"));
+    core_buffer_reset(&many);
+    while (many.length + 110 < EXPR_FILTER_TEXT_MAX) /* empty values are the most that fit */
+        core_buffer_format(&many, "%sa=in.(%0*d)", many.length ? "," : "", 99, 0);
+    for (size_t i = 0; i < many.length; i++)
+        many.data[i] = many.data[i] == '0' ? ',' : many.data[i];
+    assert_null(expr_filter_new(core_buffer_slice(&many), &error));
+    assert_non_null(strstr(error.text, "more than 2048 values"));
+    assert_null(expr_filter_new(core_slice_make("id=eq.1\0", 8), &error));
+    assert_non_null(strstr(error.text, "NUL"));
+    core_buffer_fini(&many);
 }
 
 int main(void) {
@@ -199,10 +301,13 @@ int main(void) {
         cmocka_unit_test(nothing_equals_null_or_unchanged),
         cmocka_unit_test(commas_join_terms_that_all_must_hold),
         cmocka_unit_test(values_hold_commas_in_quotes_or_parentheses),
+        cmocka_unit_test(every_operator_holds_and_its_negation_does_not),
+        cmocka_unit_test(null_is_unknown_but_to_is_and_isdistinct),
+        cmocka_unit_test(what_the_row_does_not_tell_is_unknown_to_all),
+        cmocka_unit_test(kinds_that_are_odd_compare_as_postgresql_does),
         cmocka_unit_test(what_cannot_be_evaluated_is_refused),
         cmocka_unit_test(what_is_malformed_is_refused_where_it_is),
         cmocka_unit_test(size_and_terms_are_bounded),
-        cmocka_unit_test(a_row_is_found_by_its_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
