@@ -299,8 +299,8 @@ typedef struct {
     size_t filter_count;        /* 0 to FANOUT_BUS_FILTERS_MAX */
     int max_pending_messages;   /* for each filter, and for what waits to be sent; 0: 65,536 */
     int max_pending_bytes;      /* the same; 0: 32 MiB */
-    /* On the bus's own threads, never two at once, never after _free has returned. They may
-     * publish, and must not wait for whoever frees. Message: valid during the call. */
+    /* On the bus's own threads, never two at once, from before _new returns until _free does. They
+     * may publish, and must not wait for whoever frees. Message: valid during the call. */
     void (*on_message)(void *context, const char *subject, core_slice payload);
     /* So many messages came faster than they were taken, and are gone. */
     void (*on_dropped)(void *context, uint64_t count);
