@@ -29,6 +29,8 @@ static const memory_row memory_rows[] = {
      1, NULL},
     {"frames being received (ws.max_connections x ws.max_frame_bytes)", "ws.max_connections",
      "ws.max_frame_bytes", 1, NULL},
+    {"presences, and a gateway's state of them on its way (2 x presence.max_bytes)",
+     "presence.max_bytes", NULL, 2, NULL},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},
 };
 

@@ -123,8 +123,21 @@ static void config_encoding_check(core_config_loader *loader) {
                             "true; set that to false, or this to protobuf");
 }
 
+/* One lost heartbeat, or two, must not look like a gateway's end. */
+static void config_presence_check(core_config_loader *loader) {
+    const core_config *config = loader->config;
+    int64_t heartbeat = core_config_integer(config, "presence.heartbeat");
+    int64_t down = core_config_integer(config, "presence.down_after");
+    if (down < 3 * heartbeat)
+        core_config_problem(loader, core_config_origin(config, "presence.down_after"),
+                            "presence.down_after: %lld ms: expected at least three times "
+                            "presence.heartbeat, which is %lld ms; raise it or lower that",
+                            (long long)down, (long long)heartbeat);
+}
+
 void core_config_check_together(core_config_loader *loader) {
     const core_config *config = loader->config;
+    config_presence_check(loader);
     config_needs(loader, "nats.tls_cert", "nats.tls_key");
     config_needs(loader, "nats.tls_key", "nats.tls_cert");
     config_encoding_check(loader);

@@ -57,6 +57,14 @@ X(FANOUT_PUBLISH_FAILURES, "walcast_fanout_publish_failures_total", COUNTER,
 X(FANOUT_ACK_SECONDS, "walcast_fanout_ack_seconds", HISTOGRAM, "From publish to its ack.")
 X(FANOUT_WINDOW_MESSAGES, "walcast_fanout_window_messages", GAUGE, "Published and not yet acked.")
 X(FANOUT_CONNECTED, "walcast_fanout_connected", GAUGE, "1 while connected to NATS.")
+X(FANOUT_BUS_PUBLISHED, "walcast_fanout_bus_published_total", COUNTER,
+  "Messages handed to NATS for the other gateways.")
+X(FANOUT_BUS_UNPUBLISHED, "walcast_fanout_bus_unpublished_total", COUNTER,
+  "Messages for the other gateways that were refused: NATS is away, or too many wait.")
+X(FANOUT_BUS_RECEIVED, "walcast_fanout_bus_received_total", COUNTER,
+  "Messages taken from the other gateways.")
+X(FANOUT_BUS_DROPPED, "walcast_fanout_bus_dropped_total", COUNTER,
+  "Messages from the other gateways that were dropped since too many waited.")
 X(WS_CONNECTIONS, "walcast_ws_connections", GAUGE, "Open WebSocket connections.")
 X(WS_CHANNELS, "walcast_ws_channels", GAUGE, "Joined channels over all connections.")
 X(WS_JOINS, "walcast_ws_joins_total", COUNTER, "Joins accepted.")
@@ -75,6 +83,15 @@ X(WS_SENDS, "walcast_ws_sends_total", COUNTER, "Writes to sockets; each may carr
 X(WS_SLOW_CLOSED, "walcast_ws_slow_clients_closed_total", COUNTER,
   "Connections closed because they did not read within their byte cap.")
 X(WS_DELIVERY_SECONDS, "walcast_ws_delivery_seconds", HISTOGRAM, "From commit to socket.")
+X(WS_PRESENCE_MEMBERS, "walcast_ws_presence_members", GAUGE,
+  "Presences that this gateway knows, the other gateways' included.")
+X(WS_PRESENCE_NODES, "walcast_ws_presence_nodes", GAUGE, "Other gateways that are alive.")
+X(WS_PRESENCE_BYTES, "walcast_ws_presence_bytes", GAUGE, "Memory that presences take.")
+X(WS_PRESENCE_RESYNCS, "walcast_ws_presence_resyncs", GAUGE,
+  "Times since the start that another gateway's whole state was asked for.")
+X(WS_PRESENCE_REFUSED, "walcast_ws_presence_refused", GAUGE,
+  "Other gateways' members and gateways left out since the start for want of room, and messages of "
+  "theirs that were malformed.")
 X(WS_HTTP_REQUESTS, "walcast_ws_http_requests_total", COUNTER, "HTTP requests answered.")
 X(PG_POOL_WAITING, "walcast_pg_pool_waiting", GAUGE, "Queries that wait for a connection.")
 X(PG_POOL_JOBS, "walcast_pg_pool_jobs_total", COUNTER, "Queries that the pool has ended.")

@@ -235,6 +235,62 @@ bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
     return subject_finish(&subject);
 }
 
+/* NULL `name`: any. */
+static void subject_put_slice_or_any(subject_text *subject, const core_slice *name) {
+    subject_token token = token_make();
+    if (name == NULL) {
+        subject_put(subject, core_slice_text("*"));
+        return;
+    }
+    token_name(&token, *name);
+    subject_put(subject, token_finish(&token));
+}
+
+/* With an environment and a kind ("b", "p") it is live, else stored. */
+static bool realtime_subject(const core_subject_scope *scope, const char *kind,
+                             const core_slice *last, char text[CORE_SUBJECT_MAX]) {
+    subject_text subject = {.text = text};
+    subject_put_name(&subject, scope->prefix);
+    subject_put(&subject, core_slice_text("realtime"));
+    subject_put_name(&subject, scope->project);
+    if (kind != NULL) {
+        subject_put_name(&subject, scope->environment);
+        subject_put(&subject, core_slice_text(kind));
+    }
+    subject_put_slice_or_any(&subject, last);
+    return subject_finish(&subject);
+}
+
+bool core_subject_realtime_stored(const core_subject_scope *scope, core_slice channel,
+                                  char text[CORE_SUBJECT_MAX]) {
+    return realtime_subject(scope, NULL, &channel, text);
+}
+
+bool core_subject_realtime_live(const core_subject_scope *scope, core_slice channel,
+                                char text[CORE_SUBJECT_MAX]) {
+    return realtime_subject(scope, "b", &channel, text);
+}
+
+bool core_subject_realtime_presence(const core_subject_scope *scope, core_slice node,
+                                    char text[CORE_SUBJECT_MAX]) {
+    return realtime_subject(scope, "p", &node, text);
+}
+
+bool core_subject_filter_realtime_stored(const core_subject_scope *scope,
+                                         char text[CORE_SUBJECT_MAX]) {
+    return realtime_subject(scope, NULL, NULL, text);
+}
+
+bool core_subject_filter_realtime_live(const core_subject_scope *scope,
+                                       char text[CORE_SUBJECT_MAX]) {
+    return realtime_subject(scope, "b", NULL, text);
+}
+
+bool core_subject_filter_realtime_presence(const core_subject_scope *scope,
+                                           char text[CORE_SUBJECT_MAX]) {
+    return realtime_subject(scope, "p", NULL, text);
+}
+
 bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
                             char text[CORE_SUBJECT_MAX]) {
     subject_text subject = {.text = text};

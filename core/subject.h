@@ -51,7 +51,28 @@ CORE_MUST_CHECK bool core_subject_filter(const core_subject_scope *scope,
  * does not fit. */
 CORE_MUST_CHECK bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
                                            char text[CORE_SUBJECT_MAX]);
-/* The same for one operation of every table: `{prefix}.{project}.{environment}.*.{OP}`. */
+/* The subject of a stored broadcast, `{prefix}.realtime.{project}.{channel}`: the channel (a topic
+ * without its `realtime:`) is one token whatever it holds. The stream WALCAST_REALTIME takes it,
+ * and gateways hear it live. It names no environment, and a long channel's token is cut: the
+ * message itself says both. False when it does not fit. */
+CORE_MUST_CHECK bool core_subject_realtime_stored(const core_subject_scope *scope,
+                                                  core_slice channel, char text[CORE_SUBJECT_MAX]);
+/* The subject of one that is heard live only: six tokens, which no stream takes,
+ * `{prefix}.realtime.{project}.{environment}.b.{channel}`. */
+CORE_MUST_CHECK bool core_subject_realtime_live(const core_subject_scope *scope, core_slice channel,
+                                                char text[CORE_SUBJECT_MAX]);
+/* What one gateway tells the others about presence:
+ * `{prefix}.realtime.{project}.{environment}.p.{node}`. */
+CORE_MUST_CHECK bool core_subject_realtime_presence(const core_subject_scope *scope,
+                                                    core_slice node, char text[CORE_SUBJECT_MAX]);
+/* The filters of the three, for a gateway's subscriptions. */
+CORE_MUST_CHECK bool core_subject_filter_realtime_stored(const core_subject_scope *scope,
+                                                         char text[CORE_SUBJECT_MAX]);
+CORE_MUST_CHECK bool core_subject_filter_realtime_live(const core_subject_scope *scope,
+                                                       char text[CORE_SUBJECT_MAX]);
+CORE_MUST_CHECK bool core_subject_filter_realtime_presence(const core_subject_scope *scope,
+                                                           char text[CORE_SUBJECT_MAX]);
+/* The filter of one operation of every table: `{prefix}.{project}.{environment}.*.{OP}`. */
 CORE_MUST_CHECK bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
                                             char text[CORE_SUBJECT_MAX]);
 /* Checks a project or environment id: not empty, not one of the reserved words (events, jobs,

@@ -24,6 +24,7 @@ enum {
     RECONNECT_WAIT_MS = 100,
     RECONNECT_JITTER_MS = 150,
     PING_MS = 20000, /* a peer that answers two of them not is gone */
+    WRITE_DEADLINE_MS = 5000,
     RENEW_FIRST_MS = 500,
     RENEW_MAX_MS = 15000,
     CLOSE_STEP_MS = 1,
@@ -116,6 +117,14 @@ static natsStatus connection_callbacks(fanout_connection *connection, natsOption
         status = natsOptions_SetReconnectJitter(options, RECONNECT_JITTER_MS, RECONNECT_JITTER_MS);
     if (status == NATS_OK)
         status = natsOptions_SetFailRequestsOnDisconnect(options, true);
+    /* Without it a write to a server that stands still waits for ever with the connection's lock
+     * held, and then its pings, which would find that out, wait too. */
+    if (status == NATS_OK)
+        status = natsOptions_SetWriteDeadline(options, WRITE_DEADLINE_MS);
+    /* Gateways hear one another, not themselves. JetStream's answers and deliveries are the
+     * server's own messages and come all the same. */
+    if (status == NATS_OK)
+        status = natsOptions_SetNoEcho(options, true);
     /* Here are requests, whose asker waits; without it a pull request lies for a millisecond. */
     if (status == NATS_OK)
         status = natsOptions_SetSendAsap(options, true);

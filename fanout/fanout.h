@@ -39,6 +39,7 @@ typedef struct {
     int64_t max_bytes;    /* 0: no limit */
     int replicas;
     int64_t duplicate_window_ms;
+    bool discards_old; /* at its limits the oldest go; else new ones are refused */
     bool keeps_limits; /* of a stream that is there already: what differs stays */
 } fanout_stream_spec;
 
@@ -59,9 +60,14 @@ fanout_stream_spec fanout_stream_change_spec(const core_config *config, char *su
 /* The stream of events' spec: four tokens, many writers, deduplicated by id over ten minutes. */
 fanout_stream_spec fanout_stream_event_spec(const core_config *config, char name[FANOUT_NAME_MAX],
                                             char *subjects, size_t subjects_size);
-/* Makes the stream (file storage, discard new, deny delete and purge) or checks the one that is
- * there; limits that differ (age, bytes) are updated to the spec. CONFIG error that names both when
- * the subjects, storage or discard policy of an existing stream are others: it is not ours. */
+/* The stream of stored broadcasts, for replay: four tokens, discard old. */
+fanout_stream_spec fanout_stream_realtime_spec(const core_config *config,
+                                               char name[FANOUT_NAME_MAX], char *subjects,
+                                               size_t subjects_size);
+/* Makes the stream (file storage, discard new unless `discards_old`, deny delete and purge) or
+ * checks the one that is there; limits that differ (age, bytes) are updated to the spec. CONFIG
+ * error that names both when the subjects, storage or discard policy of an existing stream are
+ * others: it is not ours. */
 CORE_MUST_CHECK bool fanout_stream_ensure(fanout_connection *connection,
                                           const fanout_stream_spec *spec, fanout_stream_info *info,
                                           core_error *error);
@@ -255,6 +261,65 @@ CORE_MUST_CHECK bool fanout_durable_fetch(fanout_durable *consumer, fanout_messa
 void fanout_durable_cancel(fanout_durable *consumer);
 /* Acks message `index` of the last batch and waits for the server's word. */
 CORE_MUST_CHECK bool fanout_durable_ack(fanout_durable *consumer, size_t index, core_error *error);
+
+/* ---- History ----
+ * The last messages of one subject, without a consumer: those are dear, and a join must not cost
+ * one. */
+#define FANOUT_HISTORY_MAX 100
+
+/* Whether the message counts; NULL: all do. */
+typedef bool (*fanout_history_filter)(void *context, const fanout_message *message);
+
+typedef struct {
+    const char *stream;
+    const char *subject; /* one, without wildcards */
+    int64_t since_us;    /* stored then or later; 0: however old */
+    size_t limit;        /* 1 to FANOUT_HISTORY_MAX */
+    int64_t timeout_ms;  /* for all of it */
+    fanout_history_filter keep;
+    fanout_each_handler take; /* the oldest first; `pending` counts those that follow */
+    void *context;
+} fanout_history_spec;
+
+/* Gives the last `limit` messages that count, on the calling thread, once all have been found.
+ * Costs about two requests a message, and some tens more where the subject's messages lie far apart
+ * in the stream; holds up to `limit` payloads. TRANSIENT when time runs out: nothing was given. */
+CORE_MUST_CHECK bool fanout_history_read(fanout_connection *connection,
+                                         const fanout_history_spec *spec, core_error *error);
+
+/* ---- Bus ----
+ * Core NATS between gateways: at most once, nothing stored, in order from each sender. What a
+ * connection publishes does not come back to it. */
+#define FANOUT_BUS_FILTERS_MAX 8
+
+typedef struct fanout_bus fanout_bus;
+
+typedef struct {
+    const char *const *filters; /* subscribed to while the bus lives, over reconnects too */
+    size_t filter_count;        /* 0 to FANOUT_BUS_FILTERS_MAX */
+    int max_pending_messages;   /* for each filter, and for what waits to be sent; 0: 65,536 */
+    int max_pending_bytes;      /* the same; 0: 32 MiB */
+    /* On the bus's own threads, never two at once, from before _new returns until _free does. They
+     * may publish, and must not wait for whoever frees. Message: valid during the call. */
+    void (*on_message)(void *context, const char *subject, core_slice payload);
+    /* So many messages came faster than they were taken, and are gone. */
+    void (*on_dropped)(void *context, uint64_t count);
+    /* The connection was lost and is back, and the subscriptions too: what was sent meanwhile is
+     * gone. May be NULL, as the one before. */
+    void (*on_reconnected)(void *context);
+    void *context;
+} fanout_bus_spec;
+
+/* The subscriptions are in force when it returns. The connection must outlive it. */
+CORE_MUST_CHECK fanout_bus *fanout_bus_new(fanout_connection *connection,
+                                           const fanout_bus_spec *spec, core_error *error);
+/* Sends what waits, for up to a second, and stops. Not from a callback. */
+void fanout_bus_free(fanout_bus *bus);
+/* Any thread; never waits for the network. `payload` is copied. False, counted: TRANSIENT while
+ * NATS is away or too much waits, LIMIT when it is larger than the server takes, INPUT for a
+ * subject that is too long. True: handed over, not arrived. */
+CORE_MUST_CHECK bool fanout_bus_publish(fanout_bus *bus, const char *subject, core_slice payload,
+                                        core_error *error);
 
 /* ---- Key-value ---- */
 typedef struct fanout_bucket fanout_bucket;

@@ -1,8 +1,9 @@
 /* A stream's configuration made and compared; see stream_check.h.
  *
  * Only what would break a promise is refused: other subjects, memory storage, discard old (silent
- * loss), a limit by count or subject (silent loss too), no acks, a mirror. Age, bytes and the
- * duplicate window follow the configuration. */
+ * loss; the broadcasts' history asks for just that, being the last of something), a limit by count
+ * or subject (silent loss too), no acks, a mirror. Age, bytes and the duplicate window follow the
+ * configuration. */
 #include "fanout/stream_check.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@ void fanout_stream_config(const fanout_stream_spec *spec, const char **subjects,
         .MaxAge = spec->max_age_ms * CORE_NS_PER_MS,
         .MaxMsgsPerSubject = -1,
         .MaxMsgSize = -1,
-        .Discard = js_DiscardNew,
+        .Discard = spec->discards_old ? js_DiscardOld : js_DiscardNew,
         .Storage = js_FileStorage,
         .Replicas = spec->replicas,
         .Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS,
@@ -51,8 +52,10 @@ bool fanout_stream_matches(const fanout_stream_spec *spec, const jsStreamConfig 
         return refuse(spec, "subjects", first, spec->subjects, error);
     if (found->Storage != js_FileStorage)
         return refuse(spec, "storage", "memory", "file", error);
-    if (found->Discard != js_DiscardNew)
-        return refuse(spec, "discard policy", "old", "new", error);
+    bool discards_old = found->Discard == js_DiscardOld;
+    if (discards_old != spec->discards_old)
+        return refuse(spec, "discard policy", discards_old ? "old" : "new",
+                      spec->discards_old ? "old" : "new", error);
     if (found->Retention != js_LimitsPolicy)
         return refuse(spec, "retention", "interest or workqueue", "limits", error);
     if (found->NoAck)

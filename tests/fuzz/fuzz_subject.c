@@ -1,5 +1,5 @@
 /* Any bytes as a token to decode, and as a name to encode: what decodes encodes to a token that
- * decodes to the same, and every subject has five tokens. */
+ * decodes to the same, and every subject has the tokens that it should. */
 #include "core/core.h"
 
 #include <stdlib.h>
@@ -28,6 +28,16 @@ static void decode_and_encode(core_slice token) {
     core_buffer_fini(&again);
 }
 
+/* A clean subject of that many tokens. */
+static void check_subject(const char *text, size_t tokens) {
+    size_t dots = 0;
+    for (const char *at = text; *at != '\0'; at++) {
+        check((uint8_t)*at > ' ' && *at != '*' && *at != '>');
+        dots += *at == '.';
+    }
+    check(dots + 1 == tokens && core_utf8_valid(core_slice_text(text)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const core_subject_scope scope = {"atlasdb", "default", "dev", "public"};
     core_slice input = core_slice_make(data, size);
@@ -36,11 +46,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char text[CORE_SUBJECT_MAX];
     check(core_subject_change(&scope, core_slice_make(data, half),
                               core_slice_make(data + half, size - half), CORE_OP_INSERT, text));
-    size_t dots = 0;
-    for (const char *at = text; *at != '\0'; at++) {
-        check((uint8_t)*at > ' ' && *at != '*' && *at != '>');
-        dots += *at == '.';
-    }
-    check(dots == 4 && core_utf8_valid(core_slice_text(text)));
+    check_subject(text, 5);
+    check(core_subject_realtime_stored(&scope, input, text));
+    check_subject(text, 4);
+    check(core_subject_realtime_live(&scope, input, text));
+    check_subject(text, 6);
     return 0;
 }

@@ -134,6 +134,9 @@ static void keys_that_belong_together_are_checked(void **state) {
     assert_refused("postgres.binary: true\nnats.encoding: json\n",
                    "walcast.yaml:2: nats.encoding: json: needs values as text, but "
                    "postgres.binary is true; set that to false, or this to protobuf\n");
+    assert_refused("presence.heartbeat: 4s\npresence.down_after: 11s\n",
+                   "walcast.yaml:2: presence.down_after: 11000 ms: expected at least three times "
+                   "presence.heartbeat, which is 4000 ms; raise it or lower that\n");
 }
 
 int main(void) {

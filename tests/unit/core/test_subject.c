@@ -77,6 +77,50 @@ static void what_does_not_fit_is_refused(void **state) {
     assert_string_equal(text, "");
 }
 
+static size_t tokens_of(const char *subject) {
+    size_t count = 1;
+    for (; *subject != '\0'; subject++)
+        count += *subject == '.';
+    return count;
+}
+
+/* The change stream takes five tokens, events and snapshots four under their own word: a stored
+ * broadcast is four under `realtime`, and what is heard live only is six, which no stream takes. */
+static void broadcasts_and_presence_have_subjects_of_their_own(void **state) {
+    (void)state;
+    char text[CORE_SUBJECT_MAX];
+    core_subject_scope dotted = {"atlasdb", "acme.eu", "pre prod", "public"};
+    assert_true(core_subject_realtime_stored(&dotted, core_slice_text("room:1.a"), text));
+    assert_string_equal(text, "atlasdb.realtime.acme%2Eeu.room%3A1%2Ea");
+    assert_true(core_subject_realtime_live(&dotted, core_slice_text("room:1.a"), text));
+    assert_string_equal(text, "atlasdb.realtime.acme%2Eeu.pre%20prod.b.room%3A1%2Ea");
+    assert_true(core_subject_realtime_presence(&dotted, core_slice_text("node-1"), text));
+    assert_string_equal(text, "atlasdb.realtime.acme%2Eeu.pre%20prod.p.node-1");
+    assert_true(core_subject_filter_realtime_stored(&scope, text));
+    assert_string_equal(text, "atlasdb.realtime.default.*");
+    assert_true(core_subject_filter_realtime_live(&scope, text));
+    assert_string_equal(text, "atlasdb.realtime.default.dev.b.*");
+    assert_true(core_subject_filter_realtime_presence(&scope, text));
+    assert_string_equal(text, "atlasdb.realtime.default.dev.p.*");
+    static const char *const channels[] = {"", "_", "*", ">", "a b", "%", "x.y.z", "\xFF"};
+    for (size_t i = 0; i < CORE_COUNT_OF(channels); i++) {
+        assert_true(core_subject_realtime_stored(&scope, core_slice_text(channels[i]), text));
+        assert_int_equal(tokens_of(text), 4);
+        assert_true(core_subject_realtime_live(&scope, core_slice_text(channels[i]), text));
+        assert_int_equal(tokens_of(text), 6);
+    }
+}
+
+static void long_channels_end_in_a_hash(void **state) {
+    (void)state;
+    char one[CORE_SUBJECT_MAX], two[CORE_SUBJECT_MAX], name[1024];
+    memset(name, 'r', sizeof name);
+    assert_true(core_subject_realtime_stored(&scope, core_slice_make(name, sizeof name), one));
+    assert_true(core_subject_realtime_stored(&scope, core_slice_make(name, sizeof name - 1), two));
+    assert_non_null(strstr(one, "%~"));
+    assert_string_not_equal(one, two);
+}
+
 /* ---- Tokens ---- */
 
 static core_slice encoded(core_buffer *buffer, core_slice name) {
@@ -204,6 +248,8 @@ int main(void) {
         cmocka_unit_test(events_have_four_tokens),
         cmocka_unit_test(home_and_foreign_tables_differ),
         cmocka_unit_test(ids_are_encoded_too),
+        cmocka_unit_test(broadcasts_and_presence_have_subjects_of_their_own),
+        cmocka_unit_test(long_channels_end_in_a_hash),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(any_short_name_comes_back),
         cmocka_unit_test(long_names_end_in_a_hash),

@@ -74,6 +74,23 @@ static void test_others_are_refused_by_name(void **state) {
     assert_refused(&config, "(none)");
 }
 
+/* A history of broadcasts drops the oldest; the change stream made so would lose changes. */
+static void test_which_discards_old_is_told_apart(void **state) {
+    const char *subjects[2];
+    jsStreamConfig config;
+    core_error error = {0};
+    fanout_stream_spec history = spec;
+    (void)state;
+    history.discards_old = true;
+    fanout_stream_config(&history, subjects, &config);
+    assert_int_equal(config.Discard, js_DiscardOld);
+    assert_true(fanout_stream_matches(&history, &config, &error));
+    assert_refused(&config, "'old', expected 'new'");
+    config = ours(subjects);
+    assert_false(fanout_stream_matches(&history, &config, &error));
+    assert_non_null(strstr(error.text, "'new', expected 'old'"));
+}
+
 static void test_limits_that_differ_are_seen(void **state) {
     const char *subjects[2];
     (void)state;
@@ -107,6 +124,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_we_make_is_ours),
         cmocka_unit_test(test_others_are_refused_by_name),
+        cmocka_unit_test(test_which_discards_old_is_told_apart),
         cmocka_unit_test(test_limits_that_differ_are_seen),
         cmocka_unit_test(test_no_limit_is_no_limit),
     };
