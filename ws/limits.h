@@ -13,6 +13,14 @@
 #define WS_HTTP_HEAD_MS         10000 /* from the first byte of a head to its last; then 408 */
 #define WS_HTTP_BODY_MS         30000 /* the same for a body */
 #define WS_HTTP_KEEP_ALIVE_MS   75000 /* silence between two requests; then closed */
+#define WS_HTTP_WAITING_MAX     512   /* requests a thread whose answer is awaited; then 503 */
+#define WS_HTTP_ANSWER_MS       30000 /* how long an answer is awaited; then 504 */
+#define WS_HTTP_PIPELINED_MAX                                                                      \
+    16384 /* bytes kept behind a request whose answer is awaited; with                             \
+             more the connection ends after that answer */
+#define WS_HTTP_REPLY_BYTES                                                                        \
+    ((size_t)64 << 20) /* of the requests that other rooms work on, a                              \
+                          thread; then 503 */
 
 /* ---- Connections ---- */
 #define WS_LINGER_MS       5000 /* how long the peer has to take the last bytes and to close */
