@@ -88,29 +88,38 @@ void ws_http_begin(ws_connection *connection) {
 
 /* ---- Answers ---- */
 
-void ws_http_respond(ws_http_request *request, unsigned status, const char *content_type,
-                     const char *extra, core_slice body) {
-    assert(!request->answered && !request->deferred);
-    request->answered = true;
-    ws_connection *connection = request->connection;
-    ws_service *service = connection->service;
-    ws_http_response response = {
+/* What every answer of the request says. */
+static ws_http_response http_response(const ws_http_request *request, unsigned status,
+                                      const char *content_type, const char *extra) {
+    return (ws_http_response){
         .status = status,
         .content_type = content_type,
         .extra = extra,
-        .body = body,
         .request_id = request->request_id,
-        .wall_us = core_clock_wall_us(service->clock),
+        .wall_us = core_clock_wall_us(request->connection->service->clock),
         .close = request->close,
         .head_only = request->head_only,
     };
-    core_block *block = ws_http_response_block(&response);
-    core_metrics_add(service->metrics, CORE_METRIC_WS_HTTP_REQUESTS, 1);
+}
+
+static void http_send(ws_http_request *request, const ws_http_response *response) {
+    assert(!request->answered && !request->deferred);
+    request->answered = true;
+    ws_connection *connection = request->connection;
+    core_block *block = ws_http_response_block(response);
+    core_metrics_add(connection->service->metrics, CORE_METRIC_WS_HTTP_REQUESTS, 1);
     if (block == NULL || !ws_connection_send(connection, block))
         ws_connection_kill(connection); /* memory is out, or it pipelines and does not read */
     core_block_release(block);
+}
+
+void ws_http_respond(ws_http_request *request, unsigned status, const char *content_type,
+                     const char *extra, core_slice body) {
+    ws_http_response response = http_response(request, status, content_type, extra);
+    response.body = body;
+    http_send(request, &response);
     if (request->close)
-        ws_connection_finish(connection);
+        ws_connection_finish(request->connection);
 }
 
 void ws_http_refuse(ws_http_request *request, unsigned status, const char *extra,
@@ -218,6 +227,24 @@ bool ws_http_complete_refusal(ws_service *service, ws_http_handle handle, unsign
     ws_http_refuse(&request, status, extra, detail);
     http_wait_resume(request.connection);
     return true;
+}
+
+void ws_http_become(ws_service *service, ws_http_handle handle, const char *content_type,
+                    const char *extra, const ws_handler *handler, void *handler_state) {
+    http_wait wait;
+    ws_http_request request;
+    bool waits = http_wait_take(service, handle, false, &wait, &request);
+    assert(waits);
+    (void)waits;
+    http_state *http = http_of(request.connection);
+    assert(!http->in_handler);
+    ws_connection_switch(request.connection, handler, handler_state);
+    ws_http_free(http);
+    request.close = true;
+    ws_http_response response = http_response(&request, 200, content_type, extra);
+    response.open_end = true;
+    http_send(&request, &response);
+    ws_connection_resume(request.connection);
 }
 
 /* The answer is late: 504. */

@@ -52,6 +52,11 @@ bool ws_http_complete(ws_service *service, ws_http_handle handle, unsigned statu
 bool ws_http_complete_refusal(ws_service *service, ws_http_handle handle, unsigned status,
                               const char *extra, const char *detail);
 
+/* Answers a deferred request, which must wait, with a head alone: the body is what `handler`, whose
+ * the connection is from now on, sends, and ends with the connection. */
+void ws_http_become(ws_service *service, ws_http_handle handle, const char *content_type,
+                    const char *extra, const ws_handler *handler, void *handler_state);
+
 /* Finds who answers the request, and lets him (http_routes.c). */
 void ws_http_route(ws_http_request *request);
 

@@ -85,7 +85,7 @@ static void response_head(core_buffer *out, const ws_http_response *response) {
     core_buffer_text(out, "X-Content-Type-Options: nosniff\r\n");
     if (response->content_type != NULL)
         core_buffer_format(out, "Content-Type: %s\r\n", response->content_type);
-    if (response_has_body(response->status))
+    if (response_has_body(response->status) && !response->open_end)
         core_buffer_format(out, "Content-Length: %zu\r\n", response->body.length);
     core_buffer_text(out, response->extra);
     if (response->status >= 200)

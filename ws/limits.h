@@ -22,6 +22,8 @@
     ((size_t)64 << 20) /* of the requests that other rooms work on, a                              \
                           thread; then 503 */
 
+#define WS_STREAM_BEAT_MS 15000 /* silence of a stream of events; then a comment is sent */
+
 /* ---- Connections ---- */
 #define WS_LINGER_MS       5000 /* how long the peer has to take the last bytes and to close */
 #define WS_ACCEPTS_A_WAKE  64
