@@ -69,11 +69,12 @@ void ws_http_free(void *state) {
 }
 
 /* Nobody is there for the answer any more, or it came. */
-static void http_wait_over(ws_connection *connection, bool abandoned) {
+static void http_wait_over(ws_connection *connection, bool gone) {
     http_state *http = http_of(connection);
-    ws_http_wait_leave(connection->service, http->wait->handle, abandoned);
+    ws_http_handle handle = http->wait->handle;
     free(http->wait);
     http->wait = NULL;
+    ws_http_wait_leave(connection->service, handle, gone);
 }
 
 static void http_gone(ws_connection *connection) {
@@ -162,13 +163,13 @@ static void http_refuse_bytes(ws_connection *connection, const ws_http_head *hea
 
 /* ---- Answers that come later ---- */
 
-ws_http_handle ws_http_defer(ws_http_request *request, atomic_bool *abandoned) {
+ws_http_handle ws_http_defer(ws_http_request *request, const ws_http_waiter *waiter) {
     ws_connection *connection = request->connection;
     ws_service *service = connection->service;
     http_state *http = http_of(connection);
     assert(http->wait == NULL && !request->answered);
     http_wait *wait = malloc(sizeof *wait);
-    ws_http_handle handle = wait ? ws_http_wait_enter(service, connection, abandoned) : 0;
+    ws_http_handle handle = wait ? ws_http_wait_enter(service, connection, waiter) : 0;
     if (handle == 0) {
         free(wait);
         ws_http_refuse(request, 503, "Retry-After: 1\r\n", "too many requests wait for an answer");
@@ -181,18 +182,19 @@ ws_http_handle ws_http_defer(ws_http_request *request, atomic_bool *abandoned) {
     memcpy(wait->id, request->request_id.data, wait->id_length);
     http->wait = wait;
     request->deferred = true;
-    ws_connection_set_deadline(connection, service->now_ms + WS_HTTP_ANSWER_MS);
+    int64_t wait_ms = waiter->wait_ms > 0 ? waiter->wait_ms : WS_HTTP_ANSWER_MS;
+    ws_connection_set_deadline(connection, service->now_ms + wait_ms);
     return handle;
 }
 
 /* The request as far as its answer needs it; it waits no longer. False: nobody does. */
-static bool http_wait_take(ws_service *service, ws_http_handle handle, bool abandoned,
-                           http_wait *wait, ws_http_request *request) {
+static bool http_wait_take(ws_service *service, ws_http_handle handle, bool gone, http_wait *wait,
+                           ws_http_request *request) {
     ws_connection *connection = ws_http_wait_find(service, handle);
     if (connection == NULL)
         return false;
     *wait = *http_of(connection)->wait;
-    http_wait_over(connection, abandoned);
+    http_wait_over(connection, gone);
     *request = (ws_http_request){.connection = connection,
                                  .request_id = core_slice_make(wait->id, wait->id_length),
                                  .close = wait->close,
@@ -247,15 +249,20 @@ void ws_http_become(ws_service *service, ws_http_handle handle, const char *cont
     ws_connection_resume(request.connection);
 }
 
-/* The answer is late: 504. */
+/* The answer is late. */
 static void http_wait_expire(ws_connection *connection) {
+    ws_service *service = connection->service;
+    ws_http_handle handle = http_of(connection)->wait->handle;
+    const ws_http_waiter *waiter = ws_http_wait_waiter(service, handle);
     http_wait wait;
     ws_http_request request;
-    if (!http_wait_take(connection->service, http_of(connection)->wait->handle, true, &wait,
-                        &request))
-        return;
-    ws_http_refuse(&request, 504, "", "the answer did not come in time");
-    http_wait_resume(connection);
+    if (waiter->late != NULL) {
+        waiter->late(waiter->context);
+        assert(ws_http_wait_find(service, handle) == NULL);
+    } else if (http_wait_take(service, handle, true, &wait, &request)) {
+        ws_http_refuse(&request, 504, "", "the answer did not come in time");
+        http_wait_resume(connection);
+    }
 }
 
 /* ---- Requests ---- */

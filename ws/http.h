@@ -5,8 +5,8 @@
  * it has a handle, and answers later on the same thread (ws_http_complete) or from any other by a
  * post (post.h) or a reply of the route table (core/route.h). While an answer is awaited the
  * connection takes no further request; what is pipelined behind it waits, WS_HTTP_PIPELINED_MAX at
- * most. After WS_HTTP_ANSWER_MS it is answered 504. A client that went away is forgotten: its
- * handle finds nobody. */
+ * most. After WS_HTTP_ANSWER_MS, or what the waiter says, it is answered 504. A client that went
+ * away is forgotten: its handle finds nobody. */
 #ifndef WALCAST_WS_HTTP_H
 #define WALCAST_WS_HTTP_H
 
@@ -41,9 +41,9 @@ void ws_http_refuse(ws_http_request *request, unsigned status, const char *extra
                     const char *detail);
 
 /* The answer comes later: nothing of the request may be used after the handler returned, so what is
- * needed of it is copied. `abandoned` as in http_wait.h. 0 when too many wait: it is refused then,
- * with 503. */
-CORE_MUST_CHECK ws_http_handle ws_http_defer(ws_http_request *request, atomic_bool *abandoned);
+ * needed of it is copied. 0 when too many wait: it is refused then, with 503. */
+CORE_MUST_CHECK ws_http_handle ws_http_defer(ws_http_request *request,
+                                             const ws_http_waiter *waiter);
 /* The answer of a deferred request, on its service's thread; texts as in ws_http_respond. False:
  * nobody waits for it any more. */
 bool ws_http_complete(ws_service *service, ws_http_handle handle, unsigned status,

@@ -69,6 +69,10 @@ static void reply_run(ws_post *post, ws_service *service) {
     reply_free(reply);
 }
 
+static void reply_gone(void *context) {
+    atomic_store(&((http_reply *)context)->reply.abandoned, true);
+}
+
 /* Any thread. */
 static void reply_send(core_route_reply *inner) {
     http_reply *reply = reply_of(inner, offsetof(http_reply, reply));
@@ -118,7 +122,8 @@ void ws_http_reply_defer(ws_http_request *request, const core_route_request *inp
         ws_http_refuse(request, 503, "Retry-After: 1\r\n", "too much work is under way");
         return;
     }
-    reply->handle = ws_http_defer(request, &reply->reply.abandoned);
+    const ws_http_waiter waiter = {.gone = reply_gone, .context = reply};
+    reply->handle = ws_http_defer(request, &waiter);
     if (reply->handle == 0)
         reply_free(reply);
     else

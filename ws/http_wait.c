@@ -5,7 +5,7 @@
 
 typedef struct {
     ws_connection *connection; /* NULL: free */
-    atomic_bool *abandoned;
+    ws_http_waiter waiter;
     uint32_t generation; /* never 0 */
     uint32_t next_free;  /* index + 1, 0: none */
 } wait_slot;
@@ -30,14 +30,14 @@ static wait_slot *wait_take(ws_http_waits *waits) {
 }
 
 ws_http_handle ws_http_wait_enter(ws_service *service, ws_connection *connection,
-                                  atomic_bool *abandoned) {
+                                  const ws_http_waiter *waiter) {
     if (service->waits == NULL)
         service->waits = calloc(1, sizeof *service->waits);
     wait_slot *slot = service->waits != NULL ? wait_take(service->waits) : NULL;
     if (slot == NULL)
         return 0;
     slot->connection = connection;
-    slot->abandoned = abandoned;
+    slot->waiter = *waiter;
     atomic_fetch_add_explicit(&service->waiting, 1, memory_order_relaxed);
     return (uint64_t)slot->generation << 32 | (uint32_t)(slot - service->waits->slots);
 }
@@ -55,18 +55,24 @@ ws_connection *ws_http_wait_find(const ws_service *service, ws_http_handle handl
     return slot != NULL ? slot->connection : NULL;
 }
 
-void ws_http_wait_leave(ws_service *service, ws_http_handle handle, bool abandoned) {
+const ws_http_waiter *ws_http_wait_waiter(const ws_service *service, ws_http_handle handle) {
+    const wait_slot *slot = wait_slot_of(service, handle);
+    assert(slot != NULL);
+    return &slot->waiter;
+}
+
+void ws_http_wait_leave(ws_service *service, ws_http_handle handle, bool gone) {
     wait_slot *slot = wait_slot_of(service, handle);
     assert(slot != NULL);
-    if (abandoned && slot->abandoned != NULL)
-        atomic_store(slot->abandoned, true);
+    const ws_http_waiter waiter = slot->waiter;
     slot->connection = NULL;
-    slot->abandoned = NULL;
     if (++slot->generation == 0)
         slot->generation = 1;
     slot->next_free = service->waits->first_free;
     service->waits->first_free = (uint32_t)handle + 1;
     atomic_fetch_sub_explicit(&service->waiting, 1, memory_order_relaxed);
+    if (gone && waiter.gone != NULL)
+        waiter.gone(waiter.context);
 }
 
 void ws_http_waits_free(ws_service *service) {

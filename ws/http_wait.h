@@ -9,14 +9,26 @@
 
 typedef uint64_t ws_http_handle; /* 0: none */
 
-/* `abandoned`, where it is not NULL, is set once nobody waits for the answer any more; it must stay
- * until then. 0 when too many wait or memory is out. */
+/* What whoever owes an answer is told, on the service's thread. All of it may be left out. */
+typedef struct {
+    int64_t wait_ms; /* how long the client waits; 0: WS_HTTP_ANSWER_MS */
+    /* That has passed: it must complete the request. NULL: it is answered 504, and `gone` called.
+     */
+    void (*late)(void *context);
+    /* Nobody waits for the answer any more; the handle is over. */
+    void (*gone)(void *context);
+    void *context;
+} ws_http_waiter;
+
+/* 0 when too many wait or memory is out. */
 CORE_MUST_CHECK ws_http_handle ws_http_wait_enter(ws_service *service, ws_connection *connection,
-                                                  atomic_bool *abandoned);
+                                                  const ws_http_waiter *waiter);
 /* NULL: nobody waits under this handle. */
 ws_connection *ws_http_wait_find(const ws_service *service, ws_http_handle handle);
-/* The handle must be one that waits. `abandoned` says that the answer did not come. */
-void ws_http_wait_leave(ws_service *service, ws_http_handle handle, bool abandoned);
+/* Who answers it. The handle must be one that waits. */
+const ws_http_waiter *ws_http_wait_waiter(const ws_service *service, ws_http_handle handle);
+/* The handle must be one that waits; it is over. `gone`: the waiter is told so. */
+void ws_http_wait_leave(ws_service *service, ws_http_handle handle, bool gone);
 /* Nobody may wait any more. */
 void ws_http_waits_free(ws_service *service);
 

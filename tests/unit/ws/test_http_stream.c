@@ -43,7 +43,8 @@ static int setup(void **state) {
         ws_connection_new(&f->service, &fake_link, &f->link, &ws_http_handler, ws_http_new());
     ws_http_request request = {.connection = f->link.connection,
                                .request_id = core_slice_text("id-1")};
-    f->handle = ws_http_defer(&request, NULL);
+    const ws_http_waiter waiter = {.wait_ms = 0};
+    f->handle = ws_http_defer(&request, &waiter);
     *state = f;
     return f->handle == 0;
 }
