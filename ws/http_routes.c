@@ -6,6 +6,7 @@
 #include "ws/http.h"
 #include "ws/http_reply.h"
 #include "ws/server.h"
+#include "ws/sse.h"
 
 typedef struct {
     const char *path;
@@ -16,6 +17,7 @@ static const http_route own_routes[] = {
     {"/health/live", ws_health_live},   {"/health/ready", ws_health_ready},
     {"/metrics", ws_health_metrics},    {"/realtime/v1/websocket", ws_handshake},
     {"/realtime/socket", ws_handshake}, {"/realtime/socket/websocket", ws_handshake},
+    {"/realtime/v1/sse", ws_sse_serve},
 };
 
 static bool route_reads(core_slice method) {

@@ -120,6 +120,12 @@ static void stream_deadline(ws_connection *connection, int64_t now_ms) {
         stream_rearm(stream);
 }
 
+static void stream_drained(ws_connection *connection) {
+    ws_stream *stream = stream_of(connection);
+    if (!stream->closing)
+        stream->owner->on_drained(stream->context);
+}
+
 static void stream_gone(ws_connection *connection) {
     ws_stream *stream = stream_of(connection);
     if (!stream->closing)
@@ -130,7 +136,11 @@ static void stream_gone(ws_connection *connection) {
 }
 
 static const ws_handler stream_handler = {
-    .on_bytes = stream_bytes, .on_deadline = stream_deadline, .on_gone = stream_gone};
+    .on_bytes = stream_bytes,
+    .on_deadline = stream_deadline,
+    .on_drained = stream_drained,
+    .on_gone = stream_gone,
+};
 
 ws_stream *ws_stream_of(ws_connection *connection) {
     return connection->handler == &stream_handler ? stream_of(connection) : NULL;
@@ -148,10 +158,7 @@ ws_stream *ws_stream_new(ws_service *service, ws_http_handle handle, const ws_st
                           .context = context,
                           .sent_ms = service->now_ms,
                           .deadline_ms = INT64_MAX};
-    /* Proxies that would gather (nginx), keep or change the events are asked not to. */
-    ws_http_become(service, handle, "text/event-stream",
-                   "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n",
-                   &stream_handler, stream);
+    ws_http_become(service, handle, "text/event-stream", WS_SSE_HEADERS, &stream_handler, stream);
     if (ws_stream_open(stream))
         stream_rearm(stream);
     return stream;

@@ -11,12 +11,17 @@
 
 #include "ws/http.h"
 
+/* Proxies that would gather (nginx), keep or change the events are asked not to. */
+#define WS_SSE_HEADERS "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n"
+
 typedef struct ws_stream ws_stream;
 
 /* What the stream tells its owner. */
 typedef struct {
     /* What ws_stream_set_deadline set has passed. */
     void (*on_deadline)(void *context, int64_t now_ms);
+    /* What waited for the client was sent, after ws_connection_watch_drain. */
+    void (*on_drained)(void *context);
     /* Nothing can be sent any more. Called once, before on_gone. */
     void (*on_closing)(void *context);
     /* The last call: free `context`. */

@@ -7,6 +7,7 @@
 
 #include "ws/server.h"
 #include "ws/socket.h"
+#include "ws/sse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -381,8 +382,11 @@ void ws_session_wake(ws_service *service) {
     for (ws_connection *connection = service->connections; connection != NULL;
          connection = connection->next) {
         ws_socket *socket = ws_socket_of(connection);
+        ws_stream *stream = ws_stream_of(connection);
         if (socket != NULL)
             ws_socket_close(socket, WS_CLOSE_RESTART, "this server is shutting down");
+        if (stream != NULL)
+            ws_sse_drain(stream);
     }
     ws_service_flush(service);
 }

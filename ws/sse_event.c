@@ -6,21 +6,9 @@
 #include <inttypes.h>
 
 #define PROBLEM_MAX 4096
-#define EVENT_EXTRA 256 /* of an event, besides its id and data */
+#define HEAD_MAX    256 /* of an event without its data */
 
-static void event_data(core_buffer *out, core_slice data) {
-    core_buffer_text(out, "data: ");
-    size_t at = out->length;
-    core_buffer_slice_append(out, data);
-    if (!core_buffer_ok(out))
-        return;
-    for (uint8_t *byte = out->data + at; byte < out->data + out->length; byte++)
-        if (*byte == '\n' || *byte == '\r')
-            *byte = ' ';
-    core_buffer_u8(out, '\n');
-}
-
-void ws_sse_event_append(core_buffer *out, const ws_sse_event *event) {
+static void event_head(core_buffer *out, const ws_sse_event *event) {
     if (event->retry_ms > 0)
         core_buffer_format(out, "retry: %" PRId64 "\n", event->retry_ms);
     if (event->id.length > 0)
@@ -28,16 +16,27 @@ void ws_sse_event_append(core_buffer *out, const ws_sse_event *event) {
     if (event->name != NULL)
         core_buffer_format(out, "event: %s\n", event->name);
     if (event->data.length > 0)
-        event_data(out, event->data);
-    core_buffer_u8(out, '\n');
+        core_buffer_text(out, "data: ");
+}
+
+/* In one line. */
+static void event_data(uint8_t *out, core_slice data) {
+    for (size_t i = 0; i < data.length; i++)
+        out[i] = data.data[i] == '\n' || data.data[i] == '\r' ? ' ' : data.data[i];
 }
 
 core_block *ws_sse_event_block(const ws_sse_event *event) {
-    core_buffer text;
-    core_buffer_init(&text, EVENT_EXTRA + event->id.length + event->data.length);
-    ws_sse_event_append(&text, event);
-    core_block *block = core_buffer_ok(&text) ? core_block_copy(core_buffer_slice(&text)) : NULL;
-    core_buffer_fini(&text);
+    uint8_t memory[HEAD_MAX];
+    core_buffer head = core_buffer_over(memory, sizeof memory);
+    event_head(&head, event);
+    size_t ends = event->data.length > 0 ? 2 : 1;
+    core_block *block =
+        core_buffer_ok(&head) ? core_block_new(head.length + event->data.length + ends) : NULL;
+    if (block == NULL)
+        return NULL;
+    memcpy(block->bytes, head.data, head.length);
+    event_data(block->bytes + head.length, event->data);
+    memset(block->bytes + block->length - ends, '\n', ends);
     return block;
 }
 

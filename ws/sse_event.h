@@ -19,9 +19,8 @@ typedef struct {
     int64_t retry_ms; /* how long the client waits before it connects again; 0: not said */
 } ws_sse_event;
 
-/* Appends the event. Line ends in `data`, which JSON has only between its values, become blanks. */
-void ws_sse_event_append(core_buffer *out, const ws_sse_event *event);
-/* The same as a block. NULL when memory is out. */
+/* The event's text. Line ends in `data`, which JSON has only between its values, become blanks.
+ * NULL when memory is out. */
 CORE_MUST_CHECK core_block *ws_sse_event_block(const ws_sse_event *event);
 /* An event of that name whose data is an RFC 9457 problem. */
 CORE_MUST_CHECK core_block *ws_sse_problem_block(const char *name, unsigned status,

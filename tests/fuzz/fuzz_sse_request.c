@@ -8,9 +8,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void subscribe(core_slice bindings) {
+    static const ws_identity identity = {.claims = {.role = "anon"}};
     const ws_subscription_request request = {.protocol = WS_PROTOCOL_2,
                                              .topic = core_slice_text(""),
-                                             .access_class = core_slice_text("anon"),
+                                             .identity = &identity,
                                              .postgres_changes = bindings};
     core_error error = {.text = ""};
     core_buffer response;

@@ -14,12 +14,16 @@ typedef struct {
     fake_socket link;
     ws_http_handle handle;
     ws_stream *stream;
-    unsigned deadlines, closing, gone;
+    unsigned deadlines, drained, closing, gone;
 } fixture;
 
 static void on_deadline(void *context, int64_t now_ms) {
     (void)now_ms;
     ((fixture *)context)->deadlines++;
+}
+
+static void on_drained(void *context) {
+    ((fixture *)context)->drained++;
 }
 
 static void on_closing(void *context) {
@@ -32,7 +36,7 @@ static void on_gone(void *context) {
     ((fixture *)context)->gone++;
 }
 
-static const ws_stream_owner owner = {on_deadline, on_closing, on_gone};
+static const ws_stream_owner owner = {on_deadline, on_drained, on_closing, on_gone};
 
 /* A request that waits for its answer. */
 static int setup(void **state) {
@@ -182,6 +186,21 @@ static void a_slow_client_is_told_and_closed(void **state) {
     assert_true(f->link.killed);
 }
 
+static void a_client_that_has_read_is_heard_of(void **state) {
+    fixture *f = *state;
+    begin(f);
+    f->link.full = true;
+    static char event[QUEUE_BYTES / 2];
+    memset(event, 'x', sizeof event - 1);
+    send_text(f, event);
+    ws_connection_watch_drain(f->link.connection);
+    ws_service_flush(&f->service);
+    assert_int_equal(f->drained, 0);
+    f->link.full = false;
+    ws_connection_writable(f->link.connection);
+    assert_int_equal(f->drained, 1);
+}
+
 static void the_end_is_said(void **state) {
     fixture *f = *state;
     begin(f);
@@ -223,6 +242,7 @@ int main(void) {
         WITH_REQUEST(beats_do_not_pile_up),
         WITH_REQUEST(the_owner_has_a_deadline),
         WITH_REQUEST(a_slow_client_is_told_and_closed),
+        WITH_REQUEST(a_client_that_has_read_is_heard_of),
         WITH_REQUEST(the_end_is_said),
         WITH_REQUEST(a_client_that_goes_is_heard_of),
         WITH_REQUEST(a_client_that_went_before_gets_no_stream),

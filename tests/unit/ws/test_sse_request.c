@@ -97,6 +97,7 @@ static void what_is_wrong_is_named(void **state) {
     assert_refused("table=%C3", "table is not valid");
     assert_refused("table=a%00b", "table is not valid");
     assert_refused("table=todos&since=yesterday", "since is no offset");
+    assert_refused("table=todos&since=0123456789abcdef-0.0", "since is no offset");
 }
 
 static void assert_since(const char *query, const char *header, bool given, uint64_t sequence) {
