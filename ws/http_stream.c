@@ -92,7 +92,9 @@ static void stream_beat(ws_stream *stream, int64_t now_ms) {
     stream->sent_ms = now_ms;
     if (!ws_queue_empty(&stream->connection->queue))
         return;
-    core_block *beat = ws_sse_heartbeat_block();
+    core_block *beat = stream->owner->on_beat(stream->context);
+    if (beat == NULL)
+        beat = ws_sse_heartbeat_block();
     if (beat != NULL)
         ws_stream_send(stream, beat);
     core_block_release(beat);

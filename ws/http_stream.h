@@ -20,6 +20,8 @@ typedef struct ws_stream ws_stream;
 typedef struct {
     /* What ws_stream_set_deadline set has passed. */
     void (*on_deadline)(void *context, int64_t now_ms);
+    /* Nothing was sent for a while: what to send, a reference of the stream's; NULL: a comment. */
+    core_block *(*on_beat)(void *context);
     /* What waited for the client was sent, after ws_connection_watch_drain. */
     void (*on_drained)(void *context);
     /* Nothing can be sent any more. Called once, before on_gone. */

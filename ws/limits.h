@@ -43,7 +43,8 @@
 #define WS_CONTROL_FRAME_MAX 125  /* RFC 6455 5.5 */
 
 /* ---- Between the hub and the service threads ---- */
-#define WS_HUB_MESSAGES      1024               /* messages of the stream waiting for the hub */
+#define WS_POSITION_MS       5000 /* between two tellings of how far the stream was spread */
+#define WS_HUB_MESSAGES      1024 /* messages of the stream waiting for the hub */
 #define WS_HUB_MESSAGE_BYTES ((size_t)32 << 20) /* the same in bytes; then the consumer waits */
 #define WS_TAIL_MESSAGES                                                                           \
     ((size_t)1 << 18)              /* kept for those who resume; in bytes: ws.tail_bytes           \

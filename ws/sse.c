@@ -124,6 +124,18 @@ static void sse_deadline(void *context, int64_t now_ms) {
         sse_end(it->stream, 401, auth_verdict_text(AUTH_EXPIRED));
 }
 
+/* The id alone: it comes to no callback, but the client goes on from there. */
+static core_block *sse_beat(void *context) {
+    sse *it = sse_of(context);
+    core_offset position;
+    char id[CORE_OFFSET_TEXT_SIZE];
+    if (!ws_session_table_position(it->service, &it->member, &position))
+        return NULL;
+    core_offset_format(&position, id);
+    const ws_sse_event event = {.id = core_slice_text(id)};
+    return ws_sse_event_block(&event);
+}
+
 /* The client has read what waited for it: history goes on. */
 static void sse_drained(void *context) {
     sse *it = sse_of(context);
@@ -146,6 +158,7 @@ static void sse_gone(void *context) {
 
 static const ws_stream_owner sse_stream_owner = {
     .on_deadline = sse_deadline,
+    .on_beat = sse_beat,
     .on_drained = sse_drained,
     .on_closing = sse_closing,
     .on_gone = sse_gone,

@@ -267,6 +267,25 @@ suite('server-sent events', () => {
     assert.deepEqual(JSON.parse(data), problem);
   });
 
+  test('a stream without changes of its own is told how far it is, so that it does not fall behind', async (t) => {
+    const quiet = await open(t, { table: 'todos', filter: 'id=eq.-1' });
+    const { id } = await quiet.event('ready');
+    let at = 0;
+    await waitFor('another id', async () => {
+      await sql(`INSERT INTO other VALUES (${1000 + at++})`);
+      return quiet.lastEventId !== id;
+    }, 60_000, 500);
+    assert.equal(quiet.changes.length, 0);
+    const told = quiet.lastEventId;
+    const again = await open(t, { table: 'other', since: told });
+    const whole = await open(t, { table: 'other', since: id, events: 'INSERT' });
+    await sql('DELETE FROM other');
+    await waitFor('all deletes', () => again.changes.filter(({ data }) => data.type === 'DELETE').length === at);
+    await whole.count(at);
+    const late = again.changes.filter(({ data }) => data.type === 'INSERT').length;
+    assert.ok(late < at, `${late} of ${at} came again`);
+  });
+
   test('clients that go, waiting or served, leave nothing behind', async (t) => {
     await waitFor('no streams', async () => (await streams()) === 1); // marks
     const opened = await Promise.all(Array.from({ length: 20 }, () => open(t, { table: 'todos' })));

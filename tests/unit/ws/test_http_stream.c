@@ -14,12 +14,18 @@ typedef struct {
     fake_socket link;
     ws_http_handle handle;
     ws_stream *stream;
+    const char *beat; /* NULL: the owner has none of its own */
     unsigned deadlines, drained, closing, gone;
 } fixture;
 
 static void on_deadline(void *context, int64_t now_ms) {
     (void)now_ms;
     ((fixture *)context)->deadlines++;
+}
+
+static core_block *on_beat(void *context) {
+    const fixture *f = context;
+    return f->beat != NULL ? core_block_copy(core_slice_text(f->beat)) : NULL;
 }
 
 static void on_drained(void *context) {
@@ -36,7 +42,7 @@ static void on_gone(void *context) {
     ((fixture *)context)->gone++;
 }
 
-static const ws_stream_owner owner = {on_deadline, on_drained, on_closing, on_gone};
+static const ws_stream_owner owner = {on_deadline, on_beat, on_drained, on_closing, on_gone};
 
 /* A request that waits for its answer. */
 static int setup(void **state) {
@@ -138,6 +144,9 @@ static void silence_is_broken_by_a_comment(void **state) {
     assert_sent(f, "data: 1\n\n");
     pass(f, 2 * WS_WHEEL_STEP_MS);
     assert_sent(f, ":\n\n");
+    f->beat = "id: e-1.0\n\n";
+    pass(f, WS_STREAM_BEAT_MS + WS_WHEEL_STEP_MS);
+    assert_sent(f, "id: e-1.0\n\n");
 }
 
 static void beats_do_not_pile_up(void **state) {
