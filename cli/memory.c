@@ -32,6 +32,7 @@ static const memory_row memory_rows[] = {
     {"presences, and a gateway's state of them on its way (2 x presence.max_bytes)",
      "presence.max_bytes", NULL, 2, NULL},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},
+    {"requests answered later (http.threads x 64 MiB)", "http.threads", NULL, 64 << 20, NULL},
 };
 
 static bool row_applies(const core_config *config, const memory_row *row) {

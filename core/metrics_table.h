@@ -65,7 +65,9 @@ X(FANOUT_BUS_RECEIVED, "walcast_fanout_bus_received_total", COUNTER,
   "Messages taken from the other gateways.")
 X(FANOUT_BUS_DROPPED, "walcast_fanout_bus_dropped_total", COUNTER,
   "Messages from the other gateways that were dropped since too many waited.")
-X(WS_CONNECTIONS, "walcast_ws_connections", GAUGE, "Open WebSocket connections.")
+X(WS_CONNECTIONS, "walcast_ws_connections", GAUGE,
+  "Open WebSocket connections and streams of server-sent events.")
+X(WS_STREAMS, "walcast_ws_event_streams", GAUGE, "Open streams of server-sent events.")
 X(WS_CHANNELS, "walcast_ws_channels", GAUGE, "Joined channels over all connections.")
 X(WS_JOINS, "walcast_ws_joins_total", COUNTER, "Joins accepted.")
 X(WS_REFUSALS, "walcast_ws_refusals_total", COUNTER, "Handshakes and joins refused.")

@@ -6,9 +6,9 @@ static bool route_is_prefix(const core_route *route) {
     return length > 0 && route->path[length - 1] == '*';
 }
 
-bool core_route_add(core_route_table *table, const char *method, const char *path,
-                    core_route_handler handler, void *context, core_error *error) {
-    assert(path[0] == '/' && handler != NULL);
+static bool route_add(core_route_table *table, const core_route *route, core_error *error) {
+    const char *method = route->method, *path = route->path;
+    assert(path[0] == '/');
     for (size_t i = 0; i < table->count; i++)
         if (strcmp(table->routes[i].method, method) == 0 &&
             strcmp(table->routes[i].path, path) == 0)
@@ -16,9 +16,23 @@ bool core_route_add(core_route_table *table, const char *method, const char *pat
     if (table->count == CORE_ROUTES_MAX)
         return core_error_set(error, CORE_ERROR_LIMIT, "no room for route %s %s: at most %d",
                               method, path, CORE_ROUTES_MAX);
-    table->routes[table->count++] =
-        (core_route){.method = method, .path = path, .handler = handler, .context = context};
+    table->routes[table->count++] = *route;
     return true;
+}
+
+bool core_route_add(core_route_table *table, const char *method, const char *path,
+                    core_route_handler handler, void *context, core_error *error) {
+    assert(handler != NULL);
+    const core_route route = {
+        .method = method, .path = path, .handler = handler, .context = context};
+    return route_add(table, &route, error);
+}
+
+bool core_route_add_deferred(core_route_table *table, const char *method, const char *path,
+                             core_route_deferred defer, void *context, core_error *error) {
+    assert(defer != NULL);
+    const core_route route = {.method = method, .path = path, .defer = defer, .context = context};
+    return route_add(table, &route, error);
 }
 
 /* How well the route fits the path: 0 not at all, more for a longer prefix, most for exact. */

@@ -2,12 +2,15 @@
  *
  * main.c makes one table, rooms add routes to it before the server starts, and the ws room's server
  * looks requests up in it. A handler runs on a service thread: it must not block. It answers at
- * once by filling the response. Read-only once the server runs. */
+ * once by filling the response; or the route defers: then the room is handed a reply, which any of
+ * its threads completes once. Read-only once the server runs. */
 #ifndef WALCAST_CORE_ROUTE_H
 #define WALCAST_CORE_ROUTE_H
 
 #include "core/buffer.h"
 #include "core/error.h"
+
+#include <stdatomic.h>
 
 #define CORE_ROUTES_MAX 64
 
@@ -29,10 +32,34 @@ typedef struct {
 typedef void (*core_route_handler)(void *context, const core_route_request *request,
                                    core_route_response *response);
 
+/* A request that is answered later. The room has it from the handler's call until it calls
+ * core_route_reply_send, which it must, once, from any thread, before its role's stop returns; also
+ * when nobody waits any more. The server answers 504 when it takes too long. */
+typedef struct core_route_reply core_route_reply;
+struct core_route_reply {
+    core_route_request request;   /* copies, which live as long as the reply */
+    core_route_response response; /* for the room to fill */
+    atomic_bool abandoned; /* set by the server: the client went away, or the answer is late */
+    void (*send)(core_route_reply *reply); /* the server's */
+};
+
+/* Runs on a service thread: it hands the reply on and must not block. */
+typedef void (*core_route_deferred)(void *context, core_route_reply *reply);
+
+/* Any thread, once; the reply is gone then. Never blocks. */
+static inline void core_route_reply_send(core_route_reply *reply) {
+    reply->send(reply);
+}
+/* Any thread: work for it may stop; it must be sent all the same. */
+static inline bool core_route_reply_abandoned(const core_route_reply *reply) {
+    return atomic_load_explicit(&reply->abandoned, memory_order_relaxed);
+}
+
 typedef struct {
     const char *method;
-    const char *path; /* exact, or a prefix when it ends in '*' */
-    core_route_handler handler;
+    const char *path;           /* exact, or a prefix when it ends in '*' */
+    core_route_handler handler; /* one of both */
+    core_route_deferred defer;
     void *context;
 } core_route;
 
@@ -44,6 +71,10 @@ typedef struct {
 /* `method` and `path` are static text. False when the table is full or the route is taken. */
 CORE_MUST_CHECK bool core_route_add(core_route_table *table, const char *method, const char *path,
                                     core_route_handler handler, void *context, core_error *error);
+/* The same for a route that answers later. */
+CORE_MUST_CHECK bool core_route_add_deferred(core_route_table *table, const char *method,
+                                             const char *path, core_route_deferred defer,
+                                             void *context, core_error *error);
 /* The route for a request, exact before prefix, longest prefix first. NULL: none; `path_known`
  * tells 405 from 404. */
 const core_route *core_route_find(const core_route_table *table, core_slice method, core_slice path,

@@ -184,14 +184,8 @@ static size_t connection_feed(ws_connection *connection, uint8_t *bytes, size_t 
     return ws_connection_open(connection) ? used : length;
 }
 
-static void connection_feed_pending(ws_connection *connection, const uint8_t *bytes,
-                                    size_t length) {
+static void connection_feed_pending(ws_connection *connection) {
     core_buffer *pending = &connection->pending;
-    core_buffer_append(pending, bytes, length);
-    if (!core_buffer_ok(pending)) { /* handlers refuse before this; so memory is out */
-        ws_connection_kill(connection);
-        return;
-    }
     size_t used = connection_feed(connection, pending->data, pending->length);
     if (!ws_connection_open(connection))
         return;
@@ -203,12 +197,21 @@ static void connection_feed_pending(ws_connection *connection, const uint8_t *by
     pending->length -= used;
 }
 
+void ws_connection_resume(ws_connection *connection) {
+    if (ws_connection_open(connection) && connection->pending.length > 0)
+        connection_feed_pending(connection);
+}
+
 void ws_connection_bytes(ws_connection *connection, uint8_t *bytes, size_t length) {
     CORE_MAGIC_CHECK(connection, CONNECTION_MAGIC);
     if (!ws_connection_open(connection))
         return;
     if (connection->pending.length > 0) {
-        connection_feed_pending(connection, bytes, length);
+        core_buffer_append(&connection->pending, bytes, length);
+        if (core_buffer_ok(&connection->pending))
+            connection_feed_pending(connection);
+        else /* handlers refuse before this; so memory is out */
+            ws_connection_kill(connection);
     } else {
         size_t used = connection_feed(connection, bytes, length);
         if (used < length) {

@@ -70,6 +70,8 @@ void ws_connection_kill(ws_connection *connection);
 static inline bool ws_connection_open(const ws_connection *connection) {
     return connection->state.current == WS_CONNECTION_OPEN;
 }
+/* Brings bytes that the handler left again. Not within one of its calls. */
+void ws_connection_resume(ws_connection *connection);
 void ws_connection_set_deadline(ws_connection *connection, int64_t deadline_ms);
 
 /* ---- For the link and the service ---- */

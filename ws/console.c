@@ -1,4 +1,5 @@
-/* See console.h. Nothing that a page loads comes from elsewhere, and it may not be framed. */
+/* See console.h. Nothing that the console loads comes from elsewhere, and it may not be framed. The
+ * module for clients is for pages from anywhere: it holds nothing that is not public. */
 #include "ws/console.h"
 
 #include <stdio.h>
@@ -7,6 +8,9 @@
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "           \
     "img-src 'self' data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; "     \
     "frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n"
+
+#define CONSOLE_MODULE        "/walcast.js"
+#define CONSOLE_MODULE_POLICY "Access-Control-Allow-Origin: *\r\nCache-Control: no-cache\r\n"
 
 static const ws_console_file *console_find(core_slice path) {
     for (size_t i = 0; i < ws_console_file_count; i++)
@@ -21,7 +25,9 @@ bool ws_console_serve(ws_http_request *request) {
     if (file == NULL)
         return false;
     char extra[1024];
-    (void)snprintf(extra, sizeof extra, CONSOLE_POLICY "ETag: %s\r\n", file->etag);
+    bool module = strcmp(file->path, CONSOLE_MODULE) == 0;
+    (void)snprintf(extra, sizeof extra, "%sETag: %s\r\n",
+                   module ? CONSOLE_MODULE_POLICY : CONSOLE_POLICY, file->etag);
     if (ws_http_header_has(head, "if-none-match", file->etag))
         ws_http_respond(request, 304, NULL, extra, core_slice_make(NULL, 0));
     else

@@ -1,4 +1,6 @@
-/* The console's files (console/), built into the program. */
+/* The console's files (console/), and the module for clients (js/walcast.js), built into the
+ * program.
+ */
 #ifndef WALCAST_WS_CONSOLE_H
 #define WALCAST_WS_CONSOLE_H
 

@@ -3,6 +3,7 @@
 
 #include "ws/gateway.h"
 #include "ws/handshake_key.h"
+#include "ws/http_key.h"
 #include "ws/session.h"
 
 #include <stdio.h>
@@ -25,44 +26,10 @@ static void handshake_refuse(ws_http_request *request, unsigned status, const ch
 
 /* ---- The key ---- */
 
-static bool key_from_bearer(core_slice authorization, core_buffer *key) {
-    static const char scheme[] = "Bearer ";
-    size_t length = sizeof scheme - 1;
-    if (authorization.length <= length ||
-        !ws_http_name_is(core_slice_make(authorization.data, length), scheme))
-        return false;
-    core_buffer_append(key, authorization.data + length, authorization.length - length);
-    return true;
-}
-
-/* Header x-api-key, then apikey, then the parameter, then the bearer. Empty when none is given. */
-static void handshake_key(const ws_http_head *head, core_buffer *key) {
-    core_slice value = ws_http_header_value(head, "x-api-key");
-    if (value.length == 0)
-        value = ws_http_header_value(head, "apikey");
-    core_buffer_slice_append(key, value);
-    if (key->length > 0 || ws_http_query_value(head->query, "apikey", key))
-        return;
-    core_buffer_reset(key);
-    (void)key_from_bearer(ws_http_header_value(head, "authorization"), key);
-}
-
 /* Who asks; NULL: refused. */
 static ws_identity *handshake_authorize(ws_http_request *request, const ws_gateway *gateway) {
-    core_buffer key, json;
-    auth_claims claims;
-    ws_identity *identity = NULL;
-    core_buffer_init(&key, AUTH_TOKEN_MAX);
-    core_buffer_init(&json, AUTH_TOKEN_MAX);
-    handshake_key(request->head, &key);
-    auth_verdict verdict = core_buffer_ok(&key)
-                               ? auth_verify_json(ws_gateway_verifier(gateway),
-                                                  core_buffer_slice(&key), &claims, &json)
-                               : AUTH_MALFORMED;
-    if (verdict == AUTH_OK)
-        identity = ws_identity_new_json(&claims, core_buffer_slice(&json));
-    core_buffer_fini(&key);
-    core_buffer_fini(&json);
+    auth_verdict verdict;
+    ws_identity *identity = ws_http_key_identify(request->head, WS_KEY_FIRST, gateway, &verdict);
     if (verdict != AUTH_OK)
         handshake_refuse(request, verdict == AUTH_CLOSED ? 403 : 401, "",
                          auth_verdict_text(verdict));

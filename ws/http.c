@@ -2,7 +2,10 @@
  *
  * A head is parsed where it came; only when a body follows is it copied, since the body may take
  * many reads. Whatever is refused before its body was read ends the connection: what follows could
- * be taken for a request. */
+ * be taken for a request.
+ *
+ * States: a head comes; a body comes; a handler is called; its answer is awaited. In the last one
+ * bytes are left to the connection, which brings them again once the answer went out. */
 #include "ws/http.h"
 
 #include "ws/http_body.h"
@@ -14,10 +17,21 @@
 #define REQUEST_ID_MAX 128
 #define PROBLEM_MAX    2048
 
+/* A deferred request: what its answer needs to know of it. */
+typedef struct {
+    ws_http_handle handle;
+    bool close;
+    bool head_only;
+    size_t id_length;
+    uint8_t id[REQUEST_ID_MAX];
+} http_wait;
+
 typedef struct {
     uint32_t magic;
     bool begun; /* bytes of a head have come */
     bool in_body;
+    bool in_handler;
+    http_wait *wait;     /* while an answer is awaited */
     uint8_t *head_bytes; /* a copy, while a body is awaited */
     ws_http_head *head;  /* of the copy */
     ws_http_body body;
@@ -54,7 +68,18 @@ void ws_http_free(void *state) {
     free(http);
 }
 
+/* Nobody is there for the answer any more, or it came. */
+static void http_wait_over(ws_connection *connection, bool gone) {
+    http_state *http = http_of(connection);
+    ws_http_handle handle = http->wait->handle;
+    free(http->wait);
+    http->wait = NULL;
+    ws_http_wait_leave(connection->service, handle, gone);
+}
+
 static void http_gone(ws_connection *connection) {
+    if (http_of(connection)->wait != NULL)
+        http_wait_over(connection, true);
     ws_http_free(connection->handler_state);
 }
 
@@ -64,29 +89,38 @@ void ws_http_begin(ws_connection *connection) {
 
 /* ---- Answers ---- */
 
-void ws_http_respond(ws_http_request *request, unsigned status, const char *content_type,
-                     const char *extra, core_slice body) {
-    assert(!request->answered);
-    request->answered = true;
-    ws_connection *connection = request->connection;
-    ws_service *service = connection->service;
-    ws_http_response response = {
+/* What every answer of the request says. */
+static ws_http_response http_response(const ws_http_request *request, unsigned status,
+                                      const char *content_type, const char *extra) {
+    return (ws_http_response){
         .status = status,
         .content_type = content_type,
         .extra = extra,
-        .body = body,
         .request_id = request->request_id,
-        .wall_us = core_clock_wall_us(service->clock),
+        .wall_us = core_clock_wall_us(request->connection->service->clock),
         .close = request->close,
-        .head_only = request->head != NULL && core_slice_is(request->head->method, "HEAD"),
+        .head_only = request->head_only,
     };
-    core_block *block = ws_http_response_block(&response);
-    core_metrics_add(service->metrics, CORE_METRIC_WS_HTTP_REQUESTS, 1);
+}
+
+static void http_send(ws_http_request *request, const ws_http_response *response) {
+    assert(!request->answered && !request->deferred);
+    request->answered = true;
+    ws_connection *connection = request->connection;
+    core_block *block = ws_http_response_block(response);
+    core_metrics_add(connection->service->metrics, CORE_METRIC_WS_HTTP_REQUESTS, 1);
     if (block == NULL || !ws_connection_send(connection, block))
         ws_connection_kill(connection); /* memory is out, or it pipelines and does not read */
     core_block_release(block);
+}
+
+void ws_http_respond(ws_http_request *request, unsigned status, const char *content_type,
+                     const char *extra, core_slice body) {
+    ws_http_response response = http_response(request, status, content_type, extra);
+    response.body = body;
+    http_send(request, &response);
     if (request->close)
-        ws_connection_finish(connection);
+        ws_connection_finish(request->connection);
 }
 
 void ws_http_refuse(ws_http_request *request, unsigned status, const char *extra,
@@ -111,6 +145,10 @@ static core_slice http_request_id(ws_connection *connection, const ws_http_head 
     return core_slice_text(text);
 }
 
+static bool http_is_head(const ws_http_head *head) {
+    return head != NULL && core_slice_is(head->method, "HEAD");
+}
+
 /* Refuses what could not be understood, and ends the connection. */
 static void http_refuse_bytes(ws_connection *connection, const ws_http_head *head, unsigned status,
                               const char *reason) {
@@ -118,8 +156,113 @@ static void http_refuse_bytes(ws_connection *connection, const ws_http_head *hea
     ws_http_request request = {.connection = connection,
                                .head = head,
                                .request_id = http_request_id(connection, head, id),
-                               .close = true};
+                               .close = true,
+                               .head_only = http_is_head(head)};
     ws_http_refuse(&request, status, "", reason);
+}
+
+/* ---- Answers that come later ---- */
+
+ws_http_handle ws_http_defer(ws_http_request *request, const ws_http_waiter *waiter) {
+    ws_connection *connection = request->connection;
+    ws_service *service = connection->service;
+    http_state *http = http_of(connection);
+    assert(http->wait == NULL && !request->answered);
+    http_wait *wait = malloc(sizeof *wait);
+    ws_http_handle handle = wait ? ws_http_wait_enter(service, connection, waiter) : 0;
+    if (handle == 0) {
+        free(wait);
+        ws_http_refuse(request, 503, "Retry-After: 1\r\n", "too many requests wait for an answer");
+        return 0;
+    }
+    *wait = (http_wait){.handle = handle,
+                        .close = request->close,
+                        .head_only = request->head_only,
+                        .id_length = request->request_id.length};
+    memcpy(wait->id, request->request_id.data, wait->id_length);
+    http->wait = wait;
+    request->deferred = true;
+    int64_t wait_ms = waiter->wait_ms > 0 ? waiter->wait_ms : WS_HTTP_ANSWER_MS;
+    ws_connection_set_deadline(connection, service->now_ms + wait_ms);
+    return handle;
+}
+
+/* The request as far as its answer needs it; it waits no longer. False: nobody does. */
+static bool http_wait_take(ws_service *service, ws_http_handle handle, bool gone, http_wait *wait,
+                           ws_http_request *request) {
+    ws_connection *connection = ws_http_wait_find(service, handle);
+    if (connection == NULL)
+        return false;
+    *wait = *http_of(connection)->wait;
+    http_wait_over(connection, gone);
+    *request = (ws_http_request){.connection = connection,
+                                 .request_id = core_slice_make(wait->id, wait->id_length),
+                                 .close = wait->close,
+                                 .head_only = wait->head_only};
+    ws_connection_set_deadline(connection, service->now_ms + WS_HTTP_KEEP_ALIVE_MS);
+    return true;
+}
+
+/* The next request, which may have come already. Within a handler's call that is done behind it. */
+static void http_wait_resume(ws_connection *connection) {
+    if (!http_of(connection)->in_handler)
+        ws_connection_resume(connection);
+}
+
+bool ws_http_complete(ws_service *service, ws_http_handle handle, unsigned status,
+                      const char *content_type, const char *extra, core_slice body) {
+    http_wait wait;
+    ws_http_request request;
+    if (!http_wait_take(service, handle, false, &wait, &request))
+        return false;
+    ws_http_respond(&request, status, content_type, extra, body);
+    http_wait_resume(request.connection);
+    return true;
+}
+
+bool ws_http_complete_refusal(ws_service *service, ws_http_handle handle, unsigned status,
+                              const char *extra, const char *detail) {
+    http_wait wait;
+    ws_http_request request;
+    if (!http_wait_take(service, handle, false, &wait, &request))
+        return false;
+    ws_http_refuse(&request, status, extra, detail);
+    http_wait_resume(request.connection);
+    return true;
+}
+
+void ws_http_become(ws_service *service, ws_http_handle handle, const char *content_type,
+                    const char *extra, const ws_handler *handler, void *handler_state) {
+    http_wait wait;
+    ws_http_request request;
+    bool waits = http_wait_take(service, handle, false, &wait, &request);
+    assert(waits);
+    (void)waits;
+    http_state *http = http_of(request.connection);
+    assert(!http->in_handler);
+    ws_connection_switch(request.connection, handler, handler_state);
+    ws_http_free(http);
+    request.close = true;
+    ws_http_response response = http_response(&request, 200, content_type, extra);
+    response.open_end = true;
+    http_send(&request, &response);
+    ws_connection_resume(request.connection);
+}
+
+/* The answer is late. */
+static void http_wait_expire(ws_connection *connection) {
+    ws_service *service = connection->service;
+    ws_http_handle handle = http_of(connection)->wait->handle;
+    const ws_http_waiter *waiter = ws_http_wait_waiter(service, handle);
+    http_wait wait;
+    ws_http_request request;
+    if (waiter->late != NULL) {
+        waiter->late(waiter->context);
+        assert(ws_http_wait_find(service, handle) == NULL);
+    } else if (http_wait_take(service, handle, true, &wait, &request)) {
+        ws_http_refuse(&request, 504, "", "the answer did not come in time");
+        http_wait_resume(connection);
+    }
 }
 
 /* ---- Requests ---- */
@@ -131,11 +274,15 @@ static void http_dispatch(ws_connection *connection, const ws_http_head *head, c
                                .head = head,
                                .body = body,
                                .request_id = http_request_id(connection, head, id),
-                               .close = !head->keep_alive};
+                               .close = !head->keep_alive,
+                               .head_only = http_is_head(head)};
     http->begun = false;
+    http->in_handler = true;
     ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_KEEP_ALIVE_MS);
     ws_http_route(&request);
-    assert(request.answered);
+    assert(request.answered || request.deferred);
+    if (connection->handler_state == http)
+        http->in_handler = false;
 }
 
 static bool http_needs_length(const ws_http_head *head) {
@@ -225,16 +372,29 @@ static size_t http_take_body(ws_connection *connection, core_slice bytes) {
     return used;
 }
 
+/* While an answer is awaited. Too much behind it is dropped: a client must expect a connection to
+ * end after any answer. */
+static size_t http_take_none(http_state *http, size_t length) {
+    if (length <= WS_HTTP_PIPELINED_MAX && !http->wait->close)
+        return 0;
+    http->wait->close = true;
+    return length;
+}
+
 static size_t http_bytes(ws_connection *connection, uint8_t *bytes, size_t length) {
+    http_state *http = http_of(connection);
     core_slice input = core_slice_make(bytes, length);
-    return http_of(connection)->in_body ? http_take_body(connection, input)
-                                        : http_take_head(connection, input);
+    if (http->wait != NULL)
+        return http_take_none(http, length);
+    return http->in_body ? http_take_body(connection, input) : http_take_head(connection, input);
 }
 
 static void http_deadline(ws_connection *connection, int64_t now_ms) {
     (void)now_ms;
     http_state *http = http_of(connection);
-    if (http->begun || http->in_body)
+    if (http->wait != NULL)
+        http_wait_expire(connection);
+    else if (http->begun || http->in_body)
         http_refuse_bytes(connection, http->head, 408, "the request did not come in time");
     else
         ws_connection_finish(connection);

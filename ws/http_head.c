@@ -250,7 +250,7 @@ static int hex_digit(uint8_t byte) {
     return byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
 }
 
-static bool query_decode(core_slice text, core_buffer *out) {
+bool ws_http_query_decode(core_slice text, core_buffer *out) {
     for (size_t i = 0; i < text.length; i++) {
         uint8_t byte = text.data[i] == '+' ? ' ' : text.data[i];
         if (byte == '%') {
@@ -265,12 +265,17 @@ static bool query_decode(core_slice text, core_buffer *out) {
     return core_buffer_ok(out);
 }
 
+void ws_http_query_next(core_slice *query, core_slice *key, core_slice *value) {
+    *value = cut(query, '&');
+    *key = cut(value, '=');
+}
+
 bool ws_http_query_value(core_slice query, const char *name, core_buffer *out) {
     while (query.length > 0) {
-        core_slice value = cut(&query, '&');
-        core_slice key = cut(&value, '=');
+        core_slice key, value;
+        ws_http_query_next(&query, &key, &value);
         if (core_slice_is(key, name))
-            return query_decode(value, out);
+            return ws_http_query_decode(value, out);
     }
     return false;
 }

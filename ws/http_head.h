@@ -41,6 +41,10 @@ bool ws_http_name_is(core_slice name, const char *expected);
 core_slice ws_http_header_value(const ws_http_head *head, const char *name);
 /* One of the values of a comma-separated header is `token`; ASCII case does not count. */
 bool ws_http_header_has(const ws_http_head *head, const char *name, const char *token);
+/* The next parameter, neither part decoded, which is taken from the query; it must not be empty. */
+void ws_http_query_next(core_slice *query, core_slice *key, core_slice *value);
+/* Undoes the percent-encoding of a parameter's part into `out` (appended). False: not valid. */
+CORE_MUST_CHECK bool ws_http_query_decode(core_slice text, core_buffer *out);
 /* Undoes the percent-encoding of the query's parameter `name` into `out` (appended). False when the
  * parameter is not there or not valid. */
 CORE_MUST_CHECK bool ws_http_query_value(core_slice query, const char *name, core_buffer *out);

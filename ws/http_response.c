@@ -24,6 +24,7 @@ const char *ws_http_status_text(unsigned status) {
         {405, "Method Not Allowed"},
         {408, "Request Timeout"},
         {409, "Conflict"},
+        {410, "Gone"},
         {411, "Length Required"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
@@ -35,6 +36,7 @@ const char *ws_http_status_text(unsigned status) {
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
         {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
     };
     for (size_t i = 0; i < CORE_COUNT_OF(rows); i++)
@@ -83,7 +85,7 @@ static void response_head(core_buffer *out, const ws_http_response *response) {
     core_buffer_text(out, "X-Content-Type-Options: nosniff\r\n");
     if (response->content_type != NULL)
         core_buffer_format(out, "Content-Type: %s\r\n", response->content_type);
-    if (response_has_body(response->status))
+    if (response_has_body(response->status) && !response->open_end)
         core_buffer_format(out, "Content-Length: %zu\r\n", response->body.length);
     core_buffer_text(out, response->extra);
     if (response->status >= 200)

@@ -13,6 +13,7 @@ typedef struct {
     int64_t wall_us;
     bool close;     /* the connection ends after it */
     bool head_only; /* the answer to HEAD: the length without the body */
+    bool open_end;  /* what `body` begins goes on until the connection ends */
 } ws_http_response;
 
 /* NULL when memory is out. */

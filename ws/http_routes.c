@@ -4,9 +4,9 @@
 #include "ws/handshake.h"
 #include "ws/health.h"
 #include "ws/http.h"
+#include "ws/http_reply.h"
 #include "ws/server.h"
-
-#include <stdio.h>
+#include "ws/sse.h"
 
 typedef struct {
     const char *path;
@@ -17,6 +17,7 @@ static const http_route own_routes[] = {
     {"/health/live", ws_health_live},   {"/health/ready", ws_health_ready},
     {"/metrics", ws_health_metrics},    {"/realtime/v1/websocket", ws_handshake},
     {"/realtime/socket", ws_handshake}, {"/realtime/socket/websocket", ws_handshake},
+    {"/realtime/v1/sse", ws_sse_serve},
 };
 
 static bool route_reads(core_slice method) {
@@ -38,11 +39,8 @@ static bool route_own(ws_http_request *request) {
 }
 
 static void route_answer(ws_http_request *request, core_route_response *response) {
-    char extra[512] = "";
-    int length = 0;
-    if (response->extra_header != NULL)
-        length = snprintf(extra, sizeof extra, "%s\r\n", response->extra_header);
-    if (!core_buffer_ok(&response->body) || length < 0 || (size_t)length >= sizeof extra)
+    char extra[WS_HTTP_EXTRA_MAX];
+    if (!core_buffer_ok(&response->body) || !ws_http_reply_extra(response, extra))
         ws_http_refuse(request, 500, "", "the answer is too long");
     else
         ws_http_respond(request, response->status, response->content_type, extra,
@@ -50,16 +48,13 @@ static void route_answer(ws_http_request *request, core_route_response *response
 }
 
 static void route_table(ws_http_request *request, const core_route *route) {
-    const ws_http_head *head = request->head;
-    core_route_request input = {
-        .method = head->method,
-        .path = head->path,
-        .query = head->query,
-        .body = request->body,
-        .authorization = ws_http_header_value(head, "authorization"),
-    };
-    core_route_response response = {.status = 200, .content_type = "text/plain; charset=utf-8"};
-    core_buffer_init(&response.body, WS_HTTP_RESPONSE_MAX);
+    core_route_request input = ws_http_reply_request(request);
+    if (route->defer != NULL) {
+        ws_http_reply_defer(request, &input, route);
+        return;
+    }
+    core_route_response response;
+    ws_http_reply_response_init(&response);
     route->handler(route->context, &input, &response);
     route_answer(request, &response);
     core_buffer_fini(&response.body);

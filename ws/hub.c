@@ -137,6 +137,19 @@ static void hub_commands(ws_hub *hub) {
 
 /* ---- Messages ---- */
 
+/* Now and then, so that a client whose changes are rare does not come back from far behind. */
+static void hub_tell_position(ws_hub *hub) {
+    int64_t now_ms = core_clock_ms(hub->clock);
+    if (now_ms - hub->position_told_ms < WS_POSITION_MS)
+        return;
+    hub->position_told_ms = now_ms;
+    for (size_t thread = 0; thread < hub->threads; thread++) {
+        ws_delivery delivery = {.kind = WS_DELIVERY_POSITION, .place = hub->last};
+        memcpy(delivery.epoch, hub->epoch, sizeof delivery.epoch);
+        hub_deliver(hub, thread, &delivery);
+    }
+}
+
 /* The change at hand, which may be held for what a role may see of it: then nothing behind it goes
  * first. False: it still is. */
 static bool hub_change_step(ws_hub *hub) {
@@ -155,6 +168,8 @@ static bool hub_change_step(ws_hub *hub) {
     hub->held_since_ms = 0;
     hub->impatient = false;
     hub->position = sequence;
+    if (outcome == HUB_SPREAD)
+        hub_tell_position(hub);
     hub_tail_push(&hub->tail, payload, sequence);
     atomic_fetch_sub(&hub->message_bytes, payload->length);
     core_block_release(payload);

@@ -94,6 +94,7 @@ struct ws_hub {
     bool begun;                       /* what is fed goes on from a known place */
     uint64_t position;                /* all up to it was spread to the live classes */
     ws_place last;                    /* of the last change that was */
+    int64_t position_told_ms;         /* when the threads were told of it last */
     hub_message held;                 /* waits for what a role may see of it; or no payload */
     uint32_t held_change;             /* its changes before this one were spread */
     int64_t held_since_ms;

@@ -40,6 +40,7 @@ typedef enum {
     WS_DELIVERY_FRAME,     /* `block` is a frame for every member of the class that is before it */
     WS_DELIVERY_BROADCAST, /* `block` is a frame for every member of the room but `member` */
     WS_DELIVERY_RESET,     /* changes may have been missed: every joined member must join again */
+    WS_DELIVERY_POSITION,  /* all up to `place` was spread to the live classes */
 } ws_delivery_kind;
 
 /* Hub to service thread. */
@@ -54,8 +55,9 @@ typedef struct {
     core_block *block;      /* one reference, the receiver's */
     int64_t commit_time_us; /* FRAME: of a change; 0 for others */
     ws_place place;         /* FRAME: the change's, sequence 0 of what is none; JOINED: up to which
-                               the member has all */
-    char epoch[CORE_EPOCH_TEXT_SIZE]; /* JOINED: of `place`; "" where it is not known yet */
+                               the member has all; POSITION */
+    char epoch[CORE_EPOCH_TEXT_SIZE]; /* JOINED, POSITION: of `place`; "" where it is not known yet
+                                       */
 } ws_delivery;
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "ws/change_json.h"
 #include "ws/frame.h"
+#include "ws/sse_event.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,14 +67,21 @@ static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
     }
 }
 
+/* What is wrong, to a class: a system message, or an event with that status. */
+static core_block *problem_frame(const ws_subscription *subscription, unsigned status,
+                                 const char *text) {
+    if (subscription->protocol == WS_PROTOCOL_SSE)
+        return ws_sse_problem_block(WS_SSE_PROBLEM, status, text, 0);
+    return ws_protocol_system(subscription->protocol, ws_protocol_null, subscription->topic,
+                              "postgres_changes", false, text);
+}
+
 /* Tells everybody who asked for the rule that its filter cannot be evaluated. */
 static void spread_problem(void *context, const hub_rule *rule, const char *text) {
     ws_hub *hub = context;
     for (uint32_t i = 0; i < rule->user_count; i++) {
         const hub_class *class = rule->users[i].class;
-        core_block *frame =
-            ws_protocol_system(class->subscription->protocol, ws_protocol_null,
-                               class->subscription->topic, "postgres_changes", false, text);
+        core_block *frame = problem_frame(class->subscription, 422, text);
         if (frame != NULL)
             spread_block(hub, class, frame, NULL);
         core_block_release(frame);
@@ -96,9 +104,7 @@ static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     class->told[class->told_count++] = hash;
     char text[ACCESS_TEXT_MAX];
     (void)snprintf(text, sizeof text, "Unauthorized: %s", reason);
-    core_block *frame =
-        ws_protocol_system(class->subscription->protocol, ws_protocol_null,
-                           class->subscription->topic, "postgres_changes", false, text);
+    core_block *frame = problem_frame(class->subscription, 403, text);
     if (frame != NULL)
         spread_block(hub, class, frame, NULL);
     core_block_release(frame);
@@ -172,6 +178,13 @@ static void spread_ids(ws_hub *hub, hub_class *class) {
     class->matched_count = left;
 }
 
+static core_block *spread_event(const ws_hub *hub, core_slice data) {
+    char id[CORE_OFFSET_TEXT_SIZE];
+    core_offset_format(&hub->offset, id);
+    const ws_sse_event event = {.id = core_slice_text(id), .data = data};
+    return ws_sse_event_block(&event);
+}
+
 static core_block *spread_frame(ws_hub *hub, hub_class *class) {
     const ws_subscription *subscription = class->subscription;
     const ws_binding *first = &subscription->bindings[class->matched[0].binding];
@@ -186,9 +199,11 @@ static core_block *spread_frame(ws_hub *hub, hub_class *class) {
     core_buffer_text(&hub->head, WS_PROTOCOL_CHANGE_MIDDLE);
     if (!core_buffer_ok(&hub->head) || !core_buffer_ok(data))
         return NULL;
+    core_metrics_add(hub->metrics, CORE_METRIC_WS_FRAMES_ENCODED, 1);
+    if (subscription->protocol == WS_PROTOCOL_SSE)
+        return spread_event(hub, core_buffer_slice(data));
     core_slice parts[] = {core_buffer_slice(&hub->head), core_buffer_slice(data),
                           core_slice_text(ws_protocol_change_tail(subscription->protocol))};
-    core_metrics_add(hub->metrics, CORE_METRIC_WS_FRAMES_ENCODED, 1);
     return ws_frame_block(WS_FRAME_TEXT, parts, CORE_COUNT_OF(parts));
 }
 

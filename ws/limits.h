@@ -13,6 +13,17 @@
 #define WS_HTTP_HEAD_MS         10000 /* from the first byte of a head to its last; then 408 */
 #define WS_HTTP_BODY_MS         30000 /* the same for a body */
 #define WS_HTTP_KEEP_ALIVE_MS   75000 /* silence between two requests; then closed */
+#define WS_HTTP_WAITING_MAX     512   /* requests a thread whose answer is awaited; then 503 */
+#define WS_HTTP_ANSWER_MS       30000 /* how long an answer is awaited; then 504 */
+#define WS_HTTP_PIPELINED_MAX                                                                      \
+    16384 /* bytes kept behind a request whose answer is awaited; with                             \
+             more the connection ends after that answer */
+#define WS_HTTP_REPLY_BYTES                                                                        \
+    ((size_t)64 << 20) /* of the requests that other rooms work on, a                              \
+                          thread; then 503 */
+
+#define WS_SSE_EVENTS_MAX 8     /* operations that one stream names */
+#define WS_STREAM_BEAT_MS 15000 /* silence of a stream of events; then a comment is sent */
 
 /* ---- Connections ---- */
 #define WS_LINGER_MS       5000 /* how long the peer has to take the last bytes and to close */
@@ -32,7 +43,8 @@
 #define WS_CONTROL_FRAME_MAX 125  /* RFC 6455 5.5 */
 
 /* ---- Between the hub and the service threads ---- */
-#define WS_HUB_MESSAGES      1024               /* messages of the stream waiting for the hub */
+#define WS_POSITION_MS       5000 /* between two tellings of how far the stream was spread */
+#define WS_HUB_MESSAGES      1024 /* messages of the stream waiting for the hub */
 #define WS_HUB_MESSAGE_BYTES ((size_t)32 << 20) /* the same in bytes; then the consumer waits */
 #define WS_TAIL_MESSAGES                                                                           \
     ((size_t)1 << 18)              /* kept for those who resume; in bytes: ws.tail_bytes           \

@@ -6,6 +6,7 @@
 #include "ws/loop.h"
 
 #include "ws/link_lws.h"
+#include "ws/post.h"
 #include "ws/server.h"
 #include "ws/session_table.h"
 
@@ -35,6 +36,7 @@ struct ws_loop {
     ev_check check;
     ev_idle busy; /* runs while the ring has items: the loop must not sleep */
     ev_async wake;
+    ev_async post;
     atomic_bool stop;
     atomic_bool running;
     atomic_uint wakes; /* iterations that ran `wake` */
@@ -157,6 +159,12 @@ static void loop_on_wake(struct ev_loop *ev, ev_async *watcher, int events) {
         ws_session_wake(loop->service);
 }
 
+static void loop_on_post(struct ev_loop *ev, ev_async *watcher, int events) {
+    (void)ev;
+    (void)events;
+    ws_posts_run(loop_of(watcher->data)->service);
+}
+
 /* ---- Life ---- */
 
 static void loop_watch(ws_loop *loop) {
@@ -169,14 +177,17 @@ static void loop_watch(ws_loop *loop) {
     ev_check_init(&loop->check, loop_on_check);
     ev_idle_init(&loop->busy, loop_on_busy);
     ev_async_init(&loop->wake, loop_on_wake);
+    ev_async_init(&loop->post, loop_on_post);
     loop->accept.data = loop->accept_pause.data = loop->tick.data = loop->ring.data = loop;
-    loop->prepare.data = loop->check.data = loop->busy.data = loop->wake.data = loop;
+    loop->prepare.data = loop->check.data = loop->busy.data = loop;
+    loop->wake.data = loop->post.data = loop;
     ev_io_start(loop->ev, &loop->accept);
     ev_timer_start(loop->ev, &loop->tick);
     ev_io_start(loop->ev, &loop->ring);
     ev_prepare_start(loop->ev, &loop->prepare);
     ev_check_start(loop->ev, &loop->check);
     ev_async_start(loop->ev, &loop->wake);
+    ev_async_start(loop->ev, &loop->post);
 }
 
 ws_loop *ws_loop_new(ws_service *service, int listen_socket, core_error *error) {
@@ -223,6 +234,10 @@ bool ws_loop_start(ws_loop *loop, core_error *error) {
 
 void ws_loop_wake(ws_loop *loop) {
     ev_async_send(loop->ev, &loop->wake);
+}
+
+void ws_loop_post(ws_loop *loop) {
+    ev_async_send(loop->ev, &loop->post);
 }
 
 void ws_loop_sync(ws_loop *loop) {

@@ -11,6 +11,8 @@ CORE_MUST_CHECK ws_loop *ws_loop_new(ws_service *service, int listen_socket, cor
 CORE_MUST_CHECK bool ws_loop_start(ws_loop *loop, core_error *error);
 /* Any thread: runs ws_session_wake on the service's thread, soon. */
 void ws_loop_wake(ws_loop *loop);
+/* Any thread: runs ws_posts_run on the service's thread, soon. */
+void ws_loop_post(ws_loop *loop);
 /* Any thread but the loop's: returns when the thread has begun an iteration after the call, or does
  * not run. */
 void ws_loop_sync(ws_loop *loop);

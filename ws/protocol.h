@@ -10,7 +10,8 @@ typedef enum {
     WS_PROTOCOL_1 = 1,
     WS_PROTOCOL_2 = 2,
     WS_PROTOCOL_2_TEXT = 3, /* Phoenix's own client: it reads no binary broadcast */
-    WS_PROTOCOLS = 4        /* how many numbers there are */
+    WS_PROTOCOL_SSE = 4,    /* server-sent events (sse_event.h); none of the messages below */
+    WS_PROTOCOLS = 5        /* how many numbers there are */
 } ws_protocol;
 
 /* Refs are repeated as they came, so they stay JSON: "\"7\"", "7" or "null". */

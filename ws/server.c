@@ -3,8 +3,10 @@
  * The threads share nothing but what is read-only, the counters, and the pointer to the gateway. */
 #include "ws/server.h"
 
+#include "ws/http_wait.h"
 #include "ws/listener.h"
 #include "ws/loop.h"
+#include "ws/post.h"
 #include "ws/session_table.h"
 
 #include <errno.h>
@@ -136,6 +138,9 @@ static void service_free(ws_service *service) {
     if (service == NULL)
         return;
     ws_loop_free(service->loop);
+    service->loop = NULL;
+    ws_posts_run(service); /* answers that came too late: they find nobody, and are freed */
+    ws_http_waits_free(service);
     assert(service->connections == NULL);
     ws_session_table_free(service);
     free(service->gather);
@@ -228,9 +233,17 @@ void ws_server_drain(ws_server *server) {
         ws_loop_wake(server->services[i]->loop);
 }
 
+/* Requests whose answer is under way. */
+static size_t server_waiting(const ws_server *server) {
+    size_t waiting = 0;
+    for (size_t i = 0; i < server->service_count; i++)
+        waiting += atomic_load(&server->services[i]->waiting);
+    return waiting;
+}
+
 bool ws_server_drained(ws_server *server) {
     CORE_MAGIC_CHECK(server, SERVER_MAGIC);
-    return ws_server_sockets(server) == 0;
+    return ws_server_sockets(server) == 0 && server_waiting(server) == 0;
 }
 
 void ws_server_free(ws_server *server) {

@@ -1,7 +1,7 @@
 /* One service thread: an event loop, a listener of its own, and the connections it accepted.
  *
- * Everything in it belongs to its thread except what is marked. It never blocks: handlers answer at
- * once, and what takes longer is asked of the hub over a ring. */
+ * Everything in it belongs to its thread except what is marked. It never blocks: what takes longer
+ * is asked of the hub over a ring, or of another room's thread, whose answer is posted (post.h). */
 #ifndef WALCAST_WS_SERVICE_H
 #define WALCAST_WS_SERVICE_H
 
@@ -12,6 +12,8 @@
 typedef struct ws_server ws_server;
 typedef struct ws_loop ws_loop;
 typedef struct ws_session_table ws_session_table;
+typedef struct ws_http_waits ws_http_waits;
+typedef struct ws_post ws_post;
 
 struct ws_service {
     ws_server *server;
@@ -29,7 +31,11 @@ struct ws_service {
     uint64_t request_count;
     ws_loop *loop;           /* libev's and libwebsockets' side (loop.c) */
     ws_session_table *table; /* the realtime sessions' side (session.c) */
-    atomic_size_t open;      /* connections; any thread reads */
+    ws_http_waits *waits;    /* requests whose answer is awaited (http_wait.c); NULL: none yet */
+    size_t replies, reply_bytes; /* of requests that other rooms have (http_reply.c) */
+    _Atomic(ws_post *) posts;    /* any thread pushes (post.c) */
+    atomic_size_t open;          /* connections; any thread reads */
+    atomic_size_t waiting;       /* requests whose answer is awaited; any thread reads */
 };
 
 void ws_service_add(ws_service *service, ws_connection *connection);

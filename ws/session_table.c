@@ -7,6 +7,7 @@
 
 #include "ws/server.h"
 #include "ws/socket.h"
+#include "ws/sse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,8 @@ struct ws_session_table {
     table_slot *slots;
     uint32_t slot_count, slot_capacity, first_free; /* first_free: index + 1, 0 none */
     ws_groups classes, rooms;
+    core_offset position; /* as the hub told last */
+    ws_place framed;      /* of the last live change for somebody here */
     core_buffer scratch;
 };
 
@@ -220,6 +223,16 @@ void ws_session_table_leave(ws_service *service, ws_member *member) {
     /* an answer of the hub that is still to come will find nobody, and be undone then */
 }
 
+bool ws_session_table_position(const ws_service *service, const ws_member *member,
+                               core_offset *position) {
+    const ws_session_table *table = service->table;
+    *position = table->position;
+    ws_place place = {position->sequence, position->index};
+    ws_place after = {member->after.sequence, member->after.index};
+    return member->live && position->sequence > 0 && ws_place_behind(place, table->framed) &&
+           ws_place_behind(place, after) && strcmp(position->epoch, member->after.epoch) == 0;
+}
+
 /* ---- Deliveries ---- */
 
 static void table_live(ws_member *member, const ws_delivery *delivery) {
@@ -322,6 +335,8 @@ static void table_history(ws_session_table *table, const ws_delivery *delivery) 
 
 static void table_frame(ws_service *service, const ws_delivery *delivery) {
     ws_session_table *table = service->table;
+    if (delivery->live && delivery->place.sequence > 0)
+        table->framed = delivery->place;
     if (ws_groups_first(&table->classes, delivery->class_id) == NULL)
         return;
     if (!delivery->live) {
@@ -335,6 +350,8 @@ static void table_frame(ws_service *service, const ws_delivery *delivery) {
 }
 
 static void table_reset(ws_session_table *table) {
+    table->framed = (ws_place){0};
+    table->position = (core_offset){.sequence = 0};
     for (uint32_t i = 0; i < table->slot_count; i++) {
         ws_member *member = table->slots[i].member;
         if (member != NULL && ws_member_joined(member))
@@ -361,6 +378,11 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
     case WS_DELIVERY_RESET:
         table_reset(table);
         break;
+    case WS_DELIVERY_POSITION:
+        table->position =
+            (core_offset){.sequence = delivery->place.sequence, .index = delivery->place.index};
+        memcpy(table->position.epoch, delivery->epoch, sizeof table->position.epoch);
+        break;
     }
     core_block_release(delivery->block);
 }
@@ -381,8 +403,11 @@ void ws_session_wake(ws_service *service) {
     for (ws_connection *connection = service->connections; connection != NULL;
          connection = connection->next) {
         ws_socket *socket = ws_socket_of(connection);
+        ws_stream *stream = ws_stream_of(connection);
         if (socket != NULL)
             ws_socket_close(socket, WS_CLOSE_RESTART, "this server is shutting down");
+        if (stream != NULL)
+            ws_sse_drain(stream);
     }
     ws_service_flush(service);
 }

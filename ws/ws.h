@@ -27,9 +27,10 @@ const char *ws_server_address(const ws_server *server);
 /* From now on: readiness false, no new connections' joins or writes (503 with Retry-After), open
  * sockets closed with 1012. Returns at once. */
 void ws_server_drain(ws_server *server);
-/* True when no client is left. */
+/* True when no client is left and no answer is awaited. */
 bool ws_server_drained(ws_server *server);
-/* Stops the threads and frees everything; clients still there are cut. */
+/* Stops the threads and frees everything; clients still there are cut. Rooms must have completed
+ * all replies that they were handed (core/route.h). */
 void ws_server_free(ws_server *server);
 
 /* The role `ws`: consumes the change stream and serves the realtime protocol on `server`. */

@@ -1,16 +1,14 @@
 // The console page in a real browser: headless Chromium, driven from outside.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launchBrowser } from '../lib/browser.mjs';
 import { startHouse } from '../lib/house.mjs';
 
-const CHROMIUM_ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const schema = 'CREATE TABLE todos (id bigint PRIMARY KEY, task text)';
 let browser;
 
 before(async () => {
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: CHROMIUM_ARGUMENTS });
+  browser = await launchBrowser();
 });
 after(() => browser.close());
 

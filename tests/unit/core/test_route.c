@@ -72,10 +72,31 @@ static void a_route_is_taken_once_and_the_table_is_bounded(void **state) {
     assert_int_equal(error.code, CORE_ERROR_LIMIT);
 }
 
+static void later(void *context, core_route_reply *reply) {
+    (void)context;
+    core_route_reply_send(reply);
+}
+
+static void a_route_answers_at_once_or_later(void **state) {
+    (void)state;
+    core_route_table table = {.count = 0};
+    core_error error;
+    bool known;
+    add(&table, "GET", "/now");
+    assert_true(core_route_add_deferred(&table, "GET", "/later", later, &table, &error));
+    assert_false(core_route_add_deferred(&table, "GET", "/now", later, NULL, &error));
+    const core_route *route =
+        core_route_find(&table, core_slice_text("GET"), core_slice_text("/later"), &known);
+    assert_true(route->defer == later && route->handler == NULL && route->context == &table);
+    route = core_route_find(&table, core_slice_text("GET"), core_slice_text("/now"), &known);
+    assert_true(route->defer == NULL && route->handler == answer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_best_fit_wins),
         cmocka_unit_test(a_known_path_has_other_methods),
+        cmocka_unit_test(a_route_answers_at_once_or_later),
         cmocka_unit_test(a_route_is_taken_once_and_the_table_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

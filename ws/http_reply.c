@@ -1,0 +1,131 @@
+/* See http_reply.h. */
+#include "ws/http_reply.h"
+
+#include "ws/post.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define REPLY_MAGIC 0x4e917000u
+
+typedef struct {
+    uint32_t magic;
+    core_route_reply reply;
+    ws_post post;
+    ws_service *service;
+    ws_http_handle handle;
+    size_t size; /* of bytes */
+    uint8_t bytes[];
+} http_reply;
+
+core_route_request ws_http_reply_request(const ws_http_request *request) {
+    const ws_http_head *head = request->head;
+    return (core_route_request){
+        .method = head->method,
+        .path = head->path,
+        .query = head->query,
+        .body = request->body,
+        .authorization = ws_http_header_value(head, "authorization"),
+    };
+}
+
+void ws_http_reply_response_init(core_route_response *response) {
+    *response = (core_route_response){.status = 200, .content_type = "text/plain; charset=utf-8"};
+    core_buffer_init(&response->body, WS_HTTP_RESPONSE_MAX);
+}
+
+bool ws_http_reply_extra(const core_route_response *response, char extra[WS_HTTP_EXTRA_MAX]) {
+    extra[0] = '\0';
+    if (response->extra_header == NULL)
+        return true;
+    int length = snprintf(extra, WS_HTTP_EXTRA_MAX, "%s\r\n", response->extra_header);
+    return length >= 0 && length < WS_HTTP_EXTRA_MAX;
+}
+
+static http_reply *reply_of(void *member, size_t offset) {
+    http_reply *reply = (http_reply *)(void *)((char *)member - offset);
+    CORE_MAGIC_CHECK(reply, REPLY_MAGIC);
+    return reply;
+}
+
+static void reply_free(http_reply *reply) {
+    reply->service->replies--;
+    reply->service->reply_bytes -= reply->size;
+    core_buffer_fini(&reply->reply.response.body);
+    reply->magic = 0;
+    free(reply);
+}
+
+/* Back on the service's thread. */
+static void reply_run(ws_post *post, ws_service *service) {
+    http_reply *reply = reply_of(post, offsetof(http_reply, post));
+    const core_route_response *response = &reply->reply.response;
+    char extra[WS_HTTP_EXTRA_MAX];
+    if (!core_buffer_ok(&response->body) || !ws_http_reply_extra(response, extra))
+        (void)ws_http_complete_refusal(service, reply->handle, 500, "", "the answer is too long");
+    else
+        (void)ws_http_complete(service, reply->handle, response->status, response->content_type,
+                               extra, core_buffer_slice(&response->body));
+    reply_free(reply);
+}
+
+static void reply_gone(void *context) {
+    atomic_store(&((http_reply *)context)->reply.abandoned, true);
+}
+
+/* Any thread. */
+static void reply_send(core_route_reply *inner) {
+    http_reply *reply = reply_of(inner, offsetof(http_reply, reply));
+    ws_post_send(reply->service, &reply->post);
+}
+
+static core_slice reply_keep(uint8_t **room, core_slice text) {
+    core_slice kept = core_slice_make(*room, text.length);
+    if (text.length > 0)
+        memcpy(*room, text.data, text.length);
+    *room += text.length;
+    return kept;
+}
+
+static http_reply *reply_new(ws_service *service, const core_route_request *input) {
+    size_t size = input->method.length + input->path.length + input->query.length +
+                  input->body.length + input->authorization.length;
+    http_reply *reply = calloc(1, sizeof *reply + size);
+    if (reply == NULL)
+        return NULL;
+    reply->magic = REPLY_MAGIC;
+    reply->service = service;
+    reply->size = size;
+    reply->post.run = reply_run;
+    reply->reply.send = reply_send;
+    ws_http_reply_response_init(&reply->reply.response);
+    uint8_t *room = reply->bytes;
+    reply->reply.request = (core_route_request){
+        .method = reply_keep(&room, input->method),
+        .path = reply_keep(&room, input->path),
+        .query = reply_keep(&room, input->query),
+        .body = reply_keep(&room, input->body),
+        .authorization = reply_keep(&room, input->authorization),
+    };
+    service->replies++;
+    service->reply_bytes += size;
+    return reply;
+}
+
+void ws_http_reply_defer(ws_http_request *request, const core_route_request *input,
+                         const core_route *route) {
+    ws_service *service = request->connection->service;
+    bool room = service->replies < WS_HTTP_WAITING_MAX &&
+                service->reply_bytes + input->body.length <= WS_HTTP_REPLY_BYTES;
+    http_reply *reply = room ? reply_new(service, input) : NULL;
+    if (reply == NULL) {
+        ws_http_refuse(request, 503, "Retry-After: 1\r\n", "too much work is under way");
+        return;
+    }
+    const ws_http_waiter waiter = {.gone = reply_gone, .context = reply};
+    reply->handle = ws_http_defer(request, &waiter);
+    if (reply->handle == 0)
+        reply_free(reply);
+    else
+        route->defer(route->context, &reply->reply);
+}
