@@ -16,6 +16,14 @@ static bool encodes_json(const core_config *config) {
     return strcmp(core_config_text(config, "nats.encoding"), "json") == 0;
 }
 
+static bool queues_are_capped(const core_config *config) {
+    return core_config_integer(config, "ws.queue_total_bytes") > 0;
+}
+
+static bool queues_are_not_capped(const core_config *config) {
+    return !queues_are_capped(config);
+}
+
 static const memory_row memory_rows[] = {
     {"publisher's window (nats.window_bytes)", "nats.window_bytes", NULL, 1, NULL},
     {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2, NULL},
@@ -25,10 +33,12 @@ static const memory_row memory_rows[] = {
      NULL, 3, NULL},
     {"a row as JSON, made, read and relayed (20 x cdc.max_row_bytes)", "cdc.max_row_bytes", NULL,
      20, encodes_json},
+    {"bytes that wait for clients, and from them (ws.queue_total_bytes)", "ws.queue_total_bytes",
+     NULL, 1, queues_are_capped},
     {"client queues (ws.max_connections x ws.queue_bytes)", "ws.max_connections", "ws.queue_bytes",
-     1, NULL},
+     1, queues_are_not_capped},
     {"frames being received (ws.max_connections x ws.max_frame_bytes)", "ws.max_connections",
-     "ws.max_frame_bytes", 1, NULL},
+     "ws.max_frame_bytes", 1, queues_are_not_capped},
     {"presences, and a gateway's state of them on its way (2 x presence.max_bytes)",
      "presence.max_bytes", NULL, 2, NULL},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},

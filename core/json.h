@@ -93,5 +93,8 @@ CORE_MUST_CHECK bool core_json_valid(core_slice text);
 /* ---- UTF-8 ---- */
 /* No overlong forms, no surrogates, nothing above U+10FFFF. */
 CORE_MUST_CHECK bool core_utf8_valid(core_slice text);
+/* The same for text whose end is still to come: `whole` gets the bytes of whole sequences, and what
+ * is behind them (at most 3) can begin one. */
+CORE_MUST_CHECK bool core_utf8_begins(core_slice text, size_t *whole);
 
 #endif

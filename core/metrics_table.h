@@ -84,6 +84,24 @@ X(WS_FRAMES_SENT, "walcast_ws_frames_sent_total", COUNTER, "Frames handed to soc
 X(WS_SENDS, "walcast_ws_sends_total", COUNTER, "Writes to sockets; each may carry many frames.")
 X(WS_SLOW_CLOSED, "walcast_ws_slow_clients_closed_total", COUNTER,
   "Connections closed because they did not read within their byte cap.")
+X(WS_HELD_BYTES, "walcast_ws_held_bytes", GAUGE,
+  "Bytes of frames that wait for clients, shared ones once, and of messages not yet whole.")
+X(WS_COMPRESSED_FRAMES, "walcast_ws_compressed_frames_total", COUNTER,
+  "Frames compressed, each once.")
+X(WS_THROTTLED, "walcast_ws_throttled_total", COUNTER,
+  "Times that a client over its limits was not read for a moment.")
+X(WS_MESSAGES_REFUSED, "walcast_ws_messages_refused_total", COUNTER,
+  "Messages refused since too many came in a second.")
+X(WS_JOINS_REFUSED, "walcast_ws_joins_refused_total", COUNTER,
+  "Joins refused since too many came in a second.")
+X(WS_CHANNELS_REFUSED, "walcast_ws_channels_refused_total", COUNTER,
+  "Joins refused since the connection had all the channels it may have.")
+X(WS_CONNECTIONS_REFUSED, "walcast_ws_connections_refused_total", COUNTER,
+  "Handshakes refused since ws.max_connections were open.")
+X(WS_FLOOD_CLOSED, "walcast_ws_flooding_clients_closed_total", COUNTER,
+  "Connections closed since they stayed over their limits.")
+X(WS_OVERSIZE_CLOSED, "walcast_ws_oversize_closed_total", COUNTER,
+  "Connections closed since a message was longer than ws.max_frame_bytes.")
 X(WS_DELIVERY_SECONDS, "walcast_ws_delivery_seconds", HISTOGRAM, "From commit to socket.")
 X(WS_PRESENCE_MEMBERS, "walcast_ws_presence_members", GAUGE,
   "Presences that this gateway knows, the other gateways' included.")

@@ -65,7 +65,8 @@ size_t core_utf8_encode(uint32_t code_point, uint8_t bytes[4]) {
     return length;
 }
 
-bool core_utf8_valid(core_slice text) {
+/* Bytes of the whole sequences that the text begins with. */
+static size_t utf8_whole(core_slice text) {
     size_t at = 0;
     while (at < text.length) {
         at += core_utf8_ascii_run(text.data + at, text.length - at);
@@ -73,8 +74,28 @@ bool core_utf8_valid(core_slice text) {
             break;
         size_t length = core_utf8_sequence(text.data + at, text.length - at);
         if (length == 0)
-            return false;
+            break;
         at += length;
     }
-    return true;
+    return at;
+}
+
+bool core_utf8_valid(core_slice text) {
+    return utf8_whole(text) == text.length;
+}
+
+bool core_utf8_begins(core_slice text, size_t *whole) {
+    /* One of these can follow any sequence that was cut. */
+    static const uint8_t next[] = {0x80, 0x90, 0xA0};
+    *whole = utf8_whole(text);
+    size_t left = text.length - *whole;
+    if (left == 0 || left > 3)
+        return left == 0;
+    for (size_t i = 0; i < CORE_COUNT_OF(next); i++) {
+        uint8_t bytes[4] = {next[i], next[i], next[i], next[i]};
+        memcpy(bytes, text.data + *whole, left);
+        if (core_utf8_sequence(bytes, sizeof bytes) > left)
+            return true;
+    }
+    return false;
 }

@@ -45,6 +45,7 @@ void ws_connection_gone(ws_connection *connection) {
         core_state_move(&connection->state, WS_CONNECTION_DEAD);
     connection->handler->on_gone(connection);
     ws_wheel_disarm(&connection->deadline);
+    ws_wheel_disarm(&connection->pause);
     ws_service_remove(connection->service, connection);
     ws_queue_fini(&connection->queue);
     core_buffer_fini(&connection->pending);
@@ -84,48 +85,61 @@ void ws_connection_kill(ws_connection *connection) {
 static void connection_write(ws_connection *connection) {
     ws_service *service = connection->service;
     while (!ws_queue_empty(&connection->queue)) {
-        if (connection->link->backlogged(connection->socket)) {
-            connection->link->want_writable(connection->socket);
+        if (connection->blocked)
             return;
-        }
         core_slice next = ws_queue_next(&connection->queue, service->gather, WS_SEND_BYTES);
-        if (!connection->link->write(connection->socket, next.data, next.length)) {
+        size_t taken = 0;
+        if (!connection->link->write(connection->socket, next.data, next.length, &taken)) {
             ws_connection_kill(connection);
             return;
         }
-        size_t blocks = ws_queue_advance(&connection->queue, next.length);
+        size_t blocks = ws_queue_advance(&connection->queue, taken);
         core_metrics_add(service->metrics, CORE_METRIC_WS_SENDS, 1);
         core_metrics_add(service->metrics, CORE_METRIC_WS_FRAMES_SENT, (int64_t)blocks);
+        if (taken < next.length) {
+            connection->blocked = true;
+            connection->link->want_writable(connection->socket);
+        }
     }
 }
 
-/* A burst is no slowness: what the socket takes is sent before the cap is held against the peer. */
-static bool connection_push(ws_connection *connection, core_block *block) {
-    size_t cap = connection->service->limits.queue_bytes;
-    if (connection->queue.bytes + block->length > cap / 2)
-        connection_write(connection);
-    return !ws_connection_open(connection) || ws_queue_push(&connection->queue, block, cap);
+size_t ws_connection_cap(const ws_connection *connection) {
+    const ws_service *service = connection->service;
+    size_t cap = service->limits.queue_bytes;
+    size_t total = service->limits.queue_total_bytes;
+    if (!connection->blocked || total == 0)
+        return cap;
+    size_t held = atomic_load_explicit(&service->shared->held_bytes, memory_order_relaxed);
+    size_t step = total / WS_TOTAL_STEPS + 1;
+    size_t room = held < total ? (total - held) / step : 0; /* steps that are left */
+    return room >= WS_TOTAL_STEPS_NEAR ? cap : cap / WS_TOTAL_STEPS_NEAR * room;
 }
 
-bool ws_connection_send(ws_connection *connection, core_block *block) {
+static bool connection_push(ws_connection *connection, core_block *block, size_t cap_bytes) {
     if (!ws_connection_open(connection))
         return true; /* it is ending: nobody waits for this any more */
-    if (!connection_push(connection, block))
+    if (!ws_queue_push(&connection->queue, block, cap_bytes))
         return false;
+    core_block_charge(block, &connection->service->shared->held_bytes);
     ws_service_mark_dirty(connection->service, connection);
     return true;
+}
+
+/* A burst is no slowness: what the socket takes is sent before the cap is held against the peer. */
+bool ws_connection_send(ws_connection *connection, core_block *block) {
+    size_t half = connection->service->limits.queue_bytes / 2;
+    if (ws_connection_open(connection) && connection->queue.bytes + block->length > half)
+        connection_write(connection);
+    return connection_push(connection, block, ws_connection_cap(connection));
+}
+
+bool ws_connection_send_last(ws_connection *connection, core_block *block) {
+    return connection_push(connection, block, SIZE_MAX);
 }
 
 static void connection_linger(ws_connection *connection) {
     core_state_move(&connection->state, WS_CONNECTION_LINGERING);
     connection->link->half_close(connection->socket);
-}
-
-static void connection_finish_flushing(ws_connection *connection) {
-    if (connection->link->backlogged(connection->socket))
-        connection->link->want_writable(connection->socket);
-    else
-        connection_linger(connection);
 }
 
 static void connection_tell_drained(ws_connection *connection) {
@@ -145,7 +159,7 @@ void ws_connection_flush(ws_connection *connection) {
         connection_tell_drained(connection);
     else if (connection->state.current == WS_CONNECTION_FLUSHING &&
              ws_queue_empty(&connection->queue))
-        connection_finish_flushing(connection);
+        connection_linger(connection);
 }
 
 void ws_connection_watch_drain(ws_connection *connection) {
@@ -155,7 +169,20 @@ void ws_connection_watch_drain(ws_connection *connection) {
 
 void ws_connection_writable(ws_connection *connection) {
     CORE_MAGIC_CHECK(connection, CONNECTION_MAGIC);
+    connection->blocked = false;
     ws_connection_flush(connection);
+}
+
+static bool connection_paused(const ws_connection *connection) {
+    return connection->pause.next != NULL;
+}
+
+void ws_connection_pause(ws_connection *connection, int64_t until_ms) {
+    if (!ws_connection_open(connection) || connection_paused(connection))
+        return;
+    ws_wheel_arm(&connection->service->pauses, &connection->pause, until_ms);
+    connection->link->read(connection->socket, false);
+    core_metrics_add(connection->service->metrics, CORE_METRIC_WS_THROTTLED, 1);
 }
 
 void ws_connection_finish(ws_connection *connection) {
@@ -163,6 +190,10 @@ void ws_connection_finish(ws_connection *connection) {
         return;
     core_state_move(&connection->state, WS_CONNECTION_FLUSHING);
     core_buffer_fini(&connection->pending);
+    if (connection_paused(connection)) {
+        ws_wheel_disarm(&connection->pause);
+        connection->link->read(connection->socket, true); /* the peer's close must be seen */
+    }
     ws_connection_set_deadline(connection, connection->service->now_ms + WS_LINGER_MS);
     ws_service_mark_dirty(connection->service, connection);
 }
@@ -173,7 +204,7 @@ void ws_connection_finish(ws_connection *connection) {
  * Returns how many were taken. */
 static size_t connection_feed(ws_connection *connection, uint8_t *bytes, size_t length) {
     size_t used = 0;
-    while (used < length && ws_connection_open(connection)) {
+    while (used < length && ws_connection_open(connection) && !connection_paused(connection)) {
         const ws_handler *handler = connection->handler;
         size_t taken = handler->on_bytes(connection, bytes + used, length - used);
         assert(taken <= length - used);
@@ -206,7 +237,7 @@ void ws_connection_bytes(ws_connection *connection, uint8_t *bytes, size_t lengt
     CORE_MAGIC_CHECK(connection, CONNECTION_MAGIC);
     if (!ws_connection_open(connection))
         return;
-    if (connection->pending.length > 0) {
+    if (connection->pending.length > 0 || connection_paused(connection)) {
         core_buffer_append(&connection->pending, bytes, length);
         if (core_buffer_ok(&connection->pending))
             connection_feed_pending(connection);
@@ -220,5 +251,13 @@ void ws_connection_bytes(ws_connection *connection, uint8_t *bytes, size_t lengt
                 ws_connection_kill(connection);
         }
     }
+    ws_connection_flush(connection);
+}
+
+void ws_connection_pause_over(ws_connection *connection) {
+    CORE_MAGIC_CHECK(connection, CONNECTION_MAGIC);
+    ws_connection_resume(connection);
+    if (ws_connection_open(connection) && !connection_paused(connection))
+        connection->link->read(connection->socket, true);
     ws_connection_flush(connection);
 }

@@ -24,6 +24,8 @@ typedef struct {
     void (*on_drained)(ws_connection *connection);
     /* The last call: free `state`. */
     void (*on_gone)(ws_connection *connection);
+    /* A request is under way that a drain should let end; NULL: never. */
+    bool (*busy)(const ws_connection *connection);
 } ws_handler;
 
 typedef enum {
@@ -44,6 +46,8 @@ struct ws_connection {
     ws_queue queue;
     core_buffer pending; /* came and was not taken yet */
     ws_wheel_entry deadline;
+    ws_wheel_entry pause; /* armed: nothing is read and nothing taken until then */
+    bool blocked;         /* the socket is full: its writable call is awaited */
     ws_connection *next, *previous; /* in the service's list */
     ws_connection *dirty_next;      /* in the service's list of those with something to flush */
     bool dirty;
@@ -61,6 +65,13 @@ void ws_connection_switch(ws_connection *connection, const ws_handler *handler,
 /* Queues the block (a reference of its own) and sees to its being sent. False when the peer does
  * not read: its cap is passed and nothing was queued. */
 CORE_MUST_CHECK bool ws_connection_send(ws_connection *connection, core_block *block);
+/* The same whatever waits already: for a last, short word. False when memory is out. */
+CORE_MUST_CHECK bool ws_connection_send_last(ws_connection *connection, core_block *block);
+/* What may wait for the peer now. Less than ws.queue_bytes for one that does not keep up, when all
+ * clients together come near ws.queue_total_bytes: so those go first that hold most. */
+size_t ws_connection_cap(const ws_connection *connection);
+/* Stops reading for a while; what has come waits. An earlier end that is set already stays. */
+void ws_connection_pause(ws_connection *connection, int64_t until_ms);
 /* Sends what waits, half closes, and gives the peer WS_LINGER_MS to close too. Input is dropped. */
 void ws_connection_finish(ws_connection *connection);
 /* Calls on_drained once, when little waits any more. */
@@ -79,6 +90,8 @@ void ws_connection_set_deadline(ws_connection *connection, int64_t deadline_ms);
 void ws_connection_bytes(ws_connection *connection, uint8_t *bytes, size_t length);
 void ws_connection_writable(ws_connection *connection);
 void ws_connection_flush(ws_connection *connection);
+/* What ws_connection_pause set is over. */
+void ws_connection_pause_over(ws_connection *connection);
 void ws_connection_expired(ws_connection *connection, int64_t now_ms);
 /* The link has closed. Frees the connection. */
 void ws_connection_gone(ws_connection *connection);

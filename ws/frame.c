@@ -2,10 +2,12 @@
 #include "ws/frame.h"
 
 #define FRAME_HEADER_MAX 10
+#define FRAME_FINAL      0x80
+#define FRAME_COMPRESSED 0x40 /* RSV1 */
+#define FRAME_RESERVED   0x30
 
-static size_t frame_header(uint8_t header[FRAME_HEADER_MAX], ws_frame_opcode opcode,
-                           size_t length) {
-    header[0] = (uint8_t)(0x80 | opcode);
+static size_t frame_header(uint8_t header[FRAME_HEADER_MAX], uint8_t first, size_t length) {
+    header[0] = first;
     if (length < 126) {
         header[1] = (uint8_t)length;
         return 2;
@@ -17,12 +19,12 @@ static size_t frame_header(uint8_t header[FRAME_HEADER_MAX], ws_frame_opcode opc
     return 2 + bytes;
 }
 
-core_block *ws_frame_block(ws_frame_opcode opcode, const core_slice *parts, size_t count) {
+static core_block *frame_block(uint8_t first, const core_slice *parts, size_t count) {
     size_t length = 0;
     for (size_t i = 0; i < count; i++)
         length += parts[i].length;
     uint8_t header[FRAME_HEADER_MAX];
-    size_t at = frame_header(header, opcode, length);
+    size_t at = frame_header(header, first, length);
     core_block *block = core_block_new(at + length);
     if (block == NULL)
         return NULL;
@@ -33,6 +35,35 @@ core_block *ws_frame_block(ws_frame_opcode opcode, const core_slice *parts, size
         at += parts[i].length;
     }
     return block;
+}
+
+core_block *ws_frame_block(ws_frame_opcode opcode, const core_slice *parts, size_t count) {
+    return frame_block((uint8_t)(FRAME_FINAL | opcode), parts, count);
+}
+
+core_block *ws_frame_compressed_block(ws_frame_opcode opcode, core_slice part) {
+    return frame_block((uint8_t)(FRAME_FINAL | FRAME_COMPRESSED | opcode), &part, 1);
+}
+
+static uint64_t frame_length(core_cursor *cursor, uint8_t second) {
+    switch (second & 0x7F) {
+    case 126:
+        return core_cursor_u16(cursor);
+    case 127:
+        return core_cursor_u64(cursor);
+    default:
+        return second & 0x7F;
+    }
+}
+
+bool ws_frame_plain(core_slice frame, ws_frame_opcode *opcode, core_slice *payload) {
+    core_cursor cursor = core_cursor_make(frame);
+    uint8_t first = core_cursor_u8(&cursor);
+    uint64_t length = frame_length(&cursor, core_cursor_u8(&cursor));
+    *opcode = first & 0x0F;
+    *payload = core_cursor_rest(&cursor);
+    return core_cursor_ok(&cursor) && payload->length == length &&
+           (first == (FRAME_FINAL | WS_FRAME_TEXT) || first == (FRAME_FINAL | WS_FRAME_BINARY));
 }
 
 core_block *ws_frame_close(unsigned code, const char *reason) {
@@ -55,35 +86,33 @@ static ws_frame_result frame_refuse(unsigned *code, const char **reason, unsigne
     return WS_FRAME_REFUSED;
 }
 
-static uint64_t frame_length(core_cursor *cursor, uint8_t second) {
-    switch (second & 0x7F) {
-    case 126:
-        return core_cursor_u16(cursor);
-    case 127:
-        return core_cursor_u64(cursor);
-    default:
-        return second & 0x7F;
-    }
+/* RSV1 belongs to the first frame of a message, where it was negotiated. */
+static bool frame_bits_allowed(uint8_t first, bool deflate) {
+    unsigned opcode = first & 0x0F;
+    bool begins = opcode == WS_FRAME_TEXT || opcode == WS_FRAME_BINARY;
+    return (first & FRAME_RESERVED) == 0 && (!(first & FRAME_COMPRESSED) || (deflate && begins));
 }
 
 static bool frame_opcode_known(unsigned opcode) {
     return opcode <= WS_FRAME_BINARY || (opcode >= WS_FRAME_CLOSE && opcode <= WS_FRAME_PONG);
 }
 
-ws_frame_result ws_frame_read(core_slice bytes, size_t max_bytes, ws_frame_head *head,
+ws_frame_result ws_frame_read(core_slice bytes, size_t max_bytes, bool deflate, ws_frame_head *head,
                               unsigned *code, const char **reason) {
     core_cursor cursor = core_cursor_make(bytes);
     uint8_t first = core_cursor_u8(&cursor);
     uint8_t second = core_cursor_u8(&cursor);
     if (!core_cursor_ok(&cursor))
         return WS_FRAME_PARTIAL;
-    if (first & 0x70)
+    if (!frame_bits_allowed(first, deflate))
         return frame_refuse(code, reason, WS_CLOSE_PROTOCOL, "reserved bits are set");
     if (!frame_opcode_known(first & 0x0F))
         return frame_refuse(code, reason, WS_CLOSE_PROTOCOL, "unknown opcode");
     if (!(second & 0x80))
         return frame_refuse(code, reason, WS_CLOSE_PROTOCOL, "a client's frames must be masked");
-    *head = (ws_frame_head){.opcode = first & 0x0F, .final = first & 0x80};
+    *head = (ws_frame_head){.opcode = first & 0x0F,
+                             .final = first & FRAME_FINAL,
+                             .compressed = first & FRAME_COMPRESSED};
     bool control = head->opcode >= WS_FRAME_CLOSE;
     if (control && (!head->final || (second & 0x7F) > WS_CONTROL_FRAME_MAX))
         return frame_refuse(code, reason, WS_CLOSE_PROTOCOL,

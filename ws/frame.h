@@ -28,12 +28,17 @@ typedef enum {
 /* A whole, unmasked frame of the parts in a row. NULL when memory is out. */
 CORE_MUST_CHECK core_block *ws_frame_block(ws_frame_opcode opcode, const core_slice *parts,
                                            size_t count);
+/* The same with RSV1 set: the part was compressed. */
+CORE_MUST_CHECK core_block *ws_frame_compressed_block(ws_frame_opcode opcode, core_slice part);
+/* Takes one of our whole, plain text or binary frames apart; false for any other. */
+CORE_MUST_CHECK bool ws_frame_plain(core_slice frame, ws_frame_opcode *opcode, core_slice *payload);
 /* A close frame; the reason is cut to what fits. */
 CORE_MUST_CHECK core_block *ws_frame_close(unsigned code, const char *reason);
 
 typedef struct {
     ws_frame_opcode opcode;
     bool final;
+    bool compressed; /* RSV1: the message that begins here is (RFC 7692) */
     uint8_t mask[4];
     size_t header_bytes;
     size_t payload_bytes;
@@ -43,8 +48,9 @@ typedef enum { WS_FRAME_PARTIAL, WS_FRAME_WHOLE, WS_FRAME_REFUSED } ws_frame_res
 
 /* Reads a client's frame head; WHOLE says nothing about the payload's having come. REFUSED gives a
  * close code and a (static) reason: reserved bits or opcodes, no mask, a control frame that is long
- * or fragmented, a payload over `max_bytes`. */
-CORE_MUST_CHECK ws_frame_result ws_frame_read(core_slice bytes, size_t max_bytes,
+ * or fragmented, a payload over `max_bytes`. `deflate`: the first frame of a message may say that
+ * it is compressed. */
+CORE_MUST_CHECK ws_frame_result ws_frame_read(core_slice bytes, size_t max_bytes, bool deflate,
                                               ws_frame_head *head, unsigned *code,
                                               const char **reason);
 /* Undoes the mask in place. */

@@ -1,6 +1,7 @@
 /* See handshake.h. */
 #include "ws/handshake.h"
 
+#include "ws/deflate.h"
 #include "ws/gateway.h"
 #include "ws/handshake_key.h"
 #include "ws/http_key.h"
@@ -64,6 +65,17 @@ static bool handshake_version(ws_http_request *request, ws_protocol *protocol) {
     return false;
 }
 
+static bool handshake_deflate(const ws_http_request *request) {
+    const ws_http_head *head = request->head;
+    if (request->connection->service->deflate == NULL)
+        return false;
+    for (size_t i = 0; i < head->header_count; i++)
+        if (ws_http_name_is(head->headers[i].name, "sec-websocket-extensions") &&
+            ws_deflate_offers_fit(head->headers[i].value))
+            return true;
+    return false;
+}
+
 static void handshake_accept(ws_http_request *request, ws_protocol protocol,
                              ws_identity *identity) {
     ws_connection *connection = request->connection;
@@ -75,6 +87,7 @@ static void handshake_accept(ws_http_request *request, ws_protocol protocol,
         return;
     }
     if (!ws_server_socket_enter(server)) {
+        core_metrics_add(connection->service->metrics, CORE_METRIC_WS_CONNECTIONS_REFUSED, 1);
         handshake_refuse(request, 429, "Retry-After: 5\r\n", "Too many connected users");
         return;
     }
@@ -84,10 +97,14 @@ static void handshake_accept(ws_http_request *request, ws_protocol protocol,
         handshake_refuse(request, 500, "", "out of memory");
         return;
     }
-    char extra[256];
+    bool deflate = handshake_deflate(request);
+    if (deflate)
+        ws_socket_set_deflate(ws_socket_of(connection));
+    char extra[384];
     (void)snprintf(extra, sizeof extra,
-                   "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n",
-                   accept);
+                   "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s",
+                   accept,
+                   deflate ? "Sec-WebSocket-Extensions: " WS_DEFLATE_ANSWER "\r\n" : "");
     ws_http_respond(request, 101, NULL, extra, core_slice_make(NULL, 0));
     ws_http_free(http);
 }

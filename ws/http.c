@@ -400,5 +400,12 @@ static void http_deadline(ws_connection *connection, int64_t now_ms) {
         ws_connection_finish(connection);
 }
 
-const ws_handler ws_http_handler = {
-    .on_bytes = http_bytes, .on_deadline = http_deadline, .on_gone = http_gone};
+static bool http_busy(const ws_connection *connection) {
+    const http_state *http = connection->handler_state;
+    return http->begun || http->in_body;
+}
+
+const ws_handler ws_http_handler = {.on_bytes = http_bytes,
+                                    .on_deadline = http_deadline,
+                                    .on_gone = http_gone,
+                                    .busy = http_busy};

@@ -2,7 +2,7 @@
 #ifndef WALCAST_WS_LIMITS_H
 #define WALCAST_WS_LIMITS_H
 
-#include "core/core.h"
+#include "ws/rate.h"
 
 /* ---- HTTP ---- */
 #define WS_HTTP_HEAD_MAX        16384 /* request line and headers; more is answered 431 */
@@ -31,6 +31,17 @@
 #define WS_ACCEPT_PAUSE_MS 250   /* after the system had no descriptor left */
 #define WS_READ_BYTES      16384 /* taken from one socket at a time */
 #define WS_SEND_BYTES      65536 /* given to one socket at a time */
+
+#define WS_TOTAL_STEPS      64 /* of ws.queue_total_bytes, and how near to it a client's share */
+#define WS_TOTAL_STEPS_NEAR 16 /* begins to shrink: at three quarters */
+
+/* ---- Ending ---- */
+#define WS_DRAIN_STEP_CLOSES 20   /* sockets that a drain may close at once without spreading */
+#define WS_DRAIN_HINT_MS     1000 /* how long after its close a client should come again, and the */
+#define WS_DRAIN_JITTER_MS   1000 /* time over which those of one batch are told to spread */
+
+/* ---- Compression ---- */
+#define WS_DEFLATE_MIN_BYTES 128 /* a shorter message would hardly become smaller */
 
 /* ---- Realtime ---- */
 #define WS_TOPIC_MAX         1024 /* bytes, the "realtime:" included */
@@ -69,8 +80,27 @@ typedef struct {
     size_t max_frame_bytes;
     size_t max_broadcast_bytes;
     size_t queue_bytes;
+    size_t queue_total_bytes;
     int64_t idle_timeout_ms;
+    int64_t drain_spread_ms;
+    bool compression;
+    ws_rate messages;         /* of a connection */
+    ws_rate channel_messages; /* of one channel of it */
+    ws_rate project_messages; /* of all */
+    ws_rate joins;            /* of a connection */
+    ws_rate project_joins;    /* of all */
 } ws_limits;
+
+static inline ws_rate ws_limits_rate(const core_config *config, const char *key) {
+    return ws_rate_make(core_config_integer(config, key));
+}
+
+/* A drain leaves the last clients half of drain.timeout to answer. */
+static inline int64_t ws_limits_drain_spread_ms(const core_config *config) {
+    int64_t spread_ms = core_config_integer(config, "ws.drain_spread");
+    int64_t most_ms = core_config_integer(config, "drain.timeout") / 2;
+    return spread_ms < most_ms ? spread_ms : most_ms;
+}
 
 static inline ws_limits ws_limits_make(const core_config *config) {
     return (ws_limits){
@@ -79,7 +109,15 @@ static inline ws_limits ws_limits_make(const core_config *config) {
         .max_frame_bytes = (size_t)core_config_integer(config, "ws.max_frame_bytes"),
         .max_broadcast_bytes = (size_t)core_config_integer(config, "ws.max_broadcast_bytes"),
         .queue_bytes = (size_t)core_config_integer(config, "ws.queue_bytes"),
+        .queue_total_bytes = (size_t)core_config_integer(config, "ws.queue_total_bytes"),
         .idle_timeout_ms = core_config_integer(config, "ws.idle_timeout"),
+        .drain_spread_ms = ws_limits_drain_spread_ms(config),
+        .compression = core_config_bool(config, "ws.compression"),
+        .messages = ws_limits_rate(config, "ws.max_messages_per_second"),
+        .channel_messages = ws_limits_rate(config, "ws.max_channel_messages_per_second"),
+        .project_messages = ws_limits_rate(config, "ws.max_project_messages_per_second"),
+        .joins = ws_limits_rate(config, "ws.max_joins_per_second"),
+        .project_joins = ws_limits_rate(config, "ws.max_project_joins_per_second"),
     };
 }
 

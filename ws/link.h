@@ -6,13 +6,13 @@
 #include "core/core.h"
 
 typedef struct {
-    /* Sends `length` bytes (at most WS_SEND_BYTES); what the socket does not take at once is kept
-     * and sent by itself. False: the peer is gone, the link closes. */
-    bool (*write)(void *socket, const uint8_t *bytes, size_t length);
-    /* True while kept bytes wait: writing more would only pile up. */
-    bool (*backlogged)(void *socket);
+    /* Sends of `length` bytes (at most WS_SEND_BYTES) what the socket takes at once, into `taken`;
+     * nothing is kept. False: the peer is gone. */
+    bool (*write)(void *socket, const uint8_t *bytes, size_t length, size_t *taken);
     /* Calls ws_connection_writable once, as soon as the socket takes bytes. */
     void (*want_writable)(void *socket);
+    /* Reads on, or no longer: then the peer's bytes wait in the system until it sends no more. */
+    void (*read)(void *socket, bool on);
     /* Tells the peer that no more will come; reading goes on. */
     void (*half_close)(void *socket);
     /* Closes; ws_connection_gone follows, perhaps later. */

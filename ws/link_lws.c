@@ -1,17 +1,15 @@
 /* Sockets through libwebsockets 4.1, in its raw role.
  *
- * libwebsockets gives the sockets their place in the event loop, takes what a full socket would not
- * take, and can put TLS under them. HTTP and WebSocket framing are this room's own: its HTTP parser
- * undoes percent-encoding before anybody sees it, closes silently on what it does not know, and
- * leaves bodies with two lengths to the reader; its frames are built per write, ours once for all
- * peers. What was measured of it stands in docs/ARCHITECTURE.md.
- *
- * In the raw role a close drops what is still buffered, so connection.c closes only what is
- * flushed. */
+ * libwebsockets gives the sockets their place in the event loop and reads them. HTTP and WebSocket
+ * framing are this room's own: its HTTP parser undoes percent-encoding before anybody sees it,
+ * closes silently on what it does not know, and leaves bodies with two lengths to the reader; its
+ * frames are built per write, ours once for all peers. What was measured of it stands in
+ * docs/ARCHITECTURE.md. */
 #include "ws/link_lws.h"
 
 #include "ws/http.h"
 
+#include <errno.h>
 #include <libwebsockets.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,14 +49,17 @@ static const struct lws_protocols link_protocols[] = {
     {.name = NULL},
 };
 
-static bool link_write(void *socket, const uint8_t *bytes, size_t length) {
-    /* libwebsockets takes its bytes as not const but does not change them in the raw role. */
-    unsigned char *out = (unsigned char *)(uintptr_t)bytes;
-    return lws_write(socket, out, length, LWS_WRITE_RAW) >= 0;
+/* Not lws_write: it copies what a full socket does not take, up to WS_SEND_BYTES for each slow
+ * client, while here the shared blocks go on waiting. There is no TLS under it yet. */
+static bool link_write(void *socket, const uint8_t *bytes, size_t length, size_t *taken) {
+    ssize_t sent = send(lws_get_socket_fd(socket), bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    *taken = sent > 0 ? (size_t)sent : 0;
+    return sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ||
+           errno == ENOBUFS;
 }
 
-static bool link_backlogged(void *socket) {
-    return lws_partial_buffered(socket) != 0;
+static void link_read(void *socket, bool on) {
+    (void)lws_rx_flow_control(socket, on ? 1 : 0);
 }
 
 static void link_want_writable(void *socket) {
@@ -75,8 +76,8 @@ static void link_kill(void *socket) {
 
 static const ws_link link_lws = {
     .write = link_write,
-    .backlogged = link_backlogged,
     .want_writable = link_want_writable,
+    .read = link_read,
     .half_close = link_half_close,
     .kill = link_kill,
 };

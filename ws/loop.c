@@ -5,6 +5,7 @@
  * the other: `prepare` asks whether the thread may sleep, `check` takes what came. */
 #include "ws/loop.h"
 
+#include "ws/drain.h"
 #include "ws/link_lws.h"
 #include "ws/post.h"
 #include "ws/server.h"
@@ -113,7 +114,9 @@ static void loop_on_accept_pause(struct ev_loop *ev, ev_timer *watcher, int even
 static void loop_on_tick(struct ev_loop *ev, ev_timer *watcher, int events) {
     (void)ev;
     (void)events;
-    ws_service_tick(loop_of(watcher->data)->service);
+    ws_service *service = loop_of(watcher->data)->service;
+    ws_service_tick(service);
+    ws_drain_step(service);
 }
 
 static void loop_on_prepare(struct ev_loop *ev, ev_prepare *watcher, int events) {
@@ -156,7 +159,7 @@ static void loop_on_wake(struct ev_loop *ev, ev_async *watcher, int events) {
     if (atomic_load(&loop->stop))
         ev_break(ev, EVBREAK_ALL);
     else
-        ws_session_wake(loop->service);
+        ws_drain_begin(loop->service);
 }
 
 static void loop_on_post(struct ev_loop *ev, ev_async *watcher, int events) {

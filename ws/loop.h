@@ -9,7 +9,7 @@
 CORE_MUST_CHECK ws_loop *ws_loop_new(ws_service *service, int listen_socket, core_error *error);
 /* Starts the thread. */
 CORE_MUST_CHECK bool ws_loop_start(ws_loop *loop, core_error *error);
-/* Any thread: runs ws_session_wake on the service's thread, soon. */
+/* Any thread: runs ws_drain_begin on the service's thread, soon. */
 void ws_loop_wake(ws_loop *loop);
 /* Any thread: runs ws_posts_run on the service's thread, soon. */
 void ws_loop_post(ws_loop *loop);

@@ -3,6 +3,7 @@
  * The threads share nothing but what is read-only, the counters, and the pointer to the gateway. */
 #include "ws/server.h"
 
+#include "ws/deflate.h"
 #include "ws/http_wait.h"
 #include "ws/listener.h"
 #include "ws/loop.h"
@@ -28,6 +29,7 @@ struct ws_server {
     ws_service *services[SERVER_THREADS_MAX];
     size_t max_sockets;
     atomic_size_t sockets;
+    ws_shared shared;
     atomic_bool draining;
     _Atomic(ws_gateway *) gateway;
 };
@@ -143,6 +145,7 @@ static void service_free(ws_service *service) {
     ws_http_waits_free(service);
     assert(service->connections == NULL);
     ws_session_table_free(service);
+    ws_deflate_free(service->deflate);
     free(service->gather);
     free(service);
 }
@@ -158,6 +161,7 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
         return NULL;
     }
     *service = (ws_service){.server = server,
+                            .shared = &server->shared,
                             .index = index,
                             .limits = ws_limits_make(spec->config),
                             .log = spec->log,
@@ -166,7 +170,10 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
                             .now_ms = core_clock_ms(spec->clock),
                             .gather = malloc(WS_SEND_BYTES)};
     ws_wheel_init(&service->wheel, service->now_ms);
-    bool ok = service->gather != NULL &&
+    ws_wheel_init(&service->pauses, service->now_ms);
+    if (service->limits.compression)
+        service->deflate = ws_deflate_new();
+    bool ok = service->gather != NULL && (service->deflate || !service->limits.compression) &&
               getrandom(&service->request_seed, sizeof service->request_seed, 0) ==
                   (ssize_t)sizeof service->request_seed &&
               ws_session_table_new(service, error);
@@ -243,6 +250,9 @@ static size_t server_waiting(const ws_server *server) {
 
 bool ws_server_drained(ws_server *server) {
     CORE_MAGIC_CHECK(server, SERVER_MAGIC);
+    for (size_t i = 0; i < server->service_count; i++)
+        if (!atomic_load(&server->services[i]->drain.idle))
+            return false;
     return ws_server_sockets(server) == 0 && server_waiting(server) == 0;
 }
 

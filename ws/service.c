@@ -50,6 +50,16 @@ void ws_service_flush(ws_service *service) {
     }
 }
 
+static void service_resume(ws_service *service) {
+    for (;;) {
+        ws_wheel_entry *entry = ws_wheel_expired(&service->pauses, service->now_ms);
+        if (entry == NULL)
+            return;
+        ws_connection_pause_over(
+            (ws_connection *)(void *)((char *)entry - offsetof(ws_connection, pause)));
+    }
+}
+
 void ws_service_tick(ws_service *service) {
     service->now_ms = core_clock_ms(service->clock);
     for (;;) {
@@ -60,6 +70,10 @@ void ws_service_tick(ws_service *service) {
             (ws_connection *)(void *)((char *)entry - offsetof(ws_connection, deadline));
         ws_connection_expired(connection, service->now_ms);
     }
+    service_resume(service);
+    core_metrics_set(service->metrics, CORE_METRIC_WS_HELD_BYTES,
+                     (int64_t)atomic_load_explicit(&service->shared->held_bytes,
+                                                   memory_order_relaxed));
     ws_service_flush(service);
 }
 

@@ -6,17 +6,32 @@
 #define WALCAST_WS_SERVICE_H
 
 #include "ws/connection.h"
-
-#include <stdatomic.h>
+#include "ws/rate.h"
 
 typedef struct ws_server ws_server;
 typedef struct ws_loop ws_loop;
+typedef struct ws_deflate ws_deflate;
 typedef struct ws_session_table ws_session_table;
 typedef struct ws_http_waits ws_http_waits;
 typedef struct ws_post ws_post;
 
+/* What the service threads share: the limits of the whole process. Any thread. */
+typedef struct {
+    atomic_size_t held_bytes; /* blocks that wait for clients, and messages that are not whole */
+    ws_rate_bucket messages;
+    ws_rate_bucket joins;
+} ws_shared;
+
+typedef struct {
+    bool begun;
+    int64_t ends_ms;  /* when the last batch of sockets is closed */
+    unsigned closed;  /* sockets so far */
+    atomic_bool idle; /* no request is under way; any thread reads */
+} ws_service_drain;
+
 struct ws_service {
     ws_server *server;
+    ws_shared *shared;
     unsigned index;
     ws_limits limits;
     core_log *log;
@@ -24,8 +39,11 @@ struct ws_service {
     const core_clock *clock;
     int64_t now_ms; /* of the monotonic clock, at the last wake-up */
     ws_wheel wheel;
+    ws_wheel pauses; /* of connections that are not read for a while */
     ws_connection *connections;
     ws_connection *dirty;
+    ws_deflate *deflate; /* where ws.compression is on */
+    ws_service_drain drain;
     uint8_t *gather; /* WS_SEND_BYTES, for writes of many blocks */
     uint64_t request_seed;
     uint64_t request_count;

@@ -101,6 +101,9 @@ static void session_channel_message(ws_session *session, const ws_message *messa
 }
 
 static void session_dispatch(ws_session *session, const ws_message *message) {
+    ws_channel *channel = session_channel(session, message->topic);
+    if (!session_admits(session, message, channel))
+        return;
     if (core_slice_is(message->topic, "phoenix") && core_slice_is(message->event, "heartbeat")) {
         session_reply(session, message, true, core_slice_text("{}"));
         return;
@@ -109,7 +112,6 @@ static void session_dispatch(ws_session *session, const ws_message *message) {
         session_join(session, message);
         return;
     }
-    ws_channel *channel = session_channel(session, message->topic);
     if (channel == NULL)
         session_refuse(session, message, "unmatched topic");
     else if (core_slice_is(message->join_ref, "null") ||

@@ -71,12 +71,14 @@ static bool check_room(ws_session *session, char *reason) {
     if (ws_server_draining(service->server) || ws_server_gateway(service->server) == NULL)
         (void)snprintf(reason, JOIN_REASON_MAX,
                        "RealtimeRestarting: Realtime is restarting, please standby");
-    else if (session->channel_count >= service->limits.max_channels)
+    else if (session->channel_count < service->limits.max_channels)
+        return true;
+    else {
+        core_metrics_add(service->metrics, CORE_METRIC_WS_CHANNELS_REFUSED, 1);
         (void)snprintf(reason, JOIN_REASON_MAX,
                        "ChannelRateLimitReached: Too many channels on this connection, at most %zu",
                        service->limits.max_channels);
-    else
-        return true;
+    }
     return false;
 }
 

@@ -13,6 +13,11 @@ struct ws_session {
     ws_channel *channels;
     uint32_t channel_count;
     int64_t heard_ms; /* when the client last said something */
+    ws_rate_bucket messages;
+    ws_rate_bucket joins;
+    ws_patience own;    /* with what this client sends */
+    ws_patience others; /* with what all send together */
+    int64_t told_ms;    /* when it was last told that it sends too much */
 };
 
 ws_service *session_service(const ws_session *session);
@@ -40,6 +45,11 @@ void session_rearm(ws_session *session);
 
 /* ---- session_broadcast.c ---- */
 void session_broadcast(ws_session *session, const ws_message *message, ws_channel *channel);
+
+/* ---- session_rate.c ---- */
+/* Counts the message against the limits. False: it is too much, and the client was told so; it may
+ * be closed by now. `channel` is NULL for what belongs to none. */
+bool session_admits(ws_session *session, const ws_message *message, ws_channel *channel);
 
 /* ---- session_join.c ---- */
 void session_join(ws_session *session, const ws_message *message);

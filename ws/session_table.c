@@ -6,8 +6,6 @@
 #include "ws/session_table.h"
 
 #include "ws/server.h"
-#include "ws/socket.h"
-#include "ws/sse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -395,19 +393,4 @@ void ws_session_deliveries(ws_service *service) {
         table_delivery(service, &delivery);
     }
     table_push_waiting(service->table);
-}
-
-void ws_session_wake(ws_service *service) {
-    if (!ws_server_draining(service->server))
-        return;
-    for (ws_connection *connection = service->connections; connection != NULL;
-         connection = connection->next) {
-        ws_socket *socket = ws_socket_of(connection);
-        ws_stream *stream = ws_stream_of(connection);
-        if (socket != NULL)
-            ws_socket_close(socket, WS_CLOSE_RESTART, "this server is shutting down");
-        if (stream != NULL)
-            ws_sse_drain(stream);
-    }
-    ws_service_flush(service);
 }

@@ -17,8 +17,6 @@ void ws_session_table_free(ws_service *service);
 core_ring *ws_session_ring(const ws_service *service);
 /* Spreads what the hub sent, at most WS_DELIVERIES_A_WAKE. */
 void ws_session_deliveries(ws_service *service);
-/* The server drains: closes the sockets with 1012. */
-void ws_session_wake(ws_service *service);
 
 /* ---- For the members' owners ---- */
 /* Asks the hub to take the member in; the subscription is the hub's from here. */

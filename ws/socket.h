@@ -1,7 +1,8 @@
 /* A WebSocket connection: messages in, frames out, the closing handshake.
  *
  * Sits on a connection as its handler; what the messages mean is the session's. A peer that does
- * not read is told so with 1013 once its queue's cap is reached, and closed. */
+ * not read is told so with 1013 once its queue's cap is reached, and closed. Text is checked as its
+ * fragments come; a compressed message when it is whole. */
 #ifndef WALCAST_WS_SOCKET_H
 #define WALCAST_WS_SOCKET_H
 
@@ -32,6 +33,8 @@ CORE_MUST_CHECK ws_socket *ws_socket_new(ws_connection *connection, const ws_soc
 void ws_socket_send(ws_socket *socket, core_block *frame);
 /* Starts the closing handshake. */
 void ws_socket_close(ws_socket *socket, unsigned code, const char *reason);
+/* permessage-deflate was negotiated; the service has a ws_deflate. */
+void ws_socket_set_deflate(ws_socket *socket);
 bool ws_socket_open(const ws_socket *socket);
 ws_connection *ws_socket_connection(const ws_socket *socket);
 /* The socket of a connection; NULL when it is none. */

@@ -46,6 +46,7 @@ const OWNED_HEADERS = [
   [/^nats(\/|\.h$)/, ['fanout']],
   [/^libwebsockets(\/|\.h$)/, ['ws']],
   [/^ev\.h$/, ['ws']],
+  [/^zlib\.h$/, ['ws']],
   [/^sqlite3\.h$/, ['search-index']],
 ];
 

@@ -8,18 +8,21 @@
 
 typedef struct {
     core_buffer sent;
-    bool full; /* the socket takes no more: writes are kept, and backlogged says so */
+    bool full;       /* the socket takes nothing */
+    bool not_read;   /* reading is off */
     bool wants_writable, half_closed, killed;
     ws_connection *connection;
 } fake_socket;
 
-static bool fake_write(void *socket, const uint8_t *bytes, size_t length) {
-    core_buffer_append(&((fake_socket *)socket)->sent, bytes, length);
+static bool fake_write(void *socket, const uint8_t *bytes, size_t length, size_t *taken) {
+    fake_socket *fake = socket;
+    *taken = fake->full ? 0 : length;
+    core_buffer_append(&fake->sent, bytes, *taken);
     return true;
 }
 
-static bool fake_backlogged(void *socket) {
-    return ((fake_socket *)socket)->full;
+static void fake_read(void *socket, bool on) {
+    ((fake_socket *)socket)->not_read = !on;
 }
 
 static void fake_want_writable(void *socket) {
@@ -35,13 +38,15 @@ static void fake_kill(void *socket) {
 }
 
 static const ws_link fake_link = {.write = fake_write,
-                                  .backlogged = fake_backlogged,
                                   .want_writable = fake_want_writable,
+                                  .read = fake_read,
                                   .half_close = fake_half_close,
                                   .kill = fake_kill};
 
 static inline void fake_service_init(ws_service *service, size_t queue_bytes) {
-    *service = (ws_service){.limits = {.max_connections = 10,
+    ws_shared *shared = calloc(1, sizeof *shared);
+    *service = (ws_service){.shared = shared,
+                            .limits = {.max_connections = 10,
                                        .max_channels = 10,
                                        .max_frame_bytes = 4096,
                                        .queue_bytes = queue_bytes,
@@ -50,6 +55,7 @@ static inline void fake_service_init(ws_service *service, size_t queue_bytes) {
                             .now_ms = 1000,
                             .gather = malloc(WS_SEND_BYTES)};
     ws_wheel_init(&service->wheel, service->now_ms);
+    ws_wheel_init(&service->pauses, service->now_ms);
 }
 
 /* Whatever became of the connections: the links close. */
@@ -57,6 +63,7 @@ static inline void fake_service_fini(ws_service *service) {
     while (service->connections != NULL)
         ws_connection_gone(service->connections);
     free(service->gather);
+    free(service->shared);
 }
 
 static inline void fake_socket_init(fake_socket *socket) {

@@ -49,10 +49,10 @@ static void test_read_at_every_split(void **state) {
     unsigned code;
     const char *reason;
     for (size_t length = 0; length < sizeof bytes; length++)
-        assert_int_equal(ws_frame_read(core_slice_make(bytes, length), 1000, &head, &code, &reason),
+        assert_int_equal(ws_frame_read(core_slice_make(bytes, length), 1000, false, &head, &code, &reason),
                          WS_FRAME_PARTIAL);
     assert_int_equal(
-        ws_frame_read(core_slice_make(bytes, sizeof bytes), 1000, &head, &code, &reason),
+        ws_frame_read(core_slice_make(bytes, sizeof bytes), 1000, false, &head, &code, &reason),
         WS_FRAME_WHOLE);
     assert_int_equal(head.header_bytes, 8);
     assert_int_equal(head.payload_bytes, 128);
@@ -86,7 +86,7 @@ static void test_refusals(void **state) {
         unsigned code = 0;
         const char *reason = NULL;
         core_slice bytes = core_slice_make(rows[i].bytes, sizeof rows[i].bytes);
-        assert_int_equal(ws_frame_read(bytes, 1000, &head, &code, &reason), WS_FRAME_REFUSED);
+        assert_int_equal(ws_frame_read(bytes, 1000, false, &head, &code, &reason), WS_FRAME_REFUSED);
         assert_int_equal(code, rows[i].code);
         assert_non_null(reason);
     }
