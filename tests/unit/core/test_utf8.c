@@ -24,6 +24,33 @@ static void every_code_point_is_known(void **state) {
     }
 }
 
+/* What a text may end with before it goes on, against all beginnings of all code points. */
+static void beginnings_are_known(void **state) {
+    (void)state;
+    static uint8_t begins[4][1 << 21]; /* by length, one bit a beginning */
+    for (uint32_t code_point = 0x80; code_point <= 0x10FFFF; code_point++) {
+        uint8_t bytes[4];
+        size_t length = core_utf8_encode(code_point, bytes);
+        uint32_t beginning = 0;
+        for (size_t i = 0; i + 1 < length && (code_point < 0xD800 || code_point > 0xDFFF); i++) {
+            beginning = beginning << 8 | bytes[i];
+            begins[i + 1][beginning / 8] |= (uint8_t)(1 << beginning % 8);
+        }
+    }
+    for (size_t length = 1; length <= 3; length++)
+        for (uint32_t at = 0; at < (uint32_t)1 << (8 * length); at++) {
+            uint8_t bytes[3];
+            for (size_t i = 0; i < length; i++)
+                bytes[i] = (uint8_t)(at >> (8 * (length - 1 - i)));
+            size_t whole;
+            bool fine = core_utf8_begins(core_slice_make(bytes, length), &whole);
+            uint32_t rest = at & (((uint32_t)1 << (8 * (length - whole))) - 1);
+            bool expected = whole == length || begins[length - whole][rest / 8] >> rest % 8 & 1;
+            if (fine != expected)
+                fail_msg("%zu bytes, %x", length, at);
+        }
+}
+
 static void other_sequences_are_refused(void **state) {
     (void)state;
     static const char *const refused[] = {
@@ -67,6 +94,7 @@ static void the_place_does_not_matter(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_point_is_known),
+        cmocka_unit_test(beginnings_are_known),
         cmocka_unit_test(other_sequences_are_refused),
         cmocka_unit_test(the_place_does_not_matter),
     };
