@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#define HANDSHAKE_KEY_LENGTH 24 /* 16 bytes in base64 */
+#define HANDSHAKE_KEY_BYTES 16 /* RFC 6455 4.2.1, sent in base64 */
 
 static void handshake_refuse(ws_http_request *request, unsigned status, const char *extra,
                              const char *text) {
@@ -76,13 +76,19 @@ static bool handshake_deflate(const ws_http_request *request) {
     return false;
 }
 
+static bool handshake_key_valid(core_slice key) {
+    uint8_t memory[HANDSHAKE_KEY_BYTES + 1];
+    core_buffer bytes = core_buffer_over(memory, sizeof memory);
+    return core_base64_decode(key, &bytes) && bytes.length == HANDSHAKE_KEY_BYTES;
+}
+
 static void handshake_accept(ws_http_request *request, ws_protocol protocol,
                              ws_identity *identity) {
     ws_connection *connection = request->connection;
     ws_server *server = connection->service->server;
     char accept[WS_ACCEPT_SIZE];
     core_slice key = ws_http_header_value(request->head, "sec-websocket-key");
-    if (key.length != HANDSHAKE_KEY_LENGTH || !ws_handshake_accept(key, accept)) {
+    if (!handshake_key_valid(key) || !ws_handshake_accept(key, accept)) {
         handshake_refuse(request, 400, "", "Sec-WebSocket-Key is not valid");
         return;
     }

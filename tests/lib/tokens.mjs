@@ -55,6 +55,7 @@ export function brokenTokens() {
     expired: sign({ role: 'anon', exp: now_s() - 60 }),
     'another project': sign({ ...claims, project_id: 'other' }),
     'another environment': sign({ ...claims, environment_id: 'other' }),
+    'ten kilobytes': `${head}.${'A'.repeat(10_000)}.${signature}`,
     'a hundred kilobytes': `${head}.${'A'.repeat(100_000)}.${signature}`,
     'not ASCII': `${head}.${body}.ü${signature}`,
   };

@@ -1,0 +1,127 @@
+// Clients that do not read: each is told why and closed once its queue, or the queues of all together,
+// reach their limit; memory stays within those limits; nobody else waits.
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { startHouse } from '../lib/house.mjs';
+import { CLOSE, frame, RawSocket, TEXT } from '../lib/frames.mjs';
+import { RawClient, websocketUrl } from '../lib/realtime.mjs';
+import { goodToken } from '../lib/tokens.mjs';
+import { Walcast } from '../lib/walcast.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const MIB = 1 << 20;
+const STUCK = 40;
+const BINDING = { event: 'INSERT', schema: 'public', table: 'todos' };
+const isChange = (message) => message[3] === 'postgres_changes';
+
+suite('clients that do not read', () => {
+  let house;
+  const cleanups = [];
+  before(async () => {
+    house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true },
+      { schema: 'CREATE TABLE todos (id bigserial PRIMARY KEY, sent timestamptz, body text)' });
+  });
+  after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
+
+  async function gateway(t, config) {
+    const walcast = await Walcast.start({ nats: house.nats, args: ['--roles', 'ws'], config });
+    t.after(() => walcast.remove());
+    return walcast.ready();
+  }
+  const url = (walcast) => websocketUrl(walcast, { apikey: goodToken(), vsn: '2.0.0' });
+
+  // Joins and then reads nothing more. Topics of its own mean frames of its own: nothing is shared.
+  async function stuck(t, walcast, topic) {
+    const raw = await RawSocket.open(t, walcast.port, `/realtime/v1/websocket?vsn=2.0.0&apikey=${goodToken()}`);
+    await raw.send(frame(TEXT, JSON.stringify(['1', '1', topic, 'phx_join', { config: { postgres_changes: [BINDING] } }])));
+    await waitFor('the join', () => raw.frames.some(({ payload }) => payload.includes('Subscribed to PostgreSQL')));
+    raw.tcp.pause();
+    return raw;
+  }
+
+  // Clients beside that read, noting each change's delay.
+  async function reader(t, walcast, topic) {
+    const client = await RawClient.connect(t, url(walcast));
+    client.join('1', topic, { postgres_changes: [BINDING] });
+    assert.equal((await client.reply('1'))[4].status, 'ok');
+    client.delays_ms = [];
+    client.ids = [];
+    client.socket.on('message', (data) => {
+      const message = JSON.parse(data);
+      if (!isChange(message)) return;
+      client.ids.push(message[4].data.record.id);
+      client.delays_ms.push(Date.now() - Date.parse(message[4].data.record.sent));
+      client.received.length = 0;
+    });
+    return client;
+  }
+
+  for (const [what, config, held] of [
+    ['each has 2 MiB', { 'ws.queue_bytes': '2MiB' }, STUCK * 2 * MIB],
+    ['all have 24 MiB', { 'ws.queue_bytes': '16MiB', 'ws.queue_total_bytes': '24MiB' }, 24 * MIB],
+  ])
+    test(`${what}: ${STUCK} that do not read are closed with 1013, others wait for nothing`, async (t) => {
+      const walcast = await gateway(t, config);
+      const readers = await Promise.all(['realtime:a', 'realtime:a', 'realtime:b'].map((topic) => reader(t, walcast, topic)));
+      const all = [];
+      for (let i = 0; i < STUCK; i++) all.push(await stuck(t, walcast, `realtime:stuck${i}`));
+      const rss = () => walcast.metric('process_resident_memory_bytes');
+      const before = await rss();
+      let mostRss = 0, mostHeld = 0, sent = 0, closed = 0;
+      const first = Number((await house.postgres.query("SELECT nextval('todos_id_seq') AS id")).rows[0].id) + 1;
+      while (closed < STUCK && sent < 600) {
+        await house.postgres.query("INSERT INTO todos (sent, body) VALUES (clock_timestamp(), repeat('x', 100000))");
+        sent++;
+        closed = await walcast.metric('walcast_ws_slow_clients_closed_total');
+        mostRss = Math.max(mostRss, await rss());
+        mostHeld = Math.max(mostHeld, await walcast.metric('walcast_ws_held_bytes'));
+      }
+      assert.equal(closed, STUCK, `after ${sent} rows`);
+      all[0].tcp.resume(); // in time to be told
+      const { code, reason } = await all[0].close();
+      assert.equal(code, 1013);
+      assert.match(reason, /^too slow: \d+ bytes wait for you, at most \d+ may; join again with since$/);
+      assert.equal(all[0].frames.at(-1).opcode, CLOSE, 'frames are whole up to the close');
+      await waitFor('all rows at the readers', () => readers.every((client) => client.ids.length === sent), 30_000);
+      for (const client of readers) {
+        assert.deepEqual(client.ids, Array.from({ length: sent }, (_, i) => first + i));
+        const sorted = client.delays_ms.toSorted((a, b) => a - b);
+        assert.ok(sorted[Math.floor(sent / 2)] < 250, `median ${sorted[Math.floor(sent / 2)]} ms`);
+        assert.ok(sorted.at(-1) < 5000, `most ${sorted.at(-1)} ms`);
+      }
+      t.diagnostic(`${sent} rows, RSS ${(before / MIB).toFixed(1)} to ${(mostRss / MIB).toFixed(1)} MiB, held ${(mostHeld / MIB).toFixed(1)} MiB`);
+      assert.ok(mostHeld <= held, `${mostHeld} bytes held`);
+      assert.ok(mostHeld > MIB);
+      assert.ok(mostRss - before < held + 48 * MIB, `${mostRss - before} bytes more`);
+      await waitFor('nothing held', async () => (await walcast.metric('walcast_ws_held_bytes')) === 0, 20_000);
+      await waitFor('their ends', async () => (await walcast.metric('walcast_ws_connections')) === readers.length, 20_000);
+    });
+
+  test('frames that are shared are held once: many that do not read cost what one does', async (t) => {
+    const walcast = await gateway(t, { 'ws.queue_bytes': '16MiB', 'ws.queue_total_bytes': '24MiB' });
+    for (let i = 0; i < STUCK; i++) await stuck(t, walcast, 'realtime:same');
+    for (let i = 0; i < 90; i++)
+      await house.postgres.query("INSERT INTO todos (sent, body) VALUES (clock_timestamp(), repeat('x', 100000))");
+    const held = await waitFor('frames that wait', () => walcast.metric('walcast_ws_held_bytes'));
+    assert.ok(held < 12 * MIB, `${held}`);
+    assert.equal(await walcast.metric('walcast_ws_slow_clients_closed_total'), 0);
+  });
+
+  test('messages that never become whole count too: past the total their senders are closed', async (t) => {
+    const walcast = await gateway(t, { 'ws.queue_total_bytes': '4MiB', 'ws.max_frame_bytes': '1MiB' });
+    const beside = await reader(t, walcast, 'realtime:beside');
+    const senders = [];
+    for (let i = 0; i < 12; i++) {
+      const raw = await RawSocket.open(t, walcast.port, `/realtime/v1/websocket?vsn=2.0.0&apikey=${goodToken()}`);
+      await raw.send(i % 2 ? frame(TEXT, '['.padEnd(800_000, ' ')).subarray(0, -1) : frame(TEXT, '['.padEnd(800_000, ' '), { final: false }));
+      senders.push(raw);
+    }
+    await waitFor('closes', () => senders.filter((raw) => raw.ended || raw.frames.length > 0).length >= 6);
+    const told = senders.filter((raw) => raw.frames.length > 0);
+    for (const raw of told) assert.equal((await raw.close()).code, 1013);
+    assert.ok(told.length <= 8, `${told.length} closed: some had room`);
+    assert.ok((await walcast.metric('walcast_ws_held_bytes')) <= 5 * MIB);
+    await house.postgres.query("INSERT INTO todos (sent, body) VALUES (clock_timestamp(), 'x')");
+    await waitFor('a row', () => beside.ids.length === 1);
+  });
+});
