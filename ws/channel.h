@@ -22,7 +22,7 @@ struct ws_channel {
     core_slice postgres_changes; /* of the join, JSON: to subscribe anew when the role changes */
     core_block *response;        /* of the join, JSON; freed once sent */
     int64_t join_deadline_ms;
-    ws_rate_bucket messages;     /* of the client's, to this channel */
+    ws_rate_bucket messages; /* of the client's, to this channel */
     bool has_bindings;
     bool replication_ready;
     bool broadcast_self, broadcast_ack;

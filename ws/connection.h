@@ -46,8 +46,8 @@ struct ws_connection {
     ws_queue queue;
     core_buffer pending; /* came and was not taken yet */
     ws_wheel_entry deadline;
-    ws_wheel_entry pause; /* armed: nothing is read and nothing taken until then */
-    bool blocked;         /* the socket is full: its writable call is awaited */
+    ws_wheel_entry pause;           /* armed: nothing is read and nothing taken until then */
+    bool blocked;                   /* the socket is full: its writable call is awaited */
     ws_connection *next, *previous; /* in the service's list */
     ws_connection *dirty_next;      /* in the service's list of those with something to flush */
     bool dirty;

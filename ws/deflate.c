@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-#define DEFLATE_MAGIC       0xdef1a7e0u
-#define DEFLATE_WINDOW      (-15) /* raw */
-#define DEFLATE_MEMORY      8
-#define DEFLATE_INFLATE_TO  16384 /* bytes of output at a time */
+#define DEFLATE_MAGIC      0xdef1a7e0u
+#define DEFLATE_WINDOW     (-15) /* raw */
+#define DEFLATE_MEMORY     8
+#define DEFLATE_INFLATE_TO 16384 /* bytes of output at a time */
 
 struct ws_deflate {
     uint32_t magic;
@@ -27,7 +27,7 @@ ws_deflate *ws_deflate_new(void) {
         return NULL;
     engine->magic = DEFLATE_MAGIC;
     engine->out_ready = deflateInit2(&engine->out, Z_BEST_SPEED, Z_DEFLATED, DEFLATE_WINDOW,
-                                      DEFLATE_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK;
+                                     DEFLATE_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK;
     engine->in_ready = inflateInit2(&engine->in, DEFLATE_WINDOW) == Z_OK;
     if (engine->out_ready && engine->in_ready)
         return engine;
@@ -94,8 +94,7 @@ core_block *ws_deflate_frame(ws_deflate *engine, core_block *block, bool *made) 
 /* ---- In ---- */
 
 /* Feeds one piece of input; what follows the end of a stream begins another (RFC 7692 7.2.3.5). */
-static ws_inflate_result inflate_piece(ws_deflate *engine, core_slice piece,
-                                       core_buffer *message) {
+static ws_inflate_result inflate_piece(ws_deflate *engine, core_slice piece, core_buffer *message) {
     z_stream *in = &engine->in;
     in->next_in = (Bytef *)(uintptr_t)piece.data;
     in->avail_in = (uInt)piece.length;
@@ -131,8 +130,7 @@ ws_inflate_result ws_deflate_read(ws_deflate *engine, core_slice payload, core_b
         return WS_INFLATE_INVALID;
     ws_inflate_result result = inflate_piece(engine, payload, message);
     if (result == WS_INFLATE_OK)
-        result = inflate_piece(
-            engine, core_slice_make(deflate_tail, sizeof deflate_tail), message);
+        result = inflate_piece(engine, core_slice_make(deflate_tail, sizeof deflate_tail), message);
     if (result == WS_INFLATE_OK && !inflate_is_whole(engine))
         result = WS_INFLATE_INVALID;
     return result;

@@ -111,8 +111,8 @@ ws_frame_result ws_frame_read(core_slice bytes, size_t max_bytes, bool deflate, 
     if (!(second & 0x80))
         return frame_refuse(code, reason, WS_CLOSE_PROTOCOL, "a client's frames must be masked");
     *head = (ws_frame_head){.opcode = first & 0x0F,
-                             .final = first & FRAME_FINAL,
-                             .compressed = first & FRAME_COMPRESSED};
+                            .final = first & FRAME_FINAL,
+                            .compressed = first & FRAME_COMPRESSED};
     bool control = head->opcode >= WS_FRAME_CLOSE;
     if (control && (!head->final || (second & 0x7F) > WS_CONTROL_FRAME_MAX))
         return frame_refuse(code, reason, WS_CLOSE_PROTOCOL,

@@ -109,8 +109,7 @@ static void handshake_accept(ws_http_request *request, ws_protocol protocol,
     char extra[384];
     (void)snprintf(extra, sizeof extra,
                    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s",
-                   accept,
-                   deflate ? "Sec-WebSocket-Extensions: " WS_DEFLATE_ANSWER "\r\n" : "");
+                   accept, deflate ? "Sec-WebSocket-Extensions: " WS_DEFLATE_ANSWER "\r\n" : "");
     ws_http_respond(request, 101, NULL, extra, core_slice_make(NULL, 0));
     ws_http_free(http);
 }

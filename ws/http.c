@@ -405,7 +405,5 @@ static bool http_busy(const ws_connection *connection) {
     return http->begun || http->in_body;
 }
 
-const ws_handler ws_http_handler = {.on_bytes = http_bytes,
-                                    .on_deadline = http_deadline,
-                                    .on_gone = http_gone,
-                                    .busy = http_busy};
+const ws_handler ws_http_handler = {
+    .on_bytes = http_bytes, .on_deadline = http_deadline, .on_gone = http_gone, .busy = http_busy};

@@ -74,8 +74,8 @@ static void rate_tell(ws_session *session, const ws_message *message, ws_channel
 static void rate_refuse(ws_session *session, const ws_message *message, ws_channel *channel,
                         bool join) {
     core_metrics *metrics = session_service(session)->metrics;
-    core_metrics_add(metrics,
-                     join ? CORE_METRIC_WS_JOINS_REFUSED : CORE_METRIC_WS_MESSAGES_REFUSED, 1);
+    core_metrics_add(metrics, join ? CORE_METRIC_WS_JOINS_REFUSED : CORE_METRIC_WS_MESSAGES_REFUSED,
+                     1);
     if (join)
         session_refuse(session, message, "ClientJoinRateLimitReached: Too many joins per second");
     else

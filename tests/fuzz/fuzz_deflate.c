@@ -1,5 +1,5 @@
-/* A client's compressed message over any bytes, and what comes out compressed again: bounded, and the
- * same at the end. The first byte chooses the limit; the rest are also read as an offer. */
+/* A client's compressed message over any bytes, and what comes out compressed again: bounded, and
+ * the same at the end. The first byte chooses the limit; the rest are also read as an offer. */
 #include "ws/deflate.h"
 
 #include <stdlib.h>

@@ -206,4 +206,9 @@ suite('bad input', () => {
     assert.doesNotMatch(log, /eyJ|apikey=/);
     assert.ok(!log.includes(JWT_SECRET));
   });
+
+  test('it ends cleanly: under a sanitizer, without a leak', async () => {
+    assert.equal((await house.walcast.stop()).code, 0, house.walcast.logText().slice(-4000));
+    assert.doesNotMatch(house.walcast.logText(), /Sanitizer/);
+  });
 });

@@ -301,6 +301,11 @@ for (const compression of [false, true]) {
       await waitFor('one connection', async () => (await house.walcast.metric('walcast_ws_connections')) === 1);
       await waitFor('nothing held', async () => (await house.walcast.metric('walcast_ws_held_bytes')) === 0);
     });
+
+    test('it ends cleanly: under a sanitizer, without a leak', async () => {
+      assert.equal((await house.walcast.stop()).code, 0, house.walcast.logText().slice(-4000));
+      assert.doesNotMatch(house.walcast.logText(), /Sanitizer/);
+    });
   });
 }
 
@@ -433,5 +438,10 @@ suite('12, 13: permessage-deflate', () => {
     assert.equal((await house.walcast.metric(metric)) - before, 10);
     const read = (client) => client.socket._socket.bytesRead;
     assert.ok(read(clients[0]) < read(plain) / 4, `${read(clients[0])} against ${read(plain)}`);
+  });
+
+  test('it ends cleanly: under a sanitizer, without a leak', async () => {
+    assert.equal((await house.walcast.stop()).code, 0, house.walcast.logText().slice(-4000));
+    assert.doesNotMatch(house.walcast.logText(), /Sanitizer/);
   });
 });

@@ -204,4 +204,9 @@ suite('HTTP that means harm', () => {
     idle.forEach((socket) => socket.destroy());
     await waitFor('a place', async () => (await fetch(`${house.walcast.url}/health/live`)).ok, 20_000);
   });
+
+  test('it ends cleanly: under a sanitizer, without a leak', async () => {
+    assert.equal((await house.walcast.stop()).code, 0, house.walcast.logText().slice(-4000));
+    assert.doesNotMatch(house.walcast.logText(), /Sanitizer/);
+  });
 });

@@ -8,8 +8,8 @@
 
 typedef struct {
     core_buffer sent;
-    bool full;       /* the socket takes nothing */
-    bool not_read;   /* reading is off */
+    bool full;     /* the socket takes nothing */
+    bool not_read; /* reading is off */
     bool wants_writable, half_closed, killed;
     ws_connection *connection;
 } fake_socket;

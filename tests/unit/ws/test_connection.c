@@ -37,7 +37,6 @@ static void no_deadline(ws_connection *connection, int64_t now_ms) {
 static const ws_handler handler = {
     .on_bytes = take_byte, .on_deadline = no_deadline, .on_gone = no_gone};
 
-
 static int setup(void **state) {
     fixture *f = calloc(1, sizeof *f);
     fake_service_init(&f->service, 1000);

@@ -1,4 +1,5 @@
-/* permessage-deflate: what RFC 7692's own examples say, round trips, bombs, and which offers fit. */
+/* permessage-deflate: what RFC 7692's own examples say, round trips, bombs, and which offers fit.
+ */
 #include "ws/deflate.h"
 
 #include <setjmp.h>

@@ -49,8 +49,9 @@ static void test_read_at_every_split(void **state) {
     unsigned code;
     const char *reason;
     for (size_t length = 0; length < sizeof bytes; length++)
-        assert_int_equal(ws_frame_read(core_slice_make(bytes, length), 1000, false, &head, &code, &reason),
-                         WS_FRAME_PARTIAL);
+        assert_int_equal(
+            ws_frame_read(core_slice_make(bytes, length), 1000, false, &head, &code, &reason),
+            WS_FRAME_PARTIAL);
     assert_int_equal(
         ws_frame_read(core_slice_make(bytes, sizeof bytes), 1000, false, &head, &code, &reason),
         WS_FRAME_WHOLE);
@@ -86,7 +87,8 @@ static void test_refusals(void **state) {
         unsigned code = 0;
         const char *reason = NULL;
         core_slice bytes = core_slice_make(rows[i].bytes, sizeof rows[i].bytes);
-        assert_int_equal(ws_frame_read(bytes, 1000, false, &head, &code, &reason), WS_FRAME_REFUSED);
+        assert_int_equal(ws_frame_read(bytes, 1000, false, &head, &code, &reason),
+                         WS_FRAME_REFUSED);
         assert_int_equal(code, rows[i].code);
         assert_non_null(reason);
     }

@@ -79,14 +79,22 @@ static void test_patience(void **state) {
         int64_t at_ms, wait_ms;
         ws_patience_verdict verdict;
     } rows[] = {
-        {0, 0, WS_PATIENCE_GO},           {10, 5, WS_PATIENCE_THROTTLE},
-        {260, 5, WS_PATIENCE_THROTTLE},   {400, 0, WS_PATIENCE_GO},
-        {900, 1000, WS_PATIENCE_THROTTLE}, {950, 1001, WS_PATIENCE_REFUSE},
-        {1010, 5, WS_PATIENCE_REFUSE},    {2000, 0, WS_PATIENCE_GO},
-        {3000, 5, WS_PATIENCE_REFUSE},    {4900, 5, WS_PATIENCE_REFUSE},
-        {6800, 5, WS_PATIENCE_REFUSE},    {8700, 5, WS_PATIENCE_REFUSE},
-        {10009, 5, WS_PATIENCE_REFUSE},   {10010, 0, WS_PATIENCE_GO},
-        {10010, 5, WS_PATIENCE_CLOSE},    {12011, 5, WS_PATIENCE_THROTTLE}, /* it was quiet */
+        {0, 0, WS_PATIENCE_GO},
+        {10, 5, WS_PATIENCE_THROTTLE},
+        {260, 5, WS_PATIENCE_THROTTLE},
+        {400, 0, WS_PATIENCE_GO},
+        {900, 1000, WS_PATIENCE_THROTTLE},
+        {950, 1001, WS_PATIENCE_REFUSE},
+        {1010, 5, WS_PATIENCE_REFUSE},
+        {2000, 0, WS_PATIENCE_GO},
+        {3000, 5, WS_PATIENCE_REFUSE},
+        {4900, 5, WS_PATIENCE_REFUSE},
+        {6800, 5, WS_PATIENCE_REFUSE},
+        {8700, 5, WS_PATIENCE_REFUSE},
+        {10009, 5, WS_PATIENCE_REFUSE},
+        {10010, 0, WS_PATIENCE_GO},
+        {10010, 5, WS_PATIENCE_CLOSE},
+        {12011, 5, WS_PATIENCE_THROTTLE}, /* it was quiet */
         {13011, 5, WS_PATIENCE_REFUSE},
     };
     ws_patience patience = {0};
