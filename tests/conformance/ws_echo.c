@@ -68,8 +68,7 @@ void ws_handshake(ws_http_request *request) {
     char extra[384];
     (void)snprintf(extra, sizeof extra,
                    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s",
-                   accept,
-                   deflate ? "Sec-WebSocket-Extensions: " WS_DEFLATE_ANSWER "\r\n" : "");
+                   accept, deflate ? "Sec-WebSocket-Extensions: " WS_DEFLATE_ANSWER "\r\n" : "");
     ws_connection_set_deadline(connection, connection->service->now_ms + 600 * CORE_MS_PER_S);
     ws_http_respond(request, 101, NULL, extra, core_slice_make(NULL, 0));
     ws_http_free(http);
