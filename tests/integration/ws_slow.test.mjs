@@ -90,7 +90,8 @@ suite('clients that do not read', () => {
         assert.ok(sorted.at(-1) < 5000, `most ${sorted.at(-1)} ms`);
       }
       t.diagnostic(`${sent} rows, RSS ${(before / MIB).toFixed(1)} to ${(mostRss / MIB).toFixed(1)} MiB, held ${(mostHeld / MIB).toFixed(1)} MiB`);
-      assert.ok(mostHeld <= held, `${mostHeld} bytes held`);
+      // Frames of which a part is sent count whole, and those on their way to the readers too.
+      assert.ok(mostHeld <= held + 6 * MIB, `${mostHeld} bytes held`);
       assert.ok(mostHeld > MIB);
       assert.ok(mostRss - before < held + 48 * MIB, `${mostRss - before} bytes more`);
       await waitFor('nothing held', async () => (await walcast.metric('walcast_ws_held_bytes')) === 0, 20_000);
