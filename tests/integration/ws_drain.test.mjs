@@ -6,7 +6,7 @@ import { after, before, suite, test } from 'node:test';
 import { head, statuses } from '../lib/exchange.mjs';
 import { CLOSE, closeFrame, parseFrames, RawSocket } from '../lib/frames.mjs';
 import { startHouse } from '../lib/house.mjs';
-import { RawClient, refusedHandshake, websocketUrl } from '../lib/realtime.mjs';
+import { RawClient, realtimeClient, refusedHandshake, subscribed, websocketUrl } from '../lib/realtime.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -38,7 +38,7 @@ suite('drain', () => {
   after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
 
   async function gateway(t, config = {}) {
-    const walcast = await Walcast.start({ nats: house.nats, args: ['--roles', 'ws'], config });
+    const walcast = await Walcast.start({ postgres: house.postgres, nats: house.nats, args: ['--roles', 'ws'], config });
     t.after(() => walcast.remove());
     return walcast.ready();
   }
@@ -73,6 +73,23 @@ suite('drain', () => {
       const most = Math.max(...times.map((from) => times.filter((time) => time >= from && time < from + 200).length));
       assert.ok(most < CLIENTS / 2, `${most} at once`);
     });
+
+  test('unmodified realtime-js clients come back by themselves and hear changes again', async (t) => {
+    const walcast = await gateway(t);
+    const apikey = await walcast.token();
+    const rows = [];
+    for (let i = 0; i < 5; i++) {
+      const channel = realtimeClient(t, walcast, apikey).channel(`room${i}`);
+      channel.on('postgres_changes', { event: 'INSERT', schema: 'public', table: 'todos' }, ({ new: { id } }) => (rows[i] ??= []).push(id));
+      await subscribed(channel);
+    }
+    await walcast.restart();
+    await waitFor('five channels', async () => (await walcast.metric('walcast_ws_channels')) === 5, 60_000);
+    await waitFor('a row everywhere', async () => {
+      await house.postgres.query('INSERT INTO todos DEFAULT VALUES');
+      return rows.filter((got) => got?.length > 0).length === 5;
+    }, 30_000, 500);
+  });
 
   test('few clients go at once', async (t) => {
     const walcast = await gateway(t, { 'ws.drain_spread': '4s' });

@@ -24,7 +24,7 @@ suite('clients that do not read', () => {
   after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
 
   async function gateway(t, config) {
-    const walcast = await Walcast.start({ nats: house.nats, args: ['--roles', 'ws'], config });
+    const walcast = await Walcast.start({ postgres: house.postgres, nats: house.nats, args: ['--roles', 'ws'], config });
     t.after(() => walcast.remove());
     return walcast.ready();
   }
