@@ -21,8 +21,7 @@ size_t ws_drain_batch(size_t left, int64_t left_ms) {
 static bool drain_is_client(ws_connection *connection) {
     const ws_socket *socket = ws_socket_of(connection);
     const ws_stream *stream = ws_stream_of(connection);
-    return (socket != NULL && ws_socket_open(socket)) ||
-           (stream != NULL && ws_stream_open(stream));
+    return (socket != NULL && ws_socket_open(socket)) || (stream != NULL && ws_stream_open(stream));
 }
 
 static void drain_close(ws_service *service, ws_socket *socket) {
