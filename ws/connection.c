@@ -228,6 +228,11 @@ static void connection_feed_pending(ws_connection *connection) {
     pending->length -= used;
 }
 
+void ws_connection_resume(ws_connection *connection) {
+    if (ws_connection_open(connection) && connection->pending.length > 0)
+        connection_feed_pending(connection);
+}
+
 void ws_connection_bytes(ws_connection *connection, uint8_t *bytes, size_t length) {
     CORE_MAGIC_CHECK(connection, CONNECTION_MAGIC);
     if (!ws_connection_open(connection))
@@ -249,13 +254,10 @@ void ws_connection_bytes(ws_connection *connection, uint8_t *bytes, size_t lengt
     ws_connection_flush(connection);
 }
 
-void ws_connection_resume(ws_connection *connection) {
+void ws_connection_pause_over(ws_connection *connection) {
     CORE_MAGIC_CHECK(connection, CONNECTION_MAGIC);
-    if (!ws_connection_open(connection))
-        return;
-    if (connection->pending.length > 0)
-        connection_feed_pending(connection);
-    if (!connection_paused(connection))
+    ws_connection_resume(connection);
+    if (ws_connection_open(connection) && !connection_paused(connection))
         connection->link->read(connection->socket, true);
     ws_connection_flush(connection);
 }

@@ -81,6 +81,8 @@ void ws_connection_kill(ws_connection *connection);
 static inline bool ws_connection_open(const ws_connection *connection) {
     return connection->state.current == WS_CONNECTION_OPEN;
 }
+/* Brings bytes that the handler left again. Not within one of its calls. */
+void ws_connection_resume(ws_connection *connection);
 void ws_connection_set_deadline(ws_connection *connection, int64_t deadline_ms);
 
 /* ---- For the link and the service ---- */
@@ -88,8 +90,8 @@ void ws_connection_set_deadline(ws_connection *connection, int64_t deadline_ms);
 void ws_connection_bytes(ws_connection *connection, uint8_t *bytes, size_t length);
 void ws_connection_writable(ws_connection *connection);
 void ws_connection_flush(ws_connection *connection);
-/* The pause is over, or the handler can take what it left. Not within one of its calls. */
-void ws_connection_resume(ws_connection *connection);
+/* What ws_connection_pause set is over. */
+void ws_connection_pause_over(ws_connection *connection);
 void ws_connection_expired(ws_connection *connection, int64_t now_ms);
 /* The link has closed. Frees the connection. */
 void ws_connection_gone(ws_connection *connection);

@@ -17,40 +17,46 @@ size_t ws_drain_batch(size_t left, int64_t left_ms) {
     return batch < left ? batch : left;
 }
 
-/* A client that stays until it is told to go. */
+/* A client that stays until it is told to go: a WebSocket, or a stream of server-sent events. */
 static bool drain_is_client(ws_connection *connection) {
-    ws_socket *socket = ws_socket_of(connection);
-    if (socket != NULL)
-        return ws_socket_open(socket);
-    return ws_stream_of(connection) != NULL && ws_connection_open(connection);
+    const ws_socket *socket = ws_socket_of(connection);
+    const ws_stream *stream = ws_stream_of(connection);
+    return (socket != NULL && ws_socket_open(socket)) || (stream != NULL && ws_stream_open(stream));
 }
 
-static void drain_close(ws_service *service, ws_connection *connection) {
+static void drain_close(ws_service *service, ws_socket *socket) {
     char reason[WS_CONTROL_FRAME_MAX];
-    ws_stream *stream = ws_stream_of(connection);
     unsigned jitter_ms = service->drain.closed++ * 37 % WS_DRAIN_JITTER_MS;
-    if (stream != NULL) {
-        ws_sse_drain(stream);
-        return;
-    }
     (void)snprintf(reason, sizeof reason, "this server is shutting down; retry after %u ms",
                    WS_DRAIN_HINT_MS + jitter_ms);
-    ws_socket_close(ws_socket_of(connection), WS_CLOSE_RESTART, reason);
+    ws_socket_close(socket, WS_CLOSE_RESTART, reason);
+}
+
+static void drain_end(ws_service *service, ws_connection *connection) {
+    ws_socket *socket = ws_socket_of(connection);
+    if (socket != NULL)
+        drain_close(service, socket);
+    else
+        ws_sse_drain(ws_stream_of(connection));
+}
+
+/* Something is on its way to or from a client that is no WebSocket: those are counted apart. */
+static bool drain_is_busy(ws_connection *connection) {
+    const ws_handler *handler = connection->handler;
+    return ws_socket_of(connection) == NULL &&
+           (!ws_queue_empty(&connection->queue) || connection->pending.length > 0 ||
+            (handler->busy != NULL && handler->busy(connection)));
 }
 
 static size_t drain_count(const ws_service *service, bool *busy) {
-    size_t open = 0;
+    size_t clients = 0;
     *busy = false;
     for (ws_connection *connection = service->connections; connection != NULL;
          connection = connection->next) {
-        const ws_handler *handler = connection->handler;
-        if (ws_socket_of(connection) != NULL || ws_stream_of(connection) != NULL)
-            open += drain_is_client(connection);
-        else if (!ws_queue_empty(&connection->queue) || connection->pending.length > 0 ||
-                 (handler->busy != NULL && handler->busy(connection)))
-            *busy = true;
+        clients += drain_is_client(connection);
+        *busy = *busy || drain_is_busy(connection);
     }
-    return open;
+    return clients;
 }
 
 void ws_drain_step(ws_service *service) {
@@ -63,12 +69,13 @@ void ws_drain_step(ws_service *service) {
     while (batch > 0 && connection != NULL) {
         ws_connection *next = connection->next;
         if (drain_is_client(connection)) {
-            drain_close(service, connection);
+            drain_end(service, connection);
             batch--;
+            left--;
         }
         connection = next;
     }
-    atomic_store(&service->drain.idle, !busy);
+    atomic_store(&service->drain.idle, !busy && left == 0);
     ws_service_flush(service);
 }
 

@@ -55,7 +55,7 @@ static void service_resume(ws_service *service) {
         ws_wheel_entry *entry = ws_wheel_expired(&service->pauses, service->now_ms);
         if (entry == NULL)
             return;
-        ws_connection_resume(
+        ws_connection_pause_over(
             (ws_connection *)(void *)((char *)entry - offsetof(ws_connection, pause)));
     }
 }

@@ -6,8 +6,6 @@
 #include "ws/session_table.h"
 
 #include "ws/server.h"
-#include "ws/socket.h"
-#include "ws/sse.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -76,14 +76,14 @@ static void test_a_pause_keeps_what_came(void **state) {
     assert_true(link->not_read);
     fake_receive(link, "gh", 2); /* was on its way already */
     assert_taken(f, "abP");
-    ws_connection_resume(link->connection); /* as the service does, see below */
+    ws_connection_pause_over(link->connection); /* as the service does, see below */
     assert_taken(f, "abP");
     ws_wheel_disarm(&link->connection->pause);
-    ws_connection_resume(link->connection);
+    ws_connection_pause_over(link->connection);
     assert_taken(f, "abPcdP");
     assert_true(link->not_read);
     ws_wheel_disarm(&link->connection->pause);
-    ws_connection_resume(link->connection);
+    ws_connection_pause_over(link->connection);
     assert_taken(f, "abPcdPefgh");
     assert_false(link->not_read);
     assert_int_equal(link->connection->pending.capacity, 0);
@@ -95,7 +95,7 @@ static void test_a_connection_that_ends_is_read(void **state) {
     assert_true(f->links[0].not_read);
     ws_connection_finish(f->links[0].connection);
     assert_false(f->links[0].not_read);
-    ws_connection_resume(f->links[0].connection);
+    ws_connection_pause_over(f->links[0].connection);
     assert_taken(f, "aP");
 }
 
