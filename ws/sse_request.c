@@ -14,13 +14,14 @@ typedef enum {
     PARAMETER_FILTER,
     PARAMETER_SELECT,
     PARAMETER_EVENTS,
+    PARAMETER_LEAVE,
     PARAMETER_SINCE,
     PARAMETER_APIKEY,
     PARAMETERS
 } sse_parameter;
 
 static const char *const parameter_names[PARAMETERS] = {"table",  "schema", "filter", "select",
-                                                        "events", "since",  "apikey"};
+                                                        "events", "leave",  "since",  "apikey"};
 
 typedef struct {
     core_buffer values[PARAMETERS];
@@ -55,7 +56,7 @@ static bool read_parameter(sse_reader *reader, core_slice key, core_slice value)
     }
     return core_error_set(reader->error, CORE_ERROR_INPUT,
                           "%.*s is no parameter of this path; it knows table, schema, filter, "
-                          "select, events, since and apikey",
+                          "select, events, leave, since and apikey",
                           (int)(key.length < 64 ? key.length : 64), (const char *)key.data);
 }
 
@@ -174,6 +175,17 @@ static bool write_select(sse_reader *reader, core_json_writer *json) {
                                 "a quote stand in double quotes");
 }
 
+static bool write_leave(sse_reader *reader, core_json_writer *json) {
+    core_slice leave = value_of(reader, PARAMETER_LEAVE);
+    if (core_slice_is(leave, "true")) {
+        core_json_key_text(json, "leave");
+        core_json_bool(json, true);
+    } else if (leave.length > 0 && !core_slice_is(leave, "false")) {
+        return refuse(reader, "leave must be true or false");
+    }
+    return true;
+}
+
 static bool write_binding(sse_reader *reader, core_json_writer *json, core_slice event,
                           const sse_name *schema, const sse_name *table) {
     core_slice filter = value_of(reader, PARAMETER_FILTER);
@@ -190,7 +202,7 @@ static bool write_binding(sse_reader *reader, core_json_writer *json, core_slice
         core_json_key_text(json, "filter");
         core_json_string(json, filter);
     }
-    bool ok = write_select(reader, json);
+    bool ok = write_leave(reader, json) && write_select(reader, json);
     core_json_object_close(json);
     return ok;
 }

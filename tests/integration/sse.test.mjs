@@ -87,7 +87,7 @@ suite('server-sent events', () => {
   test('filters, columns, events, quoted names and wildcards', async (t) => {
     const of = async (parameters) => [parameters, await open(t, parameters)];
     const all = new Map([
-      await of({ table: 'todos', filter: 'id=eq.2' }),
+      await of({ table: 'todos', filter: 'id=gt.1' }),
       await of({ table: 'public.todos', select: 'title' }),
       await of({ table: 'public.todos', events: 'DELETE,update' }),
       await of({ table: '"My Schema"."t.x"', select: '"a,b"' }),
@@ -129,6 +129,7 @@ suite('server-sent events', () => {
     'a table of three parts': [400, { table: 'a.b.c' }, /table must be schema.table/],
     'a filter that is none': [400, { table: 'todos', filter: 'id~1' }, /filter/],
     'a filter over a wildcard': [400, { table: 'public.*', filter: 'id=eq.1' }, /filter needs/],
+    'leave without a filter': [400, { table: 'todos', leave: 'true' }, /leave needs a filter/],
     'an unknown event': [400, { table: 'todos', events: 'SELECT' }, /event must be/],
     'a parameter that is misspelled': [400, { table: 'todos', fliter: 'id=eq.1' }, /fliter is no parameter/],
     'since that is no offset': [400, { table: 'todos', since: 'yesterday' }, /since is no offset/],

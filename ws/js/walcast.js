@@ -213,10 +213,10 @@ function quoted(name) {
 // The address of a stream of server-sent events, for EventSource or fetch. `base` is Walcast's:
 // https://walcast.example. table: 'schema.table' as the endpoint reads it; or schema and table apart,
 // each as it is. select: column names; events: of INSERT, UPDATE, DELETE, TRUNCATE.
-export function sseUrl(base, { table, schema, filter, select, events, since, apikey } = {}) {
+export function sseUrl(base, { table, schema, filter, select, events, leave, since, apikey } = {}) {
   const url = new URL(`${base}`.replace(/\/+$/, '') + '/realtime/v1/sse');
   const parameters = { schema, table, filter, select: select && [select].flat().map(quoted).join(),
-    events: events && [events].flat().join(), since, apikey };
+    events: events && [events].flat().join(), leave, since, apikey };
   for (const [name, value] of Object.entries(parameters))
     if (value !== undefined && value !== '') url.searchParams.set(name, value);
   return url.href;

@@ -76,6 +76,9 @@ static void the_rest_goes_into_each_binding(void **state) {
                     "[{\"event\":\"*\",\"table\":\"todos\",\"filter\":\"id=eq.1\"}]");
     assert_bindings("table=todos&filter=id=in.(1,2)&apikey=secret",
                     "[{\"event\":\"*\",\"table\":\"todos\",\"filter\":\"id=in.(1,2)\"}]");
+    assert_bindings("table=todos&filter=id%3Deq.1&leave=true&select=id",
+                    "[{\"event\":\"*\",\"table\":\"todos\",\"filter\":\"id=eq.1\",\"leave\":true,"
+                    "\"select\":[\"id\"]}]");
     assert_bindings("table=todos&events=insert,DELETE",
                     "[{\"event\":\"insert\",\"table\":\"todos\"},"
                     "{\"event\":\"DELETE\",\"table\":\"todos\"}]");
@@ -86,6 +89,7 @@ static void the_rest_goes_into_each_binding(void **state) {
 
 static void what_is_wrong_is_named(void **state) {
     (void)state;
+    assert_refused("table=todos&filter=id=eq.1&leave=1", "leave must be");
     assert_refused("table=todos&fliter=id=eq.1", "fliter is no parameter");
     assert_refused("table=todos&table=more", "table is given twice");
     assert_refused("table=todos&select=a,,b", "select must be");
