@@ -11,6 +11,7 @@ import { waitFor } from '../../tests/lib/wait.mjs';
 import { program } from './environment.mjs';
 import { cpuSeconds } from './proc.mjs';
 import { Scope } from './scope.mjs';
+import { UNLIMITED } from './unlimited.mjs';
 
 const NGINX = '/usr/sbin/nginx';
 const NCHAN = '/usr/lib/nginx/modules/ngx_nchan_module.so'; // lib/install-peers
@@ -41,7 +42,7 @@ async function startServer(scope, command, port, directory) {
 }
 
 async function startWalcast(scope) {
-  const { walcast } = await startHouse(scope, { schema: SCHEMA });
+  const { walcast } = await startHouse(scope, { schema: SCHEMA, config: UNLIMITED });
   const token = await walcast.token({ role: 'service_role' });
   return { port: walcast.port, pid: walcast.process.pid, token };
 }

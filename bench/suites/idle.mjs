@@ -9,12 +9,13 @@ import { realtimeClients, startReader } from '../lib/commits.mjs';
 import { inTurns, makeRow, median } from '../lib/measure.mjs';
 import { residentMb } from '../lib/proc.mjs';
 import { Scope } from '../lib/scope.mjs';
+import { UNLIMITED } from '../lib/unlimited.mjs';
 
 const CONNECTIONS = 50_000;
 const QUICK_CONNECTIONS = 200;
 const SPARE_DESCRIPTORS = 500;
 const SETTLE_MS = 2_000;
-const CONFIG = { 'ws.max_connections': '100000', 'ws.idle_timeout': '1h' };
+const CONFIG = { ...UNLIMITED, 'ws.max_connections': '100000', 'ws.idle_timeout': '1h' };
 
 const CASES = [
   { name: 'memory', doc: 'resident memory a connection', unit: 'KB', goal: { value: 8, on: 'ours', bound: 'max' } },

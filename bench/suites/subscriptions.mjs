@@ -8,6 +8,7 @@ import { QUICK_ROWS, ROWS, commitRows, percentilesOf, realtimeClients, startRead
 import { inTurns, makeRow, median } from '../lib/measure.mjs';
 import { cpuSeconds, residentMb } from '../lib/proc.mjs';
 import { Scope } from '../lib/scope.mjs';
+import { UNLIMITED } from '../lib/unlimited.mjs';
 
 const FULL = { connections: 1000, many: 100, few: 1, rows: ROWS }; // channels a connection
 const QUICK = { connections: 20, many: 10, few: 1, rows: QUICK_ROWS };
@@ -20,7 +21,7 @@ CREATE FUNCTION give_key() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER give_key BEFORE INSERT ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION give_key();
 CREATE ROLE service_role NOLOGIN BYPASSRLS; GRANT ALL ON ${TABLE} TO service_role;`;
 const SETTINGS = { fsync: 'on', autovacuum: 'off' };
-const CONFIG = { 'ws.idle_timeout': '1h' }; // the clients send no heartbeats
+const CONFIG = { ...UNLIMITED, 'ws.idle_timeout': '1h' }; // the clients send no heartbeats
 
 const CASES = [
   { name: 'cpu', doc: 'processor time a change', unit: 'µs', goal: { value: 2, on: 'ratio', bound: 'max' } },
