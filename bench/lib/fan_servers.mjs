@@ -15,7 +15,6 @@ import { UNLIMITED } from './unlimited.mjs';
 
 const NGINX = '/usr/sbin/nginx';
 const NCHAN = '/usr/lib/nginx/modules/ngx_nchan_module.so'; // lib/install-peers
-const SCHEMA = 'CREATE ROLE service_role NOLOGIN BYPASSRLS';
 const NO_TOKEN = '-';
 
 function listens(port) {
@@ -42,7 +41,7 @@ async function startServer(scope, command, port, directory) {
 }
 
 async function startWalcast(scope) {
-  const { walcast } = await startHouse(scope, { schema: SCHEMA, config: UNLIMITED });
+  const { walcast } = await startHouse(scope, { config: UNLIMITED });
   const token = await walcast.token({ role: 'service_role' });
   return { port: walcast.port, pid: walcast.process.pid, token };
 }

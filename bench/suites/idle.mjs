@@ -48,8 +48,7 @@ async function fill(scope, house, connections) {
 
 function measure(connections) {
   return Scope.run(async (scope) => {
-    const house = await startHouse(scope, { schema: 'CREATE ROLE service_role NOLOGIN BYPASSRLS',
-      args: ['--roles', 'cdc'] });
+    const house = await startHouse(scope, { args: ['--roles', 'cdc'] });
     const filled = [];
     for (const share of sharesOf(connections)) filled.push(await fill(scope, house, share));
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));

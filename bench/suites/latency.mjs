@@ -17,9 +17,7 @@ const QUICK_MANY = 5;
 const SLOT = 'bench';
 const PUBLICATION = 'bench';
 const TABLE = 'ticks';
-// The roles are those of Supabase: a token names one.
 const SCHEMA = `CREATE TABLE ${TABLE} (id bigint PRIMARY KEY, sent_at bigint NOT NULL, note text NOT NULL);
-CREATE ROLE service_role NOLOGIN BYPASSRLS; GRANT ALL ON ${TABLE} TO service_role;
 CREATE PUBLICATION ${PUBLICATION} FOR TABLE ${TABLE};`;
 const SETTINGS = { fsync: 'on', autovacuum: 'off' };
 

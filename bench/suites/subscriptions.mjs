@@ -18,8 +18,7 @@ const schemaOf = (subscriptions) => `
 CREATE TABLE ${TABLE} (id bigint PRIMARY KEY, sent_at bigint NOT NULL, note text NOT NULL, key bigint);
 CREATE FUNCTION give_key() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN NEW.key := NEW.id * 7919 % ${subscriptions}; RETURN NEW; END $$;
-CREATE TRIGGER give_key BEFORE INSERT ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION give_key();
-CREATE ROLE service_role NOLOGIN BYPASSRLS; GRANT ALL ON ${TABLE} TO service_role;`;
+CREATE TRIGGER give_key BEFORE INSERT ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION give_key();`;
 const SETTINGS = { fsync: 'on', autovacuum: 'off' };
 const CONFIG = { ...UNLIMITED, 'ws.idle_timeout': '1h' }; // the clients send no heartbeats
 
