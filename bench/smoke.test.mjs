@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { createServer } from 'node:net';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { run, runOk } from '../tests/lib/process.mjs';
 import { removeScratch, scratchDirectory } from '../tests/lib/scratch.mjs';
-import { ReleaseError, requireRelease } from './lib/environment.mjs';
+import { ReleaseError, program, requireRelease } from './lib/environment.mjs';
 import { inTurns, makeRow, median, percentile } from './lib/measure.mjs';
 
 const BENCH = join(dirname(fileURLToPath(import.meta.url)), 'run');
@@ -27,9 +28,9 @@ function assertRow(row) {
   assert.equal(typeof row.met, row.goal === null ? 'object' : 'boolean', name);
 }
 
-test('every case of every suite gives a row of finite figures', { timeout: 100_000 }, async () => {
+test('every case of every suite gives a row of finite figures', { timeout: 200_000 }, async () => {
   const file = join(scratch, 'bench.json');
-  const table = await runOk([BENCH, '--quick', '--json', file], { timeout_ms: 90_000 });
+  const table = await runOk([BENCH, '--quick', '--json', file], { timeout_ms: 180_000 });
   const { environment, rows, errors } = JSON.parse(readFileSync(file, 'utf8'));
   assert.ok(environment.cores > 0 && environment.kernel && environment.quick);
   assert.deepEqual(errors, []);
@@ -57,6 +58,62 @@ test('a debug build, a sanitized one and one of unknown making are refused', () 
     binaryOf('unknown'),
     join(scratch, 'missing', 'walcast'),
   ]) assert.throws(() => requireRelease(binary), ReleaseError);
+});
+
+const PAYLOAD_BYTES = 200;
+const PUBLISHED_BYTES = 8 + PAYLOAD_BYTES; // a masked frame
+
+// A WebSocket server that passes each message on to all subscribers, after `spoil` had it: that
+// returns the payloads to send instead of the nth one.
+async function spoiledServer(t, spoil) {
+  const subscribers = [];
+  const sockets = new Set();
+  let count = 0;
+  const spread = (payload) => {
+    for (const one of spoil(payload, count++))
+      for (const socket of subscribers)
+        socket.write(Buffer.concat([Buffer.from([0x81, 126, 0, PAYLOAD_BYTES]), one]));
+  };
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => {}));
+    socket.once('data', (request) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+      if (!`${request}`.startsWith('GET /pub')) return subscribers.push(socket);
+      let input = Buffer.alloc(0);
+      return socket.on('data', (bytes) => {
+        input = Buffer.concat([input, bytes]);
+        for (; input.length >= PUBLISHED_BYTES; input = input.subarray(PUBLISHED_BYTES))
+          spread(input.subarray(PUBLISHED_BYTES - PAYLOAD_BYTES, PUBLISHED_BYTES));
+      });
+    });
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return server.address().port;
+}
+
+test('the broadcast load has a figure only when every message came, once, in order, as it was', async (t) => {
+  const load = async (spoil, rate) => run([program('fan'), 'epoll', `${await spoiledServer(t, spoil)}`,
+    '-', '3', '2', `${rate}`, '1'], { timeout_ms: 60_000 });
+  const at = (index, instead) => (payload, count) => (count === index ? instead(payload) : [payload]);
+  for (const rate of [0, 20]) {
+    const { code, stdout, stderr } = await load((payload) => [payload], rate);
+    assert.equal(code, 0, stderr);
+    const { published, deliveries } = JSON.parse(stdout);
+    assert.ok(published > 0 && deliveries === 3 * published, stdout);
+    for (const [spoil, problem] of [
+      [at(5, () => []), /got message \d+ of publisher \d, expected \d+/],
+      [at(5, (payload) => [payload, payload]), /got message \d+ of publisher \d, expected \d+/],
+      [at(5, (payload) => [Buffer.from(payload).fill('?', 16, 20)]), /a message came changed/],
+    ]) {
+      const spoiled = await load(spoil, rate);
+      assert.equal(spoiled.code, 1, spoiled.stdout);
+      assert.match(spoiled.stderr, problem);
+    }
+  }
 });
 
 test('unknown suites, cases and options are usage errors', async () => {

@@ -6,13 +6,17 @@ import { parseArgs } from 'node:util';
 import { ReleaseError, describeEnvironment, requireRelease } from './environment.mjs';
 import { Progress } from './progress.mjs';
 import { describeSuites, formatEnvironment, formatTable } from './report.mjs';
+import broadcast from '../suites/broadcast.mjs';
 import drain from '../suites/drain.mjs';
+import idle from '../suites/idle.mjs';
 import latency from '../suites/latency.mjs';
 import memory from '../suites/memory.mjs';
+import paced from '../suites/paced.mjs';
 import snapshot from '../suites/snapshot.mjs';
 import start from '../suites/start.mjs';
+import subscriptions from '../suites/subscriptions.mjs';
 
-const SUITES = [drain, latency, memory, start, snapshot];
+const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, idle];
 const REPEAT = 3;
 const REPEAT_MAX = 100;
 

@@ -16,14 +16,15 @@ function rangeOf(values) {
   return [Math.min(...values), Math.max(...values)];
 }
 
-// Runs `ours` and `peer` `repeat` times each; who begins changes with each turn. Resolves with
-// [{ ours, peer }], what they resolved with. `peer` may be left out.
-export async function inTurns(repeat, { ours, peer }, note) {
+// Runs each of `sides` ({ ours, peer }, or whatever they are called) `repeat` times; every other turn
+// goes through them backwards. Resolves with what they resolved with, an object of the same names
+// for each turn.
+export async function inTurns(repeat, sides, note) {
   const runs = [];
+  const order = Object.entries(sides);
   for (let turn = 0; turn < repeat; turn++) {
     const one = {};
-    const sides = [['ours', ours], ['peer', peer]].filter(([, side]) => side);
-    for (const [name, side] of turn % 2 ? sides.reverse() : sides) {
+    for (const [name, side] of turn % 2 ? order.toReversed() : order) {
       note(`${name} ${turn + 1} of ${repeat}`);
       one[name] = await side(turn);
     }

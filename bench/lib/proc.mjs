@@ -16,9 +16,11 @@ export function peakResidentMb(pid) {
   return statusMb(pid, 'VmHWM');
 }
 
-// Seconds of processor time so far, user and system, all threads.
+// Seconds of processor time so far, user and system, of all threads and of the process's children.
 export function cpuSeconds(pid) {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const own = (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return children.reduce((sum, child) => sum + cpuSeconds(child), own);
 }

@@ -64,8 +64,13 @@ size_t bench_arrivals_add(bench_arrivals *arrivals, int64_t id, int64_t received
     return arrivals->capacity - ++arrivals->count;
 }
 
-void bench_arrivals_finish(bench_arrivals *arrivals) {
-    for (size_t index = 0; index < arrivals->capacity; index++)
-        printf("%zu %lld\n", index + 1, (long long)arrivals->received_us[index]);
-    free(arrivals->received_us);
+void bench_arrivals_finish(bench_arrivals *arrivals, size_t count) {
+    for (size_t index = 0; index < arrivals[0].capacity; index++) {
+        printf("%zu", index + 1);
+        for (size_t each = 0; each < count; each++)
+            printf(" %lld", (long long)arrivals[each].received_us[index]);
+        putchar('\n');
+    }
+    for (size_t each = 0; each < count; each++)
+        free(arrivals[each].received_us);
 }

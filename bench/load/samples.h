@@ -34,7 +34,8 @@ void bench_arrivals_init(bench_arrivals *arrivals, size_t capacity);
 /* Notes the row; fails on an id outside the range or seen before: a measure of a wrong stream is
  * none. Returns how many are still missing. */
 size_t bench_arrivals_add(bench_arrivals *arrivals, int64_t id, int64_t received_us);
-/* Prints `id received_us` lines in order of id and frees. */
-void bench_arrivals_finish(bench_arrivals *arrivals);
+/* Prints a line for each id in order, `id received_us`, with a time of each of `count` arrivals of
+ * one capacity, and frees what they hold. */
+void bench_arrivals_finish(bench_arrivals *arrivals, size_t count);
 
 #endif

@@ -86,6 +86,6 @@ int main(int argc, char **argv) {
     slot_start(connection, argv[2], argv[3]);
     slot_read(connection, &arrivals);
     PQfinish(connection);
-    bench_arrivals_finish(&arrivals);
+    bench_arrivals_finish(&arrivals, 1);
     return 0;
 }
