@@ -11,6 +11,7 @@
  * would keep it for later, when nobody wants it any more. */
 #include "fanout/bus_queue.h"
 #include "fanout/connection.h"
+#include "fanout/subscription.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ static natsStatus leg_subscribe(bus_leg *leg) {
     if (atomic_load(&bus->stopping)) /* _free may have interrupted the old one */
         (void)natsSubscription_Unsubscribe(made);
     (void)pthread_mutex_unlock(&bus->lock);
-    natsSubscription_Destroy(old);
+    fanout_subscription_free(fanout_nats(bus->connection), old);
     return NATS_OK;
 }
 
@@ -305,7 +306,7 @@ void fanout_bus_free(fanout_bus *bus) {
     CORE_MAGIC_CHECK(bus, BUS_MAGIC);
     bus_stop(bus);
     for (size_t i = 0; i < bus->leg_count; i++)
-        natsSubscription_Destroy(bus->legs[i].subscription);
+        fanout_subscription_free(fanout_nats(bus->connection), bus->legs[i].subscription);
     fanout_bus_queue_fini(&bus->queue);
     (void)pthread_mutex_destroy(&bus->lock);
     (void)close(bus->stop_fd);

@@ -18,6 +18,7 @@
 #include "fanout/filter.h"
 #include "fanout/place.h"
 #include "fanout/pull_reply.h"
+#include "fanout/subscription.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -214,7 +215,7 @@ void fanout_durable_cancel(fanout_durable *consumer) {
 
 static natsStatus durable_resubscribe(fanout_durable *consumer) {
     char subject[SUBJECT_MAX];
-    natsSubscription_Destroy(consumer->subscription);
+    fanout_subscription_free(fanout_nats(consumer->connection), consumer->subscription);
     natsInbox_Destroy(consumer->inbox);
     consumer->subscription = NULL;
     consumer->inbox = NULL;
@@ -301,7 +302,8 @@ void fanout_durable_free(fanout_durable *consumer) {
         return;
     CORE_MAGIC_CHECK(consumer, DURABLE_MAGIC);
     batch_forget(consumer);
-    natsSubscription_Destroy(consumer->subscription); /* the server keeps the durable */
+    fanout_subscription_free(fanout_nats(consumer->connection),
+                             consumer->subscription); /* the server keeps the durable */
     natsInbox_Destroy(consumer->inbox);
     (void)pthread_mutex_destroy(&consumer->lock);
     free(consumer->batch);

@@ -17,6 +17,7 @@
 #include "fanout/delivery.h"
 #include "fanout/pull_reply.h"
 #include "fanout/spent.h"
+#include "fanout/subscription.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -190,7 +191,7 @@ void fanout_pull_free(fanout_pull *pull) {
     CORE_MAGIC_CHECK(pull, PULL_MAGIC);
     fanout_spent_add(&pull->spent, pull->message);
     fanout_spent_free_all(&pull->spent);
-    natsSubscription_Destroy(pull->subscription);
+    fanout_subscription_free(fanout_nats(pull->connection), pull->subscription);
     natsInbox_Destroy(pull->inbox);
     if (pull->consumer[0] != '\0' && fanout_connection_alive(pull->connection)) {
         (void)snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.%s.%s", pull->stream,

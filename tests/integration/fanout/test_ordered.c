@@ -313,6 +313,21 @@ static void test_filter_of_other_subjects_is_refused(void **state) {
     scene_close(&scene);
 }
 
+/* nats.c must not be let touch a subscription that was freed while its messages came. */
+static void test_goes_in_the_midst_of_messages(void **state) {
+    fanout_scene scene;
+    (void)state;
+    scene_open(&scene);
+    publish(&scene, 2000);
+    for (int round = 0; round < 300; round++) {
+        witness seen = {.next = 1};
+        fanout_ordered *consumer = must_consume(&scene, FANOUT_FROM_FIRST, 0, &seen);
+        wait_seen(&seen, 1);
+        fanout_ordered_free(consumer);
+    }
+    scene_close(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_delivers_all_from_first),
@@ -321,6 +336,7 @@ int main(void) {
         cmocka_unit_test(test_goes_on_when_its_consumer_is_deleted),
         cmocka_unit_test(test_slow_handler_loses_nothing),
         cmocka_unit_test(test_free_is_quick_and_leaves_nothing),
+        cmocka_unit_test(test_goes_in_the_midst_of_messages),
         cmocka_unit_test(test_resumes_behind_a_sequence),
         cmocka_unit_test(test_tells_that_the_stream_was_made_anew),
         cmocka_unit_test(test_tells_that_history_aged_out),
