@@ -151,10 +151,14 @@ static bool session_open(cdc_outbox *outbox, core_error *error) {
             fanout_connection_new(outbox->config, "walcast outbox", outbox->log, NULL, error);
     if (outbox->connection == NULL)
         return false;
-    fanout_stream_spec spec =
+    fanout_stream_spec events =
         fanout_stream_event_spec(outbox->config, name, subjects, sizeof subjects);
-    spec.keeps_limits = outbox->limits_set;
-    bool ok = fanout_stream_ensure(outbox->connection, &spec, &info, error);
+    events.keeps_limits = outbox->limits_set;
+    bool ok = fanout_stream_ensure(outbox->connection, &events, &info, error);
+    fanout_stream_spec broadcasts =
+        fanout_stream_realtime_spec(outbox->config, name, subjects, sizeof subjects);
+    broadcasts.keeps_limits = outbox->limits_set;
+    ok = ok && fanout_stream_ensure(outbox->connection, &broadcasts, &info, error);
     outbox->limits_set = outbox->limits_set || ok;
     return ok;
 }

@@ -11,6 +11,7 @@ enum {
     BACKOFF_MAX_MS = 5000,
     PART_WAIT_MS = 200,
     NUMBER_MAX = 24,
+    ENVELOPE_EXTRA = 2048, /* of a broadcast, without its payload */
     LSN_TEXT_MAX = 32,
     PART_BYTES_MAX = 64 << 20, /* the largest max_payload nats-server allows */
 };
@@ -33,12 +34,16 @@ void cdc_outbox_relay_init(cdc_outbox_relay *relay, const core_config *config,
                     ARENA_SPARE_BYTES + CORE_EVENT_JSON_ARENA_FACTOR * row_max);
     core_assembly_init(&relay->assembly, row_max);
     core_buffer_init(&relay->part, PART_BYTES_MAX);
+    core_buffer_init(&relay->texts, row_max + 1);
+    core_buffer_init(&relay->envelope, row_max + ENVELOPE_EXTRA);
     core_backoff_init(&relay->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
                       (uint64_t)core_clock_wall_us(clock));
 }
 
 void cdc_outbox_relay_fini(cdc_outbox_relay *relay) {
     core_buffer_fini(&relay->part);
+    core_buffer_fini(&relay->texts);
+    core_buffer_fini(&relay->envelope);
     core_assembly_fini(&relay->assembly);
     core_arena_fini(&relay->arena);
 }
@@ -113,6 +118,46 @@ static bool event_send(cdc_outbox_relay *relay, const fanout_event *whole,
     return !failed || relay->wait(relay->context, 0, NULL);
 }
 
+/* Until it is stored; false: stopped. Its id tells a second attempt from another message. */
+static bool broadcast_store(cdc_outbox_relay *relay, const fanout_event *event) {
+    core_error error = {0};
+    bool failed = false, again;
+    while (!fanout_event_publish(relay->connection, event, &again, &error)) {
+        if (error.code == CORE_ERROR_LIMIT) {
+            core_metrics_add(relay->metrics, CORE_METRIC_CDC_OUTBOX_TOO_LARGE, 1);
+            return true;
+        }
+        failed = true;
+        if (!relay->wait(relay->context, core_backoff_next_ms(&relay->backoff), &error))
+            return false;
+    }
+    core_backoff_reset(&relay->backoff);
+    return !failed || relay->wait(relay->context, 0, NULL);
+}
+
+/* A broadcast from SQL: gateways spread it from the change stream; a private one is kept for replay
+ * too. One that cannot be read was told of by the gateways. */
+static bool broadcast_relay(cdc_outbox_relay *relay, const core_change *change,
+                            const core_offset *offset) {
+    char subject[CORE_SUBJECT_MAX], id[CORE_OFFSET_TEXT_SIZE];
+    core_realtime_message broadcast;
+    core_error ignored;
+    if (!core_realtime_message_from_sql(change->message.content, &relay->texts, &broadcast,
+                                        &ignored) ||
+        !broadcast.is_private ||
+        !core_subject_realtime_stored(&relay->scope, broadcast.channel, subject))
+        return true;
+    broadcast.environment = core_slice_text(core_config_text(relay->config, "environment"));
+    broadcast.time_us = change->transaction.commit_time_us;
+    core_buffer_reset(&relay->envelope);
+    if (!core_realtime_message_write(&broadcast, &relay->envelope))
+        return true;
+    core_offset_format(offset, id);
+    const fanout_event event = {
+        .subject = subject, .id = id, .payload = core_buffer_slice(&relay->envelope)};
+    return broadcast_store(relay, &event);
+}
+
 static bool change_relay(cdc_outbox_relay *relay, const core_change *change,
                          const core_offset *offset, core_error *error) {
     char subject[CORE_SUBJECT_MAX], id[CORE_OFFSET_TEXT_SIZE], lsn[LSN_TEXT_MAX], xid[NUMBER_MAX],
@@ -120,6 +165,8 @@ static bool change_relay(cdc_outbox_relay *relay, const core_change *change,
     const core_message *message = &change->message;
     if (change->op != CORE_OP_MESSAGE || core_message_is_own(message))
         return true;
+    if (core_slice_is(message->prefix, CORE_REALTIME_PREFIX))
+        return broadcast_relay(relay, change, offset);
     if (!core_subject_event(&relay->scope, message->prefix, subject))
         return core_error_set(error, CORE_ERROR_LIMIT,
                               "the event's subject is longer than %d bytes", CORE_SUBJECT_MAX);

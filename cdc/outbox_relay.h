@@ -7,6 +7,9 @@
  * before this one's, this one is there. That holds for any length of time; the server's
  * deduplication by id, which holds for ten minutes, covers subjects that others write to as well.
  *
+ * Broadcasts from SQL (core/realtime_message.h) are no events: private ones go into the stream of
+ * stored broadcasts instead, for replay.
+ *
  * A logical message larger than the broker takes in one message becomes an event without content,
  * with the header Walcast-Too-Large. Owned by one thread. */
 #ifndef WALCAST_CDC_OUTBOX_RELAY_H
@@ -29,6 +32,7 @@ typedef struct {
     core_arena arena;
     core_assembly assembly; /* of a message that came in parts */
     core_buffer part;
+    core_buffer texts, envelope; /* of a broadcast */
     core_backoff backoff;
     bool doubt;             /* the next event may be stored already */
     uint64_t done_sequence; /* all up to it is relayed; 0: not known */

@@ -23,6 +23,7 @@
 #include "core/lsn.h"
 #include "core/metrics.h"
 #include "core/offset.h"
+#include "core/realtime_message.h"
 #include "core/ring.h"
 #include "core/role.h"
 #include "core/route.h"

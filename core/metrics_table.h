@@ -76,6 +76,10 @@ X(WS_EVENTS, "walcast_ws_events_total", COUNTER, "Changes consumed from the stre
 X(WS_GAPS, "walcast_ws_gaps_total", COUNTER,
   "Times that every channel was told to join again, since changes may have been missed.")
 X(WS_BROADCASTS, "walcast_ws_broadcasts_total", COUNTER, "Broadcasts spread to their rooms.")
+X(WS_BUS_LOST, "walcast_ws_bus_lost_total", COUNTER,
+  "Messages to or from other gateways that were lost.")
+X(WS_BUS_MALFORMED, "walcast_ws_bus_malformed_total", COUNTER,
+  "Messages of other gateways that could not be read.")
 X(WS_RESUMES, "walcast_ws_resumes_total", COUNTER, "Joins that named an offset to go on from.")
 X(WS_HISTORY_READS, "walcast_ws_history_reads_total", COUNTER,
   "Reads of the stream's history that the tail in memory did not hold.")

@@ -19,6 +19,15 @@ static inline core_slice core_slice_make(const void *data, size_t length) {
     return (core_slice){.data = (const uint8_t *)data, .length = length};
 }
 
+/* Copies the text to `*room`, which moves behind it: for what is kept in one piece. */
+static inline core_slice core_slice_keep(uint8_t **room, core_slice text) {
+    core_slice kept = core_slice_make(*room, text.length);
+    if (text.length > 0)
+        memcpy(*room, text.data, text.length);
+    *room += text.length;
+    return kept;
+}
+
 /* Of a NUL-terminated string; NULL gives the empty slice. */
 static inline core_slice core_slice_text(const char *text) {
     return core_slice_make(text, text ? strlen(text) : 0);

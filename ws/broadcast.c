@@ -11,14 +11,6 @@
 #define BROADCAST_NAME_MAX  255
 #define BROADCAST_EXTRA_MAX 16384 /* of a payload's object without its payload */
 
-static core_slice broadcast_keep(uint8_t **room, core_slice text) {
-    core_slice kept = core_slice_make(*room, text.length);
-    if (text.length > 0)
-        memcpy(*room, text.data, text.length);
-    *room += text.length;
-    return kept;
-}
-
 ws_broadcast *ws_broadcast_copy(const ws_broadcast *from) {
     size_t texts = from->topic.length + from->event.length + from->payload.length;
     ws_broadcast *copy = malloc(sizeof *copy + texts);
@@ -26,9 +18,9 @@ ws_broadcast *ws_broadcast_copy(const ws_broadcast *from) {
         return NULL;
     *copy = *from;
     uint8_t *room = (uint8_t *)(copy + 1);
-    copy->topic = broadcast_keep(&room, from->topic);
-    copy->event = broadcast_keep(&room, from->event);
-    copy->payload = broadcast_keep(&room, from->payload);
+    copy->topic = core_slice_keep(&room, from->topic);
+    copy->event = core_slice_keep(&room, from->event);
+    copy->payload = core_slice_keep(&room, from->payload);
     return copy;
 }
 

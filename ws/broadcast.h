@@ -17,6 +17,8 @@ typedef struct {
     bool pushed;                   /* it came as a binary push, so binary readers get one */
     bool private_channel;          /* of the private room of that topic */
     bool replayed;                 /* out of history */
+    bool stored;                   /* kept for replay; of a private channel */
+    int64_t expires_us;            /* stored: since 1970, 0: as long as the history is held */
     char id[WS_BROADCAST_ID_SIZE]; /* "": none is told */
     uint64_t sender;               /* the member who does not want it himself; 0: none */
     size_t sender_thread;

@@ -5,14 +5,6 @@
 
 #define CHANNEL_MAGIC 0xc4a77e10u
 
-static core_slice channel_keep(uint8_t **room, core_slice text) {
-    core_slice kept = core_slice_make(*room, text.length);
-    if (text.length > 0)
-        memcpy(*room, text.data, text.length);
-    *room += text.length;
-    return kept;
-}
-
 ws_channel *ws_channel_new(const ws_channel_spec *spec) {
     const ws_join *join = spec->join;
     size_t texts = spec->topic.length + spec->join_ref.length + spec->ref.length +
@@ -30,14 +22,15 @@ ws_channel *ws_channel_new(const ws_channel_spec *spec) {
     channel->identity = ws_identity_retain(spec->identity);
     channel->response = response;
     uint8_t *room = (uint8_t *)(channel + 1);
-    channel->topic = channel_keep(&room, spec->topic);
-    channel->join_ref = channel_keep(&room, spec->join_ref);
-    channel->ref = channel_keep(&room, spec->ref);
-    channel->postgres_changes = channel_keep(&room, join->postgres_changes);
+    channel->topic = core_slice_keep(&room, spec->topic);
+    channel->join_ref = core_slice_keep(&room, spec->join_ref);
+    channel->ref = core_slice_keep(&room, spec->ref);
+    channel->postgres_changes = core_slice_keep(&room, join->postgres_changes);
     channel->replication_ready = join->replication_ready;
     channel->broadcast_self = join->broadcast_self;
     channel->broadcast_ack = join->broadcast_ack;
     channel->private_channel = join->private_channel;
+    channel->presence_enabled = join->presence_enabled;
     return channel;
 }
 
@@ -52,6 +45,7 @@ void ws_channel_free(ws_channel *channel) {
     assert(channel->member.state.current == WS_MEMBER_CLOSED);
     ws_identity_release(channel->identity);
     core_block_release(channel->response);
+    free(channel->presence_key);
     channel->magic = 0;
     free(channel);
 }

@@ -27,6 +27,8 @@ struct ws_channel {
     bool replication_ready;
     bool broadcast_self, broadcast_ack;
     bool private_channel;
+    bool presence_enabled; /* hears who is there */
+    char *presence_key;    /* under which it is seen; NULL: none yet */
 };
 
 typedef struct {

@@ -53,6 +53,8 @@ struct ws_gateway {
     fanout_ordered *consumer;
     core_assembly assembly;              /* the delivery thread's while there is a consumer */
     fanout_ordered *histories[WS_LANES]; /* of the hub's readers; NULL: none */
+    fanout_bus *bus;                     /* to the other gateways */
+    bool told_realtime;
     int told_state;
 };
 
@@ -199,9 +201,7 @@ static void gateway_disconnect(ws_gateway *gateway) {
     ws_hub_set_live(gateway->hub, false);
     gateway_histories_end(gateway);
     fanout_ordered_free(gateway->consumer);
-    fanout_connection_free(gateway->connection);
     gateway->consumer = NULL;
-    gateway->connection = NULL;
 }
 
 /* The change stream as it stands. False when there is none, or one of that name is not ours. */
@@ -272,13 +272,72 @@ static bool gateway_consume(ws_gateway *gateway, core_error *error) {
     return gateway->consumer != NULL;
 }
 
+/* ---- The other gateways ---- */
+
+static void bus_on_message(void *context, const char *subject, core_slice payload) {
+    ws_gateway *gateway = context;
+    CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
+    ws_hub_hear(gateway->hub, subject, payload);
+}
+
+static void bus_on_dropped(void *context, uint64_t count) {
+    ws_gateway *gateway = context;
+    CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
+    core_metrics_add(gateway->metrics, CORE_METRIC_WS_BUS_LOST, (int64_t)count);
+    ws_hub_hear_lost(gateway->hub);
+}
+
+static void bus_on_reconnected(void *context) {
+    ws_gateway *gateway = context;
+    CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);
+    ws_hub_hear_lost(gateway->hub);
+}
+
+/* Without the stream of stored broadcasts all works but their replay. */
+static void gateway_make_realtime(ws_gateway *gateway) {
+    char name[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
+    fanout_stream_info info;
+    core_error error = {.text = ""};
+    fanout_stream_spec spec =
+        fanout_stream_realtime_spec(gateway->config, name, subjects, sizeof subjects);
+    spec.keeps_limits = true;
+    if (fanout_stream_ensure(gateway->connection, &spec, &info, &error) || gateway->told_realtime)
+        return;
+    gateway->told_realtime = true;
+    CORE_LOG(gateway->log, WARN, "ws", "broadcasts cannot be stored for replay",
+             CORE_LOG_TEXT("error", error.text));
+}
+
+static bool gateway_open_bus(ws_gateway *gateway, core_error *error) {
+    const core_subject_scope scope = core_subject_scope_of(gateway->config);
+    char live[CORE_SUBJECT_MAX], stored[CORE_SUBJECT_MAX], presence[CORE_SUBJECT_MAX];
+    if (!core_subject_filter_realtime_live(&scope, live) ||
+        !core_subject_filter_realtime_stored(&scope, stored) ||
+        !core_subject_filter_realtime_presence(&scope, presence))
+        return core_error_set(error, CORE_ERROR_CONFIG, "nats.prefix makes too long a subject");
+    const char *filters[] = {live, stored, presence};
+    const fanout_bus_spec spec = {.filters = filters,
+                                  .filter_count = CORE_COUNT_OF(filters),
+                                  .on_message = bus_on_message,
+                                  .on_dropped = bus_on_dropped,
+                                  .on_reconnected = bus_on_reconnected,
+                                  .context = gateway};
+    gateway_make_realtime(gateway);
+    gateway->bus = fanout_bus_new(gateway->connection, &spec, error);
+    if (gateway->bus != NULL)
+        ws_hub_set_bus(gateway->hub, gateway->bus);
+    return gateway->bus != NULL;
+}
+
 static bool gateway_open(ws_gateway *gateway, core_error *error) {
     if (gateway->connection == NULL) {
         atomic_store(&gateway->state, GATEWAY_CONNECTING);
         gateway->connection = fanout_connection_new(gateway->config, "walcast ws", gateway->log,
                                                     gateway->metrics, error);
     }
-    return gateway->connection != NULL && gateway_consume(gateway, error);
+    return gateway->connection != NULL &&
+           (gateway->bus != NULL || gateway_open_bus(gateway, error)) &&
+           gateway_consume(gateway, error);
 }
 
 /* Until the consumer loses its place, or a stop. */
@@ -368,7 +427,9 @@ static bool gateway_drained(core_role *role) {
 }
 
 static void gateway_free(ws_gateway *gateway) {
-    ws_hub_free(gateway->hub);
+    ws_hub_free(gateway->hub); /* says its last word on the bus */
+    fanout_bus_free(gateway->bus);
+    fanout_connection_free(gateway->connection);
     auth_verifier_free(gateway->verifier);
     core_assembly_fini(&gateway->assembly);
     if (gateway->wake_fd >= 0)

@@ -12,8 +12,9 @@
 
 #define HUB_MAGIC           0x40b0001u
 #define HUB_THREADS_MAX     64
-#define HUB_RINGS_MAX       (1 + HUB_THREADS_MAX + WS_LANES)
-#define HUB_LOOK_MS         50 /* between two looks at a lane whose reader is awaited */
+#define HUB_RINGS_MAX       (2 + HUB_THREADS_MAX + WS_LANES)
+#define HUB_TICK_MS         500 /* between two looks at presence's clock */
+#define HUB_LOOK_MS         50  /* between two looks at a lane whose reader is awaited */
 #define HUB_COMMANDS_A_TURN 1024
 #define HUB_PAUSE_NS        200000 /* between two looks at a ring that is full */
 
@@ -66,6 +67,7 @@ void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has) {
                             .live = live,
                             .class_id = seat->class_id,
                             .room_id = seat->room_id,
+                            .presence_id = seat->presence_id,
                             .member = seat->member,
                             .attempt = seat->attempt,
                             .rights = seat->rights,
@@ -74,36 +76,61 @@ void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has) {
     hub_deliver(hub, seat->thread, &delivery);
 }
 
-static void hub_leave(ws_hub *hub, uint32_t class_id, uint32_t room_id, size_t thread) {
-    if (class_id != WS_GROUP_NONE)
-        hub_class_leave(hub_ids_owner(&hub->class_ids, class_id), thread);
-    hub_rooms_leave(&hub->rooms, room_id, thread);
+static void hub_leave(ws_hub *hub, const hub_seat *seat) {
+    if (seat->class_id != WS_GROUP_NONE)
+        hub_class_leave(hub_ids_owner(&hub->class_ids, seat->class_id), seat->thread);
+    hub_rooms_leave(&hub->rooms, seat->room_id, seat->thread);
+    hub_rooms_leave(&hub->rooms, seat->presence_id, seat->thread);
+}
+
+static bool seat_may(const hub_seat *seat, auth_channel_right right) {
+    return (seat->rights & WS_RIGHT(right)) != 0;
+}
+
+/* False when memory is out. */
+static bool hub_enter_rooms(ws_hub *hub, const ws_subscription *subscription, hub_seat *seat) {
+    unsigned kind = subscription->private_channel ? HUB_ROOM_PRIVATE : 0;
+    bool has_topic = subscription->topic.length > 0;
+    bool hears = has_topic && seat_may(seat, AUTH_BROADCAST_READ);
+    bool sees = has_topic && subscription->presence && seat_may(seat, AUTH_PRESENCE_READ);
+    if (hears)
+        seat->room_id = hub_rooms_enter(&hub->rooms, subscription->topic, kind,
+                                        subscription->protocol, seat->thread);
+    if (sees)
+        seat->presence_id =
+            hub_rooms_enter(&hub->rooms, subscription->topic, kind | HUB_ROOM_PRESENCE,
+                            subscription->protocol, seat->thread);
+    return hears == (seat->room_id != WS_GROUP_NONE) &&
+           sees == (seat->presence_id != WS_GROUP_NONE);
 }
 
 bool hub_enter(ws_hub *hub, hub_classes *classes, ws_subscription *subscription, hub_seat *seat,
                core_error *error) {
-    seat->class_id = seat->room_id = WS_GROUP_NONE;
-    bool reads = (seat->rights & WS_RIGHT(AUTH_BROADCAST_READ)) != 0;
-    if (subscription->topic.length > 0 && reads) {
-        seat->room_id =
-            hub_rooms_enter(&hub->rooms, subscription->topic, subscription->private_channel,
-                            subscription->protocol, seat->thread);
-        if (seat->room_id == WS_GROUP_NONE) {
-            ws_subscription_free(subscription);
-            return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
-        }
-    }
-    hub_class *class = hub_classes_enter(classes, subscription, seat->thread, error);
-    if (class != NULL)
+    seat->class_id = seat->room_id = seat->presence_id = WS_GROUP_NONE;
+    bool in = hub_enter_rooms(hub, subscription, seat) ||
+              core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    hub_class *class = in ? hub_classes_enter(classes, subscription, seat->thread, error) : NULL;
+    if (!in)
+        ws_subscription_free(subscription);
+    if (class != NULL) {
         seat->class_id = class->id;
-    else
-        hub_rooms_leave(&hub->rooms, seat->room_id, seat->thread);
-    if (class == NULL || class->role != NULL || class->subscription->count == 0)
-        return class != NULL;
-    class->role = hub_access_role(&hub->access, class->subscription->access_class, error);
-    if (class->role == NULL)
-        hub_leave(hub, seat->class_id, seat->room_id, seat->thread);
-    return class->role != NULL;
+        if (class->role == NULL && class->subscription->count > 0)
+            class->role = hub_access_role(&hub->access, class->subscription->access_class, error);
+        if (class->role != NULL || class->subscription->count == 0)
+            return true;
+    }
+    hub_leave(hub, seat);
+    return false;
+}
+
+static void hub_left(ws_hub *hub, size_t thread, const ws_command *command) {
+    hub_seat seat = {.thread = thread,
+                     .class_id = command->class_id,
+                     .room_id = command->room_id,
+                     .presence_id = command->presence_id};
+    hub_leave(hub, &seat);
+    if (command->member != 0)
+        hub_presence_untrack(hub, thread, command->member);
 }
 
 static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
@@ -112,11 +139,20 @@ static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
         hub_join(hub, thread, command);
         break;
     case WS_COMMAND_LEAVE:
-        hub_leave(hub, command->class_id, command->room_id, thread);
+        hub_left(hub, thread, command);
         break;
     case WS_COMMAND_BROADCAST:
-        hub_broadcast(hub, command->broadcast);
+        hub_say(hub, command->broadcast);
         free(command->broadcast);
+        break;
+    case WS_COMMAND_TRACK:
+        hub_presence_track(hub, thread, command->member, command->wish);
+        break;
+    case WS_COMMAND_UNTRACK:
+        hub_presence_untrack(hub, thread, command->member);
+        break;
+    case WS_COMMAND_PRESENCE:
+        hub_presence_state(hub, thread, command->member, command->wish);
         break;
     }
 }
@@ -209,6 +245,7 @@ static bool hub_message_take(ws_hub *hub, const hub_message *message) {
 static bool hub_turn(ws_hub *hub) {
     hub_message message;
     hub_commands(hub);
+    hub_bus_take(hub);
     bool more = hub_resume_step(hub);
     if (hub->held.payload != NULL && !hub_change_step(hub))
         return more;
@@ -228,6 +265,7 @@ static bool hub_turn(ws_hub *hub) {
 static size_t hub_rings(ws_hub *hub, core_ring *rings[]) {
     size_t count = 0;
     rings[count++] = hub->messages;
+    rings[count++] = hub->heard;
     for (size_t i = 0; i < hub->threads; i++)
         rings[count++] = ws_session_commands(ws_server_service(hub->server, i));
     for (size_t i = 0; i < WS_LANES; i++)
@@ -245,7 +283,7 @@ static void hub_wait(ws_hub *hub) {
         may_sleep &= core_ring_sleep(rings[i]);
     }
     bool looks = hub->held.payload != NULL || hub_resume_waits(hub);
-    int timeout_ms = looks ? HUB_LOOK_MS : -1;
+    int timeout_ms = looks ? HUB_LOOK_MS : HUB_TICK_MS;
     if (may_sleep && poll(fds, (nfds_t)count, timeout_ms) < 0 && errno != EINTR)
         hub_pause();
     for (size_t i = 0; i < count; i++)
@@ -257,7 +295,9 @@ static void *hub_run(void *context) {
     CORE_MAGIC_CHECK(hub, HUB_MAGIC);
     (void)pthread_setname_np(pthread_self(), "walcast-hub");
     while (!atomic_load(&hub->stop)) {
-        if (!hub_turn(hub))
+        bool more = hub_turn(hub);
+        hub_presence_round(hub);
+        if (!more)
             hub_wait(hub);
     }
     return NULL;
@@ -331,6 +371,7 @@ static void hub_destroy(ws_hub *hub) {
     hub_message message;
     if (hub->pool != NULL)
         pg_pool_stop(hub->pool);
+    hub_presence_fini(hub);
     hub_joins_fini(hub);
     hub_resume_fini(hub);
     hub_classes_fini(&hub->classes);
@@ -347,6 +388,7 @@ static void hub_destroy(ws_hub *hub) {
     hub_tail_fini(&hub->tail);
     hub_ids_fini(&hub->class_ids);
     hub_rooms_fini(&hub->rooms);
+    hub_bus_fini(hub);
     core_arena_fini(&hub->arena);
     core_buffer_fini(&hub->head);
     hub_encodings_fini(hub);
@@ -402,7 +444,8 @@ ws_hub *ws_hub_new(ws_server *server, ws_hub_readers_changed changed, void *cont
     bool readers = hub_resume_init(hub, row_max, error); /* before all that can fail: see destroy */
     if (readers)
         hub->messages = core_ring_new(WS_HUB_MESSAGES, sizeof(hub_message), error);
-    if (hub->messages != NULL && hub_ask_database(hub, spec, error)) {
+    if (hub->messages != NULL && hub_bus_init(hub, spec->config, error) &&
+        hub_presence_init(hub, spec->config, error) && hub_ask_database(hub, spec, error)) {
         int failure = pthread_create(&hub->thread, NULL, hub_run, hub);
         if (failure == 0)
             return hub;

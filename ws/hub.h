@@ -8,6 +8,7 @@
 #ifndef WALCAST_WS_HUB_H
 #define WALCAST_WS_HUB_H
 
+#include "fanout/fanout.h"
 #include "ws/hub_reader.h"
 #include "ws/server.h"
 
@@ -32,7 +33,15 @@ void ws_hub_feed(ws_hub *hub, core_slice payload, uint64_t sequence);
 /* What follows does not continue what came before: every channel must join again. */
 void ws_hub_feed_lost(ws_hub *hub);
 
+/* ---- The bus's threads, one at a time ---- */
+/* What another gateway said. Takes a copy; what finds no room is lost, and counts as such. */
+void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload);
+/* Some of what they said was lost. */
+void ws_hub_hear_lost(ws_hub *hub);
+
 /* ---- Any thread ---- */
+/* The bus to the other gateways, which must outlive the hub. */
+void ws_hub_set_bus(ws_hub *hub, fanout_bus *bus);
 /* Whether the stream's tail is being consumed: joins are answered only while it is. */
 void ws_hub_set_live(ws_hub *hub, bool live);
 /* The readers of history, WS_LANES of them. */

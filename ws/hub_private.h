@@ -7,7 +7,10 @@
 #include "ws/hub_ring.h"
 #include "ws/hub_room.h"
 #include "ws/hub_tail.h"
+#include "ws/presence.h"
 #include "ws/session_table.h"
+
+#include "fanout/fanout.h"
 
 #include <pthread.h>
 
@@ -42,7 +45,7 @@ typedef struct {
     uint64_t member;
     uint32_t attempt;
     unsigned rights;
-    uint32_t class_id, room_id;
+    uint32_t class_id, room_id, presence_id;
 } hub_seat;
 
 /* One who comes back and waits for a lane. */
@@ -61,6 +64,7 @@ typedef struct {
 
 #define HUB_JOINS_MAX ((size_t)1 << 18) /* that wait for the stream or a role; more are refused */
 #define HUB_ACCESS_MS 5000              /* the longest that the stream waits for a decision */
+#define HUB_NODE_SIZE 17                /* 16 hexadecimal digits and NUL */
 #define HUB_TOLD_MAX  256               /* tables that a class is told it may not see */
 #define HUB_ENCODINGS 8 /* kept a change; further selections are encoded again where they recur */
 
@@ -104,6 +108,17 @@ struct ws_hub {
     hub_reader readers[WS_LANES];
     hub_resumer *resumes; /* those who wait for a lane */
     size_t resume_count, resume_capacity;
+    /* Other gateways, and presence (hub_bus.c, hub_presence.c). */
+    _Atomic(fanout_bus *) bus; /* NULL until there is a connection */
+    core_ring *heard;          /* what they say */
+    atomic_bool bus_lost;      /* some of it was lost */
+    core_subject_scope scope;
+    const char *environment;
+    char node[HUB_NODE_SIZE]; /* this gateway's name among them */
+    core_buffer envelope;
+    ws_presence *presence;
+    bool presence_changed;
+    int64_t ticked_ms;
     /* Of the message and the change at hand. */
     core_arena arena;
     core_buffer head;
@@ -142,6 +157,30 @@ void hub_joins_again(ws_hub *hub);
 /* The pool must have stopped. */
 void hub_joins_fini(ws_hub *hub);
 
+/* ---- hub_bus.c ---- */
+CORE_MUST_CHECK bool hub_bus_init(ws_hub *hub, const core_config *config, core_error *error);
+void hub_bus_fini(ws_hub *hub);
+/* Spreads a broadcast here and hands it to the other gateways. */
+void hub_say(ws_hub *hub, ws_broadcast *broadcast);
+/* What this gateway tells the others about presence. */
+void hub_bus_presence(ws_hub *hub, core_slice bytes);
+/* What other gateways said. */
+void hub_bus_take(ws_hub *hub);
+/* A logical message of the stream, that of realtime.send among them: spread here, as each gateway
+ * does for itself. */
+void hub_spread_message(ws_hub *hub, const core_change *change);
+
+/* ---- hub_presence.c ---- */
+CORE_MUST_CHECK bool hub_presence_init(ws_hub *hub, const core_config *config, core_error *error);
+/* Says goodbye to the other gateways. */
+void hub_presence_fini(ws_hub *hub);
+/* Each takes the wish. */
+void hub_presence_track(ws_hub *hub, size_t thread, uint64_t member, ws_presence_wish *wish);
+void hub_presence_state(ws_hub *hub, size_t thread, uint64_t member, ws_presence_wish *wish);
+void hub_presence_untrack(ws_hub *hub, size_t thread, uint64_t member);
+/* After each round: tells what has changed, and looks at the clock. */
+void hub_presence_round(ws_hub *hub);
+
 /* ---- hub_resume.c ---- */
 CORE_MUST_CHECK bool hub_resume_init(ws_hub *hub, size_t row_max, core_error *error);
 void hub_resume_fini(ws_hub *hub);
@@ -168,6 +207,9 @@ CORE_MUST_CHECK hub_outcome hub_spread_history(ws_hub *hub, hub_classes *audienc
                                                uint32_t *next);
 /* One frame a serializer to everybody in the broadcast's room. */
 void hub_broadcast(ws_hub *hub, const ws_broadcast *broadcast);
+/* A frame to the members of a part, but for `but` of thread `thread` (0: none). */
+void hub_spread_part(ws_hub *hub, const hub_part *part, ws_delivery_kind kind, core_block *frame,
+                     uint64_t but, size_t thread);
 void hub_encodings_init(ws_hub *hub);
 void hub_encodings_fini(ws_hub *hub);
 

@@ -5,6 +5,8 @@
 #define WALCAST_WS_HUB_RING_H
 
 #include "ws/broadcast.h"
+#include "ws/member.h"
+#include "ws/presence_wish.h"
 #include "ws/subscription.h"
 
 /* A place in the stream, within one epoch. */
@@ -21,17 +23,22 @@ typedef enum {
     WS_COMMAND_JOIN,      /* answered by JOINED or REFUSED */
     WS_COMMAND_LEAVE,     /* one member less of the class and of the room on this thread */
     WS_COMMAND_BROADCAST, /* to everybody in the room of its topic */
+    WS_COMMAND_TRACK,     /* the member is present with this payload */
+    WS_COMMAND_UNTRACK,   /* it is not any more */
+    WS_COMMAND_PRESENCE,  /* wants to hear who is present */
 } ws_command_kind;
 
 /* Service thread to hub. */
 typedef struct {
     ws_command_kind kind;
-    uint32_t class_id, room_id;    /* LEAVE; WS_GROUP_NONE: none of that kind */
-    uint32_t attempt;              /* JOIN: comes back with the answer */
-    uint64_t member;               /* JOIN: the handle to answer to */
+    uint32_t class_id, room_id, presence_id; /* LEAVE; WS_GROUP_NONE: none of that kind */
+    uint32_t attempt;                        /* JOIN: comes back with the answer */
+    uint64_t member; /* JOIN: the handle to answer to; LEAVE: of one that goes for good,
+                        or 0; TRACK, UNTRACK, PRESENCE */
     ws_subscription *subscription; /* JOIN: the hub's from now on */
     core_offset since;             /* JOIN: what it has already; sequence 0: from now on */
     ws_broadcast *broadcast;       /* BROADCAST: the hub's from now on */
+    ws_presence_wish *wish;        /* TRACK, PRESENCE: the hub's from now on */
 } ws_command;
 
 typedef enum {
@@ -39,6 +46,8 @@ typedef enum {
     WS_DELIVERY_REFUSED,   /* `block` is the reason; of a joined member: it must join again */
     WS_DELIVERY_FRAME,     /* `block` is a frame for every member of the class that is before it */
     WS_DELIVERY_BROADCAST, /* `block` is a frame for every member of the room but `member` */
+    WS_DELIVERY_PRESENCE,  /* the same of its presence room */
+    WS_DELIVERY_DIRECT,    /* `block` is a frame for the member */
     WS_DELIVERY_RESET,     /* changes may have been missed: every joined member must join again */
     WS_DELIVERY_POSITION,  /* all up to `place` was spread to the live classes */
 } ws_delivery_kind;
@@ -48,7 +57,7 @@ typedef struct {
     ws_delivery_kind kind;
     bool live; /* JOINED: the stream's tail is live in it, else it catches up, and another JOINED
                   follows; FRAME: of the live stream, else of history */
-    uint32_t class_id, room_id;
+    uint32_t class_id, room_id, presence_id;
     uint32_t attempt;       /* JOINED, REFUSED */
     unsigned rights;        /* JOINED: what the member may do in its channel */
     uint64_t member;        /* JOINED, REFUSED; BROADCAST: who sent it and does not want it, or 0 */

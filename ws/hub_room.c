@@ -7,28 +7,27 @@ void hub_rooms_init(hub_rooms *rooms, size_t threads) {
     *rooms = (hub_rooms){.threads = threads};
 }
 
-static uint64_t room_hash(core_slice topic, bool private_channel) {
-    return core_slice_hash(topic) ^ (private_channel ? UINT64_C(0x9e3779b97f4a7c15) : 0);
+static uint64_t room_hash(core_slice topic, unsigned kind) {
+    return core_slice_hash(topic) ^ kind * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-hub_room *hub_rooms_find(const hub_rooms *rooms, core_slice topic, bool private_channel) {
-    hub_map_node *node = hub_map_first(&rooms->by_topic, room_hash(topic, private_channel));
+hub_room *hub_rooms_find(const hub_rooms *rooms, core_slice topic, unsigned kind) {
+    hub_map_node *node = hub_map_first(&rooms->by_topic, room_hash(topic, kind));
     for (; node != NULL; node = hub_map_next(node)) {
         hub_room *room = node->owner;
-        if (room->private_channel == private_channel &&
-            core_slice_equal(core_block_slice(room->topic), topic))
+        if (room->kind == kind && core_slice_equal(core_block_slice(room->topic), topic))
             return room;
     }
     return NULL;
 }
 
-static hub_room *room_new(hub_rooms *rooms, core_slice topic, bool private_channel) {
+static hub_room *room_new(hub_rooms *rooms, core_slice topic, unsigned kind) {
     hub_room *room = calloc(1, sizeof *room);
     core_block *text = core_block_copy(topic);
     if (room != NULL && text != NULL &&
-        hub_map_add(&rooms->by_topic, &room->node, room_hash(topic, private_channel), room)) {
+        hub_map_add(&rooms->by_topic, &room->node, room_hash(topic, kind), room)) {
         room->topic = text;
-        room->private_channel = private_channel;
+        room->kind = kind;
         return room;
     }
     free(room);
@@ -67,11 +66,11 @@ static void part_free(hub_rooms *rooms, hub_part *part) {
     free(part);
 }
 
-uint32_t hub_rooms_enter(hub_rooms *rooms, core_slice topic, bool private_channel,
-                         ws_protocol protocol, size_t thread) {
-    hub_room *room = hub_rooms_find(rooms, topic, private_channel);
+uint32_t hub_rooms_enter(hub_rooms *rooms, core_slice topic, unsigned kind, ws_protocol protocol,
+                         size_t thread) {
+    hub_room *room = hub_rooms_find(rooms, topic, kind);
     if (room == NULL)
-        room = room_new(rooms, topic, private_channel);
+        room = room_new(rooms, topic, kind);
     if (room == NULL)
         return WS_GROUP_NONE;
     hub_part *part = room->parts[protocol];

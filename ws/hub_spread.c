@@ -248,27 +248,34 @@ static hub_outcome spread_change(ws_hub *hub, const core_change *change, core_er
 
 /* ---- Broadcasts ---- */
 
+void hub_spread_part(ws_hub *hub, const hub_part *part, ws_delivery_kind kind, core_block *frame,
+                     uint64_t but, size_t thread) {
+    for (size_t i = 0; i < hub->threads; i++) {
+        if (part->members[i] == 0)
+            continue;
+        ws_delivery delivery = {.kind = kind,
+                                .room_id = part->id,
+                                .presence_id = part->id,
+                                .member = i == thread ? but : 0,
+                                .block = core_block_retain(frame)};
+        hub_deliver(hub, i, &delivery);
+    }
+}
+
 static void spread_part(ws_hub *hub, const hub_part *part, const ws_broadcast *broadcast) {
     core_block *frame = ws_broadcast_frame(broadcast, part->protocol);
-    for (size_t thread = 0; frame != NULL && thread < hub->threads; thread++) {
-        if (part->members[thread] == 0)
-            continue;
-        bool sent_here = broadcast->sender != 0 && broadcast->sender_thread == thread;
-        ws_delivery delivery = {.kind = WS_DELIVERY_BROADCAST,
-                                .room_id = part->id,
-                                .member = sent_here ? broadcast->sender : 0,
-                                .block = core_block_retain(frame)};
-        hub_deliver(hub, thread, &delivery);
-    }
-    if (frame == NULL)
+    if (frame != NULL)
+        hub_spread_part(hub, part, WS_DELIVERY_BROADCAST, frame, broadcast->sender,
+                        broadcast->sender_thread);
+    else
         CORE_LOG(hub->log, ERROR, "ws", "out of memory for a broadcast");
     core_metrics_add(hub->metrics, CORE_METRIC_WS_FRAMES_ENCODED, 1);
     core_block_release(frame);
 }
 
 void hub_broadcast(ws_hub *hub, const ws_broadcast *broadcast) {
-    const hub_room *room =
-        hub_rooms_find(&hub->rooms, broadcast->topic, broadcast->private_channel);
+    const hub_room *room = hub_rooms_find(&hub->rooms, broadcast->topic,
+                                          broadcast->private_channel ? HUB_ROOM_PRIVATE : 0);
     for (size_t i = 0; room != NULL && i < WS_PROTOCOLS; i++)
         if (room->parts[i] != NULL && ws_broadcast_reaches(broadcast, room->parts[i]->protocol))
             spread_part(hub, room->parts[i], broadcast);
@@ -305,6 +312,17 @@ static hub_outcome spread_run(ws_hub *hub, const core_run *run, uint64_t sequenc
     return HUB_SPREAD;
 }
 
+/* Logical messages, which go to rooms: those who catch up do not hear them again. */
+static hub_outcome spread_messages(ws_hub *hub, const core_run *run, core_error *error) {
+    core_run_reader reader;
+    if (!core_run_reader_init(&reader, run, &hub->arena, error))
+        return HUB_RESET;
+    const core_change *change;
+    while ((change = core_run_next(&reader)) != NULL)
+        hub_spread_message(hub, change);
+    return HUB_SPREAD;
+}
+
 /* A broker that lost its last messages may hold others at their sequences before its consumer is
  * back: the GAP that told of it can stand where the consumer has been already. */
 static bool spread_epoch_changed(ws_hub *hub, const core_run *run, uint64_t sequence) {
@@ -329,6 +347,8 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
                  CORE_LOG_NUMBER("sequence", sequence));
         return HUB_RESET;
     }
+    if (ok && run->op == CORE_OP_MESSAGE && hub->audience == &hub->classes)
+        outcome = spread_messages(hub, run, &error);
     if (ok && spread_is_live_op(run->op) && run->has_relation)
         outcome = spread_run(hub, run, sequence, next, &error);
     if (outcome == HUB_RESET)

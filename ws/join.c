@@ -23,11 +23,27 @@ static bool read_broadcast(core_json_reader *json, ws_join *join) {
     }
 }
 
+static bool read_presence(core_json_reader *json, ws_join *join) {
+    core_json_token member;
+    while (core_json_member_next(json, &member)) {
+        core_slice whole;
+        if (core_json_raw_is(member.key, "enabled"))
+            join->presence_enabled = core_json_is_true(member);
+        else if (core_json_raw_is(member.key, "key") && member.kind == CORE_JSON_STRING)
+            join->presence_key = member.raw;
+        if (!core_json_skip(json, member, &whole))
+            return false;
+    }
+    return true;
+}
+
 static bool read_config_member(core_json_reader *json, core_json_token token, ws_join *join,
                                const char **reason) {
     core_slice whole;
     if (core_json_raw_is(token.key, "broadcast") && token.kind == CORE_JSON_OBJECT_OPEN)
         return read_broadcast(json, join);
+    if (core_json_raw_is(token.key, "presence") && token.kind == CORE_JSON_OBJECT_OPEN)
+        return read_presence(json, join);
     if (core_json_raw_is(token.key, "private"))
         join->private_channel = core_json_is_true(token);
     if (core_json_raw_is(token.key, "since") && token.kind != CORE_JSON_NULL &&

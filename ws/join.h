@@ -10,9 +10,11 @@ typedef struct {
     core_slice postgres_changes; /* the JSON array, or empty */
     core_offset since;           /* sequence 0: not given */
     bool private_channel;
-    bool broadcast_self;    /* hears its own broadcasts */
-    bool broadcast_ack;     /* wants each broadcast answered */
-    bool replication_ready; /* wants to hear that changes flow, by a system message */
+    bool presence_enabled;   /* hears who is there */
+    core_slice presence_key; /* raw JSON string content; empty: one is made */
+    bool broadcast_self;     /* hears its own broadcasts */
+    bool broadcast_ack;      /* wants each broadcast answered */
+    bool replication_ready;  /* wants to hear that changes flow, by a system message */
 } ws_join;
 
 /* `payload` is the message's; slices point into it. False fills `reason` (static). Members that are

@@ -79,6 +79,7 @@ typedef struct {
     size_t max_channels;
     size_t max_frame_bytes;
     size_t max_broadcast_bytes;
+    size_t max_presence_bytes;
     size_t queue_bytes;
     size_t queue_total_bytes;
     int64_t idle_timeout_ms;
@@ -107,6 +108,7 @@ static inline ws_limits ws_limits_make(const core_config *config) {
         .max_connections = (size_t)core_config_integer(config, "ws.max_connections"),
         .max_channels = (size_t)core_config_integer(config, "ws.max_channels_per_connection"),
         .max_frame_bytes = (size_t)core_config_integer(config, "ws.max_frame_bytes"),
+        .max_presence_bytes = (size_t)core_config_integer(config, "presence.max_payload_bytes"),
         .max_broadcast_bytes = (size_t)core_config_integer(config, "ws.max_broadcast_bytes"),
         .queue_bytes = (size_t)core_config_integer(config, "ws.queue_bytes"),
         .queue_total_bytes = (size_t)core_config_integer(config, "ws.queue_total_bytes"),

@@ -1,9 +1,9 @@
 /* A member: one subscriber as its service thread's table and the hub know it, whatever it is made
  * of: a channel of a WebSocket session, or a stream of server-sent events.
  *
- * It stands in a class (what it sees of the database) and, if it has a topic, in a room (what is
- * broadcast there). Its owner embeds it and is told through a table of calls, always on its own
- * service thread. */
+ * It stands in a class (what it sees of the database) and, if it has a topic, in rooms (what is
+ * broadcast there, and who is there). Its owner embeds it and is told through a table of calls,
+ * always on its own service thread. */
 #ifndef WALCAST_WS_MEMBER_H
 #define WALCAST_WS_MEMBER_H
 
@@ -36,7 +36,7 @@ typedef struct {
     bool (*crowded)(ws_member *member);
 } ws_member_owner;
 
-typedef enum { WS_GROUP_CLASS, WS_GROUP_ROOM, WS_GROUP_KINDS } ws_group_kind;
+typedef enum { WS_GROUP_CLASS, WS_GROUP_ROOM, WS_GROUP_PRESENCE, WS_GROUP_KINDS } ws_group_kind;
 #define WS_GROUP_NONE UINT32_MAX /* the number of no group */
 
 /* Its place in one group's list of this thread (group.h). */
@@ -50,6 +50,7 @@ struct ws_member {
     const ws_member_owner *owner;
     uint64_t handle;   /* what the hub knows it by (session_table.h); 0: none yet */
     uint32_t attempt;  /* the last join that was asked for; answers to earlier ones are undone */
+    bool tracked;      /* it was present once: the hub is told when it goes */
     bool live;         /* `live` was told */
     unsigned rights;   /* in its channel, WS_RIGHT bits (access.h) */
     bool stalled;      /* left its lane; joins again behind `after` once its client has read */

@@ -96,6 +96,8 @@ static void session_channel_message(ws_session *session, const ws_message *messa
         session_token(session, message, channel);
     else if (core_slice_is(message->event, "broadcast"))
         session_broadcast(session, message, channel);
+    else if (core_slice_is(message->event, "presence"))
+        session_presence(session, message, channel);
     else
         session_refuse(session, message, "UnknownEvent: this event is not served");
 }
@@ -154,6 +156,7 @@ static void channel_joined(ws_member *member) {
         return;
     core_block_release(channel->response);
     channel->response = NULL;
+    session_presence_joined(channel);
 }
 
 static void channel_live(ws_member *member, const char *offset) {

@@ -126,6 +126,7 @@ static ws_subscription *join_subscription(join_attempt *attempt) {
         .protocol = attempt->session->protocol,
         .topic = attempt->message->topic,
         .private_channel = attempt->join.private_channel,
+        .presence = attempt->join.presence_enabled,
         .identity = attempt->identity,
         .postgres_changes = attempt->join.postgres_changes,
     };
@@ -135,6 +136,20 @@ static ws_subscription *join_subscription(join_attempt *attempt) {
         (void)snprintf(attempt->reason, sizeof attempt->reason, "InvalidJoinPayload: %s",
                        error.text);
     return subscription;
+}
+
+/* A longer key than may be is cut by nobody: presence refuses it when it is used. */
+static bool join_presence_key(ws_channel *channel, core_slice raw) {
+    core_buffer key;
+    if (raw.length == 0)
+        return true;
+    core_buffer_init(&key, raw.length + 1);
+    if (core_json_unescape(raw, &key))
+        core_buffer_u8(&key, 0);
+    bool ok = core_buffer_ok(&key) && key.length > 0;
+    channel->presence_key = ok ? strdup((const char *)key.data) : NULL;
+    core_buffer_fini(&key);
+    return channel->presence_key != NULL;
 }
 
 static ws_channel *join_channel(join_attempt *attempt, bool has_bindings) {
@@ -154,6 +169,11 @@ static ws_channel *join_channel(join_attempt *attempt, bool has_bindings) {
     if (channel == NULL)
         return NULL;
     channel->has_bindings = has_bindings;
+    if (!join_presence_key(channel, attempt->join.presence_key)) {
+        core_state_move(&channel->member.state, WS_MEMBER_CLOSED);
+        ws_channel_free(channel);
+        return NULL;
+    }
     channel->join_deadline_ms = session_service(session)->now_ms + WS_JOIN_WAIT_MS;
     return channel;
 }
@@ -234,6 +254,7 @@ bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
     ws_subscription_request request = {.protocol = session->protocol,
                                        .topic = channel->topic,
                                        .private_channel = channel->private_channel,
+                                       .presence = channel->presence_enabled,
                                        .identity = identity,
                                        .postgres_changes = channel->postgres_changes};
     core_buffer response;

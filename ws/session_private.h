@@ -51,6 +51,11 @@ void session_broadcast(ws_session *session, const ws_message *message, ws_channe
  * be closed by now. `channel` is NULL for what belongs to none. */
 bool session_admits(ws_session *session, const ws_message *message, ws_channel *channel);
 
+/* ---- session_presence.c ---- */
+void session_presence(ws_session *session, const ws_message *message, ws_channel *channel);
+/* The channel was joined: its client may want to hear who is there. */
+void session_presence_joined(ws_channel *channel);
+
 /* ---- session_join.c ---- */
 void session_join(ws_session *session, const ws_message *message);
 /* A new token for a joined channel. */

@@ -13,6 +13,10 @@
 #define TABLE_WAITING_MAX                                                                          \
     ((size_t)4 * WS_COMMAND_RING) /* but for leaves, which are never refused */
 
+/* A handle: the thread, the slot's generation, which is never 0, and the slot. */
+#define TABLE_THREAD_SHIFT 56
+#define TABLE_GENERATIONS  UINT32_C(0xFFFFFF)
+
 typedef struct {
     ws_member *member; /* NULL: free */
     uint32_t generation;
@@ -20,13 +24,14 @@ typedef struct {
 } table_slot;
 
 struct ws_session_table {
+    uint64_t thread;
     core_ring *commands;   /* to the hub */
     core_ring *deliveries; /* from the hub */
     ws_command *waiting;   /* a queue: [waiting_first, waiting_count) */
     size_t waiting_first, waiting_count, waiting_capacity;
     table_slot *slots;
     uint32_t slot_count, slot_capacity, first_free; /* first_free: index + 1, 0 none */
-    ws_groups classes, rooms;
+    ws_groups classes, rooms, presences;
     core_offset position; /* as the hub told last */
     ws_place framed;      /* of the last live change for somebody here */
     core_buffer scratch;
@@ -36,9 +41,11 @@ bool ws_session_table_new(ws_service *service, core_error *error) {
     ws_session_table *table = calloc(1, sizeof *table);
     if (table == NULL)
         return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+    table->thread = service->index;
     core_buffer_init(&table->scratch, WS_PROTOCOL_SCRATCH);
     table->classes.kind = WS_GROUP_CLASS;
     table->rooms.kind = WS_GROUP_ROOM;
+    table->presences.kind = WS_GROUP_PRESENCE;
     table->commands = core_ring_new(WS_COMMAND_RING, sizeof(ws_command), error);
     table->deliveries = core_ring_new(WS_DELIVERY_RING, sizeof(ws_delivery), error);
     service->table = table;
@@ -48,6 +55,7 @@ bool ws_session_table_new(ws_service *service, core_error *error) {
 static void command_drop(const ws_command *command) {
     ws_subscription_free(command->subscription);
     free(command->broadcast);
+    free(command->wish);
 }
 
 void ws_session_table_free(ws_service *service) {
@@ -68,6 +76,7 @@ void ws_session_table_free(ws_service *service) {
     free(table->slots);
     ws_groups_fini(&table->classes);
     ws_groups_fini(&table->rooms);
+    ws_groups_fini(&table->presences);
     core_buffer_fini(&table->scratch);
     free(table);
     service->table = NULL;
@@ -109,7 +118,8 @@ static bool table_take_slot(ws_session_table *table, ws_member *member) {
         table->slots[index] = (table_slot){.generation = 1};
     }
     table->slots[index].member = member;
-    member->handle = (uint64_t)table->slots[index].generation << 32 | index;
+    member->handle = table->thread << TABLE_THREAD_SHIFT |
+                     (uint64_t)table->slots[index].generation << 32 | index;
     return true;
 }
 
@@ -117,16 +127,20 @@ static ws_member *table_member(const ws_session_table *table, uint64_t handle) {
     uint32_t index = (uint32_t)handle;
     if (handle == 0)
         return NULL;
-    assert(index < table->slot_count);
+    if (index >= table->slot_count)
+        return NULL; /* of another thread */
     const table_slot *slot = &table->slots[index];
-    return slot->generation == handle >> 32 ? slot->member : NULL;
+    uint32_t generation = (uint32_t)(handle >> 32) & TABLE_GENERATIONS;
+    return handle >> TABLE_THREAD_SHIFT == table->thread && slot->generation == generation
+               ? slot->member
+               : NULL;
 }
 
 static void table_free_slot(ws_session_table *table, const ws_member *member) {
     table_slot *slot = &table->slots[(uint32_t)member->handle];
     assert(slot->member == member);
     slot->member = NULL;
-    slot->generation++;
+    slot->generation = slot->generation == TABLE_GENERATIONS ? 1 : slot->generation + 1;
     slot->next_free = table->first_free;
     table->first_free = (uint32_t)member->handle + 1;
 }
@@ -171,12 +185,11 @@ static bool table_ask(ws_session_table *table, const ws_command *command) {
     return false;
 }
 
-static void table_send_leave(ws_session_table *table, uint32_t class_id, uint32_t room_id) {
-    ws_command command = {.kind = WS_COMMAND_LEAVE, .class_id = class_id, .room_id = room_id};
-    if (class_id == WS_GROUP_NONE && room_id == WS_GROUP_NONE)
-        return;
-    if (!table_command(table, &command))
-        abort(); /* out of memory for 48 bytes: a lost leave would keep a class for ever */
+static void table_send_leave(ws_session_table *table, const ws_command *leave) {
+    bool any = leave->class_id != WS_GROUP_NONE || leave->room_id != WS_GROUP_NONE ||
+               leave->presence_id != WS_GROUP_NONE || leave->member != 0;
+    if (any && !table_command(table, leave))
+        abort(); /* out of memory for 100 bytes: a lost leave would keep a class for ever */
 }
 
 bool ws_session_table_rejoin(ws_service *service, ws_member *member,
@@ -207,17 +220,45 @@ bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadca
     return command.broadcast != NULL && table_ask(service->table, &command);
 }
 
+/* ---- Presence ---- */
+
+static bool table_wish(ws_service *service, ws_command_kind kind, ws_member *member,
+                       const ws_presence_wish *wish) {
+    ws_command command = {
+        .kind = kind, .member = member->handle, .wish = ws_presence_wish_copy(wish)};
+    return command.wish != NULL && table_ask(service->table, &command);
+}
+
+bool ws_session_table_track(ws_service *service, ws_member *member, const ws_presence_wish *wish) {
+    member->tracked = true; /* whatever becomes of it: the hub is told when the member goes */
+    return table_wish(service, WS_COMMAND_TRACK, member, wish);
+}
+
+bool ws_session_table_presence(ws_service *service, ws_member *member,
+                               const ws_presence_wish *wish) {
+    return table_wish(service, WS_COMMAND_PRESENCE, member, wish);
+}
+
+bool ws_session_table_untrack(ws_service *service, ws_member *member) {
+    ws_command command = {.kind = WS_COMMAND_UNTRACK, .member = member->handle};
+    return table_ask(service->table, &command);
+}
+
 /* ---- Groups ---- */
 
-static void table_leave_groups(ws_session_table *table, ws_member *member) {
-    uint32_t class_id = ws_groups_leave(&table->classes, member);
-    uint32_t room_id = ws_groups_leave(&table->rooms, member);
-    table_send_leave(table, class_id, room_id);
+/* Out of all groups; `gone`: for good. */
+static void table_leave_groups(ws_session_table *table, ws_member *member, bool gone) {
+    ws_command leave = {.kind = WS_COMMAND_LEAVE,
+                        .class_id = ws_groups_leave(&table->classes, member),
+                        .room_id = ws_groups_leave(&table->rooms, member),
+                        .presence_id = ws_groups_leave(&table->presences, member),
+                        .member = gone && member->tracked ? member->handle : 0};
+    table_send_leave(table, &leave);
 }
 
 void ws_session_table_leave(ws_service *service, ws_member *member) {
     table_free_slot(service->table, member);
-    table_leave_groups(service->table, member);
+    table_leave_groups(service->table, member, true);
     /* an answer of the hub that is still to come will find nobody, and be undone then */
 }
 
@@ -252,13 +293,18 @@ static void table_live(ws_member *member, const ws_delivery *delivery) {
 static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = table_member(table, delivery->member);
     if (member == NULL || member->attempt != delivery->attempt) {
-        table_send_leave(table, delivery->class_id, delivery->room_id);
+        ws_command leave = {.kind = WS_COMMAND_LEAVE,
+                            .class_id = delivery->class_id,
+                            .room_id = delivery->room_id,
+                            .presence_id = delivery->presence_id};
+        table_send_leave(table, &leave);
         return;
     }
     member->rights = delivery->rights;
-    table_leave_groups(table, member); /* those of before, when it only changes its class */
+    table_leave_groups(table, member, false); /* those of before, when it only changes its class */
     ws_groups_enter(&table->classes, member, delivery->class_id);
     ws_groups_enter(&table->rooms, member, delivery->room_id);
+    ws_groups_enter(&table->presences, member, delivery->presence_id);
     if (!ws_member_joined(member)) {
         core_state_move(&member->state, WS_MEMBER_JOINED);
         member->owner->joined(member);
@@ -303,7 +349,11 @@ static void table_spread(const ws_groups *groups, const ws_delivery *delivery,
 
 /* It hears no more of its lane, and joins again when its client has read what waits. */
 static void table_stall(ws_session_table *table, ws_member *member) {
-    table_send_leave(table, ws_groups_leave(&table->classes, member), WS_GROUP_NONE);
+    ws_command leave = {.kind = WS_COMMAND_LEAVE,
+                        .class_id = ws_groups_leave(&table->classes, member),
+                        .room_id = WS_GROUP_NONE,
+                        .presence_id = WS_GROUP_NONE};
+    table_send_leave(table, &leave);
     member->attempt++; /* the lane's arrival is not for it any more */
     member->stalled = true;
 }
@@ -358,6 +408,12 @@ static void table_reset(ws_session_table *table) {
     }
 }
 
+static void table_direct(ws_session_table *table, const ws_delivery *delivery) {
+    ws_member *member = table_member(table, delivery->member);
+    if (member != NULL && ws_member_joined(member))
+        member->owner->send(member, delivery->block);
+}
+
 static void table_delivery(ws_service *service, const ws_delivery *delivery) {
     ws_session_table *table = service->table;
     switch (delivery->kind) {
@@ -372,6 +428,12 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
         break;
     case WS_DELIVERY_BROADCAST:
         table_spread(&table->rooms, delivery, table_member(table, delivery->member));
+        break;
+    case WS_DELIVERY_PRESENCE:
+        table_spread(&table->presences, delivery, NULL);
+        break;
+    case WS_DELIVERY_DIRECT:
+        table_direct(table, delivery);
         break;
     case WS_DELIVERY_RESET:
         table_reset(table);

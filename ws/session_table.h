@@ -34,6 +34,13 @@ CORE_MUST_CHECK bool ws_session_table_broadcast(ws_service *service, const ws_br
  * on from it. False: none is known. */
 CORE_MUST_CHECK bool ws_session_table_position(const ws_service *service, const ws_member *member,
                                                core_offset *position);
+/* The member is present under the wish's key; not any more; wants to hear who is. False: as above.
+ */
+CORE_MUST_CHECK bool ws_session_table_track(ws_service *service, ws_member *member,
+                                            const ws_presence_wish *wish);
+CORE_MUST_CHECK bool ws_session_table_untrack(ws_service *service, ws_member *member);
+CORE_MUST_CHECK bool ws_session_table_presence(ws_service *service, ws_member *member,
+                                               const ws_presence_wish *wish);
 /* For reading messages; WS_PROTOCOL_SCRATCH bytes. */
 core_buffer *ws_session_scratch(ws_service *service);
 

@@ -349,6 +349,7 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
     subscription->references = 1;
     subscription->protocol = request->protocol;
     subscription->private_channel = request->private_channel;
+    subscription->presence = request->presence;
     subscription->topic = core_arena_copy(&subscription->arena, request->topic);
     bool kept = keep_identity(subscription, request);
     size_t room = count_bindings(request->postgres_changes);

@@ -29,6 +29,7 @@ typedef struct {
     ws_protocol protocol;
     core_slice topic; /* empty: in no room */
     bool private_channel;
+    bool presence;           /* hears who is there */
     core_slice access_class; /* the role */
     core_slice claims_json;  /* of a private channel: what its policies may ask for */
     const char *subject;
@@ -42,6 +43,7 @@ typedef struct {
     ws_protocol protocol;
     core_slice topic;
     bool private_channel;
+    bool presence;
     const ws_identity *identity;
     core_slice postgres_changes; /* the JSON array, or empty */
 } ws_subscription_request;

@@ -14,24 +14,24 @@ static void test_parts_and_their_numbers(void **state) {
     hub_rooms rooms;
     hub_rooms_init(&rooms, 2);
     core_slice topic = core_slice_text("realtime:a");
-    uint32_t one = hub_rooms_enter(&rooms, topic, false, WS_PROTOCOL_1, 0);
-    uint32_t two = hub_rooms_enter(&rooms, topic, false, WS_PROTOCOL_2, 1);
-    assert_int_equal(hub_rooms_enter(&rooms, topic, false, WS_PROTOCOL_2, 1), two);
+    uint32_t one = hub_rooms_enter(&rooms, topic, 0, WS_PROTOCOL_1, 0);
+    uint32_t two = hub_rooms_enter(&rooms, topic, 0, WS_PROTOCOL_2, 1);
+    assert_int_equal(hub_rooms_enter(&rooms, topic, 0, WS_PROTOCOL_2, 1), two);
     assert_int_not_equal(one, two);
-    hub_room *room = hub_rooms_find(&rooms, topic, false);
+    hub_room *room = hub_rooms_find(&rooms, topic, 0);
     assert_non_null(room);
     assert_int_equal(room->parts[WS_PROTOCOL_2]->members[1], 2);
     assert_int_equal(room->parts[WS_PROTOCOL_2]->members[0], 0);
-    assert_null(hub_rooms_find(&rooms, topic, true));
-    uint32_t secret = hub_rooms_enter(&rooms, topic, true, WS_PROTOCOL_1, 0);
-    assert_ptr_not_equal(hub_rooms_find(&rooms, topic, true), room);
+    assert_null(hub_rooms_find(&rooms, topic, HUB_ROOM_PRIVATE));
+    uint32_t secret = hub_rooms_enter(&rooms, topic, HUB_ROOM_PRIVATE, WS_PROTOCOL_1, 0);
+    assert_ptr_not_equal(hub_rooms_find(&rooms, topic, HUB_ROOM_PRIVATE), room);
     hub_rooms_leave(&rooms, secret, 0);
-    assert_null(hub_rooms_find(&rooms, topic, true));
+    assert_null(hub_rooms_find(&rooms, topic, HUB_ROOM_PRIVATE));
     hub_rooms_leave(&rooms, two, 1);
     hub_rooms_leave(&rooms, two, 1);
     assert_null(room->parts[WS_PROTOCOL_2]);
     hub_rooms_leave(&rooms, one, 0);
-    assert_null(hub_rooms_find(&rooms, topic, false));
+    assert_null(hub_rooms_find(&rooms, topic, 0));
     hub_rooms_leave(&rooms, WS_GROUP_NONE, 0);
     hub_rooms_fini(&rooms);
 }
@@ -53,7 +53,7 @@ static void test_many_come_and_go(void **state) {
             hub_rooms_leave(&rooms, in[at], at % 3);
             in[at] = WS_GROUP_NONE;
         } else {
-            in[at] = hub_rooms_enter(&rooms, core_slice_text(topic), at % 2 == 0,
+            in[at] = hub_rooms_enter(&rooms, core_slice_text(topic), at % 2,
                                      at % 5 == 0 ? WS_PROTOCOL_1 : WS_PROTOCOL_2, at % 3);
             assert_int_not_equal(in[at], WS_GROUP_NONE);
         }

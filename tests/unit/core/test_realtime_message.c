@@ -1,5 +1,5 @@
 /* Broadcasts between gateways: what is written is read, and nothing else is. */
-#include "ws/realtime_message.h"
+#include "core/realtime_message.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,51 +8,51 @@
 
 #include <cmocka.h>
 
-static ws_realtime_message usual(void) {
-    ws_realtime_message message = {
+static core_realtime_message usual(void) {
+    core_realtime_message message = {
         .environment = core_slice_text("dev"),
         .node = core_slice_text("node-1"),
         .channel = core_slice_text("room:1"),
         .event = core_slice_text("cursor"),
         .payload = core_slice_text("{\"x\":1}"),
         .time_us = INT64_C(1700000000123456),
-        .encoding = WS_REALTIME_JSON,
-        .origin = WS_REALTIME_REST,
+        .encoding = CORE_REALTIME_JSON,
+        .origin = CORE_REALTIME_REST,
         .id = "00112233-4455-6677-8899-aabbccddeeff",
         .is_private = true,
     };
     return message;
 }
 
-static void must_write(const ws_realtime_message *message, core_buffer *out) {
+static void must_write(const core_realtime_message *message, core_buffer *out) {
     core_buffer_reset(out);
-    assert_true(ws_realtime_message_write(message, out));
+    assert_true(core_realtime_message_write(message, out));
 }
 
 static void test_it_comes_back(void **state) {
     core_buffer bytes;
-    ws_realtime_message message = usual(), read;
+    core_realtime_message message = usual(), read;
     (void)state;
     core_buffer_init(&bytes, 4096);
     must_write(&message, &bytes);
-    assert_true(ws_realtime_message_read(core_buffer_slice(&bytes), &read));
+    assert_true(core_realtime_message_read(core_buffer_slice(&bytes), &read));
     assert_true(core_slice_equal(read.environment, message.environment));
     assert_true(core_slice_equal(read.node, message.node));
     assert_true(core_slice_equal(read.channel, message.channel));
     assert_true(core_slice_equal(read.event, message.event));
     assert_true(core_slice_equal(read.payload, message.payload));
     assert_true(read.time_us == message.time_us && read.is_private);
-    assert_int_equal(read.encoding, WS_REALTIME_JSON);
-    assert_int_equal(read.origin, WS_REALTIME_REST);
+    assert_int_equal(read.encoding, CORE_REALTIME_JSON);
+    assert_int_equal(read.origin, CORE_REALTIME_REST);
     assert_string_equal(read.id, message.id);
     assert_false(read.pushed);
     message.id[0] = '\0';
     message.pushed = true;
     message.is_private = false;
-    message.encoding = WS_REALTIME_BYTES;
+    message.encoding = CORE_REALTIME_BYTES;
     message.payload = core_slice_make("\xFF\x00{", 3);
     must_write(&message, &bytes);
-    assert_true(ws_realtime_message_read(core_buffer_slice(&bytes), &read));
+    assert_true(core_realtime_message_read(core_buffer_slice(&bytes), &read));
     assert_true(core_slice_equal(read.payload, message.payload));
     assert_true(read.pushed && !read.is_private);
     assert_string_equal(read.id, "");
@@ -67,12 +67,12 @@ static void test_an_id_is_a_uuid(void **state) {
                                       "001122334455-6677-8899-aabbccddeeff",
                                       "0011223g-4455-6677-8899-aabbccddeeff"};
     core_buffer bytes;
-    ws_realtime_message message = usual();
+    core_realtime_message message = usual();
     (void)state;
     core_buffer_init(&bytes, 4096);
     for (size_t i = 0; i < CORE_COUNT_OF(ids); i++) {
         (void)snprintf(message.id, sizeof message.id, "%s", ids[i]);
-        assert_false(ws_realtime_message_write(&message, &bytes));
+        assert_false(core_realtime_message_write(&message, &bytes));
     }
     core_buffer_fini(&bytes);
 }
@@ -80,27 +80,27 @@ static void test_an_id_is_a_uuid(void **state) {
 /* Cut anywhere before the payload ends it is refused: JSON that is cut is no JSON. */
 static void test_cut_it_is_refused(void **state) {
     core_buffer bytes;
-    ws_realtime_message message = usual(), read;
+    core_realtime_message message = usual(), read;
     (void)state;
     core_buffer_init(&bytes, 4096);
     must_write(&message, &bytes);
     for (size_t length = 0; length < bytes.length; length++)
-        assert_false(ws_realtime_message_read(core_slice_make(bytes.data, length), &read));
+        assert_false(core_realtime_message_read(core_slice_make(bytes.data, length), &read));
     core_buffer_fini(&bytes);
 }
 
-static void assert_unreadable(const ws_realtime_message *message, size_t at, uint8_t value) {
+static void assert_unreadable(const core_realtime_message *message, size_t at, uint8_t value) {
     core_buffer bytes;
-    ws_realtime_message read;
+    core_realtime_message read;
     core_buffer_init(&bytes, 4096);
     must_write(message, &bytes);
     bytes.data[at] = value;
-    assert_false(ws_realtime_message_read(core_buffer_slice(&bytes), &read));
+    assert_false(core_realtime_message_read(core_buffer_slice(&bytes), &read));
     core_buffer_fini(&bytes);
 }
 
 static void test_what_could_break_a_frame_is_refused(void **state) {
-    ws_realtime_message message = usual();
+    core_realtime_message message = usual();
     (void)state;
     assert_unreadable(&message, 0, 'X');
     assert_unreadable(&message, 1, 2);    /* another version */
@@ -120,27 +120,27 @@ static void test_what_could_break_a_frame_is_refused(void **state) {
 }
 
 static void test_names_have_a_maximum(void **state) {
-    static char name[WS_TOPIC_MAX + 1];
+    static char name[CORE_REALTIME_CHANNEL_MAX + 1];
     core_buffer bytes;
-    ws_realtime_message message = usual(), read;
+    core_realtime_message message = usual(), read;
     (void)state;
     core_buffer_init(&bytes, 4096);
     memset(name, 'n', sizeof name);
-    message.channel = core_slice_make(name, WS_TOPIC_MAX);
-    message.event = core_slice_make(name, WS_EVENT_MAX);
-    message.node = message.environment = core_slice_make(name, WS_REALTIME_NAME_MAX);
+    message.channel = core_slice_make(name, CORE_REALTIME_CHANNEL_MAX);
+    message.event = core_slice_make(name, CORE_REALTIME_EVENT_MAX);
+    message.node = message.environment = core_slice_make(name, CORE_REALTIME_NAME_MAX);
     must_write(&message, &bytes);
-    assert_true(ws_realtime_message_read(core_buffer_slice(&bytes), &read));
+    assert_true(core_realtime_message_read(core_buffer_slice(&bytes), &read));
     message.channel.length++;
-    assert_false(ws_realtime_message_write(&message, &bytes));
+    assert_false(core_realtime_message_write(&message, &bytes));
     message.channel.length = 0;
-    assert_false(ws_realtime_message_write(&message, &bytes));
+    assert_false(core_realtime_message_write(&message, &bytes));
     message.channel.length = 1;
     message.event.length++;
-    assert_false(ws_realtime_message_write(&message, &bytes));
+    assert_false(core_realtime_message_write(&message, &bytes));
     message.event.length = 1;
     message.node.length++;
-    assert_false(ws_realtime_message_write(&message, &bytes));
+    assert_false(core_realtime_message_write(&message, &bytes));
     core_buffer_fini(&bytes);
 }
 

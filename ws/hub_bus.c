@@ -1,0 +1,185 @@
+/* What gateways say to one another: broadcasts of clients and requests, and presence; see hub.h.
+ *
+ * A broadcast is spread here at once and handed to the bus, which brings it to the other gateways
+ * and, one that is stored, into the stream of stored broadcasts. Broadcasts from SQL come to each
+ * gateway with the change stream, in order with its changes, so they are not said again; when the
+ * relay stores a private one the bus brings it too, and it is passed over.
+ *
+ * The bus may lose messages (NATS away, a gateway that is behind): presence then asks anew, and a
+ * broadcast is gone, as the protocol has it. Both are counted. */
+#include "ws/hub_private.h"
+
+#include "ws/uuid.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define BUS_RING     8192 /* messages of others that wait for the hub */
+#define BUS_A_TURN   1024
+#define BUS_ENVELOPE ((size_t)1 << 20)
+#define TOPIC_PREFIX "realtime:"
+
+/* What another gateway said. */
+typedef struct {
+    core_block *payload;
+    bool presence;
+} hub_heard;
+
+/* ---- The bus's threads ---- */
+
+/* Presence is told under six tokens, of which the fifth is p. */
+static bool subject_is_presence(const char *subject) {
+    const char *last = strrchr(subject, '.');
+    return last != NULL && last - subject > 2 && last[-1] == 'p' && last[-2] == '.';
+}
+
+void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload) {
+    hub_heard heard = {.payload = core_block_copy(payload),
+                       .presence = subject_is_presence(subject)};
+    if (heard.payload != NULL && core_ring_push(hub->heard, &heard))
+        return;
+    core_block_release(heard.payload);
+    core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_LOST, 1);
+    ws_hub_hear_lost(hub);
+}
+
+void ws_hub_hear_lost(ws_hub *hub) {
+    atomic_store(&hub->bus_lost, true);
+    core_ring_wake(hub->heard);
+}
+
+void ws_hub_set_bus(ws_hub *hub, fanout_bus *bus) {
+    atomic_store(&hub->bus, bus);
+    ws_hub_hear_lost(hub); /* who is there is asked for */
+}
+
+/* ---- Out ---- */
+
+static void bus_publish(ws_hub *hub, const char *subject, core_slice payload) {
+    core_error error = {.text = ""};
+    fanout_bus *bus = atomic_load(&hub->bus);
+    if (bus == NULL || !fanout_bus_publish(bus, subject, payload, &error))
+        core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_LOST, 1);
+}
+
+void hub_bus_presence(ws_hub *hub, core_slice bytes) {
+    char subject[CORE_SUBJECT_MAX];
+    if (core_subject_realtime_presence(&hub->scope, core_slice_text(hub->node), subject))
+        bus_publish(hub, subject, bytes);
+}
+
+static void bus_broadcast(ws_hub *hub, const ws_broadcast *broadcast) {
+    char subject[CORE_SUBJECT_MAX];
+    core_slice channel = ws_protocol_topic(broadcast->topic);
+    core_realtime_message message = {
+        .environment = core_slice_text(hub->environment),
+        .node = core_slice_text(hub->node),
+        .channel = channel,
+        .event = broadcast->event,
+        .payload = broadcast->payload,
+        .time_us = core_clock_wall_us(hub->clock),
+        .expires_us = broadcast->expires_us,
+        .encoding = broadcast->json ? CORE_REALTIME_JSON : CORE_REALTIME_BYTES,
+        .origin = CORE_REALTIME_SOCKET,
+        .is_private = broadcast->private_channel,
+        .pushed = broadcast->pushed,
+    };
+    memcpy(message.id, broadcast->id, sizeof message.id);
+    core_buffer_reset(&hub->envelope);
+    bool fits = broadcast->stored ? core_subject_realtime_stored(&hub->scope, channel, subject)
+                                  : core_subject_realtime_live(&hub->scope, channel, subject);
+    if (fits && core_realtime_message_write(&message, &hub->envelope))
+        bus_publish(hub, subject, core_buffer_slice(&hub->envelope));
+    else
+        core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_LOST, 1);
+}
+
+void hub_say(ws_hub *hub, ws_broadcast *broadcast) {
+    if (broadcast->stored && broadcast->id[0] == '\0')
+        ws_uuid_make(broadcast->id);
+    hub_broadcast(hub, broadcast);
+    bus_broadcast(hub, broadcast);
+}
+
+/* ---- In ---- */
+
+static void bus_spread(ws_hub *hub, const core_realtime_message *message) {
+    char topic[sizeof TOPIC_PREFIX + CORE_REALTIME_CHANNEL_MAX];
+    (void)snprintf(topic, sizeof topic, TOPIC_PREFIX "%.*s", CORE_SLICE_ARGS(message->channel));
+    ws_broadcast broadcast = {
+        .topic = core_slice_make(topic, strlen(TOPIC_PREFIX) + message->channel.length),
+        .event = message->event,
+        .payload = message->payload,
+        .json = message->encoding == CORE_REALTIME_JSON,
+        .pushed = message->pushed,
+        .private_channel = message->is_private,
+    };
+    memcpy(broadcast.id, message->id, sizeof broadcast.id);
+    hub_broadcast(hub, &broadcast);
+}
+
+static void bus_heard(ws_hub *hub, core_slice payload) {
+    core_realtime_message message;
+    if (!core_realtime_message_read(payload, &message)) {
+        core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_MALFORMED, 1);
+        return;
+    }
+    bool ours = core_slice_is(message.environment, hub->environment) &&
+                message.origin != CORE_REALTIME_DATABASE && !core_slice_is(message.node, hub->node);
+    if (ours)
+        bus_spread(hub, &message);
+}
+
+void hub_bus_take(ws_hub *hub) {
+    hub_heard heard;
+    int64_t now_ms = core_clock_ms(hub->clock);
+    for (int i = 0; i < BUS_A_TURN && core_ring_pop(hub->heard, &heard); i++) {
+        if (heard.presence) {
+            ws_presence_receive(hub->presence, core_block_slice(heard.payload), now_ms);
+            hub->presence_changed = true;
+        } else {
+            bus_heard(hub, core_block_slice(heard.payload));
+        }
+        core_block_release(heard.payload);
+    }
+    if (atomic_exchange(&hub->bus_lost, false)) {
+        ws_presence_resync(hub->presence, now_ms);
+        hub->presence_changed = true;
+    }
+}
+
+void hub_spread_message(ws_hub *hub, const core_change *change) {
+    core_realtime_message message;
+    core_error error = {.text = ""};
+    if (!core_slice_is(change->message.prefix, CORE_REALTIME_PREFIX))
+        return;
+    if (core_realtime_message_from_sql(change->message.content, &hub->envelope, &message, &error))
+        bus_spread(hub, &message);
+    else
+        CORE_LOG(hub->log, WARN, "ws", "a broadcast from SQL cannot be delivered",
+                 CORE_LOG_TEXT("error", error.text));
+}
+
+/* ---- Life ---- */
+
+bool hub_bus_init(ws_hub *hub, const core_config *config, core_error *error) {
+    uint64_t node;
+    if (getrandom(&node, sizeof node, 0) != (ssize_t)sizeof node)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "the system gives no random bytes");
+    (void)snprintf(hub->node, sizeof hub->node, "%016llx", (unsigned long long)node);
+    hub->scope = core_subject_scope_of(config);
+    hub->environment = core_config_text(config, "environment");
+    size_t row_max = (size_t)core_config_integer(config, "cdc.max_row_bytes");
+    core_buffer_init(&hub->envelope, row_max > BUS_ENVELOPE ? row_max : BUS_ENVELOPE);
+    hub->heard = core_ring_new(BUS_RING, sizeof(hub_heard), error);
+    return hub->heard != NULL;
+}
+
+void hub_bus_fini(ws_hub *hub) {
+    hub_heard heard;
+    while (hub->heard != NULL && core_ring_pop(hub->heard, &heard))
+        core_block_release(heard.payload);
+    core_ring_free(hub->heard);
+    core_buffer_fini(&hub->envelope);
+}

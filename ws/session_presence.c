@@ -1,0 +1,94 @@
+/* What a client says of its presence in a channel; see session.h. Source: @supabase/realtime-js,
+ * src/RealtimeChannel.ts, track() and untrack().
+ *
+ * It is answered as soon as the hub has been given it; what the hub cannot take (a room that is
+ * full) comes as a system message. */
+#include "ws/session_private.h"
+
+#include "ws/access.h"
+#include "ws/uuid.h"
+
+#include <stdlib.h>
+
+typedef struct {
+    bool track;
+    core_slice payload;
+} presence_message;
+
+/* {"type":"presence","event":"track","payload":{...}} */
+static bool presence_read(core_slice payload, presence_message *message) {
+    core_json_reader json = core_json_reader_make(payload);
+    core_json_token member;
+    bool known = false;
+    message->payload = core_slice_text("{}");
+    if (core_json_next(&json).kind != CORE_JSON_OBJECT_OPEN)
+        return false;
+    while (core_json_member_next(&json, &member)) {
+        core_slice whole;
+        if (core_json_raw_is(member.key, "event") && member.kind == CORE_JSON_STRING) {
+            message->track = core_json_raw_is(member.raw, "track");
+            known = message->track || core_json_raw_is(member.raw, "untrack");
+        }
+        bool object = member.kind == CORE_JSON_OBJECT_OPEN;
+        if (!core_json_skip(&json, member, &whole))
+            return false;
+        if (core_json_raw_is(member.key, "payload") && object)
+            message->payload = whole;
+    }
+    return known;
+}
+
+static ws_presence_wish presence_wish(const ws_channel *channel) {
+    return (ws_presence_wish){
+        .topic = channel->topic,
+        .private_channel = channel->private_channel,
+        .protocol = channel->session->protocol,
+        .key = core_slice_text(channel->presence_key),
+    };
+}
+
+/* One who gave no key is seen under one that is made for the channel. */
+static bool presence_key(ws_channel *channel) {
+    if (channel->presence_key == NULL) {
+        channel->presence_key = malloc(WS_UUID_SIZE);
+        if (channel->presence_key != NULL)
+            ws_uuid_make(channel->presence_key);
+    }
+    return channel->presence_key != NULL;
+}
+
+static bool presence_take(ws_channel *channel, const presence_message *message) {
+    ws_service *service = session_service(channel->session);
+    if (!message->track)
+        return ws_session_table_untrack(service, &channel->member);
+    if (!presence_key(channel))
+        return false;
+    ws_presence_wish wish = presence_wish(channel);
+    wish.payload = message->payload;
+    return ws_session_table_track(service, &channel->member, &wish);
+}
+
+void session_presence(ws_session *session, const ws_message *message, ws_channel *channel) {
+    presence_message presence = {.track = false};
+    if (!ws_member_joined(&channel->member))
+        session_refuse(session, message, "unmatched topic");
+    else if (!presence_read(message->payload, &presence))
+        session_refuse(session, message, "the payload must have event track or untrack");
+    else if ((channel->member.rights & WS_RIGHT(AUTH_PRESENCE_WRITE)) == 0)
+        session_refuse(session, message,
+                       "Unauthorized: You do not have permissions to track presence here");
+    else if (presence.payload.length > session_service(session)->limits.max_presence_bytes)
+        session_refuse(session, message, "payload_size_exceeded");
+    else if (!presence_take(channel, &presence))
+        session_refuse(session, message, "Too many messages are waiting, try again later");
+    else
+        session_reply(session, message, true, core_slice_text("{}"));
+}
+
+void session_presence_joined(ws_channel *channel) {
+    ws_presence_wish wish = presence_wish(channel);
+    bool may = (channel->member.rights & WS_RIGHT(AUTH_PRESENCE_READ)) != 0;
+    if (channel->presence_enabled && may &&
+        !ws_session_table_presence(session_service(channel->session), &channel->member, &wish))
+        session_close_channel(channel, "phx_error"); /* the client joins again */
+}
