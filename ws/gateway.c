@@ -325,7 +325,7 @@ static bool gateway_open_bus(ws_gateway *gateway, core_error *error) {
     gateway_make_realtime(gateway);
     gateway->bus = fanout_bus_new(gateway->connection, &spec, error);
     if (gateway->bus != NULL)
-        ws_hub_set_bus(gateway->hub, gateway->bus);
+        ws_hub_set_bus(gateway->hub, gateway->bus, gateway->connection);
     return gateway->bus != NULL;
 }
 

@@ -372,6 +372,7 @@ static void hub_destroy(ws_hub *hub) {
     if (hub->pool != NULL)
         pg_pool_stop(hub->pool);
     hub_presence_fini(hub);
+    hub_replay_fini(hub);
     hub_joins_fini(hub);
     hub_resume_fini(hub);
     hub_classes_fini(&hub->classes);
@@ -445,7 +446,8 @@ ws_hub *ws_hub_new(ws_server *server, ws_hub_readers_changed changed, void *cont
     if (readers)
         hub->messages = core_ring_new(WS_HUB_MESSAGES, sizeof(hub_message), error);
     if (hub->messages != NULL && hub_bus_init(hub, spec->config, error) &&
-        hub_presence_init(hub, spec->config, error) && hub_ask_database(hub, spec, error)) {
+        hub_presence_init(hub, spec->config, error) && hub_replay_init(hub, spec->config, error) &&
+        hub_ask_database(hub, spec, error)) {
         int failure = pthread_create(&hub->thread, NULL, hub_run, hub);
         if (failure == 0)
             return hub;

@@ -40,8 +40,9 @@ void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload);
 void ws_hub_hear_lost(ws_hub *hub);
 
 /* ---- Any thread ---- */
-/* The bus to the other gateways, which must outlive the hub. */
-void ws_hub_set_bus(ws_hub *hub, fanout_bus *bus);
+/* The bus to the other gateways, and the connection for stored broadcasts; both must outlive the
+ * hub. */
+void ws_hub_set_bus(ws_hub *hub, fanout_bus *bus, fanout_connection *connection);
 /* Whether the stream's tail is being consumed: joins are answered only while it is. */
 void ws_hub_set_live(ws_hub *hub, bool live);
 /* The readers of history, WS_LANES of them. */

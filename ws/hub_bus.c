@@ -49,7 +49,8 @@ void ws_hub_hear_lost(ws_hub *hub) {
     core_ring_wake(hub->heard);
 }
 
-void ws_hub_set_bus(ws_hub *hub, fanout_bus *bus) {
+void ws_hub_set_bus(ws_hub *hub, fanout_bus *bus, fanout_connection *connection) {
+    ws_replayer_connect(hub->replayer, connection);
     atomic_store(&hub->bus, bus);
     ws_hub_hear_lost(hub); /* who is there is asked for */
 }
@@ -96,7 +97,7 @@ static void bus_broadcast(ws_hub *hub, const ws_broadcast *broadcast) {
 }
 
 void hub_say(ws_hub *hub, ws_broadcast *broadcast) {
-    if (broadcast->stored && broadcast->id[0] == '\0')
+    if (broadcast->private_channel && broadcast->id[0] == '\0' && broadcast->stored)
         ws_uuid_make(broadcast->id);
     hub_broadcast(hub, broadcast);
     bus_broadcast(hub, broadcast);
@@ -132,6 +133,7 @@ static void bus_heard(ws_hub *hub, core_slice payload) {
 }
 
 void hub_bus_take(ws_hub *hub) {
+    hub_replays_answered(hub);
     hub_heard heard;
     int64_t now_ms = core_clock_ms(hub->clock);
     for (int i = 0; i < BUS_A_TURN && core_ring_pop(hub->heard, &heard); i++) {

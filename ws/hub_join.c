@@ -167,6 +167,13 @@ static unsigned join_right_bits(const hub_joining *join) {
 
 /* ---- In ---- */
 
+static void join_seated(ws_hub *hub, const hub_seat *seat, const ws_subscription *subscription) {
+    hub_joined(hub, seat, true, hub->last);
+    bool may = (seat->rights & WS_RIGHT(AUTH_BROADCAST_READ)) != 0;
+    if (subscription->replay_limit > 0 && may)
+        hub_replay_begin(hub, seat, subscription);
+}
+
 static void join_live(hub_joining *join) {
     ws_hub *hub = join->hub;
     core_error error = {.text = ""};
@@ -176,7 +183,7 @@ static void join_live(hub_joining *join) {
                      .rights = join_right_bits(join)};
     if (hub_enter(hub, &hub->classes, ws_subscription_retain(join->command.subscription), &seat,
                   &error))
-        hub_joined(hub, &seat, true, hub->last);
+        join_seated(hub, &seat, join->command.subscription);
     else
         (void)join_refuse(join, "InvalidJoinPayload", error.text);
 }

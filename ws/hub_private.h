@@ -8,6 +8,7 @@
 #include "ws/hub_room.h"
 #include "ws/hub_tail.h"
 #include "ws/presence.h"
+#include "ws/replayer.h"
 #include "ws/session_table.h"
 
 #include "fanout/fanout.h"
@@ -119,6 +120,9 @@ struct ws_hub {
     ws_presence *presence;
     bool presence_changed;
     int64_t ticked_ms;
+    ws_replayer *replayer;
+    struct hub_replay *replays;          /* under way */
+    struct hub_replay *replays_answered; /* under answers_lock */
     /* Of the message and the change at hand. */
     core_arena arena;
     core_buffer head;
@@ -180,6 +184,15 @@ void hub_presence_state(ws_hub *hub, size_t thread, uint64_t member, ws_presence
 void hub_presence_untrack(ws_hub *hub, size_t thread, uint64_t member);
 /* After each round: tells what has changed, and looks at the clock. */
 void hub_presence_round(ws_hub *hub);
+
+/* ---- hub_replay.c ---- */
+CORE_MUST_CHECK bool hub_replay_init(ws_hub *hub, const core_config *config, core_error *error);
+void hub_replay_fini(ws_hub *hub);
+/* The member was joined, and its subscription asks for what was said before. */
+void hub_replay_begin(ws_hub *hub, const hub_seat *seat, const ws_subscription *subscription);
+/* A broadcast was spread: replays under way need not tell it. */
+void hub_replay_note(ws_hub *hub, const ws_broadcast *broadcast);
+void hub_replays_answered(ws_hub *hub);
 
 /* ---- hub_resume.c ---- */
 CORE_MUST_CHECK bool hub_resume_init(ws_hub *hub, size_t row_max, core_error *error);

@@ -274,6 +274,7 @@ static void spread_part(ws_hub *hub, const hub_part *part, const ws_broadcast *b
 }
 
 void hub_broadcast(ws_hub *hub, const ws_broadcast *broadcast) {
+    hub_replay_note(hub, broadcast);
     const hub_room *room = hub_rooms_find(&hub->rooms, broadcast->topic,
                                           broadcast->private_channel ? HUB_ROOM_PRIVATE : 0);
     for (size_t i = 0; room != NULL && i < WS_PROTOCOLS; i++)

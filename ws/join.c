@@ -1,17 +1,58 @@
 /* See join.h. */
 #include "ws/join.h"
 
+#include "ws/replayer.h"
+
+#include <stdlib.h>
+
 static bool join_refuse(const char **reason, const char *text) {
     *reason = text;
     return false;
 }
 
-static bool read_broadcast(core_json_reader *json, ws_join *join) {
+bool ws_join_natural(core_json_token token, int64_t max, int64_t *value) {
+    char text[24];
+    char *end = text;
+    if (token.kind != CORE_JSON_NUMBER || !core_slice_to_text(token.raw, text, sizeof text))
+        return false;
+    *value = strtoll(text, &end, 10);
+    return *end == '\0' && *value >= 0 && *value <= max;
+}
+
+/* {"since": ms, "limit": n} */
+static bool read_replay(core_json_reader *json, ws_join *join, const char **reason) {
+    core_json_token member;
+    int64_t since_ms = -1, limit = WS_REPLAY_MAX;
+    bool ok = true;
+    while (core_json_member_next(json, &member)) {
+        core_slice whole;
+        if (core_json_raw_is(member.key, "since"))
+            ok &= ws_join_natural(member, INT64_MAX / 2000, &since_ms);
+        else if (core_json_raw_is(member.key, "limit") && member.kind != CORE_JSON_NULL)
+            ok &= ws_join_natural(member, WS_REPLAY_MAX, &limit);
+        if (!core_json_skip(json, member, &whole))
+            return false;
+    }
+    if (!ok || since_ms < 0 || limit == 0)
+        return join_refuse(reason,
+                           "UnableToReplayMessages: replay needs since, in milliseconds since "
+                           "1970, and a limit from 1 to 25");
+    join->replay_since_us = since_ms * CORE_US_PER_MS;
+    join->replay_limit = (size_t)limit;
+    return true;
+}
+
+static bool read_broadcast(core_json_reader *json, ws_join *join, const char **reason) {
     for (;;) {
         core_json_token token = core_json_next(json);
         if (token.kind == CORE_JSON_OBJECT_CLOSE)
             return true;
         core_slice whole;
+        if (core_json_raw_is(token.key, "replay") && token.kind == CORE_JSON_OBJECT_OPEN) {
+            if (!read_replay(json, join, reason))
+                return false;
+            continue;
+        }
         if (core_json_raw_is(token.key, "replication_ready"))
             join->replication_ready = core_json_is_true(token);
         else if (core_json_raw_is(token.key, "self"))
@@ -41,7 +82,7 @@ static bool read_config_member(core_json_reader *json, core_json_token token, ws
                                const char **reason) {
     core_slice whole;
     if (core_json_raw_is(token.key, "broadcast") && token.kind == CORE_JSON_OBJECT_OPEN)
-        return read_broadcast(json, join);
+        return read_broadcast(json, join, reason);
     if (core_json_raw_is(token.key, "presence") && token.kind == CORE_JSON_OBJECT_OPEN)
         return read_presence(json, join);
     if (core_json_raw_is(token.key, "private"))

@@ -67,6 +67,8 @@
 #define WS_RESUMES_WAITING   ((size_t)1 << 17) /* clients that wait for a lane; more are refused */
 #define WS_READER_MESSAGES   512               /* of one reader of history, waiting for the hub */
 #define WS_READER_BYTES      ((size_t)8 << 20) /* the same in bytes */
+#define WS_REPLAYS_WAITING   ((size_t)4096) /* joins whose replay waits; more are refused theirs */
+#define WS_REPLAY_MS         5000           /* for reading one */
 #define WS_COMMAND_RING      4096
 #define WS_DELIVERY_RING     8192
 #define WS_DELIVERIES_A_WAKE 512

@@ -33,6 +33,49 @@ static bool broadcast_take(const ws_message *message, core_buffer *scratch, ws_b
     return true;
 }
 
+/* "persist": true, or {"ttl": seconds}. False: it is neither. */
+static bool persist_read(core_json_reader *json, core_json_token token, int64_t now_us,
+                         ws_broadcast *broadcast) {
+    core_json_token member;
+    core_slice whole;
+    if (token.kind != CORE_JSON_OBJECT_OPEN) {
+        broadcast->stored = core_json_is_true(token);
+        return core_json_skip(json, token, &whole);
+    }
+    broadcast->stored = true;
+    while (core_json_member_next(json, &member)) {
+        int64_t ttl_s;
+        if (core_json_raw_is(member.key, "ttl")) {
+            if (!ws_join_natural(member, INT32_MAX, &ttl_s))
+                return false;
+            broadcast->expires_us = now_us + ttl_s * CORE_MS_PER_S * CORE_US_PER_MS;
+        }
+        if (!core_json_skip(json, member, &whole))
+            return false;
+    }
+    return true;
+}
+
+/* Of a text message its payload's, of a binary one its metadata's. */
+static bool broadcast_persist(core_slice object, int64_t now_us, ws_broadcast *broadcast) {
+    core_json_reader json = core_json_reader_make(object);
+    core_json_token member;
+    if (object.length == 0)
+        return true;
+    if (!core_json_valid(object) || core_json_next(&json).kind != CORE_JSON_OBJECT_OPEN)
+        return false;
+    while (core_json_member_next(&json, &member)) {
+        core_slice whole;
+        if (core_json_raw_is(member.key, "persist")) {
+            if (!persist_read(&json, member, now_us, broadcast))
+                return false;
+        } else if (!core_json_skip(&json, member, &whole)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void broadcast_accepted(ws_session *session, const ws_message *message, ws_channel *channel,
                                ws_broadcast *broadcast) {
     ws_service *service = session_service(session);
@@ -41,7 +84,12 @@ static void broadcast_accepted(ws_session *session, const ws_message *message, w
         broadcast->sender_thread = service->index;
     }
     broadcast->private_channel = channel->private_channel;
-    if (!ws_session_table_broadcast(service, broadcast))
+    core_slice object = message->binary ? message->push_metadata : message->payload;
+    if (!broadcast_persist(object, core_clock_wall_us(service->clock), broadcast))
+        broadcast_refused(session, message, "persist must be true or {ttl: seconds}");
+    else if (broadcast->stored && !channel->private_channel)
+        broadcast_refused(session, message, "only broadcasts of private channels can be stored");
+    else if (!ws_session_table_broadcast(service, broadcast))
         broadcast_refused(session, message, "too_many_messages");
     else if (channel->broadcast_ack)
         session_reply(session, message, true, core_slice_text("{}"));

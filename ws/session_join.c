@@ -127,6 +127,8 @@ static ws_subscription *join_subscription(join_attempt *attempt) {
         .topic = attempt->message->topic,
         .private_channel = attempt->join.private_channel,
         .presence = attempt->join.presence_enabled,
+        .replay_since_us = attempt->join.replay_since_us,
+        .replay_limit = attempt->join.replay_limit,
         .identity = attempt->identity,
         .postgres_changes = attempt->join.postgres_changes,
     };
@@ -203,10 +205,16 @@ static bool join_register(join_attempt *attempt, ws_subscription *subscription) 
 static bool join_config(join_attempt *attempt) {
     const char *problem;
     if (!ws_join_read(attempt->message->payload, &attempt->join, &problem)) {
-        (void)snprintf(attempt->reason, sizeof attempt->reason, "InvalidJoinPayload: %s", problem);
+        bool coded = strncmp(problem, "UnableToReplay", strlen("UnableToReplay")) == 0;
+        (void)snprintf(attempt->reason, sizeof attempt->reason, "%s%s",
+                       coded ? "" : "InvalidJoinPayload: ", problem);
         return false;
     }
-    return true;
+    if (attempt->join.replay_limit == 0 || attempt->join.private_channel)
+        return true;
+    (void)snprintf(attempt->reason, sizeof attempt->reason,
+                   "UnableToReplayMessages: replay is for private channels only");
+    return false;
 }
 
 static bool join_try(join_attempt *attempt) {

@@ -350,6 +350,8 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
     subscription->protocol = request->protocol;
     subscription->private_channel = request->private_channel;
     subscription->presence = request->presence;
+    subscription->replay_since_us = request->replay_since_us;
+    subscription->replay_limit = request->replay_limit;
     subscription->topic = core_arena_copy(&subscription->arena, request->topic);
     bool kept = keep_identity(subscription, request);
     size_t room = count_bindings(request->postgres_changes);

@@ -30,6 +30,8 @@ typedef struct {
     core_slice topic; /* empty: in no room */
     bool private_channel;
     bool presence;           /* hears who is there */
+    int64_t replay_since_us; /* wants to hear what was said since then */
+    size_t replay_limit;     /* at most so many; 0: nothing */
     core_slice access_class; /* the role */
     core_slice claims_json;  /* of a private channel: what its policies may ask for */
     const char *subject;
@@ -44,6 +46,8 @@ typedef struct {
     core_slice topic;
     bool private_channel;
     bool presence;
+    int64_t replay_since_us;
+    size_t replay_limit;
     const ws_identity *identity;
     core_slice postgres_changes; /* the JSON array, or empty */
 } ws_subscription_request;
