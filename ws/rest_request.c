@@ -328,8 +328,6 @@ static bool value_bool(core_slice value, bool *is) {
 static unsigned single_parameter(ws_rest_request *request, core_slice key, core_slice value,
                                  ws_broadcast *broadcast) {
     uint64_t ttl_s;
-    if (core_slice_is(key, "apikey"))
-        return 0; /* who asks: not read here */
     if (core_slice_is(key, "private"))
         return value_bool(value, &broadcast->private_channel)
                    ? 0
@@ -339,8 +337,7 @@ static unsigned single_parameter(ws_rest_request *request, core_slice key, core_
                    ? 0
                    : refuse_field(request, "persist", "must be true or false");
     if (!core_slice_is(key, "persist[ttl]"))
-        return refuse(request, 422,
-                      "this path knows the parameters private, persist, persist[ttl] and apikey");
+        return 0; /* realtime-js puts its socket's parameters here too */
     broadcast->stored = true;
     return core_slice_to_u64(value, &ttl_s) && ttl_s > 0 && ttl_s <= WS_REST_TTL_MAX_S
                ? 0
@@ -354,13 +351,12 @@ static unsigned single_query(ws_rest_request *request, core_slice query, ws_broa
         core_buffer value = core_buffer_over(value_memory, sizeof value_memory);
         core_slice raw_key, raw_value;
         ws_http_query_next(&query, &raw_key, &raw_value);
-        if (raw_key.length + raw_value.length == 0 || core_slice_is(raw_key, "apikey"))
-            continue;
-        bool decoded =
-            ws_http_query_decode(raw_key, &key) && ws_http_query_decode(raw_value, &value);
-        unsigned status =
-            single_parameter(request, decoded ? core_buffer_slice(&key) : core_slice_text("?"),
-                             core_buffer_slice(&value), broadcast);
+        if (!ws_http_query_decode(raw_key, &key))
+            continue; /* longer than any that is known */
+        if (!ws_http_query_decode(raw_value, &value))
+            core_buffer_reset(&value); /* what is known takes no such value */
+        unsigned status = single_parameter(request, core_buffer_slice(&key),
+                                           core_buffer_slice(&value), broadcast);
         if (status != 0)
             return status;
     }

@@ -5,9 +5,10 @@
  * ?private=true&persist=true|persist[ttl]=S
  *
  * Topics are without "realtime:". TOPIC and EVENT are percent-encoded, so a slash in them is %2F.
- * What would be said otherwise than its sender means is refused: a parameter that is misspelled or
- * no boolean, since a private message would be public; persist in a batch or on a public topic;
- * bytes under names that no binary frame can carry. */
+ * What would be said otherwise than its sender means is refused: `private` that is no boolean,
+ * since the message would be public; persist in a batch or on a public topic; bytes under names
+ * that no binary frame can carry. Other parameters are ignored: realtime-js sends its socket's
+ * along. */
 #ifndef WALCAST_WS_REST_REQUEST_H
 #define WALCAST_WS_REST_REQUEST_H
 
