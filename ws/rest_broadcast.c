@@ -211,7 +211,7 @@ static unsigned job_read(rest_job *job, const ws_http_request *request, core_sli
         return ws_rest_request_batch(&job->said, request->body, payload_max);
     return ws_rest_request_single(&job->said, rest, head->query,
                                   ws_http_header_value(head, "content-type"), request->body,
-                                  payload_max);
+                                  payload_max, core_clock_wall_us(job->service->clock));
 }
 
 static void rest_say(ws_http_request *request, core_slice rest, const ws_gateway *gateway,

@@ -326,7 +326,7 @@ static bool value_bool(core_slice value, bool *is) {
 }
 
 static unsigned single_parameter(ws_rest_request *request, core_slice key, core_slice value,
-                                 ws_broadcast *broadcast) {
+                                 int64_t now_us, ws_broadcast *broadcast) {
     uint64_t ttl_s;
     if (core_slice_is(key, "private"))
         return value_bool(value, &broadcast->private_channel)
@@ -338,13 +338,15 @@ static unsigned single_parameter(ws_rest_request *request, core_slice key, core_
                    : refuse_field(request, "persist", "must be true or false");
     if (!core_slice_is(key, "persist[ttl]"))
         return 0; /* realtime-js puts its socket's parameters here too */
+    if (!core_slice_to_u64(value, &ttl_s) || ttl_s == 0 || ttl_s > WS_REST_TTL_MAX_S)
+        return refuse_field(request, "persist[ttl]", "must be a number of seconds");
     broadcast->stored = true;
-    return core_slice_to_u64(value, &ttl_s) && ttl_s > 0 && ttl_s <= WS_REST_TTL_MAX_S
-               ? 0
-               : refuse_field(request, "persist[ttl]", "must be a number of seconds");
+    broadcast->expires_us = now_us + (int64_t)ttl_s * CORE_MS_PER_S * CORE_US_PER_MS;
+    return 0;
 }
 
-static unsigned single_query(ws_rest_request *request, core_slice query, ws_broadcast *broadcast) {
+static unsigned single_query(ws_rest_request *request, core_slice query, int64_t now_us,
+                             ws_broadcast *broadcast) {
     char key_memory[VALUE_MAX], value_memory[VALUE_MAX];
     while (query.length > 0) {
         core_buffer key = core_buffer_over(key_memory, sizeof key_memory);
@@ -356,7 +358,7 @@ static unsigned single_query(ws_rest_request *request, core_slice query, ws_broa
         if (!ws_http_query_decode(raw_value, &value))
             core_buffer_reset(&value); /* what is known takes no such value */
         unsigned status = single_parameter(request, core_buffer_slice(&key),
-                                           core_buffer_slice(&value), broadcast);
+                                           core_buffer_slice(&value), now_us, broadcast);
         if (status != 0)
             return status;
     }
@@ -395,7 +397,8 @@ static unsigned single_payload(ws_rest_request *request, core_slice content_type
 }
 
 unsigned ws_rest_request_single(ws_rest_request *request, core_slice path, core_slice query,
-                                core_slice content_type, core_slice body, size_t payload_max) {
+                                core_slice content_type, core_slice body, size_t payload_max,
+                                int64_t now_us) {
     core_buffer topic, event;
     ws_broadcast broadcast = {.json = true};
     request_init(request);
@@ -405,7 +408,7 @@ unsigned ws_rest_request_single(ws_rest_request *request, core_slice path, core_
     broadcast.topic = core_buffer_slice(&topic);
     broadcast.event = core_buffer_slice(&event);
     if (status == 0)
-        status = single_query(request, query, &broadcast);
+        status = single_query(request, query, now_us, &broadcast);
     if (status == 0)
         status = single_payload(request, content_type, body, payload_max, &broadcast);
     if (status == 0 && (!request_room(request, 1) || !request_keep(request, &broadcast)))

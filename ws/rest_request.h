@@ -16,7 +16,7 @@
 
 #define WS_REST_MESSAGES_MAX 1000 /* of one batch */
 #define WS_REST_DETAIL_MAX   512
-#define WS_REST_TTL_MAX_S    ((uint64_t)10 * 365 * 24 * 3600)
+#define WS_REST_TTL_MAX_S    INT32_MAX
 
 typedef struct {
     size_t count;
@@ -31,10 +31,12 @@ typedef struct {
  * `payload_max` bytes, 415, 422, or 500 when memory is out. */
 CORE_MUST_CHECK unsigned ws_rest_request_batch(ws_rest_request *request, core_slice body,
                                                size_t payload_max);
-/* `path` is what follows "…/api/broadcast/"; `content_type` the header's value, empty for JSON. */
+/* What is stored for some time expires that long after `now_us`, since 1970.
+ * `path` is what follows "…/api/broadcast/"; `content_type` the header's value, empty for JSON. */
 CORE_MUST_CHECK unsigned ws_rest_request_single(ws_rest_request *request, core_slice path,
                                                 core_slice query, core_slice content_type,
-                                                core_slice body, size_t payload_max);
+                                                core_slice body, size_t payload_max,
+                                                int64_t now_us);
 void ws_rest_request_fini(ws_rest_request *request);
 
 #endif

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         status = ws_rest_request_batch(&request, rest, PAYLOAD_MAX);
     } else {
         core_slice path = line_next(&rest), query = line_next(&rest), type = line_next(&rest);
-        status = ws_rest_request_single(&request, path, query, type, rest, PAYLOAD_MAX);
+        status = ws_rest_request_single(&request, path, query, type, rest, PAYLOAD_MAX, 0);
     }
     if ((status == 0) != (request.detail[0] == '\0'))
         abort();

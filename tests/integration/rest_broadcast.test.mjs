@@ -362,6 +362,25 @@ suite('broadcasts over HTTP', () => {
       }
     });
 
+    test('clients of another gateway hear it too, with the same id', async (t) => {
+      const other = await Walcast.start({ postgres: house.postgres, nats: house.nats, config: { roles: 'ws', 'auth.policy_cache': 0 } });
+      t.after(() => other.remove());
+      await other.ready();
+      const here = await listen(t, 'mine', { isPrivate: true });
+      const there = await listen(t, 'mine', { isPrivate: true, walcast: other });
+      const open = await listen(t, 'mine', { walcast: other });
+      await waitFor('the gateways to hear one another', async () => { // the bus has no past
+        accepted(await single('mine', 'first', {}));
+        return open.heard.length > 0;
+      });
+      accepted(await single('mine', 'e', { n: 1 }, { query: '?private=true&persist=true' }));
+      accepted(await post('/mine/events/bytes?private=true', new Uint8Array([7]), { headers: BYTES_TYPE }));
+      await here.hears(2);
+      await there.hears(2);
+      assert.deepEqual(there.heard, here.heard);
+      assert.match(there.heard[0].meta.id, UUID);
+    });
+
     test('the project’s rate is a 429 with Retry-After, and counts messages, not requests', async (t) => {
       const limited = await Walcast.start({ nats: house.nats, config: { roles: 'ws', 'ws.max_project_messages_per_second': 5 } });
       t.after(() => limited.remove());

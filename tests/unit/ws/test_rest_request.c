@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #define PAYLOAD_MAX 64
+#define NOW_US      1000
 
 static void assert_message(const ws_rest_request *request, size_t index, const char *topic,
                            const char *event, const char *payload, bool private_channel) {
@@ -157,7 +158,8 @@ static void lengths_have_limits(void **state) {
 static unsigned single(ws_rest_request *request, const char *path, const char *query,
                        const char *type, const char *body) {
     return ws_rest_request_single(request, core_slice_text(path), core_slice_text(query),
-                                  core_slice_text(type), core_slice_text(body), PAYLOAD_MAX);
+                                  core_slice_text(type), core_slice_text(body), PAYLOAD_MAX,
+                                  NOW_US);
 }
 
 static void names_are_decoded_once(void **state) {
@@ -216,16 +218,18 @@ static void parameters_say_private_and_persist(void **state) {
     static const struct {
         const char *query;
         bool private_channel, stored;
+        int64_t expires_us;
     } rows[] = {
-        {"private=true", true, false},
-        {"private=false&apikey=a%zz.very-long-token-that-is-longer-than-any-value", false, false},
-        {"persist=true&private=true", true, true},
-        {"private=true&persist%5Bttl%5D=60", true, true},
-        {"&private=true&persist[ttl]=1&", true, true},
-        {"private=true&persist=false", true, false},
-        {"persist=false", false, false},
+        {"private=true", true, false, 0},
+        {"private=false&apikey=a%zz.very-long-token-that-is-longer-than-any-value", false, false,
+         0},
+        {"persist=true&private=true", true, true, 0},
+        {"private=true&persist%5Bttl%5D=60", true, true, NOW_US + 60000000},
+        {"&private=true&persist[ttl]=2147483647&", true, true, NOW_US + INT64_C(2147483647000000)},
+        {"private=true&persist=false", true, false, 0},
+        {"persist=false", false, false, 0},
         {"vsn=2.0.0&log_level=info&%zz=true&a-key-that-is-longer-than-any-that-is-known=1", false,
-         false},
+         false, 0},
     };
     for (size_t i = 0; i < CORE_COUNT_OF(rows); i++) {
         ws_rest_request request;
@@ -233,6 +237,7 @@ static void parameters_say_private_and_persist(void **state) {
             fail_msg("%s: %s", rows[i].query, request.detail);
         assert_int_equal(request.messages[0]->private_channel, rows[i].private_channel);
         assert_int_equal(request.messages[0]->stored, rows[i].stored);
+        assert_int_equal(request.messages[0]->expires_us, rows[i].expires_us);
         ws_rest_request_fini(&request);
     }
 }
@@ -249,6 +254,7 @@ static void parameters_with_other_values_are_refused(void **state) {
         {"persist=true", "persist is for private channels"},
         {"persist[ttl]=5", "persist is for private channels"},
         {"private=true&persist[ttl]=0", "persist[ttl] must be"},
+        {"private=true&persist[ttl]=2147483648", "persist[ttl] must be"},
         {"private=true&persist[ttl]=-1", "persist[ttl] must be"},
         {"private=true&persist[ttl]=1e3", "persist[ttl] must be"},
         {"private=true&persist[ttl]=99999999999999999999", "persist[ttl] must be"},
