@@ -62,6 +62,10 @@ const auth_verifier *ws_gateway_verifier(const ws_gateway *gateway) {
     return gateway->verifier;
 }
 
+auth_access *ws_gateway_access(const ws_gateway *gateway) {
+    return ws_hub_access(gateway->hub);
+}
+
 static ws_gateway *gateway_of(core_role *role) {
     ws_gateway *gateway = (ws_gateway *)(void *)((char *)role - offsetof(ws_gateway, role));
     CORE_MAGIC_CHECK(gateway, GATEWAY_MAGIC);

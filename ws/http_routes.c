@@ -5,6 +5,7 @@
 #include "ws/health.h"
 #include "ws/http.h"
 #include "ws/http_reply.h"
+#include "ws/rest_broadcast.h"
 #include "ws/server.h"
 #include "ws/sse.h"
 
@@ -26,6 +27,8 @@ static bool route_reads(core_slice method) {
 
 static bool route_own(ws_http_request *request) {
     const ws_http_head *head = request->head;
+    if (ws_rest_broadcast_serve(request))
+        return true;
     for (size_t i = 0; i < CORE_COUNT_OF(own_routes); i++) {
         if (!core_slice_is(head->path, own_routes[i].path))
             continue;

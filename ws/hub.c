@@ -346,6 +346,10 @@ void ws_hub_set_live(ws_hub *hub, bool live) {
     core_ring_wake(hub->messages);
 }
 
+auth_access *ws_hub_access(const ws_hub *hub) {
+    return hub->access.source;
+}
+
 hub_reader *ws_hub_reader(ws_hub *hub, size_t index) {
     assert(index < WS_LANES);
     return &hub->readers[index];

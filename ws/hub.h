@@ -8,6 +8,7 @@
 #ifndef WALCAST_WS_HUB_H
 #define WALCAST_WS_HUB_H
 
+#include "auth/auth.h"
 #include "fanout/fanout.h"
 #include "ws/hub_reader.h"
 #include "ws/server.h"
@@ -45,6 +46,8 @@ void ws_hub_hear_lost(ws_hub *hub);
 void ws_hub_set_bus(ws_hub *hub, fanout_bus *bus, fanout_connection *connection);
 /* Whether the stream's tail is being consumed: joins are answered only while it is. */
 void ws_hub_set_live(ws_hub *hub, bool live);
+/* What the hub asks the database with; as long as the hub is not being freed. */
+auth_access *ws_hub_access(const ws_hub *hub);
 /* The readers of history, WS_LANES of them. */
 hub_reader *ws_hub_reader(ws_hub *hub, size_t index);
 /* Lets a waiting feed go, for a stop. */

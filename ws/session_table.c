@@ -220,6 +220,12 @@ bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadca
     return command.broadcast != NULL && table_ask(service->table, &command);
 }
 
+size_t ws_session_table_room(const ws_service *service) {
+    const ws_session_table *table = service->table;
+    size_t waiting = table->waiting_count - table->waiting_first;
+    return waiting < TABLE_WAITING_MAX ? TABLE_WAITING_MAX - waiting : 0;
+}
+
 /* ---- Presence ---- */
 
 static bool table_wish(ws_service *service, ws_command_kind kind, ws_member *member,

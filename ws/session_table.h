@@ -30,6 +30,8 @@ CORE_MUST_CHECK bool ws_session_table_rejoin(ws_service *service, ws_member *mem
 void ws_session_table_leave(ws_service *service, ws_member *member);
 /* Hands a copy to the hub. False: too many wait already, or memory is out. */
 CORE_MUST_CHECK bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadcast);
+/* How many broadcasts in a row will not be too many. */
+size_t ws_session_table_room(const ws_service *service);
 /* An offset behind all that a live member was sent, up to which it has all; for a client that goes
  * on from it. False: none is known. */
 CORE_MUST_CHECK bool ws_session_table_position(const ws_service *service, const ws_member *member,
