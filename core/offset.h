@@ -17,6 +17,14 @@ typedef struct {
     uint32_t index;
 } core_offset;
 
+/* The place before a stream's first message, where no epoch is known yet: "0-0.0". */
+#define CORE_OFFSET_BEGINNING_EPOCH "0"
+/* A place that was told to somebody: that one, or a row's of a known epoch. */
+static inline bool core_offset_is_place(const core_offset *offset) {
+    bool begins = offset->epoch[0] == '0' && offset->epoch[1] == '\0';
+    return begins ? offset->sequence == 0 && offset->index == 0 : offset->sequence > 0;
+}
+
 void core_offset_format(const core_offset *offset, char text[CORE_OFFSET_TEXT_SIZE]);
 CORE_MUST_CHECK bool core_offset_parse(core_slice text, core_offset *offset);
 

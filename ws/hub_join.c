@@ -189,7 +189,7 @@ static void join_live(hub_joining *join) {
 }
 
 static void join_enter(hub_joining *join) {
-    if (join->command.since.sequence == 0) {
+    if (join->command.since.epoch[0] == '\0') {
         join_live(join);
         return;
     }

@@ -182,16 +182,23 @@ static void resume_seat_waiting(ws_hub *hub) {
     hub->resume_count = left;
 }
 
+/* Behind the stream's beginning there is all of it, whatever its epoch. */
+static bool resume_is_known(const ws_hub *hub, const core_offset *since) {
+    return strcmp(since->epoch, CORE_OFFSET_BEGINNING_EPOCH) == 0 ||
+           strcmp(since->epoch, hub->epoch) == 0;
+}
+
 void hub_resume(ws_hub *hub, const hub_passenger *passenger, const core_offset *since) {
+    uint64_t position = since->sequence > 0 ? since->sequence - 1 : 0;
     char reason[RESUME_REASON_MAX];
     core_metrics_add(hub->metrics, CORE_METRIC_WS_RESUMES, 1);
-    if (strcmp(since->epoch, hub->epoch) != 0) {
+    if (!resume_is_known(hub, since)) {
         resume_not_held(reason, hub->epoch[0] == '\0'
                                     ? "the stream holds no changes"
                                     : "the offset is of a history that the stream no longer has");
         resume_refuse(hub, passenger, reason);
         ws_subscription_free(passenger->subscription);
-    } else if (!resume_wait(hub, passenger, since->sequence - 1)) {
+    } else if (!resume_wait(hub, passenger, position)) {
         resume_refuse(hub, passenger,
                       "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
         ws_subscription_free(passenger->subscription);

@@ -36,7 +36,7 @@ typedef struct {
     uint64_t member; /* JOIN: the handle to answer to; LEAVE: of one that goes for good,
                         or 0; TRACK, UNTRACK, PRESENCE */
     ws_subscription *subscription; /* JOIN: the hub's from now on */
-    core_offset since;             /* JOIN: what it has already; sequence 0: from now on */
+    core_offset since;             /* JOIN: what it has already; no epoch: from now on */
     ws_broadcast *broadcast;       /* BROADCAST: the hub's from now on */
     ws_presence_wish *wish;        /* TRACK, PRESENCE: the hub's from now on */
 } ws_command;

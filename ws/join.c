@@ -89,7 +89,7 @@ static bool read_config_member(core_json_reader *json, core_json_token token, ws
         join->private_channel = core_json_is_true(token);
     if (core_json_raw_is(token.key, "since") && token.kind != CORE_JSON_NULL &&
         (token.kind != CORE_JSON_STRING || !core_offset_parse(token.raw, &join->since) ||
-         join->since.sequence == 0))
+         !core_offset_is_place(&join->since)))
         return join_refuse(reason, "config.since must be an offset as a change has it");
     if (!core_json_skip(json, token, &whole))
         return false;

@@ -290,6 +290,8 @@ static void table_live(ws_member *member, const ws_delivery *delivery) {
     memcpy(member->after.epoch, delivery->epoch, sizeof member->after.epoch);
     if (member->after.epoch[0] != '\0')
         core_offset_format(&member->after, offset);
+    else if (member->after.sequence == 0)
+        core_offset_format(&(core_offset){.epoch = CORE_OFFSET_BEGINNING_EPOCH}, offset);
     if (member->live)
         return;
     member->live = true;

@@ -237,7 +237,8 @@ static bool read_since(sse_reader *reader, core_slice last_event_id, ws_sse_requ
     core_slice text = last_event_id.length > 0 ? last_event_id : since;
     if (text.length == 0)
         return true;
-    request->has_since = core_offset_parse(text, &request->since) && request->since.sequence > 0;
+    request->has_since =
+        core_offset_parse(text, &request->since) && core_offset_is_place(&request->since);
     return request->has_since ||
            refuse(reader,
                   last_event_id.length > 0

@@ -180,11 +180,29 @@ suite('resume', () => {
     const [epoch, place] = [since.slice(0, since.lastIndexOf('-')), since.slice(since.lastIndexOf('-') + 1)];
     const future = `${epoch}-${Number(place.split('.')[0]) + 1_000_000}.0`;
     for (const [text, reason] of [[`0000000000000000-${place}`, /^HistoryNotHeld: .*load the rows anew/],
-      [future, /^HistoryNotHeld: /], ['nonsense', /^InvalidJoinPayload: /], [`${epoch}-0.0`, /^InvalidJoinPayload: /]]) {
+      [future, /^HistoryNotHeld: /], ['nonsense', /^InvalidJoinPayload: /], ["0-7.0", /^InvalidJoinPayload: /], [`${epoch}-0.0`, /^InvalidJoinPayload: /]]) {
       const client = await join(t, { since: text });
       assert.equal(client.joined.status, 'error', text);
       assert.match(client.joined.response.reason, reason);
     }
+  });
+
+  test('a client that joined before there was any change can go on from there', async (t) => {
+    const empty = await startHouse(t, { schema: SCHEMA });
+    const first = await join(t, { walcast: empty.walcast });
+    const { offset } = await first.live();
+    assert.equal(offset, '0-0.0');
+    first.socket.close();
+    const still = await join(t, { walcast: empty.walcast, since: offset });
+    await still.live();
+    await empty.postgres.query("INSERT INTO items VALUES (1, 'odd', ''); INSERT INTO items VALUES (2, 'even', '')");
+    await still.sees(2);
+    const back = await join(t, { walcast: empty.walcast, since: offset });
+    await back.sees(2);
+    await empty.walcast.restart(); // its tail is gone
+    const later = await join(t, { walcast: empty.walcast, since: offset });
+    await later.sees(2);
+    for (const client of [still, back, later]) assert.deepEqual(client.ids(), [1, 2]);
   });
 
   test('history that has aged out of the stream is told, not skipped', async (t) => {
