@@ -1,6 +1,7 @@
 // Broadcasts over HTTP: from unmodified clients and by hand, to both serializers, under the policies
 // of private channels, and what is refused how.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
@@ -216,6 +217,37 @@ suite('broadcasts over HTTP', () => {
       }
       assert.equal((await post('', 'x'.repeat(2 ** 20 + 1))).status, 413);
       assert.equal((await post('s', '{}')).status, 404);
+    });
+  });
+
+  // docs/BROADCAST.md's blocks of a language.
+  const page = readFileSync(new URL('../../docs/BROADCAST.md', import.meta.url), 'utf8');
+  const blocks = (language) => [...page.matchAll(new RegExp('```' + language + '\\n([^]*?)```', 'g'))].map(([, text]) => text);
+
+  suite('the page about it', () => {
+    test('its requests work', async (t) => {
+      const [one, two] = [await listen(t, 'room:1'), await listen(t, 'room:2', { isPrivate: true })];
+      for (const text of blocks('sh')) {
+        const answer = await runOk(['bash', '-c', text.replaceAll('http://127.0.0.1:4000', house.walcast.url)], { env: { TOKEN: tokens.service_role } });
+        assert.match(answer, /^HTTP\/1.1 202 Accepted\r\n/);
+      }
+      await one.hears(2);
+      await two.hears(1);
+      assert.deepEqual([one, two].map(({ heard }) => heard.map(({ event, payload }) => [event, payload])),
+        [[['cursor', { x: 3 }], ['cursor', { x: 3 }]], [['news', { n: 1 }]]]);
+    });
+
+    test('its statements work, for a user who may not send himself', async (t) => {
+      const [room, note] = [await listen(t, 'room:1', { isPrivate: true }), await listen(t, 'note:7', { isPrivate: true })];
+      await house.postgres.query('CREATE TABLE notes (id int PRIMARY KEY, body text); GRANT ALL ON notes TO anon');
+      for (const text of blocks('sql')) await house.postgres.query(text);
+      await house.postgres.query("BEGIN; SET LOCAL ROLE anon; INSERT INTO notes VALUES (7, 'x'); UPDATE notes SET body = 'y'; COMMIT");
+      await house.postgres.query("BEGIN; DELETE FROM notes; ROLLBACK");
+      await room.hears(1);
+      await note.hears(2);
+      assert.equal(room.heard[0].payload.hello, 'world');
+      assert.deepEqual(note.heard.map(({ event, payload }) => [event, payload.table, payload.record.body, payload.old_record?.body]),
+        [['INSERT', 'notes', 'x', undefined], ['UPDATE', 'notes', 'y', 'x']]);
     });
   });
 
