@@ -309,6 +309,25 @@ suite('broadcasts over HTTP', () => {
       assert.equal(await checks() - before, 3);
     });
 
+    test('what is to persist is replayed to who joins later, until its time is over', async (t) => {
+      const reader = await listen(t, 'mine kept', { isPrivate: true });
+      const kept = sender(t, 'mine kept', { private: true });
+      for (const [n, persist] of [true, undefined, { ttl: 1 }, { ttl: 3600 }].entries()) {
+        assert.deepEqual(await kept.httpSend('e', { n }, { persist }), { success: true });
+        await reader.hears(n + 1);
+      }
+      const late = await waitFor('the two that stay', async () => {
+        const heard = [];
+        const channel = sender(t, 'mine kept', { private: true, broadcast: { replay: { since: 1 } } });
+        channel.on('broadcast', { event: 'e' }, (message) => heard.push(message));
+        await subscribed(channel);
+        const all = await waitFor('all', () => heard.map(({ payload }) => payload.n).join() === '0,3' && heard, 1000).catch(() => false);
+        await channel.unsubscribe();
+        return all;
+      }, 20_000);
+      assert.deepEqual(late.map(({ meta }) => meta), [0, 3].map((n) => ({ id: reader.heard[n].meta.id, replayed: true })));
+    });
+
     // Holds the answers about topics that begin with slow until the end of `body`.
     async function held(t, body, url = house.postgres) {
       const holder = await url.connect();
@@ -333,6 +352,12 @@ suite('broadcasts over HTTP', () => {
       await reader.hears(1);
     });
 
+    // The server's end of a connection from that port is still open.
+    function serverHolds(port) {
+      const hex = (number) => number.toString(16).toUpperCase().padStart(4, '0');
+      return readFileSync('/proc/net/tcp', 'latin1').includes(`:${hex(house.walcast.port)} 0100007F:${hex(port)} `);
+    }
+
     test('a client that goes away while it waits harms nobody, and its message is not sent', async (t) => {
       const reader = await listen(t, 'slow 2', { isPrivate: true });
       await held(t, async (asking) => {
@@ -341,15 +366,15 @@ suite('broadcasts over HTTP', () => {
           socket.write('POST /realtime/v1/api/broadcast/slow%202/events/gone?private=true HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n' +
             `Authorization: Bearer ${tokens.authenticated}\r\nContent-Type: application/json\r\n\r\n{}`);
         await asking(1);
+        const ports = sockets.map(({ localPort }) => localPort);
         for (const socket of sockets) socket.destroy();
-        accepted(await single('fast', 'e', {}));
+        await waitFor('the server to let go of them', () => !ports.some((port) => serverHolds(port)));
       });
       accepted(await single('slow 2', 'e', { n: 1 }, PRIVATE));
       await reader.hears(1);
       accepted(await single('slow 2', 'e', { n: 2 }, PRIVATE));
       await reader.hears(2);
-      const heard = reader.heard.filter(({ event }) => event === 'e').map(({ payload }) => payload);
-      assert.deepEqual(heard, [{ n: 1 }, { n: 2 }]);
+      assert.deepEqual(reader.heard.map(({ event, payload }) => [event, payload]), [['e', { n: 1 }], ['e', { n: 2 }]]);
     });
 
     test('policies that are not answered in time are a 503 that says to come again', async (t) => {
