@@ -50,7 +50,7 @@ struct ws_service {
     ws_loop *loop;           /* libev's and libwebsockets' side (loop.c) */
     ws_session_table *table; /* the realtime sessions' side (session.c) */
     ws_http_waits *waits;    /* requests whose answer is awaited (http_wait.c); NULL: none yet */
-    size_t replies, reply_bytes; /* of requests that other rooms have (http_reply.c) */
+    size_t replies, reply_bytes; /* of requests that others have (http_reply.c, rest_broadcast.c) */
     _Atomic(ws_post *) posts;    /* any thread pushes (post.c) */
     atomic_size_t open;          /* connections; any thread reads */
     atomic_size_t waiting;       /* requests whose answer is awaited; any thread reads */

@@ -1,6 +1,7 @@
 // Broadcasts over HTTP: from unmodified clients and by hand, to both serializers, under the policies
 // of private channels, and what is refused how.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, suite, test } from 'node:test';
@@ -219,6 +220,37 @@ suite('broadcasts over HTTP', () => {
     });
   });
 
+  // docs/BROADCAST.md's blocks of a language.
+  const page = readFileSync(new URL('../../docs/BROADCAST.md', import.meta.url), 'utf8');
+  const blocks = (language) => [...page.matchAll(new RegExp('```' + language + '\\n([^]*?)```', 'g'))].map(([, text]) => text);
+
+  suite('the page about it', () => {
+    test('its requests work', async (t) => {
+      const [one, two] = [await listen(t, 'room:1'), await listen(t, 'room:2', { isPrivate: true })];
+      for (const text of blocks('sh')) {
+        const answer = await runOk(['bash', '-c', text.replaceAll('http://127.0.0.1:4000', house.walcast.url)], { env: { TOKEN: tokens.service_role } });
+        assert.match(answer, /^HTTP\/1.1 202 Accepted\r\n/);
+      }
+      await one.hears(2);
+      await two.hears(1);
+      assert.deepEqual([one, two].map(({ heard }) => heard.map(({ event, payload }) => [event, payload])),
+        [[['cursor', { x: 3 }], ['cursor', { x: 3 }]], [['news', { n: 1 }]]]);
+    });
+
+    test('its statements work, for a user who may not send himself', async (t) => {
+      const [room, note] = [await listen(t, 'room:1', { isPrivate: true }), await listen(t, 'note:7', { isPrivate: true })];
+      await house.postgres.query('CREATE TABLE notes (id int PRIMARY KEY, body text); GRANT ALL ON notes TO anon');
+      for (const text of blocks('sql')) await house.postgres.query(text);
+      await house.postgres.query("BEGIN; SET LOCAL ROLE anon; INSERT INTO notes VALUES (7, 'x'); UPDATE notes SET body = 'y'; COMMIT");
+      await house.postgres.query("BEGIN; DELETE FROM notes; ROLLBACK");
+      await room.hears(1);
+      await note.hears(2);
+      assert.equal(room.heard[0].payload.hello, 'world');
+      assert.deepEqual(note.heard.map(({ event, payload }) => [event, payload.table, payload.record.body, payload.old_record?.body]),
+        [['INSERT', 'notes', 'x', undefined], ['UPDATE', 'notes', 'y', 'x']]);
+    });
+  });
+
   suite('private channels', () => {
     const PRIVATE = { query: '?private=true' };
 
@@ -277,6 +309,25 @@ suite('broadcasts over HTTP', () => {
       assert.equal(await checks() - before, 3);
     });
 
+    test('what is to persist is replayed to who joins later, until its time is over', async (t) => {
+      const reader = await listen(t, 'mine kept', { isPrivate: true });
+      const kept = sender(t, 'mine kept', { private: true });
+      for (const [n, persist] of [true, undefined, { ttl: 1 }, { ttl: 3600 }].entries()) {
+        assert.deepEqual(await kept.httpSend('e', { n }, { persist }), { success: true });
+        await reader.hears(n + 1);
+      }
+      const late = await waitFor('the two that stay', async () => {
+        const heard = [];
+        const channel = sender(t, 'mine kept', { private: true, broadcast: { replay: { since: 1 } } });
+        channel.on('broadcast', { event: 'e' }, (message) => heard.push(message));
+        await subscribed(channel);
+        const all = await waitFor('all', () => heard.map(({ payload }) => payload.n).join() === '0,3' && heard, 1000).catch(() => false);
+        await channel.unsubscribe();
+        return all;
+      }, 20_000);
+      assert.deepEqual(late.map(({ meta }) => meta), [0, 3].map((n) => ({ id: reader.heard[n].meta.id, replayed: true })));
+    });
+
     // Holds the answers about topics that begin with slow until the end of `body`.
     async function held(t, body, url = house.postgres) {
       const holder = await url.connect();
@@ -301,6 +352,12 @@ suite('broadcasts over HTTP', () => {
       await reader.hears(1);
     });
 
+    // The server's end of a connection from that port is still open.
+    function serverHolds(port) {
+      const hex = (number) => number.toString(16).toUpperCase().padStart(4, '0');
+      return readFileSync('/proc/net/tcp', 'latin1').includes(`:${hex(house.walcast.port)} 0100007F:${hex(port)} `);
+    }
+
     test('a client that goes away while it waits harms nobody, and its message is not sent', async (t) => {
       const reader = await listen(t, 'slow 2', { isPrivate: true });
       await held(t, async (asking) => {
@@ -309,15 +366,15 @@ suite('broadcasts over HTTP', () => {
           socket.write('POST /realtime/v1/api/broadcast/slow%202/events/gone?private=true HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n' +
             `Authorization: Bearer ${tokens.authenticated}\r\nContent-Type: application/json\r\n\r\n{}`);
         await asking(1);
+        const ports = sockets.map(({ localPort }) => localPort);
         for (const socket of sockets) socket.destroy();
-        accepted(await single('fast', 'e', {}));
+        await waitFor('the server to let go of them', () => !ports.some((port) => serverHolds(port)));
       });
       accepted(await single('slow 2', 'e', { n: 1 }, PRIVATE));
       await reader.hears(1);
       accepted(await single('slow 2', 'e', { n: 2 }, PRIVATE));
       await reader.hears(2);
-      const heard = reader.heard.filter(({ event }) => event === 'e').map(({ payload }) => payload);
-      assert.deepEqual(heard, [{ n: 1 }, { n: 2 }]);
+      assert.deepEqual(reader.heard.map(({ event, payload }) => [event, payload]), [['e', { n: 1 }], ['e', { n: 2 }]]);
     });
 
     test('policies that are not answered in time are a 503 that says to come again', async (t) => {
