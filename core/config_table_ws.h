@@ -38,7 +38,7 @@
      .doc = "Bytes that may wait for one client; a client that reads slower is told and closed."},
     {.key = "ws.tail_bytes",
      .type = CORE_CONFIG_BYTES,
-     .initial = "64MiB",
+     .initial = "16MiB",
      .min = 0,
      .max = 4096LL * MIB,
      .unit = "bytes",

@@ -11,9 +11,12 @@
 #define BROADCAST_NAME_MAX  255
 #define BROADCAST_EXTRA_MAX 16384 /* of a payload's object without its payload */
 
+size_t ws_broadcast_bytes(const ws_broadcast *broadcast) {
+    return broadcast->topic.length + broadcast->event.length + broadcast->payload.length;
+}
+
 ws_broadcast *ws_broadcast_copy(const ws_broadcast *from) {
-    size_t texts = from->topic.length + from->event.length + from->payload.length;
-    ws_broadcast *copy = malloc(sizeof *copy + texts);
+    ws_broadcast *copy = malloc(sizeof *copy + ws_broadcast_bytes(from));
     if (copy == NULL)
         return NULL;
     *copy = *from;

@@ -26,6 +26,8 @@ typedef struct {
 
 /* A copy in one piece of what `from` points to; free() ends it. NULL when memory is out. */
 CORE_MUST_CHECK ws_broadcast *ws_broadcast_copy(const ws_broadcast *from);
+/* What its texts take. */
+size_t ws_broadcast_bytes(const ws_broadcast *broadcast);
 /* Reads a client's payload, {"type":"broadcast","event":...,"payload":...}: event (escapes undone
  * into `scratch`) and payload. False fills `reason` (static). */
 CORE_MUST_CHECK bool ws_broadcast_read(core_slice payload, core_buffer *scratch,

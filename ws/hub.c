@@ -143,6 +143,8 @@ static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
         break;
     case WS_COMMAND_BROADCAST:
         hub_say(hub, command->broadcast);
+        atomic_fetch_sub(&ws_server_service(hub->server, thread)->shared->said_bytes,
+                         ws_broadcast_bytes(command->broadcast));
         free(command->broadcast);
         break;
     case WS_COMMAND_TRACK:

@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define BUS_RING     8192 /* messages of others that wait for the hub */
+#define BUS_RING     8192               /* messages of others that wait for the hub */
+#define BUS_BYTES    ((size_t)32 << 20) /* the same in bytes */
 #define BUS_A_TURN   1024
 #define BUS_ENVELOPE ((size_t)1 << 20)
 #define TOPIC_PREFIX "realtime:"
@@ -37,8 +38,11 @@ static bool subject_is_presence(const char *subject) {
 void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload) {
     hub_heard heard = {.payload = core_block_copy(payload),
                        .presence = subject_is_presence(subject)};
-    if (heard.payload != NULL && core_ring_push(hub->heard, &heard))
+    bool room = atomic_load(&hub->heard_bytes) < BUS_BYTES;
+    atomic_fetch_add(&hub->heard_bytes, payload.length);
+    if (heard.payload != NULL && room && core_ring_push(hub->heard, &heard))
         return;
+    atomic_fetch_sub(&hub->heard_bytes, payload.length);
     core_block_release(heard.payload);
     core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_LOST, 1);
     ws_hub_hear_lost(hub);
@@ -143,6 +147,7 @@ void hub_bus_take(ws_hub *hub) {
         } else {
             bus_heard(hub, core_block_slice(heard.payload));
         }
+        atomic_fetch_sub(&hub->heard_bytes, heard.payload->length);
         core_block_release(heard.payload);
     }
     if (atomic_exchange(&hub->bus_lost, false)) {

@@ -18,6 +18,7 @@ typedef struct ws_post ws_post;
 /* What the service threads share: the limits of the whole process. Any thread. */
 typedef struct {
     atomic_size_t held_bytes; /* blocks that wait for clients, and messages that are not whole */
+    atomic_size_t said_bytes; /* broadcasts that wait for the hub */
     ws_rate_bucket messages;
     ws_rate_bucket joins;
 } ws_shared;

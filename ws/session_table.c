@@ -216,8 +216,18 @@ bool ws_session_table_join(ws_service *service, ws_member *member, ws_subscripti
 }
 
 bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadcast) {
+    atomic_size_t *said = &service->shared->said_bytes;
+    if (atomic_load(said) >= WS_SAID_BYTES)
+        return false;
     ws_command command = {.kind = WS_COMMAND_BROADCAST, .broadcast = ws_broadcast_copy(broadcast)};
-    return command.broadcast != NULL && table_ask(service->table, &command);
+    if (command.broadcast == NULL)
+        return false;
+    size_t bytes = ws_broadcast_bytes(command.broadcast);
+    atomic_fetch_add(said, bytes);
+    if (table_ask(service->table, &command))
+        return true;
+    atomic_fetch_sub(said, bytes);
+    return false;
 }
 
 size_t ws_session_table_room(const ws_service *service) {

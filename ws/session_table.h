@@ -28,7 +28,8 @@ CORE_MUST_CHECK bool ws_session_table_rejoin(ws_service *service, ws_member *mem
                                              ws_subscription *subscription);
 /* Out of its groups, if it is in some; the hub forgets its handle. */
 void ws_session_table_leave(ws_service *service, ws_member *member);
-/* Hands a copy to the hub. False: too many wait already, or memory is out. */
+/* Hands a copy to the hub, which takes its bytes off shared->said_bytes again. False: too many wait
+ * already, or memory is out. */
 CORE_MUST_CHECK bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadcast);
 /* How many broadcasts in a row will not be too many. */
 size_t ws_session_table_room(const ws_service *service);
