@@ -48,6 +48,7 @@ typedef enum {
     WS_DELIVERY_BROADCAST, /* `block` is a frame for every member of the room but `member` */
     WS_DELIVERY_PRESENCE,  /* the same of its presence room */
     WS_DELIVERY_DIRECT,    /* `block` is a frame for the member */
+    WS_DELIVERY_CUT,       /* every member of the class must join again; `block` says why */
     WS_DELIVERY_RESET,     /* changes may have been missed: every joined member must join again */
     WS_DELIVERY_POSITION,  /* all up to `place` was spread to the live classes */
 } ws_delivery_kind;

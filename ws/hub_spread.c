@@ -110,6 +110,61 @@ static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     core_block_release(frame);
 }
 
+/* What the class may see cannot be known now: its members must join again, and go on from what they
+ * have once it can. */
+static void access_cut(ws_hub *hub, const hub_class *class, const char *reason) {
+    core_block *text = core_block_copy(core_slice_text(reason));
+    for (size_t thread = 0; text != NULL && thread < hub->threads; thread++) {
+        if (class->members[thread] == 0)
+            continue;
+        ws_delivery delivery = {
+            .kind = WS_DELIVERY_CUT, .class_id = class->id, .block = core_block_retain(text)};
+        hub_deliver(hub, thread, &delivery);
+    }
+    core_block_release(text);
+}
+
+/* A filter tells of the columns that it reads: one that may not be read any more matches nothing.
+ * False: nothing is left. */
+static bool access_sift_hits(ws_hub *hub, hub_class *class, const auth_table *table) {
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < class->matched_count; i++) {
+        const ws_binding *binding = &class->subscription->bindings[class->matched[i].binding];
+        core_slice read[EXPR_FILTER_TERMS_MAX];
+        size_t count = binding->parsed != NULL ? expr_filter_columns(binding->parsed, read) : 0;
+        bool hidden = false;
+        for (size_t column = 0; column < count; column++)
+            hidden |= !auth_table_column(table, read[column]);
+        if (hidden)
+            access_tell(hub, class, "a column that the filter reads may not be read any more");
+        else
+            class->matched[left++] = class->matched[i];
+    }
+    class->matched_count = left;
+    return left > 0;
+}
+
+/* Whether the class is to get the change. */
+static bool access_allows(ws_hub *hub, hub_class *class, const auth_table_decision *sight) {
+    switch (sight->verdict) {
+    case AUTH_ACCESS_ALLOWED:
+        return auth_table_all_columns(sight->table) || access_sift_hits(hub, class, sight->table);
+    case AUTH_ACCESS_PENDING:
+        access_cut(hub, class,
+                   "DatabaseUnavailable: the database does not answer what this role "
+                   "may see; join again");
+        return false;
+    case AUTH_ACCESS_UNAVAILABLE:
+        access_cut(hub, class,
+                   "DatabaseUnavailable: what this role may see cannot be asked of the "
+                   "database now; join again");
+        return false;
+    default:
+        access_tell(hub, class, sight->reason);
+        return false;
+    }
+}
+
 /* Takes those out of the touched that may not see the table. False: it is not known yet of one. */
 static bool access_sift(ws_hub *hub) {
     hub_class **at = &hub->touched;
@@ -118,15 +173,10 @@ static bool access_sift(ws_hub *hub) {
         const auth_table_decision *sight = hub_role_sight(class->role, hub->change->relation);
         if (sight->verdict == AUTH_ACCESS_PENDING && !hub->impatient)
             return false;
-        if (sight->verdict == AUTH_ACCESS_ALLOWED) {
+        if (access_allows(hub, class, sight))
             at = &class->touched_next;
-            continue;
-        }
-        *at = class->touched_next;
-        access_tell(hub, class,
-                    sight->verdict == AUTH_ACCESS_PENDING
-                        ? "the database does not answer what this role may see"
-                        : sight->reason);
+        else
+            *at = class->touched_next;
     }
     return true;
 }

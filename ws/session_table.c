@@ -426,6 +426,18 @@ static void table_reset(ws_session_table *table) {
     }
 }
 
+static void table_cut(ws_session_table *table, const ws_delivery *delivery) {
+    char reason[CORE_ERROR_TEXT_MAX];
+    (void)snprintf(reason, sizeof reason, "%.*s",
+                   CORE_SLICE_ARGS(core_block_slice(delivery->block)));
+    ws_member *member = ws_groups_first(&table->classes, delivery->class_id);
+    while (member != NULL) {
+        ws_member *next = member->places[WS_GROUP_CLASS].next;
+        member->owner->reset(member, reason);
+        member = next;
+    }
+}
+
 static void table_direct(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = table_member(table, delivery->member);
     if (member != NULL && ws_member_joined(member))
@@ -452,6 +464,9 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
         break;
     case WS_DELIVERY_DIRECT:
         table_direct(table, delivery);
+        break;
+    case WS_DELIVERY_CUT:
+        table_cut(table, delivery);
         break;
     case WS_DELIVERY_RESET:
         table_reset(table);

@@ -5,7 +5,8 @@ import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { RawClient, realtimeClient, subscribed, websocketUrl } from '../lib/realtime.mjs';
 import { runOk } from '../lib/process.mjs';
-import { BINARY } from '../lib/walcast.mjs';
+import { Proxy } from '../lib/proxy.mjs';
+import { BINARY, Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
 const SCHEMA = `
@@ -121,6 +122,63 @@ suite('access', () => {
       await sql(`INSERT INTO open VALUES (${id++}, 'a', 'b')`);
       return client.data().length > before;
     });
+  });
+
+  test('a filter stops telling of a column that was revoked under it', async (t) => {
+    await sql("CREATE TABLE filtered (id int PRIMARY KEY, secret text); GRANT SELECT (id, secret) ON filtered TO anon");
+    await waitFor('it to be published', async () => (await sql("SELECT 1 FROM pg_publication_tables WHERE tablename = 'filtered'")).rows.length > 0);
+    const client = await waitFor('the join', async () => {
+      const it = await join(t, 'anon', [{ table: 'filtered', filter: 'secret=eq.x' }, { table: 'filtered', filter: 'id=gt.0' }]);
+      return it.status === 'ok' && it;
+    });
+    await sql("INSERT INTO filtered VALUES (1, 'x')");
+    await waitFor('it', () => client.data().length === 1);
+    await sql('REVOKE SELECT ON filtered FROM anon; GRANT SELECT (id) ON filtered TO anon');
+    let id = 2;
+    await waitFor('the REVOKE to count', async () => {
+      await sql(`INSERT INTO filtered VALUES (${id++}, 'x')`);
+      return client.errors().length > 0;
+    });
+    assert.match(client.errors()[0], /^Unauthorized: .*column/);
+    const last = id;
+    await sql(`INSERT INTO filtered VALUES (${last}, 'x')`);
+    const message = await client.next('the last', (m) => m[3] === 'postgres_changes' && m[4].data.record.id === last);
+    assert.equal(message[4].ids.length, 1);
+    assert.deepEqual(message[4].data.record, { id: last });
+  });
+
+  test('a database that cannot be asked: clients must join again, and lose nothing', async (t) => {
+    const proxy = await Proxy.start(t, house.postgres.port);
+    const gateway = await Walcast.start({ ...house, args: ['--roles', 'ws'], config: {
+      'postgres.url': house.postgres.url.replace(`:${house.postgres.port}`, `:${proxy.port}`),
+      'auth.grants_interval': '100ms', 'auth.grants_valid': '1s' } });
+    t.after(() => gateway.remove());
+    await gateway.ready();
+    const connect = () => RawClient.connect(t, websocketUrl(gateway, { apikey: tokens.service_role, vsn: '2.0.0' }));
+    const config = { postgres_changes: [{ event: 'INSERT', schema: 'public', table: 'open' }] };
+    const client = await connect();
+    client.join('1', 'realtime:r', config);
+    await client.reply('1');
+    await sql("INSERT INTO open VALUES (1000, 'a', 'b')");
+    const first = await client.next('the first', (m) => m[3] === 'postgres_changes');
+    proxy.down();
+    let id = 1001;
+    await waitFor('it to be told', async () => {
+      await sql(`INSERT INTO open VALUES (${id++}, 'a', 'b')`);
+      return client.received.some((m) => m[3] === 'phx_error');
+    }, 30_000);
+    assert.match(client.received.find((m) => m[3] === 'system' && m[4].status === 'error')[4].message, /^DatabaseUnavailable/);
+    const got = client.received.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data);
+    proxy.up();
+    const again = await waitFor('the join', async () => {
+      const it = await connect();
+      it.join('1', 'realtime:r', { ...config, since: (got.at(-1) ?? first[4].data).offset });
+      return (await it.reply('1'))[4].status === 'ok' && it;
+    }, 30_000);
+    const ids = () => again.received.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data.record.id);
+    const rest = id - 1001 - got.length;
+    await waitFor('the rest', () => ids().length >= rest);
+    assert.deepEqual([...got.map(({ record }) => record.id), ...ids()], Array.from({ length: id - 1001 }, (_, i) => 1001 + i));
   });
 
   suite('private channels', () => {
