@@ -64,8 +64,10 @@ static bool read_broadcast(core_json_reader *json, ws_join *join, const char **r
     }
 }
 
+/* Clients from before `enabled` want it. */
 static bool read_presence(core_json_reader *json, ws_join *join) {
     core_json_token member;
+    join->presence_enabled = true;
     while (core_json_member_next(json, &member)) {
         core_slice whole;
         if (core_json_raw_is(member.key, "enabled"))
