@@ -31,6 +31,13 @@ suite('clients', () => {
   const options = () => ({ auth: { persistSession: false, autoRefreshToken: false },
     realtime: { transport: WebSocket, params: { apikey: token } } });
 
+  // Old clients hold themselves back.
+  const taken = (push) => waitFor('an ok', async () => {
+    const answer = await push();
+    assert.ok(['ok', 'rate limited'].includes(answer), answer);
+    return answer === 'ok';
+  });
+
   // Each gives { channel(name, config), setAuth, disconnect }.
   const CLIENTS = {
     'supabase-js, newest': () => {
@@ -46,7 +53,7 @@ suite('clients', () => {
     'realtime-js, newest, 1.0.0': () => new RealtimeClient(socketUrl(), { params: { apikey: token }, transport: WebSocket, vsn: '1.0.0' }),
     'realtime-js, newest, 2.0.0': () => new RealtimeClient(socketUrl(), { params: { apikey: token }, transport: WebSocket, vsn: '2.0.0' }),
     'realtime-js 2.0.0': () => {
-      const client = new OldestRealtime(socketUrl(), { params: { apikey: token, eventsPerSecond: 100_000 }, transport: WebSocket });
+      const client = new OldestRealtime(socketUrl(), { params: { apikey: token, eventsPerSecond: 1000 }, transport: WebSocket });
       client.connect();
       return client;
     },
@@ -73,12 +80,12 @@ suite('clients', () => {
         [['INSERT', base], ['INSERT', base + 1], ['UPDATE', base], ['DELETE', base]]);
       assert.deepEqual(seen[2].new, { id: base, title: 'milk', done: true });
       assert.deepEqual(seen[3].old, { id: base, title: 'milk', done: true });
-      assert.equal(await channel.send({ type: 'broadcast', event: 'e', payload: { n: 1 } }), 'ok');
+      await taken(() => channel.send({ type: 'broadcast', event: 'e', payload: { n: 1 } }));
       await waitFor('the broadcast', () => heard.length === 1);
       assert.deepEqual(heard[0].payload, { n: 1 });
-      assert.equal(await channel.track({ mood: 'fine' }), 'ok');
+      await taken(() => channel.track({ mood: 'fine' }));
       await waitFor('the presence', () => channel.presenceState().me?.[0].mood === 'fine');
-      assert.equal(await channel.untrack(), 'ok');
+      await taken(() => channel.untrack());
       await waitFor('it to go', () => channel.presenceState().me === undefined);
       await client.setAuth(await house.walcast.token({ role: 'service_role', sub: 'me' }));
       await sql(`INSERT INTO todos VALUES (${base}, 'again', false)`);
