@@ -115,7 +115,7 @@ static bool broadcast_fits_binary(const ws_broadcast *broadcast) {
 }
 
 bool ws_broadcast_reaches(const ws_broadcast *broadcast, ws_protocol protocol) {
-    return broadcast->json || (protocol != WS_PROTOCOL_1 && broadcast_fits_binary(broadcast));
+    return broadcast->json || (protocol == WS_PROTOCOL_2 && broadcast_fits_binary(broadcast));
 }
 
 core_block *ws_broadcast_frame(const ws_broadcast *broadcast, ws_protocol protocol) {

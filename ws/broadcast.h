@@ -32,7 +32,7 @@ size_t ws_broadcast_bytes(const ws_broadcast *broadcast);
  * into `scratch`) and payload. False fills `reason` (static). */
 CORE_MUST_CHECK bool ws_broadcast_read(core_slice payload, core_buffer *scratch,
                                        ws_broadcast *broadcast, const char **reason);
-/* The serializer can carry it: bytes do not reach 1.0.0 clients. */
+/* The serializer can carry it: bytes reach neither 1.0.0 clients nor Phoenix's own. */
 bool ws_broadcast_reaches(const ws_broadcast *broadcast, ws_protocol protocol);
 /* Its frame in a serializer that it reaches; NULL when memory is out. */
 CORE_MUST_CHECK core_block *ws_broadcast_frame(const ws_broadcast *broadcast, ws_protocol protocol);

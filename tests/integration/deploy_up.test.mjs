@@ -1,10 +1,11 @@
-// ./deploy/up as its README says: the addresses and keys it prints work, README's example prints a
-// change, killing it leaves nothing behind, starting it again goes on with the same data.
+// ./deploy/up as its README says: the addresses and keys it prints work, README's examples run,
+// killing it leaves nothing behind, starting it again goes on with the same data.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
+import { pageBlocks, Reader } from '../lib/docs.mjs';
 import { run, ServerProcess } from '../lib/process.mjs';
 import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -72,21 +73,23 @@ test('what it printed works: console, health, database, keys', async () => {
   }
 });
 
-test("README's example prints a change", async () => {
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const [, example] = /```js\n([\s\S]*?)```/.exec(readme);
-  const folder = scratchDirectory();
-  writeFileSync(join(folder, 'watch.mjs'), example);
-  symlinkSync(join(ROOT, 'tests/node_modules'), join(folder, 'node_modules'));
-  const command = ['bash', '-c', `source ${state}/env && exec ${process.execPath} watch.mjs`];
-  const watching = new ServerProcess(command, { cwd: folder, log: join(folder, 'output') });
-  await waitFor('SUBSCRIBED and an INSERT', () => {
-    watching.assertAlive();
-    return /^SUBSCRIBED\nINSERT \{[^}]*task:/m.test(watching.logText())
-      || /SUBSCRIBED[\s\S]*INSERT \{[^}]*task:/.test(watching.logText());
-  }, 30_000);
-  await watching.kill();
-  removeScratch(folder);
+test("README's examples, each as it stands there, print what they are for", async (t) => {
+  const reader = new Reader({});
+  t.after(() => reader.remove());
+  const [up, curl, ...moreShell] = pageBlocks('README.md', 'sh');
+  const [watch, room, ...moreScript] = pageBlocks('README.md', 'js');
+  assert.match(up, /^\.\/deploy\/up /); // runs already
+  assert.deepEqual([moreShell, moreScript], [[], []], 'every block is run here');
+  symlinkSync(state, join(reader.directory, '.walcast'));
+  const node = (name, text) => {
+    writeFileSync(join(reader.directory, name), text);
+    return reader.shell(t, `source .walcast/env && node ${name}`);
+  };
+  await node('watch.mjs', watch).says(/SUBSCRIBED[\s\S]*INSERT \{[^}]*task:/);
+  await reader.shell(t, curl).says(/^data: \{"schema":"public","table":"todos",.*"type":"INSERT"/m);
+  const talks = node('room.mjs', room);
+  await talks.says(/^heard \{ from: 'ada'/m);
+  await talks.says(/^here \[ 'ada' \]$/m);
 });
 
 test('a second one says that it runs and ends nothing', async () => {

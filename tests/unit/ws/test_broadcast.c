@@ -62,6 +62,7 @@ static void test_writing(void **state) {
     broadcast.json = false;
     frame_is(&broadcast, WS_PROTOCOL_2, 2, "\x04\x01\x01\x00\x00te[1]", 10);
     assert_false(ws_broadcast_reaches(&broadcast, WS_PROTOCOL_1));
+    assert_false(ws_broadcast_reaches(&broadcast, WS_PROTOCOL_2_TEXT));
     assert_true(ws_broadcast_reaches(&broadcast, WS_PROTOCOL_2));
 }
 
