@@ -48,6 +48,14 @@ static void write_columns(change_writer *writer) {
     core_json_array_close(&writer->json);
 }
 
+static bool is_omitted(const change_writer *writer, const core_value *value) {
+    return writer->select->brief && value->bytes.length > WS_CHANGE_BRIEF_BYTES;
+}
+
+static bool is_long(const core_value *value) {
+    return value->bytes.length > WS_CHANGE_BRIEF_BYTES;
+}
+
 static void write_tuple(change_writer *writer, const char *name, const core_tuple *tuple,
                         bool key_only) {
     core_json_key_text(&writer->json, name);
@@ -56,7 +64,7 @@ static void write_tuple(change_writer *writer, const char *name, const core_tupl
         const core_column *column = &writer->relation->columns[i];
         const core_value *value = &tuple->values[i];
         if (value->kind == CORE_VALUE_UNCHANGED || (key_only && !column->key) ||
-            !column_selected(writer, column))
+            !column_selected(writer, column) || is_omitted(writer, value))
             continue;
         core_json_key(&writer->json, column->name);
         core_column_value_json(&writer->json, column, value);
@@ -98,11 +106,23 @@ static void write_images(change_writer *writer, const core_change *change) {
         write_tuple(writer, "record", &change->new_tuple, false);
         write_names(writer, "unchanged", &change->new_tuple, is_unchanged);
         write_names(writer, "read_later", &change->new_tuple, is_read_later);
+        if (writer->select->brief)
+            write_names(writer, "omitted", &change->new_tuple, is_long);
     }
     if (change->op == CORE_OP_UPDATE && change->old_kind == CORE_OLD_NONE)
         write_tuple(writer, "old_record", &change->new_tuple, true);
     else if (change->op == CORE_OP_UPDATE || change->op == CORE_OP_DELETE)
         write_tuple(writer, "old_record", &change->old_tuple, !full);
+}
+
+static void write_errors(change_writer *writer) {
+    if (!writer->select->brief) {
+        core_json_null(&writer->json);
+        return;
+    }
+    core_json_array_open(&writer->json);
+    core_json_text(&writer->json, "Error 413: Payload Too Large");
+    core_json_array_close(&writer->json);
 }
 
 void ws_change_json(core_buffer *out, const core_change *change, const core_offset *offset,
@@ -124,7 +144,7 @@ void ws_change_json(core_buffer *out, const core_change *change, const core_offs
     write_columns(&writer);
     write_images(&writer, change);
     core_json_key_text(&writer.json, "errors");
-    core_json_null(&writer.json);
+    write_errors(&writer);
     core_json_key_text(&writer.json, "offset");
     core_json_text(&writer.json, place);
     core_json_object_close(&writer.json);

@@ -11,8 +11,12 @@ typedef struct {
     const core_slice *columns;
     size_t count;
     const auth_table *visible;
+    bool
+        brief; /* without values of more than WS_CHANGE_BRIEF_BYTES, which are named in `omitted` */
     bool left; /* of an UPDATE: that the old row is no longer what was asked for */
 } ws_change_select;
+
+#define WS_CHANGE_BRIEF_BYTES 64
 
 /* Appends the object. `change` is an INSERT, UPDATE, DELETE or TRUNCATE. */
 void ws_change_json(core_buffer *out, const core_change *change, const core_offset *offset,

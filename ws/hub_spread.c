@@ -201,6 +201,12 @@ static const core_buffer *spread_data(ws_hub *hub, const ws_change_select *selec
     encoding->left = select->left;
     core_buffer_reset(&encoding->data);
     ws_change_json(&encoding->data, hub->change, &hub->offset, select);
+    if (core_buffer_ok(&encoding->data))
+        return &encoding->data;
+    ws_change_select brief = *select; /* too large for any client: what is small is told */
+    brief.brief = true;
+    core_buffer_reset(&encoding->data);
+    ws_change_json(&encoding->data, hub->change, &hub->offset, &brief);
     return &encoding->data;
 }
 

@@ -251,8 +251,9 @@ static bool session_check_channel(ws_channel *channel, int64_t now_ms, int64_t w
     }
     if (channel->member.state.current != WS_MEMBER_JOINING || channel->join_deadline_ms > now_ms)
         return false;
-    channel_refused(&channel->member, "RealtimeRestarting: the change stream is not connected yet, "
-                                      "please try again");
+    channel_refused(&channel->member,
+                    "RealtimeRestarting: the change stream, or the database, does not answer yet, "
+                    "please try again");
     return true;
 }
 

@@ -233,6 +233,8 @@ bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadca
 size_t ws_session_table_room(const ws_service *service) {
     const ws_session_table *table = service->table;
     size_t waiting = table->waiting_count - table->waiting_first;
+    if (atomic_load(&service->shared->said_bytes) + 2 * WS_HTTP_BODY_MAX > WS_SAID_BYTES)
+        return 0;
     return waiting < TABLE_WAITING_MAX ? TABLE_WAITING_MAX - waiting : 0;
 }
 

@@ -14,7 +14,8 @@
 #define COLUMNS                                                                                    \
     ",\"columns\":[{\"name\":\"id\",\"type\":\"int8\"},{\"name\":\"name\",\"type\":\"text\"},"     \
     "{\"name\":\"price\",\"type\":\"numeric\"}]"
-#define TAIL ",\"errors\":null,\"offset\":\"0123456789abcdef-7.2\"}"
+#define PLACE ",\"offset\":\"0123456789abcdef-7.2\"}"
+#define TAIL  ",\"errors\":null" PLACE
 
 static void assert_json(core_change *change, const ws_change_select *select, const char *expected) {
     static const ws_change_select all = {0};
@@ -83,12 +84,45 @@ static void test_select_keeps_the_key(void **state) {
                      "\"price\",\"type\":\"numeric\"}],\"record\":{\"id\":1,\"price\":3}" TAIL);
 }
 
+static void test_what_is_too_large_is_told_in_brief(void **state) {
+    (void)state;
+    core_value values[3];
+    char name[WS_CHANGE_BRIEF_BYTES + 2];
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    ws_change_select select = {.brief = true};
+    core_change change = {.op = CORE_OP_INSERT, .new_tuple = fixture_tuple(values, "1", name, "3")};
+    assert_json(&change, &select,
+                HEAD "\"INSERT\"" COLUMNS
+                     ",\"record\":{\"id\":1,\"price\":3},\"omitted\":[\"name\"]"
+                     ",\"errors\":[\"Error 413: Payload Too Large\"]" PLACE);
+    values[1] = fixture_value("short");
+    assert_json(&change, &select,
+                HEAD "\"INSERT\"" COLUMNS ",\"record\":{\"id\":1,\"name\":\"short\",\"price\":3}"
+                     ",\"errors\":[\"Error 413: Payload Too Large\"]" PLACE);
+}
+
+static void test_a_leave_has_the_old_row_only(void **state) {
+    (void)state;
+    core_value old[3], values[3];
+    ws_change_select select = {.left = true};
+    core_change change = {.op = CORE_OP_UPDATE,
+                          .old_kind = CORE_OLD_FULL,
+                          .old_tuple = fixture_tuple(old, "1", "a", "2"),
+                          .new_tuple = fixture_tuple(values, "1", "hidden", "3")};
+    assert_json(&change, &select,
+                HEAD "\"LEAVE\"" COLUMNS
+                     ",\"old_record\":{\"id\":1,\"name\":\"a\",\"price\":2}" TAIL);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_insert),
         cmocka_unit_test(test_update),
         cmocka_unit_test(test_delete_and_truncate),
         cmocka_unit_test(test_select_keeps_the_key),
+        cmocka_unit_test(test_what_is_too_large_is_told_in_brief),
+        cmocka_unit_test(test_a_leave_has_the_old_row_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
