@@ -4,6 +4,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 
+#include <stdlib.h>
+
 #include <cmocka.h>
 
 static bool say(ws_service *service) {
