@@ -133,6 +133,7 @@ struct ws_hub {
     core_offset offset;
     hub_encoding encodings[HUB_ENCODINGS];
     size_t encoding_count;
+    core_buffer row_key; /* of the frame at hand */
 };
 
 /* ---- hub.c ---- */

@@ -35,6 +35,9 @@
 #define WS_TOTAL_STEPS      64 /* of ws.queue_total_bytes, and how near to it a client's share */
 #define WS_TOTAL_STEPS_NEAR 16 /* begins to shrink: at three quarters */
 
+#define WS_CONFLATE_PART                                                                           \
+    4 /* of what may wait for a client: over it newer frames of a row replace */
+
 /* ---- Ending ---- */
 #define WS_DRAIN_STEP_CLOSES 20   /* sockets that a drain may close at once without spreading */
 #define WS_DRAIN_HINT_MS     1000 /* how long after its close a client should come again, and the */

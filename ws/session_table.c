@@ -58,6 +58,11 @@ static void command_drop(const ws_command *command) {
     free(command->wish);
 }
 
+static void delivery_drop(const ws_delivery *delivery) {
+    core_block_release(delivery->block);
+    ws_row_release(delivery->row);
+}
+
 void ws_session_table_free(ws_service *service) {
     ws_session_table *table = service->table;
     if (table == NULL)
@@ -67,7 +72,7 @@ void ws_session_table_free(ws_service *service) {
         command_drop(&command);
     ws_delivery delivery;
     while (table->deliveries != NULL && core_ring_pop(table->deliveries, &delivery))
-        core_block_release(delivery.block);
+        delivery_drop(&delivery);
     for (size_t i = table->waiting_first; i < table->waiting_count; i++)
         command_drop(&table->waiting[i]);
     core_ring_free(table->commands);
@@ -348,7 +353,7 @@ static void table_spread(const ws_groups *groups, const ws_delivery *delivery,
     while (member != NULL) {
         ws_member *next = member->places[groups->kind].next;
         if (member != but && !member_has(member, delivery->place))
-            member->owner->send(member, delivery->block);
+            member->owner->send(member, delivery->block, delivery->row);
         member = next;
     }
 }
@@ -367,7 +372,7 @@ static void table_stall(ws_session_table *table, ws_member *member) {
 static void table_history_send(ws_session_table *table, ws_member *member,
                                const ws_delivery *delivery) {
     uint64_t handle = member->handle;
-    member->owner->send(member, delivery->block);
+    member->owner->send(member, delivery->block, delivery->row);
     if (table_member(table, handle) != member || delivery->place.sequence == 0)
         return;
     member->after.sequence = delivery->place.sequence;
@@ -417,7 +422,7 @@ static void table_reset(ws_session_table *table) {
 static void table_direct(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = table_member(table, delivery->member);
     if (member != NULL && ws_member_joined(member))
-        member->owner->send(member, delivery->block);
+        member->owner->send(member, delivery->block, NULL);
 }
 
 static void table_delivery(ws_service *service, const ws_delivery *delivery) {
@@ -450,7 +455,7 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
         memcpy(table->position.epoch, delivery->epoch, sizeof table->position.epoch);
         break;
     }
-    core_block_release(delivery->block);
+    delivery_drop(delivery);
 }
 
 void ws_session_deliveries(ws_service *service) {
