@@ -67,6 +67,11 @@ static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
             delivery.commit_time_us = change->transaction.commit_time_us;
             delivery.place = (ws_place){hub->offset.sequence, hub->offset.index};
         }
+        if (!delivery.live) {
+            delivery.sends = class->members[thread];
+            atomic_fetch_add(ws_session_history(ws_server_service(hub->server, thread)),
+                             delivery.sends);
+        }
         hub_deliver(hub, thread, &delivery);
     }
 }

@@ -35,6 +35,7 @@ struct ws_session_table {
     core_offset position; /* as the hub told last */
     ws_place framed;      /* of the last live change for somebody here */
     core_buffer scratch;
+    atomic_size_t history; /* sends of it that wait; any thread */
 };
 
 bool ws_session_table_new(ws_service *service, core_error *error) {
@@ -93,6 +94,10 @@ core_ring *ws_session_ring(const ws_service *service) {
 
 core_ring *ws_session_commands(const ws_service *service) {
     return service->table->commands;
+}
+
+atomic_size_t *ws_session_history(const ws_service *service) {
+    return &service->table->history;
 }
 
 core_buffer *ws_session_scratch(ws_service *service) {
@@ -392,6 +397,12 @@ static void table_history(ws_session_table *table, const ws_delivery *delivery) 
     }
 }
 
+static void table_history_done(ws_session_table *table, size_t sends) {
+    size_t before = atomic_fetch_sub(&table->history, sends);
+    if (before >= WS_LANE_SENDS && before - sends < WS_LANE_SENDS)
+        core_ring_wake(table->commands);
+}
+
 static void table_frame(ws_service *service, const ws_delivery *delivery) {
     ws_session_table *table = service->table;
     if (delivery->live && delivery->place.sequence > 0)
@@ -436,6 +447,7 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
         break;
     case WS_DELIVERY_FRAME:
         table_frame(service, delivery);
+        table_history_done(table, delivery->sends);
         break;
     case WS_DELIVERY_BROADCAST:
         table_spread(&table->rooms, delivery, table_member(table, delivery->member));

@@ -17,7 +17,7 @@
 #include "bench/load/ws_wire.h"
 
 #define TIMEOUT_MS  60000
-#define OPENING     1024 /* connections that are not ready yet */
+#define OPENING     16384 /* connections that are not ready yet: all at once */
 #define TARGET_MAX  8192
 #define JOIN_MAX    16384
 #define OFFSET_SIZE 64

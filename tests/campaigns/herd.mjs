@@ -48,9 +48,9 @@ function program(t, name, args) {
 }
 
 suite(`a herd of ${CLIENTS}`, () => {
-  for (const [where, config, mostReads] of [
+  for (const [where, config, readsPerSecond] of [
     ['in memory', {}, 0],
-    ['in the stream alone', { 'ws.tail_bytes': '32KiB' }, 8],
+    ['in the stream alone', { 'ws.tail_bytes': '32KiB' }, 2], // a second, for all together
   ])
     test(`the history is ${where}`, async (t) => {
       const house = await startHouse(t, { schema: SCHEMA, args: ['--roles', 'cdc'] });
@@ -102,8 +102,8 @@ suite(`a herd of ${CLIENTS}`, () => {
         `${(before / MIB).toFixed(0)} to ${(most / MIB).toFixed(0)} MiB, ${kb.toFixed(1)} KiB each; ` +
         `beside: p50 ${at(0.5).toFixed(1)}, p99 ${at(0.99).toFixed(1)}, most ${delays_ms.at(-1).toFixed(1)} ms`);
       assert.ok(resumed < SECONDS, `${resumed} s until all were live`);
-      assert.ok(reads <= mostReads, `${reads} reads of history`);
-      if (mostReads > 0) assert.ok(reads > 0, 'the stream was read');
+      assert.ok(reads <= readsPerSecond * (3 + Math.ceil(resumed)), `${reads} reads of history`);
+      if (readsPerSecond > 0) assert.ok(reads > 0, 'the stream was read');
       assert.equal(await stays.metric('walcast_ws_resumes_total'), CLIENTS);
       assert.equal(await stays.metric('walcast_ws_slow_clients_closed_total'), 0);
       assert.ok(most - before < 32 * MIB + CLIENTS * 16 * 1024, `${most - before} bytes more`);
