@@ -88,6 +88,8 @@ X(WS_FRAMES_SENT, "walcast_ws_frames_sent_total", COUNTER, "Frames handed to soc
 X(WS_SENDS, "walcast_ws_sends_total", COUNTER, "Writes to sockets; each may carry many frames.")
 X(WS_SLOW_CLOSED, "walcast_ws_slow_clients_closed_total", COUNTER,
   "Connections closed because they did not read within their byte cap.")
+X(WS_CONFLATED, "walcast_ws_conflated_total", COUNTER,
+  "Waiting changes of clients that do not keep up, replaced by newer ones of the same row.")
 X(WS_HELD_BYTES, "walcast_ws_held_bytes", GAUGE,
   "Bytes of frames that wait for clients, shared ones once, and of messages not yet whole.")
 X(WS_COMPRESSED_FRAMES, "walcast_ws_compressed_frames_total", COUNTER,

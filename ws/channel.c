@@ -30,6 +30,7 @@ ws_channel *ws_channel_new(const ws_channel_spec *spec) {
     channel->broadcast_self = join->broadcast_self;
     channel->broadcast_ack = join->broadcast_ack;
     channel->private_channel = join->private_channel;
+    channel->conflate = join->conflate;
     channel->presence_enabled = join->presence_enabled;
     return channel;
 }

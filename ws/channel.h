@@ -27,6 +27,7 @@ struct ws_channel {
     bool replication_ready;
     bool broadcast_self, broadcast_ack;
     bool private_channel;
+    bool conflate;         /* asked for slow: conflate */
     bool presence_enabled; /* hears who is there */
     char *presence_key;    /* under which it is seen; NULL: none yet */
 };

@@ -115,10 +115,12 @@ size_t ws_connection_cap(const ws_connection *connection) {
     return room >= WS_TOTAL_STEPS_NEAR ? cap : cap / WS_TOTAL_STEPS_NEAR * room;
 }
 
-static bool connection_push(ws_connection *connection, core_block *block, size_t cap_bytes) {
+static bool connection_push(ws_connection *connection, core_block *block, size_t cap_bytes,
+                            ws_row *row, uint64_t tag) {
     if (!ws_connection_open(connection))
         return true; /* it is ending: nobody waits for this any more */
-    if (!ws_queue_push(&connection->queue, block, cap_bytes))
+    if (row == NULL ? !ws_queue_push(&connection->queue, block, cap_bytes)
+                    : !ws_queue_push_row(&connection->queue, block, cap_bytes, row, tag))
         return false;
     core_block_charge(block, &connection->service->shared->held_bytes);
     ws_service_mark_dirty(connection->service, connection);
@@ -130,11 +132,26 @@ bool ws_connection_send(ws_connection *connection, core_block *block) {
     size_t half = connection->service->limits.queue_bytes / 2;
     if (ws_connection_open(connection) && connection->queue.bytes + block->length > half)
         connection_write(connection);
-    return connection_push(connection, block, ws_connection_cap(connection));
+    return connection_push(connection, block, ws_connection_cap(connection), NULL, 0);
+}
+
+/* What waits below the mark stays in order as it came, so that a burst is not conflated. */
+bool ws_connection_send_row(ws_connection *connection, core_block *block, ws_row *row,
+                            uint64_t tag) {
+    ws_queue *queue = &connection->queue;
+    size_t mark = ws_connection_cap(connection) / WS_CONFLATE_PART;
+    bool much = row != NULL && queue->bytes + block->length > mark;
+    if (much && ws_connection_open(connection))
+        connection_write(connection);
+    if (!much || queue->bytes + block->length <= mark)
+        return ws_connection_send(connection, block);
+    size_t replaced = ws_queue_replace(queue, row, tag);
+    core_metrics_add(connection->service->metrics, CORE_METRIC_WS_CONFLATED, (int64_t)replaced);
+    return connection_push(connection, block, ws_connection_cap(connection), row, tag);
 }
 
 bool ws_connection_send_last(ws_connection *connection, core_block *block) {
-    return connection_push(connection, block, SIZE_MAX);
+    return connection_push(connection, block, SIZE_MAX, NULL, 0);
 }
 
 static void connection_linger(ws_connection *connection) {

@@ -65,6 +65,10 @@ void ws_connection_switch(ws_connection *connection, const ws_handler *handler,
 /* Queues the block (a reference of its own) and sees to its being sent. False when the peer does
  * not read: its cap is passed and nothing was queued. */
 CORE_MUST_CHECK bool ws_connection_send(ws_connection *connection, core_block *block);
+/* The same of a frame that tells of this row (NULL: of none). Where much waits already, it takes
+ * the place of those of the same row and tag that do. */
+CORE_MUST_CHECK bool ws_connection_send_row(ws_connection *connection, core_block *block,
+                                            ws_row *row, uint64_t tag);
 /* The same whatever waits already: for a last, short word. False when memory is out. */
 CORE_MUST_CHECK bool ws_connection_send_last(ws_connection *connection, core_block *block);
 /* What may wait for the peer now. Less than ws.queue_bytes for one that does not keep up, when all

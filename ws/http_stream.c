@@ -73,12 +73,16 @@ static void stream_rearm(ws_stream *stream) {
                                stream->deadline_ms < beat_ms ? stream->deadline_ms : beat_ms);
 }
 
-void ws_stream_send(ws_stream *stream, core_block *events) {
+void ws_stream_send_row(ws_stream *stream, core_block *events, ws_row *row, uint64_t tag) {
     if (!ws_stream_open(stream))
         return;
     stream->sent_ms = stream_service(stream)->now_ms; /* the deadline finds out when it fires */
-    if (!ws_connection_send(stream->connection, events))
+    if (!ws_connection_send_row(stream->connection, events, row, tag))
         stream_slow(stream);
+}
+
+void ws_stream_send(ws_stream *stream, core_block *events) {
+    ws_stream_send_row(stream, events, NULL, 0);
 }
 
 void ws_stream_set_deadline(ws_stream *stream, int64_t deadline_ms) {

@@ -36,6 +36,8 @@ CORE_MUST_CHECK ws_stream *ws_stream_new(ws_service *service, ws_http_handle han
                                          const ws_stream_owner *owner, void *context);
 /* Queues whole events (a reference of its own). */
 void ws_stream_send(ws_stream *stream, core_block *events);
+/* The same of events that may take waiting ones' place (connection.h). */
+void ws_stream_send_row(ws_stream *stream, core_block *events, ws_row *row, uint64_t tag);
 /* Sends what waits, and `last` (a reference of its own; NULL: nothing more), then ends. */
 void ws_stream_end(ws_stream *stream, core_block *last);
 /* Of the owner; INT64_MAX: none. */

@@ -30,6 +30,7 @@ void hub_deliver(ws_hub *hub, size_t thread, const ws_delivery *delivery) {
     while (!core_ring_push(ring, delivery)) {
         if (atomic_load(&hub->stop)) {
             core_block_release(delivery->block);
+            ws_row_release(delivery->row);
             return;
         }
         hub_pause(); /* the service thread is behind: the stream waits for it */

@@ -35,6 +35,9 @@ typedef struct {
     bool holds;
     uint64_t end;     /* of the stream when the reader was wanted: it has come so far at its last */
     int64_t heard_ms; /* when its reader was wanted, or gave something last */
+    uint64_t read_from; /* where the last reader that it began with started, and when; 0: none */
+    int64_t read_ms;
+    size_t read_boarded; /* clients that came along then */
     hub_passenger *passengers;
     size_t count, capacity;
 } hub_lane;

@@ -109,6 +109,7 @@ struct ws_hub {
     hub_reader readers[WS_LANES];
     hub_resumer *resumes; /* those who wait for a lane */
     size_t resume_count, resume_capacity;
+    int64_t resume_gathers_ms; /* they wait for others until then; 0: for a lane only */
     /* Other gateways, and presence (hub_bus.c, hub_presence.c). */
     _Atomic(fanout_bus *) bus; /* NULL until there is a connection */
     core_ring *heard;          /* what they say */
@@ -134,6 +135,7 @@ struct ws_hub {
     core_offset offset;
     hub_encoding encodings[HUB_ENCODINGS];
     size_t encoding_count;
+    core_buffer row_key; /* of the frame at hand */
 };
 
 /* ---- hub.c ---- */

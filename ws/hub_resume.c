@@ -84,6 +84,7 @@ static void lane_seat(ws_hub *hub, hub_lane *lane, const hub_passenger *passenge
 
 static void lane_board(ws_hub *hub, hub_lane *lane, const hub_passenger *passenger) {
     hub_passenger kept = *passenger;
+    lane->read_boarded++;
     kept.subscription = ws_subscription_retain(passenger->subscription);
     if (!hub_lane_add(lane, &kept))
         resume_refuse(hub, passenger, "InternalError: out of memory");
@@ -114,6 +115,35 @@ static bool lane_want_reader(ws_hub *hub, hub_lane *lane) {
     return false;
 }
 
+static bool lane_near(uint64_t from, uint64_t position) {
+    return from <= position && position - from < WS_LANE_NEAR;
+}
+
+/* Until when those from about there wait for others that do, since a reader was begun for many of
+ * them a moment ago: when a gateway has died its clients come over seconds, and a short history is
+ * read in less. 0: they do not. */
+static int64_t resume_gathers_until(const ws_hub *hub, uint64_t position) {
+    int64_t now_ms = resume_now_ms(hub);
+    for (size_t i = 0; i < WS_LANES; i++) {
+        const hub_lane *lane = &hub->lanes[i];
+        bool near = lane_near(lane->read_from, position) || lane_near(position, lane->read_from);
+        if (lane->read_boarded >= WS_RESUME_HERD && near &&
+            now_ms - lane->read_ms < WS_RESUME_GATHER_MS)
+            return lane->read_ms + WS_RESUME_GATHER_MS;
+    }
+    return 0;
+}
+
+/* A lane that begins with a reader. */
+static bool lane_start_reading(ws_hub *hub, hub_lane *lane) {
+    if (resume_gathers_until(hub, lane->position) > 0 || !lane_want_reader(hub, lane))
+        return false;
+    lane->read_from = lane->position;
+    lane->read_ms = lane->heard_ms;
+    lane->read_boarded = 0;
+    return true;
+}
+
 /* False: no lane is to be had now. */
 static bool lane_start(ws_hub *hub, hub_lane *lane, uint64_t position) {
     if (lane->state.current != HUB_LANE_FREE)
@@ -121,7 +151,7 @@ static bool lane_start(ws_hub *hub, hub_lane *lane, uint64_t position) {
     lane->position = position;
     if (hub_tail_covers(&hub->tail, position) && position <= hub->position)
         core_state_move(&lane->state, HUB_LANE_RUNNING);
-    else if (lane_want_reader(hub, lane))
+    else if (lane_start_reading(hub, lane))
         core_state_move(&lane->state, HUB_LANE_OPENING);
     else
         return false;
@@ -135,7 +165,7 @@ static hub_lane *lane_for(ws_hub *hub, uint64_t position) {
         hub_lane *lane = &hub->lanes[i];
         bool under_way =
             lane->state.current == HUB_LANE_OPENING || lane->state.current == HUB_LANE_RUNNING;
-        if (under_way && lane->position <= position && position - lane->position < WS_LANE_NEAR &&
+        if (under_way && lane_near(lane->position, position) &&
             (best == NULL || lane->position > best->position))
             best = lane;
     }
@@ -162,16 +192,24 @@ static bool resume_wait(ws_hub *hub, const hub_passenger *passenger, uint64_t po
     return true;
 }
 
-/* The oldest place first, and all that are near with it. */
-static void resume_seat_waiting(ws_hub *hub) {
-    if (hub->resume_count == 0)
-        return;
+static uint64_t resume_oldest(const ws_hub *hub) {
     uint64_t oldest = UINT64_MAX;
     for (size_t i = 0; i < hub->resume_count; i++)
         if (hub->resumes[i].position < oldest)
             oldest = hub->resumes[i].position;
-    if (lane_for(hub, oldest) == NULL)
+    return oldest;
+}
+
+/* The oldest place first, and all that are near with it. */
+static void resume_seat_waiting(ws_hub *hub) {
+    if (hub->resume_count == 0 || resume_now_ms(hub) < hub->resume_gathers_ms)
         return;
+    uint64_t oldest = resume_oldest(hub);
+    hub->resume_gathers_ms = 0;
+    if (lane_for(hub, oldest) == NULL) {
+        hub->resume_gathers_ms = resume_gathers_until(hub, oldest);
+        return;
+    }
     size_t left = 0;
     for (size_t i = 0; i < hub->resume_count; i++) {
         hub_lane *lane = lane_for(hub, hub->resumes[i].position);
@@ -189,6 +227,17 @@ static bool resume_is_known(const ws_hub *hub, const core_offset *since) {
            strcmp(since->epoch, hub->epoch) == 0;
 }
 
+/* From the tail at once, unless others wait for a lane: only those who gather need none yet. */
+static bool resume_board(ws_hub *hub, const hub_passenger *passenger, uint64_t position) {
+    bool first = hub->resume_count == 0 || hub->resume_gathers_ms > 0;
+    if (!first || !hub_tail_covers(&hub->tail, position))
+        return false;
+    hub_lane *lane = lane_for(hub, position);
+    if (lane != NULL)
+        lane_board(hub, lane, passenger);
+    return lane != NULL;
+}
+
 void hub_resume(ws_hub *hub, const hub_passenger *passenger, const core_offset *since) {
     uint64_t position = since->sequence > 0 ? since->sequence - 1 : 0;
     char reason[RESUME_REASON_MAX];
@@ -199,7 +248,8 @@ void hub_resume(ws_hub *hub, const hub_passenger *passenger, const core_offset *
                                     : "the offset is of a history that the stream no longer has");
         resume_refuse(hub, passenger, reason);
         ws_subscription_free(passenger->subscription);
-    } else if (!resume_wait(hub, passenger, position)) {
+    } else if (!resume_board(hub, passenger, position) &&
+               !resume_wait(hub, passenger, position)) {
         resume_refuse(hub, passenger,
                       "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
         ws_subscription_free(passenger->subscription);
@@ -283,11 +333,23 @@ static bool lane_reader_failed(ws_hub *hub, hub_lane *lane) {
     return true;
 }
 
+/* The threads have enough history to send: more would hold up what is live. They wake the hub. */
+static bool resume_is_ahead(const ws_hub *hub) {
+    for (size_t i = 0; i < hub->threads; i++)
+        if (atomic_load(ws_session_history(ws_server_service(hub->server, i))) >= WS_LANE_SENDS)
+            return true;
+    return false;
+}
+
 /* One message of history. False: nothing to do for the lane now. */
 static bool lane_step(ws_hub *hub, hub_lane *lane) {
     if (lane->position >= hub->position) {
         lane_arrive(hub, lane);
         return true;
+    }
+    if (resume_is_ahead(hub)) {
+        lane->heard_ms = resume_now_ms(hub); /* it is not its reader that is late */
+        return false;
     }
     if (hub_tail_covers(&hub->tail, lane->position) && !lane->holds)
         return lane_tail_step(hub, lane);
@@ -351,6 +413,7 @@ void hub_resume_reset(ws_hub *hub) {
         ws_subscription_free(hub->resumes[i].passenger.subscription);
     }
     hub->resume_count = 0;
+    hub->resume_gathers_ms = 0;
 }
 
 bool hub_resume_init(ws_hub *hub, size_t row_max, core_error *error) {

@@ -62,7 +62,9 @@ typedef struct {
     uint32_t attempt;       /* JOINED, REFUSED */
     unsigned rights;        /* JOINED: what the member may do in its channel */
     uint64_t member;        /* JOINED, REFUSED; BROADCAST: who sent it and does not want it, or 0 */
+    uint32_t sends;         /* FRAME of history: how many it is for, see ws_session_history */
     core_block *block;      /* one reference, the receiver's */
+    ws_row *row;            /* FRAME: what it tells of, one reference; NULL: not to be conflated */
     int64_t commit_time_us; /* FRAME: of a change; 0 for others */
     ws_place place;         /* FRAME: the change's, sequence 0 of what is none; JOINED: up to which
                                the member has all; POSITION */

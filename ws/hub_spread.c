@@ -6,6 +6,7 @@
 
 #include "ws/change_json.h"
 #include "ws/frame.h"
+#include "ws/hub_row.h"
 #include "ws/sse_event.h"
 
 #include <stdio.h>
@@ -16,11 +17,13 @@
 void hub_encodings_init(ws_hub *hub) {
     for (size_t i = 0; i < HUB_ENCODINGS; i++)
         core_buffer_init(&hub->encodings[i].data, WS_CHANGE_JSON_MAX);
+    core_buffer_init(&hub->row_key, HUB_ROW_KEY_MAX);
 }
 
 void hub_encodings_fini(ws_hub *hub) {
     for (size_t i = 0; i < HUB_ENCODINGS; i++)
         core_buffer_fini(&hub->encodings[i].data);
+    core_buffer_fini(&hub->row_key);
 }
 
 /* ---- Matching ---- */
@@ -49,8 +52,8 @@ static void spread_left(void *context, const hub_rule *rule) {
             spread_touch(hub, rule->users[i].class, (hub_hit){rule->users[i].binding, true});
 }
 
-/* `change`: whose frame it is; NULL: of none. */
-static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
+/* `change`: whose frame it is; NULL: of none. `row`: that it may take the place of. */
+static void spread_block(ws_hub *hub, const hub_class *class, core_block *block, ws_row *row,
                          const core_change *change) {
     for (size_t thread = 0; thread < hub->threads; thread++) {
         if (class->members[thread] == 0)
@@ -58,10 +61,16 @@ static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
         ws_delivery delivery = {.kind = WS_DELIVERY_FRAME,
                                 .live = hub->audience == &hub->classes,
                                 .class_id = class->id,
-                                .block = core_block_retain(block)};
+                                .block = core_block_retain(block),
+                                .row = ws_row_retain(row)};
         if (change != NULL) {
             delivery.commit_time_us = change->transaction.commit_time_us;
             delivery.place = (ws_place){hub->offset.sequence, hub->offset.index};
+        }
+        if (!delivery.live) {
+            delivery.sends = class->members[thread];
+            atomic_fetch_add(ws_session_history(ws_server_service(hub->server, thread)),
+                             delivery.sends);
         }
         hub_deliver(hub, thread, &delivery);
     }
@@ -83,7 +92,7 @@ static void spread_problem(void *context, const hub_rule *rule, const char *text
         const hub_class *class = rule->users[i].class;
         core_block *frame = problem_frame(class->subscription, 422, text);
         if (frame != NULL)
-            spread_block(hub, class, frame, NULL);
+            spread_block(hub, class, frame, NULL, NULL);
         core_block_release(frame);
     }
 }
@@ -106,7 +115,7 @@ static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     (void)snprintf(text, sizeof text, "Unauthorized: %s", reason);
     core_block *frame = problem_frame(class->subscription, 403, text);
     if (frame != NULL)
-        spread_block(hub, class, frame, NULL);
+        spread_block(hub, class, frame, NULL, NULL);
     core_block_release(frame);
 }
 
@@ -263,13 +272,26 @@ static core_block *spread_frame(ws_hub *hub, hub_class *class) {
     return ws_frame_block(WS_FRAME_TEXT, parts, CORE_COUNT_OF(parts));
 }
 
+/* Only who asked for it pays for it. */
+static ws_row *spread_row(ws_hub *hub, const hub_class *class, bool left) {
+    if (!class->subscription->conflate)
+        return NULL;
+    core_slice ids = core_buffer_slice(&hub->head); /* as the frame has them */
+    ids.data += class->head.length;
+    ids.length -= class->head.length;
+    return hub_row_new(hub->change, ids, left, &hub->row_key);
+}
+
 /* One frame for each selection of columns among what matched. False when one could not be made. */
 static bool spread_class(ws_hub *hub, hub_class *class) {
     while (class->matched_count > 0) {
+        bool left = class->matched[0].left;
         core_block *frame = spread_frame(hub, class);
         if (frame == NULL)
             return false;
-        spread_block(hub, class, frame, hub->change);
+        ws_row *row = spread_row(hub, class, left);
+        spread_block(hub, class, frame, row, hub->change);
+        ws_row_release(row);
         core_block_release(frame);
     }
     return true;

@@ -80,6 +80,13 @@ static bool read_presence(core_json_reader *json, ws_join *join) {
     return true;
 }
 
+static bool read_slow(core_json_token token, ws_join *join) {
+    bool text = token.kind == CORE_JSON_STRING;
+    join->conflate = text && core_json_raw_is(token.raw, "conflate");
+    return join->conflate || token.kind == CORE_JSON_NULL ||
+           (text && core_json_raw_is(token.raw, "close"));
+}
+
 static bool read_config_member(core_json_reader *json, core_json_token token, ws_join *join,
                                const char **reason) {
     core_slice whole;
@@ -89,6 +96,8 @@ static bool read_config_member(core_json_reader *json, core_json_token token, ws
         return read_presence(json, join);
     if (core_json_raw_is(token.key, "private"))
         join->private_channel = core_json_is_true(token);
+    if (core_json_raw_is(token.key, "slow") && !read_slow(token, join))
+        return join_refuse(reason, "config.slow must be close or conflate");
     if (core_json_raw_is(token.key, "since") && token.kind != CORE_JSON_NULL &&
         (token.kind != CORE_JSON_STRING || !core_offset_parse(token.raw, &join->since) ||
          !core_offset_is_place(&join->since)))

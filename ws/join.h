@@ -13,6 +13,7 @@ typedef struct {
     int64_t replay_since_us; /* wants to hear what was said since then */
     size_t replay_limit;     /* at most so many; 0: nothing */
     bool presence_enabled;   /* hears who is there */
+    bool conflate;           /* where it is slow, newer changes of a row replace those that wait */
     core_slice presence_key; /* raw JSON string content; empty: one is made */
     bool broadcast_self;     /* hears its own broadcasts */
     bool broadcast_ack;      /* wants each broadcast answered */

@@ -35,6 +35,9 @@
 #define WS_TOTAL_STEPS      64 /* of ws.queue_total_bytes, and how near to it a client's share */
 #define WS_TOTAL_STEPS_NEAR 16 /* begins to shrink: at three quarters */
 
+#define WS_CONFLATE_PART                                                                           \
+    4 /* of what may wait for a client: over it newer frames of a row replace */
+
 /* ---- Ending ---- */
 #define WS_DRAIN_STEP_CLOSES 20   /* sockets that a drain may close at once without spreading */
 #define WS_DRAIN_HINT_MS     1000 /* how long after its close a client should come again, and the */
@@ -58,20 +61,24 @@
 #define WS_HUB_MESSAGES      1024 /* messages of the stream waiting for the hub */
 #define WS_HUB_MESSAGE_BYTES ((size_t)32 << 20) /* the same in bytes; then the consumer waits */
 #define WS_TAIL_MESSAGES                                                                           \
-    ((size_t)1 << 18)            /* kept for those who resume; in bytes: ws.tail_bytes             \
-                                  */
-#define WS_LANES           4     /* groups of clients that catch up side by side */
-#define WS_LANE_NEAR       65536 /* so near, in sequences, a lane's beginning is shared */
-#define WS_LANE_MESSAGES   64    /* of history, between two live messages */
-#define WS_LANE_OPEN_MS    8000  /* for the first message of history to come */
-#define WS_RESUMES_WAITING ((size_t)1 << 17) /* clients that wait for a lane; more are refused */
-#define WS_READER_MESSAGES 512               /* of one reader of history, waiting for the hub */
-#define WS_READER_BYTES    ((size_t)8 << 20) /* the same in bytes */
-#define WS_REPLAYS_WAITING ((size_t)4096)    /* joins whose replay waits; more are refused theirs */
-#define WS_REPLAY_MS       5000              /* for reading one */
-#define WS_SAID_BYTES                                                                              \
-    ((size_t)64 << 20) /* of broadcasts that wait for the hub; more are refused                    \
-                        */
+    ((size_t)1 << 18)          /* kept for those who resume; in bytes: ws.tail_bytes               \
+                                */
+#define WS_LANES         4     /* groups of clients that catch up side by side */
+#define WS_LANE_NEAR     65536 /* so near, in sequences, a lane's beginning is shared */
+#define WS_LANE_MESSAGES 64    /* of history, between two live messages */
+#define WS_LANE_SENDS                                                                              \
+    65536 /* of history, by one thread, when no more is added for now: so many that a write still  \
+             carries several frames, so few that live ones do not wait long */
+#define WS_LANE_OPEN_MS      8000 /* for the first message of history to come */
+#define WS_RESUME_GATHER_MS  500  /* between two reads of history from about the same place */
+#define WS_RESUME_HERD       8    /* where the first of them had so many clients */
+#define WS_RESUMES_WAITING   ((size_t)1 << 17) /* clients that wait for a lane; more are refused */
+#define WS_READER_MESSAGES   512               /* of one reader of history, waiting for the hub */
+#define WS_READER_BYTES      ((size_t)8 << 20) /* the same in bytes */
+#define WS_REPLAYS_WAITING   ((size_t)4096) /* joins whose replay waits; more are refused theirs */
+#define WS_REPLAY_MS         5000           /* for reading one */
+/* of broadcasts that wait for the hub; more are refused */
+#define WS_SAID_BYTES ((size_t)64 << 20)
 #define WS_COMMAND_RING      4096
 #define WS_DELIVERY_RING     8192
 #define WS_DELIVERIES_A_WAKE 512

@@ -7,7 +7,7 @@
 #ifndef WALCAST_WS_MEMBER_H
 #define WALCAST_WS_MEMBER_H
 
-#include "core/core.h"
+#include "ws/row.h"
 
 typedef struct ws_member ws_member;
 
@@ -19,8 +19,9 @@ typedef enum {
 
 /* Each call may end the member: who needs it afterwards must look. */
 typedef struct {
-    /* A frame for it: made for its serializer. */
-    void (*send)(ws_member *member, core_block *frame);
+    /* A frame for it: made for its serializer. `row`: which may take the place of a waiting one's;
+     * NULL: it takes nobody's. */
+    void (*send)(ws_member *member, core_block *frame, ws_row *row);
     /* The hub has taken it in; its state is JOINED. */
     void (*joined)(ws_member *member);
     /* It has caught up with the stream: changes now come as they are made. Told once, behind

@@ -139,8 +139,8 @@ static void session_message(void *context, bool binary, core_slice payload) {
 
 /* ---- What the hub says ---- */
 
-static void channel_send(ws_member *member, core_block *frame) {
-    ws_socket_send(ws_channel_of(member)->session->socket, frame);
+static void channel_send(ws_member *member, core_block *frame, ws_row *row) {
+    ws_socket_send_row(ws_channel_of(member)->session->socket, frame, row, member->handle);
 }
 
 static void channel_joined(ws_member *member) {

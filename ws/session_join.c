@@ -127,6 +127,7 @@ static ws_subscription *join_subscription(join_attempt *attempt) {
         .topic = attempt->message->topic,
         .private_channel = attempt->join.private_channel,
         .presence = attempt->join.presence_enabled,
+        .conflate = attempt->join.conflate,
         .replay_since_us = attempt->join.replay_since_us,
         .replay_limit = attempt->join.replay_limit,
         .identity = attempt->identity,
@@ -263,6 +264,7 @@ bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
                                        .topic = channel->topic,
                                        .private_channel = channel->private_channel,
                                        .presence = channel->presence_enabled,
+                                       .conflate = channel->conflate,
                                        .identity = identity,
                                        .postgres_changes = channel->postgres_changes};
     core_buffer response;

@@ -35,6 +35,7 @@ struct ws_session_table {
     core_offset position; /* as the hub told last */
     ws_place framed;      /* of the last live change for somebody here */
     core_buffer scratch;
+    atomic_size_t history; /* sends of it that wait; any thread */
 };
 
 bool ws_session_table_new(ws_service *service, core_error *error) {
@@ -58,6 +59,11 @@ static void command_drop(const ws_command *command) {
     free(command->wish);
 }
 
+static void delivery_drop(const ws_delivery *delivery) {
+    core_block_release(delivery->block);
+    ws_row_release(delivery->row);
+}
+
 void ws_session_table_free(ws_service *service) {
     ws_session_table *table = service->table;
     if (table == NULL)
@@ -67,7 +73,7 @@ void ws_session_table_free(ws_service *service) {
         command_drop(&command);
     ws_delivery delivery;
     while (table->deliveries != NULL && core_ring_pop(table->deliveries, &delivery))
-        core_block_release(delivery.block);
+        delivery_drop(&delivery);
     for (size_t i = table->waiting_first; i < table->waiting_count; i++)
         command_drop(&table->waiting[i]);
     core_ring_free(table->commands);
@@ -88,6 +94,10 @@ core_ring *ws_session_ring(const ws_service *service) {
 
 core_ring *ws_session_commands(const ws_service *service) {
     return service->table->commands;
+}
+
+atomic_size_t *ws_session_history(const ws_service *service) {
+    return &service->table->history;
 }
 
 core_buffer *ws_session_scratch(ws_service *service) {
@@ -362,7 +372,7 @@ static void table_spread(const ws_groups *groups, const ws_delivery *delivery,
     while (member != NULL) {
         ws_member *next = member->places[groups->kind].next;
         if (member != but && !member_has(member, delivery->place))
-            member->owner->send(member, delivery->block);
+            member->owner->send(member, delivery->block, delivery->row);
         member = next;
     }
 }
@@ -381,7 +391,7 @@ static void table_stall(ws_session_table *table, ws_member *member) {
 static void table_history_send(ws_session_table *table, ws_member *member,
                                const ws_delivery *delivery) {
     uint64_t handle = member->handle;
-    member->owner->send(member, delivery->block);
+    member->owner->send(member, delivery->block, delivery->row);
     if (table_member(table, handle) != member || delivery->place.sequence == 0)
         return;
     member->after.sequence = delivery->place.sequence;
@@ -399,6 +409,12 @@ static void table_history(ws_session_table *table, const ws_delivery *delivery) 
             table_history_send(table, member, delivery);
         member = next;
     }
+}
+
+static void table_history_done(ws_session_table *table, size_t sends) {
+    size_t before = atomic_fetch_sub(&table->history, sends);
+    if (before >= WS_LANE_SENDS && before - sends < WS_LANE_SENDS)
+        core_ring_wake(table->commands);
 }
 
 static void table_frame(ws_service *service, const ws_delivery *delivery) {
@@ -443,7 +459,7 @@ static void table_cut(ws_session_table *table, const ws_delivery *delivery) {
 static void table_direct(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = table_member(table, delivery->member);
     if (member != NULL && ws_member_joined(member))
-        member->owner->send(member, delivery->block);
+        member->owner->send(member, delivery->block, NULL);
 }
 
 static void table_delivery(ws_service *service, const ws_delivery *delivery) {
@@ -457,6 +473,7 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
         break;
     case WS_DELIVERY_FRAME:
         table_frame(service, delivery);
+        table_history_done(table, delivery->sends);
         break;
     case WS_DELIVERY_BROADCAST:
         table_spread(&table->rooms, delivery, table_member(table, delivery->member));
@@ -479,7 +496,7 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
         memcpy(table->position.epoch, delivery->epoch, sizeof table->position.epoch);
         break;
     }
-    core_block_release(delivery->block);
+    delivery_drop(delivery);
 }
 
 void ws_session_deliveries(ws_service *service) {

@@ -50,5 +50,9 @@ core_buffer *ws_session_scratch(ws_service *service);
 /* ---- For the hub ---- */
 /* Commands from the thread; the hub consumes it. */
 core_ring *ws_session_commands(const ws_service *service);
+/* Sends of history that the thread has still to do: the hub adds what a delivery means, the thread
+ * takes it off, and wakes the hub when WS_LANE_SENDS are passed downwards. So live changes are
+ * never behind much history. */
+atomic_size_t *ws_session_history(const ws_service *service);
 
 #endif

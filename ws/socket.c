@@ -106,12 +106,16 @@ static core_block *socket_compress(ws_socket *socket, core_block *frame) {
     return twin;
 }
 
-void ws_socket_send(ws_socket *socket, core_block *frame) {
+void ws_socket_send_row(ws_socket *socket, core_block *frame, ws_row *row, uint64_t tag) {
     if (!ws_socket_open(socket))
         return;
     core_block *form = socket->deflate ? socket_compress(socket, frame) : frame;
-    if (!ws_connection_send(socket->connection, form))
+    if (!ws_connection_send_row(socket->connection, form, row, tag))
         socket_slow(socket);
+}
+
+void ws_socket_send(ws_socket *socket, core_block *frame) {
+    ws_socket_send_row(socket, frame, NULL, 0);
 }
 
 /* ---- In ---- */

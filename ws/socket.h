@@ -31,6 +31,8 @@ CORE_MUST_CHECK ws_socket *ws_socket_new(ws_connection *connection, const ws_soc
                                          void *context);
 /* Queues a frame (a reference of its own). */
 void ws_socket_send(ws_socket *socket, core_block *frame);
+/* The same of a frame that may take a waiting one's place (connection.h). */
+void ws_socket_send_row(ws_socket *socket, core_block *frame, ws_row *row, uint64_t tag);
 /* Starts the closing handshake. */
 void ws_socket_close(ws_socket *socket, unsigned code, const char *reason);
 /* permessage-deflate was negotiated; the service has a ws_deflate. */

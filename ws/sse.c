@@ -26,6 +26,7 @@ typedef struct {
     ws_stream *stream;     /* once joined */
     core_block *bindings;  /* JSON: to subscribe anew after a stall */
     bool takes_events;     /* the client reads event streams */
+    bool conflate;         /* asked for slow=conflate */
     ws_identity *identity;
 } sse;
 
@@ -75,9 +76,11 @@ static void sse_request_late(void *context) {
 }
 
 static ws_subscription *sse_subscription(const ws_identity *identity, core_slice bindings,
-                                         core_error *error) {
-    const ws_subscription_request wanted = {
-        .protocol = WS_PROTOCOL_SSE, .identity = identity, .postgres_changes = bindings};
+                                         bool conflate, core_error *error) {
+    const ws_subscription_request wanted = {.protocol = WS_PROTOCOL_SSE,
+                                            .identity = identity,
+                                            .postgres_changes = bindings,
+                                            .conflate = conflate};
     core_buffer response; /* of a join: not sent here */
     core_buffer_init(&response, SSE_RESPONSE_MAX);
     ws_subscription *subscription = ws_subscription_new(&wanted, &response, error);
@@ -142,7 +145,7 @@ static void sse_drained(void *context) {
     if (!it->member.stalled)
         return;
     ws_subscription *subscription =
-        sse_subscription(it->identity, core_block_slice(it->bindings), NULL);
+        sse_subscription(it->identity, core_block_slice(it->bindings), it->conflate, NULL);
     if (subscription == NULL || !ws_session_table_rejoin(it->service, &it->member, subscription))
         sse_end(it->stream, 503,
                 "too much is asked of this server; connect again with your last id");
@@ -166,8 +169,8 @@ static const ws_stream_owner sse_stream_owner = {
 
 /* ---- What the hub says ---- */
 
-static void sse_send(ws_member *member, core_block *events) {
-    ws_stream_send(sse_of(member)->stream, events);
+static void sse_send(ws_member *member, core_block *events, ws_row *row) {
+    ws_stream_send_row(sse_of(member)->stream, events, row, member->handle);
 }
 
 static void sse_joined(ws_member *member) {
@@ -240,6 +243,7 @@ static sse *sse_new(const ws_http_request *request, ws_identity *identity,
     it->magic = SSE_MAGIC;
     it->service = request->connection->service;
     it->bindings = bindings;
+    it->conflate = asked->conflate;
     it->takes_events = ws_sse_takes_events(request->head);
     it->identity = ws_identity_retain(identity);
     return it;
@@ -289,7 +293,7 @@ static void sse_subscribe(ws_http_request *request, ws_identity *identity) {
         return;
     }
     ws_subscription *subscription =
-        sse_subscription(identity, core_buffer_slice(&asked.bindings), &error);
+        sse_subscription(identity, core_buffer_slice(&asked.bindings), asked.conflate, &error);
     if (subscription == NULL)
         ws_sse_refuse(request, error.code == CORE_ERROR_INPUT ? 400 : 503, error.text);
     else

@@ -16,12 +16,13 @@ typedef enum {
     PARAMETER_EVENTS,
     PARAMETER_LEAVE,
     PARAMETER_SINCE,
+    PARAMETER_SLOW,
     PARAMETER_APIKEY,
     PARAMETERS
 } sse_parameter;
 
-static const char *const parameter_names[PARAMETERS] = {"table",  "schema", "filter", "select",
-                                                        "events", "leave",  "since",  "apikey"};
+static const char *const parameter_names[PARAMETERS] = {
+    "table", "schema", "filter", "select", "events", "leave", "since", "slow", "apikey"};
 
 typedef struct {
     core_buffer values[PARAMETERS];
@@ -56,7 +57,7 @@ static bool read_parameter(sse_reader *reader, core_slice key, core_slice value)
     }
     return core_error_set(reader->error, CORE_ERROR_INPUT,
                           "%.*s is no parameter of this path; it knows table, schema, filter, "
-                          "select, events, leave, since and apikey",
+                          "select, events, leave, since, slow and apikey",
                           (int)(key.length < 64 ? key.length : 64), (const char *)key.data);
 }
 
@@ -246,6 +247,13 @@ static bool read_since(sse_reader *reader, core_slice last_event_id, ws_sse_requ
                       : "since is no offset: it must be an id of a stream of this server's");
 }
 
+static bool read_slow(sse_reader *reader, ws_sse_request *request) {
+    core_slice slow = value_of(reader, PARAMETER_SLOW);
+    request->conflate = core_slice_is(slow, "conflate");
+    return request->conflate || slow.length == 0 || core_slice_is(slow, "close") ||
+           refuse(reader, "slow must be close or conflate");
+}
+
 static bool read_all(sse_reader *reader, core_slice query, core_slice last_event_id,
                      ws_sse_request *request) {
     sse_name schema = {.quoted = false}, table = {.quoted = false};
@@ -253,7 +261,7 @@ static bool read_all(sse_reader *reader, core_slice query, core_slice last_event
     core_buffer_init(&table.text, VALUE_MAX);
     bool ok = read_parameters(reader, query) && read_table(reader, &schema, &table) &&
               write_bindings(reader, &schema, &table, &request->bindings) &&
-              read_since(reader, last_event_id, request);
+              read_since(reader, last_event_id, request) && read_slow(reader, request);
     core_buffer_fini(&schema.text);
     core_buffer_fini(&table.text);
     return ok;

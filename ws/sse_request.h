@@ -8,6 +8,8 @@
  * quoted as in `table` events   INSERT, UPDATE, DELETE, TRUNCATE, by comma, or * (the default)
  *   leave    true: say when a row stops matching the filter
  *   since    the offset after which to go on; the header Last-Event-ID counts before it
+ *   slow     conflate: where the client does not keep up, only the last state of a row waits for
+ *            it; close (the default): it is closed
  *   apikey   who asks (not read here)
  *
  * A parameter that is none of these, or given twice, is refused: a filter that is misspelled would
@@ -21,6 +23,7 @@ typedef struct {
     core_buffer bindings; /* a postgres_changes JSON array, as in a join */
     bool has_since;
     core_offset since;
+    bool conflate;
 } ws_sse_request;
 
 /* `query` is what stands behind '?'; `last_event_id` the header's value, or empty. False with an

@@ -304,6 +304,7 @@ static bool read_all(subscription_reader *reader, const ws_subscription_request 
     core_buffer key;
     core_buffer_init(&key, SUBSCRIPTION_KEY_MAX);
     core_buffer_u8(&key, (uint8_t)request->protocol);
+    core_buffer_u8(&key, request->conflate);
     key_part(&key, request->topic);
     key_part(&key, subscription->access_class);
     core_json_object_open(&reader->json);
@@ -350,6 +351,7 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
     subscription->protocol = request->protocol;
     subscription->private_channel = request->private_channel;
     subscription->presence = request->presence;
+    subscription->conflate = request->conflate;
     subscription->replay_since_us = request->replay_since_us;
     subscription->replay_limit = request->replay_limit;
     subscription->topic = core_arena_copy(&subscription->arena, request->topic);

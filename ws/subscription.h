@@ -30,6 +30,7 @@ typedef struct {
     core_slice topic; /* empty: in no room */
     bool private_channel;
     bool presence;           /* hears who is there */
+    bool conflate;           /* newer changes of a row may replace those that wait */
     int64_t replay_since_us; /* wants to hear what was said since then */
     size_t replay_limit;     /* at most so many; 0: nothing */
     core_slice access_class; /* the role */
@@ -46,6 +47,7 @@ typedef struct {
     core_slice topic;
     bool private_channel;
     bool presence;
+    bool conflate;
     int64_t replay_since_us;
     size_t replay_limit;
     const ws_identity *identity;

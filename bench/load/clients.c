@@ -39,7 +39,8 @@ void bench_clients_init(bench_clients *clients, size_t count, int port,
 
 void bench_clients_fini(bench_clients *clients) {
     for (size_t index = 0; index < clients->opened; index++) {
-        (void)close(clients->all[index].socket);
+        if (clients->all[index].socket >= 0)
+            (void)close(clients->all[index].socket);
         free(clients->all[index].rest);
     }
     (void)close(clients->epoll);
@@ -130,6 +131,14 @@ static void client_keep(bench_client *client, const char *bytes, size_t size) {
     client->rest_size = (uint32_t)size;
 }
 
+static void client_closed(bench_clients *clients, size_t index) {
+    bench_client *client = &clients->all[index];
+    (void)close(client->socket);
+    free(client->rest);
+    *client = (bench_client){.socket = -1};
+    clients->handler->closed(clients, index);
+}
+
 static void client_read(bench_clients *clients, size_t index) {
     bench_client *client = &clients->all[index];
     size_t size = client->rest_size, used = 0, taken;
@@ -140,6 +149,10 @@ static void client_read(bench_clients *clients, size_t index) {
     ssize_t got = recv(client->socket, clients->buffer + size, BUFFER_SIZE - size, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN)
         return;
+    if (got <= 0 && clients->handler->closed != NULL) {
+        client_closed(clients, index);
+        return;
+    }
     if (got <= 0)
         bench_fail("client %zu: the server closed the connection: %s", index,
                    got < 0 ? strerror(errno) : "end of stream");

@@ -25,6 +25,8 @@ typedef struct {
     void (*upgraded)(bench_clients *clients, size_t index);
     /* A whole frame came, of any kind but a ping. */
     void (*frame)(bench_clients *clients, size_t index, unsigned kind, char *payload, size_t size);
+    /* The server closed it; it may be opened again. NULL: that ends the program. */
+    void (*closed)(bench_clients *clients, size_t index);
 } bench_clients_handler;
 
 struct bench_clients {

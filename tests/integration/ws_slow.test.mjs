@@ -1,6 +1,7 @@
 // Clients that do not read: each is told why and closed once its queue, or the queues of all together,
 // reach their limit; memory stays within those limits; nobody else waits.
 import assert from 'node:assert/strict';
+import { get } from 'node:http';
 import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { CLOSE, frame, RawSocket, TEXT } from '../lib/frames.mjs';
@@ -19,7 +20,9 @@ suite('clients that do not read', () => {
   const cleanups = [];
   before(async () => {
     house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true },
-      { schema: 'CREATE TABLE todos (id bigserial PRIMARY KEY, sent timestamptz, body text)' });
+      { schema: `CREATE TABLE todos (id bigserial PRIMARY KEY, sent timestamptz, body text);
+        CREATE TABLE state (id int PRIMARY KEY, version int, body text);
+        CREATE TABLE cleared (id int PRIMARY KEY, version int, body text);` });
   });
   after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
 
@@ -31,13 +34,15 @@ suite('clients that do not read', () => {
   const url = (walcast) => websocketUrl(walcast, { apikey: goodToken(), vsn: '2.0.0' });
 
   // Joins and then reads nothing more. Topics of its own mean frames of its own: nothing is shared.
-  async function stuck(t, walcast, topic) {
+  async function stuck(t, walcast, topic, config = { postgres_changes: [BINDING] }) {
     const raw = await RawSocket.open(t, walcast.port, `/realtime/v1/websocket?vsn=2.0.0&apikey=${goodToken()}`);
-    await raw.send(frame(TEXT, JSON.stringify(['1', '1', topic, 'phx_join', { config: { postgres_changes: [BINDING] } }])));
+    await raw.send(frame(TEXT, JSON.stringify(['1', '1', topic, 'phx_join', { config }])));
     await waitFor('the join', () => raw.frames.some(({ payload }) => payload.includes('Subscribed to PostgreSQL')));
     raw.tcp.pause();
     return raw;
   }
+
+  const changesOf = (raw) => raw.frames.map(({ payload }) => JSON.parse(payload)).filter(isChange).map(({ 4: { data } }) => data);
 
   // Clients beside that read, noting each change's delay.
   async function reader(t, walcast, topic) {
@@ -124,5 +129,103 @@ suite('clients that do not read', () => {
     assert.ok((await walcast.metric('walcast_ws_held_bytes')) <= 5 * MIB);
     await house.postgres.query("INSERT INTO todos (sent, body) VALUES (clock_timestamp(), 'x')");
     await waitFor('a row', () => beside.ids.length === 1);
+  });
+
+  const STATE = ['state', 'cleared'].map((table) => ({ event: '*', schema: 'public', table }));
+  const query = (sql) => house.postgres.query(sql);
+
+  // Twenty rows change until whoever does not read must be closed, unless it asked to be conflated.
+  async function flood(closed) {
+    await query(`TRUNCATE state, cleared; INSERT INTO state SELECT i, 0, 'x' FROM generate_series(1, 20) i;
+      INSERT INTO cleared SELECT i, 0, 'x' FROM generate_series(1, 20) i`);
+    let version = 0;
+    let rounds = Infinity; // as many again twice over once one is closed
+    while (version < rounds) {
+      assert.ok(++version < 400, 'nobody is closed');
+      if (rounds === Infinity && (await closed())) rounds = 3 * version;
+      for (const table of ['state', 'cleared'])
+        await query(`UPDATE ${table} SET version = ${version}, body = repeat('x', 10000)`);
+    }
+    await query('DELETE FROM state WHERE id = 1; UPDATE state SET id = 102 WHERE id = 2; TRUNCATE cleared');
+    await query('UPDATE state SET version = version + 1 WHERE id IN (3, 102)');
+    return version;
+  }
+
+  // What a client that applies each change has in the end.
+  function folded(changes) {
+    const tables = { state: new Map(), cleared: new Map() };
+    for (const { table, type, record, old_record } of changes) {
+      if (type === 'TRUNCATE') tables[table].clear();
+      if (old_record) tables[table].delete(old_record.id);
+      if (record) tables[table].set(record.id, record.version);
+    }
+    return tables;
+  }
+
+  function assertFolded(changes, version) {
+    const { state, cleared } = folded(changes);
+    const expected = new Map(Array.from({ length: 18 }, (_, i) => [i + 3, version]));
+    expected.set(3, version + 1).set(102, version + 1);
+    assert.deepEqual([...state].toSorted(([a], [b]) => a - b), [...expected].toSorted(([a], [b]) => a - b));
+    assert.deepEqual([...cleared], []);
+    const offsets = changes.map(({ offset }) => offset.slice(offset.lastIndexOf('-') + 1).split('.').map(Number));
+    for (let i = 1; i < offsets.length; i++)
+      assert.ok(offsets[i][0] > offsets[i - 1][0] || (offsets[i][0] === offsets[i - 1][0] && offsets[i][1] > offsets[i - 1][1]), 'in order');
+  }
+  const isLast = (version) => ({ record }) => record?.id === 102 && record.version === version + 1;
+
+  test('slow: conflate: who does not read keeps its place and gets the last state of each row', async (t) => {
+    const walcast = await gateway(t, { 'ws.queue_bytes': '2MiB' });
+    const config = { postgres_changes: STATE };
+    const plain = await stuck(t, walcast, 'realtime:plain', { ...config, slow: 'close' });
+    const conflated = await stuck(t, walcast, 'realtime:conflated', { ...config, slow: 'conflate' });
+    const version = await flood(async () => (await walcast.metric('walcast_ws_slow_clients_closed_total')) > 0);
+    plain.tcp.resume();
+    assert.equal((await plain.close()).code, 1013);
+    await waitFor('the end of the flood', async () => (await walcast.metric('walcast_ws_conflated_total')) > 40);
+    assert.ok((await walcast.metric('walcast_ws_held_bytes')) < 4 * MIB);
+    conflated.tcp.resume();
+    await waitFor('the last state', () => changesOf(conflated).some(isLast(version)), 30_000);
+    const changes = changesOf(conflated);
+    t.diagnostic(`${changes.length} of ${version * 40 + 85} changes came`);
+    assertFolded(changes, version);
+    assert.ok(changes.length < version * 40);
+    assert.equal(await walcast.metric('walcast_ws_slow_clients_closed_total'), 1);
+    await query('INSERT INTO state VALUES (500, 0, NULL)');
+    await waitFor('the live stream', () => changesOf(conflated).some(({ record }) => record?.id === 500));
+  });
+
+  test('slow=conflate of a stream of events', async (t) => {
+    const walcast = await gateway(t, { 'ws.queue_bytes': '2MiB' });
+    const open = async (slow) => {
+      const { promise, resolve } = Promise.withResolvers();
+      const request = get(`http://127.0.0.1:${walcast.port}/realtime/v1/sse?schema=public&slow=${slow}&apikey=${goodToken()}`, resolve);
+      request.on('error', () => {});
+      t.after(() => request.destroy());
+      const response = await promise;
+      assert.equal(response.statusCode, 200);
+      const stream = { response, text: '' };
+      response.on('data', (data) => { stream.text += data; }).on('error', () => {}).pause();
+      return stream;
+    };
+    const [, conflated] = [await open('close'), await open('conflate')];
+    const version = await flood(async () => (await walcast.metric('walcast_ws_slow_clients_closed_total')) > 0);
+    conflated.response.resume();
+    const changes = () => conflated.text.split('\n\n').slice(0, -1).filter((event) => !event.includes('event:') && event.includes('data:'))
+      .map((event) => JSON.parse(event.slice(event.indexOf('data:') + 5)));
+    await waitFor('the last state', () => changes().some(isLast(version)), 30_000);
+    assertFolded(changes(), version);
+  });
+
+  test('slow must be close or conflate', async (t) => {
+    const client = await RawClient.connect(t, url(house.walcast));
+    for (const [ref, slow] of ['wait', 1, true, {}].entries()) {
+      client.join(`${ref}`, 'realtime:a', { postgres_changes: [BINDING], slow });
+      assert.match((await client.reply(`${ref}`))[4].response.reason, /^InvalidJoinPayload: config.slow must be close or conflate/);
+    }
+    for (const [ref, slow] of ['close', 'conflate', null].entries()) {
+      client.join(`ok${ref}`, 'realtime:a', { postgres_changes: [BINDING], slow });
+      assert.equal((await client.reply(`ok${ref}`))[4].status, 'ok');
+    }
   });
 });

@@ -11,7 +11,7 @@
 const HISTORY_LOST = 'HistoryNotHeld';
 const OFFSET = /^([0-9a-z]+)-(\d+)\.(\d+)$/;
 // Members of a channel's config that are Walcast's: the client's own code would drop them.
-const CONFIG = ['since', 'snapshot'];
+const CONFIG = ['since', 'snapshot', 'slow'];
 
 const states = new WeakMap(); // channel → its State
 
@@ -31,6 +31,7 @@ class State {
     this.options = options;
     this.begin(channel.params?.config?.since);
     this.snapshot = channel.params?.config?.snapshot;
+    this.slow = channel.params?.config?.slow;
   }
 
   // Nothing but what is up to `since`; undefined: from when it joins.
@@ -55,9 +56,9 @@ class State {
 
   // What a join asks for.
   get config() {
-    const { offset } = this;
-    if (offset !== undefined) return { since: offset };
-    return this.snapshot === undefined ? {} : { snapshot: this.snapshot };
+    const { offset, snapshot, slow } = this;
+    const from = offset !== undefined ? { since: offset } : snapshot !== undefined ? { snapshot } : {};
+    return slow === undefined ? from : { ...from, slow };
   }
 
   // False: this message has come before.
@@ -190,7 +191,7 @@ function attach(channel, options) {
 // stays in error (CHANNEL_ERROR with the reason), rather than go on with a hole.
 //
 // A channel's config may say `since: offset`, to go on where another page left off (see offsetOf), and
-// `snapshot: true`. Callbacks of postgres_changes find the change's offset in `payload.offset`.
+// `snapshot: true`, and `slow: 'conflate'`. Callbacks of postgres_changes find the change's offset in `payload.offset`.
 export function withResume(client, options = {}) {
   const realtime = client.realtime ?? client;
   const { channel } = realtime;
@@ -213,10 +214,10 @@ function quoted(name) {
 // The address of a stream of server-sent events, for EventSource or fetch. `base` is Walcast's:
 // https://walcast.example. table: 'schema.table' as the endpoint reads it; or schema and table apart,
 // each as it is. select: column names; events: of INSERT, UPDATE, DELETE, TRUNCATE.
-export function sseUrl(base, { table, schema, filter, select, events, leave, since, apikey } = {}) {
+export function sseUrl(base, { table, schema, filter, select, events, leave, since, slow, apikey } = {}) {
   const url = new URL(`${base}`.replace(/\/+$/, '') + '/realtime/v1/sse');
   const parameters = { schema, table, filter, select: select && [select].flat().map(quoted).join(),
-    events: events && [events].flat().join(), leave, since, apikey };
+    events: events && [events].flat().join(), leave, since, slow, apikey };
   for (const [name, value] of Object.entries(parameters))
     if (value !== undefined && value !== '') url.searchParams.set(name, value);
   return url.href;

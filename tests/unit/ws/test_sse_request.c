@@ -90,6 +90,7 @@ static void the_rest_goes_into_each_binding(void **state) {
 static void what_is_wrong_is_named(void **state) {
     (void)state;
     assert_refused("table=todos&filter=id=eq.1&leave=1", "leave must be");
+    assert_refused("table=todos&slow=never", "slow must be close or conflate");
     assert_refused("table=todos&fliter=id=eq.1", "fliter is no parameter");
     assert_refused("table=todos&table=more", "table is given twice");
     assert_refused("table=todos&select=a,,b", "select must be");
