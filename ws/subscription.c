@@ -89,7 +89,7 @@ static bool event_is(core_slice event, const char *name) {
 
 static bool read_event(subscription_reader *reader, core_slice event, ws_binding *binding) {
     static const core_op ops[] = {CORE_OP_INSERT, CORE_OP_UPDATE, CORE_OP_DELETE, CORE_OP_TRUNCATE};
-    bool any = core_slice_is(event, "*");
+    bool any = event.length == 0 || core_slice_is(event, "*");
     for (size_t i = 0; i < CORE_COUNT_OF(ops); i++)
         if (any || event_is(event, core_op_name(ops[i])))
             binding->operations |= 1u << ops[i];

@@ -75,6 +75,17 @@ static void test_the_answer_repeats_what_was_sent(void **state) {
     drop(&result);
 }
 
+static void test_a_binding_without_an_event_is_for_all(void **state) {
+    (void)state;
+    made result = make("[{\"schema\":\"s\"},{\"event\":\"*\",\"schema\":\"s\"}]");
+    assert_non_null(result.subscription);
+    assert_int_equal(result.subscription->bindings[0].operations,
+                     result.subscription->bindings[1].operations);
+    assert_non_null(strstr((const char *)result.response.data, ",\"schema\":\"s\"},{"));
+    assert_null(strstr((const char *)result.response.data, "\"event\":\"*\",\"schema\":\"s\"},"));
+    drop(&result);
+}
+
 static void test_ids(void **state) {
     (void)state;
     static const char json[] =
@@ -119,7 +130,6 @@ static void test_refusals(void **state) {
         "[1]",
         "[{\"event\":\"*\",\"schema\":\"a\"},[]]",
         "[{\"event\":\"*\",\"schema\":\"a\"",
-        "[{\"schema\":\"a\"}]",
         "[{\"event\":\"X\",\"schema\":\"a\"}]",
         "[{\"event\":1,\"schema\":\"a\"}]",
         "[{\"event\":\"*\"}]",
@@ -144,8 +154,11 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bindings), cmocka_unit_test(test_the_answer_repeats_what_was_sent),
-        cmocka_unit_test(test_ids),      cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_bindings),
+        cmocka_unit_test(test_the_answer_repeats_what_was_sent),
+        cmocka_unit_test(test_a_binding_without_an_event_is_for_all),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_keys),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
