@@ -122,10 +122,19 @@ static bool read_table(subscription_reader *reader, const binding_source *source
     return true;
 }
 
+static bool text_is_blank(core_slice text) {
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] != ' ')
+            return false;
+    return true;
+}
+
 static bool read_filter(subscription_reader *reader, const binding_source *source,
                         ws_binding *binding) {
     if (!read_member(reader, source, MEMBER_FILTER, EXPR_FILTER_TEXT_MAX, &binding->filter))
         return false;
+    if (text_is_blank(binding->filter))
+        binding->filter.length = 0;
     if (binding->filter.length == 0)
         return true;
     if (binding->table.length == 0 || binding->schema.length == 0)

@@ -86,6 +86,15 @@ static void test_a_binding_without_an_event_is_for_all(void **state) {
     drop(&result);
 }
 
+static void test_a_blank_filter_is_none(void **state) {
+    (void)state;
+    made result = make("[{\"event\":\"*\",\"schema\":\"s\",\"filter\":\"  \"}]");
+    assert_non_null(result.subscription);
+    assert_null(result.subscription->bindings[0].parsed);
+    assert_non_null(strstr((const char *)result.response.data, "\"filter\":\"  \"}"));
+    drop(&result);
+}
+
 static void test_ids(void **state) {
     (void)state;
     static const char json[] =
@@ -157,6 +166,7 @@ int main(void) {
         cmocka_unit_test(test_bindings),
         cmocka_unit_test(test_the_answer_repeats_what_was_sent),
         cmocka_unit_test(test_a_binding_without_an_event_is_for_all),
+        cmocka_unit_test(test_a_blank_filter_is_none),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_refusals),
