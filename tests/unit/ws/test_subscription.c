@@ -75,14 +75,20 @@ static void test_the_answer_repeats_what_was_sent(void **state) {
     drop(&result);
 }
 
+static bool response_has(const made *result, const char *text) {
+    char response[512];
+    return core_slice_to_text(core_buffer_slice(&result->response), response, sizeof response) &&
+           strstr(response, text) != NULL;
+}
+
 static void test_a_binding_without_an_event_is_for_all(void **state) {
     (void)state;
     made result = make("[{\"schema\":\"s\"},{\"event\":\"*\",\"schema\":\"s\"}]");
     assert_non_null(result.subscription);
     assert_int_equal(result.subscription->bindings[0].operations,
                      result.subscription->bindings[1].operations);
-    assert_non_null(strstr((const char *)result.response.data, ",\"schema\":\"s\"},{"));
-    assert_null(strstr((const char *)result.response.data, "\"event\":\"*\",\"schema\":\"s\"},"));
+    assert_true(response_has(&result, ",\"schema\":\"s\"},{"));
+    assert_false(response_has(&result, "\"event\":\"*\",\"schema\":\"s\"},"));
     drop(&result);
 }
 
@@ -91,7 +97,7 @@ static void test_a_blank_filter_is_none(void **state) {
     made result = make("[{\"event\":\"*\",\"schema\":\"s\",\"filter\":\"  \"}]");
     assert_non_null(result.subscription);
     assert_null(result.subscription->bindings[0].parsed);
-    assert_non_null(strstr((const char *)result.response.data, "\"filter\":\"  \"}"));
+    assert_true(response_has(&result, "\"filter\":\"  \"}"));
     drop(&result);
 }
 
