@@ -52,6 +52,7 @@ struct auth_role {
 struct auth_access {
     uint32_t magic;
     const char *url;
+    const char *publication;
     int64_t timeout_ms;
     int64_t interval_ms;
     int64_t valid_ms;
@@ -385,7 +386,8 @@ static auth_grants *role_look(auth_access *access, const char *name, core_error 
     for (int attempt = 0; attempt < 2; attempt++) {
         if (!access_connect(access, error))
             return NULL;
-        auth_grants *grants = auth_grants_query(access->connection, name, error);
+        auth_grants *grants =
+            auth_grants_query(access->connection, name, access->publication, error);
         if (grants != NULL)
             return grants;
         bool broke = !pg_connection_alive(access->connection);
@@ -509,6 +511,7 @@ auth_access *auth_access_new(const auth_access_spec *spec, core_error *error) {
     }
     access->magic = ACCESS_MAGIC;
     access->url = core_config_text(spec->config, "postgres.url");
+    access->publication = core_config_text(spec->config, "postgres.publication");
     access->timeout_ms = core_config_integer(spec->config, "postgres.query_timeout");
     access->interval_ms = core_config_integer(spec->config, "auth.grants_interval");
     access->valid_ms = core_config_integer(spec->config, "auth.grants_valid");

@@ -132,6 +132,8 @@ void auth_role_decision(auth_role *role, auth_table_decision *decision);
 
 auth_grants *auth_grants_retain(auth_grants *grants);
 void auth_grants_release(auth_grants *grants);
+/* Whether postgres.publication holds the table: else none of its changes come. */
+bool auth_table_published(const auth_table *table);
 bool auth_table_all_columns(const auth_table *table);
 /* One that came after the look is not allowed, unless all are. */
 bool auth_table_column(const auth_table *table, core_slice name);

@@ -20,6 +20,7 @@ enum {
     COLUMN_SELECT,
     COLUMN_ROW_SECURITY,
     COLUMN_COLUMNS,
+    COLUMN_PUBLISHED,
 };
 
 #define TEXT_OF(number)  TEXT_OF_(number)
@@ -32,13 +33,16 @@ static const char grants_sql[] =
     "   AND has_any_column_privilege(r.oid, t.oid, 'SELECT') THEN"
     "  (SELECT json_agg(a.attname ORDER BY a.attname COLLATE \"C\") FROM pg_attribute a"
     "   WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped"
-    "   AND has_column_privilege(r.oid, t.oid, a.attnum, 'SELECT')) END"
+    "   AND has_column_privilege(r.oid, t.oid, a.attnum, 'SELECT')) END, t.published"
     " FROM pg_roles r LEFT JOIN LATERAL (SELECT n.nspname, c.relname, c.oid,"
     "  has_schema_privilege(r.oid, n.oid, 'USAGE') AS usage,"
     "  has_table_privilege(r.oid, c.oid, 'SELECT') AS selectable,"
     "  c.relrowsecurity AND NOT (r.rolsuper OR r.rolbypassrls)"
-    "   AND (c.relforcerowsecurity OR NOT pg_has_role(r.oid, c.relowner, 'USAGE')) AS secured"
+    "   AND (c.relforcerowsecurity OR NOT pg_has_role(r.oid, c.relowner, 'USAGE')) AS secured,"
+    "  p.tablename IS NOT NULL AS published"
     "  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    "  LEFT JOIN (SELECT DISTINCT schemaname, tablename FROM pg_publication_tables"
+    "   WHERE pubname = $2::name) p ON p.schemaname = n.nspname AND p.tablename = c.relname"
     "  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname !~ '^pg_'"
     "  AND n.nspname <> 'information_schema') t ON true"
     " WHERE r.rolname = $1::name"
@@ -101,6 +105,7 @@ static bool table_read(auth_grants *grants, const pg_result *result, size_t row)
         .usage = value_is(result, row, COLUMN_USAGE, 't'),
         .select = value_is(result, row, COLUMN_SELECT, 't'),
         .row_security = !value_is(result, row, COLUMN_ROW_SECURITY, 'f'),
+        .published = value_is(result, row, COLUMN_PUBLISHED, 't'),
     };
     if (table->schema.data == NULL || table->name.data == NULL ||
         !core_slice_to_u64(core_slice_text(oid_text), &oid) ||
@@ -138,9 +143,10 @@ static auth_grants *grants_new(void) {
     return grants;
 }
 
-auth_grants *auth_grants_query(pg_connection *connection, const char *name, core_error *error) {
-    const char *const parameters[] = {name};
-    pg_result *result = pg_query_kept(connection, grants_sql, parameters, 1, error);
+auth_grants *auth_grants_query(pg_connection *connection, const char *name, const char *publication,
+                               core_error *error) {
+    const char *const parameters[] = {name, publication};
+    pg_result *result = pg_query_kept(connection, grants_sql, parameters, 2, error);
     if (result == NULL) {
         (void)core_error_wrap(error, "asking what role \"%s\" may see", name);
         return NULL;
@@ -178,8 +184,9 @@ void auth_grants_release(auth_grants *grants) {
 
 static bool table_equal(const auth_table *a, const auth_table *b) {
     if (a->oid != b->oid || a->usage != b->usage || a->select != b->select ||
-        a->row_security != b->row_security || a->column_count != b->column_count ||
-        !core_slice_equal(a->schema, b->schema) || !core_slice_equal(a->name, b->name))
+        a->row_security != b->row_security || a->published != b->published ||
+        a->column_count != b->column_count || !core_slice_equal(a->schema, b->schema) ||
+        !core_slice_equal(a->name, b->name))
         return false;
     for (size_t i = 0; i < a->column_count; i++)
         if (!core_slice_equal(a->columns[i], b->columns[i]))
@@ -215,6 +222,10 @@ const auth_table *auth_grants_find(const auth_grants *grants, core_slice schema,
     if (grants->count == 0)
         return NULL;
     return bsearch(&wanted, grants->tables, grants->count, sizeof wanted, table_compare);
+}
+
+bool auth_table_published(const auth_table *table) {
+    return table->published;
 }
 
 bool auth_table_all_columns(const auth_table *table) {

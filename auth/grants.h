@@ -21,6 +21,7 @@ struct auth_table {
     bool usage;                /* on the schema */
     bool select;               /* on the whole table */
     bool row_security;         /* applies to the role */
+    bool published;            /* its changes are in the stream */
     const core_slice *columns; /* without `select`: those it may read, sorted */
     size_t column_count;
 };
@@ -36,9 +37,10 @@ struct auth_grants {
     size_t count;
 };
 
-/* Asks for all that role `name` may see. With one reference; NULL on error. */
+/* Asks for all that role `name` may see, and what of it `publication` holds. With one reference;
+ * NULL on error. */
 CORE_MUST_CHECK auth_grants *auth_grants_query(pg_connection *connection, const char *name,
-                                               core_error *error);
+                                               const char *publication, core_error *error);
 bool auth_grants_equal(const auth_grants *a, const auth_grants *b);
 /* NULL: no such table. */
 const auth_table *auth_grants_find(const auth_grants *grants, core_slice schema, core_slice name);

@@ -9,6 +9,7 @@
 #include "ws/http.h"
 
 #include "ws/http_body.h"
+#include "ws/http_origin.h"
 #include "ws/http_response.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ typedef struct {
     ws_http_handle handle;
     bool close;
     bool head_only;
+    bool any_origin;
     size_t id_length;
     uint8_t id[REQUEST_ID_MAX];
 } http_wait;
@@ -100,6 +102,7 @@ static ws_http_response http_response(const ws_http_request *request, unsigned s
         .wall_us = core_clock_wall_us(request->connection->service->clock),
         .close = request->close,
         .head_only = request->head_only,
+        .any_origin = request->any_origin,
     };
 }
 
@@ -157,7 +160,8 @@ static void http_refuse_bytes(ws_connection *connection, const ws_http_head *hea
                                .head = head,
                                .request_id = http_request_id(connection, head, id),
                                .close = true,
-                               .head_only = http_is_head(head)};
+                               .head_only = http_is_head(head),
+                               .any_origin = head != NULL && ws_http_origin_any(head->path)};
     ws_http_refuse(&request, status, "", reason);
 }
 
@@ -178,6 +182,7 @@ ws_http_handle ws_http_defer(ws_http_request *request, const ws_http_waiter *wai
     *wait = (http_wait){.handle = handle,
                         .close = request->close,
                         .head_only = request->head_only,
+                        .any_origin = request->any_origin,
                         .id_length = request->request_id.length};
     memcpy(wait->id, request->request_id.data, wait->id_length);
     http->wait = wait;
@@ -198,7 +203,8 @@ static bool http_wait_take(ws_service *service, ws_http_handle handle, bool gone
     *request = (ws_http_request){.connection = connection,
                                  .request_id = core_slice_make(wait->id, wait->id_length),
                                  .close = wait->close,
-                                 .head_only = wait->head_only};
+                                 .head_only = wait->head_only,
+                                 .any_origin = wait->any_origin};
     ws_connection_set_deadline(connection, service->now_ms + WS_HTTP_KEEP_ALIVE_MS);
     return true;
 }
@@ -275,7 +281,8 @@ static void http_dispatch(ws_connection *connection, const ws_http_head *head, c
                                .body = body,
                                .request_id = http_request_id(connection, head, id),
                                .close = !head->keep_alive,
-                               .head_only = http_is_head(head)};
+                               .head_only = http_is_head(head),
+                               .any_origin = ws_http_origin_any(head->path)};
     http->begun = false;
     http->in_handler = true;
     ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_KEEP_ALIVE_MS);

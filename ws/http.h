@@ -27,9 +27,10 @@ typedef struct {
     const ws_http_head *head;
     core_slice body;
     core_slice request_id;
-    bool close;     /* the connection ends after the answer */
-    bool head_only; /* HEAD: the answer's length without its body */
-    bool answered;  /* set by the functions below */
+    bool close;      /* the connection ends after the answer */
+    bool head_only;  /* HEAD: the answer's length without its body */
+    bool any_origin; /* see http_origin.h */
+    bool answered;   /* set by the functions below */
     bool deferred;
 } ws_http_request;
 

@@ -83,6 +83,9 @@ static void response_head(core_buffer *out, const ws_http_response *response) {
     response_date(out, response->wall_us);
     core_buffer_format(out, "X-Request-Id: %.*s\r\n", CORE_SLICE_ARGS(response->request_id));
     core_buffer_text(out, "X-Content-Type-Options: nosniff\r\n");
+    if (response->any_origin)
+        core_buffer_text(out, "Access-Control-Allow-Origin: *\r\n"
+                              "Access-Control-Expose-Headers: X-Request-Id, Retry-After\r\n");
     if (response->content_type != NULL)
         core_buffer_format(out, "Content-Type: %s\r\n", response->content_type);
     if (response_has_body(response->status) && !response->open_end)

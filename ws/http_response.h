@@ -11,9 +11,10 @@ typedef struct {
     core_slice body;
     core_slice request_id;
     int64_t wall_us;
-    bool close;     /* the connection ends after it */
-    bool head_only; /* the answer to HEAD: the length without the body */
-    bool open_end;  /* what `body` begins goes on until the connection ends */
+    bool close;      /* the connection ends after it */
+    bool head_only;  /* the answer to HEAD: the length without the body */
+    bool any_origin; /* pages from anywhere may read it */
+    bool open_end;   /* what `body` begins goes on until the connection ends */
 } ws_http_response;
 
 /* NULL when memory is out. */

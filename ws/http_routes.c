@@ -4,6 +4,7 @@
 #include "ws/handshake.h"
 #include "ws/health.h"
 #include "ws/http.h"
+#include "ws/http_origin.h"
 #include "ws/http_reply.h"
 #include "ws/rest_broadcast.h"
 #include "ws/server.h"
@@ -66,6 +67,8 @@ static void route_table(ws_http_request *request, const core_route *route) {
 void ws_http_route(ws_http_request *request) {
     const ws_http_head *head = request->head;
     ws_server *server = request->connection->service->server;
+    if (ws_http_origin_serve(request))
+        return;
     if (!route_reads(head->method) && ws_server_draining(server)) {
         ws_http_refuse(request, 503, "Retry-After: 5\r\n", "this server is shutting down");
         return;

@@ -425,6 +425,7 @@ static void hub_prepare(ws_hub *hub, const ws_server_spec *spec, size_t row_max)
     hub->log = spec->log;
     hub->metrics = spec->metrics;
     hub->clock = spec->clock;
+    hub->publication = core_config_text(spec->config, "postgres.publication");
     (void)pthread_mutex_init(&hub->answers_lock, NULL);
     hub_classes_init(&hub->classes, &hub->class_ids, hub->threads);
     hub_rooms_init(&hub->rooms, hub->threads);

@@ -22,6 +22,7 @@ struct hub_group {
     hub_group *next;
     hub_map firsts; /* by the hash of a value */
     uint16_t column;
+    uint32_t untold; /* entries that were not told yet that an update does not carry the column */
 };
 
 /* The list's group of that column; NULL when there is none. */

@@ -199,6 +199,39 @@ static void join_enter(hub_joining *join) {
     hub_resume(join->hub, &passenger, &join->command.since);
 }
 
+/* Of a table that is not published nothing would ever come, and nobody would know why. */
+static void join_tell_unpublished(const hub_joining *join, const ws_binding *binding) {
+    char text[JOIN_REASON_MAX];
+    const ws_subscription *subscription = join->command.subscription;
+    const char *publication = join->hub->publication;
+    (void)snprintf(text, sizeof text,
+                   "table %.*s.%.*s is not in publication %s: its changes do not come until it is "
+                   "(postgres.tables, or ALTER PUBLICATION %s ADD TABLE)",
+                   CORE_SLICE_ARGS(binding->schema), CORE_SLICE_ARGS(binding->table), publication,
+                   publication);
+    core_block *frame = hub_problem_frame(subscription, 422, text);
+    if (frame == NULL)
+        return;
+    ws_delivery delivery = {
+        .kind = WS_DELIVERY_DIRECT, .member = join->command.member, .block = frame};
+    hub_deliver(join->hub, join->thread, &delivery);
+}
+
+/* Behind the answer, since it hinders nothing: the table may be published later. */
+static void join_look_for_unpublished(const hub_joining *join) {
+    const ws_subscription *subscription = join->command.subscription;
+    for (size_t i = 0; i < subscription->count; i++) {
+        const ws_binding *binding = &subscription->bindings[i];
+        auth_table_decision decision = {.verdict = AUTH_ACCESS_PENDING};
+        if (binding->schema.length == 0 || binding->table.length == 0)
+            continue;
+        auth_role_table(join->role->role, binding->schema, binding->table, 0, &decision);
+        if (decision.verdict == AUTH_ACCESS_ALLOWED && !auth_table_published(decision.table))
+            join_tell_unpublished(join, binding);
+        auth_table_decision_fini(&decision);
+    }
+}
+
 /* ---- Waiting ---- */
 
 static void join_wait(hub_joining *join) {
@@ -229,8 +262,10 @@ static void join_try(hub_joining *join) {
         join_wait(join);
         return;
     }
-    if (step == JOIN_GOES_ON)
+    if (step == JOIN_GOES_ON) {
         join_enter(join);
+        join_look_for_unpublished(join);
+    }
     join_free(join);
 }
 

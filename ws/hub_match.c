@@ -1,5 +1,8 @@
 /* What a change matches among a table's entries; see hub_table.h.
  *
+ * A large value that an update left as it was is not in the stream, unless the old image is whole:
+ * those whose filter reads it are told once that theirs cannot be answered.
+ *
  * A delete is held against the old image, a leave against both. An old image that is only the key
  * answers filters over key columns; all others are told once that theirs cannot be answered. */
 #include "ws/hub_table.h"
@@ -12,20 +15,51 @@ typedef struct {
     const core_tuple *tuple; /* looked up and evaluated */
     const hub_listener *listener;
     hub_interest interest;
+    bool update; /* the tuple is the new one of an update */
     /* What is done with an entry whose filter the tuple passes. */
     void (*found)(const void *match, const hub_entry *entry);
 } table_match;
 
 /* ---- Finding ---- */
 
-static void match_evaluate(const table_match *match, const hub_entry *entry) {
-    if (expr_bound_evaluate(entry->bound, match->tuple) == EXPR_TRUE)
-        match->found(match, entry);
+static void tell_update(const table_match *match, hub_entry *entry) {
+    char text[CORE_ERROR_TEXT_MAX];
+    const hub_table *table = match->table;
+    entry->told_update = true;
+    (void)snprintf(text, sizeof text,
+                   "an update on %.*s.%.*s does not carry a large value that it left as it was, so "
+                   "filter %.*s cannot be evaluated and it is not delivered; ALTER TABLE ... "
+                   "REPLICA IDENTITY FULL mends it",
+                   CORE_SLICE_ARGS(table->schema), CORE_SLICE_ARGS(table->name),
+                   CORE_SLICE_ARGS(entry->rule->filter));
+    match->listener->problem(match->listener->context, entry->rule, text);
 }
 
-static void match_group(const table_match *match, const hub_group *group) {
+static void match_evaluate(const table_match *match, hub_entry *entry) {
+    expr_truth truth = expr_bound_evaluate(entry->bound, match->tuple);
+    if (truth == EXPR_TRUE)
+        match->found(match, entry);
+    else if (truth == EXPR_UNKNOWN && match->update && !entry->told_update &&
+             entry->place == HUB_PLACE_RESIDUAL &&
+             !expr_bound_is_covered(entry->bound, match->tuple))
+        tell_update(match, entry);
+}
+
+/* The column that the group looks at did not come. Each entry is told once, so that updates do not
+ * cost by the entries. */
+static void match_absent(const table_match *match, const hub_shelf *shelf, hub_group *group) {
+    hub_entry *entry = group->untold > 0 ? shelf->places[HUB_PLACE_EQUAL] : NULL;
+    for (; entry != NULL; entry = entry->next)
+        if (entry->column == group->column && !entry->told_update)
+            tell_update(match, entry);
+    group->untold = 0;
+}
+
+static void match_group(const table_match *match, const hub_shelf *shelf, hub_group *group) {
     uint64_t hash;
     const core_relation *relation = &match->table->shape->relation;
+    if (match->update && match->tuple->values[group->column].kind == CORE_VALUE_UNCHANGED)
+        match_absent(match, shelf, group);
     if (group->firsts.count == 0 || !expr_row_hash(relation, group->column, match->tuple, &hash))
         return;
     const hub_link *link = hub_group_first(group, hash);
@@ -38,8 +72,8 @@ static void match_filtered(const table_match *match) {
         const hub_shelf *shelf = match->table->shelves[i];
         if (shelf == NULL || (i & match->interest) == 0)
             continue;
-        for (const hub_group *group = shelf->groups; group != NULL; group = group->next)
-            match_group(match, group);
+        for (hub_group *group = shelf->groups; group != NULL; group = group->next)
+            match_group(match, shelf, group);
         for (hub_entry *entry = shelf->places[HUB_PLACE_RESIDUAL]; entry != NULL;
              entry = entry->next)
             match_evaluate(match, entry);
@@ -118,6 +152,7 @@ static bool table_wants(const hub_table *table, hub_interest interest) {
 static void match_leaves(table_match match) {
     core_tuple key_only;
     const core_change *change = match.change;
+    match.update = false;
     match.interest = HUB_LEAVES;
     match.found = found_before;
     if (!table_wants(match.table, HUB_LEAVES))
@@ -163,6 +198,7 @@ void hub_table_match(hub_table *table, const core_change *change, const hub_list
     } else if (change->op == CORE_OP_DELETE) {
         match_delete(match);
     } else if (tuple_is_whole(table, match.tuple)) {
+        match.update = change->op == CORE_OP_UPDATE;
         match_filtered(&match);
         if (change->op == CORE_OP_UPDATE)
             match_leaves(match);

@@ -75,6 +75,7 @@ struct ws_hub {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
+    const char *publication; /* postgres.publication */
     void (*readers_changed)(void *context);
     void *readers_context;
     size_t threads;
@@ -221,6 +222,10 @@ CORE_MUST_CHECK hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t
 CORE_MUST_CHECK hub_outcome hub_spread_history(ws_hub *hub, hub_classes *audience,
                                                core_slice payload, uint64_t sequence,
                                                uint32_t *next);
+/* What is wrong, for who has such a subscription: a system message, or an event with that status.
+ * NULL when memory is out. */
+core_block *hub_problem_frame(const ws_subscription *subscription, unsigned status,
+                              const char *text);
 /* One frame a serializer to everybody in the broadcast's room. */
 void hub_broadcast(ws_hub *hub, const ws_broadcast *broadcast);
 /* A frame to the members of a part, but for `but` of thread `thread` (0: none). */

@@ -76,9 +76,8 @@ static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
     }
 }
 
-/* What is wrong, to a class: a system message, or an event with that status. */
-static core_block *problem_frame(const ws_subscription *subscription, unsigned status,
-                                 const char *text) {
+core_block *hub_problem_frame(const ws_subscription *subscription, unsigned status,
+                              const char *text) {
     if (subscription->protocol == WS_PROTOCOL_SSE)
         return ws_sse_problem_block(WS_SSE_PROBLEM, status, text, 0);
     return ws_protocol_system(subscription->protocol, ws_protocol_null, subscription->topic,
@@ -90,7 +89,7 @@ static void spread_problem(void *context, const hub_rule *rule, const char *text
     ws_hub *hub = context;
     for (uint32_t i = 0; i < rule->user_count; i++) {
         const hub_class *class = rule->users[i].class;
-        core_block *frame = problem_frame(class->subscription, 422, text);
+        core_block *frame = hub_problem_frame(class->subscription, 422, text);
         if (frame != NULL)
             spread_block(hub, class, frame, NULL, NULL);
         core_block_release(frame);
@@ -113,7 +112,7 @@ static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     class->told[class->told_count++] = hash;
     char text[ACCESS_TEXT_MAX];
     (void)snprintf(text, sizeof text, "Unauthorized: %s", reason);
-    core_block *frame = problem_frame(class->subscription, 403, text);
+    core_block *frame = hub_problem_frame(class->subscription, 403, text);
     if (frame != NULL)
         spread_block(hub, class, frame, NULL, NULL);
     core_block_release(frame);

@@ -126,6 +126,8 @@ static void entry_place(hub_entry *entry) {
     } else {
         bool linked = entry_choose(entry, &key) && entry_link(entry, &key);
         entry_list(entry, linked ? HUB_PLACE_EQUAL : HUB_PLACE_RESIDUAL);
+        if (linked && !entry->told_update)
+            hub_group_find(entry_shelf(entry)->groups, entry->column)->untold++;
     }
     for (unsigned what = 0; what < HUB_UNTOLDS; what++)
         entry_wait(entry, what);
@@ -134,6 +136,8 @@ static void entry_place(hub_entry *entry) {
 static void entry_unplace(hub_entry *entry) {
     for (unsigned what = 0; what < HUB_UNTOLDS; what++)
         hub_table_told(entry, what);
+    if (entry->place == HUB_PLACE_EQUAL && !entry->told_update)
+        hub_group_find(entry_shelf(entry)->groups, entry->column)->untold--;
     if (entry->place == HUB_PLACE_EQUAL)
         entry_unlink(entry);
     entry_unlist(entry);
@@ -143,6 +147,7 @@ static void entry_unplace(hub_entry *entry) {
 static bool entry_bind(hub_entry *entry, core_error *error) {
     const hub_table *table = entry->table;
     bool ok = true;
+    entry->told_update = false;
     for (unsigned what = 0; what < HUB_UNTOLDS; what++)
         entry->told[what] = false;
     if (table->shape != NULL && entry->rule->parsed != NULL) {

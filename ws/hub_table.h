@@ -42,7 +42,8 @@ struct hub_entry {
     uint16_t column; /* HUB_PLACE_EQUAL */
     uint8_t place;   /* hub_place */
     uint8_t interest;
-    bool keys_only; /* the filter reads only key columns: old keys are enough */
+    bool keys_only;   /* the filter reads only key columns: old keys are enough */
+    bool told_update; /* that an update did not carry what the filter reads */
     bool told[HUB_UNTOLDS];
     bool waits[HUB_UNTOLDS]; /* stands in the table's list of untold */
     struct {
@@ -72,7 +73,7 @@ typedef struct {
     void (*matched)(void *context, const hub_rule *rule);
     /* The old row matched, the new one does not: only of rules with a user that wants leaves. */
     void (*left)(void *context, const hub_rule *rule);
-    /* The rule's filter cannot be evaluated: once a shape; of deletes once, of leaves once. */
+    /* The rule's filter cannot be evaluated: once a shape; of updates, deletes and leaves once. */
     void (*problem)(void *context, const hub_rule *rule, const char *text);
     void *context;
 } hub_listener;

@@ -64,15 +64,16 @@ static bool read_broadcast(core_json_reader *json, ws_join *join, const char **r
     }
 }
 
-/* Clients from before `enabled` want it. */
+/* Clients from before `enabled` give the key alone and hear who is there. */
 static bool read_presence(core_json_reader *json, ws_join *join) {
     core_json_token member;
     join->presence_enabled = true;
     while (core_json_member_next(json, &member)) {
         core_slice whole;
-        if (core_json_raw_is(member.key, "enabled"))
+        bool is_text = member.kind == CORE_JSON_STRING || member.kind == CORE_JSON_NUMBER;
+        if (core_json_raw_is(member.key, "enabled") && member.kind != CORE_JSON_NULL)
             join->presence_enabled = core_json_is_true(member);
-        else if (core_json_raw_is(member.key, "key") && member.kind == CORE_JSON_STRING)
+        else if (core_json_raw_is(member.key, "key") && is_text)
             join->presence_key = member.raw;
         if (!core_json_skip(json, member, &whole))
             return false;

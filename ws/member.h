@@ -24,6 +24,8 @@ typedef struct {
     void (*send)(ws_member *member, core_block *frame, ws_row *row);
     /* The hub has taken it in; its state is JOINED. */
     void (*joined)(ws_member *member);
+    /* It stands in its presence room, and did not before. NULL where it never does. */
+    void (*sees)(ws_member *member);
     /* It has caught up with the stream: changes now come as they are made. Told once, behind
      * joined, at once where there is nothing to catch up with. `offset` is what it has seen all up
      * to; "" as long as the stream is empty. */

@@ -156,7 +156,10 @@ static void channel_joined(ws_member *member) {
         return;
     core_block_release(channel->response);
     channel->response = NULL;
-    session_presence_joined(channel);
+}
+
+static void channel_sees(ws_member *member) {
+    session_presence_state(ws_channel_of(member));
 }
 
 static void channel_live(ws_member *member, const char *offset) {
@@ -198,6 +201,7 @@ static bool channel_crowded(ws_member *member) {
 const ws_member_owner session_member_owner = {
     .send = channel_send,
     .joined = channel_joined,
+    .sees = channel_sees,
     .live = channel_live,
     .crowded = channel_crowded,
     .refused = channel_refused,

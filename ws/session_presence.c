@@ -9,11 +9,17 @@
 #include "ws/uuid.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 typedef struct {
     bool track;
+    bool malformed; /* the payload is something else than an object */
     core_slice payload;
 } presence_message;
+
+static bool event_is(core_slice raw, const char *name) {
+    return raw.length == strlen(name) && strncasecmp((const char *)raw.data, name, raw.length) == 0;
+}
 
 /* {"type":"presence","event":"track","payload":{...}} */
 static bool presence_read(core_slice payload, presence_message *message) {
@@ -26,14 +32,16 @@ static bool presence_read(core_slice payload, presence_message *message) {
     while (core_json_member_next(&json, &member)) {
         core_slice whole;
         if (core_json_raw_is(member.key, "event") && member.kind == CORE_JSON_STRING) {
-            message->track = core_json_raw_is(member.raw, "track");
-            known = message->track || core_json_raw_is(member.raw, "untrack");
+            message->track = event_is(member.raw, "track");
+            known = message->track || event_is(member.raw, "untrack");
         }
-        bool object = member.kind == CORE_JSON_OBJECT_OPEN;
+        core_json_kind kind = member.kind;
         if (!core_json_skip(&json, member, &whole))
             return false;
-        if (core_json_raw_is(member.key, "payload") && object)
-            message->payload = whole;
+        if (!core_json_raw_is(member.key, "payload") || kind == CORE_JSON_NULL)
+            continue;
+        message->malformed = kind != CORE_JSON_OBJECT_OPEN;
+        message->payload = whole;
     }
     return known;
 }
@@ -57,11 +65,20 @@ static bool presence_key(ws_channel *channel) {
     return channel->presence_key != NULL;
 }
 
+/* Who is seen sees the others too, though it did not ask when it joined: it moves into the room,
+ * and is told who is there once it stands in it. */
+static bool presence_enable(ws_channel *channel) {
+    if (channel->presence_enabled)
+        return true;
+    channel->presence_enabled = true;
+    return session_subscribe_again(channel, channel->identity);
+}
+
 static bool presence_take(ws_channel *channel, const presence_message *message) {
     ws_service *service = session_service(channel->session);
     if (!message->track)
         return ws_session_table_untrack(service, &channel->member);
-    if (!presence_key(channel))
+    if (!presence_key(channel) || !presence_enable(channel))
         return false;
     ws_presence_wish wish = presence_wish(channel);
     wish.payload = message->payload;
@@ -74,6 +91,9 @@ void session_presence(ws_session *session, const ws_message *message, ws_channel
         session_refuse(session, message, "unmatched topic");
     else if (!presence_read(message->payload, &presence))
         session_refuse(session, message, "the payload must have event track or untrack");
+    else if (presence.track && presence.malformed)
+        session_refuse(session, message,
+                       "InvalidPresencePayload: what is tracked must be an object");
     else if ((channel->member.rights & WS_RIGHT(AUTH_PRESENCE_WRITE)) == 0)
         session_refuse(session, message,
                        "Unauthorized: You do not have permissions to track presence here");
@@ -85,10 +105,8 @@ void session_presence(ws_session *session, const ws_message *message, ws_channel
         session_reply(session, message, true, core_slice_text("{}"));
 }
 
-void session_presence_joined(ws_channel *channel) {
+void session_presence_state(ws_channel *channel) {
     ws_presence_wish wish = presence_wish(channel);
-    bool may = (channel->member.rights & WS_RIGHT(AUTH_PRESENCE_READ)) != 0;
-    if (channel->presence_enabled && may &&
-        !ws_session_table_presence(session_service(channel->session), &channel->member, &wish))
+    if (!ws_session_table_presence(session_service(channel->session), &channel->member, &wish))
         session_close_channel(channel, "phx_error"); /* the client joins again */
 }

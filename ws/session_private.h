@@ -53,8 +53,8 @@ bool session_admits(ws_session *session, const ws_message *message, ws_channel *
 
 /* ---- session_presence.c ---- */
 void session_presence(ws_session *session, const ws_message *message, ws_channel *channel);
-/* The channel was joined: its client may want to hear who is there. */
-void session_presence_joined(ws_channel *channel);
+/* The channel stands among those who hear who is there: it is told who was there before. */
+void session_presence_state(ws_channel *channel);
 
 /* ---- session_join.c ---- */
 void session_join(ws_session *session, const ws_message *message);

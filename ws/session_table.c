@@ -330,6 +330,7 @@ static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
         table_send_leave(table, &leave);
         return;
     }
+    bool saw = member->places[WS_GROUP_PRESENCE].group != WS_GROUP_NONE;
     member->rights = delivery->rights;
     table_leave_groups(table, member, false); /* those of before, when it only changes its class */
     ws_groups_enter(&table->classes, member, delivery->class_id);
@@ -339,6 +340,10 @@ static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
         core_state_move(&member->state, WS_MEMBER_JOINED);
         member->owner->joined(member);
         member = table_member(table, delivery->member); /* its client may be gone */
+    }
+    if (member != NULL && !saw && delivery->presence_id != WS_GROUP_NONE) {
+        member->owner->sees(member);
+        member = table_member(table, delivery->member);
     }
     if (member != NULL && delivery->live)
         table_live(member, delivery);

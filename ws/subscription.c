@@ -89,7 +89,7 @@ static bool event_is(core_slice event, const char *name) {
 
 static bool read_event(subscription_reader *reader, core_slice event, ws_binding *binding) {
     static const core_op ops[] = {CORE_OP_INSERT, CORE_OP_UPDATE, CORE_OP_DELETE, CORE_OP_TRUNCATE};
-    bool any = core_slice_is(event, "*");
+    bool any = event.length == 0 || core_slice_is(event, "*");
     for (size_t i = 0; i < CORE_COUNT_OF(ops); i++)
         if (any || event_is(event, core_op_name(ops[i])))
             binding->operations |= 1u << ops[i];
@@ -122,10 +122,19 @@ static bool read_table(subscription_reader *reader, const binding_source *source
     return true;
 }
 
+static bool text_is_blank(core_slice text) {
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] != ' ')
+            return false;
+    return true;
+}
+
 static bool read_filter(subscription_reader *reader, const binding_source *source,
                         ws_binding *binding) {
     if (!read_member(reader, source, MEMBER_FILTER, EXPR_FILTER_TEXT_MAX, &binding->filter))
         return false;
+    if (text_is_blank(binding->filter))
+        binding->filter.length = 0;
     if (binding->filter.length == 0)
         return true;
     if (binding->table.length == 0 || binding->schema.length == 0)

@@ -102,6 +102,32 @@ suite('access', () => {
     assert.equal(client.errors().length, 2);
   });
 
+  test('a table that is not published is said to its subscriber, and hinders nothing', async (t) => {
+    await sql(`CREATE SCHEMA unpublished; GRANT USAGE ON SCHEMA unpublished TO anon;
+      CREATE TABLE unpublished.u (id int PRIMARY KEY); GRANT SELECT ON unpublished.u TO anon`);
+    const client = await join(t, 'anon', [{ schema: 'unpublished', table: 'u' }, { table: 'open' }]);
+    assert.equal(client.status, 'ok', client.reason);
+    await waitFor('the word', () => client.errors().length > 0);
+    assert.match(client.errors()[0], /^table unpublished\.u is not in publication walcast: .*ALTER PUBLICATION walcast ADD TABLE/);
+    await sql("INSERT INTO open VALUES (300, 'a', 'b')");
+    await waitFor('the other table’s', () => client.data().length === 1);
+    await sql('ALTER PUBLICATION walcast ADD TABLE unpublished.u');
+    t.after(() => sql('ALTER PUBLICATION walcast DROP TABLE unpublished.u'));
+    await sql('INSERT INTO unpublished.u VALUES (1)');
+    await waitFor('its own', () => client.data().length === 2);
+    assert.equal(client.errors().length, 1);
+    let told;
+    await waitFor('the look that finds it', async () => {
+      told = await join(t, 'anon', [{ schema: 'unpublished', table: 'u' }]);
+      await told.next('the last word', (message) => message[3] === 'system' && message[4].status === 'ok');
+      told.send([null, 'beat', 'phoenix', 'heartbeat', {}]);
+      await told.reply('beat');
+      await sql(`INSERT INTO unpublished.u SELECT max(id) + 1 FROM unpublished.u`);
+      await waitFor('a change', () => told.data().length > 0);
+      return told.errors().length === 0;
+    });
+  });
+
   test('a REVOKE and a GRANT reach live subscriptions; a table made later is served in order', async (t) => {
     const client = await join(t, 'authenticated', [{ table: '*' }]);
     await sql("CREATE TABLE later (id int PRIMARY KEY)");

@@ -1,6 +1,8 @@
 // Several gateways over one stream: broadcasts and presence cross them, one that is killed takes its
 // members along, and its clients lose nothing by going to another. Broadcasts from SQL.
 import assert from 'node:assert/strict';
+import { RealtimeClient as OldestClient } from 'realtime-js-oldest';
+import WebSocket from 'ws';
 import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { RawClient, realtimeClient, subscribed, VERSIONS, websocketUrl } from '../lib/realtime.mjs';
@@ -93,6 +95,60 @@ suite('several gateways', () => {
     other.client.disconnect();
     await waitFor('one of them', () => one.channel.presenceState().k?.length === 1);
     assert.equal(one.channel.presenceState().k[0].n, 2);
+  });
+
+  // It has no `enabled`: it always expects to be told.
+  test('the oldest realtime-js of 2.x sees who is there, and is seen', async (t) => {
+    const enterOld = async (walcast, key) => {
+      const client = new OldestClient(`ws://127.0.0.1:${walcast.port}/realtime/v1`,
+        { params: { apikey: token }, transport: WebSocket });
+      t.after(() => client.disconnect());
+      client.connect();
+      const channel = client.channel('old presence', { config: { presence: { key } } });
+      await subscribed(channel);
+      return channel;
+    };
+    const present = (channel) => Object.keys(channel.presenceState()).sort().join();
+    const ann = await enterOld(gateways[0], 'ann');
+    const newest = await enter(t, gateways[1], 'old presence', { key: 'new' });
+    await ann.track({ mood: 'fine' });
+    await newest.channel.track({ mood: 'so-so' });
+    const watcher = await enterOld(gateways[1], 'watcher');
+    for (const channel of [ann, watcher]) await waitFor('both', () => present(channel) === 'ann,new');
+    await newest.sees('ann', 'new');
+    assert.equal(watcher.presenceState().ann[0].mood, 'fine');
+    await newest.channel.untrack();
+    for (const channel of [ann, watcher]) await waitFor('one', () => present(channel) === 'ann');
+  });
+
+  test('who tracks without having asked is told who is there, in a private channel by its rights', async (t) => {
+    await sql(`DROP POLICY IF EXISTS p ON realtime.messages;
+      CREATE POLICY p ON realtime.messages TO authenticated USING (extension = 'presence') WITH CHECK (extension = 'presence')`);
+    const me = await house.walcast.token({ role: 'authenticated', sub: 'me' });
+    for (const [topic, config] of [['asks late', {}], ['asks late, private', { private: true }]]) {
+      const [first, late] = await Promise.all([0, 1].map((n) =>
+        RawClient.connect(t, websocketUrl(gateways[n], { apikey: me, vsn: '2.0.0' }))));
+      const track = (client, ref, event, payload) =>
+        client.send(['1', ref, `realtime:${topic}`, 'presence', { type: 'presence', event, payload }]);
+      const presence = (client, event, key) => client.next(`${event} of ${key}`,
+        (message) => message[3] === event && JSON.stringify(message[4]).includes(`"${key}":{"metas"`));
+      first.join('1', `realtime:${topic}`, { ...config, presence: { key: 'first', enabled: true } });
+      await first.reply('1');
+      track(first, '2', 'track', { n: 1 });
+      await presence(first, 'presence_diff', 'first');
+      late.join('1', `realtime:${topic}`, { ...config, presence: { key: 7, enabled: false } });
+      assert.equal((await late.reply('1'))[4].status, 'ok');
+      track(late, '2', 'track', [1]);
+      assert.match((await late.reply('2'))[4].response.reason, /^InvalidPresencePayload/);
+      track(late, '3', 'TRACK', { n: 2 });
+      assert.equal((await late.reply('3'))[4].status, 'ok');
+      const state = (await presence(late, 'presence_state', 'first'))[4];
+      assert.equal(state.first.metas[0].n, 1);
+      await presence(first, 'presence_diff', '7');
+      track(first, '3', 'untrack');
+      await presence(late, 'presence_diff', 'first');
+      assert.ok(!late.received.some((message) => message[3] === 'presence_state'), 'told once');
+    }
   });
 
   test('a gateway that is killed: its members leave everywhere once, its clients lose no change', async (t) => {

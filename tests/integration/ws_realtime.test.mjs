@@ -128,6 +128,25 @@ suite('postgres_changes', () => {
     assert.equal(told.filter((message) => message.status === 'error').length, 1);
   });
 
+  test('an update without the large value that a filter reads is said to its subscriber, once', async (t) => {
+    const client = realtimeClient(t, house.walcast, token);
+    const channel = client.channel('unread');
+    const told = [], got = [];
+    channel.on('postgres_changes', { event: '*', schema: 'public', table: 'todos', filter: 'title=like.a%' },
+      ({ eventType }) => got.push(eventType));
+    channel.on('system', {}, ({ status, message }) => { if (status === 'error') told.push(message); });
+    await subscribed(channel);
+    await sql("INSERT INTO todos (id, title) SELECT 80, 'a' || string_agg(md5(i::text), '') FROM generate_series(1, 400) i");
+    await sql('UPDATE todos SET done = true WHERE id = 80');
+    await sql('UPDATE todos SET done = false WHERE id = 80');
+    await sql("UPDATE todos SET title = 'a' WHERE id = 80");
+    await waitFor('both', () => got.length === 2);
+    assert.deepEqual(got, ['INSERT', 'UPDATE']);
+    assert.equal(told.length, 1);
+    assert.match(told[0], /public\.todos .*filter title=like\.a% cannot be evaluated.*REPLICA IDENTITY FULL/);
+    await sql('DELETE FROM todos');
+  });
+
   test('a value that an update did not touch is absent and named, never null', async (t) => {
     const { changes, count } = await collect(t, '2.0.0', { table: 'whole' });
     await sql('ALTER TABLE whole REPLICA IDENTITY DEFAULT');

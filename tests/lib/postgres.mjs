@@ -2,9 +2,9 @@
 // initdb runs once a version; each server starts from a copy of what it made. When we are root the
 // server runs as user postgres, since it refuses root. Debian's packages give one major version, the
 // others come from npm (tests/package.json: postgresql-N).
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync,
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
   appendFileSync, chownSync, writeFileSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -110,6 +110,13 @@ function templateFor(bin, major) {
   return template;
 }
 
+// The seventh line of postmaster.pid, which only a server that did not stop leaves: key and id.
+function removeSegment(data) {
+  const file = join(data, 'postmaster.pid');
+  const id = existsSync(file) ? readFileSync(file, 'utf8').split('\n')[6]?.trim().split(/\s+/)[1] : undefined;
+  if (id) spawnSync('ipcrm', ['-m', id]);
+}
+
 export class Postgres {
   // settings: lines of postgresql.conf by name; they come after, and win over, the defaults here.
   // major: 13 to 18; without it the newest of Debian's packages. clients: false leaves out the roles
@@ -213,8 +220,11 @@ export class Postgres {
     await this.process.kill();
   }
 
+  // 'immediate', not a kill: a killed server leaves its segment of shared memory to the machine, which
+  // has room for 4,096. One that a test killed left it already.
   async remove() {
-    await this.process?.kill();
+    await this.process?.stop('SIGQUIT', 10_000).catch(() => {}); // then it is killed
+    removeSegment(this.data);
     removeScratch(this.directory);
   }
 }

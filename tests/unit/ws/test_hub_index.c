@@ -342,6 +342,42 @@ static void test_a_value_that_is_unchanged_tells_no_leave(void **state) {
     drop_all(f);
 }
 
+/* An update of id 1 whose name is large and was left as it was. */
+static unsigned match_unchanged_name(fixture *f, const core_relation *relation, const char *price) {
+    core_value values[3];
+    core_change change = {.op = CORE_OP_UPDATE,
+                          .relation = relation,
+                          .new_tuple = fixture_tuple(values, "1", NULL, price)};
+    values[1].kind = CORE_VALUE_UNCHANGED;
+    return match(f, &change);
+}
+
+static void test_an_update_without_what_a_filter_reads_is_a_problem_once(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    (void)match_insert(f, &todos, "1", "x", "1");
+    must_add_user(f, "name=neq.milk", ANY, false);
+    must_add_user(f, "name=eq.milk", ANY, false);
+    must_add_user(f, "price=gt.1,name=like.a%", ANY, false);
+    must_add_user(f, "name=eq.eggs", 1u << CORE_OP_INSERT, false);
+    must_add_user(f, "price=neq.7", ANY, false);
+    assert_int_equal(match_unchanged_name(f, &todos, "1"), 1);
+    assert_int_equal(f->problems, 2); /* the third is false whatever the name is */
+    assert_int_equal(match_unchanged_name(f, &todos, "2"), 1);
+    assert_int_equal(f->problems, 3);
+    assert_non_null(strstr(f->problem, "filter price=gt.1,name=like.a% cannot be evaluated"));
+    assert_non_null(strstr(f->problem, "REPLICA IDENTITY FULL"));
+    assert_int_equal(match_unchanged_name(f, &todos, "2"), 1);
+    assert_int_equal(f->problems, 3);
+    hub_rule *late = must_add_user(f, "name=eq.beans", ANY, false);
+    assert_int_equal(match_unchanged_name(f, &todos, "2"), 1);
+    assert_int_equal(f->problems, 4);
+    drop(f, late);
+    assert_int_equal(match_insert(f, &todos, "2", NULL, NULL), 0); /* null is an answer */
+    assert_int_equal(f->problems, 4);
+    drop_all(f);
+}
+
 static void test_truncate_reaches_everybody(void **state) {
     fixture *f = *state;
     core_relation todos = fixture_relation("public", "todos");
@@ -454,6 +490,8 @@ int main(void) {
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_value_that_is_unchanged_tells_no_leave, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            test_an_update_without_what_a_filter_reads_is_a_problem_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truncate_reaches_everybody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_equalities_cost_what_matches, setup, teardown),

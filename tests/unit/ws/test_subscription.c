@@ -75,6 +75,32 @@ static void test_the_answer_repeats_what_was_sent(void **state) {
     drop(&result);
 }
 
+static bool response_has(const made *result, const char *text) {
+    char response[512];
+    return core_slice_to_text(core_buffer_slice(&result->response), response, sizeof response) &&
+           strstr(response, text) != NULL;
+}
+
+static void test_a_binding_without_an_event_is_for_all(void **state) {
+    (void)state;
+    made result = make("[{\"schema\":\"s\"},{\"event\":\"*\",\"schema\":\"s\"}]");
+    assert_non_null(result.subscription);
+    assert_int_equal(result.subscription->bindings[0].operations,
+                     result.subscription->bindings[1].operations);
+    assert_true(response_has(&result, ",\"schema\":\"s\"},{"));
+    assert_false(response_has(&result, "\"event\":\"*\",\"schema\":\"s\"},"));
+    drop(&result);
+}
+
+static void test_a_blank_filter_is_none(void **state) {
+    (void)state;
+    made result = make("[{\"event\":\"*\",\"schema\":\"s\",\"filter\":\"  \"}]");
+    assert_non_null(result.subscription);
+    assert_null(result.subscription->bindings[0].parsed);
+    assert_true(response_has(&result, "\"filter\":\"  \"}"));
+    drop(&result);
+}
+
 static void test_ids(void **state) {
     (void)state;
     static const char json[] =
@@ -119,7 +145,6 @@ static void test_refusals(void **state) {
         "[1]",
         "[{\"event\":\"*\",\"schema\":\"a\"},[]]",
         "[{\"event\":\"*\",\"schema\":\"a\"",
-        "[{\"schema\":\"a\"}]",
         "[{\"event\":\"X\",\"schema\":\"a\"}]",
         "[{\"event\":1,\"schema\":\"a\"}]",
         "[{\"event\":\"*\"}]",
@@ -144,8 +169,12 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bindings), cmocka_unit_test(test_the_answer_repeats_what_was_sent),
-        cmocka_unit_test(test_ids),      cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_bindings),
+        cmocka_unit_test(test_the_answer_repeats_what_was_sent),
+        cmocka_unit_test(test_a_binding_without_an_event_is_for_all),
+        cmocka_unit_test(test_a_blank_filter_is_none),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_keys),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
