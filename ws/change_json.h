@@ -14,7 +14,11 @@ typedef struct {
     bool left; /* of an UPDATE: that the old row is no longer what was asked for */
 } ws_change_select;
 
-/* Appends the object. `change` is an INSERT, UPDATE, DELETE or TRUNCATE. */
+/* Whether the column is in what the selection gives of a row. */
+bool ws_change_selects(const core_relation *relation, const core_column *column,
+                       const ws_change_select *select);
+/* Appends the object. `change` is an INSERT, UPDATE, DELETE, TRUNCATE, or a READ: a snapshot's row,
+ * which has no place in the stream (`offset` NULL). */
 void ws_change_json(core_buffer *out, const core_change *change, const core_offset *offset,
                     const ws_change_select *select);
 

@@ -87,6 +87,8 @@ static bool read_config_member(core_json_reader *json, core_json_token token, ws
         return read_presence(json, join);
     if (core_json_raw_is(token.key, "private"))
         join->private_channel = core_json_is_true(token);
+    if (core_json_raw_is(token.key, "snapshot"))
+        join->snapshot = core_json_is_true(token);
     if (core_json_raw_is(token.key, "since") && token.kind != CORE_JSON_NULL &&
         (token.kind != CORE_JSON_STRING || !core_offset_parse(token.raw, &join->since) ||
          join->since.sequence == 0))

@@ -75,6 +75,17 @@
 #define WS_CHANGE_JSON_MAX   ((size_t)64 << 20)
 #define WS_CHANGE_JSON_KEEP  ((size_t)1 << 20) /* of an encoding's memory, between changes */
 
+/* ---- Snapshots of subscriptions ---- */
+#define WS_SNAPSHOTS_BEGUN      1024                /* read, or being taken by their clients */
+#define WS_SNAPSHOTS_WAITING    ((size_t)16384)     /* to be read; more are refused */
+#define WS_SNAPSHOT_WAIT_MS     5000                /* for that; a join is awaited for 8 s */
+#define WS_SNAPSHOT_DOUBT_MS    2500                /* for one whose place in the stream is sure */
+#define WS_SNAPSHOT_FETCH_ROWS  1000                /* asked of the database at once */
+#define WS_SNAPSHOT_FETCH_BYTES ((size_t)256 << 10) /* the same, about */
+#define WS_SNAPSHOT_PIECE_BYTES ((size_t)64 << 10)  /* sent to a client at once */
+#define WS_SNAPSHOT_PIECE_PART  8                   /* of ws.queue_bytes, at the most */
+#define WS_SNAPSHOT_TOTAL_BYTES ((size_t)256 << 20) /* read, that clients have yet to take */
+
 /* What the configuration sets. */
 typedef struct {
     size_t max_connections;
