@@ -7,7 +7,7 @@
 #ifndef WALCAST_CDC_RECENT_XIDS_H
 #define WALCAST_CDC_RECENT_XIDS_H
 
-#include "cdc/visibility.h"
+#include "core/core.h"
 
 #define CDC_RECENT_XIDS 65536
 
@@ -22,6 +22,6 @@ static inline void cdc_recent_xids_add(cdc_recent_xids *recent, uint32_t xid) {
 
 /* One of those added before the count was `until` that is not seen; 0: none. */
 uint32_t cdc_recent_xids_unseen(const cdc_recent_xids *recent, uint64_t until,
-                                cdc_visibility *visibility);
+                                core_visibility *visibility);
 
 #endif

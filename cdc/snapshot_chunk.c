@@ -249,11 +249,11 @@ static void row_drop(cdc_snapshot_chunk *chunk, chunk_row *row) {
 
 /* A row that moved to another key with values left out is read by itself under the new one. */
 static void changed_overtake(cdc_snapshot_chunk *chunk, const cdc_snapshot_window *window,
-                             const cdc_snapshot_changed *changed, cdc_visibility *visibility) {
+                             const cdc_snapshot_changed *changed, core_visibility *visibility) {
     core_slice key = core_slice_make(window->keys.data + changed->key_at, changed->key_length);
     bool moved_in = changed->moved && chunk->dropped_last;
     chunk->dropped_last = false;
-    if (window->whole_rows && cdc_visibility_sees(visibility, changed->xid))
+    if (window->whole_rows && core_visibility_sees(visibility, changed->xid))
         return;
     chunk_row *row = row_find(chunk, key);
     bool in = row != NULL && row->run >= chunk->next_run;
@@ -265,7 +265,7 @@ static void changed_overtake(cdc_snapshot_chunk *chunk, const cdc_snapshot_windo
 }
 
 void cdc_snapshot_chunk_overtake(cdc_snapshot_chunk *chunk, const cdc_snapshot_window *window,
-                                 cdc_visibility *visibility) {
+                                 core_visibility *visibility) {
     if (window->truncated && !chunk->all_dropped) {
         chunk->all_dropped = true;
         for (uint32_t i = 0; i < chunk->row_count; i++)

@@ -8,7 +8,6 @@
 #define WALCAST_CDC_SNAPSHOT_CHUNK_H
 
 #include "cdc/snapshot_window.h"
-#include "cdc/visibility.h"
 
 #define CDC_SNAPSHOT_CHUNK_ROWS  32768
 #define CDC_SNAPSHOT_CHUNK_BYTES ((size_t)16 << 20) /* a row may go beyond it, none after */
@@ -47,7 +46,7 @@ size_t cdc_snapshot_chunk_bytes(const cdc_snapshot_chunk *chunk);
  * not taken yet. `visibility`: of the chunk's rows; whole rows are only matched by changes that it
  * does not see. */
 void cdc_snapshot_chunk_overtake(cdc_snapshot_chunk *chunk, const cdc_snapshot_window *window,
-                                 cdc_visibility *visibility);
+                                 core_visibility *visibility);
 /* The next run's payload with `transaction` as every row's, valid until the next call; `*rows` 0
  * and an empty payload behind the last. False: it does not fit its buffer (LIMIT). */
 CORE_MUST_CHECK bool cdc_snapshot_chunk_take(cdc_snapshot_chunk *chunk,

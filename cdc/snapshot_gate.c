@@ -92,7 +92,7 @@ void cdc_snapshot_gate_free(cdc_snapshot_gate *gate) {
     for (size_t i = 0; i < CDC_SNAPSHOT_TICKETS; i++) {
         cdc_snapshot_ticket *ticket = &gate->tickets[i];
         cdc_snapshot_window_fini(&ticket->window);
-        cdc_visibility_fini(&ticket->visibility);
+        core_visibility_fini(&ticket->visibility);
         core_buffer_fini(&ticket->relation);
     }
     (void)pthread_cond_destroy(&gate->changed);

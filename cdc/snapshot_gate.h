@@ -51,7 +51,7 @@ typedef struct {
     const cdc_snapshot_table *table;
     cdc_snapshot_chunk *chunk;
     core_slice encoded; /* the relation that the runs were made with; empty: just asks for it */
-    cdc_visibility visibility;
+    core_visibility visibility;
     core_lsn high_lsn; /* all that the rows show was committed before it */
     int64_t read_us;
     bool yields;            /* was read knowing that changes flow */

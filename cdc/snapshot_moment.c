@@ -20,14 +20,15 @@ static bool lsn_take(const pg_result *result, core_lsn *lsn, core_error *error) 
     return true;
 }
 
-bool cdc_snapshot_moment_take(pg_connection *connection, cdc_visibility *visibility,
+bool cdc_snapshot_moment_take(pg_connection *connection, core_visibility *visibility,
                               core_lsn *high_lsn, core_slice *text, core_arena *arena,
                               core_error *error) {
     pg_result *result = pg_query_kept(connection, moment_sql, NULL, 0, error);
     if (result == NULL)
         return false;
     core_slice snapshot = core_slice_text(pg_result_value(result, 0, 0));
-    bool ok = cdc_visibility_read(snapshot, visibility, error) && lsn_take(result, high_lsn, error);
+    bool ok =
+        core_visibility_read(snapshot, visibility, error) && lsn_take(result, high_lsn, error);
     *text = core_arena_copy(arena, snapshot);
     if (ok && text->data == NULL)
         ok = core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a snapshot");

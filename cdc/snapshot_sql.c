@@ -3,8 +3,6 @@
  * are named with their schema: an ordering by another operator than the index's would skip rows. */
 #include "cdc/snapshot_table.h"
 
-#include "cdc/visibility.h"
-
 enum { SAMPLE_ROWS_A_PART = 100 };
 
 /* ---- Names and values ---- */
@@ -160,9 +158,9 @@ static void only_append(core_buffer *sql, const cdc_snapshot_table *table,
 /* Rows whose transaction the snapshot `low` sees; a frozen row's id may be from long ago, below 3
  * it always is. The distance of two ids is taken modulo 2^32. */
 static void low_append(core_buffer *sql, core_slice low) {
-    cdc_visibility visibility = {0};
-    if (low.length == 0 || !cdc_visibility_read(low, &visibility, NULL)) {
-        cdc_visibility_fini(&visibility);
+    core_visibility visibility = {0};
+    if (low.length == 0 || !core_visibility_read(low, &visibility, NULL)) {
+        core_visibility_fini(&visibility);
         return;
     }
     core_buffer_format(sql,
@@ -172,7 +170,7 @@ static void low_append(core_buffer *sql, core_slice low) {
     for (size_t i = 0; i < visibility.running.length; i++)
         core_buffer_format(sql, "%s%u", i > 0 ? "," : "", visibility.running.xids[i]);
     core_buffer_text(sql, "}'::text[])");
-    cdc_visibility_fini(&visibility);
+    core_visibility_fini(&visibility);
 }
 
 /* The newline ends a comment that the condition may end with. */

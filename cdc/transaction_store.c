@@ -4,7 +4,6 @@
 #include "cdc/transaction_store.h"
 
 #include "cdc/transaction_log.h"
-#include "cdc/xid_set.h"
 
 #include <stdlib.h>
 
@@ -20,7 +19,7 @@ struct cdc_held_transaction {
     uint32_t xid;
     core_lsn prepare_lsn; /* 0: not prepared */
     cdc_transaction_log log;
-    cdc_xid_set aborted;
+    core_xid_set aborted;
     cdc_log_reader reader;
     uint32_t asked_subxid; /* the last that `aborted` was asked for, and its answer */
     bool asked_aborted;
@@ -96,7 +95,7 @@ void cdc_transaction_store_drop(cdc_transaction_store *store, cdc_held_transacti
     store->prepared -= transaction->prepare_lsn != 0;
     cdc_transaction_log_fini(&transaction->log, &store->room);
     cdc_log_reader_fini(&transaction->reader);
-    cdc_xid_set_fini(&transaction->aborted);
+    core_xid_set_fini(&transaction->aborted);
     free(transaction);
 }
 
@@ -199,7 +198,7 @@ bool cdc_transaction_store_abort(cdc_transaction_store *store, cdc_held_transact
                               "more than %d sub-transactions of transactions in progress were "
                               "rolled back",
                               CDC_STORE_ABORTED_MAX);
-    if (!cdc_xid_set_add(&transaction->aborted, subxid))
+    if (!core_xid_set_add(&transaction->aborted, subxid))
         return core_error_set(error, CORE_ERROR_INTERNAL,
                               "out of memory for a transaction in progress");
     store->aborted++;
@@ -226,7 +225,7 @@ core_lsn cdc_transaction_store_prepared_lsn(const cdc_transaction_store *store) 
 
 static bool is_aborted(cdc_held_transaction *transaction, uint32_t subxid) {
     if (transaction->asked_subxid != subxid) {
-        transaction->asked_aborted = cdc_xid_set_has(&transaction->aborted, subxid);
+        transaction->asked_aborted = core_xid_set_has(&transaction->aborted, subxid);
         transaction->asked_subxid = subxid;
     }
     return transaction->asked_aborted;

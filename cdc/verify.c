@@ -213,7 +213,7 @@ static bool coverage_find(verify *state, cdc_verify_coverage *coverage, core_err
     const cdc_mark *mark =
         cdc_marks_find(&marks, state->point.position.epoch, events->first_sequence);
     *coverage = (cdc_verify_coverage){
-        .xmin_tells = cdc_visibility_xmin_tells(&state->table.visibility),
+        .xmin_tells = core_visibility_xmin_tells(&state->table.visibility),
         .has_mark = mark != NULL,
         .mark = mark != NULL ? mark->xid : 0,
     };

@@ -108,7 +108,7 @@ static bool is_seen(const cdc_verify_events *events, const core_change *change, 
                     uint64_t sequence) {
     const cdc_verify_events_spec *spec = &events->spec;
     if (change->op != CORE_OP_READ)
-        return cdc_visibility_sees(spec->visibility, change->transaction.xid);
+        return core_visibility_sees(spec->visibility, change->transaction.xid);
     bool counts =
         spec->shape->key_count > 0 ||
         (spec->reads_of.length > 0 && core_slice_equal(run->snapshot_id, spec->reads_of) &&

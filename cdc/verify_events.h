@@ -10,12 +10,11 @@
 
 #include "cdc/verify_shape.h"
 #include "cdc/verify_spill.h"
-#include "cdc/visibility.h"
 
 typedef struct {
     const cdc_verify_seed *seed;
     const cdc_verify_shape *shape;
-    cdc_visibility *visibility;
+    core_visibility *visibility;
     uint64_t reads_until;    /* READ rows up to this message were read before the table */
     uint64_t reads_after;    /* and of its last beginning: Snapshot.after_sequence */
     core_slice reads_of;     /* without a key: only rows of this snapshot count; empty: of none */

@@ -37,7 +37,7 @@ bool cdc_verify_shape_ask(cdc_verify_table *table, pg_connection *connection,
         return false;
     shape->oid = described->relation.oid;
     shape->published = described->published;
-    shape->born = cdc_visibility_widen(&table->visibility, described->born);
+    shape->born = core_visibility_widen(&table->visibility, described->born);
     return columns_take(shape, described, &table->arena) ||
            core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for a table's description");
 }

@@ -112,7 +112,7 @@ static bool row_take(row_reader *reader, uint8_t *line, size_t length, core_erro
         cdc_verify_values_make(reader->seed, shape, NULL, &tuple, reader->values);
     const cdc_verify_row row = {
         .op = CDC_VERIFY_ROW,
-        .number = cdc_visibility_widen(&table->visibility, (uint32_t)xmin),
+        .number = core_visibility_widen(&table->visibility, (uint32_t)xmin),
         .key = key.hash,
         .count = shape->key_count > 0 ? shape->column_count : 0,
         .values = reader->values,
@@ -220,7 +220,7 @@ bool cdc_verify_table_read(cdc_verify_table *table, const core_config *config,
 
 void cdc_verify_table_fini(cdc_verify_table *table) {
     cdc_verify_spill_free(table->spill);
-    cdc_visibility_fini(&table->visibility);
+    core_visibility_fini(&table->visibility);
     cdc_snapshot_table_fini(&table->described);
     core_arena_fini(&table->arena);
 }

@@ -10,14 +10,13 @@
 #include "cdc/cdc.h"
 #include "cdc/verify_shape.h"
 #include "cdc/verify_spill.h"
-#include "cdc/visibility.h"
 
 typedef struct {
     core_arena arena; /* of the shape */
     cdc_snapshot_table described;
     cdc_verify_shape shape;
     core_slice snapshot_text; /* in the arena */
-    cdc_visibility visibility;
+    core_visibility visibility;
     core_lsn lsn; /* all that the snapshot sees is before it in the log */
     uint64_t system_id;
     uint64_t rows;

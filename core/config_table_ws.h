@@ -44,6 +44,23 @@
      .unit = "bytes",
      .doc = "Last messages of the change stream that a gateway keeps in memory for clients that "
             "come back; older history is read from the stream."},
+    {.key = "ws.snapshot_timeout",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "60s",
+     .min = SECOND,
+     .max = HOUR,
+     .unit = "time",
+     .doc = "How long reading a subscription's present rows (`snapshot: true`) and the client's "
+            "taking them may last together; then it is ended with `SnapshotTooLarge`."},
+    {.key = "ws.snapshot_max_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "64MiB",
+     .min = KIB,
+     .max = 256 * MIB,
+     .unit = "bytes",
+     .doc = "Present rows that one subscription may ask for, as they are sent; with more it is "
+            "ended with `SnapshotTooLarge`. What clients have yet to take is held in memory, at "
+            "most 256MiB for all."},
     {.key = "ws.queue_total_bytes",
      .type = CORE_CONFIG_BYTES,
      .initial = "1GiB",

@@ -32,6 +32,8 @@
 #include "core/state.h"
 #include "core/subject.h"
 #include "core/value.h"
+#include "core/visibility.h"
 #include "core/wait.h"
+#include "core/xid_set.h"
 
 #endif

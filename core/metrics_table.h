@@ -81,6 +81,9 @@ X(WS_BUS_LOST, "walcast_ws_bus_lost_total", COUNTER,
 X(WS_BUS_MALFORMED, "walcast_ws_bus_malformed_total", COUNTER,
   "Messages of other gateways that could not be read.")
 X(WS_RESUMES, "walcast_ws_resumes_total", COUNTER, "Joins that named an offset to go on from.")
+X(WS_SNAPSHOTS, "walcast_ws_snapshots_total", COUNTER,
+  "Snapshots begun for joins that asked for the present rows first.")
+X(WS_SNAPSHOT_ROWS, "walcast_ws_snapshot_rows_total", COUNTER, "Rows sent to their clients.")
 X(WS_HISTORY_READS, "walcast_ws_history_reads_total", COUNTER,
   "Reads of the stream's history that the tail in memory did not hold.")
 X(WS_FRAMES_ENCODED, "walcast_ws_frames_encoded_total", COUNTER, "Frames encoded, each once.")

@@ -5,7 +5,8 @@
  * TOAST values that the change did not touch are left out and named in `unchanged`; those that cdc
  * read from the table afterwards are named in `read_later`. A LEAVE, Walcast's own too, is an
  * UPDATE whose row stopped matching: it has the old row only. Both and `offset` are Walcast's own.
- * A TRUNCATE has neither record nor old_record. */
+ * A TRUNCATE has neither record nor old_record; a READ, a snapshot's row, has a record, and when
+ * it was read for its commit_timestamp. */
 #include "ws/change_json.h"
 
 typedef struct {
@@ -15,20 +16,24 @@ typedef struct {
 } change_writer;
 
 /* With replica identity FULL every column counts as key, which says nothing. */
-static bool column_is_key(const change_writer *writer, const core_column *column) {
-    return column->key && writer->relation->replica_identity != 'f';
+static bool column_is_key(const core_relation *relation, const core_column *column) {
+    return column->key && relation->replica_identity != 'f';
+}
+
+bool ws_change_selects(const core_relation *relation, const core_column *column,
+                       const ws_change_select *select) {
+    if (select->visible != NULL && !auth_table_column(select->visible, column->name))
+        return false;
+    if (select->count == 0 || column_is_key(relation, column))
+        return true;
+    for (size_t i = 0; i < select->count; i++)
+        if (core_slice_equal(select->columns[i], column->name))
+            return true;
+    return false;
 }
 
 static bool column_selected(const change_writer *writer, const core_column *column) {
-    const auth_table *visible = writer->select->visible;
-    if (visible != NULL && !auth_table_column(visible, column->name))
-        return false;
-    if (writer->select->count == 0 || column_is_key(writer, column))
-        return true;
-    for (size_t i = 0; i < writer->select->count; i++)
-        if (core_slice_equal(writer->select->columns[i], column->name))
-            return true;
-    return false;
+    return ws_change_selects(writer->relation, column, writer->select);
 }
 
 static void write_columns(change_writer *writer) {
@@ -101,7 +106,8 @@ static void write_names(change_writer *writer, const char *name, const core_tupl
 
 static void write_images(change_writer *writer, const core_change *change) {
     bool full = change->old_kind == CORE_OLD_FULL;
-    bool new_row = change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE;
+    bool new_row =
+        change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE || change->op == CORE_OP_READ;
     if (new_row && !writer->select->left) {
         write_tuple(writer, "record", &change->new_tuple, false);
         write_names(writer, "unchanged", &change->new_tuple, is_unchanged);
@@ -131,7 +137,6 @@ void ws_change_json(core_buffer *out, const core_change *change, const core_offs
         .json = core_json_writer_make(out), .relation = change->relation, .select = select};
     char time[CORE_CLOCK_TEXT_SIZE], place[CORE_OFFSET_TEXT_SIZE];
     core_clock_format(change->transaction.commit_time_us, time);
-    core_offset_format(offset, place);
     core_json_object_open(&writer.json);
     core_json_key_text(&writer.json, "schema");
     core_json_string(&writer.json, change->relation->schema);
@@ -145,7 +150,10 @@ void ws_change_json(core_buffer *out, const core_change *change, const core_offs
     write_images(&writer, change);
     core_json_key_text(&writer.json, "errors");
     write_errors(&writer);
-    core_json_key_text(&writer.json, "offset");
-    core_json_text(&writer.json, place);
+    if (offset != NULL) {
+        core_offset_format(offset, place);
+        core_json_key_text(&writer.json, "offset");
+        core_json_text(&writer.json, place);
+    }
     core_json_object_close(&writer.json);
 }

@@ -18,7 +18,11 @@ typedef struct {
 
 #define WS_CHANGE_BRIEF_BYTES 64
 
-/* Appends the object. `change` is an INSERT, UPDATE, DELETE or TRUNCATE. */
+/* Whether the column is in what the selection gives of a row. */
+bool ws_change_selects(const core_relation *relation, const core_column *column,
+                       const ws_change_select *select);
+/* Appends the object. `change` is an INSERT, UPDATE, DELETE, TRUNCATE, or a READ: a snapshot's row,
+ * which has no place in the stream (`offset` NULL). */
 void ws_change_json(core_buffer *out, const core_change *change, const core_offset *offset,
                     const ws_change_select *select);
 

@@ -29,8 +29,7 @@ void hub_deliver(ws_hub *hub, size_t thread, const ws_delivery *delivery) {
     core_ring *ring = ws_session_ring(ws_server_service(hub->server, thread));
     while (!core_ring_push(ring, delivery)) {
         if (atomic_load(&hub->stop)) {
-            core_block_release(delivery->block);
-            ws_row_release(delivery->row);
+            ws_delivery_drop(delivery);
             return;
         }
         hub_pause(); /* the service thread is behind: the stream waits for it */
@@ -54,6 +53,7 @@ static void hub_reset(ws_hub *hub) {
         hub_deliver(hub, thread, &delivery);
     }
     hub_resume_reset(hub);
+    hub_snapshots_reset(hub);
     hub_tail_reset(&hub->tail, hub->position);
 }
 
@@ -89,7 +89,7 @@ static bool seat_may(const hub_seat *seat, auth_channel_right right) {
 }
 
 /* False when memory is out. */
-static bool hub_enter_rooms(ws_hub *hub, const ws_subscription *subscription, hub_seat *seat) {
+bool hub_enter_rooms(ws_hub *hub, const ws_subscription *subscription, hub_seat *seat) {
     unsigned kind = subscription->private_channel ? HUB_ROOM_PRIVATE : 0;
     bool has_topic = subscription->topic.length > 0;
     bool hears = has_topic && seat_may(seat, AUTH_BROADCAST_READ);
@@ -157,6 +157,9 @@ static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
     case WS_COMMAND_PRESENCE:
         hub_presence_state(hub, thread, command->member, command->wish);
         break;
+    case WS_COMMAND_TAKEN:
+        hub_snapshot_taken(hub, command->taken, command->gone);
+        break;
     }
 }
 
@@ -172,6 +175,7 @@ static void hub_commands(ws_hub *hub) {
         hub_joins_again(hub);
     hub->was_live = live;
     hub_joins_answered(hub);
+    hub_snapshots_step(hub);
 }
 
 /* ---- Messages ---- */
@@ -223,6 +227,7 @@ static void hub_begin_take(ws_hub *hub, const hub_message *message) {
     hub->position = message->sequence;
     hub->last = (ws_place){.sequence = message->sequence, .index = UINT32_MAX};
     hub_tail_reset(&hub->tail, message->sequence);
+    hub_recent_begin(&hub->snapshots.recent, hub->position, hub->epoch);
     hub->begun = true;
 }
 
@@ -285,7 +290,7 @@ static void hub_wait(ws_hub *hub) {
         fds[i] = (struct pollfd){.fd = core_ring_wake_fd(rings[i]), .events = POLLIN};
         may_sleep &= core_ring_sleep(rings[i]);
     }
-    bool looks = hub->held.payload != NULL || hub_resume_waits(hub);
+    bool looks = hub->held.payload != NULL || hub_resume_waits(hub) || hub_snapshots_wait(hub);
     int timeout_ms = looks ? HUB_LOOK_MS : HUB_TICK_MS;
     if (may_sleep && poll(fds, (nfds_t)count, timeout_ms) < 0 && errno != EINTR)
         hub_pause();
@@ -376,12 +381,14 @@ static void hub_on_access(void *context, const char *role, uint64_t generation) 
 /* In this order: nobody calls back into what is gone. */
 static void hub_destroy(ws_hub *hub) {
     hub_message message;
+    atomic_store(&hub->snapshots.stop, true);
     if (hub->pool != NULL)
         pg_pool_stop(hub->pool);
     hub_presence_fini(hub);
     hub_replay_fini(hub);
     hub_joins_fini(hub);
     hub_resume_fini(hub);
+    hub_snapshots_fini(hub);
     hub_classes_fini(&hub->classes);
     hub_access_fini(&hub->access);
     if (hub->access.source != NULL)
@@ -451,7 +458,8 @@ ws_hub *ws_hub_new(ws_server *server, ws_hub_readers_changed changed, void *cont
     size_t row_max = (size_t)core_config_integer(spec->config, "cdc.max_row_bytes");
     hub_prepare(hub, spec, row_max);
     bool readers = hub_resume_init(hub, row_max, error); /* before all that can fail: see destroy */
-    if (readers)
+    bool snapshots = hub_snapshots_init(&hub->snapshots, spec->config, error);
+    if (readers && snapshots)
         hub->messages = core_ring_new(WS_HUB_MESSAGES, sizeof(hub_message), error);
     if (hub->messages != NULL && hub_bus_init(hub, spec->config, error) &&
         hub_presence_init(hub, spec->config, error) && hub_replay_init(hub, spec->config, error) &&

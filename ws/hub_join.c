@@ -1,10 +1,10 @@
 /* Joins, from what a service thread asks to a place in a class and a room.
  *
  * A join waits for the stream to be live, for the role's grants, and, in a private channel, for
- * what the policies say; then it enters, at the tail or with what it missed (hub_resume.c). None of
- * these waits holds up the hub: who waits is tried again when something that it may wait for has
- * changed, and its own time limit, on its service thread, ends it. Nothing is open before it was
- * decided. */
+ * what the policies say; then it enters, at the tail, with what it missed (hub_resume.c) or with
+ * the present rows (hub_snapshot.c). None of these waits holds up the hub: who waits is tried again
+ * when something that it may wait for has changed, and its own time limit, on its service thread,
+ * ends it. Nothing is open before it was decided. */
 #include "ws/hub_private.h"
 
 #include "ws/access.h"
@@ -187,7 +187,7 @@ static void join_live(hub_joining *join) {
 }
 
 static void join_enter(hub_joining *join) {
-    if (join->command.since.epoch[0] == '\0') {
+    if (join->command.since.epoch[0] == '\0' && !join->command.snapshot) {
         join_live(join);
         return;
     }
@@ -196,7 +196,10 @@ static void join_enter(hub_joining *join) {
                                .attempt = join->command.attempt,
                                .rights = join_right_bits(join),
                                .subscription = ws_subscription_retain(join->command.subscription)};
-    hub_resume(join->hub, &passenger, &join->command.since);
+    if (join->command.since.epoch[0] == '\0')
+        hub_snapshot_join(join->hub, &passenger, join->role);
+    else
+        hub_resume(join->hub, &passenger, &join->command.since);
 }
 
 /* Of a table that is not published nothing would ever come, and nobody would know why. */

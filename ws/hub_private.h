@@ -6,6 +6,7 @@
 #include "ws/hub_lane.h"
 #include "ws/hub_ring.h"
 #include "ws/hub_room.h"
+#include "ws/hub_snapshot.h"
 #include "ws/hub_tail.h"
 #include "ws/presence.h"
 #include "ws/replayer.h"
@@ -111,6 +112,7 @@ struct ws_hub {
     hub_resumer *resumes; /* those who wait for a lane */
     size_t resume_count, resume_capacity;
     int64_t resume_gathers_ms; /* they wait for others until then; 0: for a lane only */
+    hub_snapshots snapshots;
     /* Other gateways, and presence (hub_bus.c, hub_presence.c). */
     _Atomic(fanout_bus *) bus; /* NULL until there is a connection */
     core_ring *heard;          /* what they say */
@@ -149,6 +151,9 @@ void hub_refuse(ws_hub *hub, size_t thread, uint64_t member, uint32_t attempt, c
  * reference is taken, whatever comes of it. */
 CORE_MUST_CHECK bool hub_enter(ws_hub *hub, hub_classes *classes, ws_subscription *subscription,
                                hub_seat *seat, core_error *error);
+/* Into its rooms alone; the seat must be in none. False when memory is out: it may be in one. */
+CORE_MUST_CHECK bool hub_enter_rooms(ws_hub *hub, const ws_subscription *subscription,
+                                     hub_seat *seat);
 /* Tells the member where it sits; `has`: it has all up to there. */
 void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has);
 
@@ -203,6 +208,8 @@ CORE_MUST_CHECK bool hub_resume_init(ws_hub *hub, size_t row_max, core_error *er
 void hub_resume_fini(ws_hub *hub);
 /* A join with `since`, while the stream is live. Takes the passenger's reference. */
 void hub_resume(ws_hub *hub, const hub_passenger *passenger, const core_offset *since);
+/* The same, behind `position` of the present epoch. */
+void hub_resume_behind(ws_hub *hub, const hub_passenger *passenger, uint64_t position);
 /* A bounded piece of history for those who catch up. True: there is more to do at once. */
 CORE_MUST_CHECK bool hub_resume_step(ws_hub *hub);
 /* Somebody is catching up: look again soon. */

@@ -248,12 +248,17 @@ void hub_resume(ws_hub *hub, const hub_passenger *passenger, const core_offset *
                                     : "the offset is of a history that the stream no longer has");
         resume_refuse(hub, passenger, reason);
         ws_subscription_free(passenger->subscription);
-    } else if (!resume_board(hub, passenger, position) &&
-               !resume_wait(hub, passenger, position)) {
-        resume_refuse(hub, passenger,
-                      "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
-        ws_subscription_free(passenger->subscription);
+    } else {
+        hub_resume_behind(hub, passenger, position);
     }
+}
+
+void hub_resume_behind(ws_hub *hub, const hub_passenger *passenger, uint64_t position) {
+    if (resume_board(hub, passenger, position) || resume_wait(hub, passenger, position))
+        return;
+    resume_refuse(hub, passenger,
+                  "ClientJoinRateLimitReached: Too many joins are waiting, try again later");
+    ws_subscription_free(passenger->subscription);
 }
 
 /* ---- The steps ---- */

@@ -7,6 +7,7 @@
 #include "ws/broadcast.h"
 #include "ws/member.h"
 #include "ws/presence_wish.h"
+#include "ws/rows.h"
 #include "ws/subscription.h"
 
 /* A place in the stream, within one epoch. */
@@ -26,6 +27,7 @@ typedef enum {
     WS_COMMAND_TRACK,     /* the member is present with this payload */
     WS_COMMAND_UNTRACK,   /* it is not any more */
     WS_COMMAND_PRESENCE,  /* wants to hear who is present */
+    WS_COMMAND_TAKEN,     /* a piece of a snapshot; the next one may come */
 } ws_command_kind;
 
 /* Service thread to hub. */
@@ -37,6 +39,9 @@ typedef struct {
                         or 0; TRACK, UNTRACK, PRESENCE */
     ws_subscription *subscription; /* JOIN: the hub's from now on */
     core_offset since;             /* JOIN: what it has already; no epoch: from now on */
+    bool snapshot;                 /* JOIN: first the rows that its bindings ask for */
+    hub_snapshot *taken;           /* TAKEN: whose piece, as its ROWS said */
+    bool gone;                     /* TAKEN: the member is, nothing more is wanted */
     ws_broadcast *broadcast;       /* BROADCAST: the hub's from now on */
     ws_presence_wish *wish;        /* TRACK, PRESENCE: the hub's from now on */
 } ws_command;
@@ -50,6 +55,7 @@ typedef enum {
     WS_DELIVERY_DIRECT,    /* `block` is a frame for the member */
     WS_DELIVERY_CUT,       /* every member of the class must join again; `block` says why */
     WS_DELIVERY_RESET,     /* changes may have been missed: every joined member must join again */
+    WS_DELIVERY_ROWS,      /* `rows` of a snapshot for a member, to be answered by TAKEN */
     WS_DELIVERY_POSITION,  /* all up to `place` was spread to the live classes */
 } ws_delivery_kind;
 
@@ -59,17 +65,28 @@ typedef struct {
     bool live; /* JOINED: the stream's tail is live in it, else it catches up, and another JOINED
                   follows; FRAME: of the live stream, else of history */
     uint32_t class_id, room_id, presence_id;
-    uint32_t attempt;       /* JOINED, REFUSED */
+    uint32_t attempt;       /* JOINED, REFUSED, ROWS */
     unsigned rights;        /* JOINED: what the member may do in its channel */
     uint64_t member;        /* JOINED, REFUSED; BROADCAST: who sent it and does not want it, or 0 */
     uint32_t sends;         /* FRAME of history: how many it is for, see ws_session_history */
     core_block *block;      /* one reference, the receiver's */
     ws_row *row;            /* FRAME: what it tells of, one reference; NULL: not to be conflated */
     int64_t commit_time_us; /* FRAME: of a change; 0 for others */
+    core_lsn commit_lsn;    /* FRAME: the same */
+    uint32_t xid;           /* FRAME: the same */
+    ws_rows *rows;          /* ROWS: the receiver's; of the last piece `place` says what follows */
+    hub_snapshot *snapshot; /* ROWS */
     ws_place place;         /* FRAME: the change's, sequence 0 of what is none; JOINED: up to which
                                the member has all; POSITION */
     char epoch[CORE_EPOCH_TEXT_SIZE]; /* JOINED, POSITION: of `place`; "" where it is not known yet
                                        */
 } ws_delivery;
+
+/* Lets go of what it carries. */
+static inline void ws_delivery_drop(const ws_delivery *delivery) {
+    core_block_release(delivery->block);
+    ws_row_release(delivery->row);
+    ws_rows_free(delivery->rows);
+}
 
 #endif

@@ -65,6 +65,8 @@ static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
                                 .row = ws_row_retain(row)};
         if (change != NULL) {
             delivery.commit_time_us = change->transaction.commit_time_us;
+            delivery.commit_lsn = change->transaction.commit_lsn;
+            delivery.xid = change->transaction.xid;
             delivery.place = (ws_place){hub->offset.sequence, hub->offset.index};
         }
         if (!delivery.live) {
@@ -379,6 +381,8 @@ static hub_outcome spread_run(ws_hub *hub, const core_run *run, uint64_t sequenc
     hub_access_next(&hub->access);
     const core_change *change;
     while ((change = core_run_next(&reader)) != NULL) {
+        if (hub->audience == &hub->classes)
+            hub_recent_add(&hub->snapshots.recent, change->transaction.xid, sequence);
         if (hub->offset.index >= *next) {
             hub_outcome outcome = spread_change(hub, change, error);
             if (outcome != HUB_SPREAD)
@@ -444,6 +448,7 @@ hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence, uint3
     if (run.epoch[0] != '\0')
         memcpy(hub->epoch, run.epoch, sizeof hub->epoch);
     hub->last = (ws_place){.sequence = sequence, .index = UINT32_MAX};
+    hub_recent_pass(&hub->snapshots.recent, sequence, hub->epoch);
     return outcome;
 }
 

@@ -99,6 +99,8 @@ static bool read_config_member(core_json_reader *json, core_json_token token, ws
         join->private_channel = core_json_is_true(token);
     if (core_json_raw_is(token.key, "slow") && !read_slow(token, join))
         return join_refuse(reason, "config.slow must be close or conflate");
+    if (core_json_raw_is(token.key, "snapshot"))
+        join->snapshot = core_json_is_true(token);
     if (core_json_raw_is(token.key, "since") && token.kind != CORE_JSON_NULL &&
         (token.kind != CORE_JSON_STRING || !core_offset_parse(token.raw, &join->since) ||
          !core_offset_is_place(&join->since)))

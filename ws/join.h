@@ -9,6 +9,7 @@ typedef struct {
     core_slice access_token;     /* raw JSON string content; empty: the connection's key counts */
     core_slice postgres_changes; /* the JSON array, or empty */
     core_offset since;           /* sequence 0: not given */
+    bool snapshot;               /* first the present rows */
     bool private_channel;
     int64_t replay_since_us; /* wants to hear what was said since then */
     size_t replay_limit;     /* at most so many; 0: nothing */

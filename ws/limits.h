@@ -69,21 +69,32 @@
 #define WS_LANE_SENDS                                                                              \
     65536 /* of history, by one thread, when no more is added for now: so many that a write still  \
              carries several frames, so few that live ones do not wait long */
-#define WS_LANE_OPEN_MS      8000 /* for the first message of history to come */
-#define WS_RESUME_GATHER_MS  500  /* between two reads of history from about the same place */
-#define WS_RESUME_HERD       8    /* where the first of them had so many clients */
-#define WS_RESUMES_WAITING   ((size_t)1 << 17) /* clients that wait for a lane; more are refused */
-#define WS_READER_MESSAGES   512               /* of one reader of history, waiting for the hub */
-#define WS_READER_BYTES      ((size_t)8 << 20) /* the same in bytes */
-#define WS_REPLAYS_WAITING   ((size_t)4096) /* joins whose replay waits; more are refused theirs */
-#define WS_REPLAY_MS         5000           /* for reading one */
+#define WS_LANE_OPEN_MS     8000 /* for the first message of history to come */
+#define WS_RESUME_GATHER_MS 500  /* between two reads of history from about the same place */
+#define WS_RESUME_HERD      8    /* where the first of them had so many clients */
+#define WS_RESUMES_WAITING  ((size_t)1 << 17) /* clients that wait for a lane; more are refused */
+#define WS_READER_MESSAGES  512               /* of one reader of history, waiting for the hub */
+#define WS_READER_BYTES     ((size_t)8 << 20) /* the same in bytes */
+#define WS_REPLAYS_WAITING  ((size_t)4096) /* joins whose replay waits; more are refused theirs */
+#define WS_REPLAY_MS        5000           /* for reading one */
 /* of broadcasts that wait for the hub; more are refused */
-#define WS_SAID_BYTES ((size_t)64 << 20)
+#define WS_SAID_BYTES        ((size_t)64 << 20)
 #define WS_COMMAND_RING      4096
 #define WS_DELIVERY_RING     8192
 #define WS_DELIVERIES_A_WAKE 512
 #define WS_CHANGE_JSON_MAX   ((size_t)64 << 20)
 #define WS_CHANGE_JSON_KEEP  ((size_t)1 << 20) /* of an encoding's memory, between changes */
+
+/* ---- Snapshots of subscriptions ---- */
+#define WS_SNAPSHOTS_BEGUN      1024                /* read, or being taken by their clients */
+#define WS_SNAPSHOTS_WAITING    ((size_t)16384)     /* to be read; more are refused */
+#define WS_SNAPSHOT_WAIT_MS     5000                /* for that; a join is awaited for 8 s */
+#define WS_SNAPSHOT_DOUBT_MS    2500                /* for one whose place in the stream is sure */
+#define WS_SNAPSHOT_FETCH_ROWS  1000                /* asked of the database at once */
+#define WS_SNAPSHOT_FETCH_BYTES ((size_t)256 << 10) /* the same, about */
+#define WS_SNAPSHOT_PIECE_BYTES ((size_t)64 << 10)  /* sent to a client at once */
+#define WS_SNAPSHOT_PIECE_PART  8                   /* of ws.queue_bytes, at the most */
+#define WS_SNAPSHOT_TOTAL_BYTES ((size_t)256 << 20) /* read, that clients have yet to take */
 
 /* What the configuration sets. */
 typedef struct {

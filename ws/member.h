@@ -7,9 +7,11 @@
 #ifndef WALCAST_WS_MEMBER_H
 #define WALCAST_WS_MEMBER_H
 
+#include "ws/gate.h"
 #include "ws/row.h"
 
 typedef struct ws_member ws_member;
+typedef struct hub_snapshot hub_snapshot; /* the hub's */
 
 typedef enum {
     WS_MEMBER_JOINING, /* asked for; the hub has not answered */
@@ -26,6 +28,8 @@ typedef struct {
     void (*joined)(ws_member *member);
     /* It stands in its presence room, and did not before. NULL where it never does. */
     void (*sees)(ws_member *member);
+    /* All rows of its snapshot were sent, so many; the changes behind them follow. */
+    void (*loaded)(ws_member *member, uint64_t rows);
     /* It has caught up with the stream: changes now come as they are made. Told once, behind
      * joined, at once where there is nothing to catch up with. `offset` is what it has seen all up
      * to; "" as long as the stream is empty. */
@@ -51,13 +55,16 @@ typedef struct {
 struct ws_member {
     core_state state;
     const ws_member_owner *owner;
-    uint64_t handle;   /* what the hub knows it by (session_table.h); 0: none yet */
-    uint32_t attempt;  /* the last join that was asked for; answers to earlier ones are undone */
-    bool tracked;      /* it was present once: the hub is told when it goes */
-    bool live;         /* `live` was told */
-    unsigned rights;   /* in its channel, WS_RIGHT bits (access.h) */
-    bool stalled;      /* left its lane; joins again behind `after` once its client has read */
-    core_offset after; /* of changes it has all up to here; sequence 0: from when it was joined */
+    uint64_t handle;    /* what the hub knows it by (session_table.h); 0: none yet */
+    uint32_t attempt;   /* the last join that was asked for; answers to earlier ones are undone */
+    bool tracked;       /* it was present once: the hub is told when it goes */
+    bool live;          /* `live` was told */
+    unsigned rights;    /* in its channel, WS_RIGHT bits (access.h) */
+    bool stalled;       /* left its lane; joins again behind `after` once its client has read */
+    bool loading;       /* asked for a snapshot, and has not caught up behind it */
+    ws_gate *gate;      /* owned; changes that its snapshot's rows show; NULL: none */
+    hub_snapshot *owes; /* its piece was taken, which is said once the client has read */
+    core_offset after;  /* of changes it has all up to here; sequence 0: from when it was joined */
     ws_member_place places[WS_GROUP_KINDS];
 };
 

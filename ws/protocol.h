@@ -57,6 +57,11 @@ CORE_MUST_CHECK core_block *ws_protocol_system(ws_protocol protocol, core_slice 
 CORE_MUST_CHECK core_block *ws_protocol_subscribed(ws_protocol protocol, core_slice join_ref,
                                                    core_slice topic, const char *offset);
 
+/* The `system` message that all rows of the channel's snapshot were sent: "Snapshot complete", with
+ * how many. */
+CORE_MUST_CHECK core_block *ws_protocol_loaded(ws_protocol protocol, core_slice join_ref,
+                                               core_slice topic, uint64_t rows);
+
 /* What stands before and behind the payload's data in a change's frame, so that the frame is put
  * together without a copy in between: head + ids + middle + data + tail. */
 void ws_protocol_change_head(ws_protocol protocol, core_slice topic, core_buffer *out);

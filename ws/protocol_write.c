@@ -3,6 +3,9 @@
 
 #include "ws/frame.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define MESSAGE_EXTRA_MAX 65536 /* of a message without its payload */
 
 const core_slice ws_protocol_null = {.data = (const uint8_t *)"null", .length = 4};
@@ -101,9 +104,10 @@ core_slice ws_protocol_topic(core_slice topic) {
     return core_slice_make(topic.data + length, topic.length - length);
 }
 
+/* `more`: members that only some have, as JSON with a comma in front, or "". */
 static core_block *system_message(ws_protocol protocol, core_slice join_ref, core_slice topic,
                                   const char *extension, bool ok, const char *text,
-                                  const char *offset) {
+                                  const char *more) {
     core_buffer payload;
     core_buffer_init(&payload, MESSAGE_EXTRA_MAX);
     core_json_writer json = core_json_writer_make(&payload);
@@ -116,10 +120,7 @@ static core_block *system_message(ws_protocol protocol, core_slice join_ref, cor
     core_json_text(&json, extension);
     core_json_key_text(&json, "channel");
     core_json_string(&json, ws_protocol_topic(topic));
-    if (offset[0] != '\0') {
-        core_json_key_text(&json, "offset");
-        core_json_text(&json, offset);
-    }
+    core_buffer_text(&payload, more);
     core_json_object_close(&json);
     return message_of(protocol, join_ref, ws_protocol_null, topic, "system", &payload);
 }
@@ -131,8 +132,19 @@ core_block *ws_protocol_system(ws_protocol protocol, core_slice join_ref, core_s
 
 core_block *ws_protocol_subscribed(ws_protocol protocol, core_slice join_ref, core_slice topic,
                                    const char *offset) {
+    char more[CORE_OFFSET_TEXT_SIZE + 16] = "";
+    if (offset[0] != '\0')
+        (void)snprintf(more, sizeof more, ",\"offset\":\"%s\"", offset);
     return system_message(protocol, join_ref, topic, "postgres_changes", true,
-                          "Subscribed to PostgreSQL", offset);
+                          "Subscribed to PostgreSQL", more);
+}
+
+core_block *ws_protocol_loaded(ws_protocol protocol, core_slice join_ref, core_slice topic,
+                               uint64_t rows) {
+    char more[32];
+    (void)snprintf(more, sizeof more, ",\"rows\":%" PRIu64, rows);
+    return system_message(protocol, join_ref, topic, "postgres_changes", true, "Snapshot complete",
+                          more);
 }
 
 /* ---- Changes ---- */

@@ -162,6 +162,13 @@ static void channel_sees(ws_member *member) {
     session_presence_state(ws_channel_of(member));
 }
 
+static void channel_loaded(ws_member *member, uint64_t rows) {
+    ws_channel *channel = ws_channel_of(member);
+    ws_session *session = channel->session;
+    session_send_made(
+        session, ws_protocol_loaded(session->protocol, channel->join_ref, channel->topic, rows));
+}
+
 static void channel_live(ws_member *member, const char *offset) {
     ws_channel *channel = ws_channel_of(member);
     ws_session *session = channel->session;
@@ -202,6 +209,7 @@ const ws_member_owner session_member_owner = {
     .send = channel_send,
     .joined = channel_joined,
     .sees = channel_sees,
+    .loaded = channel_loaded,
     .live = channel_live,
     .crowded = channel_crowded,
     .refused = channel_refused,
@@ -214,6 +222,7 @@ static void session_drained(void *context) {
     ws_channel *channel = session->channels;
     while (channel != NULL) {
         ws_channel *next = channel->next;
+        ws_session_table_drained(session_service(session), &channel->member);
         if (channel->member.stalled && !session_subscribe_again(channel, channel->identity))
             session_close_channel(channel, "phx_error"); /* the client joins again */
         channel = next;

@@ -132,6 +132,7 @@ static ws_subscription *join_subscription(join_attempt *attempt) {
         .replay_limit = attempt->join.replay_limit,
         .identity = attempt->identity,
         .postgres_changes = attempt->join.postgres_changes,
+        .snapshot = attempt->join.snapshot,
     };
     core_error error = {.text = ""};
     ws_subscription *subscription = ws_subscription_new(&request, &attempt->response, &error);
@@ -277,12 +278,12 @@ bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
 
 /* Another role, or in a private channel other claims: the channel moves to that class. It stays in
  * the old one until the hub has answered, so it misses nothing and sees nothing twice
- * (session_table.c). */
+ * (session_table.c). Not while its snapshot is under way, whose rows are another role's: false. */
 static bool token_reclass(ws_channel *channel, const ws_identity *identity) {
     const auth_claims *before = &channel->identity->claims, *claims = &identity->claims;
     bool same = core_slice_equal(ws_access_class(claims), ws_access_class(before)) &&
                 (!channel->private_channel || claims->claims_hash == before->claims_hash);
-    return same || session_subscribe_again(channel, identity);
+    return same || (!channel->member.loading && session_subscribe_again(channel, identity));
 }
 
 void session_token(ws_session *session, const ws_message *message, ws_channel *channel) {

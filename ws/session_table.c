@@ -59,11 +59,6 @@ static void command_drop(const ws_command *command) {
     free(command->wish);
 }
 
-static void delivery_drop(const ws_delivery *delivery) {
-    core_block_release(delivery->block);
-    ws_row_release(delivery->row);
-}
-
 void ws_session_table_free(ws_service *service) {
     ws_session_table *table = service->table;
     if (table == NULL)
@@ -73,7 +68,7 @@ void ws_session_table_free(ws_service *service) {
         command_drop(&command);
     ws_delivery delivery;
     while (table->deliveries != NULL && core_ring_pop(table->deliveries, &delivery))
-        delivery_drop(&delivery);
+        ws_delivery_drop(&delivery);
     for (size_t i = table->waiting_first; i < table->waiting_count; i++)
         command_drop(&table->waiting[i]);
     core_ring_free(table->commands);
@@ -202,16 +197,22 @@ static void table_send_leave(ws_session_table *table, const ws_command *leave) {
         abort(); /* out of memory for 100 bytes: a lost leave would keep a class for ever */
 }
 
-bool ws_session_table_rejoin(ws_service *service, ws_member *member,
-                             ws_subscription *subscription) {
+static bool table_ask_join(ws_service *service, ws_member *member, ws_subscription *subscription,
+                           bool snapshot) {
     ws_command command = {.kind = WS_COMMAND_JOIN,
                           .member = member->handle,
                           .attempt = ++member->attempt,
-                          .subscription = subscription};
+                          .subscription = subscription,
+                          .snapshot = snapshot};
     if (!member->live)
         command.since = member->after;
     member->stalled = false;
     return table_ask(service->table, &command);
+}
+
+bool ws_session_table_rejoin(ws_service *service, ws_member *member,
+                             ws_subscription *subscription) {
+    return table_ask_join(service, member, subscription, false);
 }
 
 bool ws_session_table_join(ws_service *service, ws_member *member, ws_subscription *subscription) {
@@ -219,7 +220,8 @@ bool ws_session_table_join(ws_service *service, ws_member *member, ws_subscripti
         ws_subscription_free(subscription);
         return false;
     }
-    if (ws_session_table_rejoin(service, member, subscription))
+    member->loading = subscription->snapshot && member->after.sequence == 0;
+    if (table_ask_join(service, member, subscription, member->loading))
         return true;
     table_free_slot(service->table, member);
     return false;
@@ -284,9 +286,28 @@ static void table_leave_groups(ws_session_table *table, ws_member *member, bool 
     table_send_leave(table, &leave);
 }
 
+/* A piece of a snapshot was taken; never refused. */
+static void table_taken(ws_session_table *table, hub_snapshot *snapshot, bool gone) {
+    ws_command command = {.kind = WS_COMMAND_TAKEN, .taken = snapshot, .gone = gone};
+    if (!table_command(table, &command))
+        abort(); /* as a lost leave: its snapshot would stay for ever */
+}
+
+void ws_session_table_drained(ws_service *service, ws_member *member) {
+    hub_snapshot *snapshot = member->owes;
+    member->owes = NULL;
+    if (snapshot != NULL)
+        table_taken(service->table, snapshot, false);
+}
+
 void ws_session_table_leave(ws_service *service, ws_member *member) {
     table_free_slot(service->table, member);
     table_leave_groups(service->table, member, true);
+    if (member->owes != NULL)
+        table_taken(service->table, member->owes, true);
+    member->owes = NULL;
+    ws_gate_free(member->gate);
+    member->gate = NULL;
     /* an answer of the hub that is still to come will find nobody, and be undone then */
 }
 
@@ -317,6 +338,7 @@ static void table_live(ws_member *member, const ws_delivery *delivery) {
     if (member->live)
         return;
     member->live = true;
+    member->loading = false;
     member->owner->live(member, offset);
 }
 
@@ -362,10 +384,23 @@ static void table_refused(ws_session_table *table, const ws_delivery *delivery) 
         member->owner->refused(member, reason);
 }
 
+/* The rows of its snapshot show the change. */
+static bool member_was_shown(ws_member *member, const ws_delivery *change) {
+    ws_gate_answer answer = ws_gate_ask(member->gate, change->xid, change->commit_lsn);
+    if (answer != WS_GATE_OVER)
+        return answer == WS_GATE_SHOWN;
+    ws_gate_free(member->gate);
+    member->gate = NULL;
+    return false;
+}
+
 /* The change is one that the member had before it was joined. */
-static bool member_has(const ws_member *member, ws_place place) {
+static bool member_has(ws_member *member, const ws_delivery *delivery) {
     ws_place after = {member->after.sequence, member->after.index};
-    return place.sequence > 0 && !ws_place_behind(place, after);
+    if (delivery->place.sequence == 0)
+        return false;
+    return !ws_place_behind(delivery->place, after) ||
+           (member->gate != NULL && member_was_shown(member, delivery));
 }
 
 /* A member that is too slow goes, and with it all of its connection's: none of those is in the same
@@ -376,7 +411,7 @@ static void table_spread(const ws_groups *groups, const ws_delivery *delivery,
     ws_member *member = ws_groups_first(groups, group);
     while (member != NULL) {
         ws_member *next = member->places[groups->kind].next;
-        if (member != but && !member_has(member, delivery->place))
+        if (member != but && !member_has(member, delivery))
             member->owner->send(member, delivery->block, delivery->row);
         member = next;
     }
@@ -410,7 +445,7 @@ static void table_history(ws_session_table *table, const ws_delivery *delivery) 
     ws_member *member = ws_groups_first(&table->classes, delivery->class_id);
     while (member != NULL) {
         ws_member *next = member->places[WS_GROUP_CLASS].next;
-        if (!member_has(member, delivery->place))
+        if (!member_has(member, delivery))
             table_history_send(table, member, delivery);
         member = next;
     }
@@ -420,6 +455,39 @@ static void table_history_done(ws_session_table *table, size_t sends) {
     size_t before = atomic_fetch_sub(&table->history, sends);
     if (before >= WS_LANE_SENDS && before - sends < WS_LANE_SENDS)
         core_ring_wake(table->commands);
+}
+
+/* ---- Snapshots ---- */
+
+/* The last piece: what its changes go on behind. */
+static void table_loaded(ws_member *member, const ws_delivery *delivery) {
+    ws_rows *rows = delivery->rows;
+    member->gate = rows->gate;
+    rows->gate = NULL;
+    member->after =
+        (core_offset){.sequence = delivery->place.sequence, .index = delivery->place.index};
+    memcpy(member->after.epoch, delivery->epoch, sizeof member->after.epoch);
+    member->owner->loaded(member, rows->total);
+}
+
+/* Snapshots go as fast as each client reads them. */
+static void table_rows(ws_session_table *table, const ws_delivery *delivery) {
+    const ws_rows *rows = delivery->rows;
+    ws_member *member = table_member(table, delivery->member);
+    if (member != NULL && member->attempt != delivery->attempt)
+        member = NULL;
+    for (size_t i = 0; member != NULL && i < rows->count; i++) {
+        member->owner->send(member, rows->frames[i], NULL);
+        member = table_member(table, delivery->member);
+    }
+    if (member != NULL && rows->gate != NULL) {
+        table_loaded(member, delivery);
+        member = table_member(table, delivery->member);
+    }
+    if (member != NULL && member->owner->crowded(member))
+        member->owes = delivery->snapshot;
+    else
+        table_taken(table, delivery->snapshot, member == NULL);
 }
 
 static void table_frame(ws_service *service, const ws_delivery *delivery) {
@@ -495,13 +563,16 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
     case WS_DELIVERY_RESET:
         table_reset(table);
         break;
+    case WS_DELIVERY_ROWS:
+        table_rows(table, delivery);
+        break;
     case WS_DELIVERY_POSITION:
         table->position =
             (core_offset){.sequence = delivery->place.sequence, .index = delivery->place.index};
         memcpy(table->position.epoch, delivery->epoch, sizeof table->position.epoch);
         break;
     }
-    delivery_drop(delivery);
+    ws_delivery_drop(delivery);
 }
 
 void ws_session_deliveries(ws_service *service) {

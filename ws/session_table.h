@@ -19,13 +19,17 @@ core_ring *ws_session_ring(const ws_service *service);
 void ws_session_deliveries(ws_service *service);
 
 /* ---- For the members' owners ---- */
-/* Asks the hub to take the member in; the subscription is the hub's from here. */
+/* Asks the hub to take the member in; the subscription is the hub's from here. One that asks for
+ * the present rows gets them first, unless the member names what it has already. */
 CORE_MUST_CHECK bool ws_session_table_join(ws_service *service, ws_member *member,
                                            ws_subscription *subscription);
 /* The same for one that is a member already: it changes its class when the hub answers; one that
  * stalled goes on behind what it has. */
 CORE_MUST_CHECK bool ws_session_table_rejoin(ws_service *service, ws_member *member,
                                              ws_subscription *subscription);
+/* The member's client has read what waited for it: its snapshot goes on. One that stalled is the
+ * owner's to ask for anew. */
+void ws_session_table_drained(ws_service *service, ws_member *member);
 /* Out of its groups, if it is in some; the hub forgets its handle. */
 void ws_session_table_leave(ws_service *service, ws_member *member);
 /* Hands a copy to the hub, which takes its bytes off shared->said_bytes again. False: too many wait

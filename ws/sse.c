@@ -10,6 +10,7 @@
 #include "ws/sse_refusal.h"
 #include "ws/sse_request.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -142,6 +143,7 @@ static core_block *sse_beat(void *context) {
 /* The client has read what waited for it: history goes on. */
 static void sse_drained(void *context) {
     sse *it = sse_of(context);
+    ws_session_table_drained(it->service, &it->member);
     if (!it->member.stalled)
         return;
     ws_subscription *subscription =
@@ -183,8 +185,20 @@ static void sse_joined(ws_member *member) {
     core_metrics_add(it->service->metrics, CORE_METRIC_WS_STREAMS, 1);
     core_metrics_add(it->service->metrics, CORE_METRIC_WS_JOINS, 1);
     sse_rearm(it);
-    const ws_sse_event hint = {.retry_ms = ws_sse_retry_ms(it->service)};
+    ws_sse_event hint = {.retry_ms = ws_sse_retry_ms(it->service)};
+    if (member->loading) {
+        hint.name = WS_SSE_SNAPSHOT;
+        hint.data = core_slice_text("{\"status\":\"begin\"}");
+    }
     sse_say(it, &hint);
+}
+
+/* No id yet: who is interrupted before changes came begins with the rows again. */
+static void sse_loaded(ws_member *member, uint64_t rows) {
+    char data[64];
+    (void)snprintf(data, sizeof data, "{\"status\":\"complete\",\"rows\":%" PRIu64 "}", rows);
+    const ws_sse_event complete = {.name = WS_SSE_SNAPSHOT, .data = core_slice_text(data)};
+    sse_say(sse_of(member), &complete);
 }
 
 /* From here on the client has an id, also before its first change. */
@@ -222,6 +236,7 @@ static bool sse_crowded(ws_member *member) {
 static const ws_member_owner sse_member_owner = {
     .send = sse_send,
     .joined = sse_joined,
+    .loaded = sse_loaded,
     .live = sse_live,
     .refused = sse_refused,
     .reset = sse_reset,

@@ -36,6 +36,7 @@ unsigned ws_sse_status_of(const char *reason, const char **detail) {
         {"InvalidJoinPayload", 400},
         {"Unauthorized", 403},
         {"PrivateOnly", 403},
+        {"SnapshotTooLarge", 413},
         {"ClientJoinRateLimitReached", 429},
         {"ConnectionRateLimitReached", 429},
         {"ChannelRateLimitReached", 429},

@@ -15,14 +15,16 @@ typedef enum {
     PARAMETER_SELECT,
     PARAMETER_EVENTS,
     PARAMETER_LEAVE,
+    PARAMETER_SNAPSHOT,
     PARAMETER_SINCE,
     PARAMETER_SLOW,
     PARAMETER_APIKEY,
     PARAMETERS
 } sse_parameter;
 
-static const char *const parameter_names[PARAMETERS] = {
-    "table", "schema", "filter", "select", "events", "leave", "since", "slow", "apikey"};
+static const char *const parameter_names[PARAMETERS] = {"table",  "schema", "filter",   "select",
+                                                        "events", "leave",  "snapshot", "since",
+                                                        "slow",   "apikey"};
 
 typedef struct {
     core_buffer values[PARAMETERS];
@@ -57,7 +59,7 @@ static bool read_parameter(sse_reader *reader, core_slice key, core_slice value)
     }
     return core_error_set(reader->error, CORE_ERROR_INPUT,
                           "%.*s is no parameter of this path; it knows table, schema, filter, "
-                          "select, events, leave, since, slow and apikey",
+                          "select, events, leave, snapshot, since, slow and apikey",
                           (int)(key.length < 64 ? key.length : 64), (const char *)key.data);
 }
 
@@ -176,14 +178,15 @@ static bool write_select(sse_reader *reader, core_json_writer *json) {
                                 "a quote stand in double quotes");
 }
 
-static bool write_leave(sse_reader *reader, core_json_writer *json) {
-    core_slice leave = value_of(reader, PARAMETER_LEAVE);
-    if (core_slice_is(leave, "true")) {
-        core_json_key_text(json, "leave");
-        core_json_bool(json, true);
-    } else if (leave.length > 0 && !core_slice_is(leave, "false")) {
-        return refuse(reader, "leave must be true or false");
-    }
+static bool write_switch(sse_reader *reader, core_json_writer *json, sse_parameter parameter) {
+    core_slice value = value_of(reader, parameter);
+    const char *name = parameter_names[parameter];
+    if (value.length == 0 || core_slice_is(value, "false"))
+        return true;
+    if (!core_slice_is(value, "true"))
+        return core_error_set(reader->error, CORE_ERROR_INPUT, "%s must be true or false", name);
+    core_json_key_text(json, name);
+    core_json_bool(json, true);
     return true;
 }
 
@@ -203,7 +206,8 @@ static bool write_binding(sse_reader *reader, core_json_writer *json, core_slice
         core_json_key_text(json, "filter");
         core_json_string(json, filter);
     }
-    bool ok = write_leave(reader, json) && write_select(reader, json);
+    bool ok = write_switch(reader, json, PARAMETER_LEAVE) &&
+              write_switch(reader, json, PARAMETER_SNAPSHOT) && write_select(reader, json);
     core_json_object_close(json);
     return ok;
 }

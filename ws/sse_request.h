@@ -7,6 +7,7 @@
  * stands, without quotes filter   as a postgres_changes filter select   column names, by comma,
  * quoted as in `table` events   INSERT, UPDATE, DELETE, TRUNCATE, by comma, or * (the default)
  *   leave    true: say when a row stops matching the filter
+ *   snapshot true: first the present rows, unless an offset is named
  *   since    the offset after which to go on; the header Last-Event-ID counts before it
  *   slow     conflate: where the client does not keep up, only the last state of a row waits for
  *            it; close (the default): it is closed

@@ -18,11 +18,12 @@ typedef enum {
     MEMBER_FILTER,
     MEMBER_SELECT,
     MEMBER_LEAVE,
+    MEMBER_SNAPSHOT,
     MEMBERS
 } binding_member;
 
-static const char *const member_names[MEMBERS] = {"event",  "schema", "table",
-                                                  "filter", "select", "leave"};
+static const char *const member_names[MEMBERS] = {"event",  "schema", "table",   "filter",
+                                                  "select", "leave",  "snapshot"};
 
 typedef struct {
     core_json_token tokens[MEMBERS]; /* kind INVALID: absent */
@@ -31,6 +32,7 @@ typedef struct {
 
 typedef struct {
     ws_subscription *subscription;
+    bool snapshot; /* of every binding */
     core_buffer *response;
     core_json_writer json;
     core_error *error;
@@ -102,6 +104,14 @@ static bool read_leave(subscription_reader *reader, const binding_source *source
     binding->leaves = core_json_is_true(source->tokens[MEMBER_LEAVE]);
     return !binding->leaves || binding->filter.length > 0 ||
            refuse(reader, "leave needs a filter that a row can leave");
+}
+
+static bool read_snapshot(subscription_reader *reader, const binding_source *source,
+                          ws_binding *binding) {
+    binding->snapshot = reader->snapshot || core_json_is_true(source->tokens[MEMBER_SNAPSHOT]);
+    reader->subscription->snapshot |= binding->snapshot;
+    return !binding->snapshot || (binding->schema.length > 0 && binding->table.length > 0) ||
+           refuse(reader, "snapshot needs a schema and a table");
 }
 
 static core_slice without_wildcard(core_slice name) {
@@ -263,7 +273,7 @@ static bool read_binding(subscription_reader *reader, core_json_reader *json, co
     bool read = read_source(reader, json, &source) &&
                 read_member(reader, &source, MEMBER_EVENT, WS_EVENT_MAX, &event) &&
                 read_event(reader, event, binding) && read_table(reader, &source, binding) &&
-                read_filter(reader, &source, binding);
+                read_filter(reader, &source, binding) && read_snapshot(reader, &source, binding);
     if (!read || !read_leave(reader, &source, binding) || !read_select(reader, &source, binding)) {
         expr_filter_free(binding->parsed);
         return false;
@@ -369,6 +379,7 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
     subscription->bindings =
         core_arena_array(&subscription->arena, room + 1, sizeof *subscription->bindings);
     subscription_reader reader = {.subscription = subscription,
+                                  .snapshot = request->snapshot,
                                   .response = response,
                                   .json = core_json_writer_make(response),
                                   .error = error};

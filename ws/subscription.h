@@ -13,6 +13,7 @@
 typedef struct {
     unsigned operations; /* bit N: core_op N */
     bool leaves;         /* wants to hear of rows that stop matching the filter */
+    bool snapshot;       /* wants the present rows first */
     core_slice schema;   /* empty: any */
     core_slice table;    /* empty: any of the schema */
     core_slice filter;   /* its text, empty: none */
@@ -33,6 +34,7 @@ typedef struct {
     bool conflate;           /* newer changes of a row may replace those that wait */
     int64_t replay_since_us; /* wants to hear what was said since then */
     size_t replay_limit;     /* at most so many; 0: nothing */
+    bool snapshot;           /* a binding wants the present rows: no part of the key */
     core_slice access_class; /* the role */
     core_slice claims_json;  /* of a private channel: what its policies may ask for */
     const char *subject;
@@ -52,6 +54,7 @@ typedef struct {
     size_t replay_limit;
     const ws_identity *identity;
     core_slice postgres_changes; /* the JSON array, or empty */
+    bool snapshot;               /* all bindings want the present rows first */
 } ws_subscription_request;
 
 /* Reads the bindings. `response` gets the join's answer, {"postgres_changes":[...]}: the same

@@ -150,8 +150,10 @@ function hookMessages(state, inner, push) {
     if (answer) state.answered(payload);
     if (event === 'system' && payload) state.live(payload);
     state.current = changes ? payload.data : undefined;
+    // The client knows no READ, and would leave the row out: to it, it is an INSERT (see hookCallbacks).
+    const known = changes?.type === 'READ' ? { ...payload, data: { ...changes, type: 'INSERT' } } : payload;
     try {
-      return trigger.call(this, event, payload, ref, ...rest);
+      return trigger.call(this, event, known, ref, ...rest);
     } finally {
       state.current = undefined;
       if (answer) state.handled(payload);
@@ -159,13 +161,15 @@ function hookMessages(state, inner, push) {
   };
 }
 
-// The client builds the payload that callbacks get, without the offset: put it back.
+// The client builds the payload that callbacks get, without the offset: put it back. A row of a
+// snapshot has none, and is a READ.
 function hookCallbacks(state, channel) {
   const { on } = channel;
   channel.on = function (type, filter, callback) {
     if (type !== 'postgres_changes') return on.call(this, type, filter, callback);
     return on.call(this, type, filter, (change, ...rest) => {
       if (state.current?.offset !== undefined) change.offset = state.current.offset;
+      if (state.current?.type === 'READ') change.eventType = 'READ';
       return callback(change, ...rest);
     });
   };
@@ -191,7 +195,9 @@ function attach(channel, options) {
 // stays in error (CHANNEL_ERROR with the reason), rather than go on with a hole.
 //
 // A channel's config may say `since: offset`, to go on where another page left off (see offsetOf), and
-// `snapshot: true`, and `slow: 'conflate'`. Callbacks of postgres_changes find the change's offset in `payload.offset`.
+// `snapshot: true`: then the present rows come first, to callbacks of event '*' and INSERT, with
+// eventType 'READ' and the row in `new`. Callbacks of postgres_changes find the change's offset in
+// `payload.offset`. Or `slow: 'conflate'`: what a client that reads slowly gets is the last state of rows.
 export function withResume(client, options = {}) {
   const realtime = client.realtime ?? client;
   const { channel } = realtime;
@@ -214,10 +220,10 @@ function quoted(name) {
 // The address of a stream of server-sent events, for EventSource or fetch. `base` is Walcast's:
 // https://walcast.example. table: 'schema.table' as the endpoint reads it; or schema and table apart,
 // each as it is. select: column names; events: of INSERT, UPDATE, DELETE, TRUNCATE.
-export function sseUrl(base, { table, schema, filter, select, events, leave, since, slow, apikey } = {}) {
+export function sseUrl(base, { table, schema, filter, select, events, leave, snapshot, since, slow, apikey } = {}) {
   const url = new URL(`${base}`.replace(/\/+$/, '') + '/realtime/v1/sse');
   const parameters = { schema, table, filter, select: select && [select].flat().map(quoted).join(),
-    events: events && [events].flat().join(), leave, since, slow, apikey };
+    events: events && [events].flat().join(), leave, snapshot, since, slow, apikey };
   for (const [name, value] of Object.entries(parameters))
     if (value !== undefined && value !== '') url.searchParams.set(name, value);
   return url.href;

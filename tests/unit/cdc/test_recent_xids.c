@@ -8,14 +8,14 @@
 #include <cmocka.h>
 
 static cdc_recent_xids *recent;
-static cdc_visibility visibility;
+static core_visibility visibility;
 
 static int setup(void **state) {
     (void)state;
     core_error error = {0};
     recent = calloc(1, sizeof *recent);
     return recent != NULL &&
-                   cdc_visibility_read(core_slice_text("100:200:150"), &visibility, &error)
+                   core_visibility_read(core_slice_text("100:200:150"), &visibility, &error)
                ? 0
                : -1;
 }
@@ -23,7 +23,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     free(recent);
-    cdc_visibility_fini(&visibility);
+    core_visibility_fini(&visibility);
     return 0;
 }
 

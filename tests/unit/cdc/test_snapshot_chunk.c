@@ -6,7 +6,7 @@
 typedef struct {
     cdc_snapshot_chunk *chunk;
     cdc_snapshot_window window;
-    cdc_visibility visibility;
+    core_visibility visibility;
     core_relation relation;
     core_arena arena;
 } fixture;
@@ -22,7 +22,7 @@ static int setup(void **state) {
     it->relation = rows_relation();
     core_arena_init(&it->arena, 4096, (size_t)16 << 20);
     rows_window_init(&it->window);
-    assert_true(cdc_visibility_read(core_slice_text("100:100:"), &it->visibility, &error));
+    assert_true(core_visibility_read(core_slice_text("100:100:"), &it->visibility, &error));
     assert_true(core_relation_encode(&it->relation, &it->arena));
     *state = it;
     return it->chunk != NULL ? 0 : -1;
@@ -32,7 +32,7 @@ static int teardown(void **state) {
     fixture *it = *state;
     cdc_snapshot_chunk_free(it->chunk);
     cdc_snapshot_window_fini(&it->window);
-    cdc_visibility_fini(&it->visibility);
+    core_visibility_fini(&it->visibility);
     core_arena_fini(&it->arena);
     free(it);
     return 0;

@@ -26,7 +26,7 @@ typedef struct {
     core_column stream_columns[CASE_COLUMNS];
     cdc_verify_shape shape;
     core_relation relation;
-    cdc_visibility visibility; /* 100:200:150 */
+    core_visibility visibility; /* 100:200:150 */
     cdc_verify_spill *table;
     cdc_verify_spill *stream;
     cdc_verify_events events;
@@ -94,7 +94,7 @@ static inline int case_open(void **state) {
                                    .column_count = CASE_COLUMNS,
                                    .columns = it->stream_columns};
     assert_true(cdc_verify_seed_make(&it->seed, &error));
-    assert_true(cdc_visibility_read(core_slice_text("100:200:150"), &it->visibility, &error));
+    assert_true(core_visibility_read(core_slice_text("100:200:150"), &it->visibility, &error));
     it->table = cdc_verify_spill_new(it->config, 0, &error);
     it->stream = cdc_verify_spill_new(it->config, 0, &error);
     assert_true(it->table != NULL && it->stream != NULL);
@@ -117,7 +117,7 @@ static inline int case_close(void **state) {
     cdc_verify_events_fini(&it->events);
     cdc_verify_spill_free(it->table);
     cdc_verify_spill_free(it->stream);
-    cdc_visibility_fini(&it->visibility);
+    core_visibility_fini(&it->visibility);
     cdc_verify_scratch_fini(&it->scratch);
     core_run_writer_fini(&it->writer);
     core_buffer_fini(&it->found);
@@ -166,7 +166,7 @@ static inline void case_row(verify_case *it, uint32_t xmin, const char *const *t
     assert_true(cdc_verify_key_make(&it->seed, &it->shape, NULL, NULL, &tuple, &it->scratch, &key));
     cdc_verify_values_make(&it->seed, &it->shape, NULL, &tuple, hashes);
     cdc_verify_row row = {.op = CDC_VERIFY_ROW,
-                          .number = cdc_visibility_widen(&it->visibility, xmin),
+                          .number = core_visibility_widen(&it->visibility, xmin),
                           .key = key.hash,
                           .count = it->shape.key_count > 0 ? CASE_COLUMNS : 0,
                           .values = hashes,

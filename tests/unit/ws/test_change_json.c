@@ -41,6 +41,26 @@ static void test_insert(void **state) {
                      ",\"record\":{\"id\":1,\"name\":\"a\",\"price\":null}" TAIL);
 }
 
+/* A snapshot's row has no place in the stream. */
+static void test_read(void **state) {
+    (void)state;
+    static const ws_change_select all = {0};
+    core_value values[3];
+    core_relation relation = fixture_relation("public", "todos");
+    core_change change = {.op = CORE_OP_READ,
+                          .relation = &relation,
+                          .transaction = {.commit_time_us = 1763511760877123},
+                          .new_tuple = fixture_tuple(values, "1", "a", NULL)};
+    core_buffer out;
+    core_buffer_init(&out, 4096);
+    ws_change_json(&out, &change, NULL, &all);
+    core_buffer_u8(&out, '\0');
+    assert_string_equal((const char *)out.data, HEAD
+                        "\"READ\"" COLUMNS
+                        ",\"record\":{\"id\":1,\"name\":\"a\",\"price\":null},\"errors\":null}");
+    core_buffer_fini(&out);
+}
+
 static void test_update(void **state) {
     (void)state;
     core_value values[3], old[3];
@@ -118,6 +138,7 @@ static void test_a_leave_has_the_old_row_only(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_insert),
+        cmocka_unit_test(test_read),
         cmocka_unit_test(test_update),
         cmocka_unit_test(test_delete_and_truncate),
         cmocka_unit_test(test_select_keeps_the_key),

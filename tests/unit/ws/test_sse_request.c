@@ -76,8 +76,9 @@ static void the_rest_goes_into_each_binding(void **state) {
                     "[{\"event\":\"*\",\"table\":\"todos\",\"filter\":\"id=eq.1\"}]");
     assert_bindings("table=todos&filter=id=in.(1,2)&apikey=secret",
                     "[{\"event\":\"*\",\"table\":\"todos\",\"filter\":\"id=in.(1,2)\"}]");
-    assert_bindings("table=todos&filter=id%3Deq.1&leave=true&select=id",
+    assert_bindings("table=todos&filter=id%3Deq.1&leave=true&snapshot=true&select=id",
                     "[{\"event\":\"*\",\"table\":\"todos\",\"filter\":\"id=eq.1\",\"leave\":true,"
+                    "\"snapshot\":true,"
                     "\"select\":[\"id\"]}]");
     assert_bindings("table=todos&events=insert,DELETE",
                     "[{\"event\":\"insert\",\"table\":\"todos\"},"

@@ -167,9 +167,26 @@ static void test_refusals(void **state) {
     }
 }
 
+/* No part of what makes two the same: it is asked for once. */
+static void test_snapshot(void **state) {
+    (void)state;
+    made plain = make("[{\"event\":\"*\",\"table\":\"t\"}]");
+    made asks = make("[{\"event\":\"*\",\"table\":\"t\",\"snapshot\":\"true\"}]");
+    assert_false(plain.subscription->snapshot || plain.subscription->bindings[0].snapshot);
+    assert_true(asks.subscription->snapshot && asks.subscription->bindings[0].snapshot);
+    assert_true(core_slice_equal(plain.subscription->key, asks.subscription->key));
+    made any = make("[{\"event\":\"*\",\"table\":\"*\",\"snapshot\":true}]");
+    assert_null(any.subscription);
+    assert_string_equal(any.error.text, "snapshot needs a schema and a table");
+    drop(&plain);
+    drop(&asks);
+    drop(&any);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bindings),
+        cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_the_answer_repeats_what_was_sent),
         cmocka_unit_test(test_a_binding_without_an_event_is_for_all),
         cmocka_unit_test(test_a_blank_filter_is_none),

@@ -1,13 +1,13 @@
 /* See visibility.h. */
-#include "cdc/visibility.h"
+#include "core/visibility.h"
 
 #define XID_FIRST_NORMAL 3u
 
 enum { RUNNING_MAX = 1 << 20 }; /* far above max_connections and max_prepared_transactions */
 
-void cdc_visibility_fini(cdc_visibility *visibility) {
-    cdc_xid_set_fini(&visibility->running);
-    *visibility = (cdc_visibility){0};
+void core_visibility_fini(core_visibility *visibility) {
+    core_xid_set_fini(&visibility->running);
+    *visibility = (core_visibility){0};
 }
 
 /* Up to `mark`, which only the last of the running ones lacks; takes both away from the text. */
@@ -22,21 +22,21 @@ static bool id_take(core_slice *text, char mark, uint64_t *xid) {
     return true;
 }
 
-static bool running_read(core_slice text, cdc_visibility *visibility) {
+static bool running_read(core_slice text, core_visibility *visibility) {
     size_t count = 0;
     while (text.length > 0) {
         uint64_t xid;
         if (++count > RUNNING_MAX || !id_take(&text, ',', &xid) ||
-            !cdc_xid_set_add(&visibility->running, (uint32_t)xid))
+            !core_xid_set_add(&visibility->running, (uint32_t)xid))
             return false;
     }
     return true;
 }
 
-bool cdc_visibility_read(core_slice text, cdc_visibility *visibility, core_error *error) {
+bool core_visibility_read(core_slice text, core_visibility *visibility, core_error *error) {
     core_slice left = text;
     uint64_t xmin = 0;
-    cdc_visibility_fini(visibility);
+    core_visibility_fini(visibility);
     bool ok = id_take(&left, ':', &xmin) && id_take(&left, ':', &visibility->xmax) &&
               running_read(left, visibility);
     visibility->xmin = (uint32_t)xmin;
@@ -51,20 +51,20 @@ static bool is_before(uint32_t a, uint32_t b) {
     return (int32_t)(a - b) < 0;
 }
 
-bool cdc_visibility_sees(cdc_visibility *visibility, uint32_t xid) {
+bool core_visibility_sees(core_visibility *visibility, uint32_t xid) {
     if (is_before(xid, visibility->xmin))
         return true;
     return is_before(xid, (uint32_t)visibility->xmax) &&
-           !cdc_xid_set_has(&visibility->running, xid);
+           !core_xid_set_has(&visibility->running, xid);
 }
 
-uint64_t cdc_visibility_widen(const cdc_visibility *visibility, uint32_t xid) {
+uint64_t core_visibility_widen(const core_visibility *visibility, uint32_t xid) {
     if (xid < XID_FIRST_NORMAL)
         return 0;
     uint32_t back = (uint32_t)visibility->xmax - xid;
     return back <= visibility->xmax ? visibility->xmax - back : 0;
 }
 
-bool cdc_visibility_xmin_tells(const cdc_visibility *visibility) {
+bool core_visibility_xmin_tells(const core_visibility *visibility) {
     return visibility->xmax <= UINT32_MAX;
 }

@@ -1,17 +1,17 @@
 /* See xid_set.h: an array that is sorted once it is asked. Sub-transactions abort in nearly the
  * order of their ids, so it usually is sorted already. */
-#include "cdc/xid_set.h"
+#include "core/xid_set.h"
 
 #include <stdlib.h>
 
 enum { FIRST_CAPACITY = 16 };
 
-void cdc_xid_set_fini(cdc_xid_set *set) {
+void core_xid_set_fini(core_xid_set *set) {
     free(set->xids);
-    *set = (cdc_xid_set){0};
+    *set = (core_xid_set){0};
 }
 
-bool cdc_xid_set_add(cdc_xid_set *set, uint32_t xid) {
+bool core_xid_set_add(core_xid_set *set, uint32_t xid) {
     if (set->length == set->capacity) {
         size_t capacity = set->capacity > 0 ? set->capacity * 2 : FIRST_CAPACITY;
         uint32_t *xids = reallocarray(set->xids, capacity, sizeof *xids);
@@ -31,7 +31,7 @@ static int xid_compare(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-bool cdc_xid_set_has(cdc_xid_set *set, uint32_t xid) {
+bool core_xid_set_has(core_xid_set *set, uint32_t xid) {
     if (set->length == 0)
         return false;
     if (!set->sorted)

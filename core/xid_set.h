@@ -1,21 +1,22 @@
 /* A set of transaction ids: filled first, asked after. Four bytes an id. Owned by one thread. */
-#ifndef WALCAST_CDC_XID_SET_H
-#define WALCAST_CDC_XID_SET_H
+#ifndef WALCAST_CORE_XID_SET_H
+#define WALCAST_CORE_XID_SET_H
 
-#include "core/core.h"
+#include "core/base.h"
+#include "core/slice.h"
 
 typedef struct {
     uint32_t *xids;
     size_t length;
     size_t capacity;
     bool sorted;
-} cdc_xid_set;
+} core_xid_set;
 
 /* Zeroed is empty. */
-void cdc_xid_set_fini(cdc_xid_set *set);
+void core_xid_set_fini(core_xid_set *set);
 /* False when memory is out. */
-CORE_MUST_CHECK bool cdc_xid_set_add(cdc_xid_set *set, uint32_t xid);
+CORE_MUST_CHECK bool core_xid_set_add(core_xid_set *set, uint32_t xid);
 /* Sorts when something was added since it was asked last. */
-bool cdc_xid_set_has(cdc_xid_set *set, uint32_t xid);
+bool core_xid_set_has(core_xid_set *set, uint32_t xid);
 
 #endif
