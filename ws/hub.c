@@ -197,6 +197,8 @@ static bool hub_change_step(ws_hub *hub) {
         if (hub->held_since_ms == 0)
             hub->held_since_ms = now_ms;
         hub->impatient = now_ms - hub->held_since_ms >= HUB_ACCESS_MS;
+        if (hub_is_midway(hub)) /* who joins now is behind what was spread of it */
+            hub->last = (ws_place){.sequence = sequence, .index = hub->held_change - 1};
         return false;
     }
     hub->held.payload = NULL;

@@ -127,14 +127,20 @@ static bool lane_start(ws_hub *hub, hub_lane *lane, uint64_t position) {
     return true;
 }
 
+/* Nobody may board in the midst of a message: he would miss its first changes. */
+static bool lane_takes_passengers(const hub_lane *lane) {
+    bool under_way =
+        lane->state.current == HUB_LANE_OPENING || lane->state.current == HUB_LANE_RUNNING;
+    return under_way && lane->next_change == 0;
+}
+
 /* A lane at or a little before the position, under way or begun for it; NULL: none now. */
 static hub_lane *lane_for(ws_hub *hub, uint64_t position) {
     hub_lane *best = NULL;
     for (size_t i = 0; i < WS_LANES; i++) {
         hub_lane *lane = &hub->lanes[i];
-        bool under_way =
-            lane->state.current == HUB_LANE_OPENING || lane->state.current == HUB_LANE_RUNNING;
-        if (under_way && lane->position <= position && position - lane->position < WS_LANE_NEAR &&
+        if (lane_takes_passengers(lane) && lane->position <= position &&
+            position - lane->position < WS_LANE_NEAR &&
             (best == NULL || lane->position > best->position))
             best = lane;
     }
@@ -278,6 +284,8 @@ static bool lane_reader_failed(ws_hub *hub, hub_lane *lane) {
 /* One message of history. False: nothing to do for the lane now. */
 static bool lane_step(ws_hub *hub, hub_lane *lane) {
     if (lane->position >= hub->position) {
+        if (hub_is_midway(hub))
+            return false; /* the live classes are in the midst of a message */
         lane_arrive(hub, lane);
         return true;
     }
