@@ -255,6 +255,7 @@ static bool lane_take(ws_hub *hub, hub_lane *lane) {
     if (!lane->holds && !hub_reader_take(lane->reader, message))
         return false;
     lane->heard_ms = resume_now_ms(hub);
+    lane->holds = false; /* also where it was held before: a lane that fails leaves it to us */
     lane->holds = message->payload != NULL && message->sequence > lane->position &&
                   !lane_spread(hub, lane, core_block_slice(message->payload), message->sequence);
     if (lane->holds)
