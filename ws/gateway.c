@@ -431,6 +431,8 @@ static bool gateway_drained(core_role *role) {
 }
 
 static void gateway_free(ws_gateway *gateway) {
+    if (gateway->bus != NULL) /* its threads call into the hub */
+        fanout_bus_silence(gateway->bus);
     ws_hub_free(gateway->hub); /* says its last word on the bus */
     fanout_bus_free(gateway->bus);
     fanout_connection_free(gateway->connection);

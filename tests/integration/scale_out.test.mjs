@@ -144,6 +144,28 @@ suite('several gateways', () => {
     assert.ok(Date.now() - stopped < 5000);
   });
 
+  test('a clean stop while others talk: nothing is heard by what is gone', async (t) => {
+    let talking = true;
+    const url = `${gateways[0].url}/realtime/v1/api/broadcast`;
+    const body = JSON.stringify({ messages: Array.from({ length: 200 }, (_, n) => ({ topic: 'talk', event: 'e', payload: { n } })) });
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const talk = async () => {
+      while (talking) await (await fetch(url, { method: 'POST', headers, body })).arrayBuffer();
+    };
+    const talkers = [talk(), talk(), talk()];
+    t.after(async () => {
+      talking = false;
+      await Promise.all(talkers);
+    });
+    for (let i = 0; i < 5; i++) {
+      const third = await gateway();
+      t.after(() => third.remove());
+      await third.ready();
+      await waitFor('it to hear', async () => await third.metric('walcast_fanout_bus_received_total') > 1000);
+      assert.deepEqual(await third.stop(), { code: 0, signal: null });
+    }
+  });
+
   test('realtime.send and broadcast_changes: with their transaction, at every gateway once', async (t) => {
     const listeners = [];
     for (const walcast of gateways) {
