@@ -348,6 +348,9 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
                  CORE_LOG_NUMBER("sequence", sequence));
         return HUB_RESET;
     }
+    if (changed) /* not spread: whoever saw an offset of it would come back behind what is missing
+                  */
+        return HUB_RESET;
     if (ok && run->op == CORE_OP_MESSAGE && hub->audience == &hub->classes)
         outcome = spread_messages(hub, run, &error);
     if (ok && spread_is_live_op(run->op) && run->has_relation)
@@ -355,7 +358,7 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
     if (outcome == HUB_RESET)
         CORE_LOG(hub->log, ERROR, "ws", "a message of the stream cannot be delivered",
                  CORE_LOG_NUMBER("sequence", sequence), CORE_LOG_TEXT("error", error.text));
-    return outcome == HUB_SPREAD && changed ? HUB_RESET : outcome;
+    return outcome;
 }
 
 hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence, uint32_t *next) {
