@@ -273,8 +273,14 @@ static bool lane_reader_failed(ws_hub *hub, hub_lane *lane) {
     bool opening = lane->state.current == HUB_LANE_OPENING;
     bool late =
         lane->position < hub->position && resume_now_ms(hub) - lane->heard_ms > WS_LANE_OPEN_MS;
-    if (hub_reader_stands(lane->reader) != HUB_READER_LOST && !late)
+    bool lost = hub_reader_stands(lane->reader) == HUB_READER_LOST;
+    if (!lost && !late)
         return false;
+    if (!lost) {
+        lane_fail(hub, lane,
+                  "RealtimeRestarting: the stream's history cannot be read now, please try again");
+        return true;
+    }
     char reason[RESUME_REASON_MAX];
     resume_not_held(reason, opening ? "the stream does not go back to that offset"
                                     : "the stream's history was lost while it was read");

@@ -19,7 +19,7 @@ suite('resume', () => {
   const cleanups = [];
   before(async () => {
     house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true },
-      { schema: SCHEMA, config: { 'http.threads': 2, 'ws.tail_bytes': '256KiB', 'ws.queue_bytes': '256KiB' } });
+      { schema: SCHEMA, config: { 'http.threads': 2, 'ws.tail_bytes': '256KiB', 'ws.queue_bytes': '256KiB', 'nats.connect_timeout': '2s' } });
     token = await house.walcast.token({ role: 'authenticated', sub: 'me' });
   });
   after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
@@ -110,6 +110,26 @@ suite('resume', () => {
       assert.ok(await house.walcast.metric('walcast_ws_history_reads_total') >= 1);
     });
   }
+
+  test('while NATS is away history is waited for, not given up', async (t) => {
+    const first = await join(t);
+    await first.live();
+    await first.sees((await insert(1))[0]);
+    const since = first.changes()[0].offset;
+    const missed = [];
+    for (let i = 0; i < 8; i++) missed.push(...await insert(100, { bytes: 800 }));
+    const watcher = await join(t, { since });
+    await watcher.sees(missed.at(-1));
+    await house.nats.kill();
+    const client = await RawClient.connect(t, websocketUrl(house.walcast, { apikey: token, vsn: '2.0.0' }));
+    client.join('1', 'realtime:r', { postgres_changes: [ITEMS], since });
+    await waitFor('an attempt to read it', () => /history that a client asked for cannot be read/.test(house.walcast.logText()));
+    await house.nats.restart();
+    const ids = () => client.received.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data.record.id);
+    await waitFor('the missed changes', () => ids().length >= missed.length, 30_000)
+      .catch((error) => { throw new Error(`${error.message}: ${JSON.stringify(client.received.at(-1))}`); });
+    assert.deepEqual(ids(), missed);
+  });
 
   test('a client that reads slowly gets all of a long history, and nobody waits for it', async (t) => {
     const since = await offsetNow(t);
