@@ -169,9 +169,7 @@ static unsigned join_right_bits(const hub_joining *join) {
 
 static void join_seated(ws_hub *hub, const hub_seat *seat, const ws_subscription *subscription) {
     hub_joined(hub, seat, true, hub->last);
-    bool may = (seat->rights & WS_RIGHT(AUTH_BROADCAST_READ)) != 0;
-    if (subscription->replay_limit > 0 && may)
-        hub_replay_begin(hub, seat, subscription);
+    hub_replay_begin(hub, seat, subscription);
 }
 
 static void join_live(hub_joining *join) {

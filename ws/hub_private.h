@@ -193,7 +193,7 @@ void hub_presence_round(ws_hub *hub);
 /* ---- hub_replay.c ---- */
 CORE_MUST_CHECK bool hub_replay_init(ws_hub *hub, const core_config *config, core_error *error);
 void hub_replay_fini(ws_hub *hub);
-/* The member was joined, and its subscription asks for what was said before. */
+/* The member was joined, and its subscription may ask for what was said before. */
 void hub_replay_begin(ws_hub *hub, const hub_seat *seat, const ws_subscription *subscription);
 /* A broadcast was spread: replays under way need not tell it. */
 void hub_replay_note(ws_hub *hub, const ws_broadcast *broadcast);

@@ -4,6 +4,7 @@
  * may be among them, so ids are noted until the answer is there, and those are left out. */
 #include "ws/hub_private.h"
 
+#include "ws/access.h"
 #include "ws/replayer.h"
 
 #include <stdio.h>
@@ -58,6 +59,9 @@ static void replay_refuse(ws_hub *hub, const hub_seat *seat, const ws_subscripti
 }
 
 void hub_replay_begin(ws_hub *hub, const hub_seat *seat, const ws_subscription *subscription) {
+    bool may = (seat->rights & WS_RIGHT(AUTH_BROADCAST_READ)) != 0;
+    if (subscription->replay_limit == 0 || !may)
+        return;
     hub_replay *replay = calloc(1, sizeof *replay);
     core_block *topic = core_block_copy(subscription->topic);
     if (replay == NULL || topic == NULL) {

@@ -74,6 +74,7 @@ static void lane_seat(ws_hub *hub, hub_lane *lane, const hub_passenger *passenge
     if (hub_enter(hub, &lane->classes, ws_subscription_retain(passenger->subscription), &seat,
                   &error)) {
         hub_joined(hub, &seat, false, (ws_place){0});
+        hub_replay_begin(hub, &seat, passenger->subscription);
         return;
     }
     char reason[CORE_ERROR_TEXT_MAX + 32];
