@@ -110,6 +110,42 @@ static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     core_block_release(frame);
 }
 
+static const auth_table *access_visible(ws_hub *hub, const hub_class *class) {
+    const auth_table *table = hub_role_sight(class->role, hub->change->relation)->table;
+    return table == NULL || auth_table_all_columns(table) ? NULL : table;
+}
+
+/* The first column that the binding's filter reads and the role may not: that a change matches
+ * would tell what is in it. Empty: there is none. */
+static core_slice access_hidden(const ws_binding *binding, const auth_table *visible) {
+    core_slice read[EXPR_FILTER_TERMS_MAX];
+    size_t count = binding->parsed != NULL ? expr_filter_columns(binding->parsed, read) : 0;
+    for (size_t i = 0; i < count; i++)
+        if (!auth_table_column(visible, read[i]))
+            return read[i];
+    return core_slice_make(NULL, 0);
+}
+
+/* Joins see to it that filters read what the role may; a REVOKE may have come since. */
+static void access_sift_hits(ws_hub *hub, hub_class *class) {
+    const auth_table *visible = access_visible(hub, class);
+    uint32_t left = 0;
+    for (uint32_t i = 0; visible != NULL && i < class->matched_count; i++) {
+        char reason[ACCESS_TEXT_MAX];
+        const hub_hit hit = class->matched[i];
+        core_slice hidden = access_hidden(&class->subscription->bindings[hit.binding], visible);
+        if (hidden.length == 0) {
+            class->matched[left++] = hit;
+            continue;
+        }
+        (void)snprintf(reason, sizeof reason, "column %.*s, which a filter reads, may not be read",
+                       CORE_SLICE_ARGS(hidden));
+        access_tell(hub, class, reason);
+    }
+    if (visible != NULL)
+        class->matched_count = left;
+}
+
 /* Takes those out of the touched that may not see the table. False: it is not known yet of one. */
 static bool access_sift(ws_hub *hub) {
     hub_class **at = &hub->touched;
@@ -119,6 +155,7 @@ static bool access_sift(ws_hub *hub) {
         if (sight->verdict == AUTH_ACCESS_PENDING && !hub->impatient)
             return false;
         if (sight->verdict == AUTH_ACCESS_ALLOWED) {
+            access_sift_hits(hub, class);
             at = &class->touched_next;
             continue;
         }
@@ -129,11 +166,6 @@ static bool access_sift(ws_hub *hub) {
                         : sight->reason);
     }
     return true;
-}
-
-static const auth_table *access_visible(ws_hub *hub, const hub_class *class) {
-    const auth_table *table = hub_role_sight(class->role, hub->change->relation)->table;
-    return table == NULL || auth_table_all_columns(table) ? NULL : table;
 }
 
 /* ---- Encoding ---- */
