@@ -107,9 +107,11 @@ void hub_say(ws_hub *hub, ws_broadcast *broadcast) {
 
 static void bus_spread(ws_hub *hub, const core_realtime_message *message) {
     char topic[sizeof TOPIC_PREFIX + CORE_REALTIME_CHANNEL_MAX];
-    (void)snprintf(topic, sizeof topic, TOPIC_PREFIX "%.*s", CORE_SLICE_ARGS(message->channel));
+    size_t prefix = strlen(TOPIC_PREFIX);
+    memcpy(topic, TOPIC_PREFIX, prefix);
+    memcpy(topic + prefix, message->channel.data, message->channel.length); /* a NUL may be in it */
     ws_broadcast broadcast = {
-        .topic = core_slice_make(topic, strlen(TOPIC_PREFIX) + message->channel.length),
+        .topic = core_slice_make(topic, prefix + message->channel.length),
         .event = message->event,
         .payload = message->payload,
         .json = message->encoding == CORE_REALTIME_JSON,

@@ -79,6 +79,13 @@ suite('several gateways', () => {
     });
   }
 
+  test('a topic may hold any character', async (t) => {
+    const sender = await enter(t, gateways[0], 'odd \u0000 ☃ . * >');
+    const receiver = await enter(t, gateways[1], 'odd \u0000 ☃ . * >');
+    await say(sender.channel, 'n', { n: 1 });
+    await waitFor('it', () => receiver.heard.length === 1);
+  });
+
   test('presence without a key gets one; a topic is its own; several under one key', async (t) => {
     const one = await enter(t, gateways[0], 'keys');
     const other = await enter(t, gateways[1], 'keys', { key: 'k' });
