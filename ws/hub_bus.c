@@ -15,10 +15,11 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define BUS_RING     8192 /* messages of others that wait for the hub */
-#define BUS_A_TURN   1024
-#define BUS_ENVELOPE ((size_t)1 << 20)
-#define TOPIC_PREFIX "realtime:"
+#define BUS_RING       8192               /* messages of others that wait for the hub */
+#define BUS_RING_BYTES ((size_t)64 << 20) /* the same in bytes; what finds no room is lost */
+#define BUS_A_TURN     1024
+#define BUS_ENVELOPE   ((size_t)1 << 20)
+#define TOPIC_PREFIX   "realtime:"
 
 /* What another gateway said. */
 typedef struct {
@@ -35,11 +36,16 @@ static bool subject_is_presence(const char *subject) {
 }
 
 void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload) {
-    hub_heard heard = {.payload = core_block_copy(payload),
-                       .presence = subject_is_presence(subject)};
-    if (heard.payload != NULL && core_ring_push(hub->heard, &heard))
-        return;
-    core_block_release(heard.payload);
+    hub_heard heard = {.payload = NULL, .presence = subject_is_presence(subject)};
+    if (atomic_load(&hub->heard_bytes) + payload.length <= BUS_RING_BYTES)
+        heard.payload = core_block_copy(payload);
+    if (heard.payload != NULL) {
+        atomic_fetch_add(&hub->heard_bytes, payload.length); /* before the hub may let go of it */
+        if (core_ring_push(hub->heard, &heard))
+            return;
+        atomic_fetch_sub(&hub->heard_bytes, payload.length);
+        core_block_release(heard.payload);
+    }
     core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_LOST, 1);
     ws_hub_hear_lost(hub);
 }
@@ -139,6 +145,7 @@ void hub_bus_take(ws_hub *hub) {
     hub_heard heard;
     int64_t now_ms = core_clock_ms(hub->clock);
     for (int i = 0; i < BUS_A_TURN && core_ring_pop(hub->heard, &heard); i++) {
+        atomic_fetch_sub(&hub->heard_bytes, heard.payload->length);
         if (heard.presence) {
             ws_presence_receive(hub->presence, core_block_slice(heard.payload), now_ms);
             hub->presence_changed = true;

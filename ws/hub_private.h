@@ -112,6 +112,7 @@ struct ws_hub {
     /* Other gateways, and presence (hub_bus.c, hub_presence.c). */
     _Atomic(fanout_bus *) bus; /* NULL until there is a connection */
     core_ring *heard;          /* what they say */
+    atomic_size_t heard_bytes; /* waiting in the ring */
     atomic_bool bus_lost;      /* some of it was lost */
     core_subject_scope scope;
     const char *environment;
