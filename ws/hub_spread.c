@@ -62,6 +62,7 @@ static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
         if (change != NULL) {
             delivery.commit_time_us = change->transaction.commit_time_us;
             delivery.place = (ws_place){hub->offset.sequence, hub->offset.index};
+            delivery.partial = class->matched_count > 0;
         }
         hub_deliver(hub, thread, &delivery);
     }

@@ -92,6 +92,22 @@ suite('resume', () => {
     assert.deepEqual(client.ids(), even);
   });
 
+  test('a change that comes in parts, for bindings with different columns, is resumed with all of them', async (t) => {
+    const first = await join(t);
+    await first.live();
+    const seen = await insert(1);
+    await first.sees(seen[0]);
+    const missed = await insert(3);
+    const bindings = [{ ...ITEMS, select: ['id', 'kind'] }, ITEMS, { ...EVEN, select: ['id'] }];
+    const client = await join(t, { since: first.changes()[0].offset, bindings });
+    await client.live();
+    const later = await insert(3);
+    await client.sees(later[2]);
+    await waitFor('all parts', () => client.changes().at(-1).record.id === later[2]
+      && client.ids().filter((id) => id === later[2]).length === (later[2] % 2 === 0 ? 3 : 2), 5000);
+    assert.deepEqual(client.ids(), [...missed, ...later].flatMap((id) => Array(id % 2 === 0 ? 3 : 2).fill(id)));
+  });
+
   for (const vsn of ['1.0.0', '2.0.0']) {
     test(`${vsn}: history that the tail no longer holds is read from the stream`, async (t) => {
       const since = await offsetNow(t);
