@@ -48,6 +48,7 @@ struct fanout_bus {
     atomic_int_fast64_t max_payload; /* asking nats.c for it can wait for a write */
     pthread_mutex_t lock;            /* held while a callback runs */
     unsigned reconnects;             /* told to the owner */
+    bool silent;                     /* under the lock: the owner is told nothing any more */
     atomic_bool stopping;
     int stop_fd; /* readable once stopping */
     fanout_bus_queue queue;
@@ -92,7 +93,7 @@ static void bus_tell_reconnected(fanout_bus *bus, unsigned reconnects) {
     for (size_t i = 0; i < bus->leg_count; i++)
         if (bus->legs[i].reconnects != reconnects)
             return;
-    if (bus->reconnects == reconnects || atomic_load(&bus->stopping))
+    if (bus->reconnects == reconnects || bus->silent)
         return;
     bus->reconnects = reconnects;
     if (bus->spec.on_reconnected != NULL)
@@ -121,7 +122,7 @@ static void leg_deliver(bus_leg *leg, natsMsg *message) {
         core_slice_make(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
     core_metrics_add(bus->connection->metrics, CORE_METRIC_FANOUT_BUS_RECEIVED, 1);
     (void)pthread_mutex_lock(&bus->lock);
-    if (!atomic_load(&bus->stopping))
+    if (!bus->silent)
         bus->spec.on_message(bus->spec.context, natsMsg_GetSubject(message), payload);
     (void)pthread_mutex_unlock(&bus->lock);
 }
@@ -139,7 +140,7 @@ static void leg_tell_dropped(bus_leg *leg) {
              "messages of other gateways came faster than they were taken and are lost",
              CORE_LOG_TEXT("filter", leg->filter), CORE_LOG_NUMBER("messages", count));
     (void)pthread_mutex_lock(&bus->lock);
-    if (!atomic_load(&bus->stopping) && bus->spec.on_dropped != NULL)
+    if (!bus->silent && bus->spec.on_dropped != NULL)
         bus->spec.on_dropped(bus->spec.context, count);
     (void)pthread_mutex_unlock(&bus->lock);
 }
@@ -285,7 +286,15 @@ fanout_bus *fanout_bus_new(fanout_connection *connection, const fanout_bus_spec 
     return NULL;
 }
 
+void fanout_bus_silence(fanout_bus *bus) {
+    CORE_MAGIC_CHECK(bus, BUS_MAGIC);
+    (void)pthread_mutex_lock(&bus->lock); /* a callback that runs ends first */
+    bus->silent = true;
+    (void)pthread_mutex_unlock(&bus->lock);
+}
+
 static void bus_stop(fanout_bus *bus) {
+    fanout_bus_silence(bus);
     atomic_store(&bus->stopping, true);
     core_wake_set(bus->stop_fd);
     fanout_bus_queue_close(&bus->queue);

@@ -313,6 +313,9 @@ typedef struct {
 /* The subscriptions are in force when it returns. The connection must outlive it. */
 CORE_MUST_CHECK fanout_bus *fanout_bus_new(fanout_connection *connection,
                                            const fanout_bus_spec *spec, core_error *error);
+/* None of the owner's calls runs any more, nor will one; publishing goes on. So the owner can say
+ * its last word and go before the bus. Not from a callback. */
+void fanout_bus_silence(fanout_bus *bus);
 /* Sends what waits, for up to a second, and stops. Not from a callback. */
 void fanout_bus_free(fanout_bus *bus);
 /* Any thread; never waits for the network. `payload` is copied. False, counted: TRANSIENT while

@@ -145,7 +145,7 @@ static void history_on_lost(void *context, const core_error *reason) {
 
 static void gateway_history_open(ws_gateway *gateway, size_t index) {
     hub_reader *reader = ws_hub_reader(gateway->hub, index);
-    core_error error = {.text = "there is no connection to NATS"};
+    core_error error = {.code = CORE_ERROR_TRANSIENT, .text = "there is no connection to NATS"};
     fanout_ordered_spec spec = {
         .stream = core_config_text(gateway->config, "nats.stream"),
         .filter = gateway->filter,
@@ -161,6 +161,8 @@ static void gateway_history_open(ws_gateway *gateway, size_t index) {
     if (gateway->histories[index] == NULL)
         CORE_LOG(gateway->log, INFO, "ws", "history that a client asked for cannot be read",
                  CORE_LOG_NUMBER("from", reader->from), CORE_LOG_TEXT("reason", error.text));
+    if (gateway->histories[index] == NULL && error.code == CORE_ERROR_TRANSIENT)
+        return; /* tried again with the next look, as long as the hub wants it */
     hub_reader_opened(reader, gateway->histories[index] != NULL);
 }
 
@@ -431,6 +433,8 @@ static bool gateway_drained(core_role *role) {
 }
 
 static void gateway_free(ws_gateway *gateway) {
+    if (gateway->bus != NULL) /* its threads call into the hub */
+        fanout_bus_silence(gateway->bus);
     ws_hub_free(gateway->hub); /* says its last word on the bus */
     fanout_bus_free(gateway->bus);
     fanout_connection_free(gateway->connection);

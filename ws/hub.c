@@ -16,6 +16,7 @@
 #define HUB_TICK_MS         500 /* between two looks at presence's clock */
 #define HUB_LOOK_MS         50  /* between two looks at a lane whose reader is awaited */
 #define HUB_COMMANDS_A_TURN 1024
+#define HUB_MESSAGES_A_TURN 256    /* between two looks at other gateways and at presence */
 #define HUB_PAUSE_NS        200000 /* between two looks at a ring that is full */
 
 /* ---- Deliveries ---- */
@@ -204,6 +205,8 @@ static bool hub_change_step(ws_hub *hub) {
         if (hub->held_since_ms == 0)
             hub->held_since_ms = now_ms;
         hub->impatient = now_ms - hub->held_since_ms >= HUB_ACCESS_MS;
+        if (hub_is_midway(hub)) /* who joins now is behind what was spread of it */
+            hub->last = (ws_place){.sequence = sequence, .index = hub->held_change - 1};
         return false;
     }
     hub->held.payload = NULL;
@@ -257,7 +260,9 @@ static bool hub_turn(ws_hub *hub) {
     bool more = hub_resume_step(hub);
     if (hub->held.payload != NULL && !hub_change_step(hub))
         return more;
-    while (!atomic_load(&hub->stop) && core_ring_pop(hub->messages, &message)) {
+    for (int i = 0; i < HUB_MESSAGES_A_TURN && !atomic_load(&hub->stop) &&
+                    core_ring_pop(hub->messages, &message);
+         i++) {
         bool taken = hub_message_take(hub, &message);
         hub_commands(hub);
         more = hub_resume_step(hub);

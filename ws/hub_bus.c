@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define BUS_RING     8192               /* messages of others that wait for the hub */
-#define BUS_BYTES    ((size_t)32 << 20) /* the same in bytes */
-#define BUS_A_TURN   1024
-#define BUS_ENVELOPE ((size_t)1 << 20)
-#define TOPIC_PREFIX "realtime:"
+#define BUS_RING       8192               /* messages of others that wait for the hub */
+#define BUS_RING_BYTES ((size_t)64 << 20) /* the same in bytes; what finds no room is lost */
+#define BUS_A_TURN     1024
+#define BUS_ENVELOPE   ((size_t)1 << 20)
+#define TOPIC_PREFIX   "realtime:"
 
 /* What another gateway said. */
 typedef struct {
@@ -36,14 +36,16 @@ static bool subject_is_presence(const char *subject) {
 }
 
 void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload) {
-    hub_heard heard = {.payload = core_block_copy(payload),
-                       .presence = subject_is_presence(subject)};
-    bool room = atomic_load(&hub->heard_bytes) < BUS_BYTES;
-    atomic_fetch_add(&hub->heard_bytes, payload.length);
-    if (heard.payload != NULL && room && core_ring_push(hub->heard, &heard))
-        return;
-    atomic_fetch_sub(&hub->heard_bytes, payload.length);
-    core_block_release(heard.payload);
+    hub_heard heard = {.payload = NULL, .presence = subject_is_presence(subject)};
+    if (atomic_load(&hub->heard_bytes) + payload.length <= BUS_RING_BYTES)
+        heard.payload = core_block_copy(payload);
+    if (heard.payload != NULL) {
+        atomic_fetch_add(&hub->heard_bytes, payload.length); /* before the hub may let go of it */
+        if (core_ring_push(hub->heard, &heard))
+            return;
+        atomic_fetch_sub(&hub->heard_bytes, payload.length);
+        core_block_release(heard.payload);
+    }
     core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_LOST, 1);
     ws_hub_hear_lost(hub);
 }
@@ -111,9 +113,11 @@ void hub_say(ws_hub *hub, ws_broadcast *broadcast) {
 
 static void bus_spread(ws_hub *hub, const core_realtime_message *message) {
     char topic[sizeof TOPIC_PREFIX + CORE_REALTIME_CHANNEL_MAX];
-    (void)snprintf(topic, sizeof topic, TOPIC_PREFIX "%.*s", CORE_SLICE_ARGS(message->channel));
+    size_t prefix = strlen(TOPIC_PREFIX);
+    memcpy(topic, TOPIC_PREFIX, prefix);
+    memcpy(topic + prefix, message->channel.data, message->channel.length); /* a NUL may be in it */
     ws_broadcast broadcast = {
-        .topic = core_slice_make(topic, strlen(TOPIC_PREFIX) + message->channel.length),
+        .topic = core_slice_make(topic, prefix + message->channel.length),
         .event = message->event,
         .payload = message->payload,
         .json = message->encoding == CORE_REALTIME_JSON,
@@ -141,13 +145,13 @@ void hub_bus_take(ws_hub *hub) {
     hub_heard heard;
     int64_t now_ms = core_clock_ms(hub->clock);
     for (int i = 0; i < BUS_A_TURN && core_ring_pop(hub->heard, &heard); i++) {
+        atomic_fetch_sub(&hub->heard_bytes, heard.payload->length);
         if (heard.presence) {
             ws_presence_receive(hub->presence, core_block_slice(heard.payload), now_ms);
             hub->presence_changed = true;
         } else {
             bus_heard(hub, core_block_slice(heard.payload));
         }
-        atomic_fetch_sub(&hub->heard_bytes, heard.payload->length);
         core_block_release(heard.payload);
     }
     if (atomic_exchange(&hub->bus_lost, false)) {

@@ -160,6 +160,11 @@ void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has);
 /* The stream's tail is being consumed, from a known place on. */
 bool hub_is_live(ws_hub *hub);
 
+/* A message of the live stream is held in its midst: some of its changes were spread. */
+static inline bool hub_is_midway(const ws_hub *hub) {
+    return hub->held.payload != NULL && hub->held_change > 0;
+}
+
 /* ---- hub_join.c ---- */
 /* Takes the command's subscription. */
 void hub_join(ws_hub *hub, size_t thread, const ws_command *command);

@@ -158,14 +158,19 @@ static bool lane_start(ws_hub *hub, hub_lane *lane, uint64_t position) {
     return true;
 }
 
+/* Nobody may board in the midst of a message: he would miss its first changes. */
+static bool lane_takes_passengers(const hub_lane *lane) {
+    bool under_way =
+        lane->state.current == HUB_LANE_OPENING || lane->state.current == HUB_LANE_RUNNING;
+    return under_way && lane->next_change == 0;
+}
+
 /* A lane at or a little before the position, under way or begun for it; NULL: none now. */
 static hub_lane *lane_for(ws_hub *hub, uint64_t position) {
     hub_lane *best = NULL;
     for (size_t i = 0; i < WS_LANES; i++) {
         hub_lane *lane = &hub->lanes[i];
-        bool under_way =
-            lane->state.current == HUB_LANE_OPENING || lane->state.current == HUB_LANE_RUNNING;
-        if (under_way && lane_near(lane->position, position) &&
+        if (lane_takes_passengers(lane) && lane_near(lane->position, position) &&
             (best == NULL || lane->position > best->position))
             best = lane;
     }
@@ -312,6 +317,7 @@ static bool lane_take(ws_hub *hub, hub_lane *lane) {
     if (!lane->holds && !hub_reader_take(lane->reader, message))
         return false;
     lane->heard_ms = resume_now_ms(hub);
+    lane->holds = false; /* also where it was held before: a lane that fails leaves it to us */
     lane->holds = message->payload != NULL && message->sequence > lane->position &&
                   !lane_spread(hub, lane, core_block_slice(message->payload), message->sequence);
     if (lane->holds)
@@ -329,8 +335,14 @@ static bool lane_reader_failed(ws_hub *hub, hub_lane *lane) {
     bool opening = lane->state.current == HUB_LANE_OPENING;
     bool late =
         lane->position < hub->position && resume_now_ms(hub) - lane->heard_ms > WS_LANE_OPEN_MS;
-    if (hub_reader_stands(lane->reader) != HUB_READER_LOST && !late)
+    bool lost = hub_reader_stands(lane->reader) == HUB_READER_LOST;
+    if (!lost && !late)
         return false;
+    if (!lost) {
+        lane_fail(hub, lane,
+                  "RealtimeRestarting: the stream's history cannot be read now, please try again");
+        return true;
+    }
     char reason[RESUME_REASON_MAX];
     resume_not_held(reason, opening ? "the stream does not go back to that offset"
                                     : "the stream's history was lost while it was read");
@@ -349,6 +361,8 @@ static bool resume_is_ahead(const ws_hub *hub) {
 /* One message of history. False: nothing to do for the lane now. */
 static bool lane_step(ws_hub *hub, hub_lane *lane) {
     if (lane->position >= hub->position) {
+        if (hub_is_midway(hub))
+            return false; /* the live classes are in the midst of a message */
         lane_arrive(hub, lane);
         return true;
     }

@@ -62,8 +62,9 @@ typedef enum {
 /* Hub to service thread. */
 typedef struct {
     ws_delivery_kind kind;
-    bool live; /* JOINED: the stream's tail is live in it, else it catches up, and another JOINED
-                  follows; FRAME: of the live stream, else of history */
+    bool live;    /* JOINED: the stream's tail is live in it, else it catches up, and another JOINED
+                     follows; FRAME: of the live stream, else of history */
+    bool partial; /* FRAME: the class gets more frames of this change, at the same place */
     uint32_t class_id, room_id, presence_id;
     uint32_t attempt;       /* JOINED, REFUSED, ROWS */
     unsigned rights;        /* JOINED: what the member may do in its channel */

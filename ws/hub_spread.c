@@ -68,6 +68,7 @@ static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
             delivery.commit_lsn = change->transaction.commit_lsn;
             delivery.xid = change->transaction.xid;
             delivery.place = (ws_place){hub->offset.sequence, hub->offset.index};
+            delivery.partial = class->matched_count > 0;
         }
         if (!delivery.live) {
             delivery.sends = class->members[thread];
@@ -429,6 +430,9 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
                  CORE_LOG_NUMBER("sequence", sequence));
         return HUB_RESET;
     }
+    if (changed) /* not spread: whoever saw an offset of it would come back behind what is missing
+                  */
+        return HUB_RESET;
     if (ok && run->op == CORE_OP_MESSAGE && hub->audience == &hub->classes)
         outcome = spread_messages(hub, run, &error);
     if (ok && spread_is_live_op(run->op) && run->has_relation)
@@ -436,7 +440,7 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
     if (outcome == HUB_RESET)
         CORE_LOG(hub->log, ERROR, "ws", "a message of the stream cannot be delivered",
                  CORE_LOG_NUMBER("sequence", sequence), CORE_LOG_TEXT("error", error.text));
-    return outcome == HUB_SPREAD && changed ? HUB_RESET : outcome;
+    return outcome;
 }
 
 hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence, uint32_t *next) {

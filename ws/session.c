@@ -225,6 +225,8 @@ static void session_drained(void *context) {
         ws_session_table_drained(session_service(session), &channel->member);
         if (channel->member.stalled && !session_subscribe_again(channel, channel->identity))
             session_close_channel(channel, "phx_error"); /* the client joins again */
+        if (!session_open(session))
+            return; /* all its channels have gone */
         channel = next;
     }
 }

@@ -432,8 +432,8 @@ static void table_history_send(ws_session_table *table, ws_member *member,
                                const ws_delivery *delivery) {
     uint64_t handle = member->handle;
     member->owner->send(member, delivery->block, delivery->row);
-    if (table_member(table, handle) != member || delivery->place.sequence == 0)
-        return;
+    if (table_member(table, handle) != member || delivery->place.sequence == 0 || delivery->partial)
+        return; /* it has no more of the stream than before */
     member->after.sequence = delivery->place.sequence;
     member->after.index = delivery->place.index;
     if (member->owner->crowded(member))

@@ -89,6 +89,25 @@ suite('access', () => {
     }
   });
 
+  test('a filter over a column that was revoked since tells nothing of it', async (t) => {
+    await sql('GRANT SELECT (secret) ON parts TO anon');
+    const joined = () => join(t, 'anon', [{ table: 'parts', filter: 'secret=eq.hidden' }]);
+    const client = await waitFor('the GRANT to count', async () => {
+      const tried = await joined();
+      return tried.status === 'ok' && tried;
+    });
+    const whole = await join(t, 'service_role', [{ table: 'parts' }]);
+    await sql("INSERT INTO parts VALUES (50, 'a', 'hidden')");
+    await waitFor('it', () => client.data().length === 1);
+    await sql('REVOKE SELECT (secret) ON parts FROM anon');
+    await waitFor('the REVOKE to count', async () => (await joined()).status === 'error');
+    await sql("INSERT INTO parts VALUES (51, 'a', 'hidden')");
+    await waitFor('all', () => whole.data().length === 2);
+    await waitFor('the reason', () => client.errors().length > 0);
+    assert.match(client.errors()[0], /^Unauthorized: column secret/);
+    assert.equal(client.data().length, 1);
+  });
+
   test('a wildcard gives what is granted, and tells once of what is not', async (t) => {
     const client = await join(t, 'anon', [{ schema: '*', table: '*' }].map(({ schema }) => ({ schema, table: '*' })));
     assert.equal(client.status, 'ok', client.reason);

@@ -57,6 +57,27 @@ suite('replay', () => {
     assert.equal(late.heard.at(-1).meta.replayed, undefined);
   });
 
+  test('who comes back with an offset of the changes is told it too', async (t) => {
+    const sender = await enter(t, 'back');
+    await persist(sender.channel, 1);
+    await replayed(t, 'back', { since: 1 }, [1]);
+    const join = async (config) => {
+      const client = await RawClient.connect(t, websocketUrl(house.walcast, { apikey: token, vsn: '2.0.0' }));
+      client.join('1', 'realtime:back', { private: true, postgres_changes: [{ event: '*', schema: 'public', table: '*' }], ...config });
+      assert.equal((await client.reply('1'))[4].status, 'ok');
+      const { offset } = await waitFor('it to be live', () => client.received.find((m) => m[3] === 'system' && m[4].offset)?.[4]);
+      return { client, offset };
+    };
+    await house.postgres.query('CREATE TABLE IF NOT EXISTS rows (id int PRIMARY KEY)');
+    await waitFor('a first change', async () => {
+      await house.postgres.query('INSERT INTO rows SELECT coalesce(max(id), 0) + 1 FROM rows');
+      return (await house.walcast.changes({ table: 'public.rows' })).length > 0;
+    });
+    const { offset } = await join({});
+    const { client } = await join({ since: offset, broadcast: { replay: { since: 1 } } });
+    await waitFor('the broadcast', () => client.received.some((m) => Buffer.isBuffer(m) && m.includes('"replayed":true')), 5000);
+  });
+
   test('since counts; a time to live ends; another topic, and another environment, are others', async (t) => {
     const sender = await enter(t, 'times');
     await persist(sender.channel, 1);

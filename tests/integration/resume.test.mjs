@@ -19,7 +19,7 @@ suite('resume', () => {
   const cleanups = [];
   before(async () => {
     house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true },
-      { schema: SCHEMA, config: { 'http.threads': 2, 'ws.tail_bytes': '256KiB', 'ws.queue_bytes': '256KiB' } });
+      { schema: SCHEMA, config: { 'http.threads': 2, 'ws.tail_bytes': '256KiB', 'ws.queue_bytes': '256KiB', 'nats.connect_timeout': '2s' } });
     token = await house.walcast.token({ role: 'authenticated', sub: 'me' });
   });
   after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
@@ -92,6 +92,22 @@ suite('resume', () => {
     assert.deepEqual(client.ids(), even);
   });
 
+  test('a change that comes in parts, for bindings with different columns, is resumed with all of them', async (t) => {
+    const first = await join(t);
+    await first.live();
+    const seen = await insert(1);
+    await first.sees(seen[0]);
+    const missed = await insert(3);
+    const bindings = [{ ...ITEMS, select: ['id', 'kind'] }, ITEMS, { ...EVEN, select: ['id'] }];
+    const client = await join(t, { since: first.changes()[0].offset, bindings });
+    await client.live();
+    const later = await insert(3);
+    await client.sees(later[2]);
+    await waitFor('all parts', () => client.changes().at(-1).record.id === later[2]
+      && client.ids().filter((id) => id === later[2]).length === (later[2] % 2 === 0 ? 3 : 2), 5000);
+    assert.deepEqual(client.ids(), [...missed, ...later].flatMap((id) => Array(id % 2 === 0 ? 3 : 2).fill(id)));
+  });
+
   for (const vsn of ['1.0.0', '2.0.0']) {
     test(`${vsn}: history that the tail no longer holds is read from the stream`, async (t) => {
       const since = await offsetNow(t);
@@ -110,6 +126,26 @@ suite('resume', () => {
       assert.ok(await house.walcast.metric('walcast_ws_history_reads_total') >= 1);
     });
   }
+
+  test('while NATS is away history is waited for, not given up', async (t) => {
+    const first = await join(t);
+    await first.live();
+    await first.sees((await insert(1))[0]);
+    const since = first.changes()[0].offset;
+    const missed = [];
+    for (let i = 0; i < 8; i++) missed.push(...await insert(100, { bytes: 800 }));
+    const watcher = await join(t, { since });
+    await watcher.sees(missed.at(-1));
+    await house.nats.kill();
+    const client = await RawClient.connect(t, websocketUrl(house.walcast, { apikey: token, vsn: '2.0.0' }));
+    client.join('1', 'realtime:r', { postgres_changes: [ITEMS], since });
+    await waitFor('an attempt to read it', () => /history that a client asked for cannot be read/.test(house.walcast.logText()));
+    await house.nats.restart();
+    const ids = () => client.received.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data.record.id);
+    await waitFor('the missed changes', () => ids().length >= missed.length, 30_000)
+      .catch((error) => { throw new Error(`${error.message}: ${JSON.stringify(client.received.at(-1))}`); });
+    assert.deepEqual(ids(), missed);
+  });
 
   test('a client that reads slowly gets all of a long history, and nobody waits for it', async (t) => {
     const since = await offsetNow(t);

@@ -81,6 +81,13 @@ suite('several gateways', () => {
     });
   }
 
+  test('a topic may hold any character', async (t) => {
+    const sender = await enter(t, gateways[0], 'odd \u0000 ☃ . * >');
+    const receiver = await enter(t, gateways[1], 'odd \u0000 ☃ . * >');
+    await say(sender.channel, 'n', { n: 1 });
+    await waitFor('it', () => receiver.heard.length === 1);
+  });
+
   test('presence without a key gets one; a topic is its own; several under one key', async (t) => {
     const one = await enter(t, gateways[0], 'keys');
     const other = await enter(t, gateways[1], 'keys', { key: 'k' });
@@ -198,6 +205,28 @@ suite('several gateways', () => {
     goes.client.disconnect();
     await stays.sees();
     assert.ok(Date.now() - stopped < 5000);
+  });
+
+  test('a clean stop while others talk: nothing is heard by what is gone', async (t) => {
+    let talking = true;
+    const url = `${gateways[0].url}/realtime/v1/api/broadcast`;
+    const body = JSON.stringify({ messages: Array.from({ length: 200 }, (_, n) => ({ topic: 'talk', event: 'e', payload: { n } })) });
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const talk = async () => {
+      while (talking) await (await fetch(url, { method: 'POST', headers, body })).arrayBuffer();
+    };
+    const talkers = [talk(), talk(), talk()];
+    t.after(async () => {
+      talking = false;
+      await Promise.all(talkers);
+    });
+    for (let i = 0; i < 5; i++) {
+      const third = await gateway();
+      t.after(() => third.remove());
+      await third.ready();
+      await waitFor('it to hear', async () => await third.metric('walcast_fanout_bus_received_total') > 1000);
+      assert.deepEqual(await third.stop(), { code: 0, signal: null });
+    }
   });
 
   test('realtime.send and broadcast_changes: with their transaction, at every gateway once', async (t) => {

@@ -194,6 +194,21 @@ static void test_a_slow_one_is_told_what_it_lost(void **state) {
     wait_for(&s->two.heard, heard + 1, "heard");
 }
 
+static void test_a_silent_one_still_speaks(void **state) {
+    scene *s = *state;
+    fanout_bus_silence(s->two.bus);
+    must_publish(&s->one, "atlasdb.realtime.default.dev.b.room", 1);
+    must_publish(&s->one, "atlasdb.realtime.default.dev.b.room", 2);
+    int64_t deadline = house_now_ms() + WAIT_MAX_MS;
+    while (core_metrics_get(s->two.metrics, CORE_METRIC_FANOUT_BUS_RECEIVED) < 2) {
+        assert_true(house_now_ms() < deadline);
+        pause_step();
+    }
+    assert_int_equal(s->two.heard, 0); /* the first is over, at the least */
+    must_publish(&s->two, "atlasdb.realtime.default.dev.b.room", 3);
+    wait_for(&s->one.heard, 1, "heard");
+}
+
 static void wait_for_alive(const gateway *g, bool alive) {
     int64_t deadline = house_now_ms() + WAIT_MAX_MS;
     while (fanout_connection_alive(g->connection) != alive) {
@@ -293,6 +308,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_one_sender_stays_in_order, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_a_slow_one_is_told_what_it_lost, scene_open,
                                         scene_close),
+        cmocka_unit_test_setup_teardown(test_a_silent_one_still_speaks, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_it_comes_back_and_says_so, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_publishing_never_waits, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_bounds_are_told, scene_open, scene_close),
