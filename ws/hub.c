@@ -172,6 +172,7 @@ static void hub_commands(ws_hub *hub) {
             hub_command(hub, thread, &command);
     }
     bool live = hub_is_live(hub), changed = atomic_exchange(&hub->access_changed, false);
+    hub->access_count += changed;
     if (changed || (live && !hub->was_live))
         hub_joins_again(hub);
     hub->was_live = live;
@@ -303,6 +304,14 @@ static void hub_wait(ws_hub *hub) {
         core_ring_wake_clear(rings[i]);
 }
 
+static void hub_joins_look(ws_hub *hub) {
+    int64_t now_ms = core_clock_ms(hub->clock);
+    if (hub->joins_waiting == 0 || now_ms - hub->joins_looked_ms < CORE_MS_PER_S)
+        return;
+    hub->joins_looked_ms = now_ms;
+    hub_joins_expire(hub, now_ms);
+}
+
 static void *hub_run(void *context) {
     ws_hub *hub = context;
     CORE_MAGIC_CHECK(hub, HUB_MAGIC);
@@ -310,6 +319,7 @@ static void *hub_run(void *context) {
     while (!atomic_load(&hub->stop)) {
         bool more = hub_turn(hub);
         hub_presence_round(hub);
+        hub_joins_look(hub);
         if (!more)
             hub_wait(hub);
     }

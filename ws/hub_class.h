@@ -24,9 +24,10 @@ struct hub_class {
     hub_role *role; /* NULL: it asks for no tables */
     uint64_t *told; /* hashes of tables whose changes it was told that it may not see */
     uint32_t told_count;
-    hub_rule **rules;    /* of each binding */
-    uint32_t *positions; /* where each binding stands among its rule's users */
-    core_buffer head;    /* what stands before the ids in its frames */
+    uint64_t told_access; /* the hub's access_count then */
+    hub_rule **rules;     /* of each binding */
+    uint32_t *positions;  /* where each binding stands among its rule's users */
+    core_buffer head;     /* what stands before the ids in its frames */
     /* What the change at hand matched. */
     uint64_t stamp; /* the change's number */
     hub_hit *matched;

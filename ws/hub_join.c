@@ -281,6 +281,7 @@ void hub_join(ws_hub *hub, size_t thread, const ws_command *command) {
     }
     join->hub = hub;
     join->thread = thread;
+    join->asked_ms = core_clock_ms(hub->clock);
     join->command = *command;
     join_try(join);
 }
@@ -319,6 +320,22 @@ void hub_joins_again(ws_hub *hub) {
     hub->joins = NULL;
     hub->joins_waiting = 0;
     joins_try(waiting);
+}
+
+/* Whoever asked has given up by then: its service thread, or the client itself. */
+void hub_joins_expire(ws_hub *hub, int64_t now_ms) {
+    hub_joining **at = &hub->joins;
+    while (*at != NULL) {
+        hub_joining *join = *at;
+        if (now_ms - join->asked_ms < HUB_JOIN_MS) {
+            at = &join->next;
+            continue;
+        }
+        *at = join->next;
+        hub->joins_waiting--;
+        (void)join_refuse(join, "RealtimeRestarting", "the join waited for too long");
+        join_free(join);
+    }
 }
 
 void hub_joins_fini(ws_hub *hub) {

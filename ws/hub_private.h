@@ -36,6 +36,7 @@ struct hub_joining {
     hub_joining *next;
     size_t thread;
     ws_command command;
+    int64_t asked_ms;
     hub_role *role; /* NULL: not asked for yet */
     bool asked;     /* what the policies say of its private channel */
     auth_channel_rights rights;
@@ -67,6 +68,7 @@ typedef struct {
 #define HUB_JOINS_MAX ((size_t)1 << 18) /* that wait for the stream or a role; more are refused */
 #define HUB_ACCESS_MS 5000              /* the longest that the stream waits for a decision */
 #define HUB_NODE_SIZE 17                /* 16 hexadecimal digits and NUL */
+#define HUB_JOIN_MS   20000             /* the longest that a join waits; those who ask wait less */
 #define HUB_TOLD_MAX  256               /* tables that a class is told it may not see */
 #define HUB_ENCODINGS 8 /* kept a change; further selections are encoded again where they recur */
 
@@ -94,7 +96,9 @@ struct ws_hub {
     atomic_bool access_changed;
     hub_joining *joins; /* that wait, the last one first */
     size_t joins_waiting;
-    hub_joining *answers; /* those whose private channel was decided, under the lock */
+    int64_t joins_looked_ms; /* when those that waited too long were looked for */
+    uint64_t access_count;   /* times that what a role may see has changed */
+    hub_joining *answers;    /* those whose private channel was decided, under the lock */
     pthread_mutex_t answers_lock;
     char epoch[CORE_EPOCH_TEXT_SIZE]; /* of the last message; empty: none yet */
     bool was_live;                    /* when joins were tried last */
@@ -172,6 +176,8 @@ void hub_join(ws_hub *hub, size_t thread, const ws_command *command);
 void hub_joins_answered(ws_hub *hub);
 /* The stream is live, or what a role may see has changed: tries all that wait. */
 void hub_joins_again(ws_hub *hub);
+/* Forgets those that have waited for too long. */
+void hub_joins_expire(ws_hub *hub, int64_t now_ms);
 /* The pool must have stopped. */
 void hub_joins_fini(ws_hub *hub);
 

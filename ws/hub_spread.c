@@ -105,6 +105,9 @@ static void spread_problem(void *context, const hub_rule *rule, const char *text
 static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     const core_relation *relation = hub->change->relation;
     uint64_t hash = core_slice_hash(relation->schema) * 31 ^ core_slice_hash(relation->table);
+    if (class->told_access != hub->access_count)
+        class->told_count = 0; /* grants have changed since: what was told may be another thing */
+    class->told_access = hub->access_count;
     for (uint32_t i = 0; i < class->told_count; i++)
         if (class->told[i] == hash)
             return;

@@ -167,6 +167,13 @@ suite('access', () => {
       await sql(`INSERT INTO open VALUES (${id++}, 'a', 'b')`);
       return client.data().length > before;
     });
+    const told = client.errors().length;
+    await sql('REVOKE SELECT ON open FROM authenticated');
+    await waitFor('the second REVOKE to be told too', async () => {
+      await sql(`INSERT INTO open VALUES (${id++}, 'a', 'b')`);
+      return client.errors().length > told;
+    });
+    await sql('GRANT SELECT ON open TO authenticated');
   });
 
   test('a filter stops telling of a column that was revoked under it', async (t) => {
