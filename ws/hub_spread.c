@@ -138,21 +138,32 @@ static void access_cut(ws_hub *hub, const hub_class *class, const char *reason) 
     core_block_release(text);
 }
 
-/* A filter tells of the columns that it reads: one that may not be read any more matches nothing.
- * False: nothing is left. */
+/* The first column that the binding's filter reads and the role may not: that a change matches
+ * would tell what is in it. Empty: there is none. */
+static core_slice access_hidden(const ws_binding *binding, const auth_table *table) {
+    core_slice read[EXPR_FILTER_TERMS_MAX];
+    size_t count = binding->parsed != NULL ? expr_filter_columns(binding->parsed, read) : 0;
+    for (size_t i = 0; i < count; i++)
+        if (!auth_table_column(table, read[i]))
+            return read[i];
+    return core_slice_make(NULL, 0);
+}
+
+/* Joins see to it that filters read what the role may; a REVOKE may have come since. False: nothing
+ * is left. */
 static bool access_sift_hits(ws_hub *hub, hub_class *class, const auth_table *table) {
     uint32_t left = 0;
     for (uint32_t i = 0; i < class->matched_count; i++) {
-        const ws_binding *binding = &class->subscription->bindings[class->matched[i].binding];
-        core_slice read[EXPR_FILTER_TERMS_MAX];
-        size_t count = binding->parsed != NULL ? expr_filter_columns(binding->parsed, read) : 0;
-        bool hidden = false;
-        for (size_t column = 0; column < count; column++)
-            hidden |= !auth_table_column(table, read[column]);
-        if (hidden)
-            access_tell(hub, class, "a column that the filter reads may not be read any more");
-        else
-            class->matched[left++] = class->matched[i];
+        char reason[ACCESS_TEXT_MAX];
+        const hub_hit hit = class->matched[i];
+        core_slice hidden = access_hidden(&class->subscription->bindings[hit.binding], table);
+        if (hidden.length == 0) {
+            class->matched[left++] = hit;
+            continue;
+        }
+        (void)snprintf(reason, sizeof reason, "column %.*s, which a filter reads, may not be read",
+                       CORE_SLICE_ARGS(hidden));
+        access_tell(hub, class, reason);
     }
     class->matched_count = left;
     return left > 0;
