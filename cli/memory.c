@@ -41,6 +41,11 @@ static const memory_row memory_rows[] = {
      "ws.max_frame_bytes", 1, queues_are_not_capped},
     {"presences, and a gateway's state of them on its way (2 x presence.max_bytes)",
      "presence.max_bytes", NULL, 2, NULL},
+    {"the stream's last messages, for clients that come back (ws.tail_bytes)", "ws.tail_bytes",
+     NULL, 1, NULL},
+    {"what waits for the gateway's hub: changes, history, broadcasts (192 MiB)", NULL, NULL,
+     INT64_C(192) << 20, NULL},
+    {"present rows that clients have yet to take (256 MiB)", NULL, NULL, INT64_C(256) << 20, NULL},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},
     {"requests answered later (http.threads x 64 MiB)", "http.threads", NULL, 64 << 20, NULL},
 };
@@ -52,7 +57,9 @@ static bool row_applies(const core_config *config, const memory_row *row) {
 static int64_t row_bytes(const core_config *config, const memory_row *row) {
     if (!row_applies(config, row))
         return 0;
-    int64_t bytes = row->bytes_each * core_config_integer(config, row->first);
+    int64_t bytes = row->bytes_each;
+    if (row->first != NULL)
+        bytes *= core_config_integer(config, row->first);
     int64_t factor = row->second != NULL ? core_config_integer(config, row->second) : 1;
     return __builtin_mul_overflow(bytes, factor, &bytes) ? INT64_MAX : bytes;
 }
