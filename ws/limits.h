@@ -69,9 +69,9 @@
 #define WS_LANE_SENDS                                                                              \
     65536 /* of history, by one thread, when no more is added for now: so many that a write still  \
              carries several frames, so few that live ones do not wait long */
-#define WS_LANE_OPEN_MS     8000 /* for the first message of history to come */
-#define WS_RESUME_GATHER_MS 500  /* between two reads of history from about the same place */
-#define WS_RESUME_HERD      8    /* where the first of them had so many clients */
+#define WS_LANE_OPEN_MS     30000 /* for the first message of history to come */
+#define WS_RESUME_GATHER_MS 500   /* between two reads of history from about the same place */
+#define WS_RESUME_HERD      8     /* where the first of them had so many clients */
 #define WS_RESUMES_WAITING  ((size_t)1 << 17) /* clients that wait for a lane; more are refused */
 #define WS_READER_MESSAGES  512               /* of one reader of history, waiting for the hub */
 #define WS_READER_BYTES     ((size_t)8 << 20) /* the same in bytes */

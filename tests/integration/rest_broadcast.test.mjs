@@ -211,7 +211,8 @@ suite('broadcasts over HTTP', () => {
     });
 
     test('other methods, long and missing bodies keep their HTTP answers', async () => {
-      for (const method of ['GET', 'PUT', 'OPTIONS', 'DELETE']) {
+      assert.equal((await post('', undefined, { method: 'OPTIONS' })).status, 204); // a page's preflight
+      for (const method of ['GET', 'PUT', 'DELETE']) {
         const answer = await post('', method === 'GET' ? undefined : '{}', { method });
         assert.deepEqual([answer.status, answer.headers.get('allow')], [405, 'POST']);
       }

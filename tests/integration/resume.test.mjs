@@ -159,7 +159,10 @@ suite('resume', () => {
     assert.deepEqual(quick.ids(), missed);
     slow.socket.resume();
     const ids = () => slow.received.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data.record.id);
-    await waitFor('the slow one to have all', () => ids().length >= missed.length, 60_000);
+    await waitFor('the slow one to have all', () => ids().length >= missed.length, 60_000).catch((error) => {
+      const others = slow.received.filter((m) => m[3] !== 'postgres_changes');
+      throw new Error(`${error.message}: it has ${ids().length} of ${missed.length}, and ${JSON.stringify(others)}`);
+    });
     const later = await insert(3);
     await waitFor('the live changes', () => ids().includes(later[2]), 30_000);
     assert.deepEqual(ids(), [...missed, ...later]);

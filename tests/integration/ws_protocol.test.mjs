@@ -117,7 +117,7 @@ suite('the realtime protocol by hand', () => {
     assert.ok(ids.every((id) => Number.isInteger(id) && id > 0 && id < 2 ** 31));
     assert.equal(new Set(ids).size, 4);
     assert.deepEqual(await client.next('system', (message) => message[3] === 'system'), ['1', null, 'realtime:room',
-      'system', { message: 'Subscribed to PostgreSQL', status: 'ok', extension: 'postgres_changes', channel: 'room' }]);
+      'system', { message: 'Subscribed to PostgreSQL', status: 'ok', extension: 'postgres_changes', channel: 'room', offset: '0-0.0' }]);
     await sql('INSERT INTO todos VALUES (1)');
     const change = await client.next('the change', (message) => message[3] === 'postgres_changes');
     assert.deepEqual(change.slice(0, 4), [null, null, 'realtime:room', 'postgres_changes']);
