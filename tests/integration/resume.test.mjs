@@ -151,6 +151,8 @@ suite('resume', () => {
     const since = await offsetNow(t);
     const missed = [];
     for (let i = 0; i < 20; i++) missed.push(...await insert(100, { bytes: 2000 })); // 4 MB, 16 times its queue
+    const witness = await join(t, { since }); // what is not in the stream yet would come live, and close a slow one
+    await witness.sees(missed.at(-1));
     const slow = await RawClient.connect(t, websocketUrl(house.walcast, { apikey: token, vsn: '2.0.0' }));
     slow.socket.pause();
     slow.join('1', 'realtime:slow', { postgres_changes: [ITEMS], since });
