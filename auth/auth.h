@@ -137,6 +137,8 @@ bool auth_table_published(const auth_table *table);
 bool auth_table_all_columns(const auth_table *table);
 /* One that came after the look is not allowed, unless all are. */
 bool auth_table_column(const auth_table *table, core_slice name);
+/* The first of the columns that may not be read; empty: there is none. */
+core_slice auth_table_hidden(const auth_table *table, const core_slice *names, size_t count);
 
 /* ---- Private channels: policies on realtime.messages ---- */
 

@@ -243,6 +243,13 @@ bool auth_table_column(const auth_table *table, core_slice name) {
            bsearch(&name, table->columns, table->column_count, sizeof name, column_compare) != NULL;
 }
 
+core_slice auth_table_hidden(const auth_table *table, const core_slice *names, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!auth_table_column(table, names[i]))
+            return names[i];
+    return core_slice_make(NULL, 0);
+}
+
 /* ---- Deciding ---- */
 
 /* PostgreSQL's reserved words, and those for types and functions (kwlist.h), of 13 to 18. */

@@ -132,7 +132,7 @@ static void hub_left(ws_hub *hub, size_t thread, const ws_command *command) {
                      .presence_id = command->presence_id};
     hub_leave(hub, &seat);
     if (command->member != 0)
-        hub_presence_untrack(hub, thread, command->member);
+        hub_presence_untrack(hub, command->member);
 }
 
 static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
@@ -153,7 +153,7 @@ static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
         hub_presence_track(hub, thread, command->member, command->wish);
         break;
     case WS_COMMAND_UNTRACK:
-        hub_presence_untrack(hub, thread, command->member);
+        hub_presence_untrack(hub, command->member);
         break;
     case WS_COMMAND_PRESENCE:
         hub_presence_state(hub, thread, command->member, command->wish);

@@ -74,3 +74,9 @@ const auth_table_decision *hub_role_sight(hub_role *role, const core_relation *r
     }
     return &role->sight;
 }
+
+core_slice hub_filter_hidden(const expr_filter *filter, const auth_table *table) {
+    core_slice read[EXPR_FILTER_TERMS_MAX];
+    size_t count = filter != NULL ? expr_filter_columns(filter, read) : 0;
+    return auth_table_hidden(table, read, count);
+}

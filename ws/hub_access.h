@@ -7,6 +7,7 @@
 #define WALCAST_WS_HUB_ACCESS_H
 
 #include "auth/auth.h"
+#include "expr/expr.h"
 #include "ws/hub_map.h"
 
 typedef struct hub_access hub_access;
@@ -39,5 +40,8 @@ void hub_access_next(hub_access *access);
 /* The decision on the table of the message at hand, which is the same for all calls until next. A
  * PENDING one is asked again with each call. */
 const auth_table_decision *hub_role_sight(hub_role *role, const core_relation *relation);
+/* The first column that the filter reads and the role may not: that a change matches would tell
+ * what is in it. Empty: there is none. NULL, for no filter, is allowed. */
+core_slice hub_filter_hidden(const expr_filter *filter, const auth_table *table);
 
 #endif

@@ -62,22 +62,13 @@ static join_step join_role(hub_joining *join) {
 
 /* ---- Its tables ---- */
 
-static core_slice first_hidden(const auth_table *table, const core_slice *names, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (!auth_table_column(table, names[i]))
-            return names[i];
-    return core_slice_make(NULL, 0);
-}
-
 /* What is selected, and what the filter reads, which would tell it as well. */
 static join_step join_columns(const hub_joining *join, const ws_binding *binding,
                               const auth_table *table) {
     char reason[JOIN_REASON_MAX];
-    core_slice read[EXPR_FILTER_TERMS_MAX];
-    size_t count = binding->parsed != NULL ? expr_filter_columns(binding->parsed, read) : 0;
-    core_slice hidden = first_hidden(table, binding->columns, binding->column_count);
+    core_slice hidden = auth_table_hidden(table, binding->columns, binding->column_count);
     if (hidden.length == 0)
-        hidden = first_hidden(table, read, count);
+        hidden = hub_filter_hidden(binding->parsed, table);
     if (hidden.length == 0)
         return JOIN_GOES_ON;
     (void)snprintf(reason, sizeof reason, "column %.*s of %.*s.%.*s may not be read by role %s",

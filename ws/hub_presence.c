@@ -76,8 +76,7 @@ void hub_presence_track(ws_hub *hub, size_t thread, uint64_t member, ws_presence
     free(wish);
 }
 
-void hub_presence_untrack(ws_hub *hub, size_t thread, uint64_t member) {
-    (void)thread; /* the handle says it too */
+void hub_presence_untrack(ws_hub *hub, uint64_t member) {
     if (ws_presence_untrack(hub->presence, member))
         hub->presence_changed = true;
 }

@@ -201,7 +201,7 @@ void hub_presence_fini(ws_hub *hub);
 /* Each takes the wish. */
 void hub_presence_track(ws_hub *hub, size_t thread, uint64_t member, ws_presence_wish *wish);
 void hub_presence_state(ws_hub *hub, size_t thread, uint64_t member, ws_presence_wish *wish);
-void hub_presence_untrack(ws_hub *hub, size_t thread, uint64_t member);
+void hub_presence_untrack(ws_hub *hub, uint64_t member);
 /* After each round: tells what has changed, and looks at the clock. */
 void hub_presence_round(ws_hub *hub);
 

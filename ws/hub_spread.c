@@ -138,17 +138,6 @@ static void access_cut(ws_hub *hub, const hub_class *class, const char *reason) 
     core_block_release(text);
 }
 
-/* The first column that the binding's filter reads and the role may not: that a change matches
- * would tell what is in it. Empty: there is none. */
-static core_slice access_hidden(const ws_binding *binding, const auth_table *table) {
-    core_slice read[EXPR_FILTER_TERMS_MAX];
-    size_t count = binding->parsed != NULL ? expr_filter_columns(binding->parsed, read) : 0;
-    for (size_t i = 0; i < count; i++)
-        if (!auth_table_column(table, read[i]))
-            return read[i];
-    return core_slice_make(NULL, 0);
-}
-
 /* Joins see to it that filters read what the role may; a REVOKE may have come since. False: nothing
  * is left. */
 static bool access_sift_hits(ws_hub *hub, hub_class *class, const auth_table *table) {
@@ -156,7 +145,8 @@ static bool access_sift_hits(ws_hub *hub, hub_class *class, const auth_table *ta
     for (uint32_t i = 0; i < class->matched_count; i++) {
         char reason[ACCESS_TEXT_MAX];
         const hub_hit hit = class->matched[i];
-        core_slice hidden = access_hidden(&class->subscription->bindings[hit.binding], table);
+        core_slice hidden =
+            hub_filter_hidden(class->subscription->bindings[hit.binding].parsed, table);
         if (hidden.length == 0) {
             class->matched[left++] = hit;
             continue;
@@ -444,8 +434,8 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
                  CORE_LOG_NUMBER("sequence", sequence));
         return HUB_RESET;
     }
-    if (changed) /* not spread: whoever saw an offset of it would come back behind what is missing
-                  */
+    /* Not spread: whoever saw an offset of it would come back behind what is missing. */
+    if (changed)
         return HUB_RESET;
     if (ok && run->op == CORE_OP_MESSAGE && hub->audience == &hub->classes)
         outcome = spread_messages(hub, run, &error);

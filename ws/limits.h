@@ -60,15 +60,14 @@
 #define WS_POSITION_MS       5000 /* between two tellings of how far the stream was spread */
 #define WS_HUB_MESSAGES      1024 /* messages of the stream waiting for the hub */
 #define WS_HUB_MESSAGE_BYTES ((size_t)32 << 20) /* the same in bytes; then the consumer waits */
-#define WS_TAIL_MESSAGES                                                                           \
-    ((size_t)1 << 18)          /* kept for those who resume; in bytes: ws.tail_bytes               \
-                                */
+/* Kept for those who resume; in bytes: ws.tail_bytes. */
+#define WS_TAIL_MESSAGES ((size_t)1 << 18)
 #define WS_LANES         4     /* groups of clients that catch up side by side */
 #define WS_LANE_NEAR     65536 /* so near, in sequences, a lane's beginning is shared */
 #define WS_LANE_MESSAGES 64    /* of history, between two live messages */
-#define WS_LANE_SENDS                                                                              \
-    65536 /* of history, by one thread, when no more is added for now: so many that a write still  \
-             carries several frames, so few that live ones do not wait long */
+/* Of history that waits to be sent by one thread; the lane is read on when it is below. So many
+ * that a write still carries several frames, so few that live ones do not wait long. */
+#define WS_LANE_SENDS       65536
 #define WS_LANE_OPEN_MS     30000 /* for the first message of history to come */
 #define WS_RESUME_GATHER_MS 500   /* between two reads of history from about the same place */
 #define WS_RESUME_HERD      8     /* where the first of them had so many clients */

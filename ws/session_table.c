@@ -220,7 +220,7 @@ bool ws_session_table_join(ws_service *service, ws_member *member, ws_subscripti
         ws_subscription_free(subscription);
         return false;
     }
-    member->loading = subscription->snapshot && member->after.sequence == 0;
+    member->loading = subscription->snapshot && member->after.epoch[0] == '\0';
     if (table_ask_join(service, member, subscription, member->loading))
         return true;
     table_free_slot(service->table, member);

@@ -3,44 +3,12 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
+import { exchange, head, statuses } from '../lib/exchange.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
-// Sends the parts, waiting for `between` bytes to come back before the next, and resolves with all
-// that came until the server closed or `quiet_ms` passed without a byte.
-function exchange(port, parts, { quiet_ms = 250 } = {}) {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1');
-    let text = '';
-    let timer;
-    const done = (closed) => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve({ text, closed });
-    };
-    const wait = () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => done(false), quiet_ms);
-    };
-    socket.setEncoding('latin1');
-    socket.once('error', (error) => (text ? done(true) : reject(error)));
-    socket.on('data', (chunk) => { text += chunk; wait(); });
-    socket.once('end', () => done(true));
-    socket.once('connect', async () => {
-      wait();
-      for (const part of [parts].flat()) {
-        socket.write(part, 'latin1');
-        await new Promise((next) => setTimeout(next, 5));
-      }
-    });
-  });
-}
-
-const lines = (...all) => all.join('\r\n');
-const head = (...all) => `${lines(...all)}\r\n\r\n`;
 const statusOf = (text) => Number(text.slice(9, 12));
-const statuses = (text) => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((found) => Number(found[1]));
 
 suite('HTTP', () => {
   let house;
