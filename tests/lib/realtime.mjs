@@ -10,11 +10,18 @@ export function websocketUrl(walcast, parameters = {}) {
   return `ws://127.0.0.1:${walcast.port}/realtime/v1/websocket?${query}`;
 }
 
+// Away for good. While the end of a lost connection is under way disconnect() does nothing, and the
+// client would come back for ever, which keeps the process.
+export async function leave(client) {
+  await waitFor('an end of closing', () => !client.isDisconnecting());
+  await client.disconnect();
+}
+
 // An unmodified realtime-js client; disconnected after the test.
 export function realtimeClient(t, walcast, apikey, options = {}) {
   const client = new RealtimeClient(`ws://127.0.0.1:${walcast.port}/realtime/v1`,
     { params: { apikey }, transport: WebSocket, ...options });
-  t.after(() => client.disconnect());
+  t.after(() => leave(client));
   return client;
 }
 

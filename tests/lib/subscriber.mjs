@@ -1,5 +1,6 @@
 // The unmodified @supabase/realtime-js against a running Walcast, collecting what it receives.
 import { RealtimeClient } from '@supabase/realtime-js';
+import { leave } from './realtime.mjs';
 import { waitFor } from './wait.mjs';
 
 // t: the client is disconnected after this test. vsn: the serializer, '1.0.0' or '2.0.0'.
@@ -7,7 +8,7 @@ export async function connectRealtime(t, walcast, { role = 'anon', token, vsn = 
   const apikey = token ?? (await walcast.token({ role }));
   const url = `${walcast.url.replace('http', 'ws')}/realtime/v1`;
   const client = new RealtimeClient(url, { params: { apikey }, vsn });
-  t.after(() => client.disconnect());
+  t.after(() => leave(client));
   return client;
 }
 
