@@ -523,7 +523,7 @@ auth_access *auth_access_new(const auth_access_spec *spec, core_error *error) {
     core_backoff_init(&access->backoff, RETRY_FIRST_MS, RETRY_MAX_MS, (uint64_t)now_ms());
     (void)pthread_mutex_init(&access->mutex, NULL);
     core_condition_init(&access->wake);
-    access->channels = auth_channels_new(access, spec, error);
+    access->channels = auth_channels_new(spec, error);
     access->started = access->channels != NULL &&
                       pthread_create(&access->thread, NULL, access_thread, access) == 0;
     if (access->started)

@@ -10,8 +10,7 @@ CORE_MUST_CHECK bool auth_access_role_bypasses(auth_access *access, const char *
 
 typedef struct auth_channels auth_channels;
 
-CORE_MUST_CHECK auth_channels *auth_channels_new(auth_access *access, const auth_access_spec *spec,
-                                                 core_error *error);
+CORE_MUST_CHECK auth_channels *auth_channels_new(const auth_access_spec *spec, core_error *error);
 /* No check may be under way. */
 void auth_channels_free(auth_channels *channels);
 auth_channels *auth_access_channels(auth_access *access);

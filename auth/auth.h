@@ -41,12 +41,10 @@ CORE_MUST_CHECK auth_verifier *auth_verifier_new(const core_config *config, cons
 void auth_verifier_free(auth_verifier *verifier);
 /* False: nothing can be accepted, since neither secret nor JWKS is configured. */
 bool auth_verifier_open(const auth_verifier *verifier);
+/* On AUTH_OK appends the token's payload, one JSON object as it was signed, to `json`, which may be
+ * NULL; nothing otherwise. At most AUTH_TOKEN_MAX bytes. */
 CORE_MUST_CHECK auth_verdict auth_verify(const auth_verifier *verifier, core_slice token,
-                                         auth_claims *claims);
-/* The same, and on AUTH_OK appends the token's payload, one JSON object as it was signed, to
- * `json`; nothing otherwise. At most AUTH_TOKEN_MAX bytes. */
-CORE_MUST_CHECK auth_verdict auth_verify_json(const auth_verifier *verifier, core_slice token,
-                                              auth_claims *claims, core_buffer *json);
+                                         auth_claims *claims, core_buffer *json);
 /* One sentence for the client. Static. */
 const char *auth_verdict_text(auth_verdict verdict);
 

@@ -48,7 +48,6 @@ typedef struct channel_entry {
 } channel_entry;
 
 struct auth_channels {
-    auth_access *access;
     pg_pool *pool;
     core_metrics *metrics;
     int64_t timeout_ms;
@@ -326,14 +325,12 @@ bool auth_channel_check(auth_access *access, const auth_channel_question *questi
 
 /* ---- Life ---- */
 
-auth_channels *auth_channels_new(auth_access *access, const auth_access_spec *spec,
-                                 core_error *error) {
+auth_channels *auth_channels_new(const auth_access_spec *spec, core_error *error) {
     auth_channels *channels = calloc(1, sizeof *channels);
     if (channels == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for private channels");
         return NULL;
     }
-    channels->access = access;
     channels->pool = spec->pool;
     channels->metrics = spec->metrics;
     channels->timeout_ms = core_config_integer(spec->config, "auth.policy_timeout");

@@ -102,8 +102,8 @@ static auth_verdict payload_check(const auth_verifier *verifier, core_slice payl
     return verdict;
 }
 
-auth_verdict auth_verify_json(const auth_verifier *verifier, core_slice token, auth_claims *claims,
-                              core_buffer *json) {
+auth_verdict auth_verify(const auth_verifier *verifier, core_slice token, auth_claims *claims,
+                         core_buffer *json) {
     *claims = (auth_claims){.expires_s = 0};
     if (!auth_verifier_open(verifier))
         return AUTH_CLOSED;
@@ -118,10 +118,6 @@ auth_verdict auth_verify_json(const auth_verifier *verifier, core_slice token, a
     if (verdict != AUTH_OK)
         *claims = (auth_claims){.expires_s = 0};
     return verdict;
-}
-
-auth_verdict auth_verify(const auth_verifier *verifier, core_slice token, auth_claims *claims) {
-    return auth_verify_json(verifier, token, claims, NULL);
 }
 
 const char *auth_verdict_text(auth_verdict verdict) {

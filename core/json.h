@@ -28,6 +28,8 @@ void core_json_key(core_json_writer *writer, core_slice name);
 void core_json_key_text(core_json_writer *writer, const char *name);
 void core_json_string(core_json_writer *writer, core_slice text);
 void core_json_text(core_json_writer *writer, const char *text);
+/* An object of one member, as the whole of `out`'s next value. */
+void core_json_text_object(core_buffer *out, const char *name, const char *text);
 void core_json_unsigned(core_json_writer *writer, uint64_t value);
 void core_json_signed(core_json_writer *writer, int64_t value);
 void core_json_bool(core_json_writer *writer, bool value);

@@ -129,6 +129,14 @@ void core_json_text(core_json_writer *writer, const char *text) {
     core_json_string(writer, core_slice_text(text));
 }
 
+void core_json_text_object(core_buffer *out, const char *name, const char *text) {
+    core_json_writer json = core_json_writer_make(out);
+    core_json_object_open(&json);
+    core_json_key_text(&json, name);
+    core_json_text(&json, text);
+    core_json_object_close(&json);
+}
+
 void core_json_raw(core_json_writer *writer, core_slice json) {
     json_separate(writer);
     core_buffer_slice_append(writer->out, json);

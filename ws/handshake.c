@@ -15,11 +15,7 @@ static void handshake_refuse(ws_http_request *request, unsigned status, const ch
                              const char *text) {
     core_buffer body;
     core_buffer_init(&body, 1024);
-    core_json_writer json = core_json_writer_make(&body);
-    core_json_object_open(&json);
-    core_json_key_text(&json, "error");
-    core_json_text(&json, text);
-    core_json_object_close(&json);
+    core_json_text_object(&body, "error", text);
     core_metrics_add(request->connection->service->metrics, CORE_METRIC_WS_REFUSALS, 1);
     ws_http_respond(request, status, "application/json", extra, core_buffer_slice(&body));
     core_buffer_fini(&body);

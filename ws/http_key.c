@@ -36,11 +36,11 @@ ws_identity *ws_http_key_identify(const ws_http_head *head, ws_http_key_order or
     core_buffer_init(&key, AUTH_TOKEN_MAX);
     core_buffer_init(&json, AUTH_TOKEN_MAX);
     key_find(head, order, &key);
-    *verdict = core_buffer_ok(&key) ? auth_verify_json(ws_gateway_verifier(gateway),
-                                                       core_buffer_slice(&key), &claims, &json)
+    *verdict = core_buffer_ok(&key) ? auth_verify(ws_gateway_verifier(gateway),
+                                                  core_buffer_slice(&key), &claims, &json)
                                     : AUTH_MALFORMED;
     if (*verdict == AUTH_OK)
-        identity = ws_identity_new_json(&claims, core_buffer_slice(&json));
+        identity = ws_identity_new(&claims, core_buffer_slice(&json));
     core_buffer_fini(&key);
     core_buffer_fini(&json);
     return identity;

@@ -158,11 +158,6 @@ static unsigned join_right_bits(const hub_joining *join) {
 
 /* ---- In ---- */
 
-static void join_seated(ws_hub *hub, const hub_seat *seat, const ws_subscription *subscription) {
-    hub_joined(hub, seat, true, hub->last);
-    hub_replay_begin(hub, seat, subscription);
-}
-
 static void join_live(hub_joining *join) {
     ws_hub *hub = join->hub;
     core_error error = {.text = ""};
@@ -170,11 +165,13 @@ static void join_live(hub_joining *join) {
                      .member = join->command.member,
                      .attempt = join->command.attempt,
                      .rights = join_right_bits(join)};
-    if (hub_enter(hub, &hub->classes, ws_subscription_retain(join->command.subscription), &seat,
-                  &error))
-        join_seated(hub, &seat, join->command.subscription);
-    else
+    if (!hub_enter(hub, &hub->classes, ws_subscription_retain(join->command.subscription), &seat,
+                   &error)) {
         (void)join_refuse(join, "InvalidJoinPayload", error.text);
+        return;
+    }
+    hub_joined(hub, &seat, true, hub->last);
+    hub_replay_begin(hub, &seat, join->command.subscription);
 }
 
 static void join_enter(hub_joining *join) {

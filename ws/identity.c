@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-ws_identity *ws_identity_new_json(const auth_claims *claims, core_slice json) {
+ws_identity *ws_identity_new(const auth_claims *claims, core_slice json) {
     ws_identity *identity = malloc(sizeof *identity + json.length);
     if (identity == NULL)
         return NULL;
@@ -13,10 +13,6 @@ ws_identity *ws_identity_new_json(const auth_claims *claims, core_slice json) {
     *identity = (ws_identity){
         .references = 1, .claims = *claims, .claims_json = core_slice_make(copy, json.length)};
     return identity;
-}
-
-ws_identity *ws_identity_new(const auth_claims *claims) {
-    return ws_identity_new_json(claims, core_slice_text(NULL));
 }
 
 ws_identity *ws_identity_retain(ws_identity *identity) {

@@ -11,10 +11,8 @@ typedef struct {
     core_slice claims_json; /* the token's payload, for policies; empty when it was not kept */
 } ws_identity;
 
-/* With one reference; NULL when memory is out. */
-CORE_MUST_CHECK ws_identity *ws_identity_new(const auth_claims *claims);
-/* The same with a copy of what auth_verify_json gave. */
-CORE_MUST_CHECK ws_identity *ws_identity_new_json(const auth_claims *claims, core_slice json);
+/* With one reference, and copies of what auth_verify gave; NULL when memory is out. */
+CORE_MUST_CHECK ws_identity *ws_identity_new(const auth_claims *claims, core_slice json);
 ws_identity *ws_identity_retain(ws_identity *identity);
 void ws_identity_release(ws_identity *identity);
 

@@ -83,11 +83,7 @@ core_block *ws_protocol_refusal(ws_protocol protocol, core_slice join_ref, core_
                                 core_slice topic, const char *reason) {
     core_buffer response;
     core_buffer_init(&response, MESSAGE_EXTRA_MAX);
-    core_json_writer json = core_json_writer_make(&response);
-    core_json_object_open(&json);
-    core_json_key_text(&json, "reason");
-    core_json_text(&json, reason);
-    core_json_object_close(&json);
+    core_json_text_object(&response, "reason", reason);
     core_block *block =
         core_buffer_ok(&response)
             ? ws_protocol_reply(protocol, join_ref, ref, topic, false, core_buffer_slice(&response))

@@ -126,12 +126,18 @@ static void job_decided(ws_rest_rights *rights) {
     ws_post_send(job->service, &job->post);
 }
 
+static rest_job *job_of(void *context) {
+    rest_job *job = context;
+    CORE_MAGIC_CHECK(job, REST_MAGIC);
+    return job;
+}
+
 static void job_gone(void *context) {
-    ((rest_job *)context)->over = true;
+    job_of(context)->over = true;
 }
 
 static void job_late(void *context) {
-    rest_job *job = context;
+    rest_job *job = job_of(context);
     const ws_rest_client client = {.service = job->service, .handle = job->handle};
     job->over = true;
     ws_rest_refuse(&client, 503, 1, "the database does not answer who may write; try again later");

@@ -11,11 +11,7 @@
 static void broadcast_refused(ws_session *session, const ws_message *message, const char *error) {
     core_buffer response;
     core_buffer_init(&response, 1024);
-    core_json_writer json = core_json_writer_make(&response);
-    core_json_object_open(&json);
-    core_json_key_text(&json, "error");
-    core_json_text(&json, error);
-    core_json_object_close(&json);
+    core_json_text_object(&response, "error", error);
     session_reply(session, message, false, core_buffer_slice(&response));
     core_buffer_fini(&response);
 }

@@ -44,10 +44,10 @@ static auth_verdict token_verify(ws_session *session, core_slice raw, ws_identit
     auth_claims claims;
     auth_verdict verdict = AUTH_MALFORMED;
     if (core_json_unescape(raw, &token))
-        verdict = auth_verify_json(ws_gateway_verifier(gateway), core_buffer_slice(&token), &claims,
-                                   &json);
+        verdict =
+            auth_verify(ws_gateway_verifier(gateway), core_buffer_slice(&token), &claims, &json);
     if (verdict == AUTH_OK)
-        *identity = ws_identity_new_json(&claims, core_buffer_slice(&json));
+        *identity = ws_identity_new(&claims, core_buffer_slice(&json));
     core_buffer_fini(&token);
     core_buffer_fini(&json);
     return verdict;

@@ -51,7 +51,7 @@ static auth_verdict verify_payload(const fixture *made, const char *payload, aut
     core_buffer token;
     core_buffer_init(&token, AUTH_TOKEN_MAX * 2);
     assert_true(auth_jwt_sign(core_slice_text(payload), core_slice_text(TEST_SECRET), &token));
-    auth_verdict verdict = auth_verify(made->verifier, core_buffer_slice(&token), claims);
+    auth_verdict verdict = auth_verify(made->verifier, core_buffer_slice(&token), claims, NULL);
     core_buffer_fini(&token);
     return verdict;
 }
@@ -85,8 +85,8 @@ static void the_payload_comes_as_it_was_signed_and_only_when_it_is_good(void **s
         core_buffer_init(&json, AUTH_TOKEN_MAX);
         assert_true(
             auth_jwt_sign(core_slice_text(payloads[i]), core_slice_text(TEST_SECRET), &token));
-        auth_verdict verdict = auth_verify_json(((fixture *)*state)->verifier,
-                                                core_buffer_slice(&token), &claims, &json);
+        auth_verdict verdict =
+            auth_verify(((fixture *)*state)->verifier, core_buffer_slice(&token), &claims, &json);
         assert_int_equal(verdict, i == 0 ? AUTH_OK : AUTH_EXPIRED);
         assert_true(core_slice_is(core_buffer_slice(&json), i == 0 ? payloads[0] : ""));
         core_buffer_fini(&token);
@@ -182,7 +182,8 @@ static void a_signed_token_verifies(void **state) {
     assert_true(auth_token_sign(made->config, "service_role", "s", NOW_S, NOW_S + 3600,
                                 core_slice_text("\"org\":{\"id\":9007199254740993}"), &token,
                                 &error));
-    assert_int_equal(auth_verify(made->verifier, core_buffer_slice(&token), &claims), AUTH_OK);
+    assert_int_equal(auth_verify(made->verifier, core_buffer_slice(&token), &claims, NULL),
+                     AUTH_OK);
     assert_string_equal(claims.role, "service_role");
     assert_string_equal(claims.subject, "s");
     assert_int_equal(claims.expires_s, NOW_S + 3600);
@@ -232,7 +233,7 @@ static void without_a_secret_nothing_is_open(void **state) {
     auth_verifier *verifier = auth_verifier_new(config, &test_clock, &error);
     assert_non_null(verifier);
     assert_false(auth_verifier_open(verifier));
-    assert_int_equal(auth_verify(verifier, core_slice_text("a.b.c"), &claims), AUTH_CLOSED);
+    assert_int_equal(auth_verify(verifier, core_slice_text("a.b.c"), &claims, NULL), AUTH_CLOSED);
     core_buffer_init(&token, AUTH_TOKEN_MAX);
     assert_false(
         auth_token_sign(config, "anon", "", NOW_S, NOW_S + 1, core_slice_text(""), &token, &error));
