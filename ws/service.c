@@ -48,6 +48,9 @@ void ws_service_flush(ws_service *service) {
         connection->dirty = false;
         ws_connection_flush(connection);
     }
+    core_metrics_set(
+        service->metrics, CORE_METRIC_WS_HELD_BYTES,
+        (int64_t)atomic_load_explicit(&service->shared->held_bytes, memory_order_relaxed));
 }
 
 static void service_resume(ws_service *service) {
@@ -71,9 +74,6 @@ void ws_service_tick(ws_service *service) {
         ws_connection_expired(connection, service->now_ms);
     }
     service_resume(service);
-    core_metrics_set(
-        service->metrics, CORE_METRIC_WS_HELD_BYTES,
-        (int64_t)atomic_load_explicit(&service->shared->held_bytes, memory_order_relaxed));
     ws_service_flush(service);
 }
 

@@ -292,6 +292,10 @@ suite('snapshots of subscriptions', () => {
     const stream = await joinStream(t, house.walcast, token, { table: 'items', since: offset });
     await stream.ready();
     assert.deepEqual(stream.events.map(({ type }) => type), ['ready']);
+    const first = await join(t, { ...whole('items'), since: '0-0.0' });
+    await first.live();
+    const types = first.events('postgres_changes').map(({ data }) => data.type);
+    assert.deepEqual([...new Set(types)], ['DELETE'], 'the changes from the first on, and no rows');
   });
 
   test('supabase-js with walcast.js gets rows as READ, then changes', async (t) => {

@@ -97,7 +97,7 @@ suite('clients that do not read', () => {
       t.diagnostic(`${sent} rows, RSS ${(before / MIB).toFixed(1)} to ${(mostRss / MIB).toFixed(1)} MiB, held ${(mostHeld / MIB).toFixed(1)} MiB`);
       // Frames of which a part is sent count whole, and those on their way to the readers too.
       assert.ok(mostHeld <= held + 6 * MIB, `${mostHeld} bytes held`);
-      assert.ok(mostHeld > MIB);
+      assert.ok(mostHeld > held / 2, `${mostHeld} bytes held`);
       assert.ok(mostRss - before < held + 48 * MIB, `${mostRss - before} bytes more`);
       await waitFor('nothing held', async () => (await walcast.metric('walcast_ws_held_bytes')) === 0, 20_000);
       await waitFor('their ends', async () => (await walcast.metric('walcast_ws_connections')) === readers.length, 20_000);
