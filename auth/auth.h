@@ -32,8 +32,10 @@ typedef struct {
     char subject[AUTH_CLAIM_MAX]; /* "sub", may be empty */
     char project[AUTH_CLAIM_MAX]; /* the process's own when the token names none */
     char environment[AUTH_CLAIM_MAX];
-    int64_t expires_s;    /* since 1970 */
-    uint64_t claims_hash; /* equal for tokens of equal claims, times left out */
+    char id[AUTH_CLAIM_MAX]; /* "jti", or an API key's prefix; may be empty */
+    unsigned scopes;         /* CORE_SCOPE bits */
+    int64_t expires_s;       /* since 1970 */
+    uint64_t claims_hash;    /* equal for tokens of equal claims, times left out */
 } auth_claims;
 
 CORE_MUST_CHECK auth_verifier *auth_verifier_new(const core_config *config, const core_clock *clock,

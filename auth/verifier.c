@@ -82,9 +82,13 @@ static auth_verdict identity_check(const auth_verifier *verifier, const auth_cla
     if (verdict == AUTH_OK)
         verdict = auth_claim_text(set, "sub", claims->subject);
     if (verdict == AUTH_OK)
+        verdict = auth_claim_text(set, "jti", claims->id);
+    if (verdict == AUTH_OK)
         verdict = place_check(set, "project_id", verifier->project, claims->project);
     if (verdict == AUTH_OK)
         verdict = place_check(set, "environment_id", verifier->environment, claims->environment);
+    bool all = strcmp(claims->role, "service_role") == 0;
+    claims->scopes = all ? CORE_SCOPES_ALL : CORE_SCOPES_CLIENT;
     return verdict;
 }
 

@@ -22,6 +22,7 @@ typedef struct {
     core_metrics *metrics;
     core_route_table routes;
     cli_roles roles;
+    auth_verifier *verifier;
     ws_server *server;
     sigset_t signals;
 } run;
@@ -60,12 +61,16 @@ static bool run_tools_make(run *state, core_error *error) {
 }
 
 static bool run_start(run *state, core_error *error) {
+    state->verifier = auth_verifier_new(state->config, core_clock_system(), error);
+    if (state->verifier == NULL)
+        return false;
     const ws_server_spec spec = {
         .config = state->config,
         .log = state->log,
         .metrics = state->metrics,
         .clock = core_clock_system(),
         .routes = &state->routes,
+        .verifier = state->verifier,
         .ready = cli_roles_ready,
         .context = &state->roles,
     };
@@ -119,6 +124,7 @@ static void run_stop(run *state) {
     cli_roles_stop(&state->roles);
     if (state->server != NULL)
         ws_server_free(state->server);
+    auth_verifier_free(state->verifier);
     core_metrics_free(state->metrics);
     core_log_free(state->log);
     core_config_free(state->config);

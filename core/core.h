@@ -27,6 +27,7 @@
 #include "core/ring.h"
 #include "core/role.h"
 #include "core/route.h"
+#include "core/scope.h"
 #include "core/slice.h"
 #include "core/snapshot.h"
 #include "core/state.h"

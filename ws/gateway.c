@@ -38,7 +38,6 @@ struct ws_gateway {
     const core_config *config;
     core_log *log;
     core_metrics *metrics;
-    auth_verifier *verifier;
     ws_hub *hub;
     char filter[CORE_SUBJECT_MAX];
     int wake_fd; /* eventfd: stop, or the consumer lost its place */
@@ -57,10 +56,6 @@ struct ws_gateway {
     bool told_realtime;
     int told_state;
 };
-
-const auth_verifier *ws_gateway_verifier(const ws_gateway *gateway) {
-    return gateway->verifier;
-}
 
 auth_access *ws_gateway_access(const ws_gateway *gateway) {
     return ws_hub_access(gateway->hub);
@@ -438,7 +433,6 @@ static void gateway_free(ws_gateway *gateway) {
     ws_hub_free(gateway->hub); /* says its last word on the bus */
     fanout_bus_free(gateway->bus);
     fanout_connection_free(gateway->connection);
-    auth_verifier_free(gateway->verifier);
     core_assembly_fini(&gateway->assembly);
     if (gateway->wake_fd >= 0)
         (void)close(gateway->wake_fd);
@@ -491,9 +485,7 @@ core_role *ws_gateway_role_new(ws_server *server, core_error *error) {
     if (gateway->wake_fd < 0)
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "eventfd: %s", strerror(errno));
     else if (gateway_filter(gateway, error))
-        gateway->verifier = auth_verifier_new(spec->config, spec->clock, error);
-    gateway->hub =
-        gateway->verifier ? ws_hub_new(server, gateway_on_readers, gateway, error) : NULL;
+        gateway->hub = ws_hub_new(server, gateway_on_readers, gateway, error);
     if (gateway->hub != NULL)
         return &gateway->role;
     gateway_free(gateway);

@@ -5,8 +5,6 @@
 #include "auth/auth.h"
 #include "ws/server.h"
 
-/* Read-only; any thread. */
-const auth_verifier *ws_gateway_verifier(const ws_gateway *gateway);
 /* What the database allows. Questions may be put to it as long as the gateway is attached (that is,
  * within a call on a service thread that found it); they are answered before it is freed. */
 auth_access *ws_gateway_access(const ws_gateway *gateway);

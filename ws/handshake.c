@@ -24,9 +24,9 @@ static void handshake_refuse(ws_http_request *request, unsigned status, const ch
 /* ---- The key ---- */
 
 /* Who asks; NULL: refused. */
-static ws_identity *handshake_authorize(ws_http_request *request, const ws_gateway *gateway) {
+static ws_identity *handshake_authorize(ws_http_request *request) {
     auth_verdict verdict;
-    ws_identity *identity = ws_http_key_identify(request->head, WS_KEY_FIRST, gateway, &verdict);
+    ws_identity *identity = ws_http_key_identify(request, WS_KEY_FIRST, &verdict);
     if (verdict != AUTH_OK)
         handshake_refuse(request, verdict == AUTH_CLOSED ? 403 : 401, "",
                          auth_verdict_text(verdict));
@@ -121,10 +121,9 @@ static void handshake_no_gateway(ws_http_request *request) {
 void ws_handshake(ws_http_request *request) {
     const ws_http_head *head = request->head;
     ws_server *server = request->connection->service->server;
-    const ws_gateway *gateway = ws_server_gateway(server);
     ws_protocol protocol;
     ws_identity *identity = NULL;
-    if (gateway == NULL) {
+    if (ws_server_gateway(server) == NULL) {
         handshake_no_gateway(request);
     } else if (!handshake_is_upgrade(head) || !core_slice_is(head->method, "GET")) {
         handshake_refuse(request, 426, "Upgrade: websocket\r\n", "this path speaks WebSocket");
@@ -134,7 +133,7 @@ void ws_handshake(ws_http_request *request) {
     } else if (ws_server_draining(server)) {
         handshake_refuse(request, 503, "Retry-After: 1\r\n", "this server is shutting down");
     } else if (handshake_version(request, &protocol)) {
-        identity = handshake_authorize(request, gateway);
+        identity = handshake_authorize(request);
         if (identity != NULL)
             handshake_accept(request, protocol, identity);
         ws_identity_release(identity);

@@ -1,6 +1,8 @@
 /* See http_key.h. */
 #include "ws/http_key.h"
 
+#include "ws/server.h"
+
 static void key_from_bearer(const ws_http_head *head, core_buffer *key) {
     static const char scheme[] = "Bearer ";
     size_t length = sizeof scheme - 1;
@@ -28,16 +30,16 @@ static void key_find(const ws_http_head *head, ws_http_key_order order, core_buf
     key_from_bearer(head, key);
 }
 
-ws_identity *ws_http_key_identify(const ws_http_head *head, ws_http_key_order order,
-                                  const ws_gateway *gateway, auth_verdict *verdict) {
+ws_identity *ws_http_key_identify(const ws_http_request *request, ws_http_key_order order,
+                                  auth_verdict *verdict) {
+    const auth_verifier *verifier = ws_server_verifier(request->connection->service->server);
     core_buffer key, json;
     auth_claims claims;
     ws_identity *identity = NULL;
     core_buffer_init(&key, AUTH_TOKEN_MAX);
     core_buffer_init(&json, AUTH_TOKEN_MAX);
-    key_find(head, order, &key);
-    *verdict = core_buffer_ok(&key) ? auth_verify(ws_gateway_verifier(gateway),
-                                                  core_buffer_slice(&key), &claims, &json)
+    key_find(request->head, order, &key);
+    *verdict = core_buffer_ok(&key) ? auth_verify(verifier, core_buffer_slice(&key), &claims, &json)
                                     : AUTH_MALFORMED;
     if (*verdict == AUTH_OK)
         identity = ws_identity_new(&claims, core_buffer_slice(&json));

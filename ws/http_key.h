@@ -4,8 +4,7 @@
 #ifndef WALCAST_WS_HTTP_KEY_H
 #define WALCAST_WS_HTTP_KEY_H
 
-#include "ws/gateway.h"
-#include "ws/http_head.h"
+#include "ws/http.h"
 #include "ws/identity.h"
 
 typedef enum {
@@ -15,7 +14,7 @@ typedef enum {
 
 /* Who the first of them that is given says it is; one reference. NULL: the verdict says why not;
  * with AUTH_OK memory is out. */
-CORE_MUST_CHECK ws_identity *ws_http_key_identify(const ws_http_head *head, ws_http_key_order order,
-                                                  const ws_gateway *gateway, auth_verdict *verdict);
+CORE_MUST_CHECK ws_identity *ws_http_key_identify(const ws_http_request *request,
+                                                  ws_http_key_order order, auth_verdict *verdict);
 
 #endif

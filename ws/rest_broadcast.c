@@ -5,6 +5,7 @@
  * and the gateway, that comes, since the gateway's pool answers all before it is freed. */
 #include "ws/rest_broadcast.h"
 
+#include "ws/gateway.h"
 #include "ws/http_key.h"
 #include "ws/post.h"
 #include "ws/rest_answer.h"
@@ -247,7 +248,7 @@ static void rest_identify(ws_http_request *request, core_slice rest) {
         return;
     }
     auth_verdict verdict;
-    ws_identity *identity = ws_http_key_identify(request->head, WS_BEARER_FIRST, gateway, &verdict);
+    ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
     if (identity != NULL)
         rest_say(request, rest, gateway, identity);
     else if (verdict == AUTH_OK)

@@ -66,6 +66,10 @@ ws_gateway *ws_server_gateway(const ws_server *server) {
     return atomic_load_explicit(&server->gateway, memory_order_acquire);
 }
 
+const auth_verifier *ws_server_verifier(const ws_server *server) {
+    return server->spec.verifier;
+}
+
 bool ws_server_hosts_gateway(const ws_server *server) {
     const core_config *config = server->spec.config;
     for (size_t i = 0; i < core_config_list_count(config, "roles"); i++)

@@ -14,6 +14,7 @@ bool ws_server_draining(const ws_server *server);
 core_readiness ws_server_ready(const ws_server *server, char *reason, size_t reason_size);
 /* The realtime gateway; NULL while none is attached. */
 ws_gateway *ws_server_gateway(const ws_server *server);
+const auth_verifier *ws_server_verifier(const ws_server *server);
 /* The process is configured to have one. */
 bool ws_server_hosts_gateway(const ws_server *server);
 void ws_server_attach(ws_server *server, ws_gateway *gateway);

@@ -35,17 +35,14 @@ static bool token_is_given(core_slice raw) {
 
 /* `*identity` gets one reference on AUTH_OK, or NULL when memory is out. */
 static auth_verdict token_verify(ws_session *session, core_slice raw, ws_identity **identity) {
-    const ws_gateway *gateway = ws_server_gateway(session_service(session)->server);
-    if (gateway == NULL)
-        return AUTH_CLOSED;
     core_buffer token, json;
     core_buffer_init(&token, AUTH_TOKEN_MAX);
     core_buffer_init(&json, AUTH_TOKEN_MAX);
     auth_claims claims;
     auth_verdict verdict = AUTH_MALFORMED;
     if (core_json_unescape(raw, &token))
-        verdict =
-            auth_verify(ws_gateway_verifier(gateway), core_buffer_slice(&token), &claims, &json);
+        verdict = auth_verify(ws_server_verifier(session_service(session)->server),
+                              core_buffer_slice(&token), &claims, &json);
     if (verdict == AUTH_OK)
         *identity = ws_identity_new(&claims, core_buffer_slice(&json));
     core_buffer_fini(&token);

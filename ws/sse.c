@@ -316,9 +316,9 @@ static void sse_subscribe(ws_http_request *request, ws_identity *identity) {
     ws_sse_request_fini(&asked);
 }
 
-static void sse_identify(ws_http_request *request, const ws_gateway *gateway) {
+static void sse_identify(ws_http_request *request) {
     auth_verdict verdict;
-    ws_identity *identity = ws_http_key_identify(request->head, WS_BEARER_FIRST, gateway, &verdict);
+    ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
     if (identity != NULL)
         sse_subscribe(request, identity);
     else if (verdict == AUTH_OK)
@@ -338,13 +338,12 @@ static void sse_no_gateway(ws_http_request *request) {
 
 void ws_sse_serve(ws_http_request *request) {
     ws_server *server = request->connection->service->server;
-    const ws_gateway *gateway = ws_server_gateway(server);
     if (!core_slice_is(request->head->method, "GET"))
         ws_http_refuse(request, 405, "Allow: GET\r\n", "a stream is only read with GET");
     else if (ws_server_draining(server))
         ws_sse_refuse(request, 503, "this server is shutting down");
-    else if (gateway == NULL)
+    else if (ws_server_gateway(server) == NULL)
         sse_no_gateway(request);
     else
-        sse_identify(request, gateway);
+        sse_identify(request);
 }

@@ -3,7 +3,7 @@
 #ifndef WALCAST_WS_WS_H
 #define WALCAST_WS_WS_H
 
-#include "core/core.h"
+#include "auth/auth.h"
 
 typedef struct ws_server ws_server;
 
@@ -14,6 +14,7 @@ typedef struct {
     core_metrics *metrics;
     const core_clock *clock;
     const core_route_table *routes;
+    const auth_verifier *verifier;
     /* Answers /health/ready, as core_role's. */
     core_readiness (*ready)(void *context, char *reason, size_t reason_size);
     void *context;
