@@ -1,0 +1,56 @@
+/* The keys of who may: http.*, auth.* and what goes with them: rows of the table in config_table.c,
+ * which includes them. No guard. */
+/* clang-format off */
+    {.key = "http.listen",
+     .type = CORE_CONFIG_TEXT,
+     .initial = "127.0.0.1:4000",
+     .check = core_config_check_listen,
+     .doc = "Address and port of everything served: realtime, REST, health, metrics, console. "
+            "Port 0 picks a free one."},
+    {.key = "http.threads",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "1",
+     .min = 1,
+     .max = 64,
+     .unit = "threads",
+     .doc = "Service threads, each with a listener and clients of its own."},
+
+    {.key = "auth.jwt_secret",
+     .type = CORE_CONFIG_TEXT,
+     .secret = true,
+     .doc = "Secret of HS256 tokens. Without it and `auth.jwks_url` every join is refused."},
+    {.key = "auth.jwks_url",
+     .type = CORE_CONFIG_TEXT,
+     .check = core_config_check_http_url,
+     .doc = "Where the public keys of other tokens are found."},
+
+    {.key = "auth.grants_interval",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "2s",
+     .min = 100,
+     .max = MINUTE,
+     .doc = "How often the database is asked what the roles of the connected clients may see, so "
+            "how soon a REVOKE reaches them; less often where asking takes more than a twentieth "
+            "of the time."},
+    {.key = "auth.grants_valid",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "1m",
+     .min = SECOND,
+     .max = DAY,
+     .doc = "How long the last answer counts when the database cannot be asked; then nothing is "
+            "delivered until it can."},
+    {.key = "auth.policy_timeout",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "2s",
+     .min = 10,
+     .max = MINUTE,
+     .doc = "Longest time that the policies on `realtime.messages` may take for one private "
+            "channel; then the channel is refused with that reason."},
+    {.key = "auth.policy_cache",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "5s",
+     .min = 0,
+     .max = HOUR,
+     .doc = "How long their answer counts for further joins of the same topic with the same role "
+            "and claims (up to 4,096 answers are kept). 0: not at all."},
+    /* clang-format on */
