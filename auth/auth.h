@@ -24,7 +24,10 @@ typedef enum {
     AUTH_NOT_YET,       /* nbf in the future */
     AUTH_CLAIM_MISSING, /* role or exp */
     AUTH_CLAIM_INVALID, /* of the wrong type or too long, or another project's */
-    AUTH_CLOSED,        /* no secret is configured: nothing is open */
+    AUTH_CLOSED,        /* neither secret nor JWKS is configured: nothing is open */
+    AUTH_ISSUER,        /* not auth.issuer */
+    AUTH_AUDIENCE,      /* none of auth.audience */
+    AUTH_UNAVAILABLE,   /* the keys are not there to check it with: may be tried again */
 } auth_verdict;
 
 typedef struct {
@@ -38,8 +41,14 @@ typedef struct {
     uint64_t claims_hash;    /* equal for tokens of equal claims, times left out */
 } auth_claims;
 
-CORE_MUST_CHECK auth_verifier *auth_verifier_new(const core_config *config, const core_clock *clock,
-                                                 core_error *error);
+typedef struct {
+    const core_config *config; /* all of these outlive the verifier */
+    const core_clock *clock;
+    core_log *log;         /* may be NULL */
+    core_metrics *metrics; /* may be NULL */
+} auth_verifier_spec;
+
+CORE_MUST_CHECK auth_verifier *auth_verifier_new(const auth_verifier_spec *spec, core_error *error);
 void auth_verifier_free(auth_verifier *verifier);
 /* False: nothing can be accepted, since neither secret nor JWKS is configured. */
 bool auth_verifier_open(const auth_verifier *verifier);

@@ -18,8 +18,8 @@ struct auth_verifier {
     const core_clock *clock;
 };
 
-auth_verifier *auth_verifier_new(const core_config *config, const core_clock *clock,
-                                 core_error *error) {
+auth_verifier *auth_verifier_new(const auth_verifier_spec *spec, core_error *error) {
+    const core_config *config = spec->config;
     auth_verifier *verifier = calloc(1, sizeof *verifier);
     if (verifier == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the token verifier");
@@ -29,7 +29,7 @@ auth_verifier *auth_verifier_new(const core_config *config, const core_clock *cl
         .secret = core_slice_text(core_config_text(config, "auth.jwt_secret")),
         .project = core_config_text(config, "project"),
         .environment = core_config_text(config, "environment"),
-        .clock = clock,
+        .clock = spec->clock,
     };
     return verifier;
 }
@@ -145,6 +145,13 @@ const char *auth_verdict_text(auth_verdict verdict) {
                "another project or environment.";
     case AUTH_CLOSED:
         return "No tokens are accepted: auth.jwt_secret is not set on this server.";
+    case AUTH_ISSUER:
+        return "The token is not of the issuer that this server takes (iss).";
+    case AUTH_AUDIENCE:
+        return "The token is not meant for this server (aud).";
+    case AUTH_UNAVAILABLE:
+        return "The token cannot be checked now: its issuer's keys could not be fetched. Try "
+               "again.";
     }
     return "The token is refused.";
 }

@@ -61,7 +61,11 @@ static bool run_tools_make(run *state, core_error *error) {
 }
 
 static bool run_start(run *state, core_error *error) {
-    state->verifier = auth_verifier_new(state->config, core_clock_system(), error);
+    const auth_verifier_spec verifier_spec = {.config = state->config,
+                                              .clock = core_clock_system(),
+                                              .log = state->log,
+                                              .metrics = state->metrics};
+    state->verifier = auth_verifier_new(&verifier_spec, error);
     if (state->verifier == NULL)
         return false;
     const ws_server_spec spec = {

@@ -28,7 +28,8 @@ static ws_identity *handshake_authorize(ws_http_request *request) {
     auth_verdict verdict;
     ws_identity *identity = ws_http_key_identify(request, WS_KEY_FIRST, &verdict);
     if (verdict != AUTH_OK)
-        handshake_refuse(request, verdict == AUTH_CLOSED ? 403 : 401, "",
+        handshake_refuse(request, ws_http_key_status(verdict),
+                         verdict == AUTH_UNAVAILABLE ? "Retry-After: 1\r\n" : "",
                          auth_verdict_text(verdict));
     else if (identity == NULL)
         handshake_refuse(request, 500, "", "out of memory");

@@ -47,3 +47,14 @@ ws_identity *ws_http_key_identify(const ws_http_request *request, ws_http_key_or
     core_buffer_fini(&json);
     return identity;
 }
+
+unsigned ws_http_key_status(auth_verdict verdict) {
+    switch (verdict) {
+    case AUTH_CLOSED:
+        return 403;
+    case AUTH_UNAVAILABLE:
+        return 503;
+    default:
+        return 401;
+    }
+}

@@ -16,5 +16,7 @@ typedef enum {
  * with AUTH_OK memory is out. */
 CORE_MUST_CHECK ws_identity *ws_http_key_identify(const ws_http_request *request,
                                                   ws_http_key_order order, auth_verdict *verdict);
+/* The status of a refusal: 401, 403 where nothing is open, 503 where it may be tried again. */
+unsigned ws_http_key_status(auth_verdict verdict);
 
 #endif

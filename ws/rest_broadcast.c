@@ -254,7 +254,8 @@ static void rest_identify(ws_http_request *request, core_slice rest) {
     else if (verdict == AUTH_OK)
         ws_rest_refuse(&client, 500, 0, "out of memory");
     else
-        ws_rest_refuse(&client, verdict == AUTH_CLOSED ? 403 : 401, 0, auth_verdict_text(verdict));
+        ws_rest_refuse(&client, ws_http_key_status(verdict), verdict == AUTH_UNAVAILABLE ? 1 : 0,
+                       auth_verdict_text(verdict));
     ws_identity_release(identity);
 }
 

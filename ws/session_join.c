@@ -23,6 +23,8 @@ static const char *verdict_code(auth_verdict verdict) {
         return "MalformedJWT";
     case AUTH_SIGNATURE:
         return "JwtSignatureError";
+    case AUTH_UNAVAILABLE:
+        return "KeysUnavailable";
     default:
         return "InvalidJWTToken";
     }
@@ -252,7 +254,8 @@ static void token_refused(ws_channel *channel, auth_verdict verdict) {
     (void)snprintf(text, sizeof text, "%s: %s", verdict_code(verdict), auth_verdict_text(verdict));
     ws_session *session = channel->session;
     session_system(session, channel, "system", false, text);
-    if (session_open(session))
+    /* One that cannot be checked now leaves the channel with the token that it has. */
+    if (verdict != AUTH_UNAVAILABLE && session_open(session))
         session_close_channel(channel, "phx_close");
 }
 

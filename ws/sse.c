@@ -324,7 +324,7 @@ static void sse_identify(ws_http_request *request) {
     else if (verdict == AUTH_OK)
         ws_sse_refuse(request, 503, "out of memory");
     else
-        ws_sse_refuse(request, verdict == AUTH_CLOSED ? 403 : 401, auth_verdict_text(verdict));
+        ws_sse_refuse(request, ws_http_key_status(verdict), auth_verdict_text(verdict));
     ws_identity_release(identity);
 }
 

@@ -35,7 +35,8 @@ static int fixture_new(void **state) {
     setenv("WALCAST_AUTH_JWT_SECRET", TEST_SECRET, 1);
     setenv("WALCAST_PROJECT", "shop", 1);
     made.config = core_config_load(NULL, stderr);
-    made.verifier = auth_verifier_new(made.config, &test_clock, &error);
+    const auth_verifier_spec spec = {.config = made.config, .clock = &test_clock};
+    made.verifier = auth_verifier_new(&spec, &error);
     *state = &made;
     return made.verifier == NULL;
 }
@@ -230,7 +231,8 @@ static void without_a_secret_nothing_is_open(void **state) {
     unsetenv("WALCAST_AUTH_JWT_SECRET");
     core_config *config = core_config_load(NULL, stderr);
     assert_non_null(config);
-    auth_verifier *verifier = auth_verifier_new(config, &test_clock, &error);
+    const auth_verifier_spec spec = {.config = config, .clock = &test_clock};
+    auth_verifier *verifier = auth_verifier_new(&spec, &error);
     assert_non_null(verifier);
     assert_false(auth_verifier_open(verifier));
     assert_int_equal(auth_verify(verifier, core_slice_text("a.b.c"), &claims, NULL), AUTH_CLOSED);
