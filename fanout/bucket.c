@@ -6,8 +6,8 @@
  * expected last sequence of a subject. On replicas servers before 2.9.21 let several writers win
  * with a revision other than 0 (TRAPS 11), so a lease by it is a hint and its stream's fence
  * decides. */
+#include "fanout/bucket.h"
 #include "fanout/bucket_key.h"
-#include "fanout/connection.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,14 +17,6 @@
 #define BUCKET_MAGIC UINT32_C(0x6275636b)
 
 enum { NUMBER_MAX = 24 };
-
-struct fanout_bucket {
-    uint32_t magic;
-    fanout_connection *connection;
-    char name[FANOUT_NAME_MAX];
-    char stream[FANOUT_NAME_MAX + 4];
-    char prefix[FANOUT_NAME_MAX + 8]; /* $KV.{name}. */
-};
 
 static const char operation_header[] = "KV-Operation";
 static const char expected_header[] = "Nats-Expected-Last-Subject-Sequence";
@@ -44,7 +36,7 @@ static bool bucket_matches(const fanout_bucket *bucket, const jsStreamConfig *fo
                           found->SubjectsLen > 0 ? found->Subjects[0] : "(none)", subjects);
 }
 
-static bool bucket_ensure(fanout_bucket *bucket, int64_t replicas, core_error *error) {
+bool fanout_bucket_ensure(fanout_bucket *bucket, core_error *error) {
     char all[sizeof bucket->prefix + 1];
     const char *subjects[] = {all};
     jsStreamInfo *found = NULL;
@@ -60,7 +52,7 @@ static bool bucket_ensure(fanout_bucket *bucket, int64_t replicas, core_error *e
         config.SubjectsLen = 1;
         config.MaxMsgsPerSubject = 1;
         config.Discard = js_DiscardNew;
-        config.Replicas = replicas;
+        config.Replicas = bucket->replicas;
         config.DenyDelete = true;
         config.AllowRollup = true;
         status = js_AddStream(&found, jetstream, &config, NULL, &code);
@@ -85,7 +77,8 @@ fanout_bucket *fanout_bucket_new(fanout_connection *connection, const core_confi
                    core_config_text(config, "nats.stream"), suffix);
     (void)snprintf(bucket->stream, sizeof bucket->stream, "KV_%s", bucket->name);
     (void)snprintf(bucket->prefix, sizeof bucket->prefix, "$KV.%s.", bucket->name);
-    if (bucket_ensure(bucket, core_config_integer(config, "nats.replicas"), error))
+    bucket->replicas = core_config_integer(config, "nats.replicas");
+    if (fanout_bucket_ensure(bucket, error))
         return bucket;
     fanout_bucket_free(bucket);
     return NULL;
@@ -113,8 +106,7 @@ static bool bucket_last(fanout_bucket *bucket, const char *subject, natsMsg **me
     return fanout_status_error(error, status, (int)code, "read bucket", bucket->name);
 }
 
-/* A marker that says: deleted. */
-static bool is_marker(natsMsg *message) {
+bool fanout_bucket_is_marker(natsMsg *message) {
     const char *operation = NULL;
     return natsMsgHeader_Get(message, operation_header, &operation) == NATS_OK &&
            operation != NULL && strcmp(operation, "PUT") != 0;
@@ -130,7 +122,7 @@ bool fanout_bucket_get(fanout_bucket *bucket, const char *key, core_buffer *valu
         return false;
     core_buffer_reset(value);
     *revision = 0;
-    if (message != NULL && !is_marker(message)) {
+    if (message != NULL && !fanout_bucket_is_marker(message)) {
         core_buffer_append(value, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
         *revision = natsMsg_GetSequence(message);
     }
@@ -179,7 +171,7 @@ static bool bucket_put_after_marker(fanout_bucket *bucket, const char *subject, 
     core_error conflict = *error;
     if (!bucket_last(bucket, subject, &last, error))
         return false;
-    uint64_t marker = last != NULL && is_marker(last) ? natsMsg_GetSequence(last) : 0;
+    uint64_t marker = last != NULL && fanout_bucket_is_marker(last) ? natsMsg_GetSequence(last) : 0;
     natsMsg_Destroy(last);
     if (marker != 0)
         return bucket_put_expecting(bucket, subject, value, marker, revision, error);
@@ -215,6 +207,23 @@ bool fanout_bucket_delete(fanout_bucket *bucket, const char *key, core_error *er
     return fanout_bucket_subject(bucket->prefix, key, subject, error) &&
            bucket_put(bucket, subject, core_slice_make("", 0), operation_header, "DEL", &revision,
                       error);
+}
+
+bool fanout_bucket_erase(fanout_bucket *bucket, const char *key, uint64_t revision,
+                         core_error *error) {
+    char subject[FANOUT_BUCKET_KEY_MAX];
+    jsOptions options;
+    jsErrCode code = 0;
+    CORE_MAGIC_CHECK(bucket, BUCKET_MAGIC);
+    if (!fanout_bucket_subject(bucket->prefix, key, subject, error))
+        return false;
+    (void)jsOptions_Init(&options);
+    options.Stream.Purge.Subject = subject;
+    options.Stream.Purge.Sequence = revision + 1;
+    natsStatus status =
+        js_PurgeStream(fanout_jetstream(bucket->connection), bucket->stream, &options, &code);
+    return status == NATS_OK ||
+           fanout_status_error(error, status, (int)code, "erase a key of bucket", bucket->name);
 }
 
 /* ---- listed ---- */

@@ -341,6 +341,10 @@ CORE_MUST_CHECK bool fanout_bucket_set(fanout_bucket *bucket, const char *key, c
                                        uint64_t expected, uint64_t *revision, core_error *error);
 CORE_MUST_CHECK bool fanout_bucket_delete(fanout_bucket *bucket, const char *key,
                                           core_error *error);
+/* The key's value, or its marker, is gone without one: up to `revision`, so what somebody wrote
+ * behind it stays. Watches do not hear of it. */
+CORE_MUST_CHECK bool fanout_bucket_erase(fanout_bucket *bucket, const char *key, uint64_t revision,
+                                         core_error *error);
 /* False ends the walk. The bucket may be asked from within. */
 typedef bool (*fanout_key_handler)(void *context, const char *key);
 /* Gives each key whose first tokens are `tokens` ("snapshot" gives snapshot.a and snapshot.b.c), in
@@ -350,5 +354,38 @@ typedef bool (*fanout_key_handler)(void *context, const char *key);
 CORE_MUST_CHECK bool fanout_bucket_keys(fanout_bucket *bucket, const char *tokens,
                                         fanout_key_handler handler, void *context,
                                         core_error *error);
+
+typedef struct fanout_watch fanout_watch;
+
+typedef struct {
+    const char *key;  /* as the bucket's subjects have it: a byte that needed escaping is =XX */
+    core_slice value; /* valid during the call; empty when deleted */
+    uint64_t revision;
+    bool deleted;
+} fanout_bucket_entry;
+
+/* On the watch's own thread, from within _watch already. They must not free it. */
+typedef struct {
+    const char *tokens; /* only keys whose first tokens are these, as in _keys; NULL: all */
+    /* All present values follow, then `on_all`: at the beginning, and again after the connection
+     * was lost, or the bucket made anew. What was told before counts until then; a key that is not
+     * told again by `on_all` is gone. */
+    void (*on_begin)(void *context);
+    void (*on_entry)(void *context, const fanout_bucket_entry *entry);
+    /* That was all; entries from here on are changes, as they come. */
+    void (*on_all)(void *context);
+    void *context;
+} fanout_watch_spec;
+
+/* Tells a bucket's values and changes until it is freed; goes on by itself, for ever, whatever
+ * becomes of server and bucket (one that is gone is made anew, empty). Never blocks: the first
+ * values come when they come. An older value of a key may be told before its present one, never
+ * after it. The bucket must outlive it. NULL with INTERNAL or LIMIT. */
+CORE_MUST_CHECK fanout_watch *fanout_bucket_watch(fanout_bucket *bucket,
+                                                  const fanout_watch_spec *spec, core_log *log,
+                                                  core_error *error);
+/* Waits until no call is running or will run; up to the connection's time limit while the server
+ * does not answer. Not from a call. */
+void fanout_watch_free(fanout_watch *watch);
 
 #endif

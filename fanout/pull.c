@@ -202,6 +202,10 @@ void fanout_pull_free(fanout_pull *pull) {
     free(pull);
 }
 
+natsMsg *fanout_pull_message(const fanout_pull *pull) {
+    return pull->message;
+}
+
 uint64_t fanout_pull_pending(const fanout_pull *pull) {
     return pull->pending;
 }

@@ -32,6 +32,8 @@ typedef enum {
 /* The next message, valid until the next call. */
 CORE_MUST_CHECK fanout_pull_result fanout_pull_next(fanout_pull *pull, int64_t timeout_ms,
                                                     fanout_message *message, core_error *error);
+/* The message that _next gave last, for its headers. */
+natsMsg *fanout_pull_message(const fanout_pull *pull);
 /* How many messages the server had for us when it made the consumer. */
 uint64_t fanout_pull_pending(const fanout_pull *pull);
 /* Any thread: a waiting _next, and every later one, ends at once with OVER. */
