@@ -4,6 +4,7 @@
  * use the value. */
 #include "core/config_private.h"
 
+#include "core/address.h"
 #include "core/subject.h"
 
 #include <ctype.h>
@@ -52,6 +53,13 @@ bool core_config_check_nats_urls(const char *text, core_error *error) {
 bool core_config_check_http_url(const char *text, core_error *error) {
     return config_starts(text, "https://") || config_starts(text, "http://") ||
            config_expected(error, "a URL such as https://HOST/.well-known/jwks.json");
+}
+
+bool core_config_check_network(const char *text, core_error *error) {
+    core_network network;
+    return core_network_parse(core_slice_text(text), &network) ||
+           config_expected(error, "an address or a network such as 127.0.0.1, 10.0.0.0/8 or "
+                                  "fd00::/8, without bits behind the prefix");
 }
 
 bool core_config_check_tenant(const char *text, core_error *error) {

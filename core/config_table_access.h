@@ -14,6 +14,12 @@
      .max = 64,
      .unit = "threads",
      .doc = "Service threads, each with a listener and clients of its own."},
+    {.key = "http.trusted_proxies",
+     .type = CORE_CONFIG_LIST,
+     .check = core_config_check_network,
+     .doc = "Addresses and networks of the proxies in front (`127.0.0.1`, `10.0.0.0/8`, "
+            "`fd00::/8`). Only from these is `X-Forwarded-For` or `Forwarded` believed; the last "
+            "hop that is none of them is the client, for limits and records."},
 
     {.key = "auth.jwt_secret",
      .type = CORE_CONFIG_TEXT,

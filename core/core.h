@@ -3,6 +3,7 @@
 #ifndef WALCAST_CORE_CORE_H
 #define WALCAST_CORE_CORE_H
 
+#include "core/address.h"
 #include "core/arena.h"
 #include "core/backoff.h"
 #include "core/base.h"

@@ -43,6 +43,8 @@ struct ws_connection {
     void *socket; /* the link's */
     const ws_handler *handler;
     void *handler_state;
+    core_address peer;   /* the other end of the socket */
+    core_address client; /* who asks: the peer, or whom a trusted proxy named in the last request */
     ws_queue queue;
     core_buffer pending; /* came and was not taken yet */
     ws_wheel_entry deadline;

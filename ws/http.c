@@ -276,6 +276,7 @@ static void http_wait_expire(ws_connection *connection) {
 static void http_dispatch(ws_connection *connection, const ws_http_head *head, core_slice body) {
     http_state *http = http_of(connection);
     char id[WS_REQUEST_ID_SIZE];
+    connection->client = ws_forwarded_client(head, &connection->peer, connection->service->proxies);
     ws_http_request request = {.connection = connection,
                                .head = head,
                                .body = body,

@@ -23,7 +23,7 @@ void ws_http_begin(ws_connection *connection);
 
 /* A request being answered; valid during the handler's call. */
 typedef struct {
-    ws_connection *connection;
+    ws_connection *connection; /* its `client` is who asks */
     const ws_http_head *head;
     core_slice body;
     core_slice request_id;

@@ -22,6 +22,8 @@
     ((size_t)64 << 20) /* of the requests that other rooms work on, a                              \
                           thread; then 503 */
 
+#define WS_FORWARDED_HOPS_MAX 32 /* of a forwarding header, from its end */
+
 #define WS_SSE_EVENTS_MAX 8     /* operations that one stream names */
 #define WS_STREAM_BEAT_MS 15000 /* silence of a stream of events; then a comment is sent */
 

@@ -101,7 +101,8 @@ void ws_link_context_free(struct lws_context *context) {
     lws_context_destroy(context);
 }
 
-void ws_link_adopt(struct lws_context *context, ws_service *service, int socket) {
+void ws_link_adopt(struct lws_context *context, ws_service *service, int socket,
+                   core_address peer) {
     void *http = ws_http_new();
     struct lws *wsi = NULL;
     if (http != NULL) {
@@ -121,6 +122,7 @@ void ws_link_adopt(struct lws_context *context, ws_service *service, int socket)
             link_kill(wsi);
         return;
     }
+    connection->peer = connection->client = peer;
     lws_set_opaque_user_data(wsi, connection);
     ws_http_begin(connection);
 }

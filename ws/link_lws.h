@@ -12,6 +12,6 @@ struct ev_loop;
 CORE_MUST_CHECK struct lws_context *ws_link_context_new(struct ev_loop *loop);
 void ws_link_context_free(struct lws_context *context);
 /* Makes a connection of an accepted socket, which is closed when that fails. */
-void ws_link_adopt(struct lws_context *context, ws_service *service, int socket);
+void ws_link_adopt(struct lws_context *context, ws_service *service, int socket, core_address peer);
 
 #endif

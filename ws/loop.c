@@ -68,14 +68,14 @@ static bool loop_full(const ws_loop *loop) {
     return all >= ws_server_sockets(server) + WS_HTTP_CONNECTIONS_MAX;
 }
 
-static void loop_accepted(ws_loop *loop, int socket) {
+static void loop_accepted(ws_loop *loop, int socket, const struct sockaddr_storage *peer) {
     int one = 1;
     /* Frames are gathered here already; waiting for more would only delay them. */
     (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (loop_full(loop))
         loop_refuse(socket);
     else
-        ws_link_adopt(loop->context, loop->service, socket);
+        ws_link_adopt(loop->context, loop->service, socket, core_address_of(peer));
 }
 
 static void loop_pause_accepting(ws_loop *loop) {
@@ -91,9 +91,12 @@ static void loop_on_accept(struct ev_loop *ev, ev_io *watcher, int events) {
     (void)events;
     ws_loop *loop = loop_of(watcher->data);
     for (int i = 0; i < WS_ACCEPTS_A_WAKE; i++) {
-        int socket = accept4(loop->listen_socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+        socklen_t length = sizeof peer;
+        int socket = accept4(loop->listen_socket, (struct sockaddr *)&peer, &length,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (socket >= 0) {
-            loop_accepted(loop, socket);
+            loop_accepted(loop, socket, &peer);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)

@@ -30,6 +30,7 @@ struct ws_server {
     size_t max_sockets;
     atomic_size_t sockets;
     ws_shared shared;
+    ws_proxies proxies;
     atomic_bool draining;
     _Atomic(ws_gateway *) gateway;
 };
@@ -171,6 +172,7 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
                             .log = spec->log,
                             .metrics = spec->metrics,
                             .clock = spec->clock,
+                            .proxies = &server->proxies,
                             .now_ms = core_clock_ms(spec->clock),
                             .gather = malloc(WS_SEND_BYTES)};
     ws_wheel_init(&service->wheel, service->now_ms);
@@ -226,7 +228,8 @@ ws_server *ws_server_new(const ws_server_spec *spec, core_error *error) {
     server->magic = SERVER_MAGIC;
     server->spec = *spec;
     server->max_sockets = ws_limits_make(spec->config).max_connections;
-    if (!server_set_descriptors(server, error) || !server_make_services(server, error) ||
+    if (!ws_proxies_init(&server->proxies, spec->config, error) ||
+        !server_set_descriptors(server, error) || !server_make_services(server, error) ||
         !server_start(server, error)) {
         ws_server_free(server);
         return NULL;
@@ -268,6 +271,7 @@ void ws_server_free(ws_server *server) {
         ws_loop_stop(server->services[i]->loop);
     for (size_t i = 0; i < server->service_count; i++)
         service_free(server->services[i]);
+    ws_proxies_fini(&server->proxies);
     server->magic = 0;
     free(server);
 }

@@ -6,6 +6,7 @@
 #define WALCAST_WS_SERVICE_H
 
 #include "ws/connection.h"
+#include "ws/forwarded.h"
 #include "ws/rate.h"
 
 typedef struct ws_server ws_server;
@@ -38,7 +39,8 @@ struct ws_service {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
-    int64_t now_ms; /* of the monotonic clock, at the last wake-up */
+    const ws_proxies *proxies; /* NULL: none is trusted */
+    int64_t now_ms;            /* of the monotonic clock, at the last wake-up */
     ws_wheel wheel;
     ws_wheel pauses; /* of connections that are not read for a while */
     ws_connection *connections;

@@ -48,6 +48,15 @@ static void urls(void **state) {
     ASSERT_REFUSED(core_config_check_http_url, "https://", "ftp://h", "h/jwks.json");
 }
 
+static void networks(void **state) {
+    (void)state;
+    ASSERT_VALID(core_config_check_network, "127.0.0.1", "10.0.0.0/8", "0.0.0.0/0", "::1",
+                 "fd00::/8", "::/0", "::ffff:10.0.0.0/104");
+    ASSERT_REFUSED(core_config_check_network, "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.1/8",
+                   "10.0/8", "host", "fd00::/129", "fd00::1/64", "[::1]", "10.0.0.0/-1",
+                   "10.0.0.0/8/8", "::ffff:0:0/90");
+}
+
 static void names(void **state) {
     (void)state;
     ASSERT_VALID(core_config_check_tenant, "default", "größe", "a b");
@@ -74,10 +83,8 @@ static void tables(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses),
-        cmocka_unit_test(urls),
-        cmocka_unit_test(names),
-        cmocka_unit_test(tables),
+        cmocka_unit_test(addresses), cmocka_unit_test(urls),   cmocka_unit_test(networks),
+        cmocka_unit_test(names),     cmocka_unit_test(tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
