@@ -62,6 +62,28 @@ bool core_config_check_network(const char *text, core_error *error) {
                                   "fd00::/8, without bits behind the prefix");
 }
 
+/* SCHEME://HOST[:PORT] without a path, as browsers write it; a star for a first label or a port. */
+static bool config_origin_valid(const char *text) {
+    size_t scheme = strcspn(text, ":");
+    if (scheme == 0 || strncmp(text + scheme, "://", 3) != 0 || strlen(text) > 256)
+        return false;
+    const char *host = text + scheme + 3;
+    if (strncmp(host, "*.", 2) == 0)
+        host += 2;
+    size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    if (length == 0 || length > strlen(host) || strcspn(host, "*/ ,@?#") < length)
+        return false;
+    const char *port = host + length;
+    return *port == '\0' || strcmp(port, ":*") == 0 ||
+           (*port == ':' && config_port_valid(port + 1));
+}
+
+bool core_config_check_origin(const char *text, core_error *error) {
+    return strcmp(text, "*") == 0 || strcmp(text, "null") == 0 || config_origin_valid(text) ||
+           config_expected(error, "*, or an origin such as https://app.example.com, "
+                                  "https://*.example.com or http://localhost:*, without a path");
+}
+
 bool core_config_check_tenant(const char *text, core_error *error) {
     return core_subject_id_valid(text, NULL) ||
            config_expected(error, "a name of at most 64 bytes that is none of events, jobs, "

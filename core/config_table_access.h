@@ -14,6 +14,14 @@
      .max = 64,
      .unit = "threads",
      .doc = "Service threads, each with a listener and clients of its own."},
+    {.key = "http.origins",
+     .type = CORE_CONFIG_LIST,
+     .initial = "*",
+     .check = core_config_check_origin,
+     .doc = "Origins of the pages that may open WebSockets and call everything else from a "
+            "browser: `*` for any, `https://app.example.com`, `https://*.example.com`, "
+            "`http://localhost:*`. Others are refused a WebSocket (403) and may not read answers. "
+            "`*` opens what asks for a credential, not health, metrics and console."},
     {.key = "http.trusted_proxies",
      .type = CORE_CONFIG_LIST,
      .check = core_config_check_network,

@@ -10,13 +10,21 @@
     "frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-cache\r\n"
 
 #define CONSOLE_MODULE        "/walcast.js"
-#define CONSOLE_MODULE_POLICY "Access-Control-Allow-Origin: *\r\nCache-Control: no-cache\r\n"
+#define CONSOLE_MODULE_POLICY "Cache-Control: no-cache\r\n"
 
 static const ws_console_file *console_find(core_slice path) {
     for (size_t i = 0; i < ws_console_file_count; i++)
         if (core_slice_is(path, ws_console_files[i].path))
             return &ws_console_files[i];
     return NULL;
+}
+
+bool ws_console_has(core_slice path) {
+    return console_find(path) != NULL;
+}
+
+bool ws_console_is_public(core_slice path) {
+    return core_slice_is(path, CONSOLE_MODULE);
 }
 
 bool ws_console_serve(ws_http_request *request) {

@@ -18,6 +18,10 @@ typedef struct {
 extern const ws_console_file ws_console_files[];
 extern const size_t ws_console_file_count;
 
+/* The path is one of its files. */
+bool ws_console_has(core_slice path);
+/* The module, which pages from anywhere may load. */
+bool ws_console_is_public(core_slice path);
 /* Answers when the path is one of the console's. False: it is not. */
 CORE_MUST_CHECK bool ws_console_serve(ws_http_request *request);
 

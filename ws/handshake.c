@@ -5,6 +5,7 @@
 #include "ws/gateway.h"
 #include "ws/handshake_key.h"
 #include "ws/http_key.h"
+#include "ws/http_origin.h"
 #include "ws/session.h"
 
 #include <stdio.h>
@@ -131,6 +132,9 @@ void ws_handshake(ws_http_request *request) {
     } else if (!core_slice_is(ws_http_header_value(head, "sec-websocket-version"), "13")) {
         handshake_refuse(request, 426, "Sec-WebSocket-Version: 13\r\n",
                          "the WebSocket version must be 13");
+    } else if (!ws_http_origin_socket(request)) {
+        handshake_refuse(request, 403, "",
+                         "pages of this origin may not connect; http.origins says which may");
     } else if (ws_server_draining(server)) {
         handshake_refuse(request, 503, "Retry-After: 1\r\n", "this server is shutting down");
     } else if (handshake_version(request, &protocol)) {

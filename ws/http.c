@@ -23,9 +23,10 @@ typedef struct {
     ws_http_handle handle;
     bool close;
     bool head_only;
-    bool any_origin;
-    size_t id_length;
+    bool vary_origin;
+    size_t id_length, origin_length;
     uint8_t id[REQUEST_ID_MAX];
+    uint8_t origin[WS_ORIGIN_MAX];
 } http_wait;
 
 typedef struct {
@@ -102,7 +103,7 @@ static ws_http_response http_response(const ws_http_request *request, unsigned s
         .wall_us = core_clock_wall_us(request->connection->service->clock),
         .close = request->close,
         .head_only = request->head_only,
-        .any_origin = request->any_origin,
+        .cors = request->cors,
     };
 }
 
@@ -161,7 +162,7 @@ static void http_refuse_bytes(ws_connection *connection, const ws_http_head *hea
                                .request_id = http_request_id(connection, head, id),
                                .close = true,
                                .head_only = http_is_head(head),
-                               .any_origin = head != NULL && ws_http_origin_any(head->path)};
+                               .cors = ws_http_origin_cors(connection->service, head)};
     ws_http_refuse(&request, status, "", reason);
 }
 
@@ -182,9 +183,13 @@ ws_http_handle ws_http_defer(ws_http_request *request, const ws_http_waiter *wai
     *wait = (http_wait){.handle = handle,
                         .close = request->close,
                         .head_only = request->head_only,
-                        .any_origin = request->any_origin,
-                        .id_length = request->request_id.length};
+                        .vary_origin = request->cors.vary,
+                        .id_length = request->request_id.length,
+                        .origin_length = request->cors.allow.length};
     memcpy(wait->id, request->request_id.data, wait->id_length);
+    assert(wait->origin_length <= sizeof wait->origin);
+    if (wait->origin_length > 0)
+        memcpy(wait->origin, request->cors.allow.data, wait->origin_length);
     http->wait = wait;
     request->deferred = true;
     int64_t wait_ms = waiter->wait_ms > 0 ? waiter->wait_ms : WS_HTTP_ANSWER_MS;
@@ -200,11 +205,13 @@ static bool http_wait_take(ws_service *service, ws_http_handle handle, bool gone
         return false;
     *wait = *http_of(connection)->wait;
     http_wait_over(connection, gone);
-    *request = (ws_http_request){.connection = connection,
-                                 .request_id = core_slice_make(wait->id, wait->id_length),
-                                 .close = wait->close,
-                                 .head_only = wait->head_only,
-                                 .any_origin = wait->any_origin};
+    *request =
+        (ws_http_request){.connection = connection,
+                          .request_id = core_slice_make(wait->id, wait->id_length),
+                          .close = wait->close,
+                          .head_only = wait->head_only,
+                          .cors = {.allow = core_slice_make(wait->origin, wait->origin_length),
+                                   .vary = wait->vary_origin}};
     ws_connection_set_deadline(connection, service->now_ms + WS_HTTP_KEEP_ALIVE_MS);
     return true;
 }
@@ -283,7 +290,7 @@ static void http_dispatch(ws_connection *connection, const ws_http_head *head, c
                                .request_id = http_request_id(connection, head, id),
                                .close = !head->keep_alive,
                                .head_only = http_is_head(head),
-                               .any_origin = ws_http_origin_any(head->path)};
+                               .cors = ws_http_origin_cors(connection->service, head)};
     http->begun = false;
     http->in_handler = true;
     ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_KEEP_ALIVE_MS);

@@ -11,6 +11,7 @@
 #define WALCAST_WS_HTTP_H
 
 #include "ws/http_head.h"
+#include "ws/http_response.h"
 #include "ws/http_wait.h"
 
 /* Every connection begins as this. */
@@ -27,10 +28,10 @@ typedef struct {
     const ws_http_head *head;
     core_slice body;
     core_slice request_id;
-    bool close;      /* the connection ends after the answer */
-    bool head_only;  /* HEAD: the answer's length without its body */
-    bool any_origin; /* see http_origin.h */
-    bool answered;   /* set by the functions below */
+    ws_http_cors cors; /* see http_origin.h */
+    bool close;        /* the connection ends after the answer */
+    bool head_only;    /* HEAD: the answer's length without its body */
+    bool answered;     /* set by the functions below */
     bool deferred;
 } ws_http_request;
 

@@ -77,15 +77,23 @@ static bool response_has_body(unsigned status) {
     return status >= 200 && status != 204 && status != 304;
 }
 
+static void response_cors(core_buffer *out, const ws_http_cors *cors) {
+    if (cors->allow.length > 0)
+        core_buffer_format(out,
+                           "Access-Control-Allow-Origin: %.*s\r\n"
+                           "Access-Control-Expose-Headers: X-Request-Id, Retry-After\r\n",
+                           CORE_SLICE_ARGS(cors->allow));
+    if (cors->vary)
+        core_buffer_text(out, "Vary: Origin\r\n");
+}
+
 static void response_head(core_buffer *out, const ws_http_response *response) {
     core_buffer_format(out, "HTTP/1.1 %u %s\r\n", response->status,
                        ws_http_status_text(response->status));
     response_date(out, response->wall_us);
     core_buffer_format(out, "X-Request-Id: %.*s\r\n", CORE_SLICE_ARGS(response->request_id));
     core_buffer_text(out, "X-Content-Type-Options: nosniff\r\n");
-    if (response->any_origin)
-        core_buffer_text(out, "Access-Control-Allow-Origin: *\r\n"
-                              "Access-Control-Expose-Headers: X-Request-Id, Retry-After\r\n");
+    response_cors(out, &response->cors);
     if (response->content_type != NULL)
         core_buffer_format(out, "Content-Type: %s\r\n", response->content_type);
     if (response_has_body(response->status) && !response->open_end)

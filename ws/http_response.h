@@ -4,6 +4,12 @@
 
 #include "ws/limits.h"
 
+/* Which pages may read an answer. */
+typedef struct {
+    core_slice allow; /* the origin, or "*"; empty: only the server's own */
+    bool vary;        /* answers differ by origin */
+} ws_http_cors;
+
 typedef struct {
     unsigned status;
     const char *content_type; /* NULL: none */
@@ -11,10 +17,10 @@ typedef struct {
     core_slice body;
     core_slice request_id;
     int64_t wall_us;
-    bool close;      /* the connection ends after it */
-    bool head_only;  /* the answer to HEAD: the length without the body */
-    bool any_origin; /* pages from anywhere may read it */
-    bool open_end;   /* what `body` begins goes on until the connection ends */
+    ws_http_cors cors;
+    bool close;     /* the connection ends after it */
+    bool head_only; /* the answer to HEAD: the length without the body */
+    bool open_end;  /* what `body` begins goes on until the connection ends */
 } ws_http_response;
 
 /* NULL when memory is out. */

@@ -31,6 +31,7 @@ struct ws_server {
     atomic_size_t sockets;
     ws_shared shared;
     ws_proxies proxies;
+    ws_origins origins;
     atomic_bool draining;
     _Atomic(ws_gateway *) gateway;
 };
@@ -173,6 +174,7 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
                             .metrics = spec->metrics,
                             .clock = spec->clock,
                             .proxies = &server->proxies,
+                            .origins = &server->origins,
                             .now_ms = core_clock_ms(spec->clock),
                             .gather = malloc(WS_SEND_BYTES)};
     ws_wheel_init(&service->wheel, service->now_ms);
@@ -229,6 +231,7 @@ ws_server *ws_server_new(const ws_server_spec *spec, core_error *error) {
     server->spec = *spec;
     server->max_sockets = ws_limits_make(spec->config).max_connections;
     if (!ws_proxies_init(&server->proxies, spec->config, error) ||
+        !ws_origins_init(&server->origins, spec->config, error) ||
         !server_set_descriptors(server, error) || !server_make_services(server, error) ||
         !server_start(server, error)) {
         ws_server_free(server);
@@ -272,6 +275,7 @@ void ws_server_free(ws_server *server) {
     for (size_t i = 0; i < server->service_count; i++)
         service_free(server->services[i]);
     ws_proxies_fini(&server->proxies);
+    ws_origins_fini(&server->origins);
     server->magic = 0;
     free(server);
 }

@@ -7,6 +7,7 @@
 
 #include "ws/connection.h"
 #include "ws/forwarded.h"
+#include "ws/origin.h"
 #include "ws/rate.h"
 
 typedef struct ws_server ws_server;
@@ -40,6 +41,7 @@ struct ws_service {
     core_metrics *metrics;
     const core_clock *clock;
     const ws_proxies *proxies; /* NULL: none is trusted */
+    const ws_origins *origins; /* NULL: any */
     int64_t now_ms;            /* of the monotonic clock, at the last wake-up */
     ws_wheel wheel;
     ws_wheel pauses; /* of connections that are not read for a while */

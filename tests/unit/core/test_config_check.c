@@ -57,6 +57,18 @@ static void networks(void **state) {
                    "10.0.0.0/8/8", "::ffff:0:0/90");
 }
 
+static void origins(void **state) {
+    (void)state;
+    ASSERT_VALID(core_config_check_origin, "*", "null", "https://a.example",
+                 "http://localhost:3000", "https://*.example.com", "http://localhost:*",
+                 "https://*.example.com:8443", "http://[::1]:80", "http://[::1]",
+                 "capacitor://localhost");
+    ASSERT_REFUSED(core_config_check_origin, "", "example.com", "https://", "https://a/",
+                   "https://a/b", "https://a.*", "https://*", "https://a:b",
+                   "https://a:", "https://*.", "https:/a", "https://a b", "https://u@a",
+                   "https://[::1", "https://a.*.b", "https://a:70000");
+}
+
 static void names(void **state) {
     (void)state;
     ASSERT_VALID(core_config_check_tenant, "default", "größe", "a b");
@@ -83,8 +95,8 @@ static void tables(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses), cmocka_unit_test(urls),   cmocka_unit_test(networks),
-        cmocka_unit_test(names),     cmocka_unit_test(tables),
+        cmocka_unit_test(addresses), cmocka_unit_test(urls),  cmocka_unit_test(networks),
+        cmocka_unit_test(origins),   cmocka_unit_test(names), cmocka_unit_test(tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
