@@ -21,6 +21,7 @@ struct cdc_publication {
     char inserts_name[CDC_NAME_MAX];
     core_buffer schemas; /* array literals of postgres.tables */
     core_buffer tables;
+    core_buffer tenants; /* of postgres.tenant_schemas, as LIKE takes them */
     bool ours;
     uint32_t oids[CDC_PUBLICATIONS]; /* as `ensure` found or made them */
     uint64_t tried_hash;             /* what was misplaced at the last try */
@@ -42,8 +43,10 @@ cdc_publication *cdc_publication_new(const core_config *config, core_log *log, c
     cdc_publication_inserts_name(publication->name, publication->inserts_name);
     core_buffer_init(&publication->schemas, PATTERNS_MAX_BYTES);
     core_buffer_init(&publication->tables, PATTERNS_MAX_BYTES);
+    core_buffer_init(&publication->tenants, PATTERNS_MAX_BYTES);
     if (cdc_table_patterns_write(config, "postgres.tables", &publication->schemas,
-                                 &publication->tables, error))
+                                 &publication->tables, error) &&
+        cdc_tenant_patterns_write(config, &publication->tenants, error))
         return publication;
     cdc_publication_free(publication);
     return NULL;
@@ -54,6 +57,7 @@ void cdc_publication_free(cdc_publication *publication) {
         return;
     core_buffer_fini(&publication->schemas);
     core_buffer_fini(&publication->tables);
+    core_buffer_fini(&publication->tenants);
     free(publication);
 }
 
@@ -116,8 +120,8 @@ bool cdc_publication_same(const cdc_publication *publication, pg_connection *con
     "  c.relreplident FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"               \
     "  WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'"                                   \
     "  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"                              \
-    "  AND EXISTS (SELECT FROM pattern"                                                            \
-    "   WHERE coalesce(s = n.nspname, true) AND coalesce(t = c.relname, true)))"
+    "  AND (n.nspname LIKE ANY ($5::text[]) OR EXISTS (SELECT FROM pattern"                        \
+    "   WHERE coalesce(s = n.nspname, true) AND coalesce(t = c.relname, true))))"
 
 /* Whether an UPDATE and a DELETE of table `t` (an alias of pg_class) can say which row they mean.
  */
@@ -180,10 +184,10 @@ static misplaced_table misplaced_at(const pg_result *result, size_t row) {
 
 static pg_result *tables_query(const cdc_publication *publication, pg_connection *connection,
                                const char *sql, core_error *error) {
-    const char *const parameters[] = {(const char *)publication->schemas.data,
-                                      (const char *)publication->tables.data, publication->name,
-                                      publication->inserts_name};
-    pg_result *result = pg_query(connection, sql, parameters, 4, error);
+    const char *const parameters[] = {
+        (const char *)publication->schemas.data, (const char *)publication->tables.data,
+        publication->name, publication->inserts_name, (const char *)publication->tenants.data};
+    pg_result *result = pg_query(connection, sql, parameters, 5, error);
     if (result == NULL)
         (void)core_error_wrap(error, "listing the tables of postgres.tables");
     return result;

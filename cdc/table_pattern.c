@@ -81,3 +81,23 @@ bool cdc_table_patterns_write(const core_config *config, const char *key, core_b
     return (core_buffer_ok(schemas) && core_buffer_ok(tables)) ||
            core_error_set(error, CORE_ERROR_CONFIG, "%s has too many patterns", key);
 }
+
+bool cdc_tenant_patterns_write(const core_config *config, core_buffer *patterns,
+                               core_error *error) {
+    static const char key[] = "postgres.tenant_schemas";
+    core_buffer like;
+    core_buffer_init(&like, 4 * (size_t)CDC_NAME_MAX);
+    core_buffer_u8(patterns, '{');
+    for (size_t i = 0; i < core_config_list_count(config, key); i++) {
+        core_buffer_reset(&like);
+        core_tenant_pattern_like(core_config_list_item(config, key, i), &like);
+        core_buffer_u8(&like, '\0');
+        if (core_buffer_ok(&like))
+            element_append(patterns, false, (const char *)like.data);
+    }
+    bool ok = core_buffer_ok(&like);
+    core_buffer_fini(&like);
+    array_close(patterns);
+    return (ok && core_buffer_ok(patterns)) ||
+           core_error_set(error, CORE_ERROR_CONFIG, "%s has too many patterns", key);
+}

@@ -26,4 +26,8 @@ CORE_MUST_CHECK bool cdc_table_patterns_write(const core_config *config, const c
                                               core_buffer *schemas, core_buffer *tables,
                                               core_error *error);
 
+/* The patterns of postgres.tenant_schemas as an array literal of LIKE patterns. */
+CORE_MUST_CHECK bool cdc_tenant_patterns_write(const core_config *config, core_buffer *patterns,
+                                               core_error *error);
+
 #endif

@@ -30,12 +30,16 @@ const core_config_value *core_config_value_at(const core_config *config,
 }
 
 void core_config_apply(core_config_loader *loader, const core_config_entry *entry) {
-    const core_config_row *row = core_config_row_find(entry->key);
+    const char *bare = core_config_key_bare(entry->key);
+    const core_config_row *row = core_config_row_find(bare);
     if (row == NULL) {
-        core_config_unknown(loader, entry->origin, entry->key);
+        core_config_unknown(loader, entry->origin, *bare != '\0' ? bare : entry->key);
         return;
     }
-    core_config_value *value = config_value(loader->config, row);
+    core_config *config = bare == entry->key ? loader->config : core_config_overlay(loader, entry);
+    if (config == NULL)
+        return;
+    core_config_value *value = config_value(config, row);
     if (value->set && value->layer == entry->layer) {
         core_config_problem(loader, entry->origin, "%s: is set twice, first at %s; keep one",
                             entry->key, value->origin);
@@ -126,6 +130,8 @@ core_config *core_config_load(const char *path, FILE *report) {
     if (loader.problems == 0)
         core_config_check_together(&loader);
     if (loader.problems == 0)
+        core_config_sources_finish(&loader);
+    if (loader.problems == 0)
         return loader.config;
     core_config_problems_end(&loader);
     core_config_free(loader.config);
@@ -139,6 +145,10 @@ void core_config_free(core_config *config) {
     (void)core_config_rows(&count);
     for (size_t i = 0; i < count; i++)
         core_config_value_fini(&config->values[i]);
+    for (size_t i = 0; i < config->source_count; i++)
+        core_config_free(config->sources[i]);
+    free(config->source);
+    free(config->stream_base);
     free(config->values);
     free(config);
 }
@@ -163,6 +173,9 @@ bool core_config_set(core_config *config, const char *key, const char *value, co
     }
     core_config_value_fini(config_value(config, row));
     *config_value(config, row) = fresh;
+    for (size_t i = 0; i < config->source_count; i++)
+        if (!core_config_set(config->sources[i], key, value, origin, error))
+            return false;
     return true;
 }
 
@@ -205,6 +218,10 @@ const char *core_config_list_item(const core_config *config, const char *key, si
     const core_config_value *value = config_read(config, key, CONFIG_TYPE_BIT(CORE_CONFIG_LIST));
     assert(index < value->count);
     return value->items[index];
+}
+
+const char *const *core_config_list_items(const core_config *config, const char *key) {
+    return (const char *const *)config_read(config, key, CONFIG_TYPE_BIT(CORE_CONFIG_LIST))->items;
 }
 
 const char *core_config_origin(const core_config *config, const char *key) {

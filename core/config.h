@@ -54,8 +54,27 @@ int64_t core_config_integer(const core_config *config, const char *key);  /* als
 bool core_config_bool(const core_config *config, const char *key);
 size_t core_config_list_count(const core_config *config, const char *key);
 const char *core_config_list_item(const core_config *config, const char *key, size_t index);
+/* The items, as long as the config; of an empty list NULL. */
+const char *const *core_config_list_items(const core_config *config, const char *key);
 /* Where the value came from, for messages: "walcast.yaml:12", "WALCAST_POSTGRES_URL", "default". */
 const char *core_config_origin(const core_config *config, const char *key);
+
+/* ---- Sources ----
+ * A process may carry several: its own keys are the first source's, `sources.NAME.KEY` further
+ * ones', each a whole configuration of its own. */
+#define CORE_CONFIG_SOURCES_MAX 64
+size_t core_config_source_count(const core_config *config); /* the first one counted */
+const core_config *core_config_source(const core_config *config, size_t index);
+/* NULL of the first. */
+const char *core_config_source_name(const core_config *config);
+/* The process has others beside this one. */
+bool core_config_one_of_many(const core_config *config);
+/* The process's nats.stream, by which all sources' common streams and buckets are named. */
+const char *core_config_stream_base(const core_config *config);
+/* The named source's configuration, the caller's; `config` is freed. NULL: there is none of that
+ * name. */
+CORE_MUST_CHECK core_config *core_config_source_detach(core_config *config, const char *name,
+                                                       core_error *error);
 
 /* Sets one value as if from the command line; `origin` is e.g. "--roles". False when invalid. */
 CORE_MUST_CHECK bool core_config_set(core_config *config, const char *key, const char *value,

@@ -6,6 +6,7 @@
 
 #include "core/address.h"
 #include "core/subject.h"
+#include "core/tenant.h"
 
 #include <ctype.h>
 
@@ -122,6 +123,13 @@ bool core_config_check_table(const char *text, core_error *error) {
            config_expected(error, "SCHEMA.TABLE, or SCHEMA.* for all tables of a schema");
 }
 
+bool core_config_check_tenant_schema(const char *text, core_error *error) {
+    return core_tenant_pattern_valid(text) ||
+           config_expected(error,
+                           "a schema's name with one {project_id} in it and some text beside "
+                           "that, such as proj_{project_id}");
+}
+
 static bool config_stream_byte(char byte) {
     return isalnum((unsigned char)byte) || byte == '_' || byte == '-';
 }
@@ -165,8 +173,22 @@ static void config_presence_check(core_config_loader *loader) {
                             (long long)down, (long long)heartbeat);
 }
 
+/* A schema is one project's. */
+static void config_tenants_check(core_config_loader *loader) {
+    static const char key[] = "postgres.tenant_schemas";
+    const char *const *patterns = core_config_list_items(loader->config, key);
+    for (size_t i = 0; i < core_config_list_count(loader->config, key); i++)
+        for (size_t j = 0; j < i; j++)
+            if (core_tenant_patterns_overlap(patterns[i], patterns[j]))
+                core_config_problem(loader, core_config_origin(loader->config, key),
+                                    "%s: %s and %s: a schema could match both; expected patterns "
+                                    "that do not overlap",
+                                    key, patterns[j], patterns[i]);
+}
+
 void core_config_check_together(core_config_loader *loader) {
     const core_config *config = loader->config;
+    config_tenants_check(loader);
     config_presence_check(loader);
     config_needs(loader, "nats.tls_cert", "nats.tls_key");
     config_needs(loader, "nats.tls_key", "nats.tls_cert");

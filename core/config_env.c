@@ -56,9 +56,34 @@ static void env_unknown(core_config_loader *loader, const char *name) {
         core_config_env_name(nearest, known);
         core_config_problem(loader, name, "unknown variable; did you mean %s, for %s?", known,
                             nearest);
+    } else if (strncmp(name, CORE_CONFIG_ENV_PREFIX "SOURCES_",
+                       strlen(CORE_CONFIG_ENV_PREFIX "SOURCES_")) == 0) {
+        core_config_problem(loader, name,
+                            "names no key of a source that the file has: expected "
+                            "WALCAST_SOURCES_NAME_KEY");
     } else if (env_in_section(name)) {
         core_config_problem(loader, name, "unknown variable; docs/CONFIG.md lists all");
     }
+}
+
+/* The key of WALCAST_SOURCES_ACME_POSTGRES_URL, of a source that the file names; false: it is
+ * none's. */
+static bool env_source_key(const core_config *config, const char *name,
+                           char key[CORE_CONFIG_KEY_MAX]) {
+    for (size_t i = 1; i < core_config_source_count(config); i++) {
+        char section[CORE_CONFIG_KEY_MAX], bare[CORE_CONFIG_KEY_MAX], path[CORE_CONFIG_KEY_MAX];
+        const char *source = core_config_source_name(core_config_source(config, i));
+        (void)snprintf(path, sizeof path, "sources.%s.", source);
+        core_config_env_name(path, section);
+        if (strncmp(name, section, strlen(section)) != 0)
+            continue;
+        (void)snprintf(bare, sizeof bare, CORE_CONFIG_ENV_PREFIX "%s", name + strlen(section));
+        const core_config_row *row = env_row_find(bare);
+        if (row != NULL &&
+            snprintf(key, CORE_CONFIG_KEY_MAX, "%s%s", path, row->key) < CORE_CONFIG_KEY_MAX)
+            return true;
+    }
+    return false;
 }
 
 static void env_variable_apply(core_config_loader *loader, const char *variable) {
@@ -69,12 +94,13 @@ static void env_variable_apply(core_config_loader *loader, const char *variable)
     memcpy(name, variable, length);
     name[length] = '\0';
     const core_config_row *row = env_row_find(name);
-    if (row == NULL) {
+    char key[CORE_CONFIG_KEY_MAX];
+    if (row == NULL && !env_source_key(loader->config, name, key)) {
         env_unknown(loader, name);
         return;
     }
     const char *value = variable + length + 1;
-    core_config_entry entry = {.key = row->key,
+    core_config_entry entry = {.key = row != NULL ? row->key : key,
                                .items = &value,
                                .count = 1,
                                .origin = name,

@@ -35,7 +35,12 @@ typedef struct {
 } core_config_value;
 
 struct core_config {
-    core_config_value *values; /* in the table's order */
+    core_config_value *values;                     /* in the table's order */
+    char *source;                                  /* of a further source: its name; else NULL */
+    char *stream_base;                             /* the same: the process's nats.stream */
+    bool one_of_many;                              /* the process has several */
+    core_config *sources[CORE_CONFIG_SOURCES_MAX]; /* of the process: the further ones, owned */
+    size_t source_count;
 };
 
 /* One key as a source gives it: `list` items, or one text. Borrowed for the call. */
@@ -64,6 +69,16 @@ const core_config_row *core_config_row_find(const char *key);
 const core_config_value *core_config_value_at(const core_config *config,
                                               const core_config_row *row);
 
+/* config_source.c */
+/* `postgres.url` of `sources.acme.postgres.url`; "" of what names only a source; else the key. */
+const char *core_config_key_bare(const char *key);
+/* The gathered settings of the source that the entry's key names; NULL and told when it may not be
+ * set there. */
+core_config *core_config_overlay(core_config_loader *loader, const core_config_entry *entry);
+/* When every key by itself is valid: makes each source's whole configuration, and tells where two
+ * do not get along. */
+void core_config_sources_finish(core_config_loader *loader);
+
 /* config_yaml.c: `text` is the whole file, `name` what messages call it. */
 void core_config_yaml_apply(core_config_loader *loader, core_slice text, const char *name);
 
@@ -78,6 +93,8 @@ CORE_MUST_CHECK bool core_config_value_parse(const core_config_row *row,
                                              const core_config_entry *entry,
                                              core_config_value *value, core_error *error);
 void core_config_value_fini(core_config_value *value);
+/* False when memory is out: then it is as good as not set. */
+CORE_MUST_CHECK bool core_config_value_copy(core_config_value *to, const core_config_value *from);
 /* A number of the row's type in the form that a user would write, appended. */
 void core_config_number_append(core_buffer *out, core_config_type type, int64_t number);
 /* "a duration such as 7d, 12h or 500ms". */
@@ -109,6 +126,7 @@ bool core_config_check_origin(const char *text, core_error *error);
 bool core_config_check_tenant(const char *text, core_error *error);
 bool core_config_check_slot(const char *text, core_error *error);
 bool core_config_check_identifier(const char *text, core_error *error);
+bool core_config_check_tenant_schema(const char *text, core_error *error);
 bool core_config_check_table(const char *text, core_error *error);
 bool core_config_check_stream(const char *text, core_error *error);
 bool core_config_check_prefix(const char *text, core_error *error);

@@ -58,6 +58,12 @@ static const core_config_row config_rows[] = {
      .initial = "public",
      .check = core_config_check_identifier,
      .doc = "Schema whose tables stand in subjects without a schema part."},
+    {.key = "postgres.tenant_schemas",
+     .type = CORE_CONFIG_LIST,
+     .check = core_config_check_tenant_schema,
+     .doc = "Schemas that belong to projects of their own, such as `proj_{project_id}`; all their "
+            "tables are published, those of later schemas too. The first pattern's schema is the "
+            "project's home, which its clients call `public`. See TENANTS.md."},
     {.key = "postgres.connect_timeout",
      .type = CORE_CONFIG_DURATION,
      .initial = "10s",

@@ -253,3 +253,22 @@ void core_config_value_fini(core_config_value *value) {
     free(value->origin);
     *value = (core_config_value){.set = false};
 }
+
+static bool text_copy(char **to, const char *from) {
+    *to = from != NULL ? strdup(from) : NULL;
+    return from == NULL || *to != NULL;
+}
+
+bool core_config_value_copy(core_config_value *to, const core_config_value *from) {
+    *to = (core_config_value){.set = from->set, .number = from->number, .layer = from->layer};
+    bool ok = text_copy(&to->text, from->text) && text_copy(&to->origin, from->origin);
+    if (ok && from->count > 0)
+        ok = (to->items = calloc(from->count, sizeof *to->items)) != NULL;
+    for (size_t i = 0; ok && i < from->count; i++) {
+        ok = text_copy(&to->items[i], from->items[i]);
+        to->count += ok;
+    }
+    if (!ok)
+        core_config_value_fini(to);
+    return ok;
+}

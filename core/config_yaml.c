@@ -12,7 +12,7 @@
 
 #define YAML_DEPTH_MAX    8 /* our keys have two levels; deeper is unknown anyway */
 #define YAML_ITEMS_MAX    1024
-#define YAML_SECTIONS_MAX 64
+#define YAML_SECTIONS_MAX 512
 
 typedef struct {
     core_config_loader *loader;
@@ -138,6 +138,7 @@ static bool yaml_scalar_is_null(const yaml_event_t *event) {
 
 /* Is `path` a section: do known keys go on below it? The empty path is. */
 static bool yaml_is_section(const char *path) {
+    path = core_config_key_bare(path);
     size_t count, length = strlen(path);
     const core_config_row *rows = core_config_rows(&count);
     for (size_t i = 0; i < count; i++)
@@ -158,7 +159,10 @@ static void yaml_section_enter(yaml_reader *reader, const char *path, size_t lin
         yaml_problem(reader, line, path, message);
         return;
     }
-    assert(reader->section_count < YAML_SECTIONS_MAX); /* only known sections come here, once */
+    if (reader->section_count == YAML_SECTIONS_MAX) {
+        yaml_problem(reader, line, path, "is one section too many");
+        return;
+    }
     (void)snprintf(reader->sections[reader->section_count], CORE_CONFIG_KEY_MAX, "%s", path);
     reader->section_lines[reader->section_count++] = line;
 }
@@ -188,7 +192,7 @@ static void yaml_scalar_read(yaml_reader *reader, const char *key, const yaml_ev
         yaml_problem(reader, line, key, "is a section: expected keys below it, indented");
     else if (yaml_scalar_has_nul(event))
         yaml_problem(reader, line, key, "expected a text without control characters");
-    else if (null && core_config_row_find(key) != NULL)
+    else if (null && core_config_row_find(core_config_key_bare(key)) != NULL)
         yaml_problem(reader, line, key, "has no value: give one or remove the line");
     else
         yaml_apply(reader, key, &text, 1, false, line);
@@ -258,7 +262,7 @@ static void yaml_node_read(yaml_reader *reader, const char *path, size_t depth,
         yaml_section_enter(reader, path, line);
         yaml_mapping_read(reader, path, depth + 1);
     } else {
-        const core_config_row *row = core_config_row_find(path);
+        const core_config_row *row = core_config_row_find(core_config_key_bare(path));
         char message[CORE_CONFIG_ORIGIN_MAX];
         (void)snprintf(message, sizeof message, "expected %s, not a %s",
                        row != NULL ? core_config_type_expected(row->type) : "keys below it",

@@ -33,6 +33,7 @@
 #include "core/snapshot.h"
 #include "core/state.h"
 #include "core/subject.h"
+#include "core/tenant.h"
 #include "core/value.h"
 #include "core/visibility.h"
 #include "core/wait.h"

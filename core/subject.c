@@ -144,10 +144,14 @@ static void subject_put(subject_text *subject, core_slice token) {
     subject->length += token.length;
 }
 
-static void subject_put_name(subject_text *subject, const char *name) {
+static void subject_put_slice(subject_text *subject, core_slice name) {
     subject_token token = token_make();
-    token_name(&token, core_slice_text(name));
+    token_name(&token, name);
     subject_put(subject, token_finish(&token));
+}
+
+static void subject_put_name(subject_text *subject, const char *name) {
+    subject_put_slice(subject, core_slice_text(name));
 }
 
 static bool subject_finish(subject_text *subject) {
@@ -172,16 +176,25 @@ core_subject_scope core_subject_scope_of(const core_config *config) {
         .project = core_config_text(config, "project"),
         .environment = core_config_text(config, "environment"),
         .home_schema = core_config_text(config, "postgres.home_schema"),
+        .tenants = core_tenants_of(config),
     };
 }
 
 static bool table_subject(const core_subject_scope *scope, core_slice schema, core_slice table,
                           const char *op, char text[CORE_SUBJECT_MAX]) {
     subject_text subject = {.text = text};
+    char home[CORE_TENANT_SCHEMA_SIZE];
+    core_slice project = core_slice_text(scope->project);
+    const char *home_schema = scope->home_schema;
+    core_slice tenant = core_tenants_project(&scope->tenants, schema);
+    if (tenant.length > 0 && core_tenants_home(&scope->tenants, tenant, home)) {
+        project = tenant;
+        home_schema = home;
+    }
     subject_put_name(&subject, scope->prefix);
-    subject_put_name(&subject, scope->project);
+    subject_put_slice(&subject, project);
     subject_put_name(&subject, scope->environment);
-    subject_put_table(&subject, scope->home_schema, schema, table);
+    subject_put_table(&subject, home_schema, schema, table);
     subject_put(&subject, core_slice_text(op));
     return subject_finish(&subject);
 }
@@ -215,10 +228,15 @@ static void subject_put_name_or_any(subject_text *subject, const char *name) {
         subject_put(subject, core_slice_text("*"));
 }
 
+/* Where tenants have their own, all projects of the environment are the source's. */
+static const char *scope_projects(const core_subject_scope *scope) {
+    return scope->tenants.count > 0 ? NULL : scope->project;
+}
+
 bool core_subject_filter(const core_subject_scope *scope, char text[CORE_SUBJECT_MAX]) {
     subject_text subject = {.text = text};
     subject_put_name(&subject, scope->prefix);
-    subject_put_name_or_any(&subject, scope->project);
+    subject_put_name_or_any(&subject, scope_projects(scope));
     subject_put_name_or_any(&subject, scope->environment);
     subject_put(&subject, core_slice_text("*"));
     subject_put(&subject, core_slice_text("*"));
@@ -237,22 +255,19 @@ bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
 
 /* NULL `name`: any. */
 static void subject_put_slice_or_any(subject_text *subject, const core_slice *name) {
-    subject_token token = token_make();
-    if (name == NULL) {
+    if (name != NULL)
+        subject_put_slice(subject, *name);
+    else
         subject_put(subject, core_slice_text("*"));
-        return;
-    }
-    token_name(&token, *name);
-    subject_put(subject, token_finish(&token));
 }
 
-/* With an environment and a kind ("b", "p") it is live, else stored. */
-static bool realtime_subject(const core_subject_scope *scope, const char *kind,
+/* With an environment and a kind ("b", "p") it is live, else stored. NULL `project`: any. */
+static bool realtime_subject(const core_subject_scope *scope, const char *project, const char *kind,
                              const core_slice *last, char text[CORE_SUBJECT_MAX]) {
     subject_text subject = {.text = text};
     subject_put_name(&subject, scope->prefix);
     subject_put(&subject, core_slice_text("realtime"));
-    subject_put_name(&subject, scope->project);
+    subject_put_name_or_any(&subject, project);
     if (kind != NULL) {
         subject_put_name(&subject, scope->environment);
         subject_put(&subject, core_slice_text(kind));
@@ -263,43 +278,60 @@ static bool realtime_subject(const core_subject_scope *scope, const char *kind,
 
 bool core_subject_realtime_stored(const core_subject_scope *scope, core_slice channel,
                                   char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, NULL, &channel, text);
+    return realtime_subject(scope, scope->project, NULL, &channel, text);
 }
 
 bool core_subject_realtime_live(const core_subject_scope *scope, core_slice channel,
                                 char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, "b", &channel, text);
+    return realtime_subject(scope, scope->project, "b", &channel, text);
 }
 
 bool core_subject_realtime_presence(const core_subject_scope *scope, core_slice node,
                                     char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, "p", &node, text);
+    return realtime_subject(scope, scope->project, "p", &node, text);
 }
 
 bool core_subject_filter_realtime_stored(const core_subject_scope *scope,
                                          char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, NULL, NULL, text);
+    return realtime_subject(scope, scope_projects(scope), NULL, NULL, text);
 }
 
 bool core_subject_filter_realtime_live(const core_subject_scope *scope,
                                        char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, "b", NULL, text);
+    return realtime_subject(scope, scope_projects(scope), "b", NULL, text);
 }
 
 bool core_subject_filter_realtime_presence(const core_subject_scope *scope,
                                            char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, "p", NULL, text);
+    return realtime_subject(scope, scope_projects(scope), "p", NULL, text);
 }
 
 bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
                             char text[CORE_SUBJECT_MAX]) {
     subject_text subject = {.text = text};
     subject_put_name(&subject, scope->prefix);
-    subject_put_name_or_any(&subject, scope->project);
+    subject_put_name_or_any(&subject, scope_projects(scope));
     subject_put_name_or_any(&subject, scope->environment);
     subject_put(&subject, core_slice_text("*"));
     subject_put(&subject, core_slice_text(core_op_name(op)));
     return subject_finish(&subject);
+}
+
+bool core_subject_realtime_project(const char *subject, core_buffer *project) {
+    for (int dots = 0; dots < 2; dots++) {
+        subject = strchr(subject, '.');
+        if (subject == NULL)
+            return false;
+        subject++;
+    }
+    return core_subject_token_decode(core_slice_make(subject, strcspn(subject, ".")), project);
+}
+
+bool core_subject_filter_source(const core_config *source, char text[CORE_SUBJECT_MAX]) {
+    core_subject_scope scope = core_subject_scope_of(source);
+    if (!core_config_one_of_many(source))
+        scope.project = scope.environment = NULL; /* alone, and so were those before this setting */
+    return core_subject_filter(&scope, text);
 }
 
 bool core_subject_id_valid(const char *id, core_error *error) {

@@ -12,6 +12,7 @@
 #include "core/buffer.h"
 #include "core/config.h"
 #include "core/event.h"
+#include "core/tenant.h"
 
 #define CORE_SUBJECT_TOKEN_MAX 128
 #define CORE_SUBJECT_MAX       512
@@ -22,6 +23,7 @@ typedef struct {
     const char *project;
     const char *environment;
     const char *home_schema; /* tables in it have no schema part; "public" by default */
+    core_tenants tenants;    /* of a schema that is a tenant's, the project is the tenant's */
 } core_subject_scope;
 core_subject_scope core_subject_scope_of(const core_config *config);
 
@@ -75,6 +77,13 @@ CORE_MUST_CHECK bool core_subject_filter_realtime_presence(const core_subject_sc
 /* The filter of one operation of every table: `{prefix}.{project}.{environment}.*.{OP}`. */
 CORE_MUST_CHECK bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
                                             char text[CORE_SUBJECT_MAX]);
+/* The project of a realtime subject, appended. False when it is none, or names none that can be
+ * told. */
+CORE_MUST_CHECK bool core_subject_realtime_project(const char *subject, core_buffer *project);
+/* The filter of a source's stream: all its subjects and no other source's. False when it does not
+ * fit. */
+CORE_MUST_CHECK bool core_subject_filter_source(const core_config *source,
+                                                char text[CORE_SUBJECT_MAX]);
 /* Checks a project or environment id: not empty, not one of the reserved words (events, jobs,
  * workflows, triggers, realtime, snapshots), at most 64 bytes. */
 CORE_MUST_CHECK bool core_subject_id_valid(const char *id, core_error *error);

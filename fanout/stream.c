@@ -16,7 +16,9 @@ static const int64_t event_duplicate_window_ms = 10 * 60 * CORE_MS_PER_S;
 
 fanout_stream_spec fanout_stream_change_spec(const core_config *config, char *subjects,
                                              size_t subjects_size) {
-    (void)snprintf(subjects, subjects_size, "%s.*.*.*.*", core_config_text(config, "nats.prefix"));
+    char filter[CORE_SUBJECT_MAX];
+    bool fits = core_subject_filter_source(config, filter);
+    (void)snprintf(subjects, subjects_size, "%s", fits ? filter : ""); /* refused by the server */
     return (fanout_stream_spec){
         .name = core_config_text(config, "nats.stream"),
         .subjects = subjects,
@@ -32,7 +34,7 @@ fanout_stream_spec fanout_stream_event_spec(const core_config *config, char name
                                             char *subjects, size_t subjects_size) {
     int64_t max_age_ms = core_config_integer(config, "events.max_age");
     bool is_short = max_age_ms > 0 && max_age_ms < event_duplicate_window_ms;
-    (void)snprintf(name, FANOUT_NAME_MAX, "%s_EVENTS", core_config_text(config, "nats.stream"));
+    (void)snprintf(name, FANOUT_NAME_MAX, "%s_EVENTS", core_config_stream_base(config));
     (void)snprintf(subjects, subjects_size, "%s.events.*.*",
                    core_config_text(config, "nats.prefix"));
     return (fanout_stream_spec){
@@ -52,7 +54,7 @@ fanout_stream_spec fanout_stream_realtime_spec(const core_config *config,
                                                size_t subjects_size) {
     int64_t max_age_ms = core_config_integer(config, "realtime.max_age");
     bool is_short = max_age_ms > 0 && max_age_ms < realtime_duplicate_window_ms;
-    (void)snprintf(name, FANOUT_NAME_MAX, "%s_REALTIME", core_config_text(config, "nats.stream"));
+    (void)snprintf(name, FANOUT_NAME_MAX, "%s_REALTIME", core_config_stream_base(config));
     (void)snprintf(subjects, subjects_size, "%s.realtime.*.*",
                    core_config_text(config, "nats.prefix"));
     return (fanout_stream_spec){
@@ -89,6 +91,9 @@ static bool stream_update(fanout_connection *connection, const fanout_stream_spe
     config.MaxBytes = spec->max_bytes > 0 ? spec->max_bytes : -1;
     config.Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS;
     config.DenyDelete = config.DenyPurge = true;
+    const char *subjects[] = {spec->subjects};
+    config.Subjects = subjects;
+    config.SubjectsLen = 1;
     natsStatus status =
         js_UpdateStream(&updated, fanout_jetstream(connection), &config, NULL, &code);
     if (status != NATS_OK)

@@ -43,12 +43,22 @@ static bool refuse(const fanout_stream_spec *spec, const char *what, const char 
                           spec->name, what, found, expected);
 }
 
+/* A change stream's, narrower or wider: the process had other sources when it was made. */
+static bool subjects_are_ours(const char *found, const char *expected) {
+    size_t dots = 0, prefix = strcspn(expected, ".");
+    for (const char *at = found; *at != '\0'; at++)
+        dots += *at == '.';
+    for (const char *at = expected; *at != '\0'; at++)
+        dots += *at == '.';
+    return dots == 8 && strncmp(found, expected, prefix + 1) == 0 && strchr(found, '>') == NULL;
+}
+
 bool fanout_stream_matches(const fanout_stream_spec *spec, const jsStreamConfig *found,
                            core_error *error) {
     const char *first = found->SubjectsLen > 0 ? found->Subjects[0] : "(none)";
     if (found->SubjectsLen > 1)
         return refuse(spec, "several subjects, first", first, spec->subjects, error);
-    if (strcmp(first, spec->subjects) != 0)
+    if (strcmp(first, spec->subjects) != 0 && !subjects_are_ours(first, spec->subjects))
         return refuse(spec, "subjects", first, spec->subjects, error);
     if (found->Storage != js_FileStorage)
         return refuse(spec, "storage", "memory", "file", error);
@@ -71,5 +81,5 @@ bool fanout_stream_differs(const fanout_stream_spec *spec, const jsStreamConfig 
     return found->MaxAge != spec->max_age_ms * CORE_NS_PER_MS ||
            limit_or_none(found->MaxBytes) != limit_or_none(spec->max_bytes) ||
            found->Duplicates != spec->duplicate_window_ms * CORE_NS_PER_MS || !found->DenyDelete ||
-           !found->DenyPurge;
+           !found->DenyPurge || strcmp(found->Subjects[0], spec->subjects) != 0;
 }
