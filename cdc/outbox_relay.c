@@ -135,6 +135,16 @@ static bool broadcast_store(cdc_outbox_relay *relay, const fanout_event *event) 
     return !failed || relay->wait(relay->context, 0, NULL);
 }
 
+static bool broadcast_subject(const cdc_outbox_relay *relay, const core_realtime_message *broadcast,
+                              char subject[CORE_SUBJECT_MAX]) {
+    char tenant[CORE_TENANT_SCHEMA_SIZE];
+    core_subject_scope scope = relay->scope;
+    core_slice project = core_realtime_message_tenant(broadcast, &scope.tenants);
+    if (project.length > 0 && core_slice_to_text(project, tenant, sizeof tenant))
+        scope.project = tenant;
+    return core_subject_realtime_stored(&scope, broadcast->channel, subject);
+}
+
 /* A broadcast from SQL: gateways spread it from the change stream; a private one is kept for replay
  * too. One that cannot be read was told of by the gateways. */
 static bool broadcast_relay(cdc_outbox_relay *relay, const core_change *change,
@@ -144,8 +154,7 @@ static bool broadcast_relay(cdc_outbox_relay *relay, const core_change *change,
     core_error ignored;
     if (!core_realtime_message_from_sql(change->message.content, &relay->texts, &broadcast,
                                         &ignored) ||
-        !broadcast.is_private ||
-        !core_subject_realtime_stored(&relay->scope, broadcast.channel, subject))
+        !broadcast.is_private || !broadcast_subject(relay, &broadcast, subject))
         return true;
     broadcast.environment = core_slice_text(core_config_text(relay->config, "environment"));
     broadcast.time_us = change->transaction.commit_time_us;

@@ -5,22 +5,18 @@
 
 #include <stdio.h>
 
-static core_role *role_cdc_new(ws_server *server, const ws_server_spec *spec, core_error *error) {
+static core_role *role_cdc_new(ws_server *server, const ws_gateway_spec *spec, core_error *error) {
     (void)server;
     return cdc_role_new(spec->config, spec->log, spec->metrics, spec->clock, error);
 }
 
-static core_role *role_ws_new(ws_server *server, const ws_server_spec *spec, core_error *error) {
-    (void)spec;
-    return ws_gateway_role_new(server, error);
-}
-
+/* Each source has its own of every role. */
 static const struct {
     const char *name; /* in `roles` */
-    core_role *(*make)(ws_server *server, const ws_server_spec *spec, core_error *error);
+    core_role *(*make)(ws_server *server, const ws_gateway_spec *spec, core_error *error);
 } role_rows[] = {
     {"cdc", role_cdc_new},
-    {"ws", role_ws_new},
+    {"ws", ws_gateway_role_new},
 };
 
 static bool role_is_wanted(const core_config *config, const char *name) {
@@ -31,29 +27,57 @@ static bool role_is_wanted(const core_config *config, const char *name) {
     return false;
 }
 
+static bool role_start(cli_roles *roles, size_t row, ws_server *server, const ws_gateway_spec *spec,
+                       core_error *error) {
+    const char *source = core_config_source_name(spec->config);
+    core_role *role = role_rows[row].make(server, spec, error);
+    if (role == NULL)
+        return core_error_wrap(error, "role %s", role_rows[row].name);
+    size_t count = atomic_load(&roles->count);
+    roles->roles[count] = role;
+    roles->sources[count] = source;
+    atomic_store(&roles->count, count + 1);
+    if (!role->start(role, error))
+        return core_error_wrap(error, "role %s", role_rows[row].name);
+    CORE_LOG(spec->log, INFO, "cli", "role started", CORE_LOG_TEXT("role", role->name),
+             CORE_LOG_TEXT("source", source != NULL ? source : ""));
+    return true;
+}
+
+static bool source_start(cli_roles *roles, ws_server *server, const ws_gateway_spec *spec,
+                         core_error *error) {
+    const char *source = core_config_source_name(spec->config);
+    for (size_t i = 0; i < CORE_COUNT_OF(role_rows); i++)
+        if (role_is_wanted(spec->config, role_rows[i].name) &&
+            !role_start(roles, i, server, spec, error))
+            return source != NULL ? core_error_wrap(error, "source %s", source) : false;
+    return true;
+}
+
 bool cli_roles_start(cli_roles *roles, ws_server *server, const ws_server_spec *spec,
                      core_error *error) {
-    for (size_t i = 0; i < CORE_COUNT_OF(role_rows); i++) {
-        if (!role_is_wanted(spec->config, role_rows[i].name))
-            continue;
-        core_role *role = role_rows[i].make(server, spec, error);
-        if (role == NULL)
-            return core_error_wrap(error, "role %s", role_rows[i].name);
-        size_t count = atomic_load(&roles->count);
-        roles->roles[count] = role;
-        atomic_store(&roles->count, count + 1);
-        if (!role->start(role, error))
-            return core_error_wrap(error, "role %s", role_rows[i].name);
-        CORE_LOG(spec->log, INFO, "cli", "role started", CORE_LOG_TEXT("role", role->name));
+    for (size_t i = 0; i < core_config_source_count(spec->config); i++) {
+        ws_gateway_spec source = {.source = (unsigned)i,
+                                  .config = core_config_source(spec->config, i),
+                                  .log = spec->log,
+                                  .metrics = spec->metrics,
+                                  .clock = spec->clock};
+        const char *name = core_config_source_name(source.config);
+        if (name != NULL)
+            source.metrics = core_metrics_source(spec->metrics, name, error);
+        if (source.metrics == NULL || !source_start(roles, server, &source, error))
+            return false;
     }
     atomic_store(&roles->started, true);
     return true;
 }
 
-/* "NAME: SAID", behind "; " when a reason is there already. */
-static void reason_add(char *reason, size_t reason_size, const char *name, const char *said) {
+/* "NAME [of SOURCE]: SAID", behind "; " when a reason is there already. */
+static void reason_add(char *reason, size_t reason_size, const char *name, const char *source,
+                       const char *said) {
     size_t used = strlen(reason);
-    (void)snprintf(reason + used, reason_size - used, "%s%s: %s", used > 0 ? "; " : "", name, said);
+    (void)snprintf(reason + used, reason_size - used, "%s%s%s%s: %s", used > 0 ? "; " : "", name,
+                   source != NULL ? " of " : "", source != NULL ? source : "", said);
 }
 
 core_readiness cli_roles_ready(void *context, char *reason, size_t reason_size) {
@@ -73,7 +97,7 @@ core_readiness cli_roles_ready(void *context, char *reason, size_t reason_size) 
             reason[0] = '\0';
         }
         if (ready == worst && said[0] != '\0')
-            reason_add(reason, reason_size, roles->roles[i]->name, said);
+            reason_add(reason, reason_size, roles->roles[i]->name, roles->sources[i], said);
     }
     return worst;
 }

@@ -7,12 +7,13 @@
 
 #include <stdatomic.h>
 
-#define CLI_ROLES_MAX 8
+#define CLI_ROLES_MAX (8 * (CORE_CONFIG_SOURCES_MAX + 1))
 
 typedef struct {
     core_role *roles[CLI_ROLES_MAX];
-    atomic_size_t count; /* roles that readiness asks; grows only */
-    atomic_bool started; /* all of them */
+    const char *sources[CLI_ROLES_MAX]; /* whose each is; NULL: the first source's */
+    atomic_size_t count;                /* roles that readiness asks; grows only */
+    atomic_bool started;                /* all of them */
     atomic_bool draining;
 } cli_roles;
 

@@ -8,9 +8,11 @@
 #include "core/process.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#define METRICS_CACHE_LINE 64
+#define METRICS_CACHE_LINE  64
+#define METRICS_NUMBER_SIZE 32
 
 typedef enum { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM } metric_type;
 
@@ -40,6 +42,8 @@ typedef struct {
 
 struct core_metrics {
     metric_cell cells[CORE_METRIC_COUNT];
+    const char *source;
+    _Atomic(core_metrics *) next; /* the next source's */
 };
 
 core_metrics *core_metrics_new(void) {
@@ -49,11 +53,32 @@ core_metrics *core_metrics_new(void) {
         for (size_t bucket = 0; bucket <= METRIC_BOUNDS; bucket++)
             atomic_init(&metrics->cells[i].buckets[bucket], 0);
     }
+    if (metrics != NULL) {
+        metrics->source = NULL;
+        atomic_init(&metrics->next, NULL);
+    }
     return metrics;
 }
 
+core_metrics *core_metrics_source(core_metrics *metrics, const char *name, core_error *error) {
+    core_metrics *source = core_metrics_new();
+    if (source == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the metrics of %s", name);
+        return NULL;
+    }
+    source->source = name;
+    while (atomic_load(&metrics->next) != NULL)
+        metrics = atomic_load(&metrics->next);
+    atomic_store(&metrics->next, source);
+    return source;
+}
+
 void core_metrics_free(core_metrics *metrics) {
-    free(metrics);
+    while (metrics != NULL) {
+        core_metrics *next = atomic_load(&metrics->next);
+        free(metrics);
+        metrics = next;
+    }
 }
 
 void core_metrics_add(core_metrics *metrics, core_metric metric, int64_t amount) {
@@ -100,35 +125,72 @@ int64_t core_metrics_get(const core_metrics *metrics, core_metric metric) {
     return count;
 }
 
+/* "NAME{source="acme",le="..."}": a series, with its value. `le` may be NULL. */
+static void series_write(core_buffer *out, const char *name, const char *suffix, const char *source,
+                         const char *le, const char *value) {
+    core_buffer_format(out, "%s%s", name, suffix);
+    if (source != NULL || le != NULL)
+        core_buffer_format(out, "{%s%s%s%s%s%s%s}", source != NULL ? "source=\"" : "",
+                           source != NULL ? source : "", source != NULL ? "\"" : "",
+                           source != NULL && le != NULL ? "," : "", le != NULL ? "le=\"" : "",
+                           le != NULL ? le : "", le != NULL ? "\"" : "");
+    core_buffer_format(out, " %s\n", value);
+}
+
+static void number_text(char text[METRICS_NUMBER_SIZE], int64_t number) {
+    (void)snprintf(text, METRICS_NUMBER_SIZE, "%lld", (long long)number);
+}
+
+static void seconds_text(char text[METRICS_NUMBER_SIZE], int64_t us) {
+    (void)snprintf(text, METRICS_NUMBER_SIZE, "%lld.%06lld", (long long)us / 1000000,
+                   (long long)us % 1000000);
+}
+
 static void metric_histogram_write(const metric_row *row, const metric_cell *cell,
-                                   core_buffer *out) {
+                                   const char *source, core_buffer *out) {
+    char value[METRICS_NUMBER_SIZE], le[METRICS_NUMBER_SIZE];
     int64_t count = 0;
     for (size_t bucket = 0; bucket < METRIC_BOUNDS; bucket++) {
         count += metric_load(&cell->buckets[bucket]);
-        core_buffer_format(out, "%s_bucket{le=\"%lld.%06lld\"} %lld\n", row->name,
-                           (long long)metric_bounds_us[bucket] / 1000000,
-                           (long long)metric_bounds_us[bucket] % 1000000, (long long)count);
+        number_text(value, count);
+        seconds_text(le, metric_bounds_us[bucket]);
+        series_write(out, row->name, "_bucket", source, le, value);
     }
     count += metric_load(&cell->buckets[METRIC_BOUNDS]);
-    int64_t sum_us = metric_load(&cell->value);
-    core_buffer_format(out, "%s_bucket{le=\"+Inf\"} %lld\n%s_sum %lld.%06lld\n%s_count %lld\n",
-                       row->name, (long long)count, row->name, (long long)sum_us / 1000000,
-                       (long long)sum_us % 1000000, row->name, (long long)count);
+    number_text(value, count);
+    series_write(out, row->name, "_bucket", source, "+Inf", value);
+    char sum[METRICS_NUMBER_SIZE];
+    seconds_text(sum, metric_load(&cell->value));
+    series_write(out, row->name, "_sum", source, NULL, sum);
+    series_write(out, row->name, "_count", source, NULL, value);
 }
 
-static void metric_write(const metric_row *row, const metric_cell *cell, core_buffer *out) {
+static void cell_write(const metric_row *row, const metric_cell *cell, const char *source,
+                       core_buffer *out) {
+    char value[METRICS_NUMBER_SIZE];
+    if (row->type == METRIC_HISTOGRAM) {
+        metric_histogram_write(row, cell, source, out);
+        return;
+    }
+    number_text(value, metric_load(&cell->value));
+    series_write(out, row->name, "", source, NULL, value);
+}
+
+static void metric_write(const core_metrics *metrics, core_metric metric, core_buffer *out) {
     static const char *const types[] = {"counter", "gauge", "histogram"};
+    const metric_row *row = &metric_rows[metric];
     core_buffer_format(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->doc, row->name,
                        types[row->type]);
-    if (row->type == METRIC_HISTOGRAM)
-        metric_histogram_write(row, cell, out);
-    else
-        core_buffer_format(out, "%s %lld\n", row->name, (long long)metric_load(&cell->value));
+    cell_write(row, &metrics->cells[metric], NULL, out);
+    const core_metrics *source = atomic_load(&metrics->next);
+    for (; source != NULL; source = atomic_load(&source->next))
+        if (core_metrics_get(source, metric) != 0)
+            cell_write(row, &source->cells[metric], source->source, out);
 }
 
 void core_metrics_write(core_metrics *metrics, core_buffer *out) {
     for (size_t i = 0; metrics != NULL && i < CORE_METRIC_COUNT; i++)
-        metric_write(&metric_rows[i], &metrics->cells[i], out);
+        metric_write(metrics, (core_metric)i, out);
     core_process_metrics_write(out);
     core_allocator_metrics_write(out);
 }

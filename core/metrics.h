@@ -7,6 +7,7 @@
 #define WALCAST_CORE_METRICS_H
 
 #include "core/buffer.h"
+#include "core/error.h"
 
 typedef struct core_metrics core_metrics;
 
@@ -19,7 +20,12 @@ typedef enum {
 } core_metric;
 
 CORE_MUST_CHECK core_metrics *core_metrics_new(void);
+/* With those of its sources. */
 void core_metrics_free(core_metrics *metrics);
+/* Cells of one source's own, shown with the label source="NAME" once they are not 0, and owned by
+ * `metrics`. `name` needs no escaping and must live as long. From one thread. */
+CORE_MUST_CHECK core_metrics *core_metrics_source(core_metrics *metrics, const char *name,
+                                                  core_error *error);
 
 /* A NULL `metrics` counts nothing, so a unit test needs none. */
 void core_metrics_add(core_metrics *metrics, core_metric metric, int64_t amount); /* counters */

@@ -12,6 +12,7 @@
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "core/tenant.h"
 
 #define CORE_REALTIME_ID_BYTES    16
 #define CORE_REALTIME_ID_SIZE     37 /* a UUID and NUL */
@@ -40,7 +41,8 @@ typedef struct {
     core_realtime_encoding encoding;
     core_realtime_origin origin;
     bool is_private;
-    bool pushed; /* it came as a binary push, so binary readers get one */
+    bool pushed;                /* it came as a binary push, so binary readers get one */
+    core_slice project, schema; /* from SQL only: whose it is, see _tenant */
 } core_realtime_message;
 
 /* Appends to `out`. False when the id is no UUID, a name is longer than it may be
@@ -54,12 +56,17 @@ CORE_MUST_CHECK bool core_realtime_message_read(core_slice bytes, core_realtime_
 /* ---- From SQL ----
  * A broadcast that realtime.send (cli/setup.sql) put into the WAL: a logical message of this
  * prefix, with the content {"id": uuid, "topic": text, "event": text, "private": boolean,
- * "payload": any}. */
+ * "payload": any}, and where schemas are tenants' perhaps "schema", which says whose it is, or
+ * "project". */
 #define CORE_REALTIME_PREFIX "realtime.broadcast"
 
 /* Slices point into `content` or `texts`, which is reset. INPUT error when it is none. */
 CORE_MUST_CHECK bool core_realtime_message_from_sql(core_slice content, core_buffer *texts,
                                                     core_realtime_message *message,
                                                     core_error *error);
+
+/* The tenant in whose channel such a message is said; empty: in the source's own project's. */
+core_slice core_realtime_message_tenant(const core_realtime_message *message,
+                                        const core_tenants *tenants);
 
 #endif

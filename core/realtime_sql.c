@@ -24,6 +24,10 @@ static bool sql_member(core_json_reader *json, core_json_token member, core_buff
         return false;
     if (core_json_raw_is(member.key, "event") && !sql_text(member, texts, &message->event))
         return false;
+    if (core_json_raw_is(member.key, "project") && !sql_text(member, texts, &message->project))
+        return false;
+    if (core_json_raw_is(member.key, "schema") && !sql_text(member, texts, &message->schema))
+        return false;
     if (core_json_raw_is(member.key, "private"))
         message->is_private = core_json_is_true(member);
     if (core_json_raw_is(member.key, "id") &&
@@ -51,9 +55,18 @@ bool core_realtime_message_from_sql(core_slice content, core_buffer *texts,
         return sql_refuse(error, "its content is not a JSON object in UTF-8");
     while (core_json_member_next(&json, &member))
         if (!sql_member(&json, member, texts, message))
-            return sql_refuse(error, "id, topic and event must be strings");
+            return sql_refuse(error, "id, topic, event, project and schema must be strings");
     if (message->channel.length == 0 || message->channel.length > CORE_REALTIME_CHANNEL_MAX ||
         message->event.length > CORE_REALTIME_EVENT_MAX)
         return sql_refuse(error, "topic must have 1 to 1024 bytes, event at most 255");
     return true;
+}
+
+core_slice core_realtime_message_tenant(const core_realtime_message *message,
+                                        const core_tenants *tenants) {
+    char home[CORE_TENANT_SCHEMA_SIZE];
+    core_slice tenant = core_tenants_project(tenants, message->schema);
+    if (tenant.length == 0 && core_tenants_home(tenants, message->project, home))
+        tenant = message->project;
+    return tenant;
 }

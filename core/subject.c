@@ -303,7 +303,7 @@ bool core_subject_filter_realtime_live(const core_subject_scope *scope,
 
 bool core_subject_filter_realtime_presence(const core_subject_scope *scope,
                                            char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, scope_projects(scope), "p", NULL, text);
+    return realtime_subject(scope, scope->project, "p", NULL, text);
 }
 
 bool core_subject_filter_op(const core_subject_scope *scope, core_op op,

@@ -42,9 +42,11 @@ core_tenants core_tenants_of(const core_config *source) {
     return tenants;
 }
 
-/* An id that may stand in subjects, and is not the source's own project's. */
+/* An id whose token in a subject can be read back, and is not the source's own project's. */
 static bool tenant_id_valid(const core_tenants *tenants, core_slice id) {
     char text[CORE_TENANT_SCHEMA_SIZE];
+    if (id.length > CORE_SUBJECT_TOKEN_MAX / 3) /* a byte may take three */
+        return false;
     return core_slice_to_text(id, text, sizeof text) && core_subject_id_valid(text, NULL) &&
            strcmp(text, tenants->project) != 0;
 }
@@ -78,6 +80,14 @@ bool core_tenants_home(const core_tenants *tenants, core_slice project,
         snprintf(schema, CORE_TENANT_SCHEMA_SIZE, "%.*s%.*s%.*s", CORE_SLICE_ARGS(pattern.head),
                  CORE_SLICE_ARGS(project), CORE_SLICE_ARGS(pattern.tail));
     return length < CORE_TENANT_SCHEMA_SIZE;
+}
+
+core_slice core_tenants_shown(const core_tenants *tenants, core_slice schema) {
+    char home[CORE_TENANT_SCHEMA_SIZE];
+    core_slice tenant = core_tenants_project(tenants, schema);
+    bool is_home = tenant.length > 0 && core_tenants_home(tenants, tenant, home) &&
+                   core_slice_is(schema, home);
+    return core_slice_text(is_home ? CORE_TENANT_HOME : "");
 }
 
 bool core_tenants_hosts(const core_tenants *tenants, const char *project, const char *environment) {

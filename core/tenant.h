@@ -31,6 +31,8 @@ bool core_tenants_owns(const core_tenants *tenants, core_slice project, core_sli
 /* The tenant's home schema. False when `project` is the source's own, or has none. */
 CORE_MUST_CHECK bool core_tenants_home(const core_tenants *tenants, core_slice project,
                                        char schema[CORE_TENANT_SCHEMA_SIZE]);
+/* What a schema's readers call it: a tenant's home `public`; empty: any other by its name. */
+core_slice core_tenants_shown(const core_tenants *tenants, core_slice schema);
 /* The source's own project, or one that could have a schema here; NULL `environment`: any. */
 bool core_tenants_hosts(const core_tenants *tenants, const char *project, const char *environment);
 

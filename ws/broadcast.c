@@ -16,12 +16,15 @@ size_t ws_broadcast_bytes(const ws_broadcast *broadcast) {
 }
 
 ws_broadcast *ws_broadcast_copy(const ws_broadcast *from) {
-    ws_broadcast *copy = malloc(sizeof *copy + ws_broadcast_bytes(from));
+    core_slice tenant = from->home.tenant;
+    ws_broadcast *copy = malloc(sizeof *copy + ws_topic_scoped_length(tenant, from->topic) +
+                                from->event.length + from->payload.length);
     if (copy == NULL)
         return NULL;
     *copy = *from;
     uint8_t *room = (uint8_t *)(copy + 1);
-    copy->topic = core_slice_keep(&room, from->topic);
+    copy->topic = ws_topic_scope(&room, tenant, from->topic);
+    copy->home.tenant = ws_topic_tenant(copy->topic);
     copy->event = core_slice_keep(&room, from->event);
     copy->payload = core_slice_keep(&room, from->payload);
     return copy;
@@ -82,11 +85,11 @@ static core_block *frame_text(const ws_broadcast *broadcast, ws_protocol protoco
     core_json_key_text(&json, "type");
     core_json_text(&json, "broadcast");
     core_json_object_close(&json);
-    core_block *block =
-        core_buffer_ok(&payload)
-            ? ws_protocol_message(protocol, ws_protocol_null, ws_protocol_null, broadcast->topic,
-                                  "broadcast", core_buffer_slice(&payload))
-            : NULL;
+    core_block *block = core_buffer_ok(&payload)
+                            ? ws_protocol_message(protocol, ws_protocol_null, ws_protocol_null,
+                                                  ws_topic_plain(broadcast->topic), "broadcast",
+                                                  core_buffer_slice(&payload))
+                            : NULL;
     core_buffer_fini(&payload);
     return block;
 }
@@ -98,10 +101,10 @@ static core_block *frame_binary(const ws_broadcast *broadcast) {
     core_json_writer json = core_json_writer_make(&meta);
     if (broadcast->id[0] != '\0')
         write_meta(&json, broadcast);
-    const uint8_t head[] = {BROADCAST_KIND, (uint8_t)broadcast->topic.length,
-                            (uint8_t)broadcast->event.length, (uint8_t)meta.length,
-                            broadcast->json ? 1 : 0};
-    core_slice parts[] = {core_slice_make(head, sizeof head), broadcast->topic, broadcast->event,
+    core_slice topic = ws_topic_plain(broadcast->topic);
+    const uint8_t head[] = {BROADCAST_KIND, (uint8_t)topic.length, (uint8_t)broadcast->event.length,
+                            (uint8_t)meta.length, broadcast->json ? 1 : 0};
+    core_slice parts[] = {core_slice_make(head, sizeof head), topic, broadcast->event,
                           core_buffer_slice(&meta), broadcast->payload};
     core_block *block =
         core_buffer_ok(&meta) ? ws_frame_block(WS_FRAME_BINARY, parts, CORE_COUNT_OF(parts)) : NULL;
@@ -110,7 +113,7 @@ static core_block *frame_binary(const ws_broadcast *broadcast) {
 }
 
 static bool broadcast_fits_binary(const ws_broadcast *broadcast) {
-    return broadcast->topic.length <= BROADCAST_NAME_MAX &&
+    return ws_topic_plain(broadcast->topic).length <= BROADCAST_NAME_MAX &&
            broadcast->event.length <= BROADCAST_NAME_MAX;
 }
 

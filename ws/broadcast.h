@@ -5,11 +5,13 @@
 #ifndef WALCAST_WS_BROADCAST_H
 #define WALCAST_WS_BROADCAST_H
 
+#include "ws/home.h"
 #include "ws/protocol.h"
 
 #define WS_BROADCAST_ID_SIZE 37 /* a UUID and NUL */
 
 typedef struct {
+    ws_home home;                  /* whose hub, and whose topic; a copy's topic is scoped */
     core_slice topic;              /* "realtime:" included */
     core_slice event;              /* the user's */
     core_slice payload;            /* one JSON value, or bytes */
@@ -24,7 +26,8 @@ typedef struct {
     size_t sender_thread;
 } ws_broadcast;
 
-/* A copy in one piece of what `from` points to; free() ends it. NULL when memory is out. */
+/* A copy in one piece of what `from` points to, its topic in the scope of its tenant; free() ends
+ * it. NULL when memory is out. */
 CORE_MUST_CHECK ws_broadcast *ws_broadcast_copy(const ws_broadcast *from);
 /* What its texts take. */
 size_t ws_broadcast_bytes(const ws_broadcast *broadcast);

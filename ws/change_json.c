@@ -139,7 +139,8 @@ void ws_change_json(core_buffer *out, const core_change *change, const core_offs
     core_clock_format(change->transaction.commit_time_us, time);
     core_json_object_open(&writer.json);
     core_json_key_text(&writer.json, "schema");
-    core_json_string(&writer.json, change->relation->schema);
+    core_json_string(&writer.json,
+                     select->schema.length > 0 ? select->schema : change->relation->schema);
     core_json_key_text(&writer.json, "table");
     core_json_string(&writer.json, change->relation->table);
     core_json_key_text(&writer.json, "commit_timestamp");

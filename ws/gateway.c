@@ -35,6 +35,7 @@ struct ws_gateway {
     uint32_t magic;
     core_role role;
     ws_server *server;
+    unsigned source;
     const core_config *config;
     core_log *log;
     core_metrics *metrics;
@@ -400,7 +401,7 @@ static bool gateway_start(core_role *role, core_error *error) {
         return core_error_set(error, CORE_ERROR_INTERNAL, "cannot start the gateway's thread: %s",
                               strerror(failure));
     gateway->started = true;
-    ws_server_attach(gateway->server, gateway);
+    ws_server_attach(gateway->server, gateway->source, gateway);
     return true;
 }
 
@@ -447,7 +448,7 @@ static void gateway_stop(core_role *role) {
     gateway_wake(gateway);
     if (gateway->started)
         (void)pthread_join(gateway->thread, NULL);
-    ws_server_detach(gateway->server);
+    ws_server_detach(gateway->server, gateway->source);
     gateway_free(gateway);
 }
 
@@ -459,8 +460,7 @@ static bool gateway_filter(ws_gateway *gateway, core_error *error) {
                           "long a subject");
 }
 
-core_role *ws_gateway_role_new(ws_server *server, core_error *error) {
-    const ws_server_spec *spec = ws_server_spec_of(server);
+core_role *ws_gateway_role_new(ws_server *server, const ws_gateway_spec *spec, core_error *error) {
     ws_gateway *gateway = calloc(1, sizeof *gateway);
     if (gateway == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
@@ -468,6 +468,7 @@ core_role *ws_gateway_role_new(ws_server *server, core_error *error) {
     }
     *gateway = (ws_gateway){.magic = GATEWAY_MAGIC,
                             .server = server,
+                            .source = spec->source,
                             .config = spec->config,
                             .log = spec->log,
                             .metrics = spec->metrics,
@@ -485,7 +486,7 @@ core_role *ws_gateway_role_new(ws_server *server, core_error *error) {
     if (gateway->wake_fd < 0)
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "eventfd: %s", strerror(errno));
     else if (gateway_filter(gateway, error))
-        gateway->hub = ws_hub_new(server, gateway_on_readers, gateway, error);
+        gateway->hub = ws_hub_new(server, spec, gateway_on_readers, gateway, error);
     if (gateway->hub != NULL)
         return &gateway->role;
     gateway_free(gateway);

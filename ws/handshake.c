@@ -125,7 +125,7 @@ void ws_handshake(ws_http_request *request) {
     ws_server *server = request->connection->service->server;
     ws_protocol protocol;
     ws_identity *identity = NULL;
-    if (ws_server_gateway(server) == NULL) {
+    if (!ws_server_has_gateway(server)) {
         handshake_no_gateway(request);
     } else if (!handshake_is_upgrade(head) || !core_slice_is(head->method, "GET")) {
         handshake_refuse(request, 426, "Upgrade: websocket\r\n", "this path speaks WebSocket");
@@ -139,7 +139,9 @@ void ws_handshake(ws_http_request *request) {
         handshake_refuse(request, 503, "Retry-After: 1\r\n", "this server is shutting down");
     } else if (handshake_version(request, &protocol)) {
         identity = handshake_authorize(request);
-        if (identity != NULL)
+        if (identity != NULL && ws_server_gateway(server, identity->home.source) == NULL)
+            handshake_no_gateway(request);
+        else if (identity != NULL)
             handshake_accept(request, protocol, identity);
         ws_identity_release(identity);
     }

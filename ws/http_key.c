@@ -32,7 +32,8 @@ static void key_find(const ws_http_head *head, ws_http_key_order order, core_buf
 
 ws_identity *ws_http_key_identify(const ws_http_request *request, ws_http_key_order order,
                                   auth_verdict *verdict) {
-    const auth_verifier *verifier = ws_server_verifier(request->connection->service->server);
+    const ws_server *server = request->connection->service->server;
+    const auth_verifier *verifier = ws_server_verifier(server);
     core_buffer key, json;
     auth_claims claims;
     ws_identity *identity = NULL;
@@ -42,7 +43,8 @@ ws_identity *ws_http_key_identify(const ws_http_request *request, ws_http_key_or
     *verdict = core_buffer_ok(&key) ? auth_verify(verifier, core_buffer_slice(&key), &claims, &json)
                                     : AUTH_MALFORMED;
     if (*verdict == AUTH_OK)
-        identity = ws_identity_new(&claims, core_buffer_slice(&json));
+        identity =
+            ws_identity_new(ws_server_spec_of(server)->config, &claims, core_buffer_slice(&json));
     core_buffer_fini(&key);
     core_buffer_fini(&json);
     return identity;

@@ -27,7 +27,7 @@ static void hub_pause(void) {
 }
 
 void hub_deliver(ws_hub *hub, size_t thread, const ws_delivery *delivery) {
-    core_ring *ring = ws_session_ring(ws_server_service(hub->server, thread));
+    core_ring *ring = ws_session_ring(ws_server_service(hub->server, thread), hub->source);
     while (!core_ring_push(ring, delivery)) {
         if (atomic_load(&hub->stop)) {
             ws_delivery_drop(delivery);
@@ -166,7 +166,7 @@ static void hub_command(ws_hub *hub, size_t thread, const ws_command *command) {
 
 static void hub_commands(ws_hub *hub) {
     for (size_t thread = 0; thread < hub->threads; thread++) {
-        core_ring *ring = ws_session_commands(ws_server_service(hub->server, thread));
+        core_ring *ring = ws_session_commands(ws_server_service(hub->server, thread), hub->source);
         ws_command command;
         for (int i = 0; i < HUB_COMMANDS_A_TURN && core_ring_pop(ring, &command); i++)
             hub_command(hub, thread, &command);
@@ -281,7 +281,7 @@ static size_t hub_rings(ws_hub *hub, core_ring *rings[]) {
     rings[count++] = hub->messages;
     rings[count++] = hub->heard;
     for (size_t i = 0; i < hub->threads; i++)
-        rings[count++] = ws_session_commands(ws_server_service(hub->server, i));
+        rings[count++] = ws_session_commands(ws_server_service(hub->server, i), hub->source);
     for (size_t i = 0; i < WS_LANES; i++)
         rings[count++] = hub->readers[i].messages;
     return count;
@@ -427,7 +427,7 @@ static void hub_destroy(ws_hub *hub) {
 }
 
 /* What it asks the database with. */
-static bool hub_ask_database(ws_hub *hub, const ws_server_spec *spec, core_error *error) {
+static bool hub_ask_database(ws_hub *hub, const ws_gateway_spec *spec, core_error *error) {
     hub->pool = pg_pool_new(spec->config, "walcast ws", spec->log, spec->metrics, error);
     auth_access_spec access = {
         .config = spec->config,
@@ -442,14 +442,15 @@ static bool hub_ask_database(ws_hub *hub, const ws_server_spec *spec, core_error
     return source != NULL;
 }
 
-static void hub_prepare(ws_hub *hub, const ws_server_spec *spec, size_t row_max) {
+static void hub_prepare(ws_hub *hub, const ws_gateway_spec *spec, size_t row_max) {
     hub->magic = HUB_MAGIC;
     hub->log = spec->log;
     hub->metrics = spec->metrics;
     hub->clock = spec->clock;
     hub->publication = core_config_text(spec->config, "postgres.publication");
     (void)pthread_mutex_init(&hub->answers_lock, NULL);
-    hub_classes_init(&hub->classes, &hub->class_ids, hub->threads);
+    hub->scope = core_subject_scope_of(spec->config);
+    hub_classes_init(&hub->classes, &hub->class_ids, hub->threads, &hub->scope.tenants);
     hub_rooms_init(&hub->rooms, hub->threads);
     core_arena_init(&hub->arena, 65536,
                     WS_HUB_MESSAGE_BYTES * 4 + CORE_EVENT_JSON_ARENA_FACTOR * row_max);
@@ -458,15 +459,15 @@ static void hub_prepare(ws_hub *hub, const ws_server_spec *spec, size_t row_max)
     hub_tail_init(&hub->tail, (size_t)core_config_integer(spec->config, "ws.tail_bytes"));
 }
 
-ws_hub *ws_hub_new(ws_server *server, ws_hub_readers_changed changed, void *context,
-                   core_error *error) {
-    const ws_server_spec *spec = ws_server_spec_of(server);
+ws_hub *ws_hub_new(ws_server *server, const ws_gateway_spec *spec, ws_hub_readers_changed changed,
+                   void *context, core_error *error) {
     ws_hub *hub = calloc(1, sizeof *hub);
     if (hub == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
         return NULL;
     }
     hub->server = server;
+    hub->source = spec->source;
     hub->readers_changed = changed;
     hub->readers_context = context;
     hub->threads = ws_server_service_count(server);

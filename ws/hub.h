@@ -19,7 +19,8 @@ typedef struct ws_hub ws_hub;
 typedef void (*ws_hub_readers_changed)(void *context);
 
 /* Starts the thread. */
-CORE_MUST_CHECK ws_hub *ws_hub_new(ws_server *server, ws_hub_readers_changed changed, void *context,
+CORE_MUST_CHECK ws_hub *ws_hub_new(ws_server *server, const ws_gateway_spec *spec,
+                                   ws_hub_readers_changed changed, void *context,
                                    core_error *error);
 /* Stops it. Nobody may feed any more, and the server's gateway must have been detached. */
 void ws_hub_free(ws_hub *hub);

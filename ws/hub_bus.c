@@ -24,8 +24,14 @@
 /* What another gateway said. */
 typedef struct {
     core_block *payload;
+    core_block *tenant; /* whose topic it is; NULL: the source's own project's */
     bool presence;
 } hub_heard;
+
+static void heard_drop(const hub_heard *heard) {
+    core_block_release(heard->payload);
+    core_block_release(heard->tenant);
+}
 
 /* ---- The bus's threads ---- */
 
@@ -35,8 +41,28 @@ static bool subject_is_presence(const char *subject) {
     return last != NULL && last - subject > 2 && last[-1] == 'p' && last[-2] == '.';
 }
 
+/* False: of no project of this source's. */
+static bool heard_tenant(const ws_hub *hub, const char *subject, core_block **tenant) {
+    uint8_t memory[CORE_SUBJECT_TOKEN_MAX];
+    core_buffer project = core_buffer_over(memory, sizeof memory);
+    char home[CORE_TENANT_SCHEMA_SIZE];
+    *tenant = NULL;
+    if (hub->scope.tenants.count == 0)
+        return true;
+    if (!core_subject_realtime_project(subject, &project))
+        return false;
+    if (core_slice_is(core_buffer_slice(&project), hub->scope.project))
+        return true;
+    if (!core_tenants_home(&hub->scope.tenants, core_buffer_slice(&project), home))
+        return false;
+    *tenant = core_block_copy(core_buffer_slice(&project));
+    return *tenant != NULL;
+}
+
 void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload) {
     hub_heard heard = {.payload = NULL, .presence = subject_is_presence(subject)};
+    if (!heard.presence && !heard_tenant(hub, subject, &heard.tenant))
+        return;
     if (atomic_load(&hub->heard_bytes) + payload.length <= BUS_RING_BYTES)
         heard.payload = core_block_copy(payload);
     if (heard.payload != NULL) {
@@ -44,8 +70,8 @@ void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload) {
         if (core_ring_push(hub->heard, &heard))
             return;
         atomic_fetch_sub(&hub->heard_bytes, payload.length);
-        core_block_release(heard.payload);
     }
+    heard_drop(&heard);
     core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_LOST, 1);
     ws_hub_hear_lost(hub);
 }
@@ -76,6 +102,15 @@ void hub_bus_presence(ws_hub *hub, core_slice bytes) {
         bus_publish(hub, subject, bytes);
 }
 
+/* As the topic's project names subjects. */
+static core_subject_scope hub_scope(const ws_hub *hub, core_slice topic) {
+    core_subject_scope scope = hub->scope;
+    core_slice tenant = ws_topic_tenant(topic);
+    if (tenant.length > 0)
+        scope.project = (const char *)tenant.data;
+    return scope;
+}
+
 static void bus_broadcast(ws_hub *hub, const ws_broadcast *broadcast) {
     char subject[CORE_SUBJECT_MAX];
     core_slice channel = ws_protocol_topic(broadcast->topic);
@@ -94,8 +129,9 @@ static void bus_broadcast(ws_hub *hub, const ws_broadcast *broadcast) {
     };
     memcpy(message.id, broadcast->id, sizeof message.id);
     core_buffer_reset(&hub->envelope);
-    bool fits = broadcast->stored ? core_subject_realtime_stored(&hub->scope, channel, subject)
-                                  : core_subject_realtime_live(&hub->scope, channel, subject);
+    core_subject_scope scope = hub_scope(hub, broadcast->topic);
+    bool fits = broadcast->stored ? core_subject_realtime_stored(&scope, channel, subject)
+                                  : core_subject_realtime_live(&scope, channel, subject);
     if (fits && core_realtime_message_write(&message, &hub->envelope))
         bus_publish(hub, subject, core_buffer_slice(&hub->envelope));
     else
@@ -111,13 +147,14 @@ void hub_say(ws_hub *hub, ws_broadcast *broadcast) {
 
 /* ---- In ---- */
 
-static void bus_spread(ws_hub *hub, const core_realtime_message *message) {
-    char topic[sizeof TOPIC_PREFIX + CORE_REALTIME_CHANNEL_MAX];
-    size_t prefix = strlen(TOPIC_PREFIX);
-    memcpy(topic, TOPIC_PREFIX, prefix);
-    memcpy(topic + prefix, message->channel.data, message->channel.length); /* a NUL may be in it */
+static void bus_spread(ws_hub *hub, const core_realtime_message *message, core_slice tenant) {
+    uint8_t plain[sizeof TOPIC_PREFIX + CORE_REALTIME_CHANNEL_MAX];
+    uint8_t scoped[sizeof plain + WS_SCOPE_MAX];
+    uint8_t *end = plain, *room = scoped;
+    (void)core_slice_keep(&end, core_slice_text(TOPIC_PREFIX));
+    (void)core_slice_keep(&end, message->channel); /* a NUL may be in it */
     ws_broadcast broadcast = {
-        .topic = core_slice_make(topic, prefix + message->channel.length),
+        .topic = ws_topic_scope(&room, tenant, core_slice_make(plain, (size_t)(end - plain))),
         .event = message->event,
         .payload = message->payload,
         .json = message->encoding == CORE_REALTIME_JSON,
@@ -128,7 +165,7 @@ static void bus_spread(ws_hub *hub, const core_realtime_message *message) {
     hub_broadcast(hub, &broadcast);
 }
 
-static void bus_heard(ws_hub *hub, core_slice payload) {
+static void bus_heard(ws_hub *hub, core_slice payload, core_slice tenant) {
     core_realtime_message message;
     if (!core_realtime_message_read(payload, &message)) {
         core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_MALFORMED, 1);
@@ -137,7 +174,7 @@ static void bus_heard(ws_hub *hub, core_slice payload) {
     bool ours = core_slice_is(message.environment, hub->environment) &&
                 message.origin != CORE_REALTIME_DATABASE && !core_slice_is(message.node, hub->node);
     if (ours)
-        bus_spread(hub, &message);
+        bus_spread(hub, &message, tenant);
 }
 
 void hub_bus_take(ws_hub *hub) {
@@ -150,9 +187,11 @@ void hub_bus_take(ws_hub *hub) {
             ws_presence_receive(hub->presence, core_block_slice(heard.payload), now_ms);
             hub->presence_changed = true;
         } else {
-            bus_heard(hub, core_block_slice(heard.payload));
+            bus_heard(hub, core_block_slice(heard.payload),
+                      heard.tenant != NULL ? core_block_slice(heard.tenant)
+                                           : core_slice_make(NULL, 0));
         }
-        core_block_release(heard.payload);
+        heard_drop(&heard);
     }
     if (atomic_exchange(&hub->bus_lost, false)) {
         ws_presence_resync(hub->presence, now_ms);
@@ -166,7 +205,7 @@ void hub_spread_message(ws_hub *hub, const core_change *change) {
     if (!core_slice_is(change->message.prefix, CORE_REALTIME_PREFIX))
         return;
     if (core_realtime_message_from_sql(change->message.content, &hub->envelope, &message, &error))
-        bus_spread(hub, &message);
+        bus_spread(hub, &message, core_realtime_message_tenant(&message, &hub->scope.tenants));
     else
         CORE_LOG(hub->log, WARN, "ws", "a broadcast from SQL cannot be delivered",
                  CORE_LOG_TEXT("error", error.text));
@@ -179,7 +218,6 @@ bool hub_bus_init(ws_hub *hub, const core_config *config, core_error *error) {
     if (getrandom(&node, sizeof node, 0) != (ssize_t)sizeof node)
         return core_error_set(error, CORE_ERROR_INTERNAL, "the system gives no random bytes");
     (void)snprintf(hub->node, sizeof hub->node, "%016llx", (unsigned long long)node);
-    hub->scope = core_subject_scope_of(config);
     hub->environment = core_config_text(config, "environment");
     size_t row_max = (size_t)core_config_integer(config, "cdc.max_row_bytes");
     core_buffer_init(&hub->envelope, row_max > BUS_ENVELOPE ? row_max : BUS_ENVELOPE);
@@ -190,7 +228,7 @@ bool hub_bus_init(ws_hub *hub, const core_config *config, core_error *error) {
 void hub_bus_fini(ws_hub *hub) {
     hub_heard heard;
     while (hub->heard != NULL && core_ring_pop(hub->heard, &heard))
-        core_block_release(heard.payload);
+        heard_drop(&heard);
     core_ring_free(hub->heard);
     core_buffer_fini(&hub->envelope);
 }

@@ -6,8 +6,9 @@
 
 #define CLASS_HEAD_MAX 16384
 
-void hub_classes_init(hub_classes *classes, hub_ids *ids, size_t threads) {
-    *classes = (hub_classes){.ids = ids, .threads = threads};
+void hub_classes_init(hub_classes *classes, hub_ids *ids, size_t threads,
+                      const core_tenants *tenants) {
+    *classes = (hub_classes){.ids = ids, .threads = threads, .index = {.tenants = tenants}};
 }
 
 /* ---- One class ---- */
@@ -42,7 +43,8 @@ static bool class_add_bindings(hub_classes *classes, hub_class *class, size_t *a
         hub_user user = {.class = class,
                          .binding = (uint32_t)*added,
                          .operations = binding->operations,
-                         .leaves = binding->leaves};
+                         .leaves = binding->leaves,
+                         .tenant = subscription->home.tenant};
         class->rules[*added] =
             hub_index_add(&classes->index, binding->schema, binding->table, binding->filter, &user,
                           &class->positions[*added], error);
@@ -67,7 +69,8 @@ static hub_class *class_new(hub_classes *classes, ws_subscription *subscription,
     class->positions = calloc(room, sizeof *class->positions);
     class->matched = calloc(room, sizeof *class->matched);
     core_buffer_init(&class->head, CLASS_HEAD_MAX);
-    ws_protocol_change_head(subscription->protocol, subscription->topic, &class->head);
+    ws_protocol_change_head(subscription->protocol, ws_topic_plain(subscription->topic),
+                            &class->head);
     bool ok = class->rules != NULL && class->positions != NULL && class->matched != NULL &&
               core_buffer_ok(&class->head);
     if (!ok)

@@ -45,8 +45,9 @@ struct hub_classes {
     hub_index index;
 };
 
-/* `ids` must outlive it. */
-void hub_classes_init(hub_classes *classes, hub_ids *ids, size_t threads);
+/* `ids` and `tenants` must outlive it. */
+void hub_classes_init(hub_classes *classes, hub_ids *ids, size_t threads,
+                      const core_tenants *tenants);
 void hub_classes_fini(hub_classes *classes);
 /* The class of the subscription with one member more on `thread`; takes the subscription. NULL with
  * an INPUT error when a filter does not fit its table. */

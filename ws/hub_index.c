@@ -5,7 +5,12 @@
 #include <stdlib.h>
 
 static uint64_t table_hash(core_slice schema, core_slice name) {
-    return hub_rule_hash(schema, name, core_slice_make(NULL, 0));
+    return hub_rule_hash(&(hub_rule_key){.schema = schema, .table = name});
+}
+
+static core_slice index_tenant(const hub_index *index, core_slice schema) {
+    return index->tenants != NULL ? core_tenants_project(index->tenants, schema)
+                                  : core_slice_make(NULL, 0);
 }
 
 static hub_table *index_table(const hub_index *index, core_slice schema, core_slice name) {
@@ -18,11 +23,10 @@ static hub_table *index_table(const hub_index *index, core_slice schema, core_sl
     return NULL;
 }
 
-static hub_rule *index_find(const hub_index *index, core_slice schema, core_slice table,
-                            core_slice filter, uint64_t hash) {
+static hub_rule *index_find(const hub_index *index, const hub_rule_key *key, uint64_t hash) {
     hub_map_node *node = hub_map_first(&index->rules, hash);
     for (; node != NULL; node = hub_map_next(node))
-        if (hub_rule_is(node->owner, schema, table, filter))
+        if (hub_rule_is(node->owner, key))
             return node->owner;
     return NULL;
 }
@@ -36,12 +40,12 @@ static bool rule_is_wild(const hub_rule *rule) {
 /* The wildcards that reach a table, for they have no filter: of its schema, of its name, of all. */
 static size_t index_wild(const hub_index *index, core_slice schema, core_slice name,
                          hub_rule *wild[3]) {
-    const core_slice any = core_slice_make(NULL, 0);
-    const core_slice forms[3][2] = {{schema, any}, {any, name}, {any, any}};
+    core_slice tenant = index_tenant(index, schema);
+    const hub_rule_key forms[3] = {
+        {.schema = schema}, {.tenant = tenant, .table = name}, {.tenant = tenant}};
     size_t count = 0;
     for (size_t i = 0; i < CORE_COUNT_OF(forms); i++) {
-        uint64_t hash = hub_rule_hash(forms[i][0], forms[i][1], any);
-        wild[count] = index_find(index, forms[i][0], forms[i][1], any, hash);
+        wild[count] = index_find(index, &forms[i], hub_rule_hash(&forms[i]));
         count += wild[count] != NULL ? 1 : 0;
     }
     return count;
@@ -75,7 +79,8 @@ static bool index_spread_wild(hub_index *index, hub_rule *rule, core_error *erro
     hub_map_node *at = NULL;
     hub_table *table;
     while ((table = hub_map_each(&index->tables, &cursor, &at)) != NULL)
-        if (hub_rule_covers(rule, table->schema, table->name) && !hub_table_add(table, rule, error))
+        if (hub_rule_covers(rule, index_tenant(index, table->schema), table->schema, table->name) &&
+            !hub_table_add(table, rule, error))
             return false;
     return true;
 }
@@ -112,10 +117,13 @@ static hub_rule *index_add_rule(hub_index *index, hub_rule *rule, uint64_t hash,
 hub_rule *hub_index_add(hub_index *index, core_slice schema, core_slice table, core_slice filter,
                         const hub_user *user, uint32_t *position, core_error *error) {
     assert(filter.length == 0 || (schema.length > 0 && table.length > 0));
-    uint64_t hash = hub_rule_hash(schema, table, filter);
-    hub_rule *rule = index_find(index, schema, table, filter, hash);
+    hub_rule_key key = {.schema = schema, .table = table, .filter = filter};
+    if (schema.length == 0)
+        key.tenant = user->tenant;
+    uint64_t hash = hub_rule_hash(&key);
+    hub_rule *rule = index_find(index, &key, hash);
     if (rule == NULL) {
-        rule = hub_rule_new(schema, table, filter, error);
+        rule = hub_rule_new(&key, error);
         return rule != NULL ? index_add_rule(index, rule, hash, user, position, error) : NULL;
     }
     if (hub_rule_add_user(rule, user, position))

@@ -8,6 +8,7 @@
 typedef struct {
     hub_map rules;
     hub_map tables;
+    const core_tenants *tenants; /* whose schemas are whose; NULL: all are the source's own */
 } hub_index;
 
 void hub_index_fini(hub_index *index);

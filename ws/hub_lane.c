@@ -13,10 +13,10 @@ static const core_state_row lane_states[] = {
     [HUB_LANE_CLEARING] = {"clearing", CORE_STATE_BIT(HUB_LANE_FREE)},
 };
 
-void hub_lane_init(hub_lane *lane, hub_ids *ids, size_t threads) {
+void hub_lane_init(hub_lane *lane, hub_ids *ids, size_t threads, const core_tenants *tenants) {
     *lane = (hub_lane){.position = 0};
     core_state_init(&lane->state, "lane", lane_states, CORE_COUNT_OF(lane_states), HUB_LANE_FREE);
-    hub_classes_init(&lane->classes, ids, threads);
+    hub_classes_init(&lane->classes, ids, threads, tenants);
 }
 
 bool hub_lane_add(hub_lane *lane, const hub_passenger *passenger) {

@@ -42,7 +42,7 @@ typedef struct {
     size_t count, capacity;
 } hub_lane;
 
-void hub_lane_init(hub_lane *lane, hub_ids *ids, size_t threads);
+void hub_lane_init(hub_lane *lane, hub_ids *ids, size_t threads, const core_tenants *tenants);
 void hub_lane_fini(hub_lane *lane);
 /* Takes the passenger's reference over, whatever comes of it. False when memory is out. */
 CORE_MUST_CHECK bool hub_lane_add(hub_lane *lane, const hub_passenger *passenger);

@@ -37,7 +37,8 @@ static void presence_diff(void *context, ws_presence_room room, core_slice joins
     for (size_t i = 0; found != NULL && i < WS_PROTOCOLS; i++) {
         const hub_part *part = found->parts[i];
         core_block *frame =
-            part != NULL ? diff_frame(part->protocol, room.topic, joins, leaves) : NULL;
+            part != NULL ? diff_frame(part->protocol, ws_topic_plain(room.topic), joins, leaves)
+                         : NULL;
         if (frame != NULL)
             hub_spread_part(hub, part, WS_DELIVERY_PRESENCE, frame, 0, 0);
         else if (part != NULL)
@@ -70,8 +71,8 @@ void hub_presence_track(ws_hub *hub, size_t thread, uint64_t member, ws_presence
         char text[CORE_ERROR_TEXT_MAX + 32];
         (void)snprintf(text, sizeof text, "presence is not tracked: %s", error.text);
         presence_answer(hub, thread, member,
-                        ws_protocol_system(wish->protocol, ws_protocol_null, wish->topic,
-                                           "presence", false, text));
+                        ws_protocol_system(wish->protocol, ws_protocol_null,
+                                           ws_topic_plain(wish->topic), "presence", false, text));
     }
     free(wish);
 }
@@ -87,11 +88,11 @@ void hub_presence_state(ws_hub *hub, size_t thread, uint64_t member, ws_presence
     ws_presence_room room = {.topic = wish->topic, .private_channel = wish->private_channel};
     core_buffer_init(&state, PRESENCE_STATE_MAX);
     ws_presence_flush(hub->presence, core_clock_ms(hub->clock));
-    core_block *frame =
-        ws_presence_state(hub->presence, room, &state)
-            ? ws_protocol_message(wish->protocol, ws_protocol_null, ws_protocol_null, wish->topic,
-                                  "presence_state", core_buffer_slice(&state))
-            : NULL;
+    core_block *frame = ws_presence_state(hub->presence, room, &state)
+                            ? ws_protocol_message(wish->protocol, ws_protocol_null,
+                                                  ws_protocol_null, ws_topic_plain(wish->topic),
+                                                  "presence_state", core_buffer_slice(&state))
+                            : NULL;
     presence_answer(hub, thread, member, frame);
     core_buffer_fini(&state);
     free(wish);

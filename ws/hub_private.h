@@ -75,6 +75,7 @@ typedef struct {
 struct ws_hub {
     uint32_t magic;
     ws_server *server;
+    unsigned source; /* its number among the process's */
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;

@@ -50,8 +50,9 @@ static void replay_refuse(ws_hub *hub, const hub_seat *seat, const ws_subscripti
                           const char *reason) {
     char text[CORE_ERROR_TEXT_MAX + 64];
     (void)snprintf(text, sizeof text, "UnableToReplayMessages: %s", reason);
-    core_block *frame = ws_protocol_system(subscription->protocol, ws_protocol_null,
-                                           subscription->topic, "broadcast", false, text);
+    core_block *frame =
+        ws_protocol_system(subscription->protocol, ws_protocol_null,
+                           ws_topic_plain(subscription->topic), "broadcast", false, text);
     if (frame == NULL)
         return;
     ws_delivery delivery = {.kind = WS_DELIVERY_DIRECT, .member = seat->member, .block = frame};

@@ -353,7 +353,8 @@ static bool lane_reader_failed(ws_hub *hub, hub_lane *lane) {
 /* The threads have enough history to send: more would hold up what is live. They wake the hub. */
 static bool resume_is_ahead(const ws_hub *hub) {
     for (size_t i = 0; i < hub->threads; i++)
-        if (atomic_load(ws_session_history(ws_server_service(hub->server, i))) >= WS_LANE_SENDS)
+        if (atomic_load(ws_session_history(ws_server_service(hub->server, i), hub->source)) >=
+            WS_LANE_SENDS)
             return true;
     return false;
 }
@@ -437,7 +438,7 @@ void hub_resume_reset(ws_hub *hub) {
 
 bool hub_resume_init(ws_hub *hub, size_t row_max, core_error *error) {
     for (size_t i = 0; i < WS_LANES; i++)
-        hub_lane_init(&hub->lanes[i], &hub->class_ids, hub->threads);
+        hub_lane_init(&hub->lanes[i], &hub->class_ids, hub->threads, &hub->scope.tenants);
     for (size_t i = 0; i < WS_LANES; i++)
         if (!hub_reader_init(&hub->readers[i], row_max, error))
             return false;

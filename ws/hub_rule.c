@@ -3,18 +3,22 @@
 
 #include <stdlib.h>
 
-uint64_t hub_rule_hash(core_slice schema, core_slice table, core_slice filter) {
-    return core_slice_hash(schema) * 31 + core_slice_hash(table) * 17 + core_slice_hash(filter);
+uint64_t hub_rule_hash(const hub_rule_key *key) {
+    return core_slice_hash(key->schema) * 31 + core_slice_hash(key->table) * 17 +
+           core_slice_hash(key->filter) + core_slice_hash(key->tenant) * 7;
 }
 
-bool hub_rule_is(const hub_rule *rule, core_slice schema, core_slice table, core_slice filter) {
-    return core_slice_equal(rule->schema, schema) && core_slice_equal(rule->table, table) &&
-           core_slice_equal(rule->filter, filter);
+bool hub_rule_is(const hub_rule *rule, const hub_rule_key *key) {
+    return core_slice_equal(rule->schema, key->schema) &&
+           core_slice_equal(rule->table, key->table) &&
+           core_slice_equal(rule->filter, key->filter) &&
+           core_slice_equal(rule->tenant, key->tenant);
 }
 
-bool hub_rule_covers(const hub_rule *rule, core_slice schema, core_slice table) {
-    return (rule->schema.length == 0 || core_slice_equal(rule->schema, schema)) &&
-           (rule->table.length == 0 || core_slice_equal(rule->table, table));
+bool hub_rule_covers(const hub_rule *rule, core_slice tenant, core_slice schema, core_slice table) {
+    bool schemas = rule->schema.length == 0 ? core_slice_equal(rule->tenant, tenant)
+                                            : core_slice_equal(rule->schema, schema);
+    return schemas && (rule->table.length == 0 || core_slice_equal(rule->table, table));
 }
 
 static core_slice rule_keep(uint8_t **room, core_slice text) {
@@ -25,9 +29,10 @@ static core_slice rule_keep(uint8_t **room, core_slice text) {
     return kept;
 }
 
-hub_rule *hub_rule_new(core_slice schema, core_slice table, core_slice filter, core_error *error) {
+hub_rule *hub_rule_new(const hub_rule_key *key, core_error *error) {
     hub_rule *rule = calloc(1, sizeof *rule);
-    core_block *text = core_block_new(schema.length + table.length + filter.length);
+    core_block *text = core_block_new(key->tenant.length + key->schema.length + key->table.length +
+                                      key->filter.length);
     if (rule == NULL || text == NULL) {
         free(rule);
         core_block_release(text);
@@ -38,10 +43,11 @@ hub_rule *hub_rule_new(core_slice schema, core_slice table, core_slice filter, c
     rule->text = text;
     rule->users = &rule->only;
     rule->user_capacity = 1;
-    rule->schema = rule_keep(&room, schema);
-    rule->table = rule_keep(&room, table);
-    rule->filter = rule_keep(&room, filter);
-    if (filter.length == 0 || (rule->parsed = expr_filter_new(rule->filter, error)) != NULL)
+    rule->tenant = rule_keep(&room, key->tenant);
+    rule->schema = rule_keep(&room, key->schema);
+    rule->table = rule_keep(&room, key->table);
+    rule->filter = rule_keep(&room, key->filter);
+    if (key->filter.length == 0 || (rule->parsed = expr_filter_new(rule->filter, error)) != NULL)
         return rule;
     hub_rule_free(rule);
     return NULL;

@@ -18,6 +18,7 @@ typedef struct {
     uint32_t binding;
     unsigned operations; /* bit N: core_op N */
     bool leaves;         /* also wants to know when a row stops matching */
+    core_slice tenant;   /* whose it is; empty: the source's own project's */
 } hub_user;
 
 /* What a rule's users want together: bit N: core_op N, from INSERT to TRUNCATE; bit 0: leaves. */
@@ -29,7 +30,8 @@ typedef unsigned hub_interest;
 
 typedef struct {
     hub_map_node node;
-    core_block *text; /* holds the three */
+    core_block *text;  /* holds the four */
+    core_slice tenant; /* of any schema: whose; else empty, since a schema is somebody's */
     core_slice schema, table, filter;
     expr_filter *parsed; /* NULL: everything matches */
     hub_user *users;     /* `only` while one is enough */
@@ -39,12 +41,16 @@ typedef struct {
     hub_entry *entries;                 /* its places in tables */
 } hub_rule;
 
-uint64_t hub_rule_hash(core_slice schema, core_slice table, core_slice filter);
-bool hub_rule_is(const hub_rule *rule, core_slice schema, core_slice table, core_slice filter);
-/* The rule applies to this table. */
-bool hub_rule_covers(const hub_rule *rule, core_slice schema, core_slice table);
-CORE_MUST_CHECK hub_rule *hub_rule_new(core_slice schema, core_slice table, core_slice filter,
-                                       core_error *error);
+/* What makes a rule. */
+typedef struct {
+    core_slice tenant, schema, table, filter;
+} hub_rule_key;
+
+uint64_t hub_rule_hash(const hub_rule_key *key);
+bool hub_rule_is(const hub_rule *rule, const hub_rule_key *key);
+/* The rule applies to this table, which is the tenant's. */
+bool hub_rule_covers(const hub_rule *rule, core_slice tenant, core_slice schema, core_slice table);
+CORE_MUST_CHECK hub_rule *hub_rule_new(const hub_rule_key *key, core_error *error);
 /* It must have no user and no entry. */
 void hub_rule_free(hub_rule *rule);
 hub_interest hub_rule_interest(const hub_rule *rule);

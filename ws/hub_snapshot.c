@@ -364,6 +364,7 @@ bool hub_snapshots_init(hub_snapshots *snapshots, const core_config *config, cor
     snapshots->timeout_ms = core_config_integer(config, "ws.snapshot_timeout");
     snapshots->max_bytes = (size_t)core_config_integer(config, "ws.snapshot_max_bytes");
     snapshots->piece_bytes = piece < WS_SNAPSHOT_PIECE_BYTES ? piece : WS_SNAPSHOT_PIECE_BYTES;
+    snapshots->tenants = core_tenants_of(config);
     snapshots->publication = core_config_text(config, "postgres.publication");
     (void)pthread_mutex_init(&snapshots->lock, NULL);
     return hub_recent_init(&snapshots->recent, error);

@@ -33,6 +33,7 @@ typedef struct {
     size_t places;
     int64_t timeout_ms;
     size_t max_bytes, piece_bytes;
+    core_tenants tenants;
     const char *publication;
     /* The hub's. */
     hub_snapshot_list waiting, begun;

@@ -180,7 +180,7 @@ static bool part_head_make(snapshot_read *read, read_part *part) {
     core_buffer_init(&head, READ_HEAD_MAX);
     core_json_writer json = core_json_writer_make(&head);
     uint32_t last_id = 0;
-    ws_protocol_change_head(subscription->protocol, subscription->topic, &head);
+    ws_protocol_change_head(subscription->protocol, ws_topic_plain(subscription->topic), &head);
     core_json_array_open(&json);
     for (size_t i = 0; i < subscription->count; i++) {
         const ws_binding *binding = &subscription->bindings[i];
@@ -217,7 +217,8 @@ static bool part_decide(snapshot_read *read, read_part *part) {
     part->select = (ws_change_select){
         .columns = part->binding->columns,
         .count = part->binding->column_count,
-        .visible = auth_table_all_columns(part->decision.table) ? NULL : part->decision.table};
+        .visible = auth_table_all_columns(part->decision.table) ? NULL : part->decision.table,
+        .schema = core_tenants_shown(&read->snapshot->all->tenants, relation->schema)};
     return true;
 }
 

@@ -72,8 +72,9 @@ static void spread_block(ws_hub *hub, const hub_class *class, core_block *block,
         }
         if (!delivery.live) {
             delivery.sends = class->members[thread];
-            atomic_fetch_add(ws_session_history(ws_server_service(hub->server, thread)),
-                             delivery.sends);
+            atomic_fetch_add(
+                ws_session_history(ws_server_service(hub->server, thread), hub->source),
+                delivery.sends);
         }
         hub_deliver(hub, thread, &delivery);
     }
@@ -83,8 +84,8 @@ core_block *hub_problem_frame(const ws_subscription *subscription, unsigned stat
                               const char *text) {
     if (subscription->protocol == WS_PROTOCOL_SSE)
         return ws_sse_problem_block(WS_SSE_PROBLEM, status, text, 0);
-    return ws_protocol_system(subscription->protocol, ws_protocol_null, subscription->topic,
-                              "postgres_changes", false, text);
+    return ws_protocol_system(subscription->protocol, ws_protocol_null,
+                              ws_topic_plain(subscription->topic), "postgres_changes", false, text);
 }
 
 /* Tells everybody who asked for the rule that its filter cannot be evaluated. */
@@ -259,10 +260,12 @@ static core_block *spread_event(const ws_hub *hub, core_slice data) {
 static core_block *spread_frame(ws_hub *hub, hub_class *class) {
     const ws_subscription *subscription = class->subscription;
     const ws_binding *first = &subscription->bindings[class->matched[0].binding];
-    ws_change_select select = {.columns = first->columns,
-                               .count = first->column_count,
-                               .visible = access_visible(hub, class),
-                               .left = class->matched[0].left};
+    ws_change_select select = {
+        .columns = first->columns,
+        .count = first->column_count,
+        .visible = access_visible(hub, class),
+        .left = class->matched[0].left,
+        .schema = core_tenants_shown(&hub->scope.tenants, hub->change->relation->schema)};
     const core_buffer *data = spread_data(hub, &select, first->select);
     core_buffer_reset(&hub->head);
     core_buffer_slice_append(&hub->head, core_buffer_slice(&class->head));

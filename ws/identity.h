@@ -4,15 +4,22 @@
 #define WALCAST_WS_IDENTITY_H
 
 #include "auth/auth.h"
+#include "ws/home.h"
 
 typedef struct {
     unsigned references;
     auth_claims claims;
+    ws_home home;
+    core_tenants tenants;   /* of its source */
     core_slice claims_json; /* the token's payload, for policies; empty when it was not kept */
 } ws_identity;
 
-/* With one reference, and copies of what auth_verify gave; NULL when memory is out. */
-CORE_MUST_CHECK ws_identity *ws_identity_new(const auth_claims *claims, core_slice json);
+/* With one reference, and copies of what auth_verify gave; `config` is the process's. NULL when
+ * memory is out. */
+CORE_MUST_CHECK ws_identity *ws_identity_new(const core_config *config, const auth_claims *claims,
+                                             core_slice json);
+/* Of the same project and environment. */
+bool ws_identity_same_project(const ws_identity *a, const ws_identity *b);
 ws_identity *ws_identity_retain(ws_identity *identity);
 void ws_identity_release(ws_identity *identity);
 

@@ -32,7 +32,7 @@ struct ws_loop {
     ev_io accept;
     ev_timer accept_pause;
     ev_timer tick;
-    ev_io ring;
+    ev_io rings[WS_SOURCES_MAX];
     ev_prepare prepare;
     ev_check check;
     ev_idle busy; /* runs while the ring has items: the loop must not sleep */
@@ -126,7 +126,10 @@ static void loop_on_prepare(struct ev_loop *ev, ev_prepare *watcher, int events)
     (void)events;
     ws_loop *loop = loop_of(watcher->data);
     ws_service_flush(loop->service);
-    if (core_ring_sleep(ws_session_ring(loop->service)))
+    bool sleeps = true;
+    for (unsigned i = 0; i < loop->service->table_count; i++)
+        sleeps &= core_ring_sleep(ws_session_ring(loop->service, i));
+    if (sleeps)
         ev_idle_stop(ev, &loop->busy);
     else
         ev_idle_start(ev, &loop->busy);
@@ -138,7 +141,8 @@ static void loop_on_check(struct ev_loop *ev, ev_check *watcher, int events) {
     ws_loop *loop = loop_of(watcher->data);
     ws_service *service = loop->service;
     service->now_ms = core_clock_ms(service->clock);
-    core_ring_wake_clear(ws_session_ring(service));
+    for (unsigned i = 0; i < service->table_count; i++)
+        core_ring_wake_clear(ws_session_ring(service, i));
     ws_session_deliveries(service);
     ws_service_flush(service);
 }
@@ -177,19 +181,21 @@ static void loop_watch(ws_loop *loop) {
     ev_io_init(&loop->accept, loop_on_accept, loop->listen_socket, EV_READ);
     ev_timer_init(&loop->accept_pause, loop_on_accept_pause, 0, 0);
     ev_timer_init(&loop->tick, loop_on_tick, WS_WHEEL_STEP_MS / 1000.0, WS_WHEEL_STEP_MS / 1000.0);
-    ev_io_init(&loop->ring, loop_on_ring, core_ring_wake_fd(ws_session_ring(loop->service)),
-               EV_READ);
+    for (unsigned i = 0; i < loop->service->table_count; i++)
+        ev_io_init(&loop->rings[i], loop_on_ring,
+                   core_ring_wake_fd(ws_session_ring(loop->service, i)), EV_READ);
     ev_prepare_init(&loop->prepare, loop_on_prepare);
     ev_check_init(&loop->check, loop_on_check);
     ev_idle_init(&loop->busy, loop_on_busy);
     ev_async_init(&loop->wake, loop_on_wake);
     ev_async_init(&loop->post, loop_on_post);
-    loop->accept.data = loop->accept_pause.data = loop->tick.data = loop->ring.data = loop;
+    loop->accept.data = loop->accept_pause.data = loop->tick.data = loop;
     loop->prepare.data = loop->check.data = loop->busy.data = loop;
     loop->wake.data = loop->post.data = loop;
     ev_io_start(loop->ev, &loop->accept);
     ev_timer_start(loop->ev, &loop->tick);
-    ev_io_start(loop->ev, &loop->ring);
+    for (unsigned i = 0; i < loop->service->table_count; i++)
+        ev_io_start(loop->ev, &loop->rings[i]);
     ev_prepare_start(loop->ev, &loop->prepare);
     ev_check_start(loop->ev, &loop->check);
     ev_async_start(loop->ev, &loop->wake);

@@ -55,6 +55,7 @@ typedef struct {
 struct ws_member {
     core_state state;
     const ws_member_owner *owner;
+    unsigned source;    /* whose hub it asks: of its subscription */
     uint64_t handle;    /* what the hub knows it by (session_table.h); 0: none yet */
     uint32_t attempt;   /* the last join that was asked for; answers to earlier ones are undone */
     bool tracked;       /* it was present once: the hub is told when it goes */

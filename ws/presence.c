@@ -101,7 +101,8 @@ static bool refuse(core_error *error, const char *what, size_t max, const char *
 
 static bool input_is_valid(ws_presence *presence, const presence_op *op, core_error *error) {
     const ws_presence_limits *limits = &presence->limits;
-    if (op->topic.length == 0 || op->topic.length > WS_TOPIC_MAX || !core_utf8_valid(op->topic))
+    if (op->topic.length == 0 || op->topic.length > WS_TOPIC_MAX + WS_SCOPE_MAX ||
+        !core_utf8_valid(op->topic))
         return core_error_set(error, CORE_ERROR_INPUT, "not a topic of 1 to %d bytes of UTF-8",
                               WS_TOPIC_MAX);
     if (op->key.length == 0 || op->key.length > WS_PRESENCE_KEY_MAX || !core_utf8_valid(op->key))

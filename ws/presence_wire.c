@@ -91,9 +91,9 @@ static bool op_is_valid(const presence_op *op) {
     if (op->ref == 0)
         return false;
     return op->removes ||
-           (op->previous < op->ref && op->topic.length > 0 && op->topic.length <= WS_TOPIC_MAX &&
-            op->key.length > 0 && core_utf8_valid(op->topic) && core_utf8_valid(op->key) &&
-            payload_is_ours(op->payload));
+           (op->previous < op->ref && op->topic.length > 0 &&
+            op->topic.length <= WS_TOPIC_MAX + WS_SCOPE_MAX && op->key.length > 0 &&
+            core_utf8_valid(op->topic) && core_utf8_valid(op->key) && payload_is_ours(op->payload));
 }
 
 static bool ops_are_valid(const presence_message *message) {

@@ -15,6 +15,7 @@
 #ifndef WALCAST_WS_PRESENCE_WIRE_H
 #define WALCAST_WS_PRESENCE_WIRE_H
 
+#include "ws/home.h"
 #include "ws/presence.h"
 
 #define PRESENCE_PARTS_MAX 4096

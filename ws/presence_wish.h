@@ -3,10 +3,12 @@
 #ifndef WALCAST_WS_PRESENCE_WISH_H
 #define WALCAST_WS_PRESENCE_WISH_H
 
+#include "ws/home.h"
 #include "ws/protocol.h"
 
 typedef struct {
-    core_slice topic; /* "realtime:" included */
+    core_slice tenant; /* whose topic it is; a copy's topic is scoped (home.h) */
+    core_slice topic;  /* "realtime:" included */
     bool private_channel;
     ws_protocol protocol; /* of the client, for what is answered */
     core_slice key;       /* under which it is seen */

@@ -4,6 +4,7 @@
 #ifndef WALCAST_WS_PROTOCOL_H
 #define WALCAST_WS_PROTOCOL_H
 
+#include "ws/home.h"
 #include "ws/limits.h"
 
 typedef enum {

@@ -95,6 +95,7 @@ core_block *ws_protocol_refusal(ws_protocol protocol, core_slice join_ref, core_
 core_slice ws_protocol_topic(core_slice topic) {
     static const char prefix[] = "realtime:";
     size_t length = sizeof prefix - 1;
+    topic = ws_topic_plain(topic);
     if (topic.length < length || memcmp(topic.data, prefix, length) != 0)
         return topic;
     return core_slice_make(topic.data + length, topic.length - length);

@@ -93,7 +93,11 @@ static void replay_answer(ws_replayer *replayer, ws_replay *replay) {
         .take = replay_take,
         .context = &read,
     };
-    if (!core_subject_realtime_stored(&replayer->scope, read.channel, subject))
+    core_subject_scope scope = replayer->scope;
+    core_slice tenant = ws_topic_tenant(core_block_slice(replay->topic));
+    if (tenant.length > 0)
+        scope.project = (const char *)tenant.data;
+    if (!core_subject_realtime_stored(&scope, read.channel, subject))
         replay->ok = core_error_set(&replay->error, CORE_ERROR_INPUT, "the topic is too long");
     else if (replayer->connection == NULL)
         replay->ok = core_error_set(&replay->error, CORE_ERROR_TRANSIENT,

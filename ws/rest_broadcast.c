@@ -26,6 +26,8 @@ typedef struct {
     ws_rest_rights rights;
     ws_post post;
     ws_service *service;
+    unsigned source; /* whose hub is asked */
+    char tenant[AUTH_CLAIM_MAX];
     ws_http_handle handle; /* of the request, once it waits */
     size_t bytes;          /* counted with the service while questions are under way */
     bool over;             /* it was answered, or nobody waits any more */
@@ -33,12 +35,14 @@ typedef struct {
 
 /* ---- Life ---- */
 
-static rest_job *job_new(ws_service *service) {
+static rest_job *job_new(ws_service *service, const ws_identity *identity) {
     rest_job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
     job->magic = REST_MAGIC;
     job->service = service;
+    job->source = identity->home.source;
+    (void)snprintf(job->tenant, sizeof job->tenant, "%.*s", CORE_SLICE_ARGS(identity->home.tenant));
     return job;
 }
 
@@ -56,6 +60,7 @@ static void job_free(rest_job *job) {
 static bool job_send(rest_job *job, ws_broadcast *broadcast) {
     if (broadcast->private_channel)
         ws_uuid_make(broadcast->id);
+    broadcast->home = (ws_home){.source = job->source, .tenant = core_slice_text(job->tenant)};
     return ws_session_table_broadcast(job->service, broadcast);
 }
 
@@ -92,11 +97,11 @@ static void job_send_all(rest_job *job, const ws_rest_client *client) {
 /* All is decided. */
 static void job_end(rest_job *job, const ws_rest_client *client) {
     const ws_rest_topic *unasked = job_unasked(job);
-    if (ws_server_gateway(job->service->server) == NULL) {
+    if (ws_server_gateway(job->service->server, job->source) == NULL) {
         ws_rest_refuse(client, 503, 1, "the gateway is not running");
     } else if (unasked != NULL) {
         ws_rest_refuse(client, 503, 1, unasked->reason);
-    } else if (ws_session_table_room(job->service) < job->said.count) {
+    } else if (ws_session_table_room(job->service, job->source) < job->said.count) {
         core_metrics_add(job->service->metrics, CORE_METRIC_WS_MESSAGES_REFUSED,
                          (int64_t)job->said.count);
         ws_rest_refuse(client, 429, 1, "too many messages wait to be sent");
@@ -225,7 +230,7 @@ static void rest_say(ws_http_request *request, core_slice rest, const ws_gateway
                      const ws_identity *identity) {
     ws_service *service = request->connection->service;
     const ws_rest_client client = {.request = request, .service = service};
-    rest_job *job = job_new(service);
+    rest_job *job = job_new(service, identity);
     if (job == NULL) {
         ws_rest_refuse(&client, 500, 0, "out of memory");
         return;
@@ -242,15 +247,14 @@ static void rest_say(ws_http_request *request, core_slice rest, const ws_gateway
 static void rest_identify(ws_http_request *request, core_slice rest) {
     ws_service *service = request->connection->service;
     const ws_rest_client client = {.request = request, .service = service};
-    const ws_gateway *gateway = ws_server_gateway(service->server);
-    if (gateway == NULL) {
-        ws_rest_refuse(&client, 503, 1, "the gateway is not running");
-        return;
-    }
     auth_verdict verdict;
     ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
-    if (identity != NULL)
+    const ws_gateway *gateway =
+        identity != NULL ? ws_server_gateway(service->server, identity->home.source) : NULL;
+    if (gateway != NULL)
         rest_say(request, rest, gateway, identity);
+    else if (identity != NULL)
+        ws_rest_refuse(&client, 503, 1, "the gateway is not running");
     else if (verdict == AUTH_OK)
         ws_rest_refuse(&client, 500, 0, "out of memory");
     else

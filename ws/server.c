@@ -33,7 +33,7 @@ struct ws_server {
     ws_proxies proxies;
     ws_origins origins;
     atomic_bool draining;
-    _Atomic(ws_gateway *) gateway;
+    _Atomic(ws_gateway *) gateways[WS_SOURCES_MAX]; /* by source */
 };
 
 /* ---- What others ask ---- */
@@ -64,8 +64,16 @@ core_readiness ws_server_ready(const ws_server *server, char *reason, size_t rea
                : server->spec.ready(server->spec.context, reason, reason_size);
 }
 
-ws_gateway *ws_server_gateway(const ws_server *server) {
-    return atomic_load_explicit(&server->gateway, memory_order_acquire);
+ws_gateway *ws_server_gateway(const ws_server *server, unsigned source) {
+    assert(source < WS_SOURCES_MAX);
+    return atomic_load_explicit(&server->gateways[source], memory_order_acquire);
+}
+
+bool ws_server_has_gateway(const ws_server *server) {
+    for (unsigned i = 0; i < WS_SOURCES_MAX; i++)
+        if (ws_server_gateway(server, i) != NULL)
+            return true;
+    return false;
 }
 
 const auth_verifier *ws_server_verifier(const ws_server *server) {
@@ -80,12 +88,13 @@ bool ws_server_hosts_gateway(const ws_server *server) {
     return false;
 }
 
-void ws_server_attach(ws_server *server, ws_gateway *gateway) {
-    atomic_store_explicit(&server->gateway, gateway, memory_order_release);
+void ws_server_attach(ws_server *server, unsigned source, ws_gateway *gateway) {
+    assert(source < WS_SOURCES_MAX);
+    atomic_store_explicit(&server->gateways[source], gateway, memory_order_release);
 }
 
-void ws_server_detach(ws_server *server) {
-    ws_server_attach(server, NULL);
+void ws_server_detach(ws_server *server, unsigned source) {
+    ws_server_attach(server, source, NULL);
     for (size_t i = 0; i < server->service_count; i++)
         ws_loop_sync(server->services[i]->loop);
 }
@@ -150,7 +159,8 @@ static void service_free(ws_service *service) {
     ws_posts_run(service); /* answers that came too late: they find nobody, and are freed */
     ws_http_waits_free(service);
     assert(service->connections == NULL);
-    ws_session_table_free(service);
+    ws_session_tables_free(service);
+    core_buffer_fini(&service->scratch);
     ws_deflate_free(service->deflate);
     free(service->gather);
     free(service);
@@ -177,14 +187,16 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
                             .origins = &server->origins,
                             .now_ms = core_clock_ms(spec->clock),
                             .gather = malloc(WS_SEND_BYTES)};
+    core_buffer_init(&service->scratch, WS_PROTOCOL_SCRATCH);
     ws_wheel_init(&service->wheel, service->now_ms);
     ws_wheel_init(&service->pauses, service->now_ms);
     if (service->limits.compression)
         service->deflate = ws_deflate_new();
     bool ok = service->gather != NULL && (service->deflate || !service->limits.compression) &&
               getrandom(&service->request_seed, sizeof service->request_seed, 0) ==
-                  (ssize_t)sizeof service->request_seed &&
-              ws_session_table_new(service, error);
+                  (ssize_t)sizeof service->request_seed;
+    for (size_t i = 0; ok && i < core_config_source_count(spec->config); i++)
+        ok = ws_session_table_new(service, error);
     if (ok)
         service->loop = ws_loop_new(service, listen_socket, error);
     else

@@ -12,14 +12,17 @@ const core_route_table *ws_server_routes(const ws_server *server);
 bool ws_server_draining(const ws_server *server);
 /* Not draining, and what the process says; fills `reason`. */
 core_readiness ws_server_ready(const ws_server *server, char *reason, size_t reason_size);
-/* The realtime gateway; NULL while none is attached. */
-ws_gateway *ws_server_gateway(const ws_server *server);
+/* The realtime gateway of a source, by its number in the configuration; NULL while none is
+ * attached. */
+ws_gateway *ws_server_gateway(const ws_server *server, unsigned source);
+/* Of any source. */
+bool ws_server_has_gateway(const ws_server *server);
 const auth_verifier *ws_server_verifier(const ws_server *server);
 /* The process is configured to have one. */
 bool ws_server_hosts_gateway(const ws_server *server);
-void ws_server_attach(ws_server *server, ws_gateway *gateway);
+void ws_server_attach(ws_server *server, unsigned source, ws_gateway *gateway);
 /* Returns once no service thread looks at the gateway any more. */
-void ws_server_detach(ws_server *server);
+void ws_server_detach(ws_server *server, unsigned source);
 const ws_server_spec *ws_server_spec_of(const ws_server *server);
 size_t ws_server_service_count(const ws_server *server);
 ws_service *ws_server_service(const ws_server *server, size_t index);

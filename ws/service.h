@@ -10,6 +10,8 @@
 #include "ws/origin.h"
 #include "ws/rate.h"
 
+#define WS_SOURCES_MAX (CORE_CONFIG_SOURCES_MAX + 1)
+
 typedef struct ws_server ws_server;
 typedef struct ws_loop ws_loop;
 typedef struct ws_deflate ws_deflate;
@@ -52,9 +54,11 @@ struct ws_service {
     uint8_t *gather; /* WS_SEND_BYTES, for writes of many blocks */
     uint64_t request_seed;
     uint64_t request_count;
-    ws_loop *loop;           /* libev's and libwebsockets' side (loop.c) */
-    ws_session_table *table; /* the realtime sessions' side (session.c) */
-    ws_http_waits *waits;    /* requests whose answer is awaited (http_wait.c); NULL: none yet */
+    ws_loop *loop;                            /* libev's and libwebsockets' side (loop.c) */
+    ws_session_table *tables[WS_SOURCES_MAX]; /* the realtime sessions' side, one a source's hub */
+    size_t table_count;
+    core_buffer scratch;  /* for reading messages; WS_PROTOCOL_SCRATCH bytes */
+    ws_http_waits *waits; /* requests whose answer is awaited (http_wait.c); NULL: none yet */
     size_t replies, reply_bytes; /* of requests that others have (http_reply.c, rest_broadcast.c) */
     _Atomic(ws_post *) posts;    /* any thread pushes (post.c) */
     atomic_size_t open;          /* connections; any thread reads */

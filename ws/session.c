@@ -128,7 +128,7 @@ static void session_message(void *context, bool binary, core_slice payload) {
     ws_message message;
     const char *reason;
     session->heard_ms = service->now_ms;
-    if (ws_protocol_read(session->protocol, binary, payload, ws_session_scratch(service), &message,
+    if (ws_protocol_read(session->protocol, binary, payload, &service->scratch, &message,
                          &reason)) {
         session_dispatch(session, &message);
         return;

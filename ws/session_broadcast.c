@@ -79,6 +79,7 @@ static void broadcast_accepted(ws_session *session, const ws_message *message, w
         broadcast->sender = channel->member.handle;
         broadcast->sender_thread = service->index;
     }
+    broadcast->home = channel->identity->home;
     broadcast->private_channel = channel->private_channel;
     core_slice object = message->binary ? message->push_metadata : message->payload;
     if (!broadcast_persist(object, core_clock_wall_us(service->clock), broadcast))

@@ -46,10 +46,15 @@ static auth_verdict token_verify(ws_session *session, core_slice raw, ws_identit
         verdict = auth_verify(ws_server_verifier(session_service(session)->server),
                               core_buffer_slice(&token), &claims, &json);
     if (verdict == AUTH_OK)
-        *identity = ws_identity_new(&claims, core_buffer_slice(&json));
+        *identity = ws_identity_new(ws_server_spec_of(session_service(session)->server)->config,
+                                    &claims, core_buffer_slice(&json));
     core_buffer_fini(&token);
     core_buffer_fini(&json);
-    return verdict;
+    if (*identity == NULL || ws_identity_same_project(*identity, session->identity))
+        return verdict;
+    ws_identity_release(*identity); /* a connection is one project's */
+    *identity = NULL;
+    return AUTH_CLAIM_INVALID;
 }
 
 /* ---- The checks before a channel exists; each fills `reason` ---- */
@@ -67,7 +72,8 @@ static bool check_topic(core_slice topic, char *reason) {
 
 static bool check_room(ws_session *session, char *reason) {
     ws_service *service = session_service(session);
-    if (ws_server_draining(service->server) || ws_server_gateway(service->server) == NULL)
+    if (ws_server_draining(service->server) ||
+        ws_server_gateway(service->server, session->identity->home.source) == NULL)
         (void)snprintf(reason, JOIN_REASON_MAX,
                        "RealtimeRestarting: Realtime is restarting, please standby");
     else if (session->channel_count < service->limits.max_channels)

@@ -48,6 +48,7 @@ static bool presence_read(core_slice payload, presence_message *message) {
 
 static ws_presence_wish presence_wish(const ws_channel *channel) {
     return (ws_presence_wish){
+        .tenant = channel->identity->home.tenant,
         .topic = channel->topic,
         .private_channel = channel->private_channel,
         .protocol = channel->session->protocol,

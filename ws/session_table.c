@@ -32,9 +32,8 @@ struct ws_session_table {
     table_slot *slots;
     uint32_t slot_count, slot_capacity, first_free; /* first_free: index + 1, 0 none */
     ws_groups classes, rooms, presences;
-    core_offset position; /* as the hub told last */
-    ws_place framed;      /* of the last live change for somebody here */
-    core_buffer scratch;
+    core_offset position;  /* as the hub told last */
+    ws_place framed;       /* of the last live change for somebody here */
     atomic_size_t history; /* sends of it that wait; any thread */
 };
 
@@ -43,13 +42,12 @@ bool ws_session_table_new(ws_service *service, core_error *error) {
     if (table == NULL)
         return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
     table->thread = service->index;
-    core_buffer_init(&table->scratch, WS_PROTOCOL_SCRATCH);
     table->classes.kind = WS_GROUP_CLASS;
     table->rooms.kind = WS_GROUP_ROOM;
     table->presences.kind = WS_GROUP_PRESENCE;
     table->commands = core_ring_new(WS_COMMAND_RING, sizeof(ws_command), error);
     table->deliveries = core_ring_new(WS_DELIVERY_RING, sizeof(ws_delivery), error);
-    service->table = table;
+    service->tables[service->table_count++] = table;
     return table->commands != NULL && table->deliveries != NULL;
 }
 
@@ -59,10 +57,7 @@ static void command_drop(const ws_command *command) {
     free(command->wish);
 }
 
-void ws_session_table_free(ws_service *service) {
-    ws_session_table *table = service->table;
-    if (table == NULL)
-        return;
+static void table_free(ws_session_table *table) {
     ws_command command;
     while (table->commands != NULL && core_ring_pop(table->commands, &command))
         command_drop(&command);
@@ -78,25 +73,29 @@ void ws_session_table_free(ws_service *service) {
     ws_groups_fini(&table->classes);
     ws_groups_fini(&table->rooms);
     ws_groups_fini(&table->presences);
-    core_buffer_fini(&table->scratch);
     free(table);
-    service->table = NULL;
 }
 
-core_ring *ws_session_ring(const ws_service *service) {
-    return service->table->deliveries;
+void ws_session_tables_free(ws_service *service) {
+    while (service->table_count > 0)
+        table_free(service->tables[--service->table_count]);
 }
 
-core_ring *ws_session_commands(const ws_service *service) {
-    return service->table->commands;
+static ws_session_table *table_of(const ws_service *service, unsigned source) {
+    assert(source < service->table_count);
+    return service->tables[source];
 }
 
-atomic_size_t *ws_session_history(const ws_service *service) {
-    return &service->table->history;
+core_ring *ws_session_ring(const ws_service *service, unsigned source) {
+    return table_of(service, source)->deliveries;
 }
 
-core_buffer *ws_session_scratch(ws_service *service) {
-    return &service->table->scratch;
+core_ring *ws_session_commands(const ws_service *service, unsigned source) {
+    return table_of(service, source)->commands;
+}
+
+atomic_size_t *ws_session_history(const ws_service *service, unsigned source) {
+    return &table_of(service, source)->history;
 }
 
 /* ---- Handles ---- */
@@ -207,7 +206,7 @@ static bool table_ask_join(ws_service *service, ws_member *member, ws_subscripti
     if (!member->live)
         command.since = member->after;
     member->stalled = false;
-    return table_ask(service->table, &command);
+    return table_ask(table_of(service, member->source), &command);
 }
 
 bool ws_session_table_rejoin(ws_service *service, ws_member *member,
@@ -216,14 +215,16 @@ bool ws_session_table_rejoin(ws_service *service, ws_member *member,
 }
 
 bool ws_session_table_join(ws_service *service, ws_member *member, ws_subscription *subscription) {
-    if (!table_take_slot(service->table, member)) {
+    ws_session_table *table = table_of(service, subscription->home.source);
+    member->source = subscription->home.source;
+    if (!table_take_slot(table, member)) {
         ws_subscription_free(subscription);
         return false;
     }
     member->loading = subscription->snapshot && member->after.epoch[0] == '\0';
     if (table_ask_join(service, member, subscription, member->loading))
         return true;
-    table_free_slot(service->table, member);
+    table_free_slot(table, member);
     return false;
 }
 
@@ -236,14 +237,14 @@ bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadca
         return false;
     size_t bytes = ws_broadcast_bytes(command.broadcast);
     atomic_fetch_add(said, bytes);
-    if (table_ask(service->table, &command))
+    if (table_ask(table_of(service, broadcast->home.source), &command))
         return true;
     atomic_fetch_sub(said, bytes);
     return false;
 }
 
-size_t ws_session_table_room(const ws_service *service) {
-    const ws_session_table *table = service->table;
+size_t ws_session_table_room(const ws_service *service, unsigned source) {
+    const ws_session_table *table = table_of(service, source);
     size_t waiting = table->waiting_count - table->waiting_first;
     if (atomic_load(&service->shared->said_bytes) + 2 * WS_HTTP_BODY_MAX > WS_SAID_BYTES)
         return 0;
@@ -256,7 +257,7 @@ static bool table_wish(ws_service *service, ws_command_kind kind, ws_member *mem
                        const ws_presence_wish *wish) {
     ws_command command = {
         .kind = kind, .member = member->handle, .wish = ws_presence_wish_copy(wish)};
-    return command.wish != NULL && table_ask(service->table, &command);
+    return command.wish != NULL && table_ask(table_of(service, member->source), &command);
 }
 
 bool ws_session_table_track(ws_service *service, ws_member *member, const ws_presence_wish *wish) {
@@ -271,7 +272,7 @@ bool ws_session_table_presence(ws_service *service, ws_member *member,
 
 bool ws_session_table_untrack(ws_service *service, ws_member *member) {
     ws_command command = {.kind = WS_COMMAND_UNTRACK, .member = member->handle};
-    return table_ask(service->table, &command);
+    return table_ask(table_of(service, member->source), &command);
 }
 
 /* ---- Groups ---- */
@@ -297,14 +298,15 @@ void ws_session_table_drained(ws_service *service, ws_member *member) {
     hub_snapshot *snapshot = member->owes;
     member->owes = NULL;
     if (snapshot != NULL)
-        table_taken(service->table, snapshot, false);
+        table_taken(table_of(service, member->source), snapshot, false);
 }
 
 void ws_session_table_leave(ws_service *service, ws_member *member) {
-    table_free_slot(service->table, member);
-    table_leave_groups(service->table, member, true);
+    ws_session_table *table = table_of(service, member->source);
+    table_free_slot(table, member);
+    table_leave_groups(table, member, true);
     if (member->owes != NULL)
-        table_taken(service->table, member->owes, true);
+        table_taken(table, member->owes, true);
     member->owes = NULL;
     ws_gate_free(member->gate);
     member->gate = NULL;
@@ -313,7 +315,7 @@ void ws_session_table_leave(ws_service *service, ws_member *member) {
 
 bool ws_session_table_position(const ws_service *service, const ws_member *member,
                                core_offset *position) {
-    const ws_session_table *table = service->table;
+    const ws_session_table *table = table_of(service, member->source);
     *position = table->position;
     ws_place place = {position->sequence, position->index};
     ws_place after = {member->after.sequence, member->after.index};
@@ -490,8 +492,7 @@ static void table_rows(ws_session_table *table, const ws_delivery *delivery) {
         table_taken(table, delivery->snapshot, member == NULL);
 }
 
-static void table_frame(ws_service *service, const ws_delivery *delivery) {
-    ws_session_table *table = service->table;
+static void table_frame(ws_service *service, ws_session_table *table, const ws_delivery *delivery) {
     if (delivery->live && delivery->place.sequence > 0)
         table->framed = delivery->place;
     if (ws_groups_first(&table->classes, delivery->class_id) == NULL)
@@ -535,8 +536,8 @@ static void table_direct(ws_session_table *table, const ws_delivery *delivery) {
         member->owner->send(member, delivery->block, NULL);
 }
 
-static void table_delivery(ws_service *service, const ws_delivery *delivery) {
-    ws_session_table *table = service->table;
+static void table_delivery(ws_service *service, ws_session_table *table,
+                           const ws_delivery *delivery) {
     switch (delivery->kind) {
     case WS_DELIVERY_JOINED:
         table_joined(table, delivery);
@@ -545,7 +546,7 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
         table_refused(table, delivery);
         break;
     case WS_DELIVERY_FRAME:
-        table_frame(service, delivery);
+        table_frame(service, table, delivery);
         table_history_done(table, delivery->sends);
         break;
     case WS_DELIVERY_BROADCAST:
@@ -575,12 +576,17 @@ static void table_delivery(ws_service *service, const ws_delivery *delivery) {
     ws_delivery_drop(delivery);
 }
 
-void ws_session_deliveries(ws_service *service) {
+static void table_deliveries(ws_service *service, ws_session_table *table) {
     ws_delivery delivery;
     for (int i = 0; i < WS_DELIVERIES_A_WAKE; i++) {
-        if (!core_ring_pop(service->table->deliveries, &delivery))
+        if (!core_ring_pop(table->deliveries, &delivery))
             break;
-        table_delivery(service, &delivery);
+        table_delivery(service, table, &delivery);
     }
-    table_push_waiting(service->table);
+    table_push_waiting(table);
+}
+
+void ws_session_deliveries(ws_service *service) {
+    for (size_t i = 0; i < service->table_count; i++)
+        table_deliveries(service, service->tables[i]);
 }

@@ -7,15 +7,15 @@
 #include "ws/member.h"
 #include "ws/service.h"
 
-/* Sets service->table. */
+/* Adds one to service->tables, the next source's. */
 CORE_MUST_CHECK bool ws_session_table_new(ws_service *service, core_error *error);
-/* The hub must have let go of the rings, and no member may be left. */
-void ws_session_table_free(ws_service *service);
+/* All of them. The hubs must have let go of the rings, and no member may be left. */
+void ws_session_tables_free(ws_service *service);
 
 /* ---- For the loop ---- */
 /* Deliveries from the hub; this thread consumes it. */
-core_ring *ws_session_ring(const ws_service *service);
-/* Spreads what the hub sent, at most WS_DELIVERIES_A_WAKE. */
+core_ring *ws_session_ring(const ws_service *service, unsigned source);
+/* Spreads what the hubs sent, of each at most WS_DELIVERIES_A_WAKE. */
 void ws_session_deliveries(ws_service *service);
 
 /* ---- For the members' owners ---- */
@@ -35,8 +35,8 @@ void ws_session_table_leave(ws_service *service, ws_member *member);
 /* Hands a copy to the hub, which takes its bytes off shared->said_bytes again. False: too many wait
  * already, or memory is out. */
 CORE_MUST_CHECK bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadcast);
-/* How many broadcasts in a row will not be too many. */
-size_t ws_session_table_room(const ws_service *service);
+/* How many broadcasts in a row the source's hub will not find too many. */
+size_t ws_session_table_room(const ws_service *service, unsigned source);
 /* An offset behind all that a live member was sent, up to which it has all; for a client that goes
  * on from it. False: none is known. */
 CORE_MUST_CHECK bool ws_session_table_position(const ws_service *service, const ws_member *member,
@@ -48,15 +48,13 @@ CORE_MUST_CHECK bool ws_session_table_track(ws_service *service, ws_member *memb
 CORE_MUST_CHECK bool ws_session_table_untrack(ws_service *service, ws_member *member);
 CORE_MUST_CHECK bool ws_session_table_presence(ws_service *service, ws_member *member,
                                                const ws_presence_wish *wish);
-/* For reading messages; WS_PROTOCOL_SCRATCH bytes. */
-core_buffer *ws_session_scratch(ws_service *service);
 
 /* ---- For the hub ---- */
 /* Commands from the thread; the hub consumes it. */
-core_ring *ws_session_commands(const ws_service *service);
+core_ring *ws_session_commands(const ws_service *service, unsigned source);
 /* Sends of history that the thread has still to do: the hub adds what a delivery means, the thread
  * takes it off, and wakes the hub when WS_LANE_SENDS are passed downwards. So live changes are
  * never behind much history. */
-atomic_size_t *ws_session_history(const ws_service *service);
+atomic_size_t *ws_session_history(const ws_service *service, unsigned source);
 
 #endif

@@ -316,18 +316,6 @@ static void sse_subscribe(ws_http_request *request, ws_identity *identity) {
     ws_sse_request_fini(&asked);
 }
 
-static void sse_identify(ws_http_request *request) {
-    auth_verdict verdict;
-    ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
-    if (identity != NULL)
-        sse_subscribe(request, identity);
-    else if (verdict == AUTH_OK)
-        ws_sse_refuse(request, 503, "out of memory");
-    else
-        ws_sse_refuse(request, ws_http_key_status(verdict), auth_verdict_text(verdict));
-    ws_identity_release(identity);
-}
-
 /* No gateway: this process will never have one, or does not have it now. */
 static void sse_no_gateway(ws_http_request *request) {
     if (ws_server_hosts_gateway(request->connection->service->server))
@@ -336,13 +324,28 @@ static void sse_no_gateway(ws_http_request *request) {
         ws_sse_refuse(request, 404, "this process does not host the role ws");
 }
 
+static void sse_identify(ws_http_request *request) {
+    auth_verdict verdict;
+    ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
+    const ws_server *server = request->connection->service->server;
+    if (identity != NULL && ws_server_gateway(server, identity->home.source) == NULL)
+        sse_no_gateway(request);
+    else if (identity != NULL)
+        sse_subscribe(request, identity);
+    else if (verdict == AUTH_OK)
+        ws_sse_refuse(request, 503, "out of memory");
+    else
+        ws_sse_refuse(request, ws_http_key_status(verdict), auth_verdict_text(verdict));
+    ws_identity_release(identity);
+}
+
 void ws_sse_serve(ws_http_request *request) {
     ws_server *server = request->connection->service->server;
     if (!core_slice_is(request->head->method, "GET"))
         ws_http_refuse(request, 405, "Allow: GET\r\n", "a stream is only read with GET");
     else if (ws_server_draining(server))
         ws_sse_refuse(request, 503, "this server is shutting down");
-    else if (ws_server_gateway(server) == NULL)
+    else if (!ws_server_has_gateway(server))
         sse_no_gateway(request);
     else
         sse_identify(request);

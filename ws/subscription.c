@@ -33,6 +33,7 @@ typedef struct {
 typedef struct {
     ws_subscription *subscription;
     bool snapshot; /* of every binding */
+    const core_tenants *tenants;
     core_buffer *response;
     core_json_writer json;
     core_error *error;
@@ -118,6 +119,26 @@ static core_slice without_wildcard(core_slice name) {
     return core_slice_is(name, "*") ? core_slice_make(NULL, 0) : name;
 }
 
+/* What a tenant calls public is its home; what is another's is not there. Any schema stays so: the
+ * hub gives each project its own only (hub_rule.h). */
+static bool settle_schema(subscription_reader *reader, ws_binding *binding) {
+    ws_subscription *subscription = reader->subscription;
+    core_slice tenant = subscription->home.tenant;
+    char home[CORE_TENANT_SCHEMA_SIZE];
+    if (binding->schema.length == 0)
+        return true;
+    if (tenant.length > 0 && core_slice_is(binding->schema, CORE_TENANT_HOME) &&
+        core_tenants_home(reader->tenants, tenant, home)) {
+        binding->schema = core_arena_copy(&subscription->arena, core_slice_text(home));
+        return binding->schema.data != NULL || refuse(reader, "the subscription is too large");
+    }
+    core_slice project = tenant.length > 0 ? tenant : core_slice_text(reader->tenants->project);
+    return core_tenants_owns(reader->tenants, project, binding->schema) ||
+           core_error_set(reader->error, CORE_ERROR_INPUT,
+                          "there is no schema %.*s in this project",
+                          CORE_SLICE_ARGS(binding->schema));
+}
+
 static bool read_table(subscription_reader *reader, const binding_source *source,
                        ws_binding *binding) {
     if (!read_member(reader, source, MEMBER_SCHEMA, WS_NAME_MAX, &binding->schema) ||
@@ -129,7 +150,7 @@ static bool read_table(subscription_reader *reader, const binding_source *source
         binding->schema = core_slice_text("public");
     binding->schema = without_wildcard(binding->schema);
     binding->table = without_wildcard(binding->table);
-    return true;
+    return settle_schema(reader, binding);
 }
 
 static bool text_is_blank(core_slice text) {
@@ -324,6 +345,7 @@ static bool read_all(subscription_reader *reader, const ws_subscription_request 
     core_buffer_init(&key, SUBSCRIPTION_KEY_MAX);
     core_buffer_u8(&key, (uint8_t)request->protocol);
     core_buffer_u8(&key, request->conflate);
+    key_part(&key, subscription->home.tenant);
     key_part(&key, request->topic);
     key_part(&key, subscription->access_class);
     core_json_object_open(&reader->json);
@@ -349,6 +371,12 @@ static bool keep_identity(ws_subscription *subscription, const ws_subscription_r
     core_slice subject =
         core_slice_make(identity->claims.subject, strlen(identity->claims.subject) + 1);
     subscription->access_class = core_arena_copy(arena, ws_access_class(&identity->claims));
+    subscription->home = identity->home;
+    if (identity->home.tenant.length > 0) {
+        subscription->home.tenant = core_arena_copy(arena, identity->home.tenant);
+        if (subscription->home.tenant.data == NULL)
+            return false;
+    }
     if (!request->private_channel)
         return subscription->access_class.data != NULL;
     subscription->claims_hash = identity->claims.claims_hash;
@@ -356,6 +384,16 @@ static bool keep_identity(ws_subscription *subscription, const ws_subscription_r
     subscription->subject = (const char *)core_arena_copy(arena, subject).data;
     return subscription->access_class.data != NULL && subscription->subject != NULL &&
            (identity->claims_json.length == 0 || subscription->claims_json.data != NULL);
+}
+
+static bool keep_topic(ws_subscription *subscription, core_slice topic) {
+    core_slice tenant = subscription->home.tenant;
+    uint8_t *room =
+        core_arena_array(&subscription->arena, ws_topic_scoped_length(tenant, topic) + 1, 1);
+    if (room == NULL)
+        return false;
+    subscription->topic = ws_topic_scope(&room, tenant, topic);
+    return true;
 }
 
 ws_subscription *ws_subscription_new(const ws_subscription_request *request, core_buffer *response,
@@ -373,17 +411,17 @@ ws_subscription *ws_subscription_new(const ws_subscription_request *request, cor
     subscription->conflate = request->conflate;
     subscription->replay_since_us = request->replay_since_us;
     subscription->replay_limit = request->replay_limit;
-    subscription->topic = core_arena_copy(&subscription->arena, request->topic);
-    bool kept = keep_identity(subscription, request);
+    bool kept = keep_identity(subscription, request) && keep_topic(subscription, request->topic);
     size_t room = count_bindings(request->postgres_changes);
     subscription->bindings =
         core_arena_array(&subscription->arena, room + 1, sizeof *subscription->bindings);
     subscription_reader reader = {.subscription = subscription,
                                   .snapshot = request->snapshot,
+                                  .tenants = &request->identity->tenants,
                                   .response = response,
                                   .json = core_json_writer_make(response),
                                   .error = error};
-    bool ok = kept && subscription->topic.data != NULL && subscription->bindings != NULL
+    bool ok = kept && subscription->bindings != NULL
                   ? read_all(&reader, request)
                   : core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
     if (ok)

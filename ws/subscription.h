@@ -28,7 +28,8 @@ typedef struct {
     core_arena arena; /* holds all of it */
     unsigned references;
     ws_protocol protocol;
-    core_slice topic; /* empty: in no room */
+    ws_home home;     /* `tenant` in the arena */
+    core_slice topic; /* in its tenant's scope (home.h); empty: in no room */
     bool private_channel;
     bool presence;           /* hears who is there */
     bool conflate;           /* newer changes of a row may replace those that wait */

@@ -34,7 +34,17 @@ bool ws_server_drained(ws_server *server);
  * all replies that they were handed (core/route.h). */
 void ws_server_free(ws_server *server);
 
-/* The role `ws`: consumes the change stream and serves the realtime protocol on `server`. */
-CORE_MUST_CHECK core_role *ws_gateway_role_new(ws_server *server, core_error *error);
+/* One source's gateway; everything must outlive it. */
+typedef struct {
+    unsigned source;           /* its number in the process's configuration */
+    const core_config *config; /* the source's */
+    core_log *log;
+    core_metrics *metrics; /* the source's */
+    const core_clock *clock;
+} ws_gateway_spec;
+
+/* The role `ws`: consumes a source's change stream and serves the realtime protocol on `server`. */
+CORE_MUST_CHECK core_role *ws_gateway_role_new(ws_server *server, const ws_gateway_spec *spec,
+                                               core_error *error);
 
 #endif
