@@ -1,20 +1,19 @@
-/* The verifier: a secret, a clock and the process's own project and environment; see auth.h.
+/* The verifier: a secret, a clock and the projects that the process hosts; see auth.h.
  *
  * Happy path: form, algorithm and signature (jwt_verify.c), then times, then who it is. Everything
  * else is a verdict that names the first thing that is wrong. There is no leeway for clocks that
  * differ: a token is over at its `exp` and does not count before its `nbf`. */
 #include "auth/claims.h"
 #include "auth/jwt.h"
+#include "auth/place.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define US_PER_S INT64_C(1000000)
 
 struct auth_verifier {
     core_slice secret; /* the config's text; empty: closed */
-    const char *project;
-    const char *environment;
+    const core_config *config;
     const core_clock *clock;
 };
 
@@ -27,8 +26,7 @@ auth_verifier *auth_verifier_new(const auth_verifier_spec *spec, core_error *err
     }
     *verifier = (auth_verifier){
         .secret = core_slice_text(core_config_text(config, "auth.jwt_secret")),
-        .project = core_config_text(config, "project"),
-        .environment = core_config_text(config, "environment"),
+        .config = config,
         .clock = spec->clock,
     };
     return verifier;
@@ -64,16 +62,6 @@ static auth_verdict times_check(const auth_claim_set *set, int64_t now_us, auth_
     return AUTH_OK;
 }
 
-/* Of this process's project, or of none. */
-static auth_verdict place_check(const auth_claim_set *set, const char *name, const char *own,
-                                char text[AUTH_CLAIM_MAX]) {
-    (void)snprintf(text, AUTH_CLAIM_MAX, "%s", own);
-    auth_verdict verdict = auth_claim_text(set, name, text);
-    if (verdict == AUTH_OK && strcmp(text, own) != 0)
-        return AUTH_CLAIM_INVALID;
-    return verdict;
-}
-
 static auth_verdict identity_check(const auth_verifier *verifier, const auth_claim_set *set,
                                    auth_claims *claims) {
     auth_verdict verdict = auth_claim_text(set, "role", claims->role);
@@ -84,9 +72,11 @@ static auth_verdict identity_check(const auth_verifier *verifier, const auth_cla
     if (verdict == AUTH_OK)
         verdict = auth_claim_text(set, "jti", claims->id);
     if (verdict == AUTH_OK)
-        verdict = place_check(set, "project_id", verifier->project, claims->project);
+        verdict = auth_claim_text(set, "project_id", claims->project);
     if (verdict == AUTH_OK)
-        verdict = place_check(set, "environment_id", verifier->environment, claims->environment);
+        verdict = auth_claim_text(set, "environment_id", claims->environment);
+    if (verdict == AUTH_OK)
+        verdict = auth_place_settle(verifier->config, claims);
     bool all = strcmp(claims->role, "service_role") == 0;
     claims->scopes = all ? CORE_SCOPES_ALL : CORE_SCOPES_CLIENT;
     return verdict;

@@ -39,7 +39,7 @@ static void check_subject(const char *text, size_t tokens) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const core_subject_scope scope = {"atlasdb", "default", "dev", "public"};
+    static const core_subject_scope scope = {"atlasdb", "default", "dev", "public", {0}};
     core_slice input = core_slice_make(data, size);
     decode_and_encode(input);
     size_t half = size / 2;

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-static const core_subject_scope scope = {"atlasdb", "default", "dev", "public"};
+static const core_subject_scope scope = {"atlasdb", "default", "dev", "public", {0}};
 
 static void assert_subject(const char *schema, const char *table, core_op op,
                            const char *expected) {
@@ -46,7 +46,7 @@ static void home_and_foreign_tables_differ(void **state) {
 
 static void ids_are_encoded_too(void **state) {
     (void)state;
-    core_subject_scope dotted = {"atlasdb", "acme.eu", "pre prod", "public"};
+    core_subject_scope dotted = {"atlasdb", "acme.eu", "pre prod", "public", {0}};
     char text[CORE_SUBJECT_MAX];
     assert_true(core_subject_change(&dotted, core_slice_text("public"), core_slice_text("t"),
                                     CORE_OP_INSERT, text));
@@ -70,7 +70,7 @@ static void what_does_not_fit_is_refused(void **state) {
     (void)state;
     char name[400] = {0};
     memset(name, 'p', sizeof name - 1);
-    core_subject_scope wide = {name, name, name, "public"};
+    core_subject_scope wide = {name, name, name, "public", {0}};
     char text[CORE_SUBJECT_MAX];
     assert_false(core_subject_change(&wide, core_slice_text("s"), core_slice_text(name),
                                      CORE_OP_TRUNCATE, text));
@@ -89,7 +89,7 @@ static size_t tokens_of(const char *subject) {
 static void broadcasts_and_presence_have_subjects_of_their_own(void **state) {
     (void)state;
     char text[CORE_SUBJECT_MAX];
-    core_subject_scope dotted = {"atlasdb", "acme.eu", "pre prod", "public"};
+    core_subject_scope dotted = {"atlasdb", "acme.eu", "pre prod", "public", {0}};
     assert_true(core_subject_realtime_stored(&dotted, core_slice_text("room:1.a"), text));
     assert_string_equal(text, "atlasdb.realtime.acme%2Eeu.room%3A1%2Ea");
     assert_true(core_subject_realtime_live(&dotted, core_slice_text("room:1.a"), text));

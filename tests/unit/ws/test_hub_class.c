@@ -29,7 +29,7 @@ static void test_equal_subscriptions_share_a_class(void **state) {
     hub_classes classes;
     hub_ids numbers = {0};
     core_error error;
-    hub_classes_init(&classes, &numbers, 2);
+    hub_classes_init(&classes, &numbers, 2, NULL);
     hub_class *a = hub_classes_enter(&classes, subscription("t", TODOS), 0, &error);
     assert_ptr_equal(hub_classes_enter(&classes, subscription("t", TODOS), 1, &error), a);
     assert_ptr_equal(hub_classes_enter(&classes, subscription("t", TODOS), 1, &error), a);
@@ -59,7 +59,7 @@ static void test_many_come_and_go(void **state) {
     static uint32_t ids[3000];
     static bool in[3000];
     unsigned random = 7;
-    hub_classes_init(&classes, &numbers, 1);
+    hub_classes_init(&classes, &numbers, 1, NULL);
     for (int step = 0; step < 20000; step++) {
         random = random * 1103515245u + 12345u;
         unsigned at = (random >> 8) % CORE_COUNT_OF(ids);

@@ -236,7 +236,8 @@ static void test_the_least_filled_buckets_are_chosen(void **state) {
         must_add(f, "public", "todos", filter);
     }
     hub_table *table =
-        hub_map_first(&f->index.tables, hub_rule_hash(todos.schema, todos.table, (core_slice){0}))
+        hub_map_first(&f->index.tables,
+                      hub_rule_hash(&(hub_rule_key){.schema = todos.schema, .table = todos.table}))
             ->owner;
     const hub_shelf *shelf = table->shelves[HUB_INTERESTS - 2]; /* all but leaves */
     assert_non_null(shelf);
@@ -459,6 +460,33 @@ static void test_many_of_one_value_come_and_go(void **state) {
     drop_all(f);
 }
 
+/* Of any schema each project gets its own: the tenant by its pattern, the rest the source's. */
+static void test_any_schema_is_ones_own(void **state) {
+    fixture *f = *state;
+    static const char *const patterns[] = {"proj_{project_id}"};
+    const core_tenants tenants = {"default", "dev", patterns, 1};
+    core_error error;
+    f->index.tenants = &tenants;
+    hub_user acme = {.operations = ANY, .tenant = core_slice_text("acme")};
+    assert_non_null(add_user(f, "", "todos", "", acme, &error));
+    assert_non_null(add_user(f, "", "", "", acme, &error));
+    core_relation own = fixture_relation("public", "todos"),
+                  theirs = fixture_relation("proj_acme", "todos"),
+                  others = fixture_relation("proj_beta", "todos");
+    assert_int_equal(match_insert(f, &theirs, "1", "a", "1"), 2);
+    assert_int_equal(match_insert(f, &own, "1", "a", "1"), 0);
+    assert_int_equal(match_insert(f, &others, "1", "a", "1"), 0);
+    must_add(f, "", "", "");
+    must_add(f, "proj_beta", "todos", ""); /* a table that is there before its wildcards */
+    hub_user beta = {.operations = ANY, .tenant = core_slice_text("beta")};
+    assert_non_null(add_user(f, "", "todos", "", beta, &error));
+    assert_int_equal(match_insert(f, &theirs, "1", "a", "1"), 2);
+    assert_int_equal(match_insert(f, &own, "1", "a", "1"), 1);
+    assert_int_equal(match_insert(f, &others, "1", "a", "1"), 2);
+    drop_all(f);
+    f->index.tenants = NULL;
+}
+
 static int setup(void **state) {
     *state = calloc(1, sizeof(fixture));
     return *state == NULL;
@@ -474,6 +502,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tables_and_wildcards, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_any_schema_is_ones_own, setup, teardown),
         cmocka_unit_test_setup_teardown(test_values, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rules_are_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deletes, setup, teardown),

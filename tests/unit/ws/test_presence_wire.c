@@ -103,7 +103,7 @@ static void assert_ops_refused(presence_kind kind, presence_op first, presence_o
 }
 
 static void test_ops_must_fit_their_message(void **state) {
-    static char long_topic[WS_TOPIC_MAX + 1];
+    static char long_topic[WS_TOPIC_MAX + WS_SCOPE_MAX + 1];
     static const char *const payloads[] = {"",    "{",          "[1]",     "{ }",
                                            " {}", "{\"a\":1} ", "{\"a\"}", "{\"a\":\"\xFF\"}"};
     presence_op op = add_make(), other = add_make();

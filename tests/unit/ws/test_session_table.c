@@ -24,7 +24,7 @@ static void room_is_kept_and_then_there_is_none(void **state) {
     size_t said = 0;
     assert_true(ws_session_table_new(&service, &error));
     for (;;) {
-        size_t room = ws_session_table_room(&service);
+        size_t room = ws_session_table_room(&service, 0);
         bool taken = say(&service);
         assert_true(taken == (room > 0)); /* so a batch that fits goes whole */
         if (!taken)
@@ -33,7 +33,7 @@ static void room_is_kept_and_then_there_is_none(void **state) {
     }
     assert_true(said >= WS_COMMAND_RING && said <= (size_t)8 * WS_COMMAND_RING);
     assert_false(say(&service));
-    ws_session_table_free(&service); /* and all of them with it */
+    ws_session_tables_free(&service); /* and all of them with it */
 }
 
 static void what_waits_is_capped_in_bytes(void **state) {
@@ -42,15 +42,15 @@ static void what_waits_is_capped_in_bytes(void **state) {
     ws_service service = {.server = NULL, .shared = &shared};
     core_error error = {.text = ""};
     assert_true(ws_session_table_new(&service, &error));
-    assert_int_equal(ws_session_table_room(&service), 0); /* no batch is begun */
+    assert_int_equal(ws_session_table_room(&service, 0), 0); /* no batch is begun */
     assert_true(say(&service));
     assert_false(say(&service));
     ws_command command;
-    assert_true(core_ring_pop(ws_session_commands(&service), &command));
+    assert_true(core_ring_pop(ws_session_commands(&service, 0), &command));
     atomic_fetch_sub(&shared.said_bytes, ws_broadcast_bytes(command.broadcast));
     free(command.broadcast);
     assert_true(say(&service));
-    ws_session_table_free(&service);
+    ws_session_tables_free(&service);
 }
 
 int main(void) {
