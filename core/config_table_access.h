@@ -67,4 +67,19 @@
      .max = HOUR,
      .doc = "How long their answer counts for further joins of the same topic with the same role "
             "and claims (up to 4,096 answers are kept). 0: not at all."},
+
+    {.key = "auth.expiry_warning",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "30s",
+     .min = 0,
+     .max = HOUR,
+     .doc = "How long before its token expires a channel or stream of events is told so. 0: never."},
+    {.key = "auth.expiry_grace",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "5m",
+     .min = 0,
+     .max = DAY,
+     .doc = "How long a channel whose token has expired is kept suspended: nothing is delivered to "
+            "it, and with a new token it goes on where it was. Then it is closed. 0: it is closed "
+            "at once."},
     /* clang-format on */

@@ -69,6 +69,8 @@ X(WS_CONNECTIONS, "walcast_ws_connections", GAUGE,
   "Open WebSocket connections and streams of server-sent events.")
 X(WS_STREAMS, "walcast_ws_event_streams", GAUGE, "Open streams of server-sent events.")
 X(WS_CHANNELS, "walcast_ws_channels", GAUGE, "Joined channels over all connections.")
+X(WS_CHANNELS_SUSPENDED, "walcast_ws_channels_suspended", GAUGE,
+  "Of them those whose token has expired and that wait for a new one.")
 X(WS_JOINS, "walcast_ws_joins_total", COUNTER, "Joins accepted.")
 X(WS_REFUSALS, "walcast_ws_refusals_total", COUNTER, "Handshakes and joins refused.")
 X(WS_MALFORMED_FRAMES, "walcast_ws_malformed_frames_total", COUNTER, "Frames that were not valid.")

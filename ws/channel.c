@@ -20,6 +20,7 @@ ws_channel *ws_channel_new(const ws_channel_spec *spec) {
     channel->magic = CHANNEL_MAGIC;
     channel->session = spec->session;
     channel->identity = ws_identity_retain(spec->identity);
+    channel->expiry = ws_expiry_make(spec->identity->claims.expires_s);
     channel->response = response;
     uint8_t *room = (uint8_t *)(channel + 1);
     channel->topic = core_slice_keep(&room, spec->topic);

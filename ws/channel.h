@@ -2,6 +2,7 @@
 #ifndef WALCAST_WS_CHANNEL_H
 #define WALCAST_WS_CHANNEL_H
 
+#include "ws/expiry.h"
 #include "ws/identity.h"
 #include "ws/join.h"
 #include "ws/member.h"
@@ -16,6 +17,7 @@ struct ws_channel {
     ws_session *session;
     ws_channel *next; /* in the session's list */
     ws_identity *identity;
+    ws_expiry expiry;            /* of its token */
     core_slice topic;            /* these four are owned, in one piece with the channel */
     core_slice join_ref;         /* JSON */
     core_slice ref;              /* of the join, JSON */

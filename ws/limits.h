@@ -2,6 +2,7 @@
 #ifndef WALCAST_WS_LIMITS_H
 #define WALCAST_WS_LIMITS_H
 
+#include "ws/expiry.h"
 #include "ws/rate.h"
 
 /* ---- HTTP ---- */
@@ -108,6 +109,7 @@ typedef struct {
     size_t queue_total_bytes;
     int64_t idle_timeout_ms;
     int64_t drain_spread_ms;
+    ws_expiry_rule expiry; /* of channels whose token expires */
     bool compression;
     ws_rate messages;         /* of a connection */
     ws_rate channel_messages; /* of one channel of it */
@@ -138,6 +140,8 @@ static inline ws_limits ws_limits_make(const core_config *config) {
         .queue_total_bytes = (size_t)core_config_integer(config, "ws.queue_total_bytes"),
         .idle_timeout_ms = core_config_integer(config, "ws.idle_timeout"),
         .drain_spread_ms = ws_limits_drain_spread_ms(config),
+        .expiry = {.warning_ms = core_config_integer(config, "auth.expiry_warning"),
+                   .grace_ms = core_config_integer(config, "auth.expiry_grace")},
         .compression = core_config_bool(config, "ws.compression"),
         .messages = ws_limits_rate(config, "ws.max_messages_per_second"),
         .channel_messages = ws_limits_rate(config, "ws.max_channel_messages_per_second"),

@@ -63,6 +63,9 @@ struct ws_member {
     unsigned rights;    /* in its channel, WS_RIGHT bits (access.h) */
     bool stalled;       /* left its lane; joins again behind `after` once its client has read */
     bool loading;       /* asked for a snapshot, and has not caught up behind it */
+    bool midway;        /* has a part of the history's change behind `after` */
+    bool suspended;     /* hears nothing; once asked for again it goes on behind `after` */
+    bool ending;        /* suspended, but for the rest of the live change at `after` */
     ws_gate *gate;      /* owned; changes that its snapshot's rows show; NULL: none */
     hub_snapshot *owes; /* its piece was taken, which is said once the client has read */
     core_offset after;  /* of changes it has all up to here; sequence 0: from when it was joined */

@@ -58,6 +58,11 @@ CORE_MUST_CHECK core_block *ws_protocol_system(ws_protocol protocol, core_slice 
 CORE_MUST_CHECK core_block *ws_protocol_subscribed(ws_protocol protocol, core_slice join_ref,
                                                    core_slice topic, const char *offset);
 
+/* The `system` message of a token that expires or has, with `expires_at` (seconds since 1970). */
+CORE_MUST_CHECK core_block *ws_protocol_expiry(ws_protocol protocol, core_slice join_ref,
+                                               core_slice topic, bool ok, const char *text,
+                                               int64_t expires_s);
+
 /* The `system` message that all rows of the channel's snapshot were sent: "Snapshot complete", with
  * how many. */
 CORE_MUST_CHECK core_block *ws_protocol_loaded(ws_protocol protocol, core_slice join_ref,

@@ -136,6 +136,13 @@ core_block *ws_protocol_subscribed(ws_protocol protocol, core_slice join_ref, co
                           "Subscribed to PostgreSQL", more);
 }
 
+core_block *ws_protocol_expiry(ws_protocol protocol, core_slice join_ref, core_slice topic, bool ok,
+                               const char *text, int64_t expires_s) {
+    char more[48];
+    (void)snprintf(more, sizeof more, ",\"expires_at\":%" PRId64, expires_s);
+    return system_message(protocol, join_ref, topic, "system", ok, text, more);
+}
+
 core_block *ws_protocol_loaded(ws_protocol protocol, core_slice join_ref, core_slice topic,
                                uint64_t rows) {
     char more[32];

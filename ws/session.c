@@ -62,6 +62,8 @@ void session_remove_channel(ws_channel *channel) {
     ws_service *service = session_service(session);
     if (ws_member_joined(&channel->member))
         core_metrics_add(service->metrics, CORE_METRIC_WS_CHANNELS, -1);
+    if (channel->expiry.suspended)
+        core_metrics_add(service->metrics, CORE_METRIC_WS_CHANNELS_SUSPENDED, -1);
     ws_session_table_leave(service, &channel->member);
     core_state_move(&channel->member.state, WS_MEMBER_CLOSED);
     ws_channel **at = &session->channels;
@@ -156,6 +158,7 @@ static void channel_joined(ws_member *member) {
         return;
     core_block_release(channel->response);
     channel->response = NULL;
+    session_rearm(session); /* its token's warning */
 }
 
 static void channel_sees(ws_member *member) {
@@ -175,8 +178,10 @@ static void channel_live(ws_member *member, const char *offset) {
     if (channel->has_bindings)
         session_send_made(session, ws_protocol_subscribed(session->protocol, channel->join_ref,
                                                           channel->topic, offset));
-    if (session_open(session) && channel->replication_ready)
-        session_system(session, channel, "system", true, "Replication connection established");
+    if (!session_open(session) || !channel->replication_ready)
+        return;
+    channel->replication_ready = false; /* not again when it goes on after a pause */
+    session_system(session, channel, "system", true, "Replication connection established");
 }
 
 static void channel_refused(ws_member *member, const char *reason) {
@@ -240,8 +245,8 @@ static int64_t earlier(int64_t a, int64_t b) {
 /* When the channel needs looking at next. Wall-clock expiry is looked at on the monotonic clock;
  * a clock that was set meanwhile is seen when the deadline fires. */
 static int64_t channel_deadline(const ws_channel *channel, int64_t now_ms, int64_t wall_ms) {
-    int64_t left_ms = channel->identity->claims.expires_s * CORE_MS_PER_S - wall_ms;
-    int64_t expiry_ms = now_ms + (left_ms > 0 ? left_ms : 0);
+    ws_expiry_rule rule = session_expiry_rule(channel);
+    int64_t expiry_ms = ws_expiry_next_ms(&channel->expiry, &rule, now_ms, wall_ms);
     return channel->member.state.current == WS_MEMBER_JOINING
                ? earlier(expiry_ms, channel->join_deadline_ms)
                : expiry_ms;
@@ -260,10 +265,8 @@ void session_rearm(ws_session *session) {
 
 /* True when the channel was closed. */
 static bool session_check_channel(ws_channel *channel, int64_t now_ms, int64_t wall_ms) {
-    if (channel->identity->claims.expires_s * CORE_MS_PER_S <= wall_ms) {
-        session_expired(channel);
+    if (session_expiry_look(channel, now_ms, wall_ms))
         return true;
-    }
     if (channel->member.state.current != WS_MEMBER_JOINING || channel->join_deadline_ms > now_ms)
         return false;
     channel_refused(&channel->member,

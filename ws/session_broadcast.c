@@ -99,6 +99,8 @@ void session_broadcast(ws_session *session, const ws_message *message, ws_channe
     core_buffer_init(&scratch, WS_EVENT_MAX);
     if (!ws_member_joined(&channel->member))
         session_refuse(session, message, "unmatched topic");
+    else if (channel->expiry.suspended)
+        broadcast_refused(session, message, "token_expired");
     else if ((channel->member.rights & WS_RIGHT(AUTH_BROADCAST_WRITE)) == 0)
         broadcast_refused(session, message, "unauthorized");
     else if (message->payload.length > session_service(session)->limits.max_broadcast_bytes)

@@ -255,7 +255,7 @@ void session_join(ws_session *session, const ws_message *message) {
 
 /* ---- Tokens ---- */
 
-static void token_refused(ws_channel *channel, auth_verdict verdict) {
+void session_token_refused(ws_channel *channel, auth_verdict verdict) {
     char text[JOIN_REASON_MAX];
     (void)snprintf(text, sizeof text, "%s: %s", verdict_code(verdict), auth_verdict_text(verdict));
     ws_session *session = channel->session;
@@ -284,12 +284,15 @@ bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
 
 /* Another role, or in a private channel other claims: the channel moves to that class. It stays in
  * the old one until the hub has answered, so it misses nothing and sees nothing twice
- * (session_table.c). Not while its snapshot is under way, whose rows are another role's: false. */
+ * (session_table.c). One that was suspended goes on behind what it has, whatever the token. Not
+ * while its snapshot is under way, whose rows are another role's: false. */
 static bool token_reclass(ws_channel *channel, const ws_identity *identity) {
     const auth_claims *before = &channel->identity->claims, *claims = &identity->claims;
     bool same = core_slice_equal(ws_access_class(claims), ws_access_class(before)) &&
                 (!channel->private_channel || claims->claims_hash == before->claims_hash);
-    return same || (!channel->member.loading && session_subscribe_again(channel, identity));
+    if (same && !channel->expiry.suspended)
+        return true;
+    return (same || !channel->member.loading) && session_subscribe_again(channel, identity);
 }
 
 void session_token(ws_session *session, const ws_message *message, ws_channel *channel) {
@@ -301,8 +304,10 @@ void session_token(ws_session *session, const ws_message *message, ws_channel *c
             return; /* the handshake's key goes on counting */
         verdict = token_verify(session, token, &identity);
     }
+    if (verdict == AUTH_EXPIRED && session_expiry_stale(channel))
+        return;
     if (verdict != AUTH_OK) {
-        token_refused(channel, verdict);
+        session_token_refused(channel, verdict);
         return;
     }
     if (identity == NULL || !token_reclass(channel, identity)) {
@@ -310,11 +315,5 @@ void session_token(ws_session *session, const ws_message *message, ws_channel *c
         session_close_channel(channel, "phx_error"); /* the client joins again */
         return;
     }
-    ws_identity_release(channel->identity);
-    channel->identity = identity;
-    session_rearm(session);
-}
-
-void session_expired(ws_channel *channel) {
-    token_refused(channel, AUTH_EXPIRED);
+    session_expiry_renew(channel, identity);
 }

@@ -92,6 +92,9 @@ void session_presence(ws_session *session, const ws_message *message, ws_channel
         session_refuse(session, message, "unmatched topic");
     else if (!presence_read(message->payload, &presence))
         session_refuse(session, message, "the payload must have event track or untrack");
+    else if (presence.track && channel->expiry.suspended)
+        session_refuse(session, message,
+                       "InvalidJWTToken: The token has expired; send a new access_token first");
     else if (presence.track && presence.malformed)
         session_refuse(session, message,
                        "InvalidPresencePayload: what is tracked must be an object");

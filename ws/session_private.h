@@ -62,7 +62,19 @@ void session_join(ws_session *session, const ws_message *message);
 void session_token(ws_session *session, const ws_message *message, ws_channel *channel);
 /* Asks the hub for a channel's membership anew, as this one. False: it cannot be. */
 CORE_MUST_CHECK bool session_subscribe_again(ws_channel *channel, const ws_identity *identity);
-/* The channel's token has expired: tells and closes it. */
-void session_expired(ws_channel *channel);
+/* Tells why the channel's token does not count, and closes it. */
+void session_token_refused(ws_channel *channel, auth_verdict verdict);
+
+/* ---- session_expiry.c ---- */
+/* By which the channel's token is looked at: one that is not joined yet is not warned of. */
+ws_expiry_rule session_expiry_rule(const ws_channel *channel);
+/* Warns of its token's end, suspends it, or closes it, whatever is due. True: it may be gone. */
+CORE_MUST_CHECK bool session_expiry_look(ws_channel *channel, int64_t now_ms, int64_t wall_ms);
+/* The channel has a new token, which counts from now on; its reference is taken over. A suspended
+ * channel was asked for anew: it is told that it goes on. */
+void session_expiry_renew(ws_channel *channel, ws_identity *identity);
+/* A token that came has expired. Where the channel's own has, too, it is told so and stays as it
+ * is: true. False: the token is a bad one like others. */
+CORE_MUST_CHECK bool session_expiry_stale(ws_channel *channel);
 
 #endif

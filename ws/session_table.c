@@ -3,8 +3,9 @@
  * A channel is known to the hub by a handle: a slot and that slot's generation, so that an answer
  * to a channel that is gone finds nobody. Commands that find the ring full wait here, in order;
  * joins are refused long before that list could grow without bound. */
-#include "ws/session_table.h"
+#include "ws/session_table_private.h"
 
+#include "ws/access.h"
 #include "ws/server.h"
 
 #include <stdio.h>
@@ -16,26 +17,6 @@
 /* A handle: the thread, the slot's generation, which is never 0, and the slot. */
 #define TABLE_THREAD_SHIFT 56
 #define TABLE_GENERATIONS  UINT32_C(0xFFFFFF)
-
-typedef struct {
-    ws_member *member; /* NULL: free */
-    uint32_t generation;
-    uint32_t next_free;
-} table_slot;
-
-struct ws_session_table {
-    uint64_t thread;
-    core_ring *commands;   /* to the hub */
-    core_ring *deliveries; /* from the hub */
-    ws_command *waiting;   /* a queue: [waiting_first, waiting_count) */
-    size_t waiting_first, waiting_count, waiting_capacity;
-    table_slot *slots;
-    uint32_t slot_count, slot_capacity, first_free; /* first_free: index + 1, 0 none */
-    ws_groups classes, rooms, presences;
-    core_offset position;  /* as the hub told last */
-    ws_place framed;       /* of the last live change for somebody here */
-    atomic_size_t history; /* sends of it that wait; any thread */
-};
 
 bool ws_session_table_new(ws_service *service, core_error *error) {
     ws_session_table *table = calloc(1, sizeof *table);
@@ -81,21 +62,21 @@ void ws_session_tables_free(ws_service *service) {
         table_free(service->tables[--service->table_count]);
 }
 
-static ws_session_table *table_of(const ws_service *service, unsigned source) {
+ws_session_table *ws_table_of(const ws_service *service, unsigned source) {
     assert(source < service->table_count);
     return service->tables[source];
 }
 
 core_ring *ws_session_ring(const ws_service *service, unsigned source) {
-    return table_of(service, source)->deliveries;
+    return ws_table_of(service, source)->deliveries;
 }
 
 core_ring *ws_session_commands(const ws_service *service, unsigned source) {
-    return table_of(service, source)->commands;
+    return ws_table_of(service, source)->commands;
 }
 
 atomic_size_t *ws_session_history(const ws_service *service, unsigned source) {
-    return &table_of(service, source)->history;
+    return &ws_table_of(service, source)->history;
 }
 
 /* ---- Handles ---- */
@@ -189,7 +170,7 @@ static bool table_ask(ws_session_table *table, const ws_command *command) {
     return false;
 }
 
-static void table_send_leave(ws_session_table *table, const ws_command *leave) {
+void ws_table_send_leave(ws_session_table *table, const ws_command *leave) {
     bool any = leave->class_id != WS_GROUP_NONE || leave->room_id != WS_GROUP_NONE ||
                leave->presence_id != WS_GROUP_NONE || leave->member != 0;
     if (any && !table_command(table, leave))
@@ -206,7 +187,7 @@ static bool table_ask_join(ws_service *service, ws_member *member, ws_subscripti
     if (!member->live)
         command.since = member->after;
     member->stalled = false;
-    return table_ask(table_of(service, member->source), &command);
+    return table_ask(ws_table_of(service, member->source), &command);
 }
 
 bool ws_session_table_rejoin(ws_service *service, ws_member *member,
@@ -215,7 +196,7 @@ bool ws_session_table_rejoin(ws_service *service, ws_member *member,
 }
 
 bool ws_session_table_join(ws_service *service, ws_member *member, ws_subscription *subscription) {
-    ws_session_table *table = table_of(service, subscription->home.source);
+    ws_session_table *table = ws_table_of(service, subscription->home.source);
     member->source = subscription->home.source;
     if (!table_take_slot(table, member)) {
         ws_subscription_free(subscription);
@@ -237,14 +218,14 @@ bool ws_session_table_broadcast(ws_service *service, const ws_broadcast *broadca
         return false;
     size_t bytes = ws_broadcast_bytes(command.broadcast);
     atomic_fetch_add(said, bytes);
-    if (table_ask(table_of(service, broadcast->home.source), &command))
+    if (table_ask(ws_table_of(service, broadcast->home.source), &command))
         return true;
     atomic_fetch_sub(said, bytes);
     return false;
 }
 
 size_t ws_session_table_room(const ws_service *service, unsigned source) {
-    const ws_session_table *table = table_of(service, source);
+    const ws_session_table *table = ws_table_of(service, source);
     size_t waiting = table->waiting_count - table->waiting_first;
     if (atomic_load(&service->shared->said_bytes) + 2 * WS_HTTP_BODY_MAX > WS_SAID_BYTES)
         return 0;
@@ -257,7 +238,7 @@ static bool table_wish(ws_service *service, ws_command_kind kind, ws_member *mem
                        const ws_presence_wish *wish) {
     ws_command command = {
         .kind = kind, .member = member->handle, .wish = ws_presence_wish_copy(wish)};
-    return command.wish != NULL && table_ask(table_of(service, member->source), &command);
+    return command.wish != NULL && table_ask(ws_table_of(service, member->source), &command);
 }
 
 bool ws_session_table_track(ws_service *service, ws_member *member, const ws_presence_wish *wish) {
@@ -272,19 +253,19 @@ bool ws_session_table_presence(ws_service *service, ws_member *member,
 
 bool ws_session_table_untrack(ws_service *service, ws_member *member) {
     ws_command command = {.kind = WS_COMMAND_UNTRACK, .member = member->handle};
-    return table_ask(table_of(service, member->source), &command);
+    return table_ask(ws_table_of(service, member->source), &command);
 }
 
 /* ---- Groups ---- */
 
-/* Out of all groups; `gone`: for good. */
-static void table_leave_groups(ws_session_table *table, ws_member *member, bool gone) {
+/* Out of all groups; `absent`: and it is present no longer. */
+static void table_leave_groups(ws_session_table *table, ws_member *member, bool absent) {
     ws_command leave = {.kind = WS_COMMAND_LEAVE,
                         .class_id = ws_groups_leave(&table->classes, member),
                         .room_id = ws_groups_leave(&table->rooms, member),
                         .presence_id = ws_groups_leave(&table->presences, member),
-                        .member = gone && member->tracked ? member->handle : 0};
-    table_send_leave(table, &leave);
+                        .member = absent && member->tracked ? member->handle : 0};
+    ws_table_send_leave(table, &leave);
 }
 
 /* A piece of a snapshot was taken; never refused. */
@@ -298,11 +279,11 @@ void ws_session_table_drained(ws_service *service, ws_member *member) {
     hub_snapshot *snapshot = member->owes;
     member->owes = NULL;
     if (snapshot != NULL)
-        table_taken(table_of(service, member->source), snapshot, false);
+        table_taken(ws_table_of(service, member->source), snapshot, false);
 }
 
 void ws_session_table_leave(ws_service *service, ws_member *member) {
-    ws_session_table *table = table_of(service, member->source);
+    ws_session_table *table = ws_table_of(service, member->source);
     table_free_slot(table, member);
     table_leave_groups(table, member, true);
     if (member->owes != NULL)
@@ -315,7 +296,7 @@ void ws_session_table_leave(ws_service *service, ws_member *member) {
 
 bool ws_session_table_position(const ws_service *service, const ws_member *member,
                                core_offset *position) {
-    const ws_session_table *table = table_of(service, member->source);
+    const ws_session_table *table = ws_table_of(service, member->source);
     *position = table->position;
     ws_place place = {position->sequence, position->index};
     ws_place after = {member->after.sequence, member->after.index};
@@ -351,12 +332,14 @@ static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
                             .class_id = delivery->class_id,
                             .room_id = delivery->room_id,
                             .presence_id = delivery->presence_id};
-        table_send_leave(table, &leave);
+        ws_table_send_leave(table, &leave);
         return;
     }
     bool saw = member->places[WS_GROUP_PRESENCE].group != WS_GROUP_NONE;
     member->rights = delivery->rights;
-    table_leave_groups(table, member, false); /* those of before, when it only changes its class */
+    member->suspended = member->ending = member->midway = false;
+    /* those of before, when it only changes its class */
+    table_leave_groups(table, member, (member->rights & WS_RIGHT(AUTH_PRESENCE_WRITE)) == 0);
     ws_groups_enter(&table->classes, member, delivery->class_id);
     ws_groups_enter(&table->rooms, member, delivery->room_id);
     ws_groups_enter(&table->presences, member, delivery->presence_id);
@@ -386,8 +369,7 @@ static void table_refused(ws_session_table *table, const ws_delivery *delivery) 
         member->owner->refused(member, reason);
 }
 
-/* The rows of its snapshot show the change. */
-static bool member_was_shown(ws_member *member, const ws_delivery *change) {
+bool ws_member_was_shown(ws_member *member, const ws_delivery *change) {
     ws_gate_answer answer = ws_gate_ask(member->gate, change->xid, change->commit_lsn);
     if (answer != WS_GATE_OVER)
         return answer == WS_GATE_SHOWN;
@@ -402,18 +384,23 @@ static bool member_has(ws_member *member, const ws_delivery *delivery) {
     if (delivery->place.sequence == 0)
         return false;
     return !ws_place_behind(delivery->place, after) ||
-           (member->gate != NULL && member_was_shown(member, delivery));
+           (member->gate != NULL && ws_member_was_shown(member, delivery));
+}
+
+static bool member_takes(ws_session_table *table, ws_member *member, const ws_delivery *delivery) {
+    return member->suspended ? ws_suspended_takes(table, member, delivery)
+                             : !member_has(member, delivery);
 }
 
 /* A member that is too slow goes, and with it all of its connection's: none of those is in the same
  * group, since a connection has a topic once. */
-static void table_spread(const ws_groups *groups, const ws_delivery *delivery,
-                         const ws_member *but) {
+static void table_spread(ws_session_table *table, const ws_groups *groups,
+                         const ws_delivery *delivery, const ws_member *but) {
     uint32_t group = groups->kind == WS_GROUP_CLASS ? delivery->class_id : delivery->room_id;
     ws_member *member = ws_groups_first(groups, group);
     while (member != NULL) {
         ws_member *next = member->places[groups->kind].next;
-        if (member != but && !member_has(member, delivery))
+        if (member != but && member_takes(table, member, delivery))
             member->owner->send(member, delivery->block, delivery->row);
         member = next;
     }
@@ -425,7 +412,7 @@ static void table_stall(ws_session_table *table, ws_member *member) {
                         .class_id = ws_groups_leave(&table->classes, member),
                         .room_id = WS_GROUP_NONE,
                         .presence_id = WS_GROUP_NONE};
-    table_send_leave(table, &leave);
+    ws_table_send_leave(table, &leave);
     member->attempt++; /* the lane's arrival is not for it any more */
     member->stalled = true;
 }
@@ -434,11 +421,16 @@ static void table_history_send(ws_session_table *table, ws_member *member,
                                const ws_delivery *delivery) {
     uint64_t handle = member->handle;
     member->owner->send(member, delivery->block, delivery->row);
-    if (table_member(table, handle) != member || delivery->place.sequence == 0 || delivery->partial)
+    if (table_member(table, handle) != member || delivery->place.sequence == 0)
+        return;
+    member->midway = delivery->partial;
+    if (delivery->partial)
         return; /* it has no more of the stream than before */
     member->after.sequence = delivery->place.sequence;
     member->after.index = delivery->place.index;
-    if (member->owner->crowded(member))
+    if (member->suspended)
+        ws_suspended_has(table, member);
+    else if (member->owner->crowded(member))
         table_stall(table, member);
 }
 
@@ -501,7 +493,7 @@ static void table_frame(ws_service *service, ws_session_table *table, const ws_d
         table_history(table, delivery);
         return;
     }
-    table_spread(&table->classes, delivery, NULL);
+    table_spread(table, &table->classes, delivery, NULL);
     if (delivery->commit_time_us > 0)
         core_metrics_observe(service->metrics, CORE_METRIC_WS_DELIVERY_SECONDS,
                              core_clock_wall_us(service->clock) - delivery->commit_time_us);
@@ -525,14 +517,15 @@ static void table_cut(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = ws_groups_first(&table->classes, delivery->class_id);
     while (member != NULL) {
         ws_member *next = member->places[WS_GROUP_CLASS].next;
-        member->owner->reset(member, reason);
+        if (!member->suspended) /* it will join again anyway */
+            member->owner->reset(member, reason);
         member = next;
     }
 }
 
 static void table_direct(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = table_member(table, delivery->member);
-    if (member != NULL && ws_member_joined(member))
+    if (member != NULL && ws_member_joined(member) && !member->suspended)
         member->owner->send(member, delivery->block, NULL);
 }
 
@@ -550,10 +543,10 @@ static void table_delivery(ws_service *service, ws_session_table *table,
         table_history_done(table, delivery->sends);
         break;
     case WS_DELIVERY_BROADCAST:
-        table_spread(&table->rooms, delivery, table_member(table, delivery->member));
+        table_spread(table, &table->rooms, delivery, table_member(table, delivery->member));
         break;
     case WS_DELIVERY_PRESENCE:
-        table_spread(&table->presences, delivery, NULL);
+        table_spread(table, &table->presences, delivery, NULL);
         break;
     case WS_DELIVERY_DIRECT:
         table_direct(table, delivery);

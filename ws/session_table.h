@@ -27,6 +27,11 @@ CORE_MUST_CHECK bool ws_session_table_join(ws_service *service, ws_member *membe
  * stalled goes on behind what it has. */
 CORE_MUST_CHECK bool ws_session_table_rejoin(ws_service *service, ws_member *member,
                                              ws_subscription *subscription);
+/* A joined member hears no more: neither changes nor what is broadcast, nor who is present; itself
+ * it stays present. Of a change that it has in part the rest still comes. It goes on behind what it
+ * has when it is asked for anew (ws_session_table_rejoin) and the hub has answered. `follows`: it
+ * has bindings. False: it cannot, since it has only a part of a snapshot's rows. */
+CORE_MUST_CHECK bool ws_session_table_suspend(ws_service *service, ws_member *member, bool follows);
 /* The member's client has read what waited for it: its snapshot goes on. One that stalled is the
  * owner's to ask for anew. */
 void ws_session_table_drained(ws_service *service, ws_member *member);

@@ -29,6 +29,7 @@ typedef struct {
     bool takes_events;     /* the client reads event streams */
     bool conflate;         /* asked for slow=conflate */
     ws_identity *identity;
+    ws_expiry expiry; /* of its token */
 } sse;
 
 static sse *sse_of(void *member) {
@@ -111,21 +112,45 @@ void ws_sse_drain(ws_stream *stream) {
     sse_end(stream, 503, "this server is shutting down; connect again with your last id");
 }
 
+/* There is no way to renew its token: the stream ends with it, and the client comes back with
+ * another and its last id. */
+static ws_expiry_rule sse_expiry_rule(const sse *it) {
+    return (ws_expiry_rule){.warning_ms = it->service->limits.expiry.warning_ms, .grace_ms = 0};
+}
+
 /* Wall-clock expiry is looked at on the monotonic clock, as a session does. */
 static void sse_rearm(sse *it) {
+    ws_expiry_rule rule = sse_expiry_rule(it);
     int64_t wall_ms = core_clock_wall_us(it->service->clock) / CORE_US_PER_MS;
-    int64_t left_ms = it->identity->claims.expires_s * CORE_MS_PER_S - wall_ms;
-    ws_stream_set_deadline(it->stream, it->service->now_ms + (left_ms > 0 ? left_ms : 1));
+    int64_t next_ms = ws_expiry_next_ms(&it->expiry, &rule, it->service->now_ms, wall_ms);
+    ws_stream_set_deadline(it->stream, next_ms > it->service->now_ms ? next_ms : next_ms + 1);
+}
+
+static void sse_warn(sse *it, int64_t wall_ms) {
+    char data[160];
+    (void)snprintf(data, sizeof data,
+                   "{\"expires_at\":%" PRId64 ",\"detail\":\"the token expires in %" PRId64
+                   " s, and the stream with it: connect again with a new one and your last id\"}",
+                   it->identity->claims.expires_s, ws_expiry_left_s(&it->expiry, wall_ms));
+    const ws_sse_event warning = {.name = WS_SSE_WARNING, .data = core_slice_text(data)};
+    sse_say(it, &warning);
 }
 
 static void sse_deadline(void *context, int64_t now_ms) {
-    (void)now_ms;
     sse *it = sse_of(context);
-    if (it->identity->claims.expires_s * CORE_MS_PER_S >
-        core_clock_wall_us(it->service->clock) / CORE_US_PER_MS)
+    ws_expiry_rule rule = sse_expiry_rule(it);
+    int64_t wall_ms = core_clock_wall_us(it->service->clock) / CORE_US_PER_MS;
+    ws_expiry_step step = ws_expiry_look(&it->expiry, &rule, now_ms, wall_ms);
+    if (step == WS_EXPIRY_CLOSE) {
+        sse_end(it->stream, 401,
+                "the token has expired; connect again with a new one and your "
+                "last id, and nothing is missed");
+        return;
+    }
+    if (step == WS_EXPIRY_WARN)
+        sse_warn(it, wall_ms);
+    if (ws_stream_open(it->stream))
         sse_rearm(it);
-    else
-        sse_end(it->stream, 401, auth_verdict_text(AUTH_EXPIRED));
 }
 
 /* The id alone: it comes to no callback, but the client goes on from there. */
@@ -261,6 +286,7 @@ static sse *sse_new(const ws_http_request *request, ws_identity *identity,
     it->conflate = asked->conflate;
     it->takes_events = ws_sse_takes_events(request->head);
     it->identity = ws_identity_retain(identity);
+    it->expiry = ws_expiry_make(identity->claims.expires_s);
     return it;
 }
 

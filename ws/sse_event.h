@@ -1,8 +1,8 @@
 /* Server-sent events as text (HTML, 9.2): made once into a shared block.
  *
  * Changes have no name, so that a page's `onmessage` gets them; what Walcast itself has to say has
- * one (`snapshot`, `ready`, `gap`, `problem`), never `error`, which pages would take for the
- * connection's. */
+ * one (`snapshot`, `ready`, `warning`, `gap`, `problem`), never `error`, which pages would take for
+ * the connection's. */
 #ifndef WALCAST_WS_SSE_EVENT_H
 #define WALCAST_WS_SSE_EVENT_H
 
@@ -12,6 +12,7 @@
 #define WS_SSE_GAP      "gap"
 #define WS_SSE_READY    "ready"
 #define WS_SSE_SNAPSHOT "snapshot"
+#define WS_SSE_WARNING  "warning"
 
 /* Of one event; each part may be left out. */
 typedef struct {
