@@ -8,6 +8,11 @@
         .name = "--config", .value = "FILE",                                                       \
         .doc = "the configuration; otherwise $WALCAST_CONFIG, else ./walcast.yaml if it is there"  \
     }
+#define OPTION_SOURCE                                                                              \
+    {                                                                                              \
+        .name = "--source", .value = "NAME",                                                       \
+        .doc = "one of the configuration's sources; otherwise the process's own"                   \
+    }
 #define OPTION_HELP                                                                                \
     { .name = "--help", .doc = "print this" }
 
@@ -24,6 +29,7 @@ static const cli_option check_options[] = {
     {.name = "--offline", .doc = "look at the configuration only, ask no server"},
     {.name = "--json", .doc = "print one JSON object"},
     OPTION_CONFIG,
+    OPTION_SOURCE,
     OPTION_HELP,
 };
 
@@ -31,6 +37,7 @@ static const cli_option setup_options[] = {
     {.name = "--print", .doc = "print the SQL, for a look or for psql; connects to nothing"},
     {.name = "--apply", .doc = "run it as the user of postgres.url, and say what is there"},
     OPTION_CONFIG,
+    OPTION_SOURCE,
     OPTION_HELP,
 };
 
@@ -42,6 +49,7 @@ static const cli_option snapshot_options[] = {
      .doc = "start: into a stream of its own, {nats.stream}_SNAPSHOT_{id}, not the change stream"},
     {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
+    OPTION_SOURCE,
     OPTION_HELP,
 };
 
@@ -54,6 +62,7 @@ static const cli_option tail_options[] = {
     {.name = "--shapes", .doc = "also each table's first SCHEMA, which its rows tell anyway"},
     {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
+    OPTION_SOURCE,
     OPTION_HELP,
 };
 
@@ -80,6 +89,7 @@ static const cli_option verify_options[] = {
      .value = "TIME",
      .doc = "longest wait for a stream that does not move (default 60s)"},
     OPTION_CONFIG,
+    OPTION_SOURCE,
     OPTION_HELP,
 };
 

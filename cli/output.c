@@ -18,7 +18,15 @@ cli_exit cli_usage_fail(const char *command, const core_error *error) {
 }
 
 core_config *cli_config_load(const cli_arguments *arguments) {
-    return core_config_load(cli_value(arguments, "--config"), stderr);
+    const char *source = cli_value(arguments, "--source");
+    core_config *config = core_config_load(cli_value(arguments, "--config"), stderr);
+    core_error error;
+    if (config == NULL || source == NULL)
+        return config;
+    config = core_config_source_detach(config, source, &error);
+    if (config == NULL)
+        (void)fprintf(stderr, "--source: %s\n", error.text);
+    return config;
 }
 
 cli_exit cli_output_finish(void) {

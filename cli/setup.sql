@@ -122,6 +122,9 @@ $setup$;
 -- transaction commits, in order with the transaction's rows, and not at all when it is rolled back.
 -- Prefix: realtime.broadcast. Content: JSON in UTF-8,
 --   {"id": uuid, "topic": text, "event": text, "private": boolean, "payload": any JSON}
+-- and where schemas are projects' of their own (postgres.tenant_schemas) whose it is: "schema", of
+-- the table that broadcast_changes tells of, else "project", which is the setting walcast.project_id
+-- or the claim project_id of whoever asks;
 -- with `id` also put into a payload that is an object without one, as Supabase does.
 --
 -- It goes past the policies on realtime.messages, so only service_role may call it. For others, call
@@ -133,6 +136,9 @@ BEGIN
       private boolean DEFAULT true) RETURNS void LANGUAGE plpgsql SET search_path = '' AS $body$
     DECLARE
       message_id uuid := gen_random_uuid();
+      project text := coalesce(nullif(current_setting('walcast.project_id', true), ''),
+        nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'project_id');
+      home text := nullif(current_setting('walcast.schema', true), '');
       content bytea;
     BEGIN
       IF current_setting('server_version_num')::int < 140000 THEN
@@ -146,8 +152,11 @@ BEGIN
       IF jsonb_typeof(payload) = 'object' AND NOT payload ? 'id' THEN
         payload := payload || jsonb_build_object('id', message_id);
       END IF;
-      content := convert_to(jsonb_build_object('id', message_id, 'topic', topic, 'event', event,
-        'private', coalesce(private, true), 'payload', payload)::text, 'UTF8');
+      content := convert_to((jsonb_build_object('id', message_id, 'topic', topic, 'event', event,
+        'private', coalesce(private, true), 'payload', payload)
+        || CASE WHEN home IS NOT NULL THEN jsonb_build_object('schema', home)
+             WHEN project IS NOT NULL THEN jsonb_build_object('project', project)
+             ELSE '{}' END)::text, 'UTF8');
       IF octet_length(content) > 1048576 THEN
         RAISE EXCEPTION 'realtime.send: the message has % bytes, more than 1048576',
           octet_length(content) USING ERRCODE = 'program_limit_exceeded';
@@ -175,8 +184,10 @@ BEGIN
         RAISE EXCEPTION 'realtime.broadcast_changes: operation "%"; expected INSERT, UPDATE or DELETE',
           operation USING ERRCODE = 'invalid_parameter_value';
       END IF;
+      PERFORM set_config('walcast.schema', table_schema, true);
       PERFORM realtime.send(jsonb_build_object('schema', table_schema, 'table', table_name,
         'operation', operation, 'record', new, 'old_record', old), event_name, topic_name);
+      PERFORM set_config('walcast.schema', '', true);
     END
     $body$;
     COMMENT ON FUNCTION

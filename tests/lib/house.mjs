@@ -13,7 +13,7 @@ function showLogs(t, house) {
 
 // schema: SQL run before Walcast starts. walcast: false leaves it out. config: Walcast's keys.
 // t: the test, or a suite's `{ after, diagnostic }`.
-export async function startHouse(t, { schema, config, args, settings, major, nats = {}, walcast = true } = {}) {
+export async function startHouse(t, { schema, config, file, args, settings, major, nats = {}, walcast = true } = {}) {
   const house = {};
   t.after(async () => {
     if (!t.passed) showLogs(t, house);
@@ -23,7 +23,7 @@ export async function startHouse(t, { schema, config, args, settings, major, nat
     Postgres.start({ settings, major }), Nats.start(nats)]);
   if (schema) await house.postgres.query(schema);
   if (walcast) {
-    house.walcast = await Walcast.start({ ...house, config, args });
+    house.walcast = await Walcast.start({ ...house, config, file, args });
     await house.walcast.ready();
   }
   return house;

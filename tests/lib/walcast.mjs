@@ -1,4 +1,5 @@
 // The real binary: `walcast run` as a server, and its commands.
+import { writeFileSync } from 'node:fs';
 import { resolve, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, runOk, ServerProcess } from './process.mjs';
@@ -21,9 +22,11 @@ function environmentOf(config) {
 export class Walcast {
   // config: keys as in walcast.yaml. Not ready yet: see ready().
   // wrap: a command that runs it, as ['nice', '-n', '5'].
-  static async start({ postgres, nats, config = {}, args = [], wrap = [] }) {
+  // file: what its walcast.yaml holds besides.
+  static async start({ postgres, nats, config = {}, args = [], wrap = [], file }) {
     const server = new Walcast();
     server.directory = scratchDirectory();
+    if (file) writeFileSync(join(server.directory, 'walcast.yaml'), file);
     server.port = await freePort();
     server.args = args;
     server.wrap = wrap;
@@ -48,7 +51,7 @@ export class Walcast {
     return environmentOf(this.config);
   }
 
-  // Starts it again after a stop or kill. The working directory has no walcast.yaml.
+  // Starts it again after a stop or kill. The working directory has no walcast.yaml but `file`.
   start() {
     if (this.process?.alive) throw new Error('walcast is already running');
     this.process = new ServerProcess([...this.wrap, BINARY, 'run', ...this.args],
