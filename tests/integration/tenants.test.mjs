@@ -142,7 +142,7 @@ suite('tenants', () => {
     await waitFor('own broadcasts', () => [clients.beta, clients[OWN]].every((client) => client.broadcasts().length > 0));
     say(clients.acme, 'acme by socket');
     assert.equal((await post('acme', 'acme by REST')).status, 202);
-    await waitFor('the others of acme', () => far.broadcasts().length === 2);
+    await waitFor('those of acme', () => far.broadcasts().length === 2 && clients.acme.broadcasts().length > 0);
     assert.deepEqual(far.broadcasts().map(({ text }) => text).sort(), ['acme by REST', 'acme by socket']);
     assert.deepEqual(clients.acme.broadcasts().map(({ text }) => text), ['acme by REST']);
     assert.deepEqual(clients.beta.broadcasts().map(({ text }) => text), ['beta by REST']);
@@ -264,6 +264,21 @@ suite('tenants', () => {
       const { status } = await refusedHandshake(t, websocketUrl(house.walcast, { apikey: goodToken(claims) }));
       assert.equal(status, 401, JSON.stringify(claims));
     }
+  });
+
+  test('a source whose database is away is named, and the others go on', async (t) => {
+    const client = await join(t, token('acme'), [todos]);
+    client.received.length = 0;
+    await query(`ALTER DATABASE eu ALLOW_CONNECTIONS false`);
+    await query(`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'eu'`);
+    await waitFor('that readiness says so', async () => {
+      const { code, reason } = await house.walcast.health();
+      return code === 503 && /cdc of eu: /.test(reason);
+    });
+    const row = await insertAll('acme');
+    await waitFor('a change', () => client.changes().some(({ record }) => record.id === row));
+    await query(`ALTER DATABASE eu ALLOW_CONNECTIONS true`);
+    await house.walcast.ready();
   });
 
   test('nobody reads of another tenant in metrics, health or errors', async () => {

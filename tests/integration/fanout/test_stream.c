@@ -83,6 +83,31 @@ static void test_made_as_designed(void **state) {
     jsStreamInfo_Destroy(found);
 }
 
+/* The process gets further sources, and is alone again: its stream follows, and keeps what it has.
+ */
+static void test_subjects_follow_the_sources(void **state) {
+    scene *s = *state;
+    core_error error = {0};
+    jsStreamInfo *found = NULL;
+    fanout_stream_info info = must_ensure(s);
+    fanout_stream_spec narrow = s->house.spec;
+    narrow.subjects = "atlasdb.default.dev.*.*";
+    natsStatus put =
+        js_Publish(NULL, s->jetstream, "atlasdb.default.dev.a.INSERT", "x", 1, NULL, NULL);
+    assert_int_equal(put, NATS_OK);
+    assert_true(fanout_stream_ensure(s->connection, &narrow, &info, &error));
+    assert_int_equal(info.last_sequence, 1);
+    assert_int_equal(js_GetStreamInfo(&found, s->jetstream, "WALCAST", NULL, NULL), NATS_OK);
+    assert_string_equal(found->Config->Subjects[0], narrow.subjects);
+    assert_true(found->Config->DenyDelete && found->Config->DenyPurge);
+    jsStreamInfo_Destroy(found);
+    info = must_ensure(s);
+    assert_int_equal(info.last_sequence, 1);
+    narrow.subjects = "other.default.dev.*.*";
+    assert_false(fanout_stream_ensure(s->connection, &narrow, &info, &error));
+    assert_int_equal(error.code, CORE_ERROR_CONFIG);
+}
+
 /* ---- The last message of each subject ---- */
 
 static void put(scene *s, const char *subject, const char *text) {
@@ -277,6 +302,7 @@ static void test_the_first_hole_is_found(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         SCENE_TEST(test_made_as_designed),
+        SCENE_TEST(test_subjects_follow_the_sources),
         SCENE_TEST(test_last_of_each_subject),
         SCENE_TEST(test_last_of_many_subjects),
         SCENE_TEST(test_found_again),
