@@ -7,6 +7,7 @@
 #define WALCAST_AUTH_AUTH_H
 
 #include "core/core.h"
+#include "fanout/fanout.h"
 #include "pg/pg.h"
 
 #define AUTH_CLAIM_MAX 256
@@ -184,5 +185,55 @@ typedef void (*auth_channel_done)(void *context, const auth_channel_rights *righ
 CORE_MUST_CHECK bool auth_channel_check(auth_access *access, const auth_channel_question *question,
                                         auth_channel_rights *rights, auth_channel_done done,
                                         void *context);
+
+/* ---- Audit: a record of each request and join, and of each administrative act ----
+ *
+ * Records go into the stream `{nats.stream}_AUDIT` (docs/AUDIT.md has their form). A running
+ * process writes them through a journal (fanout.h): whoever tells of something waits for nothing,
+ * and what finds no room is counted. No record holds a token, a key's secret, a query or a body. */
+
+typedef struct auth_audit auth_audit;
+
+CORE_MUST_CHECK auth_audit *auth_audit_new(const core_config *config, core_log *log,
+                                           core_metrics *metrics, core_error *error);
+/* Whoever tells must have stopped; waits up to two seconds for what is on its way. */
+void auth_audit_free(auth_audit *audit);
+
+/* One answered request, or one join. Texts are copied. */
+typedef struct {
+    bool join;                 /* of a channel; else an HTTP request */
+    bool refused;              /* what audit.requests calls so */
+    bool quiet;                /* recorded only when it is refused */
+    core_slice id;             /* the request's; of a join, its WebSocket's */
+    const auth_claims *claims; /* NULL: nobody was identified */
+    const char *route;         /* a template; never what a client sent */
+    const char *method;        /* a request's */
+    unsigned status;           /* a request's */
+    core_slice outcome;        /* a join's: "ok", or the code of its refusal */
+    core_address client;       /* who asks */
+    int64_t took_ns;
+    uint64_t bytes; /* of a request's answer, its head left out */
+} auth_request;
+
+/* Any thread; NULL `audit` records nothing. */
+void auth_audit_request(auth_audit *audit, const auth_request *request);
+
+/* Something that changed what others may do or how the system works: "key.created". Texts without
+ * secrets; NULL where there is none. */
+typedef struct {
+    const char *act;
+    const char *object;        /* what was changed: a key's name, a table */
+    const char *detail;        /* one line */
+    const auth_claims *claims; /* who did it; NULL: whoever runs the command line */
+    const char *project;       /* NULL: that of the claims, else the process's */
+    const char *environment;   /* the same */
+} auth_act;
+
+/* In a running process, as auth_audit_request. */
+void auth_audit_act(auth_audit *audit, const auth_act *act);
+/* In a command: waits for the stream's word, up to `nats.ack_timeout`; makes the stream when it is
+ * missing. `connection` NULL: connects for it. False: it was done and is not recorded. */
+CORE_MUST_CHECK bool auth_audit_act_wait(const core_config *config, fanout_connection *connection,
+                                         const auth_act *act, core_error *error);
 
 #endif

@@ -23,6 +23,7 @@ typedef struct {
     core_route_table routes;
     cli_roles roles;
     auth_verifier *verifier;
+    auth_audit *audit;
     ws_server *server;
     sigset_t signals;
 } run;
@@ -68,6 +69,9 @@ static bool run_start(run *state, core_error *error) {
     state->verifier = auth_verifier_new(&verifier_spec, error);
     if (state->verifier == NULL)
         return false;
+    state->audit = auth_audit_new(state->config, state->log, state->metrics, error);
+    if (state->audit == NULL)
+        return false;
     const ws_server_spec spec = {
         .config = state->config,
         .log = state->log,
@@ -75,6 +79,7 @@ static bool run_start(run *state, core_error *error) {
         .clock = core_clock_system(),
         .routes = &state->routes,
         .verifier = state->verifier,
+        .audit = state->audit,
         .ready = cli_roles_ready,
         .context = &state->roles,
     };
@@ -128,6 +133,7 @@ static void run_stop(run *state) {
     cli_roles_stop(&state->roles);
     if (state->server != NULL)
         ws_server_free(state->server);
+    auth_audit_free(state->audit);
     auth_verifier_free(state->verifier);
     core_metrics_free(state->metrics);
     core_log_free(state->log);

@@ -2,6 +2,7 @@
  *
  * Without --print or --apply nothing is done: what is changed in somebody's database is asked for
  * by name. It runs as one transaction, so a failure leaves nothing half made. */
+#include "cli/audit.h"
 #include "cli/command.h"
 #include "cli/setup.h"
 
@@ -53,6 +54,9 @@ cli_exit cli_command_setup(const cli_arguments *arguments) {
     if (config == NULL)
         return CLI_USAGE;
     bool ok = setup_apply(config, &error);
+    const auth_act act = {.act = "setup.applied"};
+    if (ok)
+        cli_audit(config, NULL, &act);
     core_config_free(config);
     cli_exit output = cli_output_finish();
     return ok ? output : cli_fail(&error);

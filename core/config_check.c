@@ -88,7 +88,7 @@ bool core_config_check_origin(const char *text, core_error *error) {
 bool core_config_check_tenant(const char *text, core_error *error) {
     return core_subject_id_valid(text, NULL) ||
            config_expected(error, "a name of at most 64 bytes that is none of events, jobs, "
-                                  "workflows, triggers, realtime, snapshots");
+                                  "workflows, triggers, realtime, snapshots, audit");
 }
 
 static bool config_bytes_all(const char *text, bool (*allowed)(char byte)) {

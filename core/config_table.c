@@ -392,6 +392,8 @@ static const core_config_row config_rows[] = {
 
 #include "core/config_table_access.h"
 
+#include "core/config_table_records.h"
+
     {.key = "triggers.dir",
      .type = CORE_CONFIG_TEXT,
      .initial = "triggers/",

@@ -23,6 +23,7 @@
 #include "core/log.h"
 #include "core/lsn.h"
 #include "core/metrics.h"
+#include "core/mpsc.h"
 #include "core/offset.h"
 #include "core/realtime_message.h"
 #include "core/ring.h"

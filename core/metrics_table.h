@@ -139,3 +139,7 @@ X(AUTH_CHANNEL_CHECKS, "walcast_auth_channel_checks_total", COUNTER,
   "Private channels whose policies the database was asked for.")
 X(AUTH_CHANNEL_CACHED, "walcast_auth_channel_cached_total", COUNTER,
   "Private channels that were decided without asking.")
+X(AUDIT_RECORDS, "walcast_audit_records_total", COUNTER,
+  "Audit records that their stream has taken.")
+X(AUDIT_LOST, "walcast_audit_lost_total", COUNTER,
+  "Audit records that were lost: too many waited, or the stream refused them.")

@@ -253,6 +253,16 @@ bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
     return subject_finish(&subject);
 }
 
+bool core_subject_audit(const char *prefix, const char *project, const char *kind,
+                        char text[CORE_SUBJECT_MAX]) {
+    subject_text subject = {.text = text};
+    subject_put_name(&subject, prefix);
+    subject_put(&subject, core_slice_text("audit"));
+    subject_put_name(&subject, project);
+    subject_put(&subject, core_slice_text(kind));
+    return subject_finish(&subject);
+}
+
 /* NULL `name`: any. */
 static void subject_put_slice_or_any(subject_text *subject, const core_slice *name) {
     if (name != NULL)
@@ -335,8 +345,8 @@ bool core_subject_filter_source(const core_config *source, char text[CORE_SUBJEC
 }
 
 bool core_subject_id_valid(const char *id, core_error *error) {
-    static const char *const reserved[] = {"events",   "jobs",     "workflows",
-                                           "triggers", "realtime", "snapshots"};
+    static const char *const reserved[] = {"events",   "jobs",      "workflows", "triggers",
+                                           "realtime", "snapshots", "audit"};
     size_t length = strlen(id);
     if (length == 0 || length > ID_MAX_BYTES)
         return core_error_set(error, CORE_ERROR_CONFIG,

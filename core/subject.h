@@ -53,6 +53,10 @@ CORE_MUST_CHECK bool core_subject_filter(const core_subject_scope *scope,
  * does not fit. */
 CORE_MUST_CHECK bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
                                            char text[CORE_SUBJECT_MAX]);
+/* The subject of an audit record, `{prefix}.audit.{project}.{kind}`; `kind` is one word. False when
+ * it does not fit. */
+CORE_MUST_CHECK bool core_subject_audit(const char *prefix, const char *project, const char *kind,
+                                        char text[CORE_SUBJECT_MAX]);
 /* The subject of a stored broadcast, `{prefix}.realtime.{project}.{channel}`: the channel (a topic
  * without its `realtime:`) is one token whatever it holds. The stream WALCAST_REALTIME takes it,
  * and gateways hear it live. It names no environment, and a long channel's token is cut: the
@@ -85,7 +89,7 @@ CORE_MUST_CHECK bool core_subject_realtime_project(const char *subject, core_buf
 CORE_MUST_CHECK bool core_subject_filter_source(const core_config *source,
                                                 char text[CORE_SUBJECT_MAX]);
 /* Checks a project or environment id: not empty, not one of the reserved words (events, jobs,
- * workflows, triggers, realtime, snapshots), at most 64 bytes. */
+ * workflows, triggers, realtime, snapshots, audit), at most 64 bytes. */
 CORE_MUST_CHECK bool core_subject_id_valid(const char *id, core_error *error);
 
 #endif

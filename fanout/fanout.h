@@ -64,6 +64,10 @@ fanout_stream_spec fanout_stream_event_spec(const core_config *config, char name
 fanout_stream_spec fanout_stream_realtime_spec(const core_config *config,
                                                char name[FANOUT_NAME_MAX], char *subjects,
                                                size_t subjects_size);
+/* The stream of audit records: four tokens, many writers, discard old; ids count for two minutes.
+ */
+fanout_stream_spec fanout_stream_audit_spec(const core_config *config, char name[FANOUT_NAME_MAX],
+                                            char *subjects, size_t subjects_size);
 /* Makes the stream (file storage, discard new unless `discards_old`, deny delete and purge) or
  * checks the one that is there; limits that differ (age, bytes) are updated to the spec. CONFIG
  * error that names both when the subjects, storage or discard policy of an existing stream are
@@ -176,6 +180,33 @@ CORE_MUST_CHECK bool fanout_event_publish(fanout_connection *connection, const f
 CORE_MUST_CHECK bool fanout_event_last(fanout_connection *connection, const char *stream,
                                        const char *subject, const char *header, char *value,
                                        size_t value_size, core_error *error);
+
+/* ---- Journal ----
+ * Short records of many threads, into a stream, by a thread and a connection of its own. Whoever
+ * writes one waits for nothing: it is copied into a bounded queue, where it stays until the stream
+ * has it. So what NATS does not take for a while is only late; what finds no room is lost and
+ * counted. */
+#define FANOUT_JOURNAL_RECORD_MAX 1016 /* subject and record together, in bytes */
+
+typedef struct fanout_journal fanout_journal;
+
+typedef struct {
+    const core_config *config;
+    core_log *log;
+    core_metrics *metrics;
+    const char *name;          /* of the connection and in logs */
+    fanout_stream_spec stream; /* made when missing, once NATS is there */
+    size_t capacity;           /* records that wait */
+    core_metric stored, lost;  /* counters */
+} fanout_journal_spec;
+
+/* Starts the thread; waits for nothing. The spec's texts must outlive the journal. */
+CORE_MUST_CHECK fanout_journal *fanout_journal_new(const fanout_journal_spec *spec,
+                                                   core_error *error);
+/* Writers must have stopped. Waits up to two seconds for the stream to take what waits. */
+void fanout_journal_free(fanout_journal *journal);
+/* Any thread; no lock, no wait. False, counted: no room, or it is longer than it may be. */
+bool fanout_journal_put(fanout_journal *journal, const char *subject, core_slice record);
 
 /* ---- Consumers ---- */
 typedef struct {

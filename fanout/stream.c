@@ -13,6 +13,7 @@
 static const int64_t change_duplicate_window_ms = 100; /* ids are used once; the least allowed */
 static const int64_t realtime_duplicate_window_ms = 10 * CORE_MS_PER_S; /* ids are not used */
 static const int64_t event_duplicate_window_ms = 10 * 60 * CORE_MS_PER_S;
+static const int64_t audit_duplicate_window_ms = 2 * 60 * CORE_MS_PER_S;
 
 fanout_stream_spec fanout_stream_change_spec(const core_config *config, char *subjects,
                                              size_t subjects_size) {
@@ -64,6 +65,26 @@ fanout_stream_spec fanout_stream_realtime_spec(const core_config *config,
         .max_bytes = core_config_integer(config, "realtime.max_bytes"),
         .replicas = (int)core_config_integer(config, "nats.replicas"),
         .duplicate_window_ms = is_short ? max_age_ms : realtime_duplicate_window_ms,
+        .discards_old = true,
+    };
+}
+
+/* Discard old: records are written beside what they tell of, which must not be refused because of
+ * old ones. */
+fanout_stream_spec fanout_stream_audit_spec(const core_config *config, char name[FANOUT_NAME_MAX],
+                                            char *subjects, size_t subjects_size) {
+    int64_t max_age_ms = core_config_integer(config, "audit.max_age");
+    bool is_short = max_age_ms > 0 && max_age_ms < audit_duplicate_window_ms;
+    (void)snprintf(name, FANOUT_NAME_MAX, "%s_AUDIT", core_config_text(config, "nats.stream"));
+    (void)snprintf(subjects, subjects_size, "%s.audit.*.*",
+                   core_config_text(config, "nats.prefix"));
+    return (fanout_stream_spec){
+        .name = name,
+        .subjects = subjects,
+        .max_age_ms = max_age_ms,
+        .max_bytes = core_config_integer(config, "audit.max_bytes"),
+        .replicas = (int)core_config_integer(config, "nats.replicas"),
+        .duplicate_window_ms = is_short ? max_age_ms : audit_duplicate_window_ms,
         .discards_old = true,
     };
 }

@@ -24,6 +24,7 @@ struct ws_channel {
     core_slice postgres_changes; /* of the join, JSON: to subscribe anew when the role changes */
     core_block *response;        /* of the join, JSON; freed once sent */
     int64_t join_deadline_ms;
+    int64_t asked_ns;        /* when it was joined, until that is recorded; then 0 */
     ws_rate_bucket messages; /* of the client's, to this channel */
     bool has_bindings;
     bool replication_ready;

@@ -96,7 +96,7 @@ static void handshake_accept(ws_http_request *request, ws_protocol protocol,
         return;
     }
     void *http = connection->handler_state;
-    if (ws_session_new(connection, protocol, identity) == NULL) {
+    if (ws_session_new(connection, protocol, identity, request->request_id) == NULL) {
         ws_server_socket_leave(server);
         handshake_refuse(request, 500, "", "out of memory");
         return;

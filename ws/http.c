@@ -24,6 +24,7 @@ typedef struct {
     bool close;
     bool head_only;
     bool vary_origin;
+    ws_http_record record;
     size_t id_length, origin_length;
     uint8_t id[REQUEST_ID_MAX];
     uint8_t origin[WS_ORIGIN_MAX];
@@ -81,8 +82,12 @@ static void http_wait_over(ws_connection *connection, bool gone) {
 }
 
 static void http_gone(ws_connection *connection) {
-    if (http_of(connection)->wait != NULL)
+    http_wait *wait = http_of(connection)->wait;
+    if (wait != NULL) {
+        ws_http_record_end(&wait->record, connection, core_slice_make(wait->id, wait->id_length),
+                           WS_STATUS_CLIENT_LEFT, 0);
         http_wait_over(connection, true);
+    }
     ws_http_free(connection->handler_state);
 }
 
@@ -113,6 +118,8 @@ static void http_send(ws_http_request *request, const ws_http_response *response
     ws_connection *connection = request->connection;
     core_block *block = ws_http_response_block(response);
     core_metrics_add(connection->service->metrics, CORE_METRIC_WS_HTTP_REQUESTS, 1);
+    ws_http_record_end(&request->record, connection, request->request_id, response->status,
+                       response->body.length);
     if (block == NULL || !ws_connection_send(connection, block))
         ws_connection_kill(connection); /* memory is out, or it pipelines and does not read */
     core_block_release(block);
@@ -162,7 +169,8 @@ static void http_refuse_bytes(ws_connection *connection, const ws_http_head *hea
                                .request_id = http_request_id(connection, head, id),
                                .close = true,
                                .head_only = http_is_head(head),
-                               .cors = ws_http_origin_cors(connection->service, head)};
+                               .cors = ws_http_origin_cors(connection->service, head),
+                               .record = ws_http_record_begin(connection->service, head)};
     ws_http_refuse(&request, status, "", reason);
 }
 
@@ -184,6 +192,7 @@ ws_http_handle ws_http_defer(ws_http_request *request, const ws_http_waiter *wai
                         .close = request->close,
                         .head_only = request->head_only,
                         .vary_origin = request->cors.vary,
+                        .record = request->record,
                         .id_length = request->request_id.length,
                         .origin_length = request->cors.allow.length};
     memcpy(wait->id, request->request_id.data, wait->id_length);
@@ -191,6 +200,7 @@ ws_http_handle ws_http_defer(ws_http_request *request, const ws_http_waiter *wai
     if (wait->origin_length > 0)
         memcpy(wait->origin, request->cors.allow.data, wait->origin_length);
     http->wait = wait;
+    request->record.identity = NULL; /* the waiting one's */
     request->deferred = true;
     int64_t wait_ms = waiter->wait_ms > 0 ? waiter->wait_ms : WS_HTTP_ANSWER_MS;
     ws_connection_set_deadline(connection, service->now_ms + wait_ms);
@@ -211,7 +221,8 @@ static bool http_wait_take(ws_service *service, ws_http_handle handle, bool gone
                           .close = wait->close,
                           .head_only = wait->head_only,
                           .cors = {.allow = core_slice_make(wait->origin, wait->origin_length),
-                                   .vary = wait->vary_origin}};
+                                   .vary = wait->vary_origin},
+                          .record = wait->record};
     ws_connection_set_deadline(connection, service->now_ms + WS_HTTP_KEEP_ALIVE_MS);
     return true;
 }
@@ -242,6 +253,12 @@ bool ws_http_complete_refusal(ws_service *service, ws_http_handle handle, unsign
     ws_http_refuse(&request, status, extra, detail);
     http_wait_resume(request.connection);
     return true;
+}
+
+void ws_http_mean(ws_service *service, ws_http_handle handle, unsigned status) {
+    ws_connection *connection = ws_http_wait_find(service, handle);
+    if (connection != NULL)
+        http_of(connection)->wait->record.status = status;
 }
 
 void ws_http_become(ws_service *service, ws_http_handle handle, const char *content_type,
@@ -290,7 +307,8 @@ static void http_dispatch(ws_connection *connection, const ws_http_head *head, c
                                .request_id = http_request_id(connection, head, id),
                                .close = !head->keep_alive,
                                .head_only = http_is_head(head),
-                               .cors = ws_http_origin_cors(connection->service, head)};
+                               .cors = ws_http_origin_cors(connection->service, head),
+                               .record = ws_http_record_begin(connection->service, head)};
     http->begun = false;
     http->in_handler = true;
     ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_KEEP_ALIVE_MS);

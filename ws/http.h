@@ -11,6 +11,7 @@
 #define WALCAST_WS_HTTP_H
 
 #include "ws/http_head.h"
+#include "ws/http_record.h"
 #include "ws/http_response.h"
 #include "ws/http_wait.h"
 
@@ -31,7 +32,8 @@ typedef struct {
     ws_http_cors cors; /* see http_origin.h */
     bool close;        /* the connection ends after the answer */
     bool head_only;    /* HEAD: the answer's length without its body */
-    bool answered;     /* set by the functions below */
+    ws_http_record record;
+    bool answered; /* set by the functions below */
     bool deferred;
 } ws_http_request;
 
@@ -54,6 +56,9 @@ bool ws_http_complete(ws_service *service, ws_http_handle handle, unsigned statu
 bool ws_http_complete_refusal(ws_service *service, ws_http_handle handle, unsigned status,
                               const char *extra, const char *detail);
 
+/* What the answer of a deferred request, which must wait, means where its own status says another:
+ * for its record. */
+void ws_http_mean(ws_service *service, ws_http_handle handle, unsigned status);
 /* Answers a deferred request, which must wait, with a head alone: the body is what `handler`, whose
  * the connection is from now on, sends, and ends with the connection. */
 void ws_http_become(ws_service *service, ws_http_handle handle, const char *content_type,

@@ -30,7 +30,7 @@ static void key_find(const ws_http_head *head, ws_http_key_order order, core_buf
     key_from_bearer(head, key);
 }
 
-ws_identity *ws_http_key_identify(const ws_http_request *request, ws_http_key_order order,
+ws_identity *ws_http_key_identify(ws_http_request *request, ws_http_key_order order,
                                   auth_verdict *verdict) {
     const ws_server *server = request->connection->service->server;
     const auth_verifier *verifier = ws_server_verifier(server);
@@ -45,6 +45,7 @@ ws_identity *ws_http_key_identify(const ws_http_request *request, ws_http_key_or
     if (*verdict == AUTH_OK)
         identity =
             ws_identity_new(ws_server_spec_of(server)->config, &claims, core_buffer_slice(&json));
+    ws_http_record_identify(&request->record, identity);
     core_buffer_fini(&key);
     core_buffer_fini(&json);
     return identity;

@@ -13,9 +13,9 @@ typedef enum {
 } ws_http_key_order;
 
 /* Who the first of them that is given says it is; one reference. NULL: the verdict says why not;
- * with AUTH_OK memory is out. */
-CORE_MUST_CHECK ws_identity *ws_http_key_identify(const ws_http_request *request,
-                                                  ws_http_key_order order, auth_verdict *verdict);
+ * with AUTH_OK memory is out. The request's record names who it is. */
+CORE_MUST_CHECK ws_identity *ws_http_key_identify(ws_http_request *request, ws_http_key_order order,
+                                                  auth_verdict *verdict);
 /* The status of a refusal: 401, 403 where nothing is open, 503 where it may be tried again. */
 unsigned ws_http_key_status(auth_verdict verdict);
 

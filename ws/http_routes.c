@@ -13,17 +13,29 @@
 typedef struct {
     const char *path;
     void (*handler)(ws_http_request *request);
+    bool quiet; /* of its requests only refused ones are recorded */
 } http_route;
 
 static const http_route own_routes[] = {
-    {"/health/live", ws_health_live},   {"/health/ready", ws_health_ready},
-    {"/metrics", ws_health_metrics},    {"/realtime/v1/websocket", ws_handshake},
-    {"/realtime/socket", ws_handshake}, {"/realtime/socket/websocket", ws_handshake},
-    {"/realtime/v1/sse", ws_sse_serve},
+    {"/health/live", ws_health_live, true},    {"/health/ready", ws_health_ready, true},
+    {"/metrics", ws_health_metrics, true},     {"/realtime/v1/websocket", ws_handshake, false},
+    {"/realtime/socket", ws_handshake, false}, {"/realtime/socket/websocket", ws_handshake, false},
+    {"/realtime/v1/sse", ws_sse_serve, false},
 };
 
 static bool route_reads(core_slice method) {
     return core_slice_is(method, "GET") || core_slice_is(method, "HEAD");
+}
+
+/* The console's files are the same for everybody. */
+static bool route_console(ws_http_request *request) {
+    const ws_http_record before = request->record;
+    request->record.route = "console";
+    request->record.quiet = true;
+    if (ws_console_serve(request))
+        return true;
+    request->record = before;
+    return false;
 }
 
 static bool route_own(ws_http_request *request) {
@@ -33,13 +45,15 @@ static bool route_own(ws_http_request *request) {
     for (size_t i = 0; i < CORE_COUNT_OF(own_routes); i++) {
         if (!core_slice_is(head->path, own_routes[i].path))
             continue;
+        request->record.route = own_routes[i].path;
+        request->record.quiet = own_routes[i].quiet;
         if (route_reads(head->method))
             own_routes[i].handler(request);
         else
             ws_http_refuse(request, 405, "Allow: GET, HEAD\r\n", "this path is only read");
         return true;
     }
-    return route_reads(head->method) && ws_console_serve(request);
+    return route_reads(head->method) && route_console(request);
 }
 
 static void route_answer(ws_http_request *request, core_route_response *response) {
@@ -53,6 +67,7 @@ static void route_answer(ws_http_request *request, core_route_response *response
 
 static void route_table(ws_http_request *request, const core_route *route) {
     core_route_request input = ws_http_reply_request(request);
+    request->record.route = route->path;
     if (route->defer != NULL) {
         ws_http_reply_defer(request, &input, route);
         return;

@@ -273,6 +273,7 @@ bool ws_rest_broadcast_serve(ws_http_request *request) {
             return false;
         rest = core_slice_make(path.data + length + 1, path.length - length - 1);
     }
+    request->record.route = rest.data == NULL ? REST_PATH : REST_PATH "/:topic/events/:event";
     if (core_slice_is(request->head->method, "POST"))
         rest_identify(request, rest);
     else

@@ -183,6 +183,7 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
                             .log = spec->log,
                             .metrics = spec->metrics,
                             .clock = spec->clock,
+                            .audit = spec->audit,
                             .proxies = &server->proxies,
                             .origins = &server->origins,
                             .now_ms = core_clock_ms(spec->clock),

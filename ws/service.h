@@ -5,6 +5,7 @@
 #ifndef WALCAST_WS_SERVICE_H
 #define WALCAST_WS_SERVICE_H
 
+#include "auth/auth.h"
 #include "ws/connection.h"
 #include "ws/forwarded.h"
 #include "ws/origin.h"
@@ -42,6 +43,7 @@ struct ws_service {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
+    auth_audit *audit;         /* NULL: nothing is recorded */
     const ws_proxies *proxies; /* NULL: none is trusted */
     const ws_origins *origins; /* NULL: any */
     int64_t now_ms;            /* of the monotonic clock, at the last wake-up */

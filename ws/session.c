@@ -4,6 +4,7 @@
 
 #include "ws/server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SESSION_MAGIC 0x5e5510a1u
@@ -64,6 +65,7 @@ void session_remove_channel(ws_channel *channel) {
         core_metrics_add(service->metrics, CORE_METRIC_WS_CHANNELS, -1);
     if (channel->expiry.suspended)
         core_metrics_add(service->metrics, CORE_METRIC_WS_CHANNELS_SUSPENDED, -1);
+    session_channel_record(channel, "left");
     ws_session_table_leave(service, &channel->member);
     core_state_move(&channel->member.state, WS_MEMBER_CLOSED);
     ws_channel **at = &session->channels;
@@ -151,6 +153,7 @@ static void channel_joined(ws_member *member) {
     core_metrics *metrics = session_service(session)->metrics;
     core_metrics_add(metrics, CORE_METRIC_WS_CHANNELS, 1);
     core_metrics_add(metrics, CORE_METRIC_WS_JOINS, 1);
+    session_channel_record(channel, NULL);
     session_send_made(session,
                       ws_protocol_reply(session->protocol, channel->join_ref, channel->ref,
                                         channel->topic, true, core_block_slice(channel->response)));
@@ -188,6 +191,7 @@ static void channel_refused(ws_member *member, const char *reason) {
     ws_channel *channel = ws_channel_of(member);
     ws_session *session = channel->session;
     core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_REFUSALS, 1);
+    session_channel_record(channel, reason);
     core_block *frame = ws_protocol_refusal(session->protocol, channel->join_ref, channel->ref,
                                             channel->topic, reason);
     session_remove_channel(channel);
@@ -318,7 +322,8 @@ static const ws_socket_owner session_owner = {
     .on_gone = session_gone,
 };
 
-ws_session *ws_session_new(ws_connection *connection, ws_protocol protocol, ws_identity *identity) {
+ws_session *ws_session_new(ws_connection *connection, ws_protocol protocol, ws_identity *identity,
+                           core_slice request_id) {
     ws_session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return NULL;
@@ -331,6 +336,8 @@ ws_session *ws_session_new(ws_connection *connection, ws_protocol protocol, ws_i
         return NULL;
     }
     session->identity = ws_identity_retain(identity);
+    (void)snprintf(session->request_id, sizeof session->request_id, "%.*s",
+                   CORE_SLICE_ARGS(request_id));
     session_rearm(session);
     return session;
 }

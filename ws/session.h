@@ -5,9 +5,9 @@
 #include "ws/channel.h"
 #include "ws/socket.h"
 
-/* Makes the connection a WebSocket with a session on it, of whom the handshake's key names. NULL
- * when memory is out. */
+/* Makes the connection a WebSocket with a session on it, of whom the handshake's key names, known
+ * in records by the handshake's id. NULL when memory is out. */
 CORE_MUST_CHECK ws_session *ws_session_new(ws_connection *connection, ws_protocol protocol,
-                                           ws_identity *identity);
+                                           ws_identity *identity, core_slice request_id);
 
 #endif

@@ -122,6 +122,7 @@ typedef struct {
     const ws_message *message;
     ws_join join;
     ws_identity *identity;
+    int64_t asked_ns;
     core_buffer response;
     char reason[JOIN_REASON_MAX];
 } join_attempt;
@@ -184,6 +185,7 @@ static ws_channel *join_channel(join_attempt *attempt, bool has_bindings) {
         return NULL;
     }
     channel->join_deadline_ms = session_service(session)->now_ms + WS_JOIN_WAIT_MS;
+    channel->asked_ns = attempt->asked_ns;
     return channel;
 }
 
@@ -243,10 +245,12 @@ static bool join_try(join_attempt *attempt) {
 }
 
 void session_join(ws_session *session, const ws_message *message) {
-    join_attempt attempt = {.session = session, .message = message};
+    join_attempt attempt = {
+        .session = session, .message = message, .asked_ns = session_now_ns(session)};
     core_buffer_init(&attempt.response, JOIN_RESPONSE_MAX);
     if (!check_topic(message->topic, attempt.reason) || !join_try(&attempt)) {
         core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_REFUSALS, 1);
+        session_join_record(session, attempt.identity, attempt.asked_ns, attempt.reason);
         session_refuse(session, message, attempt.reason);
     }
     ws_identity_release(attempt.identity);

@@ -15,9 +15,10 @@ struct ws_session {
     int64_t heard_ms; /* when the client last said something */
     ws_rate_bucket messages;
     ws_rate_bucket joins;
-    ws_patience own;    /* with what this client sends */
-    ws_patience others; /* with what all send together */
-    int64_t told_ms;    /* when it was last told that it sends too much */
+    ws_patience own;                     /* with what this client sends */
+    ws_patience others;                  /* with what all send together */
+    int64_t told_ms;                     /* when it was last told that it sends too much */
+    char request_id[WS_REQUEST_ID_SIZE]; /* of the handshake; a longer one of the client's is cut */
 };
 
 ws_service *session_service(const ws_session *session);
@@ -50,6 +51,15 @@ void session_broadcast(ws_session *session, const ws_message *message, ws_channe
 /* Counts the message against the limits. False: it is too much, and the client was told so; it may
  * be closed by now. `channel` is NULL for what belongs to none. */
 bool session_admits(ws_session *session, const ws_message *message, ws_channel *channel);
+
+/* ---- session_record.c ---- */
+int64_t session_now_ns(const ws_session *session);
+/* Records a join that was answered. `identity` NULL: the handshake's key asked. `reason`: why it
+ * was refused; NULL: it was not. */
+void session_join_record(const ws_session *session, const ws_identity *identity, int64_t asked_ns,
+                         const char *reason);
+/* The same of a channel's join, unless it is recorded already. */
+void session_channel_record(ws_channel *channel, const char *reason);
 
 /* ---- session_presence.c ---- */
 void session_presence(ws_session *session, const ws_message *message, ws_channel *channel);

@@ -76,10 +76,13 @@ static void rate_refuse(ws_session *session, const ws_message *message, ws_chann
     core_metrics *metrics = session_service(session)->metrics;
     core_metrics_add(metrics, join ? CORE_METRIC_WS_JOINS_REFUSED : CORE_METRIC_WS_MESSAGES_REFUSED,
                      1);
-    if (join)
-        session_refuse(session, message, "ClientJoinRateLimitReached: Too many joins per second");
-    else
+    if (!join) {
         rate_tell(session, message, channel);
+        return;
+    }
+    static const char reason[] = "ClientJoinRateLimitReached: Too many joins per second";
+    session_join_record(session, NULL, session_now_ns(session), reason);
+    session_refuse(session, message, reason);
 }
 
 bool session_admits(ws_session *session, const ws_message *message, ws_channel *channel) {

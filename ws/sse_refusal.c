@@ -87,6 +87,7 @@ static sse_refusal refusal_make(ws_service *service, bool takes_events, unsigned
 void ws_sse_refuse(ws_http_request *request, unsigned status, const char *detail) {
     sse_refusal refusal = refusal_make(request->connection->service,
                                        ws_sse_takes_events(request->head), status, detail);
+    request->record.status = status;
     if (refusal.body != NULL)
         ws_http_respond(request, refusal.status, refusal.content_type, refusal.extra,
                         core_block_slice(refusal.body));
@@ -98,6 +99,7 @@ void ws_sse_refuse(ws_http_request *request, unsigned status, const char *detail
 void ws_sse_refuse_waiting(ws_service *service, ws_http_handle handle, bool takes_events,
                            unsigned status, const char *detail) {
     sse_refusal refusal = refusal_make(service, takes_events, status, detail);
+    ws_http_mean(service, handle, status);
     if (refusal.body != NULL)
         (void)ws_http_complete(service, handle, refusal.status, refusal.content_type, refusal.extra,
                                core_block_slice(refusal.body));

@@ -96,6 +96,9 @@ static void broadcasts_and_presence_have_subjects_of_their_own(void **state) {
     assert_string_equal(text, "atlasdb.realtime.acme%2Eeu.pre%20prod.b.room%3A1%2Ea");
     assert_true(core_subject_realtime_presence(&dotted, core_slice_text("node-1"), text));
     assert_string_equal(text, "atlasdb.realtime.acme%2Eeu.pre%20prod.p.node-1");
+    assert_true(core_subject_audit("atlasdb", "acme.eu", "request", text));
+    assert_string_equal(text, "atlasdb.audit.acme%2Eeu.request");
+    assert_int_equal(tokens_of(text), 4);
     assert_true(core_subject_filter_realtime_stored(&scope, text));
     assert_string_equal(text, "atlasdb.realtime.default.*");
     assert_true(core_subject_filter_realtime_live(&scope, text));
@@ -237,6 +240,7 @@ static void ids_are_checked(void **state) {
     assert_false(core_subject_id_valid(wide, &error));
     assert_true(core_subject_id_valid(wide + 1, &error));
     assert_false(core_subject_id_valid("snapshots", &error));
+    assert_false(core_subject_id_valid("audit", &error));
     assert_false(core_subject_id_valid("realtime", &error));
     assert_int_equal(error.code, CORE_ERROR_CONFIG);
     assert_non_null(strstr(error.text, "realtime"));
