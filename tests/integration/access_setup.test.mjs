@@ -10,6 +10,9 @@ import { BINARY } from '../lib/walcast.mjs';
 const as = (postgres, user) => ({ WALCAST_POSTGRES_URL: postgres.url.replace('postgres@', `${user}@`) });
 const setup = (postgres, option = '--apply', user = 'postgres') => run([BINARY, 'setup', option], { env: as(postgres, user) });
 
+// There is no NATS in these tests, which setup does not need but for its record.
+const UNRECORDED = /^warning: done, but not in the audit records: cannot connect to nats\.url .*\n$/;
+
 async function start(t, options) {
   const postgres = await Postgres.start({ clients: false, ...options });
   t.after(() => postgres.remove());
@@ -39,7 +42,8 @@ for (const major of [13, 15, 18]) {
     assert.deepEqual(made.filter(({ kind }) => kind === 'role').map(({ name, what }) => [name, what]),
       [['anon', 'fff'], ['authenticated', 'fff'], ['postgres', 'ttt'], ['service_role', 'ftf']]);
     const second = await setup(postgres);
-    assert.deepEqual([second.code, second.stderr, second.stdout], [0, '', first.stdout]);
+    assert.deepEqual([second.code, second.stdout], [0, first.stdout]);
+    assert.match(second.stderr, UNRECORDED);
     assert.deepEqual(await everything(postgres), made);
     const printed = await setup(postgres, '--print');
     assert.deepEqual([printed.code, printed.stderr], [0, '']);
@@ -156,7 +160,8 @@ for (const major of [13, 15, 18]) {
     assert.match(denied.stderr, /nothing was changed: .*(admin option|permission denied to grant role)/);
     await postgres.query('GRANT anon, authenticated, service_role TO plain');
     const done = await setup(postgres, '--apply', 'plain');
-    assert.deepEqual([done.code, done.stderr], [0, '']);
+    assert.equal(done.code, 0);
+    assert.match(done.stderr, UNRECORDED);
     const { rows: [{ owner }] } = await postgres.query("SELECT relowner::regrole::text AS owner FROM pg_class WHERE oid = 'realtime.messages'::regclass");
     assert.equal(owner, 'plain');
   });
