@@ -12,6 +12,7 @@
 
 #define AUTH_CLAIM_MAX 256
 #define AUTH_TOKEN_MAX 16384
+#define AUTH_NEVER_S   (INT64_MAX / 1000000) /* far enough; still a time in microseconds */
 
 typedef struct auth_verifier auth_verifier;
 
@@ -28,7 +29,12 @@ typedef enum {
     AUTH_CLOSED,        /* neither secret nor JWKS is configured: nothing is open */
     AUTH_ISSUER,        /* not auth.issuer */
     AUTH_AUDIENCE,      /* none of auth.audience */
-    AUTH_UNAVAILABLE,   /* the keys are not there to check it with: may be tried again */
+    AUTH_UNAVAILABLE,   /* what it is checked with is not there: may be tried again */
+    AUTH_KEY_MALFORMED, /* begins like an API key and is none: cut, or mistyped */
+    AUTH_KEY_UNKNOWN,
+    AUTH_KEY_EXPIRED,
+    AUTH_KEY_ELSEWHERE, /* another project's, or environment's */
+    AUTH_REVOKED,       /* a token by its jti, or an API key */
 } auth_verdict;
 
 typedef struct {
@@ -38,7 +44,8 @@ typedef struct {
     char environment[AUTH_CLAIM_MAX];
     char id[AUTH_CLAIM_MAX]; /* "jti", or an API key's prefix; may be empty */
     unsigned scopes;         /* CORE_SCOPE bits */
-    int64_t expires_s;       /* since 1970 */
+    int64_t expires_s;       /* since 1970; of an API key AUTH_NEVER_S: see auth_verifier_recheck */
+    uint64_t key;            /* tells an API key's secret from all others; 0: a token */
     uint64_t claims_hash;    /* equal for tokens of equal claims, times left out */
 } auth_claims;
 
@@ -47,6 +54,9 @@ typedef struct {
     const core_clock *clock;
     core_log *log;         /* may be NULL */
     core_metrics *metrics; /* may be NULL */
+    /* Takes API keys, and tokens with a jti unless revoked: by the bucket {nats.stream}_keys, which
+     * a thread of the verifier's watches. False: API keys are unavailable, jti is not looked at. */
+    bool keys;
 } auth_verifier_spec;
 
 CORE_MUST_CHECK auth_verifier *auth_verifier_new(const auth_verifier_spec *spec, core_error *error);
@@ -59,12 +69,91 @@ CORE_MUST_CHECK auth_verdict auth_verify(const auth_verifier *verifier, core_sli
                                          auth_claims *claims, core_buffer *json);
 /* One sentence for the client. Static. */
 const char *auth_verdict_text(auth_verdict verdict);
+/* Whether what was accepted goes on counting: AUTH_OK, AUTH_REVOKED, AUTH_KEY_EXPIRED or
+ * AUTH_KEY_UNKNOWN. A token's exp is its holder's to look at, an API key's end is told here. Any
+ * thread; never waits. */
+CORE_MUST_CHECK auth_verdict auth_verifier_recheck(const auth_verifier *verifier,
+                                                   const auth_claims *claims);
+/* Something that was accepted may have ended: recheck what is held. On a thread of the verifier's;
+ * must not block. */
+typedef void (*auth_ended)(void *context);
+/* One listener; NULL: none any more, and no call is running when this returns. */
+void auth_verifier_listen(const auth_verifier *verifier, auth_ended ended, void *context);
 
 /* A token signed with auth.jwt_secret, into `out`. `claims_json` are further members of the payload
  * ("" or `"k":"v",...`), already valid JSON. CONFIG error without a secret. */
 CORE_MUST_CHECK bool auth_token_sign(const core_config *config, const char *role,
                                      const char *subject, int64_t issued_s, int64_t expires_s,
                                      core_slice claims_json, core_buffer *out, core_error *error);
+
+/* ---- API keys, and tokens that are revoked ----
+ *
+ * A key is `wc_`, a prefix that names it, `_`, a secret and a checksum. The bucket holds a record
+ * for each name of a project and environment, and of a key only its SHA-256. All of this asks NATS
+ * and blocks up to its time limits; for tools, one thread. */
+
+#define AUTH_KEY_TEXT_MAX    64
+#define AUTH_KEY_PREFIX_MAX  9
+#define AUTH_KEY_NAME_MAX    65
+#define AUTH_KEY_SECRETS_MAX 8 /* of one name, those of rotations that still count included */
+#define AUTH_KEYS_MAX        100000
+#define AUTH_REVOCATIONS_MAX 100000
+
+typedef enum { AUTH_KEY_ACTIVE, AUTH_KEY_ENDED, AUTH_KEY_REVOKED } auth_key_state;
+
+/* One key of a record. */
+typedef struct {
+    char prefix[AUTH_KEY_PREFIX_MAX];
+    uint8_t hash[32];
+    int64_t created_s, expires_s; /* AUTH_NEVER_S: never */
+    int64_t revoked_s;            /* 0: not */
+} auth_key_secret;
+
+/* All keys of one name; `project`, `environment` and `name` are its place. */
+typedef struct {
+    char project[AUTH_CLAIM_MAX];
+    char environment[AUTH_CLAIM_MAX];
+    char name[AUTH_KEY_NAME_MAX]; /* letters, digits, `.`, `-`, `_` */
+    char role[AUTH_CLAIM_MAX];
+    char subject[AUTH_CLAIM_MAX]; /* may be empty */
+    unsigned scopes;
+    int64_t created_s;
+    size_t secret_count; /* the newest last */
+    auth_key_secret secrets[AUTH_KEY_SECRETS_MAX];
+} auth_key_record;
+
+auth_key_state auth_key_secret_state(const auth_key_secret *secret, int64_t now_s);
+
+typedef struct auth_key_store auth_key_store;
+/* Connects to NATS; the errors are fanout_connection_new's. The spec's parts outlive it. */
+CORE_MUST_CHECK auth_key_store *auth_key_store_new(const auth_verifier_spec *spec,
+                                                   core_error *error);
+void auth_key_store_free(auth_key_store *store);
+/* Makes the record of `wished` (its secrets are not read) with one key, which counts until
+ * `expires_s`; `text` gets the key, which is kept nowhere. INPUT when the wish is not valid,
+ * CONFLICT when a key of the name still counts, LIMIT when there are AUTH_KEYS_MAX names. */
+CORE_MUST_CHECK bool auth_key_create(auth_key_store *store, const auth_key_record *wished,
+                                     int64_t expires_s, char text[AUTH_KEY_TEXT_MAX],
+                                     auth_key_record *made, core_error *error);
+/* Adds a key to the name, which counts as long as the one before it was made to; those before count
+ * for `overlap_s` at most. `record` has the name's place, and gets the rest. INPUT when there is
+ * none that counts. */
+CORE_MUST_CHECK bool auth_key_rotate(auth_key_store *store, auth_key_record *record,
+                                     int64_t overlap_s, char text[AUTH_KEY_TEXT_MAX],
+                                     core_error *error);
+/* Ends all keys of the name at once. INPUT when there is none. */
+CORE_MUST_CHECK bool auth_key_revoke(auth_key_store *store, auth_key_record *record,
+                                     core_error *error);
+/* False ends the walk, with `error` as it left it. */
+typedef bool (*auth_key_each_handler)(void *context, const auth_key_record *record,
+                                      core_error *error);
+/* All records, of every project; one that cannot be read ends it. */
+CORE_MUST_CHECK bool auth_key_each(auth_key_store *store, auth_key_each_handler handler,
+                                   void *context, core_error *error);
+/* Tokens with this jti count no more, until `until_s`, when they must have expired by themselves.
+ * A later end stays. LIMIT when AUTH_REVOCATIONS_MAX are held. */
+CORE_MUST_CHECK bool auth_token_revoke(auth_key_store *store, const char *jti, int64_t until_s,
+                                       core_error *error);
 
 /* ---- What PostgreSQL lets a role see ----
  *

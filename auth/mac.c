@@ -17,6 +17,12 @@ bool auth_mac(core_slice key, core_slice data, uint8_t code[AUTH_MAC_SIZE]) {
            length == AUTH_MAC_SIZE;
 }
 
+bool auth_digest(core_slice data, uint8_t digest[AUTH_MAC_SIZE]) {
+    unsigned length = 0;
+    return EVP_Digest(data.data, data.length, digest, &length, EVP_sha256(), NULL) == 1 &&
+           length == AUTH_MAC_SIZE;
+}
+
 bool auth_mac_equal(const uint8_t code[AUTH_MAC_SIZE], core_slice given) {
     return given.length == AUTH_MAC_SIZE && CRYPTO_memcmp(code, given.data, AUTH_MAC_SIZE) == 0;
 }

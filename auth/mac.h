@@ -10,6 +10,8 @@
 
 /* False only when the library fails (out of memory, no SHA-256): the caller must refuse. */
 CORE_MUST_CHECK bool auth_mac(core_slice key, core_slice data, uint8_t code[AUTH_MAC_SIZE]);
+/* SHA-256 of the data, as long as a code; the same failures. */
+CORE_MUST_CHECK bool auth_digest(core_slice data, uint8_t digest[AUTH_MAC_SIZE]);
 /* True when `given` is exactly the code. */
 CORE_MUST_CHECK bool auth_mac_equal(const uint8_t code[AUTH_MAC_SIZE], core_slice given);
 

@@ -5,6 +5,7 @@
  * differ: a token is over at its `exp` and does not count before its `nbf`. */
 #include "auth/claims.h"
 #include "auth/jwt.h"
+#include "auth/keys.h"
 #include "auth/place.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct auth_verifier {
     core_slice secret; /* the config's text; empty: closed */
     const core_config *config;
     const core_clock *clock;
+    auth_keys *keys; /* API keys and revoked tokens; NULL: neither is known here */
 };
 
 auth_verifier *auth_verifier_new(const auth_verifier_spec *spec, core_error *error) {
@@ -28,11 +30,17 @@ auth_verifier *auth_verifier_new(const auth_verifier_spec *spec, core_error *err
         .secret = core_slice_text(core_config_text(config, "auth.jwt_secret")),
         .config = config,
         .clock = spec->clock,
+        .keys = spec->keys ? auth_keys_new(spec, error) : NULL,
     };
-    return verifier;
+    if (verifier->keys != NULL || !spec->keys)
+        return verifier;
+    auth_verifier_free(verifier);
+    return NULL;
 }
 
 void auth_verifier_free(auth_verifier *verifier) {
+    if (verifier != NULL)
+        auth_keys_free(verifier->keys);
     free(verifier);
 }
 
@@ -96,9 +104,40 @@ static auth_verdict payload_check(const auth_verifier *verifier, core_slice payl
     return verdict;
 }
 
+/* An API key, which is of a project and environment that the process hosts. */
+static auth_verdict key_verify(const auth_verifier *verifier, core_slice text, auth_claims *claims,
+                               core_buffer *json) {
+    core_buffer payload;
+    core_buffer_init(&payload, AUTH_TOKEN_MAX);
+    auth_verdict verdict = AUTH_UNAVAILABLE;
+    if (verifier->keys != NULL)
+        verdict = auth_keys_verify(verifier->keys, text, claims, &payload);
+    if (verdict == AUTH_OK && auth_place_settle(verifier->config, claims) != AUTH_OK)
+        verdict = AUTH_KEY_ELSEWHERE;
+    if (verdict == AUTH_OK && json != NULL)
+        core_buffer_slice_append(json, core_buffer_slice(&payload));
+    core_buffer_fini(&payload);
+    if (verdict != AUTH_OK)
+        *claims = (auth_claims){.expires_s = 0};
+    return verdict;
+}
+
+auth_verdict auth_verifier_recheck(const auth_verifier *verifier, const auth_claims *claims) {
+    if (verifier->keys != NULL)
+        return auth_keys_recheck(verifier->keys, claims);
+    return claims->key != 0 ? AUTH_UNAVAILABLE : AUTH_OK;
+}
+
+void auth_verifier_listen(const auth_verifier *verifier, auth_ended ended, void *context) {
+    if (verifier->keys != NULL)
+        auth_keys_listen(verifier->keys, ended, context);
+}
+
 auth_verdict auth_verify(const auth_verifier *verifier, core_slice token, auth_claims *claims,
                          core_buffer *json) {
     *claims = (auth_claims){.expires_s = 0};
+    if (auth_key_is(token))
+        return key_verify(verifier, token, claims, json);
     if (!auth_verifier_open(verifier))
         return AUTH_CLOSED;
     core_buffer payload;
@@ -106,6 +145,8 @@ auth_verdict auth_verify(const auth_verifier *verifier, core_slice token, auth_c
     auth_verdict verdict = auth_jwt_verify(token, verifier->secret, &payload);
     if (verdict == AUTH_OK)
         verdict = payload_check(verifier, core_buffer_slice(&payload), claims);
+    if (verdict == AUTH_OK)
+        verdict = auth_verifier_recheck(verifier, claims);
     if (verdict == AUTH_OK && json != NULL)
         core_buffer_slice_append(json, core_buffer_slice(&payload));
     core_buffer_fini(&payload);
@@ -140,8 +181,18 @@ const char *auth_verdict_text(auth_verdict verdict) {
     case AUTH_AUDIENCE:
         return "The token is not meant for this server (aud).";
     case AUTH_UNAVAILABLE:
-        return "The token cannot be checked now: its issuer's keys could not be fetched. Try "
-               "again.";
+        return "The token or API key cannot be checked now: what it is checked with could not be "
+               "fetched. Try again.";
+    case AUTH_KEY_MALFORMED:
+        return "This begins like an API key (wc_) and is none: was it cut or mistyped?";
+    case AUTH_KEY_UNKNOWN:
+        return "There is no such API key.";
+    case AUTH_KEY_EXPIRED:
+        return "The API key has expired, or another has taken its place.";
+    case AUTH_KEY_ELSEWHERE:
+        return "The API key is of another project or environment.";
+    case AUTH_REVOKED:
+        return "The token or API key has been revoked.";
     }
     return "The token is refused.";
 }

@@ -386,8 +386,6 @@ CORE_MUST_CHECK bool fanout_bucket_keys(fanout_bucket *bucket, const char *token
                                         fanout_key_handler handler, void *context,
                                         core_error *error);
 
-typedef struct fanout_watch fanout_watch;
-
 typedef struct {
     const char *key;  /* as the bucket's subjects have it: a byte that needed escaping is =XX */
     core_slice value; /* valid during the call; empty when deleted */
@@ -395,6 +393,18 @@ typedef struct {
     bool deleted;
 } fanout_bucket_entry;
 
+/* On the calling thread; the entry is valid during the call. False, with `error` set, ends it. */
+typedef bool (*fanout_entry_handler)(void *context, const fanout_bucket_entry *entry,
+                                     core_error *error);
+/* Gives each present value (none that was deleted) of the keys whose first tokens are `tokens`, in
+ * the order they were written. The bucket may be written to from within; what is written behind the
+ * beginning may come or not. Blocks until all have come or nothing comes for ten seconds
+ * (TRANSIENT). */
+CORE_MUST_CHECK bool fanout_bucket_each(fanout_bucket *bucket, const char *tokens,
+                                        fanout_entry_handler take, void *context,
+                                        core_error *error);
+
+typedef struct fanout_watch fanout_watch;
 /* On the watch's own thread, from within _watch already. They must not free it. */
 typedef struct {
     const char *tokens; /* only keys whose first tokens are these, as in _keys; NULL: all */

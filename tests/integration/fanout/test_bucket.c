@@ -238,6 +238,36 @@ static bool key_refuse(void *context, const char *key) {
     return false;
 }
 
+static bool entry_take(void *context, const fanout_bucket_entry *entry, core_error *error) {
+    key_list *list = context;
+    if (list->count == 8)
+        return core_error_set(error, CORE_ERROR_LIMIT, "enough");
+    (void)snprintf(list->seen[list->count++], sizeof list->seen[0], "%s=%.*s", entry->key,
+                   CORE_SLICE_ARGS(entry->value));
+    return true;
+}
+
+static void test_values_are_walked_in_the_order_they_were_written(void **state) {
+    scene *s = *state;
+    core_error error = {0};
+    key_list list = {0};
+    assert_true(fanout_bucket_each(s->bucket, "key", entry_take, &list, &error));
+    assert_int_equal(list.count, 0);
+    uint64_t first = must_set(s, "key.a", "1", 0);
+    (void)must_set(s, "key.gone", "2", 0);
+    (void)must_set(s, "key.b", "3", 0);
+    (void)must_set(s, "keys.b", "4", 0);
+    (void)must_set(s, "key.a", "5", first);
+    assert_true(fanout_bucket_delete(s->bucket, "key.gone", &error));
+    assert_true(fanout_bucket_each(s->bucket, "key", entry_take, &list, &error));
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.seen[0], "key.b=3");
+    assert_string_equal(list.seen[1], "key.a=5");
+    list.count = 8;
+    assert_false(fanout_bucket_each(s->bucket, "key", entry_take, &list, &error));
+    assert_int_equal(error.code, CORE_ERROR_LIMIT);
+}
+
 static void test_keys_are_listed_by_their_first_tokens(void **state) {
     scene *s = *state;
     core_error error = {0};
@@ -266,6 +296,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_odd_keys_are_kept_apart, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_overlong_key_is_refused, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_other_clients_read_it, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_values_are_walked_in_the_order_they_were_written,
+                                        scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_keys_are_listed_by_their_first_tokens, scene_open,
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_concurrent_writers_never_both_win, scene_open,
