@@ -29,11 +29,14 @@ const cli_command *cli_command_find(const char *name);
 
 cli_exit cli_command_check(const cli_arguments *arguments);
 cli_exit cli_command_help(const cli_arguments *arguments);
+cli_exit cli_command_keys(const cli_arguments *arguments);
 cli_exit cli_command_run(const cli_arguments *arguments);
 cli_exit cli_command_setup(const cli_arguments *arguments);
 cli_exit cli_command_snapshot(const cli_arguments *arguments);
 cli_exit cli_command_tail(const cli_arguments *arguments);
 cli_exit cli_command_token(const cli_arguments *arguments);
+/* `token` with an operand. */
+cli_exit cli_command_token_revoke(const cli_arguments *arguments);
 cli_exit cli_command_verify(const cli_arguments *arguments);
 cli_exit cli_command_version(const cli_arguments *arguments);
 

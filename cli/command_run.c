@@ -65,7 +65,8 @@ static bool run_start(run *state, core_error *error) {
     const auth_verifier_spec verifier_spec = {.config = state->config,
                                               .clock = core_clock_system(),
                                               .log = state->log,
-                                              .metrics = state->metrics};
+                                              .metrics = state->metrics,
+                                              .keys = true};
     state->verifier = auth_verifier_new(&verifier_spec, error);
     if (state->verifier == NULL)
         return false;

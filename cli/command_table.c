@@ -69,14 +69,42 @@ static const cli_option tail_options[] = {
 static const cli_option token_options[] = {
     {.name = "--role",
      .value = "R",
-     .doc = "the PostgreSQL role: anon, authenticated, service_role, ...",
-     .required = true},
+     .doc = "the PostgreSQL role: anon, authenticated, service_role, ..."},
     {.name = "--sub", .value = "S", .doc = "who: the claim sub"},
     {.name = "--claim",
      .value = "K=V",
      .doc = "a further claim; V as JSON when it is JSON, else as text; may be repeated",
      .repeats = true},
-    {.name = "--ttl", .value = "TIME", .doc = "how long it is valid (default 1h): 30s, 10m, 365d"},
+    {.name = "--ttl",
+     .value = "TIME",
+     .doc = "how long it is valid (default 1h): 30s, 10m, 365d; revoke: how long it must be kept "
+            "in mind, until the token has expired by itself (default 365d)"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
+static const cli_option keys_options[] = {
+    {.name = "--name", .value = "N", .doc = "create: its name, unique in project and environment"},
+    {.name = "--role",
+     .value = "R",
+     .doc = "create: the PostgreSQL role: anon, authenticated, service_role, ..."},
+    {.name = "--scope",
+     .value = "S[,S]",
+     .doc = "create: what it is for: subscribe, broadcast, search, events, jobs, triggers, "
+            "workflows, admin; may be repeated",
+     .repeats = true},
+    {.name = "--sub", .value = "S", .doc = "create: who, as a token's claim sub"},
+    {.name = "--project", .value = "P", .doc = "of which project (default: project; list: all)"},
+    {.name = "--environment",
+     .value = "E",
+     .doc = "of which environment (default: environment; list: all)"},
+    {.name = "--ttl",
+     .value = "TIME",
+     .doc = "create: how long it is valid: 12h, 90d (default: until it is revoked)"},
+    {.name = "--overlap",
+     .value = "TIME",
+     .doc = "rotate: how long the key before it goes on counting (default 1h)"},
+    {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
     OPTION_HELP,
 };
@@ -167,10 +195,30 @@ static const cli_command commands[] = {
      .options = tail_options,
      .option_count = CORE_COUNT_OF(tail_options),
      .run = cli_command_tail},
+    {.name = "keys",
+     .summary = "make, list, rotate and revoke API keys",
+     .usage = "create --name N --role R --scope S[,S] | list | rotate N | revoke N [OPTIONS]",
+     .operands = 2,
+     .doc =
+         "create prints a new key, alone, on standard output: this once, for only its SHA-256 is\n"
+         "kept. rotate makes another under the same name; the one before goes on counting for\n"
+         "--overlap, and then ends. revoke ends all keys of a name at once. Every running process\n"
+         "hears of it within a second: new use is refused, and what such a key opened is closed.\n"
+         "Keys are kept in key-value, so nats.url must be that of the processes. See\n"
+         "docs/ACCESS.md.\n",
+     .options = keys_options,
+     .option_count = CORE_COUNT_OF(keys_options),
+     .run = cli_command_keys},
     {.name = "token",
      .summary = "sign a token with auth.jwt_secret",
-     .usage = "--role R [--sub S] [--claim K=V]... [--ttl TIME]",
-     .doc = "Prints a JSON Web Token (HS256), alone, on standard output.\n",
+     .usage = "--role R [--sub S] [--claim K=V]... [--ttl TIME] | revoke JTI [--ttl TIME]",
+     .operands = 2,
+     .doc =
+         "Prints a JSON Web Token (HS256), alone, on standard output.\n"
+         "\n"
+         "revoke ends tokens by their claim jti, whoever signed them: within a second no process\n"
+         "takes them any more, and what they opened is closed. One without a jti (--claim\n"
+         "jti=...) cannot be revoked.\n",
      .options = token_options,
      .option_count = CORE_COUNT_OF(token_options),
      .run = cli_command_token},

@@ -85,13 +85,23 @@ static cli_exit token_print(const cli_arguments *arguments, int64_t ttl_s, core_
     return result;
 }
 
+/* Not for `revoke`, so the table cannot require it. */
+static bool role_is_given(const cli_arguments *arguments, core_error *error) {
+    return cli_value(arguments, "--role") != NULL ||
+           core_error_set(error, CORE_ERROR_INPUT, "--role R is missing");
+}
+
 cli_exit cli_command_token(const cli_arguments *arguments) {
     core_buffer claims;
     core_error error;
     int64_t ttl_s = 0;
     cli_exit result;
+    if (arguments->operand != NULL)
+        return cli_command_token_revoke(arguments);
     core_buffer_init(&claims, CLAIMS_TEXT_MAX);
-    if (claims_write(arguments, &claims, &error) && ttl_read(arguments, &ttl_s, &error))
+    if (!role_is_given(arguments, &error))
+        result = cli_usage_fail("token", &error);
+    else if (claims_write(arguments, &claims, &error) && ttl_read(arguments, &ttl_s, &error))
         result = token_print(arguments, ttl_s, core_buffer_slice(&claims));
     else
         result = cli_usage_fail("token", &error);
