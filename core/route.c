@@ -20,18 +20,20 @@ static bool route_add(core_route_table *table, const core_route *route, core_err
     return true;
 }
 
-bool core_route_add(core_route_table *table, const char *method, const char *path,
+bool core_route_add(core_route_table *table, const char *method, const char *path, unsigned scope,
                     core_route_handler handler, void *context, core_error *error) {
     assert(handler != NULL);
     const core_route route = {
-        .method = method, .path = path, .handler = handler, .context = context};
+        .method = method, .path = path, .handler = handler, .context = context, .scope = scope};
     return route_add(table, &route, error);
 }
 
 bool core_route_add_deferred(core_route_table *table, const char *method, const char *path,
-                             core_route_deferred defer, void *context, core_error *error) {
+                             unsigned scope, core_route_deferred defer, void *context,
+                             core_error *error) {
     assert(defer != NULL);
-    const core_route route = {.method = method, .path = path, .defer = defer, .context = context};
+    const core_route route = {
+        .method = method, .path = path, .defer = defer, .context = context, .scope = scope};
     return route_add(table, &route, error);
 }
 

@@ -1,25 +1,39 @@
 /* Where rooms hang what they serve over HTTP, without knowing the server.
  *
  * main.c makes one table, rooms add routes to it before the server starts, and the ws room's server
- * looks requests up in it. A handler runs on a service thread: it must not block. It answers at
- * once by filling the response; or the route defers: then the room is handed a reply, which any of
- * its threads completes once. Read-only once the server runs. */
+ * looks requests up in it. A route states the scope that it needs: whoever has no credential with
+ * it is refused by the server, and the handler not called. A handler runs on a service thread: it
+ * must not block. It answers at once by filling the response; or the route defers: then the room is
+ * handed a reply, which any of its threads completes once. Read-only once the server runs. */
 #ifndef WALCAST_CORE_ROUTE_H
 #define WALCAST_CORE_ROUTE_H
 
 #include "core/buffer.h"
 #include "core/error.h"
+#include "core/scope.h"
 
 #include <stdatomic.h>
 
 #define CORE_ROUTES_MAX 64
 
+/* Who asks, as the server verified it; all empty on an open route. */
+typedef struct {
+    core_slice project;
+    core_slice environment;
+    core_slice role;        /* a PostgreSQL role */
+    core_slice subject;     /* may be empty */
+    core_slice id;          /* of the token (jti), or an API key's prefix; may be empty */
+    core_slice claims_json; /* what policies see of it */
+    unsigned scopes;        /* all that it has */
+} core_route_caller;
+
 typedef struct {
     core_slice method;
-    core_slice path;  /* without query, percent-decoding not undone */
-    core_slice query; /* after '?', or empty */
+    core_slice path; /* without query, percent-decoding not undone */
+    core_slice
+        query; /* after '?', or empty; it may hold the caller's credential: not to be logged */
     core_slice body;
-    core_slice authorization; /* header value or empty */
+    core_route_caller caller;
 } core_route_request;
 
 typedef struct {
@@ -61,6 +75,7 @@ typedef struct {
     core_route_handler handler; /* one of both */
     core_route_deferred defer;
     void *context;
+    unsigned scope; /* a core_scope; 0: open to all */
 } core_route;
 
 typedef struct {
@@ -68,13 +83,16 @@ typedef struct {
     size_t count;
 } core_route_table;
 
-/* `method` and `path` are static text. False when the table is full or the route is taken. */
+/* `method` and `path` are static text; `scope` is a core_scope, or 0 for what is open to all as
+ * /metrics is. False when the table is full or the route is taken. */
 CORE_MUST_CHECK bool core_route_add(core_route_table *table, const char *method, const char *path,
-                                    core_route_handler handler, void *context, core_error *error);
+                                    unsigned scope, core_route_handler handler, void *context,
+                                    core_error *error);
 /* The same for a route that answers later. */
 CORE_MUST_CHECK bool core_route_add_deferred(core_route_table *table, const char *method,
-                                             const char *path, core_route_deferred defer,
-                                             void *context, core_error *error);
+                                             const char *path, unsigned scope,
+                                             core_route_deferred defer, void *context,
+                                             core_error *error);
 /* The route for a request, exact before prefix, longest prefix first. NULL: none; `path_known`
  * tells 405 from 404. */
 const core_route *core_route_find(const core_route_table *table, core_slice method, core_slice path,

@@ -40,8 +40,10 @@ ws_identity *ws_http_key_identify(ws_http_request *request, ws_http_key_order or
     core_buffer_init(&key, AUTH_TOKEN_MAX);
     core_buffer_init(&json, AUTH_TOKEN_MAX);
     key_find(request->head, order, &key);
-    *verdict = core_buffer_ok(&key) ? auth_verify(verifier, core_buffer_slice(&key), &claims, &json)
-                                    : AUTH_MALFORMED;
+    *verdict = verifier == NULL ? AUTH_CLOSED
+               : core_buffer_ok(&key)
+                   ? auth_verify(verifier, core_buffer_slice(&key), &claims, &json)
+                   : AUTH_MALFORMED;
     if (*verdict == AUTH_OK)
         identity =
             ws_identity_new(ws_server_spec_of(server)->config, &claims, core_buffer_slice(&json));

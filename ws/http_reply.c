@@ -18,14 +18,30 @@ typedef struct {
     uint8_t bytes[];
 } http_reply;
 
-core_route_request ws_http_reply_request(const ws_http_request *request) {
+static core_route_caller reply_caller(const ws_identity *identity) {
+    if (identity == NULL)
+        return (core_route_caller){.scopes = 0};
+    const auth_claims *claims = &identity->claims;
+    return (core_route_caller){
+        .project = core_slice_text(claims->project),
+        .environment = core_slice_text(claims->environment),
+        .role = core_slice_text(claims->role),
+        .subject = core_slice_text(claims->subject),
+        .id = core_slice_text(claims->id),
+        .claims_json = identity->claims_json,
+        .scopes = claims->scopes,
+    };
+}
+
+core_route_request ws_http_reply_request(const ws_http_request *request,
+                                         const ws_identity *identity) {
     const ws_http_head *head = request->head;
     return (core_route_request){
         .method = head->method,
         .path = head->path,
         .query = head->query,
         .body = request->body,
-        .authorization = ws_http_header_value(head, "authorization"),
+        .caller = reply_caller(identity),
     };
 }
 
@@ -87,9 +103,27 @@ static core_slice reply_keep(uint8_t **room, core_slice text) {
     return kept;
 }
 
+static core_route_caller caller_keep(uint8_t **room, const core_route_caller *caller) {
+    return (core_route_caller){
+        .project = reply_keep(room, caller->project),
+        .environment = reply_keep(room, caller->environment),
+        .role = reply_keep(room, caller->role),
+        .subject = reply_keep(room, caller->subject),
+        .id = reply_keep(room, caller->id),
+        .claims_json = reply_keep(room, caller->claims_json),
+        .scopes = caller->scopes,
+    };
+}
+
+static size_t reply_size(const core_route_request *input) {
+    const core_route_caller *caller = &input->caller;
+    return input->method.length + input->path.length + input->query.length + input->body.length +
+           caller->project.length + caller->environment.length + caller->role.length +
+           caller->subject.length + caller->id.length + caller->claims_json.length;
+}
+
 static http_reply *reply_new(ws_service *service, const core_route_request *input) {
-    size_t size = input->method.length + input->path.length + input->query.length +
-                  input->body.length + input->authorization.length;
+    size_t size = reply_size(input);
     http_reply *reply = calloc(1, sizeof *reply + size);
     if (reply == NULL)
         return NULL;
@@ -105,7 +139,7 @@ static http_reply *reply_new(ws_service *service, const core_route_request *inpu
         .path = reply_keep(&room, input->path),
         .query = reply_keep(&room, input->query),
         .body = reply_keep(&room, input->body),
-        .authorization = reply_keep(&room, input->authorization),
+        .caller = caller_keep(&room, &input->caller),
     };
     service->replies++;
     service->reply_bytes += size;

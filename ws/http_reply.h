@@ -8,11 +8,15 @@
 #define WALCAST_WS_HTTP_REPLY_H
 
 #include "ws/http.h"
+#include "ws/identity.h"
 
 #define WS_HTTP_EXTRA_MAX 512
 
-/* What a route sees of the request; valid as long as it. */
-core_route_request ws_http_reply_request(const ws_http_request *request);
+/* What a route sees of the request and of who asks (NULL: it is open to all); valid as long as
+ * both.
+ */
+core_route_request ws_http_reply_request(const ws_http_request *request,
+                                         const ws_identity *identity);
 /* The route table's defaults. */
 void ws_http_reply_response_init(core_route_response *response);
 /* The response's extra header as a line, or "". False: it is too long. */

@@ -4,6 +4,7 @@
 #include "ws/handshake.h"
 #include "ws/health.h"
 #include "ws/http.h"
+#include "ws/http_key.h"
 #include "ws/http_origin.h"
 #include "ws/http_reply.h"
 #include "ws/rest_broadcast.h"
@@ -65,9 +66,22 @@ static void route_answer(ws_http_request *request, core_route_response *response
                         core_buffer_slice(&response->body));
 }
 
-static void route_table(ws_http_request *request, const core_route *route) {
-    core_route_request input = ws_http_reply_request(request);
-    request->record.route = route->path;
+static void route_refuse(ws_http_request *request, auth_verdict verdict) {
+    unsigned status = ws_http_key_status(verdict);
+    if (verdict == AUTH_OK)
+        ws_http_refuse(request, 503, "Retry-After: 1\r\n", "out of memory");
+    else
+        ws_http_refuse(request, status,
+                       status == 401   ? "WWW-Authenticate: Bearer\r\n"
+                       : status == 503 ? "Retry-After: 1\r\n"
+                                       : "",
+                       auth_verdict_text(verdict));
+}
+
+/* `identity` is NULL on an open route. */
+static void route_call(ws_http_request *request, const core_route *route,
+                       const ws_identity *identity) {
+    core_route_request input = ws_http_reply_request(request, identity);
     if (route->defer != NULL) {
         ws_http_reply_defer(request, &input, route);
         return;
@@ -77,6 +91,24 @@ static void route_table(ws_http_request *request, const core_route *route) {
     route->handler(route->context, &input, &response);
     route_answer(request, &response);
     core_buffer_fini(&response.body);
+}
+
+static void route_table(ws_http_request *request, const core_route *route) {
+    request->record.route = route->path;
+    if (route->scope == 0) {
+        route_call(request, route, NULL);
+        return;
+    }
+    auth_verdict verdict;
+    ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
+    const char *lacks = identity != NULL ? ws_identity_lacks(identity, route->scope) : NULL;
+    if (identity == NULL)
+        route_refuse(request, verdict);
+    else if (lacks != NULL)
+        ws_http_refuse(request, 403, "", lacks);
+    else
+        route_call(request, route, identity);
+    ws_identity_release(identity);
 }
 
 void ws_http_route(ws_http_request *request) {

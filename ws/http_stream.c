@@ -132,6 +132,12 @@ static void stream_drained(ws_connection *connection) {
         stream->owner->on_drained(stream->context);
 }
 
+static void stream_recheck(ws_connection *connection) {
+    ws_stream *stream = stream_of(connection);
+    if (!stream->closing)
+        stream->owner->on_recheck(stream->context);
+}
+
 static void stream_gone(ws_connection *connection) {
     ws_stream *stream = stream_of(connection);
     if (!stream->closing)
@@ -145,6 +151,7 @@ static const ws_handler stream_handler = {
     .on_bytes = stream_bytes,
     .on_deadline = stream_deadline,
     .on_drained = stream_drained,
+    .on_recheck = stream_recheck,
     .on_gone = stream_gone,
 };
 

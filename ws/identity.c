@@ -30,6 +30,32 @@ ws_identity *ws_identity_new(const core_config *config, const auth_claims *claim
     return identity;
 }
 
+bool ws_identity_same(const ws_identity *a, const ws_identity *b) {
+    const auth_claims *one = &a->claims, *other = &b->claims;
+    return one->claims_hash == other->claims_hash && one->expires_s == other->expires_s &&
+           one->key == other->key && one->scopes == other->scopes &&
+           strcmp(one->id, other->id) == 0;
+}
+
+const char *ws_identity_lacks(const ws_identity *identity, unsigned scope) {
+    static const char *const reasons[CORE_SCOPE_COUNT] = {
+        "This needs a token or API key with the scope subscribe",
+        "This needs a token or API key with the scope broadcast",
+        "This needs a token or API key with the scope search",
+        "This needs a token or API key with the scope events",
+        "This needs a token or API key with the scope jobs",
+        "This needs a token or API key with the scope triggers",
+        "This needs a token or API key with the scope workflows",
+        "This needs a token or API key with the scope admin",
+    };
+    if ((identity->claims.scopes & scope) != 0)
+        return NULL;
+    for (unsigned i = 0; i < CORE_SCOPE_COUNT; i++)
+        if (scope == 1u << i)
+            return reasons[i];
+    return "This needs a scope that no token or API key has";
+}
+
 ws_identity *ws_identity_retain(ws_identity *identity) {
     identity->references++;
     return identity;

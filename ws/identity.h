@@ -20,6 +20,10 @@ CORE_MUST_CHECK ws_identity *ws_identity_new(const core_config *config, const au
                                              core_slice json);
 /* Of the same project and environment. */
 bool ws_identity_same_project(const ws_identity *a, const ws_identity *b);
+/* Of the same credential: claims.id and key tell what its hash does not. */
+bool ws_identity_same(const ws_identity *a, const ws_identity *b);
+/* NULL when the credential has the scope; else why not, a static sentence that names it. */
+const char *ws_identity_lacks(const ws_identity *identity, unsigned scope);
 ws_identity *ws_identity_retain(ws_identity *identity);
 void ws_identity_release(ws_identity *identity);
 

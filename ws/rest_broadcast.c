@@ -249,9 +249,12 @@ static void rest_identify(ws_http_request *request, core_slice rest) {
     const ws_rest_client client = {.request = request, .service = service};
     auth_verdict verdict;
     ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
+    const char *lacks = identity != NULL ? ws_identity_lacks(identity, CORE_SCOPE_BROADCAST) : NULL;
     const ws_gateway *gateway =
         identity != NULL ? ws_server_gateway(service->server, identity->home.source) : NULL;
-    if (gateway != NULL)
+    if (lacks != NULL)
+        ws_rest_refuse(&client, 403, 0, lacks);
+    else if (gateway != NULL)
         rest_say(request, rest, gateway, identity);
     else if (identity != NULL)
         ws_rest_refuse(&client, 503, 1, "the gateway is not running");

@@ -8,6 +8,7 @@
 #include "ws/listener.h"
 #include "ws/loop.h"
 #include "ws/post.h"
+#include "ws/recheck.h"
 #include "ws/session_table.h"
 
 #include <errno.h>
@@ -159,6 +160,7 @@ static void service_free(ws_service *service) {
     ws_posts_run(service); /* answers that came too late: they find nobody, and are freed */
     ws_http_waits_free(service);
     assert(service->connections == NULL);
+    ws_recheck_free(service);
     ws_session_tables_free(service);
     core_buffer_fini(&service->scratch);
     ws_deflate_free(service->deflate);
@@ -195,7 +197,8 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
         service->deflate = ws_deflate_new();
     bool ok = service->gather != NULL && (service->deflate || !service->limits.compression) &&
               getrandom(&service->request_seed, sizeof service->request_seed, 0) ==
-                  (ssize_t)sizeof service->request_seed;
+                  (ssize_t)sizeof service->request_seed &&
+              ws_recheck_new(service);
     for (size_t i = 0; ok && i < core_config_source_count(spec->config); i++)
         ok = ws_session_table_new(service, error);
     if (ok)
@@ -234,6 +237,14 @@ static bool server_start(ws_server *server, core_error *error) {
     return true;
 }
 
+/* On a thread of the verifier's. */
+static void server_recheck(void *context) {
+    ws_server *server = context;
+    CORE_MAGIC_CHECK(server, SERVER_MAGIC);
+    for (size_t i = 0; i < server->service_count; i++)
+        ws_recheck_ask(server->services[i]);
+}
+
 ws_server *ws_server_new(const ws_server_spec *spec, core_error *error) {
     ws_server *server = calloc(1, sizeof *server);
     if (server == NULL) {
@@ -250,6 +261,8 @@ ws_server *ws_server_new(const ws_server_spec *spec, core_error *error) {
         ws_server_free(server);
         return NULL;
     }
+    if (spec->verifier != NULL)
+        auth_verifier_listen(spec->verifier, server_recheck, server);
     return server;
 }
 
@@ -283,6 +296,8 @@ void ws_server_free(ws_server *server) {
     if (server == NULL)
         return;
     CORE_MAGIC_CHECK(server, SERVER_MAGIC);
+    if (server->spec.verifier != NULL)
+        auth_verifier_listen(server->spec.verifier, NULL, NULL);
     for (size_t i = 0; i < server->service_count; i++) /* each looks at the others' counters */
         ws_loop_stop(server->services[i]->loop);
     for (size_t i = 0; i < server->service_count; i++)

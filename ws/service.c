@@ -2,6 +2,8 @@
  * tests drive a service without a loop. */
 #include "ws/service.h"
 
+#include "ws/recheck.h"
+
 #include <stdio.h>
 
 void ws_service_add(ws_service *service, ws_connection *connection) {
@@ -24,6 +26,7 @@ static void service_forget_dirty(ws_service *service, ws_connection *connection)
 void ws_service_remove(ws_service *service, ws_connection *connection) {
     if (connection->dirty)
         service_forget_dirty(service, connection);
+    ws_recheck_forget(service, connection);
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
     else

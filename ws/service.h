@@ -19,6 +19,7 @@ typedef struct ws_deflate ws_deflate;
 typedef struct ws_session_table ws_session_table;
 typedef struct ws_http_waits ws_http_waits;
 typedef struct ws_post ws_post;
+typedef struct ws_recheck ws_recheck;
 
 /* What the service threads share: the limits of the whole process. Any thread. */
 typedef struct {
@@ -60,6 +61,7 @@ struct ws_service {
     ws_session_table *tables[WS_SOURCES_MAX]; /* the realtime sessions' side, one a source's hub */
     size_t table_count;
     core_buffer scratch;  /* for reading messages; WS_PROTOCOL_SCRATCH bytes */
+    ws_recheck *recheck;  /* of credentials that end (recheck.c) */
     ws_http_waits *waits; /* requests whose answer is awaited (http_wait.c); NULL: none yet */
     size_t replies, reply_bytes; /* of requests that others have (http_reply.c, rest_broadcast.c) */
     _Atomic(ws_post *) posts;    /* any thread pushes (post.c) */

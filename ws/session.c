@@ -300,6 +300,10 @@ static void session_deadline(void *context, int64_t now_ms) {
 
 /* ---- Life ---- */
 
+static void session_credential_ended(void *context) {
+    session_recheck(session_of(context));
+}
+
 static void session_closing(void *context) {
     ws_session *session = session_of(context);
     while (session->channels != NULL)
@@ -318,6 +322,7 @@ static const ws_socket_owner session_owner = {
     .on_message = session_message,
     .on_deadline = session_deadline,
     .on_drained = session_drained,
+    .on_recheck = session_credential_ended,
     .on_closing = session_closing,
     .on_gone = session_gone,
 };

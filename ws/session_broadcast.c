@@ -16,6 +16,13 @@ static void broadcast_refused(ws_session *session, const ws_message *message, co
     core_buffer_fini(&response);
 }
 
+static void broadcast_unauthorized(ws_session *session, const ws_message *message,
+                                   const char *why) {
+    char text[256];
+    (void)snprintf(text, sizeof text, "Unauthorized: %s", why);
+    broadcast_refused(session, message, text);
+}
+
 /* What the message says; slices into it, and the event of a text message into `scratch`. */
 static bool broadcast_take(const ws_message *message, core_buffer *scratch, ws_broadcast *broadcast,
                            const char **reason) {
@@ -95,12 +102,15 @@ static void broadcast_accepted(ws_session *session, const ws_message *message, w
 void session_broadcast(ws_session *session, const ws_message *message, ws_channel *channel) {
     ws_broadcast broadcast = {.json = true};
     const char *reason;
+    const char *lacks = ws_identity_lacks(channel->identity, CORE_SCOPE_BROADCAST);
     core_buffer scratch;
     core_buffer_init(&scratch, WS_EVENT_MAX);
     if (!ws_member_joined(&channel->member))
         session_refuse(session, message, "unmatched topic");
     else if (channel->expiry.suspended)
         broadcast_refused(session, message, "token_expired");
+    else if (lacks != NULL)
+        broadcast_unauthorized(session, message, lacks);
     else if ((channel->member.rights & WS_RIGHT(AUTH_BROADCAST_WRITE)) == 0)
         broadcast_refused(session, message, "unauthorized");
     else if (message->payload.length > session_service(session)->limits.max_broadcast_bytes)

@@ -18,6 +18,11 @@ static const char *verdict_code(auth_verdict verdict) {
     switch (verdict) {
     case AUTH_MISSING:
     case AUTH_CLOSED:
+    case AUTH_KEY_MALFORMED:
+    case AUTH_KEY_UNKNOWN:
+    case AUTH_KEY_EXPIRED:
+    case AUTH_KEY_ELSEWHERE:
+    case AUTH_REVOKED:
         return "Unauthorized";
     case AUTH_MALFORMED:
         return "MalformedJWT";
@@ -95,6 +100,8 @@ static ws_identity *join_identity(ws_session *session, core_slice token, char *r
     } else {
         identity = ws_identity_retain(session->identity);
         int64_t wall_s = core_clock_wall_us(session_service(session)->clock) / 1000000;
+        verdict = auth_verifier_recheck(ws_server_verifier(session_service(session)->server),
+                                        &identity->claims);
         if (identity->claims.expires_s <= wall_s)
             verdict = AUTH_EXPIRED;
     }
@@ -108,8 +115,13 @@ static ws_identity *join_identity(ws_session *session, core_slice token, char *r
         (void)snprintf(reason, JOIN_REASON_MAX, "InternalError: out of memory");
         return NULL;
     }
-    if (identity->claims.claims_hash != session->identity->claims.claims_hash ||
-        identity->claims.expires_s != session->identity->claims.expires_s)
+    const char *lacks = ws_identity_lacks(identity, CORE_SCOPE_SUBSCRIBE);
+    if (lacks != NULL) {
+        ws_identity_release(identity);
+        (void)snprintf(reason, JOIN_REASON_MAX, "Unauthorized: %s", lacks);
+        return NULL;
+    }
+    if (!ws_identity_same(identity, session->identity))
         return identity;
     ws_identity_release(identity); /* the same token: held once */
     return ws_identity_retain(session->identity);
@@ -312,6 +324,12 @@ void session_token(ws_session *session, const ws_message *message, ws_channel *c
         return;
     if (verdict != AUTH_OK) {
         session_token_refused(channel, verdict);
+        return;
+    }
+    const char *lacks = identity != NULL ? ws_identity_lacks(identity, CORE_SCOPE_SUBSCRIBE) : NULL;
+    if (lacks != NULL) {
+        ws_identity_release(identity);
+        session_end_channel(channel, lacks);
         return;
     }
     if (identity == NULL || !token_reclass(channel, identity)) {

@@ -307,6 +307,12 @@ static void socket_drained(ws_connection *connection) {
         socket->owner->on_drained(socket->context);
 }
 
+static void socket_recheck(ws_connection *connection) {
+    ws_socket *socket = socket_of(connection);
+    if (!socket->closing)
+        socket->owner->on_recheck(socket->context);
+}
+
 static void socket_gone(ws_connection *connection) {
     ws_socket *socket = socket_of(connection);
     if (!socket->closing)
@@ -321,6 +327,7 @@ static const ws_handler socket_handler = {
     .on_bytes = socket_bytes,
     .on_deadline = socket_deadline,
     .on_drained = socket_drained,
+    .on_recheck = socket_recheck,
     .on_gone = socket_gone,
 };
 

@@ -178,6 +178,20 @@ static void sse_drained(void *context) {
                 "too much is asked of this server; connect again with your last id");
 }
 
+/* NULL: who asked may go on. */
+static const char *sse_ended_why(const sse *it) {
+    auth_verdict verdict =
+        auth_verifier_recheck(ws_server_verifier(it->service->server), &it->identity->claims);
+    return verdict == AUTH_OK || verdict == AUTH_UNAVAILABLE ? NULL : auth_verdict_text(verdict);
+}
+
+static void sse_recheck(void *context) {
+    sse *it = sse_of(context);
+    const char *why = sse_ended_why(it);
+    if (why != NULL)
+        sse_end(it->stream, 401, why);
+}
+
 static void sse_closing(void *context) {
     sse_leave(sse_of(context));
 }
@@ -190,6 +204,7 @@ static const ws_stream_owner sse_stream_owner = {
     .on_deadline = sse_deadline,
     .on_beat = sse_beat,
     .on_drained = sse_drained,
+    .on_recheck = sse_recheck,
     .on_closing = sse_closing,
     .on_gone = sse_gone,
 };
@@ -202,6 +217,11 @@ static void sse_send(ws_member *member, core_block *events, ws_row *row) {
 
 static void sse_joined(ws_member *member) {
     sse *it = sse_of(member);
+    const char *why = sse_ended_why(it); /* a request that waits is not looked at otherwise */
+    if (why != NULL) {
+        sse_refuse_and_give_up(it, 401, why);
+        return;
+    }
     it->stream = ws_stream_new(it->service, it->handle, &sse_stream_owner, it);
     if (it->stream == NULL) {
         sse_refuse_and_give_up(it, 503, "out of memory");
@@ -353,8 +373,11 @@ static void sse_no_gateway(ws_http_request *request) {
 static void sse_identify(ws_http_request *request) {
     auth_verdict verdict;
     ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
+    const char *lacks = identity != NULL ? ws_identity_lacks(identity, CORE_SCOPE_SUBSCRIBE) : NULL;
     const ws_server *server = request->connection->service->server;
-    if (identity != NULL && ws_server_gateway(server, identity->home.source) == NULL)
+    if (lacks != NULL)
+        ws_sse_refuse(request, 403, lacks);
+    else if (identity != NULL && ws_server_gateway(server, identity->home.source) == NULL)
         sse_no_gateway(request);
     else if (identity != NULL)
         sse_subscribe(request, identity);

@@ -16,7 +16,7 @@ static void answer(void *context, const core_route_request *request,
 
 static void add(core_route_table *table, const char *method, const char *path) {
     core_error error;
-    assert_true(core_route_add(table, method, path, answer, NULL, &error));
+    assert_true(core_route_add(table, method, path, 0, answer, NULL, &error));
 }
 
 static const char *found(const core_route_table *table, const char *method, const char *path,
@@ -66,9 +66,9 @@ static void a_route_is_taken_once_and_the_table_is_bounded(void **state) {
         (void)snprintf(paths[i], sizeof paths[i], "/%d", i);
         add(&table, "GET", paths[i]);
     }
-    assert_false(core_route_add(&table, "GET", "/0", answer, NULL, &error));
+    assert_false(core_route_add(&table, "GET", "/0", 0, answer, NULL, &error));
     assert_int_equal(error.code, CORE_ERROR_INTERNAL);
-    assert_false(core_route_add(&table, "GET", "/new", answer, NULL, &error));
+    assert_false(core_route_add(&table, "GET", "/new", 0, answer, NULL, &error));
     assert_int_equal(error.code, CORE_ERROR_LIMIT);
 }
 
@@ -83,8 +83,9 @@ static void a_route_answers_at_once_or_later(void **state) {
     core_error error;
     bool known;
     add(&table, "GET", "/now");
-    assert_true(core_route_add_deferred(&table, "GET", "/later", later, &table, &error));
-    assert_false(core_route_add_deferred(&table, "GET", "/now", later, NULL, &error));
+    assert_true(
+        core_route_add_deferred(&table, "GET", "/later", CORE_SCOPE_JOBS, later, &table, &error));
+    assert_false(core_route_add_deferred(&table, "GET", "/now", 0, later, NULL, &error));
     const core_route *route =
         core_route_find(&table, core_slice_text("GET"), core_slice_text("/later"), &known);
     assert_true(route->defer == later && route->handler == NULL && route->context == &table);

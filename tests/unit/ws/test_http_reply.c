@@ -42,6 +42,7 @@ typedef struct {
     core_metrics *metrics;
     core_route_table routes;
     moved_clock clock;
+    auth_verifier *verifier;
     ws_server *server;
     /* Replies that the route was handed and the test did not take yet. */
     pthread_mutex_t mutex;
@@ -94,16 +95,26 @@ static int setup(void **state) {
     fixture *f = calloc(1, sizeof *f);
     core_error error = {.text = ""};
     (void)setenv("WALCAST_HTTP_LISTEN", "127.0.0.1:0", 1);
+    (void)setenv("WALCAST_AUTH_JWT_SECRET", "a-secret-for-tests-only-of-more-than-32-bytes", 1);
     f->config = core_config_load(NULL, stderr);
     f->metrics = core_metrics_new();
     f->clock.clock = (core_clock){moved_monotonic_ns, moved_wall_us};
     (void)pthread_mutex_init(&f->mutex, NULL);
     (void)pthread_cond_init(&f->came, NULL);
-    bool ok = core_route_add_deferred(&f->routes, "GET", "/later/*", room_defer, f, &error) &&
-              core_route_add_deferred(&f->routes, "POST", "/later/*", room_defer, f, &error) &&
-              core_route_add(&f->routes, "GET", "/now", room_at_once, f, &error);
-    const ws_server_spec spec = {
-        .config = f->config, .metrics = f->metrics, .clock = &f->clock.clock, .routes = &f->routes};
+    bool ok = core_route_add_deferred(&f->routes, "GET", "/later/*", 0, room_defer, f, &error) &&
+              core_route_add_deferred(&f->routes, "POST", "/later/*", 0, room_defer, f, &error) &&
+              core_route_add_deferred(&f->routes, "GET", "/scoped/later", CORE_SCOPE_JOBS,
+                                      room_defer, f, &error) &&
+              core_route_add(&f->routes, "GET", "/scoped", CORE_SCOPE_TRIGGERS, room_at_once, f,
+                             &error) &&
+              core_route_add(&f->routes, "GET", "/now", 0, room_at_once, f, &error);
+    const auth_verifier_spec verifier = {.config = f->config, .clock = &f->clock.clock};
+    f->verifier = auth_verifier_new(&verifier, &error);
+    const ws_server_spec spec = {.config = f->config,
+                                 .metrics = f->metrics,
+                                 .clock = &f->clock.clock,
+                                 .routes = &f->routes,
+                                 .verifier = f->verifier};
     f->server = ok ? ws_server_new(&spec, &error) : NULL;
     if (f->server == NULL)
         (void)fprintf(stderr, "%s\n", error.text);
@@ -114,6 +125,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     fixture *f = *state;
     ws_server_free(f->server);
+    auth_verifier_free(f->verifier);
     core_metrics_free(f->metrics);
     core_config_free(f->config);
     (void)pthread_mutex_destroy(&f->mutex);
@@ -192,7 +204,7 @@ static void the_answer_comes_from_another_thread(void **state) {
     assert_true(core_slice_is(reply->request.path, "/later/a%2Fb"));
     assert_true(core_slice_is(reply->request.query, "q=1"));
     assert_true(core_slice_is(reply->request.body, "hello"));
-    assert_true(core_slice_is(reply->request.authorization, "Bearer T"));
+    assert_int_equal(reply->request.caller.role.length, 0);
     assert_false(core_route_reply_abandoned(reply));
     reply->response.status = 201;
     reply->response.content_type = "text/x-test";
@@ -409,12 +421,66 @@ static void many_threads_answer_many_clients(void **state) {
         (void)close(clients[i]);
 }
 
+/* A request with a token of that role (NULL: none). */
+static void client_get_as(const fixture *f, int client, const char *path, const char *role) {
+    char text[2048];
+    core_buffer token;
+    core_error error;
+    core_buffer_init(&token, AUTH_TOKEN_MAX);
+    int64_t now_s = core_clock_wall_us(core_clock_system()) / 1000000;
+    if (role != NULL)
+        assert_true(auth_token_sign(f->config, role, "u1", now_s, now_s + 60,
+                                    core_slice_text("\"jti\":\"t1\""), &token, &error));
+    (void)snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n%s%.*s%s\r\n", path,
+                   role != NULL ? "Authorization: Bearer " : "",
+                   CORE_SLICE_ARGS(core_buffer_slice(&token)), role != NULL ? "\r\n" : "");
+    core_buffer_fini(&token);
+    client_say(client, text);
+}
+
+static void assert_refused(int client, const char *first_line, const char *word) {
+    static char text[TEXT_MAX];
+    client_hear(client, text);
+    assert_memory_equal(text, first_line, strlen(first_line));
+    assert_non_null(strstr(text, "application/problem+json"));
+    assert_non_null(strstr(text, word));
+}
+
+static void a_route_is_called_for_who_has_its_scope(void **state) {
+    fixture *f = *state;
+    int client = client_connect(f);
+    client_get_as(f, client, "/scoped", NULL);
+    assert_refused(client, "HTTP/1.1 401 ", "WWW-Authenticate: Bearer");
+    client_get_as(f, client, "/scoped", "anon");
+    assert_refused(client, "HTTP/1.1 403 ", "the scope triggers");
+    client_get_as(f, client, "/scoped/later", "anon");
+    assert_refused(client, "HTTP/1.1 403 ", "the scope jobs");
+    assert_int_equal(f->count, 0);
+    client_get_as(f, client, "/scoped", "service_role");
+    assert_hears(client, "HTTP/1.1 200 OK\r\n", "at once");
+    client_get_as(f, client, "/scoped/later?x=1", "service_role");
+    core_route_reply *reply = take_reply(f);
+    const core_route_caller *caller = &reply->request.caller;
+    assert_true(core_slice_is(reply->request.query, "x=1"));
+    assert_true(core_slice_is(caller->role, "service_role"));
+    assert_true(core_slice_is(caller->subject, "u1"));
+    assert_true(core_slice_is(caller->id, "t1"));
+    assert_true(core_slice_is(caller->project, "default"));
+    assert_true(core_slice_is(caller->environment, "dev"));
+    assert_true(core_json_valid(caller->claims_json));
+    assert_int_equal(caller->scopes, CORE_SCOPES_ALL);
+    send_reply(reply, "later");
+    assert_hears(client, "HTTP/1.1 200 OK\r\n", "later");
+    (void)close(client);
+}
+
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SERVER(the_answer_comes_from_another_thread),
         WITH_SERVER(head_gets_the_length_alone),
+        WITH_SERVER(a_route_is_called_for_who_has_its_scope),
         WITH_SERVER(pipelined_requests_wait_their_turn),
         WITH_SERVER(too_much_behind_a_request_ends_the_connection_after_it),
         WITH_SERVER(a_client_that_goes_is_forgotten),

@@ -42,7 +42,11 @@ static void on_gone(void *context) {
     ((fixture *)context)->gone++;
 }
 
-static const ws_stream_owner owner = {on_deadline, on_beat, on_drained, on_closing, on_gone};
+static const ws_stream_owner owner = {.on_deadline = on_deadline,
+                                      .on_beat = on_beat,
+                                      .on_drained = on_drained,
+                                      .on_closing = on_closing,
+                                      .on_gone = on_gone};
 
 /* A request that waits for its answer. */
 static int setup(void **state) {

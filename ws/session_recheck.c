@@ -1,0 +1,47 @@
+/* Keys and tokens that end while channels are open, by revocation or, an API key, by its time; see
+ * session.h. What they opened is closed with a word why; a connection whose own credential ended
+ * goes as a whole, since no join on it can be let in any more. A token's own exp is not looked at
+ * here. */
+#include "ws/session_private.h"
+
+#include "ws/server.h"
+
+#include <stdio.h>
+
+#define RECHECK_TEXT_MAX 256
+
+/* NULL: it goes on counting. */
+static const char *ended_why(const ws_session *session, const ws_identity *identity) {
+    const auth_verifier *verifier = ws_server_verifier(session_service(session)->server);
+    auth_verdict verdict = auth_verifier_recheck(verifier, &identity->claims);
+    if (verdict == AUTH_OK || verdict == AUTH_UNAVAILABLE)
+        return NULL;
+    return auth_verdict_text(verdict);
+}
+
+void session_end_channel(ws_channel *channel, const char *why) {
+    ws_session *session = channel->session;
+    char text[RECHECK_TEXT_MAX];
+    (void)snprintf(text, sizeof text, "Unauthorized: %s", why);
+    session_system(session, channel, "system", false, text);
+    if (session_open(session))
+        session_close_channel(channel, "phx_close");
+}
+
+void session_recheck(ws_session *session) {
+    const char *all = ended_why(session, session->identity);
+    ws_channel *channel = session->channels;
+    while (channel != NULL) {
+        ws_channel *next = channel->next;
+        const char *why = all != NULL || channel->identity == session->identity
+                              ? all
+                              : ended_why(session, channel->identity);
+        if (why != NULL)
+            session_end_channel(channel, why);
+        if (!session_open(session))
+            return; /* all its channels have gone */
+        channel = next;
+    }
+    if (all != NULL)
+        ws_socket_close(session->socket, WS_CLOSE_POLICY, all);
+}
