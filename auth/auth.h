@@ -1,7 +1,8 @@
 /* The auth room's public header: who is asking, and what the database lets them see.
  *
- * A verifier is made from the configuration and then only read, so every thread may use it. Tokens
- * and secrets are never logged and never part of an error's text. Access asks PostgreSQL on threads
+ * A verifier is made from the configuration; every thread may use it. With auth.jwks_url a thread
+ * of its own keeps the issuer's keys. Tokens and secrets are never logged and never part of an
+ * error's text. Access asks PostgreSQL on threads
  * of its own; whoever decides gets an answer at once, which may be that it is being asked. */
 #ifndef WALCAST_AUTH_AUTH_H
 #define WALCAST_AUTH_AUTH_H
@@ -9,6 +10,8 @@
 #include "core/core.h"
 #include "fanout/fanout.h"
 #include "pg/pg.h"
+
+#include <stdio.h>
 
 #define AUTH_CLAIM_MAX 256
 #define AUTH_TOKEN_MAX 16384
@@ -44,9 +47,11 @@ typedef struct {
     char environment[AUTH_CLAIM_MAX];
     char id[AUTH_CLAIM_MAX]; /* "jti", or an API key's prefix; may be empty */
     unsigned scopes;         /* CORE_SCOPE bits */
-    int64_t expires_s;       /* since 1970; of an API key AUTH_NEVER_S: see auth_verifier_recheck */
-    uint64_t key;            /* tells an API key's secret from all others; 0: a token */
-    uint64_t claims_hash;    /* equal for tokens of equal claims, times left out */
+    /* Since 1970: when it counts no more, auth.clock_skew included. Of an API key AUTH_NEVER_S: see
+     * auth_verifier_recheck. */
+    int64_t expires_s;
+    uint64_t key;         /* tells an API key's secret from all others; 0: a token */
+    uint64_t claims_hash; /* equal for tokens of equal claims, times left out */
 } auth_claims;
 
 typedef struct {
@@ -59,14 +64,23 @@ typedef struct {
     bool keys;
 } auth_verifier_spec;
 
+/* Connects to nothing itself; what is hardly meant is told on the log. */
 CORE_MUST_CHECK auth_verifier *auth_verifier_new(const auth_verifier_spec *spec, core_error *error);
+/* Joins the thread. NULL is allowed. */
 void auth_verifier_free(auth_verifier *verifier);
 /* False: nothing can be accepted, since neither secret nor JWKS is configured. */
 bool auth_verifier_open(const auth_verifier *verifier);
-/* On AUTH_OK appends the token's payload, one JSON object as it was signed, to `json`, which may be
- * NULL; nothing otherwise. At most AUTH_TOKEN_MAX bytes. */
+/* On AUTH_OK appends the token's payload, one JSON object as it was signed but with the role that
+ * counts as its `role`, to `json`, which may be NULL; nothing otherwise. At most AUTH_TOKEN_MAX
+ * bytes. Any thread; never waits, not even for an issuer's keys: AUTH_UNAVAILABLE. */
 CORE_MUST_CHECK auth_verdict auth_verify(const auth_verifier *verifier, core_slice token,
                                          auth_claims *claims, core_buffer *json);
+/* What of the configuration of tokens is allowed but hardly meant: the `index`th sentence; NULL
+ * behind the last. Static. */
+const char *auth_tokens_warning(const core_config *config, size_t index);
+/* Says on `report`, a line each, which credentials are accepted. With `ask` fetches the keys of
+ * auth.jwks_url: false when that fails. */
+CORE_MUST_CHECK bool auth_tokens_check(const core_config *config, bool ask, FILE *report);
 /* One sentence for the client. Static. */
 const char *auth_verdict_text(auth_verdict verdict);
 /* Whether what was accepted goes on counting: AUTH_OK, AUTH_REVOKED, AUTH_KEY_EXPIRED or

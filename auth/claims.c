@@ -75,16 +75,17 @@ const auth_claim *auth_claim_find(const auth_claim_set *set, const char *name) {
     return found != NULL && found->kind != CORE_JSON_NULL ? found : NULL;
 }
 
-auth_verdict auth_claim_text(const auth_claim_set *set, const char *name,
+auth_verdict auth_claim_text(const auth_claim_set *set, const char *path,
                              char text[AUTH_CLAIM_MAX]) {
-    const auth_claim *claim = auth_claim_find(set, name);
-    if (claim == NULL)
-        return AUTH_OK;
-    if (claim->kind != CORE_JSON_STRING || claim->value.length == 0)
+    auth_claim claim;
+    auth_verdict verdict = auth_claim_at(set, path, &claim);
+    if (verdict != AUTH_OK || claim.kind == CORE_JSON_NULL)
+        return verdict;
+    if (claim.kind != CORE_JSON_STRING || claim.value.length == 0)
         return AUTH_CLAIM_INVALID;
     core_buffer plain;
-    core_buffer_init(&plain, claim->value.length);
-    bool fits = core_json_unescape(claim->value, &plain) && core_buffer_ok(&plain) &&
+    core_buffer_init(&plain, claim.value.length);
+    bool fits = core_json_unescape(claim.value, &plain) && core_buffer_ok(&plain) &&
                 core_slice_to_text(core_buffer_slice(&plain), text, AUTH_CLAIM_MAX);
     core_buffer_fini(&plain);
     return fits ? AUTH_OK : AUTH_CLAIM_INVALID;
@@ -132,4 +133,21 @@ bool auth_claim_set_hash(const auth_claim_set *set, core_slice secret, uint64_t 
     core_cursor cursor = core_cursor_make(core_slice_make(code, sizeof code));
     *hash = core_cursor_u64(&cursor);
     return true;
+}
+
+void auth_claim_set_write(const auth_claim_set *set, const char *role, core_buffer *out) {
+    core_json_writer writer = core_json_writer_make(out);
+    core_json_object_open(&writer);
+    for (size_t i = 0; i < set->count; i++) {
+        core_slice value = set->claims[i].value;
+        if (core_slice_is(set->claims[i].name, "role"))
+            continue;
+        core_json_key(&writer, set->claims[i].name);
+        if (set->claims[i].kind == CORE_JSON_STRING) /* with the quotes around it */
+            value = core_slice_make(value.data - 1, value.length + 2);
+        core_json_raw(&writer, value);
+    }
+    core_json_key_text(&writer, "role");
+    core_json_text(&writer, role);
+    core_json_object_close(&writer);
 }

@@ -29,10 +29,23 @@ void auth_claim_set_fini(auth_claim_set *set);
 /* NULL when there is none or it is null. */
 const auth_claim *auth_claim_find(const auth_claim_set *set, const char *name);
 
+/* The claim at a path: `role`, or `app_metadata.role` for a member of an object, or `roles.0` for
+ * an element of an array. Names may have dots themselves: at each level the longest name that is
+ * there counts, so that `https://example.com/role` is one. `claim->kind` is CORE_JSON_NULL when
+ * there is none or it is null. AUTH_CLAIM_INVALID when a name on the way comes twice. */
+CORE_MUST_CHECK auth_verdict auth_claim_at(const auth_claim_set *set, const char *path,
+                                           auth_claim *claim);
 /* A string claim into `text`; left as it is when absent. AUTH_CLAIM_INVALID when it is no string,
  * empty, holds a NUL or does not fit. */
-CORE_MUST_CHECK auth_verdict auth_claim_text(const auth_claim_set *set, const char *name,
+CORE_MUST_CHECK auth_verdict auth_claim_text(const auth_claim_set *set, const char *path,
                                              char text[AUTH_CLAIM_MAX]);
+/* Whether it is that string, or an array that holds it. */
+bool auth_claim_has(const auth_claim *claim, const char *text);
+/* The scopes that an array of strings or a string with blanks between words names; words that name
+ * none count for nothing. */
+unsigned auth_claim_scopes(const auth_claim *claim);
+/* The set as JSON, with `role` as its member "role". Check the buffer afterwards. */
+void auth_claim_set_write(const auth_claim_set *set, const char *role, core_buffer *out);
 /* A NumericDate (RFC 7519 section 2: seconds since 1970, perhaps with a fraction) in microseconds,
  * rounded down, held at the ends of int64. `*present` false when absent. */
 CORE_MUST_CHECK auth_verdict auth_claim_time(const auth_claim_set *set, const char *name,

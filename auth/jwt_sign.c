@@ -20,11 +20,13 @@ bool auth_jwt_sign(core_slice payload, core_slice secret, core_buffer *out) {
     return core_buffer_ok(out);
 }
 
-static void payload_write(core_buffer *out, const char *role, const char *subject, int64_t issued_s,
-                          int64_t expires_s, core_slice claims_json) {
+/* The role where this server looks for it: its path is a name, and names are tried first. */
+static void payload_write(core_buffer *out, const core_config *config, const char *role,
+                          const char *subject, int64_t issued_s, int64_t expires_s,
+                          core_slice claims_json) {
     core_json_writer writer = core_json_writer_make(out);
     core_json_object_open(&writer);
-    core_json_key_text(&writer, "role");
+    core_json_key_text(&writer, core_config_text(config, "auth.claims.role"));
     core_json_text(&writer, role);
     if (subject != NULL && subject[0] != '\0') {
         core_json_key_text(&writer, "sub");
@@ -41,12 +43,14 @@ static void payload_write(core_buffer *out, const char *role, const char *subjec
     core_json_object_close(&writer);
 }
 
-static bool payload_check(core_slice payload, core_error *error) {
+static bool payload_check(core_slice payload, const core_config *config, core_error *error) {
     auth_claim_set set;
     char text[AUTH_CLAIM_MAX];
     auth_verdict verdict = auth_claim_set_parse(&set, payload);
-    bool named = verdict == AUTH_OK && auth_claim_text(&set, "role", text) == AUTH_OK &&
-                 auth_claim_text(&set, "sub", text) == AUTH_OK;
+    bool named =
+        verdict == AUTH_OK &&
+        auth_claim_text(&set, core_config_text(config, "auth.claims.role"), text) == AUTH_OK &&
+        auth_claim_text(&set, "sub", text) == AUTH_OK;
     auth_claim_set_fini(&set);
     if (verdict != AUTH_OK)
         return core_error_set(error, CORE_ERROR_INPUT,
@@ -68,13 +72,13 @@ bool auth_token_sign(const core_config *config, const char *role, const char *su
                               "walcast.yaml or as WALCAST_AUTH_JWT_SECRET");
     core_buffer payload;
     core_buffer_init(&payload, AUTH_TOKEN_MAX);
-    payload_write(&payload, role, subject, issued_s, expires_s, claims_json);
+    payload_write(&payload, config, role, subject, issued_s, expires_s, claims_json);
     size_t start = out->length;
     bool signed_token = false;
     if (!core_buffer_ok(&payload))
         (void)core_error_set(error, CORE_ERROR_LIMIT, "the claims are larger than %d bytes",
                              AUTH_TOKEN_MAX);
-    else if (payload_check(core_buffer_slice(&payload), error)) {
+    else if (payload_check(core_buffer_slice(&payload), config, error)) {
         signed_token = auth_jwt_sign(core_buffer_slice(&payload), core_slice_text(secret), out);
         if (!signed_token || out->length - start > AUTH_TOKEN_MAX)
             signed_token = core_error_set(error, CORE_ERROR_LIMIT,

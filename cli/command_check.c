@@ -1,9 +1,10 @@
 /* `walcast check`: would `walcast run` work? Asks, tells, changes nothing.
  *
- * Three parts, each with its findings as lines: the configuration with the memory that its limits
- * allow, the database, NATS. A configuration that cannot be read ends with 2 before anything is
- * asked; a server that is not as it must be ends with 1, or 2 when it is the configuration that
- * must be mended (a wrong user, another stream of the same name). */
+ * Four parts, each with its findings as lines: the configuration with the memory that its limits
+ * allow, the tokens that are accepted, the database, NATS. A configuration that cannot be read ends
+ * with 2 before anything is asked; a server that is not as it must be ends with 1, or 2 when it is
+ * the configuration that must be mended (a wrong user, another stream of the same name). */
+#include "auth/auth.h"
 #include "cdc/cdc.h"
 #include "cli/command.h"
 #include "cli/memory.h"
@@ -22,6 +23,7 @@ typedef struct {
 
 typedef struct {
     const core_config *config;
+    check_part tokens;
     check_part database;
     check_part nats;
     bool asked; /* the servers, too */
@@ -30,6 +32,18 @@ typedef struct {
 
 static void check_worsen(check *state, cli_exit exit) {
     state->exit = exit > state->exit ? exit : state->exit;
+}
+
+/* Which credentials are accepted; an issuer whose keys cannot be fetched is told. */
+static void check_tokens(check *state) {
+    check_part *part = &state->tokens;
+    FILE *report = open_memstream(&part->lines, &part->length);
+    if (report == NULL)
+        return;
+    part->ok = auth_tokens_check(state->config, state->asked, report);
+    (void)fclose(report);
+    if (!part->ok)
+        check_worsen(state, CLI_BAD);
 }
 
 static void check_database(check *state) {
@@ -92,29 +106,6 @@ static void check_nats(check *state) {
     core_log_free(log);
 }
 
-/* ---- What is allowed but hardly meant ---- */
-
-static bool secret_is_missing(const core_config *config) {
-    return core_config_text(config, "auth.jwt_secret") == NULL;
-}
-
-static bool secret_is_short(const core_config *config) {
-    return !secret_is_missing(config) && strlen(core_config_text(config, "auth.jwt_secret")) < 32;
-}
-
-static bool jwks_is_set(const core_config *config) {
-    return core_config_text(config, "auth.jwks_url") != NULL;
-}
-
-static const struct {
-    bool (*holds)(const core_config *config);
-    const char *text;
-} warnings[] = {
-    {secret_is_missing, "auth.jwt_secret is not set: every join will be refused"},
-    {secret_is_short, "auth.jwt_secret has less than the 32 bytes that RFC 7518 asks for"},
-    {jwks_is_set, "auth.jwks_url is not used by this version: only HS256 tokens are accepted"},
-};
-
 /* ---- As text ---- */
 
 static void part_print(const char *name, const check_part *part) {
@@ -132,9 +123,10 @@ static void check_print(const check *state) {
     core_config_print(state->config, stdout, false);
     (void)printf("\n");
     cli_memory_print(state->config, stdout);
-    for (size_t i = 0; i < CORE_COUNT_OF(warnings); i++)
-        if (warnings[i].holds(state->config))
-            (void)printf("\nwarning: %s\n", warnings[i].text);
+    const char *warning;
+    for (size_t i = 0; (warning = auth_tokens_warning(state->config, i)) != NULL; i++)
+        (void)printf("\nwarning: %s\n", warning);
+    part_print("Tokens", &state->tokens);
     if (!state->asked)
         return;
     part_print("PostgreSQL", &state->database);
@@ -181,9 +173,9 @@ static void config_json(core_json_writer *writer, const core_config *config) {
 static void warnings_json(core_json_writer *writer, const core_config *config) {
     core_json_key_text(writer, "warnings");
     core_json_array_open(writer);
-    for (size_t i = 0; i < CORE_COUNT_OF(warnings); i++)
-        if (warnings[i].holds(config))
-            core_json_text(writer, warnings[i].text);
+    const char *warning;
+    for (size_t i = 0; (warning = auth_tokens_warning(config, i)) != NULL; i++)
+        core_json_text(writer, warning);
     core_json_array_close(writer);
 }
 
@@ -198,6 +190,7 @@ static void check_json(const check *state) {
     core_json_key_text(&writer, "memory");
     cli_memory_json(state->config, &writer);
     warnings_json(&writer, state->config);
+    part_json(&writer, "tokens", &state->tokens);
     if (state->asked) {
         part_json(&writer, "postgres", &state->database);
         part_json(&writer, "nats", &state->nats);
@@ -212,6 +205,7 @@ cli_exit cli_command_check(const cli_arguments *arguments) {
     if (config == NULL)
         return CLI_USAGE;
     check state = {.config = config, .asked = !cli_flag(arguments, "--offline")};
+    check_tokens(&state);
     if (state.asked) {
         check_database(&state);
         check_nats(&state);
@@ -222,6 +216,7 @@ cli_exit cli_command_check(const cli_arguments *arguments) {
         check_print(&state);
     cli_exit output = cli_output_finish();
     check_worsen(&state, output);
+    free(state.tokens.lines);
     free(state.database.lines);
     free(state.nats.lines);
     core_config_free(config);

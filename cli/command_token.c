@@ -39,8 +39,36 @@ static bool claim_write(const char *text, core_json_writer *writer, core_error *
     return true;
 }
 
-static bool claims_write(const cli_arguments *arguments, core_buffer *out, core_error *error) {
+static bool claim_is_given(const cli_arguments *arguments, const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; i < arguments->count; i++) {
+        const cli_given *given = &arguments->given[i];
+        if (strcmp(given->option->name, "--claim") == 0 &&
+            strncmp(given->value, name, length) == 0 && given->value[length] == '=')
+            return true;
+    }
+    return false;
+}
+
+/* Issuer and audience as this server wants them, unless they are given: else it would refuse its
+ * own tokens. */
+static void origin_write(const cli_arguments *arguments, const core_config *config,
+                         core_json_writer *writer) {
+    const char *issuer = core_config_text(config, "auth.issuer");
+    if (issuer != NULL && !claim_is_given(arguments, "iss")) {
+        core_json_key_text(writer, "iss");
+        core_json_text(writer, issuer);
+    }
+    if (core_config_list_count(config, "auth.audience") > 0 && !claim_is_given(arguments, "aud")) {
+        core_json_key_text(writer, "aud");
+        core_json_text(writer, core_config_list_item(config, "auth.audience", 0));
+    }
+}
+
+static bool claims_write(const cli_arguments *arguments, const core_config *config,
+                         core_buffer *out, core_error *error) {
     core_json_writer writer = core_json_writer_make(out);
+    origin_write(arguments, config, &writer);
     for (size_t i = 0; i < arguments->count; i++) {
         const cli_given *given = &arguments->given[i];
         if (strcmp(given->option->name, "--claim") == 0 &&
@@ -62,10 +90,8 @@ static bool ttl_read(const cli_arguments *arguments, int64_t *ttl_s, core_error 
     return true;
 }
 
-static cli_exit token_print(const cli_arguments *arguments, int64_t ttl_s, core_slice claims) {
-    core_config *config = cli_config_load(arguments);
-    if (config == NULL)
-        return CLI_USAGE;
+static cli_exit token_print(const cli_arguments *arguments, const core_config *config,
+                            int64_t ttl_s, core_slice claims) {
     core_buffer token;
     core_error error;
     core_buffer_init(&token, 2 * AUTH_TOKEN_MAX);
@@ -81,7 +107,6 @@ static cli_exit token_print(const cli_arguments *arguments, int64_t ttl_s, core_
         result = cli_fail(&error);
     }
     core_buffer_fini(&token);
-    core_config_free(config);
     return result;
 }
 
@@ -98,13 +123,18 @@ cli_exit cli_command_token(const cli_arguments *arguments) {
     cli_exit result;
     if (arguments->operand != NULL)
         return cli_command_token_revoke(arguments);
+    core_config *config = cli_config_load(arguments);
+    if (config == NULL)
+        return CLI_USAGE;
     core_buffer_init(&claims, CLAIMS_TEXT_MAX);
     if (!role_is_given(arguments, &error))
         result = cli_usage_fail("token", &error);
-    else if (claims_write(arguments, &claims, &error) && ttl_read(arguments, &ttl_s, &error))
-        result = token_print(arguments, ttl_s, core_buffer_slice(&claims));
+    else if (claims_write(arguments, config, &claims, &error) &&
+             ttl_read(arguments, &ttl_s, &error))
+        result = token_print(arguments, config, ttl_s, core_buffer_slice(&claims));
     else
         result = cli_usage_fail("token", &error);
     core_buffer_fini(&claims);
+    core_config_free(config);
     return result;
 }

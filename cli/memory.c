@@ -24,6 +24,10 @@ static bool queues_are_not_capped(const core_config *config) {
     return !queues_are_capped(config);
 }
 
+static bool has_issuer(const core_config *config) {
+    return core_config_text(config, "auth.jwks_url") != NULL;
+}
+
 static const memory_row memory_rows[] = {
     {"publisher's window (nats.window_bytes)", "nats.window_bytes", NULL, 1, NULL},
     {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2, NULL},
@@ -47,6 +51,8 @@ static const memory_row memory_rows[] = {
      INT64_C(192) << 20, NULL},
     {"present rows that clients have yet to take (256 MiB)", NULL, NULL, INT64_C(256) << 20, NULL},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},
+    {"signatures that are known (auth.token_cache x 48 bytes)", "auth.token_cache", NULL, 48,
+     has_issuer},
     {"requests answered later (http.threads x 64 MiB)", "http.threads", NULL, 64 << 20, NULL},
 };
 

@@ -10,7 +10,8 @@
 
 #include <ctype.h>
 
-#define CONFIG_NAME_MAX 63 /* bytes of a PostgreSQL identifier, NAMEDATALEN - 1 */
+#define CONFIG_CLAIM_MAX 256
+#define CONFIG_NAME_MAX  63 /* bytes of a PostgreSQL identifier, NAMEDATALEN - 1 */
 
 static bool config_expected(core_error *error, const char *expected) {
     return core_error_set(error, CORE_ERROR_CONFIG, "expected %s", expected);
@@ -110,6 +111,11 @@ bool core_config_check_slot(const char *text, core_error *error) {
 bool core_config_check_identifier(const char *text, core_error *error) {
     return strlen(text) <= CONFIG_NAME_MAX ||
            config_expected(error, "a name of at most 63 bytes, as PostgreSQL wants it");
+}
+
+bool core_config_check_claim(const char *text, core_error *error) {
+    return strlen(text) < CONFIG_CLAIM_MAX ||
+           config_expected(error, "a claim's name or path of at most 255 bytes");
 }
 
 /* `schema.table`, `schema.*`, either part quoted when it has a dot: the dot between them is there

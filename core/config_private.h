@@ -127,6 +127,7 @@ bool core_config_check_tenant(const char *text, core_error *error);
 bool core_config_check_slot(const char *text, core_error *error);
 bool core_config_check_identifier(const char *text, core_error *error);
 bool core_config_check_tenant_schema(const char *text, core_error *error);
+bool core_config_check_claim(const char *text, core_error *error);
 bool core_config_check_table(const char *text, core_error *error);
 bool core_config_check_stream(const char *text, core_error *error);
 bool core_config_check_prefix(const char *text, core_error *error);

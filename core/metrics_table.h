@@ -128,6 +128,17 @@ X(PG_POOL_WAITING, "walcast_pg_pool_waiting", GAUGE, "Queries that wait for a co
 X(PG_POOL_JOBS, "walcast_pg_pool_jobs_total", COUNTER, "Queries that the pool has ended.")
 X(PG_POOL_FAILURES, "walcast_pg_pool_failures_total", COUNTER, "Of these, failed or refused.")
 X(PG_POOL_CONNECTIONS, "walcast_pg_pool_connections", GAUGE, "Open connections of the pool.")
+X(AUTH_TOKENS_VERIFIED, "walcast_auth_tokens_verified_total", COUNTER,
+  "Signatures that were checked with a key of auth.jwks_url, good or not.")
+X(AUTH_TOKENS_CACHED, "walcast_auth_tokens_cached_total", COUNTER,
+  "Signatures that were known to be good since the token came before.")
+X(AUTH_JWKS_FETCHES, "walcast_auth_jwks_fetches_total", COUNTER,
+  "Times that the keys of auth.jwks_url were asked for.")
+X(AUTH_JWKS_FAILURES, "walcast_auth_jwks_failures_total", COUNTER,
+  "Of these, those that brought none.")
+X(AUTH_JWKS_KEYS, "walcast_auth_jwks_keys", GAUGE, "Keys of the last good answer that can be used.")
+X(AUTH_JWKS_UNAVAILABLE, "walcast_auth_jwks_unavailable", GAUGE,
+  "1 while they cannot be fetched; those of before count for auth.jwks_valid.")
 X(AUTH_ROLES, "walcast_auth_roles", GAUGE, "Roles whose grants are kept up to date.")
 X(AUTH_GRANT_LOOKS, "walcast_auth_grant_looks_total", COUNTER,
   "Times that the database was asked what a role may see.")

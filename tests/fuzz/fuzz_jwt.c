@@ -19,6 +19,15 @@ static void payload_read(core_slice payload, core_slice secret) {
         if (auth_claim_time(&set, "exp", &present, &time_us) == AUTH_OK && present &&
             auth_claim_find(&set, "exp") == NULL)
             abort();
+        auth_claim claim;
+        if (auth_claim_at(&set, "app_metadata.roles.0", &claim) == AUTH_OK)
+            (void)auth_claim_scopes(&claim);
+        core_buffer rewritten;
+        core_buffer_init(&rewritten, 8 * AUTH_TOKEN_MAX);
+        auth_claim_set_write(&set, "anon", &rewritten);
+        if (!core_buffer_ok(&rewritten) || !core_json_valid(core_buffer_slice(&rewritten)))
+            abort();
+        core_buffer_fini(&rewritten);
         if (!auth_claim_set_hash(&set, secret, &hash))
             abort();
     }
@@ -30,8 +39,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const core_slice input = core_slice_make(data, size);
     core_buffer payload;
     core_buffer_init(&payload, AUTH_TOKEN_MAX);
-    if (auth_jwt_verify(input, secret, &payload) == AUTH_OK)
+    auth_jwt jwt;
+    if (auth_jwt_read(&jwt, input) == AUTH_OK && auth_jwt_payload(&jwt, &payload)) {
+        (void)!auth_jwt_verify_secret(&jwt, secret);
         payload_read(core_buffer_slice(&payload), secret);
+    }
+    auth_jwt_fini(&jwt);
     core_buffer_fini(&payload);
     if (size <= AUTH_TOKEN_MAX)
         payload_read(input, secret);
