@@ -68,9 +68,9 @@ export function percentilesOf(commits, received_us) {
 }
 
 // The command of realtime clients (load/realtime_clients.c). column: binds to it, each binding to
-// another value; otherwise there is no filter.
-export async function realtimeClients(walcast, { table, column = '-', connections = 1, channels = 1, bindings = 1, rows }) {
-  const token = await walcast.token({ role: 'service_role' });
+// another value; otherwise there is no filter. tokens: a file of them, a connection's own in turn.
+export async function realtimeClients(walcast, { table, column = '-', connections = 1, channels = 1, bindings = 1, rows, tokens }) {
+  const token = tokens ? `@${tokens}` : await walcast.token({ role: 'service_role' });
   return [program('realtime_clients'), `${walcast.port}`, token, table, column, `${connections}`,
     `${channels}`, `${bindings}`, `${rows}`];
 }

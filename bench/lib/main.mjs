@@ -15,8 +15,9 @@ import paced from '../suites/paced.mjs';
 import snapshot from '../suites/snapshot.mjs';
 import start from '../suites/start.mjs';
 import subscriptions from '../suites/subscriptions.mjs';
+import tokens from '../suites/tokens.mjs';
 
-const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, idle];
+const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, idle, tokens];
 const REPEAT = 3;
 const REPEAT_MAX = 100;
 

@@ -3,6 +3,7 @@
  *
  *   bench_realtime_clients PORT TOKEN TABLE COLUMN CONNECTIONS CHANNELS BINDINGS ROWS
  *
+ * TOKEN is everybody's, or `@FILE` with one a line, each connection's own in turn.
  * Each of CONNECTIONS joins CHANNELS channels with BINDINGS postgres_changes bindings each (0:
  * none), for the INSERTs of public.TABLE. COLUMN `-` binds without a filter, so that every
  * connection is told of every row; else every binding is `COLUMN=eq.N` with an N of its own,
@@ -32,7 +33,8 @@
 #define BINDINGS_MAX 100
 
 typedef struct {
-    const char *token;
+    char **tokens; /* connection i has that of i modulo their number */
+    size_t token_count;
     const char *table;
     const char *column; /* NULL: no filter */
     bench_clients clients;
@@ -47,6 +49,45 @@ typedef struct {
 
 static bool holds(const char *text, size_t size, const char *part) {
     return memmem(text, size, part, strlen(part)) != NULL;
+}
+
+/* ---- Tokens ---- */
+
+static void tokens_read(realtime *load, const char *path) {
+    FILE *file = fopen(path, "r");
+    size_t capacity = 0;
+    char *line = NULL;
+    if (file == NULL)
+        bench_fail("%s cannot be read", path);
+    while (getline(&line, &capacity, file) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        char **tokens = realloc(load->tokens, (load->token_count + 1) * sizeof *tokens);
+        if (tokens == NULL)
+            bench_fail("no memory for %zu tokens", load->token_count);
+        load->tokens = tokens;
+        load->tokens[load->token_count++] = line;
+        line = NULL;
+        capacity = 0;
+    }
+    free(line);
+    (void)fclose(file);
+    if (load->token_count == 0)
+        bench_fail("%s has no tokens", path);
+}
+
+static void tokens_take(realtime *load, const char *argument) {
+    if (argument[0] == '@') {
+        tokens_read(load, argument + 1);
+        return;
+    }
+    load->tokens = malloc(sizeof *load->tokens);
+    if (load->tokens == NULL || (load->tokens[0] = strdup(argument)) == NULL)
+        bench_fail("no memory for a token");
+    load->token_count = 1;
+}
+
+static const char *token_of(const realtime *load, size_t index) {
+    return load->tokens[index % load->token_count];
 }
 
 /* ---- Joining ---- */
@@ -83,7 +124,7 @@ static void channel_join(bench_clients *clients, size_t index, size_t channel) {
                           "false,\"self\":false},"
                           "\"presence\":{\"key\":\"\",\"enabled\":false},\"postgres_changes\":[%s],"
                           "\"private\":false},\"access_token\":\"%s\"}]",
-                          topic, bindings, load->token);
+                          topic, bindings, token_of(load, index));
     if (length < 0 || (size_t)length >= sizeof text)
         bench_fail("the join does not fit");
     bench_clients_send(clients, index, BENCH_WS_TEXT, text, (size_t)length);
@@ -148,18 +189,22 @@ static void realtime_init(realtime *load, size_t connections, int port, size_t r
     load->missing = rows * load->copies;
 }
 
+static void client_open(const realtime *load, bench_clients *clients) {
+    char target[TARGET_MAX];
+    if (snprintf(target, sizeof target, "/realtime/v1/websocket?apikey=%s&vsn=2.0.0",
+                 token_of(load, clients->opened)) >= (int)sizeof target)
+        bench_fail("the token does not fit");
+    bench_clients_open_next(clients, target);
+}
+
 static void realtime_join(realtime *load) {
     bench_clients *clients = &load->clients;
-    char target[TARGET_MAX];
     size_t most = JOINING / load->channels;
     most = most < 1 ? 1 : most < OPENING ? most : OPENING;
-    if (snprintf(target, sizeof target, "/realtime/v1/websocket?apikey=%s&vsn=2.0.0",
-                 load->token) >= (int)sizeof target)
-        bench_fail("the token does not fit");
     int64_t start_us = bench_now_us();
     while (load->ready < clients->count) {
         while (clients->opened < clients->count && clients->opened - load->ready < most)
-            bench_clients_open_next(clients, target);
+            client_open(load, clients);
         if (!bench_clients_wait(clients, TIMEOUT_MS))
             bench_fail("%zu of %zu connections joined, then nothing", load->ready, clients->count);
     }
@@ -189,7 +234,7 @@ int main(int argc, char **argv) {
     int port = (int)bench_number("PORT", argv[1], 1, 65535);
     size_t connections = (size_t)bench_number("CONNECTIONS", argv[5], 1, 1000000);
     size_t rows = (size_t)bench_number("ROWS", argv[8], 0, 10000000);
-    load.token = argv[2];
+    tokens_take(&load, argv[2]);
     load.table = argv[3];
     load.column = strcmp(argv[4], "-") == 0 ? NULL : argv[4];
     load.channels = (size_t)bench_number("CHANNELS", argv[6], 1, 10000);
@@ -205,6 +250,9 @@ int main(int argc, char **argv) {
     bench_clients_fini(&load.clients);
     if (rows > 0)
         bench_arrivals_finish(load.arrivals, load.copies);
+    for (size_t i = 0; i < load.token_count; i++)
+        free(load.tokens[i]);
+    free(load.tokens);
     free(load.arrivals);
     free(load.joined);
     return 0;
