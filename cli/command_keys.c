@@ -4,6 +4,7 @@
  * nowhere; what there is to say about it goes to standard error. Processes hear of every change
  * from the bucket. */
 #include "auth/auth.h"
+#include "cli/audit.h"
 #include "cli/command.h"
 
 #include <stdio.h>
@@ -229,6 +230,21 @@ static cli_exit key_print(const keys_command *command, const auth_key_record *re
 
 /* ---- Actions ---- */
 
+/* Who did what with which key; the detail names the newest by its prefix, which is no secret. */
+static void record_act(const keys_command *command, const char *act) {
+    const auth_key_record *record = &command->record;
+    char detail[512], scopes[128];
+    scopes_text(record->scopes, scopes);
+    (void)snprintf(detail, sizeof detail, "wc_%s, role %s, scopes %s",
+                   record->secrets[record->secret_count - 1].prefix, record->role, scopes);
+    const auth_act told = {.act = act,
+                           .object = record->name,
+                           .detail = detail,
+                           .project = record->project,
+                           .environment = record->environment};
+    cli_audit(command->config, NULL, &told);
+}
+
 /* Each action reads its options before it connects. */
 static bool create_read(keys_command *command, core_error *error) {
     const cli_arguments *arguments = command->arguments;
@@ -260,6 +276,7 @@ static cli_exit create_run(keys_command *command) {
     if (!auth_key_create(command->store, &wished, command->expires_s, key, &command->record,
                          &error))
         return fail(&error);
+    record_act(command, "key.created");
     return key_print(command, &command->record, key, "");
 }
 
@@ -275,6 +292,7 @@ static cli_exit rotate_run(keys_command *command) {
     core_error error = {.text = ""};
     if (!auth_key_rotate(command->store, &command->record, command->overlap_s, key, &error))
         return fail(&error);
+    record_act(command, "key.rotated");
     time_text(record->secrets[record->secret_count - 2].expires_s, until);
     (void)snprintf(about, sizeof about, "The one before it counts until %s.\n", until);
     return key_print(command, record, key, about);
@@ -289,6 +307,7 @@ static cli_exit revoke_run(keys_command *command) {
     core_error error = {.text = ""};
     if (!auth_key_revoke(command->store, &command->record, &error))
         return fail(&error);
+    record_act(command, "key.revoked");
     if (command->prints_json)
         record_print_json(command, record, NULL);
     else

@@ -1,6 +1,7 @@
 /* `walcast token revoke JTI`: a token that counts no more, told to every process by the bucket of
  * keys. */
 #include "auth/auth.h"
+#include "cli/audit.h"
 #include "cli/command.h"
 
 #include <stdio.h>
@@ -46,6 +47,9 @@ static cli_exit jti_revoke(const cli_arguments *arguments, const core_config *co
     bool done =
         store != NULL && auth_token_revoke(store, arguments->second_operand, until_s, &error);
     auth_key_store_free(store);
+    const auth_act act = {.act = "token.revoked", .object = arguments->second_operand};
+    if (done)
+        cli_audit(config, NULL, &act);
     if (done)
         return revoke_print(arguments->second_operand, until_s);
     return error.code == CORE_ERROR_INPUT ? cli_usage_fail("token", &error) : cli_fail(&error);
