@@ -111,6 +111,7 @@ CORE_MUST_CHECK bool auth_token_sign(const core_config *config, const char *role
 #define AUTH_KEY_NAME_MAX    65
 #define AUTH_KEY_SECRETS_MAX 8 /* of one name, those of rotations that still count included */
 #define AUTH_KEYS_MAX        100000
+#define AUTH_KEY_BYTES_MAX   ((size_t)128 << 20) /* of all keys in a process's memory */
 #define AUTH_REVOCATIONS_MAX 100000
 
 typedef enum { AUTH_KEY_ACTIVE, AUTH_KEY_ENDED, AUTH_KEY_REVOKED } auth_key_state;

@@ -24,10 +24,12 @@ typedef struct key_node {
 struct key_record {
     key_record *next;
     unsigned round;
+    unsigned scopes;
+    uint64_t claims_hash;
+    size_t bytes; /* all that it takes */
     size_t secret_count;
     key_node *nodes;
-    auth_claims claims; /* but for id and key */
-    core_slice place, json;
+    core_slice place, role, subject, project, environment, json;
     uint8_t texts[];
 };
 
@@ -46,7 +48,7 @@ struct auth_key_table {
     bool loaded;
     bool overflowed; /* a revoked token found no room in the last whole round, or since */
     bool overflows;  /* one found none in this round */
-    size_t key_count, token_count;
+    size_t key_count, key_bytes, token_count;
     key_node *keys[CHAINS];
     key_record *records[CHAINS];
     revoked_token *tokens[CHAINS];
@@ -107,19 +109,32 @@ static void claims_write(const auth_key_record *record, core_buffer *out) {
     core_json_object_close(&json);
 }
 
-static bool claims_make(const auth_key_table *table, const auth_key_record *record, core_slice json,
-                        auth_claims *claims) {
+static bool claims_hash(const auth_key_table *table, core_slice json, uint64_t *hash) {
     auth_claim_set set;
-    *claims = (auth_claims){.scopes = record->scopes, .expires_s = AUTH_NEVER_S};
-    memcpy(claims->role, record->role, sizeof claims->role);
-    memcpy(claims->subject, record->subject, sizeof claims->subject);
-    memcpy(claims->project, record->project, sizeof claims->project);
-    memcpy(claims->environment, record->environment, sizeof claims->environment);
     bool ok = auth_claim_set_parse(&set, json) == AUTH_OK &&
-              auth_claim_set_hash(&set, core_slice_make(table->mac_key, MAC_KEY_BYTES),
-                                  &claims->claims_hash);
+              auth_claim_set_hash(&set, core_slice_make(table->mac_key, MAC_KEY_BYTES), hash);
     auth_claim_set_fini(&set);
     return ok;
+}
+
+static size_t record_text_bytes(core_slice place, const auth_key_record *record, core_slice json) {
+    return place.length + strlen(record->role) + strlen(record->subject) + strlen(record->project) +
+           strlen(record->environment) + json.length;
+}
+
+static void record_fill(key_record *made, core_slice place, const auth_key_record *record,
+                        core_slice json) {
+    uint8_t *room = made->texts;
+    made->place = core_slice_keep(&room, place);
+    made->role = core_slice_keep(&room, core_slice_text(record->role));
+    made->subject = core_slice_keep(&room, core_slice_text(record->subject));
+    made->project = core_slice_keep(&room, core_slice_text(record->project));
+    made->environment = core_slice_keep(&room, core_slice_text(record->environment));
+    made->json = core_slice_keep(&room, json);
+    made->scopes = record->scopes;
+    made->secret_count = record->secret_count;
+    for (size_t i = 0; i < record->secret_count; i++)
+        made->nodes[i] = (key_node){.record = made, .secret = record->secrets[i]};
 }
 
 static key_record *record_new(const auth_key_table *table, core_slice place,
@@ -127,20 +142,18 @@ static key_record *record_new(const auth_key_table *table, core_slice place,
     core_buffer json;
     core_buffer_init(&json, CLAIMS_JSON_MAX);
     claims_write(record, &json);
-    key_record *made = calloc(1, sizeof *made + place.length + json.length);
-    bool ok = made != NULL && core_buffer_ok(&json) &&
-              claims_make(table, record, core_buffer_slice(&json), &made->claims);
-    if (ok) {
-        uint8_t *room = made->texts;
-        made->place = core_slice_keep(&room, place);
-        made->json = core_slice_keep(&room, core_buffer_slice(&json));
-        made->secret_count = record->secret_count;
+    size_t bytes = sizeof(key_record) + record->secret_count * sizeof(key_node) +
+                   record_text_bytes(place, record, core_buffer_slice(&json));
+    key_record *made = core_buffer_ok(&json) ? calloc(1, bytes) : NULL;
+    if (made != NULL)
         made->nodes = calloc(record->secret_count + 1, sizeof *made->nodes);
-        ok = made->nodes != NULL;
+    bool ok = made != NULL && made->nodes != NULL &&
+              claims_hash(table, core_buffer_slice(&json), &made->claims_hash);
+    if (ok) {
+        made->bytes = bytes;
+        record_fill(made, place, record, core_buffer_slice(&json));
     }
     core_buffer_fini(&json);
-    for (size_t i = 0; ok && i < record->secret_count; i++)
-        made->nodes[i] = (key_node){.record = made, .secret = record->secrets[i]};
     if (ok)
         return made;
     record_free(made);
@@ -158,6 +171,7 @@ static void record_link(auth_key_table *table, key_record *record) {
     *chain = record;
     record->round = table->round;
     table->key_count += record->secret_count;
+    table->key_bytes += record->bytes;
     for (size_t i = 0; i < record->secret_count; i++) {
         key_node *node = &record->nodes[i];
         key_node **keys = key_chain(table, node->secret.prefix);
@@ -170,6 +184,7 @@ static void record_unlink(auth_key_table *table, key_record **at) {
     key_record *record = *at;
     *at = record->next;
     table->key_count -= record->secret_count;
+    table->key_bytes -= record->bytes;
     for (size_t i = 0; i < record->secret_count; i++) {
         key_node **keys = key_chain(table, record->nodes[i].secret.prefix);
         while (*keys != &record->nodes[i])
@@ -197,7 +212,8 @@ bool auth_key_table_put(auth_key_table *table, core_slice place, const auth_key_
     key_record *made = record_new(table, place, record);
     table_lock(table);
     key_record *before = record_take(table, place);
-    bool room = made != NULL && table->key_count + made->secret_count <= AUTH_KEYS_MAX;
+    bool room = made != NULL && table->key_count + made->secret_count <= AUTH_KEYS_MAX &&
+                table->key_bytes + made->bytes <= AUTH_KEY_BYTES_MAX;
     if (room)
         record_link(table, made);
     table_unlock(table);
@@ -344,6 +360,24 @@ static auth_verdict node_verdict(const key_node *node, int64_t now_s) {
     return AUTH_REVOKED;
 }
 
+static void text_copy(char text[AUTH_CLAIM_MAX], core_slice from) {
+    memcpy(text, from.data, from.length);
+    text[from.length] = '\0';
+}
+
+static void claims_fill(const key_node *node, auth_claims *claims) {
+    const key_record *record = node->record;
+    *claims = (auth_claims){.scopes = record->scopes,
+                            .expires_s = AUTH_NEVER_S,
+                            .key = key_mark(node->secret.hash),
+                            .claims_hash = record->claims_hash};
+    text_copy(claims->role, record->role);
+    text_copy(claims->subject, record->subject);
+    text_copy(claims->project, record->project);
+    text_copy(claims->environment, record->environment);
+    memcpy(claims->id, node->secret.prefix, sizeof node->secret.prefix);
+}
+
 static const key_node *node_next(const key_node *node, const char *prefix) {
     while (node != NULL && strcmp(node->secret.prefix, prefix) != 0)
         node = node->next;
@@ -360,9 +394,7 @@ auth_verdict auth_key_table_find(auth_key_table *table, const char *prefix, cons
     if (node != NULL)
         verdict = node_verdict(node, now_s);
     if (verdict == AUTH_OK) {
-        *claims = node->record->claims;
-        memcpy(claims->id, node->secret.prefix, sizeof node->secret.prefix);
-        claims->key = key_mark(hash);
+        claims_fill(node, claims);
         if (json != NULL)
             core_buffer_slice_append(json, node->record->json);
     }

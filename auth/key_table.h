@@ -2,8 +2,8 @@
  *
  * Private to auth. One thread writes (the watch's), any thread looks up. A mutex is held for one
  * look or one change, never over a call, so a look waits for a microsecond at most. Bounded:
- * AUTH_KEYS_MAX keys and AUTH_REVOCATIONS_MAX revoked tokens; what is beyond has no key, or makes
- * every token with a jti one that cannot be checked. */
+ * AUTH_KEYS_MAX keys in AUTH_KEY_BYTES_MAX, and AUTH_REVOCATIONS_MAX revoked tokens; what is beyond
+ * has no key, or makes every token with a jti one that cannot be checked. */
 #ifndef WALCAST_AUTH_KEY_TABLE_H
 #define WALCAST_AUTH_KEY_TABLE_H
 

@@ -50,6 +50,7 @@ static const memory_row memory_rows[] = {
     {"what waits for the gateway's hub: changes, history, broadcasts (192 MiB)", NULL, NULL,
      INT64_C(192) << 20, NULL},
     {"present rows that clients have yet to take (256 MiB)", NULL, NULL, INT64_C(256) << 20, NULL},
+    {"API keys and revoked tokens (160 MiB)", NULL, NULL, INT64_C(160) << 20, NULL},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},
     {"signatures that are known (auth.token_cache x 48 bytes)", "auth.token_cache", NULL, 48,
      has_issuer},
