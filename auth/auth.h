@@ -340,4 +340,73 @@ void auth_audit_act(auth_audit *audit, const auth_act *act);
 CORE_MUST_CHECK bool auth_audit_act_wait(const core_config *config, fanout_connection *connection,
                                          const auth_act *act, core_error *error);
 
+/* ---- Secrets at rest ----
+ *
+ * Webhook secrets, credentials: sealed (AES-256-GCM) under a master key of `secrets.key` or
+ * `secrets.key_file`, in the bucket {nats.stream}_defs under secret.{project}.{name}. What is told
+ * in the clear is wiped by who asked for it: auth_secrets_wipe. Values are never logged and never
+ * part of an error's text.
+ *
+ * One thread at a time; each call blocks up to the connection's time limit. */
+
+#define AUTH_SECRET_MAX      65536 /* bytes of a value */
+#define AUTH_SECRET_NAME_MAX 64
+
+typedef struct auth_secrets auth_secrets;
+
+typedef struct {
+    core_slice project, name;
+    int64_t created_us; /* since 1970 */
+    uint64_t key_id;
+    bool current;    /* sealed under the first of the keys */
+    bool known;      /* under one of them */
+    bool sealed_now; /* by this rotation */
+} auth_secret_fact;
+
+/* Reads the keys; makes the bucket when it is missing. None configured is no error yet: secrets can
+ * be listed and removed without. CONFIG error when the keys cannot be read. The connection must
+ * outlive it. */
+CORE_MUST_CHECK auth_secrets *auth_secrets_new(fanout_connection *connection,
+                                               const core_config *config, core_error *error);
+void auth_secrets_free(auth_secrets *secrets);
+/* Whether the keys that are configured can be read, without a connection; `*exposed` gets the key
+ * file's mode where others than its owner may read it, else 0. */
+CORE_MUST_CHECK bool auth_secrets_keys_check(const core_config *config, unsigned *exposed,
+                                             core_error *error);
+/* One sentence on what is wrong with them, static; NULL: nothing. Reads the file. */
+const char *auth_secrets_warning(const core_config *config);
+/* A new master key as text (hexadecimal). False when the system gives no random bytes. */
+#define AUTH_SECRET_KEY_TEXT_SIZE 65
+CORE_MUST_CHECK bool auth_secrets_key_make(char text[AUTH_SECRET_KEY_TEXT_SIZE], core_error *error);
+
+/* In all of these: INPUT when the name or project cannot be one's, or there is no such secret;
+ * CONFIG without a key that is needed. */
+/* Makes it, or takes the place of the one before. INPUT when it is empty or too long. */
+CORE_MUST_CHECK bool auth_secrets_set(auth_secrets *secrets, const char *project, const char *name,
+                                      core_slice value, int64_t now_us, core_error *error);
+/* Into an empty buffer of AUTH_SECRET_MAX. */
+CORE_MUST_CHECK bool auth_secrets_get(auth_secrets *secrets, const char *project, const char *name,
+                                      core_buffer *value, core_error *error);
+CORE_MUST_CHECK bool auth_secrets_remove(auth_secrets *secrets, const char *project,
+                                         const char *name, core_error *error);
+/* The text with each `${secret:NAME}` replaced by the project's secret, into an empty buffer; at
+ * most 64 of them. INPUT also on a malformed one, LIMIT when the buffer has no room. */
+CORE_MUST_CHECK bool auth_secrets_expand(auth_secrets *secrets, const char *project,
+                                         core_slice text, core_buffer *out, core_error *error);
+/* Wipes the buffer's memory and frees it. */
+void auth_secrets_wipe(core_buffer *buffer);
+
+/* What is known of a secret without a key; the slices are valid during the call. `problem` is NULL,
+ * or says why it cannot be (then only project and name are set): the walk goes on. */
+typedef void (*auth_secrets_handler)(void *context, const auth_secret_fact *fact,
+                                     const char *problem);
+/* In no order. `project` NULL: of all. */
+CORE_MUST_CHECK bool auth_secrets_list(auth_secrets *secrets, const char *project,
+                                       auth_secrets_handler handler, void *context,
+                                       core_error *error);
+/* Seals all that are not yet under the first key anew, each by compare-and-set, and tells each: how
+ * it is now, or its problem. Cut, it is called again. */
+CORE_MUST_CHECK bool auth_secrets_rotate(auth_secrets *secrets, auth_secrets_handler handler,
+                                         void *context, core_error *error);
+
 #endif

@@ -126,6 +126,8 @@ static void check_print(const check *state) {
     const char *warning;
     for (size_t i = 0; (warning = auth_tokens_warning(state->config, i)) != NULL; i++)
         (void)printf("\nwarning: %s\n", warning);
+    if ((warning = auth_secrets_warning(state->config)) != NULL)
+        (void)printf("\nwarning: %s\n", warning);
     part_print("Tokens", &state->tokens);
     if (!state->asked)
         return;
@@ -175,6 +177,8 @@ static void warnings_json(core_json_writer *writer, const core_config *config) {
     core_json_array_open(writer);
     const char *warning;
     for (size_t i = 0; (warning = auth_tokens_warning(config, i)) != NULL; i++)
+        core_json_text(writer, warning);
+    if ((warning = auth_secrets_warning(config)) != NULL)
         core_json_text(writer, warning);
     core_json_array_close(writer);
 }

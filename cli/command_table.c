@@ -33,6 +33,13 @@ static const cli_option check_options[] = {
     OPTION_HELP,
 };
 
+static const cli_option secret_options[] = {
+    {.name = "--project", .value = "P", .doc = "whose: set and rm (default: project), list (all)"},
+    {.name = "--json", .doc = "list, rotate: print one JSON object a line"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
 static const cli_option setup_options[] = {
     {.name = "--print", .doc = "print the SQL, for a look or for psql; connects to nothing"},
     {.name = "--apply", .doc = "run it as the user of postgres.url, and say what is there"},
@@ -152,6 +159,19 @@ static const cli_command commands[] = {
      .options = check_options,
      .option_count = CORE_COUNT_OF(check_options),
      .run = cli_command_check},
+    {.name = "secret",
+     .summary = "keep webhook secrets and credentials, sealed, in key-value",
+     .usage = "set NAME | list | rm NAME | rotate | key [--project P] [--json]",
+     .operands = 2,
+     .doc =
+         "set reads the value from standard input (a line end at its end is not part of it), or\n"
+         "asks for it on a terminal without showing it; never from the command line. list\n"
+         "prints names, when each was set, and which master key it is sealed under; values are\n"
+         "never printed. rotate seals all that are under an older key anew under the first one;\n"
+         "cut, it is simply run again. key prints a new master key. See docs/SECRETS.md.\n",
+     .options = secret_options,
+     .option_count = CORE_COUNT_OF(secret_options),
+     .run = cli_command_secret},
     {.name = "setup",
      .summary = "make the roles and functions for clients in the database",
      .usage = "--print | --apply",

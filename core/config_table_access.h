@@ -159,4 +159,15 @@
      .doc = "How long a channel whose token has expired is kept suspended: nothing is delivered to "
             "it, and with a new token it goes on where it was. Then it is closed. 0: it is closed "
             "at once."},
+
+    {.key = "secrets.key",
+     .type = CORE_CONFIG_TEXT,
+     .secret = true,
+     .doc = "Master key of the secrets at rest, 32 bytes as hexadecimal or base64; `walcast secret "
+            "key` makes one. Further ones behind it (a comma or blank between) only open what was "
+            "sealed under them. See SECRETS.md."},
+    {.key = "secrets.key_file",
+     .type = CORE_CONFIG_TEXT,
+     .doc = "File with the same, a key a line, `#` for comments; instead of `secrets.key`. Nobody but "
+            "its owner should be able to read it."},
     /* clang-format on */
