@@ -27,8 +27,10 @@ static bool byte_read(core_cursor *cursor, uint8_t *byte) {
     if (*byte != '=')
         return core_cursor_ok(cursor);
     int high = digit_value(core_cursor_u8(cursor)), low = digit_value(core_cursor_u8(cursor));
+    if (!core_cursor_ok(cursor) || high < 0 || low < 0)
+        return false;
     *byte = (uint8_t)(high << 4 | low);
-    return core_cursor_ok(cursor) && high >= 0 && low >= 0;
+    return true;
 }
 
 bool auth_revocation_jti(core_slice key, core_buffer *jti) {
