@@ -22,8 +22,9 @@ typedef struct {
     void (*on_deadline)(ws_connection *connection, int64_t now_ms);
     /* What waited was sent, after ws_connection_watch_drain. NULL where that is not called. */
     void (*on_drained)(ws_connection *connection);
-    /* A credential may have ended: look again at who speaks here. NULL: nobody whom it concerns. */
-    void (*on_recheck)(ws_connection *connection);
+    /* A credential may have ended: look again at who speaks here. How many were looked at. NULL:
+     * nobody whom it concerns. */
+    size_t (*on_recheck)(ws_connection *connection);
     /* The last call: free `state`. */
     void (*on_gone)(ws_connection *connection);
     /* A request is under way that a drain should let end; NULL: never. */

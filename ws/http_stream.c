@@ -132,10 +132,9 @@ static void stream_drained(ws_connection *connection) {
         stream->owner->on_drained(stream->context);
 }
 
-static void stream_recheck(ws_connection *connection) {
+static size_t stream_recheck(ws_connection *connection) {
     ws_stream *stream = stream_of(connection);
-    if (!stream->closing)
-        stream->owner->on_recheck(stream->context);
+    return stream->closing ? 0 : stream->owner->on_recheck(stream->context);
 }
 
 static void stream_gone(ws_connection *connection) {

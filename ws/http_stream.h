@@ -24,8 +24,8 @@ typedef struct {
     core_block *(*on_beat)(void *context);
     /* What waited for the client was sent, after ws_connection_watch_drain. */
     void (*on_drained)(void *context);
-    /* A credential may have ended. */
-    void (*on_recheck)(void *context);
+    /* A credential may have ended; how many were looked at. */
+    size_t (*on_recheck)(void *context);
     /* Nothing can be sent any more. Called once, before on_gone. */
     void (*on_closing)(void *context);
     /* The last call: free `context`. */

@@ -15,7 +15,7 @@
 #define WS_HTTP_BODY_MS         30000 /* the same for a body */
 #define WS_HTTP_KEEP_ALIVE_MS   75000 /* silence between two requests; then closed */
 #define WS_HTTP_WAITING_MAX     512   /* requests a thread whose answer is awaited; then 503 */
-#define WS_RECHECKS_A_TURN      2000  /* connections, when credentials may have ended */
+#define WS_RECHECKS_A_TURN      2000 /* connections and channels, when credentials may have ended */
 #define WS_HTTP_ANSWER_MS       30000 /* how long an answer is awaited; then 504 */
 #define WS_HTTP_PIPELINED_MAX                                                                      \
     16384 /* bytes kept behind a request whose answer is awaited; with                             \

@@ -23,11 +23,11 @@ static void recheck_post(ws_recheck *recheck) {
 }
 
 static void recheck_step(ws_recheck *recheck) {
-    for (int i = 0; i < WS_RECHECKS_A_TURN && recheck->next != NULL; i++) {
+    for (size_t looks = 0; looks < WS_RECHECKS_A_TURN && recheck->next != NULL; looks++) {
         ws_connection *connection = recheck->next;
         recheck->next = connection->next; /* first: it may go */
         if (connection->handler->on_recheck != NULL && ws_connection_open(connection))
-            connection->handler->on_recheck(connection);
+            looks += connection->handler->on_recheck(connection);
     }
 }
 

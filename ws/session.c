@@ -300,8 +300,8 @@ static void session_deadline(void *context, int64_t now_ms) {
 
 /* ---- Life ---- */
 
-static void session_credential_ended(void *context) {
-    session_recheck(session_of(context));
+static size_t session_credential_ended(void *context) {
+    return session_recheck(session_of(context));
 }
 
 static void session_closing(void *context) {

@@ -51,8 +51,8 @@ void session_broadcast(ws_session *session, const ws_message *message, ws_channe
 /* Says "Unauthorized: WHY" and closes the channel. */
 void session_end_channel(ws_channel *channel, const char *why);
 /* A credential may have ended: closes the channels that were joined with it, and the connection
- * whose own it was. */
-void session_recheck(ws_session *session);
+ * whose own it was. How many channels there were. */
+size_t session_recheck(ws_session *session);
 
 /* ---- session_rate.c ---- */
 /* Counts the message against the limits. False: it is too much, and the client was told so; it may

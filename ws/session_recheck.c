@@ -28,20 +28,23 @@ void session_end_channel(ws_channel *channel, const char *why) {
         session_close_channel(channel, "phx_close");
 }
 
-void session_recheck(ws_session *session) {
+size_t session_recheck(ws_session *session) {
+    size_t looked = 0;
     const char *all = ended_why(session, session->identity);
     ws_channel *channel = session->channels;
     while (channel != NULL) {
         ws_channel *next = channel->next;
+        looked++;
         const char *why = all != NULL || channel->identity == session->identity
                               ? all
                               : ended_why(session, channel->identity);
         if (why != NULL)
             session_end_channel(channel, why);
         if (!session_open(session))
-            return; /* all its channels have gone */
+            return looked; /* all its channels have gone */
         channel = next;
     }
     if (all != NULL)
         ws_socket_close(session->socket, WS_CLOSE_POLICY, all);
+    return looked;
 }

@@ -307,10 +307,9 @@ static void socket_drained(ws_connection *connection) {
         socket->owner->on_drained(socket->context);
 }
 
-static void socket_recheck(ws_connection *connection) {
+static size_t socket_recheck(ws_connection *connection) {
     ws_socket *socket = socket_of(connection);
-    if (!socket->closing)
-        socket->owner->on_recheck(socket->context);
+    return socket->closing ? 0 : socket->owner->on_recheck(socket->context);
 }
 
 static void socket_gone(ws_connection *connection) {

@@ -19,8 +19,8 @@ typedef struct {
     void (*on_deadline)(void *context, int64_t now_ms);
     /* What waited for the client was sent, after ws_connection_watch_drain. */
     void (*on_drained)(void *context);
-    /* A credential may have ended. */
-    void (*on_recheck)(void *context);
+    /* A credential may have ended; how many were looked at. */
+    size_t (*on_recheck)(void *context);
     /* No message will come any more, and none can be sent. Called once, before on_gone. */
     void (*on_closing)(void *context);
     /* The last call: free `context`. */

@@ -185,11 +185,12 @@ static const char *sse_ended_why(const sse *it) {
     return verdict == AUTH_OK || verdict == AUTH_UNAVAILABLE ? NULL : auth_verdict_text(verdict);
 }
 
-static void sse_recheck(void *context) {
+static size_t sse_recheck(void *context) {
     sse *it = sse_of(context);
     const char *why = sse_ended_why(it);
     if (why != NULL)
         sse_end(it->stream, 401, why);
+    return 1;
 }
 
 static void sse_closing(void *context) {
