@@ -427,6 +427,13 @@ auth_verdict auth_key_table_token(auth_key_table *table, const char *jti, int64_
     return verdict;
 }
 
+void auth_key_table_counts(auth_key_table *table, size_t *keys, size_t *tokens) {
+    table_lock(table);
+    *keys = table->key_count;
+    *tokens = table->token_count;
+    table_unlock(table);
+}
+
 static int64_t chain_next_end(const auth_key_table *table, size_t chain, int64_t now_s) {
     int64_t next_s = AUTH_NEVER_S;
     for (const key_node *node = table->keys[chain]; node != NULL; node = node->next)

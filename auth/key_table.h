@@ -43,6 +43,8 @@ CORE_MUST_CHECK auth_verdict auth_key_table_stands(auth_key_table *table, const 
 /* AUTH_OK: not revoked. */
 CORE_MUST_CHECK auth_verdict auth_key_table_token(auth_key_table *table, const char *jti,
                                                   int64_t now_s);
+/* How many keys and revoked tokens there are. */
+void auth_key_table_counts(auth_key_table *table, size_t *keys, size_t *tokens);
 /* When the next key ends by itself, after `now_s`; AUTH_NEVER_S: none does. Looks at all. */
 int64_t auth_key_table_next_end(auth_key_table *table, int64_t now_s);
 

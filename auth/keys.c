@@ -172,6 +172,13 @@ static void listener_tell(auth_keys *keys) {
     (void)pthread_mutex_unlock(&keys->telling);
 }
 
+static void keys_measure(const auth_keys *keys) {
+    size_t known, revoked;
+    auth_key_table_counts(keys->table, &known, &revoked);
+    core_metrics_set(keys->metrics, CORE_METRIC_AUTH_API_KEYS, (int64_t)known);
+    core_metrics_set(keys->metrics, CORE_METRIC_AUTH_REVOKED_TOKENS, (int64_t)revoked);
+}
+
 /* How long until a key ends, or the clock is looked at. */
 static int64_t end_wait_ms(const auth_keys *keys, int64_t next_end_s) {
     int64_t wait_ms = next_end_s * CORE_MS_PER_S - core_clock_wall_us(keys->clock) / CORE_US_PER_MS;
@@ -194,6 +201,7 @@ static void *keys_run(void *context) {
         if (!ended || !goes_on)
             continue;
         listener_tell(keys);
+        keys_measure(keys);
         next_end_s = auth_key_table_next_end(keys->table, now_s(keys));
     }
     return NULL;

@@ -24,6 +24,7 @@ typedef struct {
     auth_key_store *store;
     int64_t now_s;
     bool prints_json;
+    bool hosted;            /* a source of this configuration hosts the project and environment */
     auth_key_record record; /* what the options say of it, then what there is */
     int64_t expires_s;      /* create */
     int64_t overlap_s;      /* rotate */
@@ -90,15 +91,18 @@ static bool text_take(const char *value, const char *what, char *text, size_t si
            core_error_set(error, CORE_ERROR_INPUT, "%s is longer than %zu bytes", what, size - 1);
 }
 
-/* Which name: of the process's own project and environment unless told otherwise. */
+/* Which name: of the process's own project, and the environment of the first source that hosts the
+ * project, unless told otherwise. */
 static bool place_read(keys_command *command, const char *name, core_error *error) {
     auth_key_record *record = &command->record;
     const char *project = cli_value(command->arguments, "--project");
     const char *environment = cli_value(command->arguments, "--environment");
     if (project == NULL)
         project = core_config_text(command->config, "project");
+    const core_config *source = core_tenants_source(command->config, project, environment);
     if (environment == NULL)
-        environment = core_config_text(command->config, "environment");
+        environment = core_config_text(source != NULL ? source : command->config, "environment");
+    command->hosted = source != NULL;
     *record = (auth_key_record){.secret_count = 0};
     return text_take(name, "the name", record->name, sizeof record->name, error) &&
            text_take(project, "--project", record->project, sizeof record->project, error) &&
@@ -277,6 +281,12 @@ static cli_exit create_run(keys_command *command) {
                          &error))
         return fail(&error);
     record_act(command, "key.created");
+    if (!command->hosted)
+        (void)fprintf(
+            stderr,
+            "note: no source of this configuration hosts project %s, environment %s: only "
+            "processes that do take the key\n",
+            wished.project, wished.environment);
     return key_print(command, &command->record, key, "");
 }
 

@@ -33,7 +33,7 @@
      .type = CORE_CONFIG_TEXT,
      .secret = true,
      .doc = "Secret of HS256, HS384 and HS512 tokens, at least 32 bytes. Without it and "
-            "`auth.jwks_url` every join is refused."},
+            "`auth.jwks_url` no token is taken, only API keys (`walcast keys`)."},
     {.key = "auth.jwks_url",
      .type = CORE_CONFIG_TEXT,
      .check = core_config_check_http_url,

@@ -73,6 +73,8 @@ X(WS_CHANNELS_SUSPENDED, "walcast_ws_channels_suspended", GAUGE,
   "Of them those whose token has expired and that wait for a new one.")
 X(WS_JOINS, "walcast_ws_joins_total", COUNTER, "Joins accepted.")
 X(WS_REFUSALS, "walcast_ws_refusals_total", COUNTER, "Handshakes and joins refused.")
+X(WS_CREDENTIALS_ENDED, "walcast_ws_credentials_ended_total", COUNTER,
+  "Channels and event streams closed since their token was revoked, or their API key ended.")
 X(WS_MALFORMED_FRAMES, "walcast_ws_malformed_frames_total", COUNTER, "Frames that were not valid.")
 X(WS_EVENTS, "walcast_ws_events_total", COUNTER, "Changes consumed from the stream.")
 X(WS_GAPS, "walcast_ws_gaps_total", COUNTER,
@@ -139,6 +141,9 @@ X(AUTH_JWKS_FAILURES, "walcast_auth_jwks_failures_total", COUNTER,
 X(AUTH_JWKS_KEYS, "walcast_auth_jwks_keys", GAUGE, "Keys of the last good answer that can be used.")
 X(AUTH_JWKS_UNAVAILABLE, "walcast_auth_jwks_unavailable", GAUGE,
   "1 while they cannot be fetched; those of before count for auth.jwks_valid.")
+X(AUTH_API_KEYS, "walcast_auth_api_keys", GAUGE,
+  "API keys known here, those that have ended among them; 0 while they were never read.")
+X(AUTH_REVOKED_TOKENS, "walcast_auth_revoked_tokens", GAUGE, "Tokens known to be revoked.")
 X(AUTH_ROLES, "walcast_auth_roles", GAUGE, "Roles whose grants are kept up to date.")
 X(AUTH_GRANT_LOOKS, "walcast_auth_grant_looks_total", COUNTER,
   "Times that the database was asked what a role may see.")

@@ -38,8 +38,11 @@ size_t session_recheck(ws_session *session) {
         const char *why = all != NULL || channel->identity == session->identity
                               ? all
                               : ended_why(session, channel->identity);
-        if (why != NULL)
+        if (why != NULL) {
+            core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_CREDENTIALS_ENDED,
+                             1);
             session_end_channel(channel, why);
+        }
         if (!session_open(session))
             return looked; /* all its channels have gone */
         channel = next;

@@ -188,8 +188,10 @@ static const char *sse_ended_why(const sse *it) {
 static size_t sse_recheck(void *context) {
     sse *it = sse_of(context);
     const char *why = sse_ended_why(it);
-    if (why != NULL)
+    if (why != NULL) {
+        core_metrics_add(it->service->metrics, CORE_METRIC_WS_CREDENTIALS_ENDED, 1);
         sse_end(it->stream, 401, why);
+    }
     return 1;
 }
 
