@@ -1,13 +1,15 @@
 // What others write never pins WAL, and a slot in danger is told in time: heartbeat, figures,
 // warnings.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { majors } from '../lib/postgres.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { assertHoldsTable, slotRow, waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(3);
 
 const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, text text); CREATE TABLE noise (id int)';
 const ONLY_ITEMS = { 'postgres.tables': 'public.items' };

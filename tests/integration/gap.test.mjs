@@ -4,15 +4,17 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { assertStops, epochOf, goOn, gapsOf, idsOf, insert, SCHEMA } from '../lib/gaps.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { killAtAnswers } from '../lib/kills.mjs';
 import { majors, Postgres } from '../lib/postgres.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { slotRow, waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(2);
 
 // Rows 1 to 10 in the stream and confirmed, Walcast stopped in good order.
 async function settledHouse(t, options = {}) {

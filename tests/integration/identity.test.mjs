@@ -3,13 +3,15 @@
 // changes while Walcast streams, it moves between the two publications and no insert is lost on the
 // way.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { brief, follower, waitPublications } from '../lib/published.mjs';
 import { assertShapesTold } from '../lib/shapes.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(2);
 
 test('replica identity nothing, index and full', async (t) => {
   const changesOf = follower(await startHouse(t, { schema: `

@@ -1,11 +1,13 @@
 // Logical messages as events: each once, in order, whoever is killed when; none dropped in silence.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { eventCount, readEvents } from '../lib/events.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(2);
 
 const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, text text)';
 

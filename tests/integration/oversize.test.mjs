@@ -2,12 +2,14 @@
 // messages and put together again; nothing is cut, whoever is killed when.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { partAt } from '../lib/parts.mjs';
 import { assertOrdered, waitConfirmed } from '../lib/slot.mjs';
 import { connectRealtime, received, subscribe } from '../lib/subscriber.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const MIB = 1 << 20;
 const SCHEMA = 'CREATE TABLE docs (id int PRIMARY KEY, doc jsonb, note text)';

@@ -1,12 +1,14 @@
 // Issue point 5: a change of columns, types or identity publishes a SCHEMA event before the first
 // row of the new shape; never twice, whoever is killed; every row carries its shape's version.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { assertShapesTold } from '../lib/shapes.mjs';
 import { assertOrdered, waitConfirmed } from '../lib/slot.mjs';
 import { connectRealtime, subscribe } from '../lib/subscriber.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const names = (change) => change.shape.columns.map(({ name, type }) => `${name} ${type}`);
 const story = (changes) => changes.map(({ op, index }) => `${op} ${index}`);

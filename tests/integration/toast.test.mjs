@@ -1,14 +1,16 @@
 // Values kept outside their row that an UPDATE did not touch: a state of their own on the whole way,
 // never null; filled from the old image where there is one, read from the table where that is asked.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { fold } from '../lib/fold.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { RawClient, websocketUrl } from '../lib/realtime.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
 import { connectRealtime, received, subscribe } from '../lib/subscriber.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(2);
 
 // 9 kB that do not compress: kept outside by every storage strategy.
 const BIG = "(SELECT string_agg(md5(random()::text || i), '') FROM generate_series(1, 290) i)";

@@ -4,14 +4,16 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
 import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { quoted } from '../lib/snapshot.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { assertClean, BIG, load, LOAD_SCHEMA, LOAD_TABLES, verify } from '../lib/verify.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { BINARY } from '../lib/walcast.mjs';
+
+const test = together(2);
 
 async function assertFound(walcast, table, expected, args = []) {
   const report = await verify(walcast, table, ...args);
