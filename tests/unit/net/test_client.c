@@ -2,117 +2,76 @@
  * and hostile servers do. */
 #include "net/net.h"
 
-#include <arpa/inet.h>
-#include <pthread.h>
+#include "../lib/http_server.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #define MAX_BYTES 4096
 
+/* Of a path that is never answered. */
 typedef struct {
-    int listener;
-    unsigned port;
-    pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t asked;
-    bool is_asked; /* the path that is never answered */
-} server;
-
-static void say(int fd, const char *text) {
-    size_t length = strlen(text);
-    while (length > 0) {
-        ssize_t sent = send(fd, text, length, MSG_NOSIGNAL);
-        if (sent <= 0)
-            return;
-        text += sent;
-        length -= (size_t)sent;
-    }
-}
+    bool is_asked;
+} never;
 
 static void say_many(int fd, const char *text, size_t count) {
     for (size_t i = 0; i < count; i++)
-        say(fd, text);
+        test_server_say(fd, text);
 }
 
-static void answer(server *it, int fd, const char *path) {
+static void answer(test_server *server, int fd, const char *path) {
     if (strncmp(path, "/good", 5) == 0)
-        say(fd, "HTTP/1.1 200 OK\r\nCache-Control: public, max-age=300\r\n"
-                "Content-Length: 4\r\n\r\nbody");
+        test_server_say(fd, "HTTP/1.1 200 OK\r\nCache-Control: public, max-age=300\r\n"
+                            "Content-Length: 4\r\n\r\nbody");
     else if (strcmp(path, "/gone") == 0)
-        say(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno");
+        test_server_say(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno");
     else if (strcmp(path, "/declared") == 0)
-        say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
+        test_server_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
     else if (strcmp(path, "/hop") == 0)
-        say(fd, "HTTP/1.1 302 Found\r\nCache-Control: max-age=1\r\nLocation: /gone\r\n"
-                "Content-Length: 0\r\n\r\n");
+        test_server_say(fd, "HTTP/1.1 302 Found\r\nCache-Control: max-age=1\r\nLocation: /gone\r\n"
+                            "Content-Length: 0\r\n\r\n");
     else if (strcmp(path, "/loop") == 0)
-        say(fd, "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
+        test_server_say(fd, "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n");
     else if (strcmp(path, "/file") == 0)
-        say(fd, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
+        test_server_say(
+            fd, "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n");
     else if (strncmp(path, "/cut", 4) == 0)
-        say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+        test_server_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
     else if (strcmp(path, "/noise") == 0)
-        say(fd, "SSH-2.0-OpenSSH\r\n");
+        test_server_say(fd, "SSH-2.0-OpenSSH\r\n");
     else if (strcmp(path, "/endless") == 0) {
-        say(fd, "HTTP/1.1 200 OK\r\n\r\n");
+        test_server_say(fd, "HTTP/1.1 200 OK\r\n\r\n");
         say_many(fd, "0123456789abcdef", 10000);
     } else if (strcmp(path, "/headers") == 0) {
-        say(fd, "HTTP/1.1 200 OK\r\n");
+        test_server_say(fd, "HTTP/1.1 200 OK\r\n");
         say_many(fd, "X-More: 0123456789abcdef\r\n", 10000);
     } else {
-        char byte;
+        never *it = server->context;
         (void)pthread_mutex_lock(&it->mutex);
         it->is_asked = true;
         (void)pthread_cond_signal(&it->asked);
         (void)pthread_mutex_unlock(&it->mutex);
-        while (recv(fd, &byte, 1, 0) > 0) /* until the client has enough of it */
-            ;
+        test_server_hang(fd);
     }
-}
-
-static void *server_thread(void *context) {
-    server *it = context;
-    int fd;
-    while ((fd = accept(it->listener, NULL, NULL)) >= 0) {
-        char request[2048], path[256] = "";
-        ssize_t length = recv(fd, request, sizeof request - 1, 0);
-        request[length > 0 ? length : 0] = '\0';
-        if (sscanf(request, "GET %255s", path) == 1)
-            answer(it, fd, path);
-        (void)shutdown(fd, SHUT_WR);
-        while (recv(fd, request, sizeof request, 0) > 0)
-            ;
-        (void)close(fd);
-    }
-    return NULL;
 }
 
 static int server_start(void **state) {
-    static server it = {.mutex = PTHREAD_MUTEX_INITIALIZER, .asked = PTHREAD_COND_INITIALIZER};
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    it.listener = socket(AF_INET, SOCK_STREAM, 0);
+    static never unanswered = {.mutex = PTHREAD_MUTEX_INITIALIZER,
+                               .asked = PTHREAD_COND_INITIALIZER};
+    static test_server it = {.answer = answer, .context = &unanswered};
     (void)unsetenv("http_proxy");
     *state = &it;
-    if (bind(it.listener, (struct sockaddr *)&address, length) != 0 ||
-        listen(it.listener, 8) != 0 ||
-        getsockname(it.listener, (struct sockaddr *)&address, &length) != 0)
-        return -1;
-    it.port = ntohs(address.sin_port);
-    return pthread_create(&it.thread, NULL, server_thread, &it);
+    return test_server_start(&it);
 }
 
 static int server_stop(void **state) {
-    server *it = *state;
-    (void)shutdown(it->listener, SHUT_RDWR);
-    (void)pthread_join(it->thread, NULL);
-    return close(it->listener);
+    return test_server_stop(*state);
 }
 
 /* The answer's status, or minus its error's code. */
@@ -129,7 +88,7 @@ static int get(const char *url, int redirects, net_response *response, core_erro
     return done ? (int)response->status : -(int)error->code;
 }
 
-static int get_path(server *it, const char *path, int redirects, net_response *response,
+static int get_path(test_server *it, const char *path, int redirects, net_response *response,
                     core_error *error) {
     char url[256];
     snprintf(url, sizeof url, "http://127.0.0.1:%u%s", it->port, path);
@@ -186,7 +145,7 @@ static void only_http_is_spoken(void **state) {
 }
 
 static void an_error_tells_no_secret(void **state) {
-    server *it = *state;
+    test_server *it = *state;
     char url[256];
     net_response response;
     core_error error;
@@ -200,7 +159,7 @@ static void an_error_tells_no_secret(void **state) {
 
 static void *stop_when_asked(void *context) {
     void **both = context;
-    server *it = both[0];
+    never *it = both[0];
     (void)pthread_mutex_lock(&it->mutex);
     while (!it->is_asked)
         (void)pthread_cond_wait(&it->asked, &it->mutex);
@@ -210,14 +169,15 @@ static void *stop_when_asked(void *context) {
 }
 
 static void a_stop_ends_what_is_under_way_and_all_that_comes(void **state) {
-    server *it = *state;
+    test_server *it = *state;
+    never *unanswered = it->context;
     core_error error;
     net_response response;
     pthread_t thread;
     char url[64];
     net_client *client = net_client_new(&error);
-    void *both[] = {it, client};
-    it->is_asked = false;
+    void *both[] = {unanswered, client};
+    unanswered->is_asked = false;
     snprintf(url, sizeof url, "http://127.0.0.1:%u/never", it->port);
     const net_request request = {
         .url = url, .connect_timeout_ms = 600000, .timeout_ms = 600000, .max_bytes = MAX_BYTES};

@@ -1,0 +1,79 @@
+/* A small HTTP server of a test's own, on 127.0.0.1: one connection at a time on one thread, one
+ * answer a connection, given by the test as bytes. */
+#ifndef WALCAST_TESTS_UNIT_LIB_HTTP_SERVER_H
+#define WALCAST_TESTS_UNIT_LIB_HTTP_SERVER_H
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+typedef struct test_server test_server;
+struct test_server {
+    void (*answer)(test_server *server, int fd, const char *path);
+    void *context;
+    unsigned port;
+    atomic_uint requests;
+    int listener;
+    pthread_t thread;
+};
+
+/* What the client does not take any more is lost. */
+static inline void test_server_say(int fd, const char *text) {
+    size_t length = strlen(text);
+    while (length > 0) {
+        ssize_t sent = send(fd, text, length, MSG_NOSIGNAL);
+        if (sent <= 0)
+            return;
+        text += sent;
+        length -= (size_t)sent;
+    }
+}
+
+/* Until the client has enough of waiting. */
+static inline void test_server_hang(int fd) {
+    char byte;
+    while (recv(fd, &byte, 1, 0) > 0)
+        ;
+}
+
+static inline void *test_server_thread(void *context) {
+    test_server *server = context;
+    int fd;
+    while ((fd = accept(server->listener, NULL, NULL)) >= 0) {
+        char request[2048], path[256] = "";
+        ssize_t length = recv(fd, request, sizeof request - 1, 0);
+        request[length > 0 ? length : 0] = '\0';
+        atomic_fetch_add(&server->requests, 1);
+        if (sscanf(request, "GET %255s", path) == 1)
+            server->answer(server, fd, path);
+        (void)shutdown(fd, SHUT_WR);
+        test_server_hang(fd);
+        (void)close(fd);
+    }
+    return NULL;
+}
+
+/* 0: it listens on server->port. */
+static inline int test_server_start(test_server *server) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    server->listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(server->listener, (struct sockaddr *)&address, length) != 0 ||
+        listen(server->listener, 8) != 0 ||
+        getsockname(server->listener, (struct sockaddr *)&address, &length) != 0)
+        return -1;
+    server->port = ntohs(address.sin_port);
+    return pthread_create(&server->thread, NULL, test_server_thread, server);
+}
+
+static inline int test_server_stop(test_server *server) {
+    (void)shutdown(server->listener, SHUT_RDWR);
+    (void)pthread_join(server->thread, NULL);
+    return close(server->listener);
+}
+
+#endif
