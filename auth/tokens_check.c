@@ -42,7 +42,7 @@ static const struct {
     const char *text;
 } warnings[] = {
     {nothing_is_set,
-     "neither auth.jwt_secret nor auth.jwks_url is set: every join will be refused"},
+     "neither auth.jwt_secret nor auth.jwks_url is set: no tokens are accepted, only API keys"},
     {secret_is_short, "auth.jwt_secret has less than the 32 bytes that RFC 7518 asks for"},
     {audience_is_missing, "auth.jwks_url is set without auth.audience: tokens that the provider "
                           "made for any other application are accepted too"},
@@ -65,7 +65,7 @@ void auth_tokens_warn(const core_config *config, core_log *log) {
 
 bool auth_tokens_check(const core_config *config, bool ask, FILE *report) {
     if (nothing_is_set(config))
-        (void)fprintf(report, "no tokens are accepted\n");
+        (void)fprintf(report, "no tokens are accepted, only API keys\n");
     if (secret_of(config) != NULL)
         (void)fprintf(report, "HS256, HS384 and HS512 tokens, signed with auth.jwt_secret\n");
     if (url_of(config) == NULL)

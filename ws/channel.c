@@ -46,6 +46,7 @@ void ws_channel_free(ws_channel *channel) {
     CORE_MAGIC_CHECK(channel, CHANNEL_MAGIC);
     assert(channel->member.state.current == WS_MEMBER_CLOSED);
     ws_identity_release(channel->identity);
+    core_block_release(channel->waiting);
     core_block_release(channel->response);
     free(channel->presence_key);
     channel->magic = 0;

@@ -18,6 +18,8 @@ struct ws_channel {
     ws_channel *next; /* in the session's list */
     ws_identity *identity;
     ws_expiry expiry;            /* of its token */
+    core_block *waiting;         /* a newer one, JSON, that could not be checked yet; NULL: none */
+    int64_t waiting_ms;          /* when it is tried again */
     core_slice topic;            /* these four are owned, in one piece with the channel */
     core_slice join_ref;         /* JSON */
     core_slice ref;              /* of the join, JSON */

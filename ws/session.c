@@ -97,7 +97,7 @@ static void session_channel_message(ws_session *session, const ws_message *messa
     if (core_slice_is(message->event, "phx_leave"))
         session_leave(session, message, channel);
     else if (core_slice_is(message->event, "access_token"))
-        session_token(session, message, channel);
+        session_token(message, channel);
     else if (core_slice_is(message->event, "broadcast"))
         session_broadcast(session, message, channel);
     else if (core_slice_is(message->event, "presence"))
@@ -251,6 +251,8 @@ static int64_t earlier(int64_t a, int64_t b) {
 static int64_t channel_deadline(const ws_channel *channel, int64_t now_ms, int64_t wall_ms) {
     ws_expiry_rule rule = session_expiry_rule(channel);
     int64_t expiry_ms = ws_expiry_next_ms(&channel->expiry, &rule, now_ms, wall_ms);
+    if (channel->waiting != NULL)
+        expiry_ms = earlier(expiry_ms, channel->waiting_ms);
     return channel->member.state.current == WS_MEMBER_JOINING
                ? earlier(expiry_ms, channel->join_deadline_ms)
                : expiry_ms;
@@ -269,7 +271,7 @@ void session_rearm(ws_session *session) {
 
 /* True when the channel was closed. */
 static bool session_check_channel(ws_channel *channel, int64_t now_ms, int64_t wall_ms) {
-    if (session_expiry_look(channel, now_ms, wall_ms))
+    if (session_expiry_look(channel, now_ms, wall_ms) || session_token_retry(channel, now_ms))
         return true;
     if (channel->member.state.current != WS_MEMBER_JOINING || channel->join_deadline_ms > now_ms)
         return false;

@@ -10,9 +10,8 @@
 
 #include <stdio.h>
 
-#define TOPIC_PREFIX      "realtime:"
-#define JOIN_RESPONSE_MAX ((size_t)4 << 20)
-#define JOIN_REASON_MAX   (CORE_ERROR_TEXT_MAX + 64)
+#define TOPIC_PREFIX    "realtime:"
+#define JOIN_REASON_MAX (CORE_ERROR_TEXT_MAX + 64)
 
 static const char *verdict_code(auth_verdict verdict) {
     switch (verdict) {
@@ -35,13 +34,11 @@ static const char *verdict_code(auth_verdict verdict) {
     }
 }
 
-/* A token as it stands in JSON. One that begins with sb_ is an API key: the handshake's counts. */
-static bool token_is_given(core_slice raw) {
+bool session_token_given(core_slice raw) {
     return raw.length > 0 && !(raw.length >= 3 && memcmp(raw.data, "sb_", 3) == 0);
 }
 
-/* `*identity` gets one reference on AUTH_OK, or NULL when memory is out. */
-static auth_verdict token_verify(ws_session *session, core_slice raw, ws_identity **identity) {
+auth_verdict session_token_verify(ws_session *session, core_slice raw, ws_identity **identity) {
     core_buffer token, json;
     core_buffer_init(&token, AUTH_TOKEN_MAX);
     core_buffer_init(&json, AUTH_TOKEN_MAX);
@@ -95,8 +92,8 @@ static bool check_room(ws_session *session, char *reason) {
 static ws_identity *join_identity(ws_session *session, core_slice token, char *reason) {
     ws_identity *identity = NULL;
     auth_verdict verdict = AUTH_OK;
-    if (token_is_given(token)) {
-        verdict = token_verify(session, token, &identity);
+    if (session_token_given(token)) {
+        verdict = session_token_verify(session, token, &identity);
     } else {
         identity = ws_identity_retain(session->identity);
         int64_t wall_s = core_clock_wall_us(session_service(session)->clock) / 1000000;
@@ -259,7 +256,7 @@ static bool join_try(join_attempt *attempt) {
 void session_join(ws_session *session, const ws_message *message) {
     join_attempt attempt = {
         .session = session, .message = message, .asked_ns = session_now_ns(session)};
-    core_buffer_init(&attempt.response, JOIN_RESPONSE_MAX);
+    core_buffer_init(&attempt.response, SESSION_JOIN_RESPONSE_MAX);
     if (!check_topic(message->topic, attempt.reason) || !join_try(&attempt)) {
         core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_REFUSALS, 1);
         session_join_record(session, attempt.identity, attempt.asked_ns, attempt.reason);
@@ -279,63 +276,4 @@ void session_token_refused(ws_channel *channel, auth_verdict verdict) {
     /* One that cannot be checked now leaves the channel with the token that it has. */
     if (verdict != AUTH_UNAVAILABLE && session_open(session))
         session_close_channel(channel, "phx_close");
-}
-
-bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
-    ws_session *session = channel->session;
-    ws_subscription_request request = {.protocol = session->protocol,
-                                       .topic = channel->topic,
-                                       .private_channel = channel->private_channel,
-                                       .presence = channel->presence_enabled,
-                                       .conflate = channel->conflate,
-                                       .identity = identity,
-                                       .postgres_changes = channel->postgres_changes};
-    core_buffer response;
-    core_buffer_init(&response, JOIN_RESPONSE_MAX);
-    ws_subscription *subscription = ws_subscription_new(&request, &response, NULL);
-    core_buffer_fini(&response);
-    return subscription != NULL &&
-           ws_session_table_rejoin(session_service(session), &channel->member, subscription);
-}
-
-/* Another role, or in a private channel other claims: the channel moves to that class. It stays in
- * the old one until the hub has answered, so it misses nothing and sees nothing twice
- * (session_table.c). One that was suspended goes on behind what it has, whatever the token. Not
- * while its snapshot is under way, whose rows are another role's: false. */
-static bool token_reclass(ws_channel *channel, const ws_identity *identity) {
-    const auth_claims *before = &channel->identity->claims, *claims = &identity->claims;
-    bool same = core_slice_equal(ws_access_class(claims), ws_access_class(before)) &&
-                (!channel->private_channel || claims->claims_hash == before->claims_hash);
-    if (same && !channel->expiry.suspended)
-        return true;
-    return (same || !channel->member.loading) && session_subscribe_again(channel, identity);
-}
-
-void session_token(ws_session *session, const ws_message *message, ws_channel *channel) {
-    core_slice token;
-    ws_identity *identity = NULL;
-    auth_verdict verdict = AUTH_MALFORMED;
-    if (ws_join_token_read(message->payload, &token)) {
-        if (!token_is_given(token))
-            return; /* the handshake's key goes on counting */
-        verdict = token_verify(session, token, &identity);
-    }
-    if (verdict == AUTH_EXPIRED && session_expiry_stale(channel))
-        return;
-    if (verdict != AUTH_OK) {
-        session_token_refused(channel, verdict);
-        return;
-    }
-    const char *lacks = identity != NULL ? ws_identity_lacks(identity, CORE_SCOPE_SUBSCRIBE) : NULL;
-    if (lacks != NULL) {
-        ws_identity_release(identity);
-        session_end_channel(channel, lacks);
-        return;
-    }
-    if (identity == NULL || !token_reclass(channel, identity)) {
-        ws_identity_release(identity);
-        session_close_channel(channel, "phx_error"); /* the client joins again */
-        return;
-    }
-    session_expiry_renew(channel, identity);
 }

@@ -5,6 +5,9 @@
 #include "ws/session.h"
 #include "ws/session_table.h"
 
+/* Of the answer to a join. */
+#define SESSION_JOIN_RESPONSE_MAX ((size_t)4 << 20)
+
 struct ws_session {
     uint32_t magic;
     ws_protocol protocol;
@@ -75,12 +78,24 @@ void session_presence_state(ws_channel *channel);
 
 /* ---- session_join.c ---- */
 void session_join(ws_session *session, const ws_message *message);
+/* A token as it stands in JSON. One that begins with sb_ is an API key: the handshake's counts. */
+bool session_token_given(core_slice raw);
+/* `*identity` gets one reference on AUTH_OK, or NULL when memory is out. */
+CORE_MUST_CHECK auth_verdict session_token_verify(ws_session *session, core_slice raw,
+                                                  ws_identity **identity);
+/* Tells why the channel's token does not count, and closes it unless it only cannot be checked now.
+ */
+void session_token_refused(ws_channel *channel, auth_verdict verdict);
+
+/* ---- session_token.c ---- */
 /* A new token for a joined channel. */
-void session_token(ws_session *session, const ws_message *message, ws_channel *channel);
+void session_token(const ws_message *message, ws_channel *channel);
+/* Tries the one that waits again, if it is time. True: it was, and the channel may be gone. */
+CORE_MUST_CHECK bool session_token_retry(ws_channel *channel, int64_t now_ms);
+/* None waits any more. */
+void session_token_forget(ws_channel *channel);
 /* Asks the hub for a channel's membership anew, as this one. False: it cannot be. */
 CORE_MUST_CHECK bool session_subscribe_again(ws_channel *channel, const ws_identity *identity);
-/* Tells why the channel's token does not count, and closes it. */
-void session_token_refused(ws_channel *channel, auth_verdict verdict);
 
 /* ---- session_expiry.c ---- */
 /* By which the channel's token is looked at: one that is not joined yet is not warned of. */

@@ -38,9 +38,9 @@ const SURFACES = {
   },
 };
 
-async function joined(t, walcast, token, topic = 'realtime:a') {
+async function joined(t, walcast, token, config = {}) {
   const client = await RawClient.connect(t, websocketUrl(walcast, { apikey: signWith(secretKey(JWT_SECRET)), vsn: '2.0.0' }));
-  client.join('1', topic, {}, { access_token: token });
+  client.join('1', 'realtime:a', config, { access_token: token });
   const { status, response } = (await client.reply('1'))[4];
   return { client, code: status === 'ok' ? 'ok' : response.reason.split(':')[0] };
 }
@@ -188,7 +188,7 @@ suite('tokens of a provider', () => {
     assert.doesNotMatch(walcast.logText(), new RegExp(token.split('.')[2].slice(0, 20)));
   });
 
-  test('without keys that count a token is to be tried again, and a channel keeps what it has', async (t) => {
+  test('without keys that count a token is to be tried again, and a channel keeps what it has and what it was sent', async (t) => {
     const provider = await Issuer.start(t, { keys: [keys.RS256] });
     await provider.close();
     const walcast = await gateway(t, { 'auth.jwks_url': provider.url, 'auth.jwks_valid': '1s' });
@@ -203,18 +203,22 @@ suite('tokens of a provider', () => {
 
     await provider.listen();
     await waitFor('keys', async () => (await good(walcast, token)) === 'good');
-    const { client, code } = await joined(t, walcast, token);
+    const binding = { event: '*', schema: 'public', table: 'open' };
+    const { client, code } = await joined(t, walcast, token, { postgres_changes: [binding] });
     assert.equal(code, 'ok');
     await provider.close();
     await waitFor('the keys to be too old', async () => (await good(walcast, token)) === 'later');
-    client.send(['1', '2', 'realtime:a', 'access_token', { access_token: token }]);
+    // One that may not read the table: so it shows when it counts.
+    client.send(['1', '2', 'realtime:a', 'access_token', { access_token: signWith(keys.RS256, { role: 'other' }) }]);
     const told = await client.next('what is said of it', (message) => message[3] === 'system' && message[4].status === 'error');
     assert.match(told[4].message, /^KeysUnavailable: /);
     client.send(['1', '3', 'realtime:a', 'broadcast', { type: 'broadcast', event: 'e', payload: {} }]);
     client.send([null, '4', 'phoenix', 'heartbeat', {}]);
     await client.reply('4');
-    assert.ok(!client.received.some((message) => message[3] === 'phx_close'));
-    await provider.listen();
+    assert.ok(!client.received.some((message) => ['phx_close', 'phx_error'].includes(message[3])));
+    await provider.listen(); // what came meanwhile was kept
+    const ended = await client.next('the new token to count', (message) => message[3] === 'system' && message[4].status === 'error');
+    assert.match(ended[4].message, /^Unauthorized: .*GRANT SELECT/);
   });
 
   test('check says what is accepted and what is hardly meant', async () => {
@@ -226,7 +230,7 @@ suite('tokens of a provider', () => {
     const { warnings } = await check({ WALCAST_AUTH_AUDIENCE: '', WALCAST_AUTH_JWKS_URL: 'http://example.com/x' });
     assert.match(warnings.join(), /without auth.audience.*not https/);
     const none = await check({ WALCAST_AUTH_JWKS_URL: '', WALCAST_AUTH_JWT_SECRET: '' });
-    assert.match(none.warnings.join(), /every join will be refused/);
-    assert.deepEqual(none.tokens.findings, ['no tokens are accepted']);
+    assert.match(none.warnings.join(), /only API keys/);
+    assert.deepEqual(none.tokens.findings, ['no tokens are accepted, only API keys']);
   });
 });
