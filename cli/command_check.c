@@ -1,15 +1,17 @@
 /* `walcast check`: would `walcast run` work? Asks, tells, changes nothing.
  *
  * Four parts, each with its findings as lines: the configuration with the memory that its limits
- * allow, the tokens that are accepted, the database, NATS. A configuration that cannot be read ends
- * with 2 before anything is asked; a server that is not as it must be ends with 1, or 2 when it is
- * the configuration that must be mended (a wrong user, another stream of the same name). */
+ * allow with the tokens that are accepted, the certificate, the database, NATS. A configuration
+ * that cannot be read ends with 2 before anything is asked; a server that is not as it must be ends
+ * with 1, or 2 when it is the configuration that must be mended (a wrong user, another stream of
+ * the same name). */
 #include "auth/auth.h"
 #include "cdc/cdc.h"
 #include "cli/command.h"
 #include "cli/memory.h"
 #include "cli/setup.h"
 #include "fanout/fanout.h"
+#include "ws/ws.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +28,8 @@ typedef struct {
     check_part tokens;
     check_part database;
     check_part nats;
-    bool asked; /* the servers, too */
+    check_part tls; /* of http.listen, where a certificate is configured */
+    bool asked;     /* the servers, too */
     cli_exit exit;
 } check;
 
@@ -106,6 +109,22 @@ static void check_nats(check *state) {
     core_log_free(log);
 }
 
+static bool check_has_tls(const check *state) {
+    return core_config_text(state->config, "http.tls_cert") != NULL;
+}
+
+/* A file that cannot be served with is the configuration's to mend. */
+static void check_tls(check *state) {
+    check_part *part = &state->tls;
+    FILE *report = open_memstream(&part->lines, &part->length);
+    if (report == NULL)
+        return;
+    part->ok = ws_certificate_check(state->config, report);
+    (void)fclose(report);
+    if (!part->ok)
+        check_worsen(state, CLI_USAGE);
+}
+
 /* ---- As text ---- */
 
 static void part_print(const char *name, const check_part *part) {
@@ -129,6 +148,8 @@ static void check_print(const check *state) {
     if ((warning = auth_secrets_warning(state->config)) != NULL)
         (void)printf("\nwarning: %s\n", warning);
     part_print("Tokens", &state->tokens);
+    if (check_has_tls(state))
+        part_print("TLS", &state->tls);
     if (!state->asked)
         return;
     part_print("PostgreSQL", &state->database);
@@ -195,6 +216,8 @@ static void check_json(const check *state) {
     cli_memory_json(state->config, &writer);
     warnings_json(&writer, state->config);
     part_json(&writer, "tokens", &state->tokens);
+    if (check_has_tls(state))
+        part_json(&writer, "tls", &state->tls);
     if (state->asked) {
         part_json(&writer, "postgres", &state->database);
         part_json(&writer, "nats", &state->nats);
@@ -210,6 +233,8 @@ cli_exit cli_command_check(const cli_arguments *arguments) {
         return CLI_USAGE;
     check state = {.config = config, .asked = !cli_flag(arguments, "--offline")};
     check_tokens(&state);
+    if (check_has_tls(&state))
+        check_tls(&state);
     if (state.asked) {
         check_database(&state);
         check_nats(&state);
@@ -223,6 +248,7 @@ cli_exit cli_command_check(const cli_arguments *arguments) {
     free(state.tokens.lines);
     free(state.database.lines);
     free(state.nats.lines);
+    free(state.tls.lines);
     core_config_free(config);
     return state.exit;
 }

@@ -1,7 +1,8 @@
 /* `walcast run`: the process with its roles, from the configuration to the last ack.
  *
- * The main thread blocks SIGTERM and SIGINT before any other thread is made, wires the parts, then
- * waits for a signal. At the first one readiness turns false and everything drains, for up to
+ * The main thread blocks SIGTERM, SIGINT and SIGHUP before any other thread is made, wires the
+ * parts, then waits for a signal. SIGHUP has the certificate's files read again. At the first of
+ * the others readiness turns false and everything drains, for up to
  * drain.timeout; a second one, or the time-out, ends the process as it is: the next start goes on
  * where the stream ends. */
 #include "cli/command.h"
@@ -99,11 +100,12 @@ static int run_signal_wait(const run *state) {
     return signal_number;
 }
 
-/* True when a signal came within `timeout_ms`. */
+/* True when a signal to end came within `timeout_ms`. */
 static bool run_signal_came(const run *state, int64_t timeout_ms) {
     const struct timespec timeout = {.tv_sec = timeout_ms / CORE_MS_PER_S,
                                      .tv_nsec = timeout_ms % CORE_MS_PER_S * CORE_NS_PER_MS};
-    return sigtimedwait(&state->signals, NULL, &timeout) > 0;
+    int signal_number = sigtimedwait(&state->signals, NULL, &timeout);
+    return signal_number > 0 && signal_number != SIGHUP;
 }
 
 /* "drained", or why the wait for it ended. */
@@ -124,6 +126,8 @@ static const char *run_drain(run *state) {
 
 static void run_until_signal(run *state) {
     int signal_number = run_signal_wait(state);
+    for (; signal_number == SIGHUP; signal_number = run_signal_wait(state))
+        ws_server_reload(state->server);
     CORE_LOG(state->log, INFO, "cli", "draining",
              CORE_LOG_TEXT("signal", strsignal(signal_number)));
     const char *outcome = run_drain(state);
@@ -165,6 +169,7 @@ cli_exit cli_command_run(const cli_arguments *arguments) {
     (void)sigemptyset(&state.signals);
     (void)sigaddset(&state.signals, SIGTERM);
     (void)sigaddset(&state.signals, SIGINT);
+    (void)sigaddset(&state.signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &state.signals, NULL);
     if (!run_options_take(arguments, state.config, &error))
         result = cli_usage_fail("run", &error);

@@ -196,6 +196,8 @@ void core_config_check_together(core_config_loader *loader) {
     const core_config *config = loader->config;
     config_tenants_check(loader);
     config_presence_check(loader);
+    config_needs(loader, "http.tls_cert", "http.tls_key");
+    config_needs(loader, "http.tls_key", "http.tls_cert");
     config_needs(loader, "nats.tls_cert", "nats.tls_key");
     config_needs(loader, "nats.tls_key", "nats.tls_cert");
     config_encoding_check(loader);

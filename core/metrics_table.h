@@ -126,6 +126,15 @@ X(WS_PRESENCE_REFUSED, "walcast_ws_presence_refused", GAUGE,
   "Other gateways' members and gateways left out since the start for want of room, and messages of "
   "theirs that were malformed.")
 X(WS_HTTP_REQUESTS, "walcast_ws_http_requests_total", COUNTER, "HTTP requests answered.")
+X(WS_TLS_HANDSHAKING, "walcast_ws_tls_handshaking", GAUGE, "TLS handshakes under way.")
+X(WS_TLS_HANDSHAKES, "walcast_ws_tls_handshakes_total", COUNTER, "TLS handshakes done.")
+X(WS_TLS_RESUMED, "walcast_ws_tls_resumed_total", COUNTER, "Of these, by a session ticket.")
+X(WS_TLS_HANDSHAKES_FAILED, "walcast_ws_tls_handshakes_failed_total", COUNTER,
+  "TLS handshakes that failed, were cut, or took too long.")
+X(WS_TLS_EXPIRES, "walcast_ws_tls_certificate_expiry_timestamp_seconds", GAUGE,
+  "When the certificate in use, or the first of its chain, expires, since 1970; 0: no TLS.")
+X(WS_TLS_REFUSED, "walcast_ws_tls_certificates_refused_total", COUNTER,
+  "Times that a changed certificate or key could not be used and the old one went on.")
 X(PG_POOL_WAITING, "walcast_pg_pool_waiting", GAUGE, "Queries that wait for a connection.")
 X(PG_POOL_JOBS, "walcast_pg_pool_jobs_total", COUNTER, "Queries that the pool has ended.")
 X(PG_POOL_FAILURES, "walcast_pg_pool_failures_total", COUNTER, "Of these, failed or refused.")

@@ -33,7 +33,7 @@ ws_connection *ws_connection_new(ws_service *service, const ws_link *link, void 
     connection->handler_state = handler_state;
     size_t frame = service->limits.max_frame_bytes;
     size_t input =
-        (frame > WS_HTTP_HEAD_MAX ? frame : WS_HTTP_HEAD_MAX) + (size_t)2 * WS_READ_BYTES;
+        (frame > WS_HTTP_HEAD_MAX ? frame : WS_HTTP_HEAD_MAX) + (size_t)3 * WS_READ_BYTES;
     core_buffer_init(&connection->pending, input);
     ws_service_add(service, connection);
     return connection;

@@ -36,6 +36,13 @@
 #define WS_READ_BYTES      16384 /* taken from one socket at a time */
 #define WS_SEND_BYTES      65536 /* given to one socket at a time */
 
+/* ---- TLS ---- */
+#define WS_TLS_UNSENT_MAX                                                                          \
+    ((size_t)128 << 10) /* of records for one client that the socket does not take: one of data,   \
+                           or a handshake's with its certificates; then the client is cut */
+#define WS_TLS_LOOK_MS    2000     /* between two looks at the certificate's files */
+#define WS_TLS_TICKETS_MS 86400000 /* how old keys of session tickets become */
+
 #define WS_TOTAL_STEPS      64 /* of ws.queue_total_bytes, and how near to it a client's share */
 #define WS_TOTAL_STEPS_NEAR 16 /* begins to shrink: at three quarters */
 

@@ -1,5 +1,6 @@
-/* The way to a peer's socket, behind an interface: libwebsockets in the program (link_lws.c), a
- * buffer in the tests. A service thread owns its links; nothing here is for another thread. */
+/* The way to a peer's socket, behind an interface: libwebsockets in the program (link_lws.c), TLS
+ * over another link (tls.c), a buffer in the tests. A service thread owns its links; nothing here
+ * is for another thread. */
 #ifndef WALCAST_WS_LINK_H
 #define WALCAST_WS_LINK_H
 

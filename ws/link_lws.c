@@ -8,6 +8,7 @@
 #include "ws/link_lws.h"
 
 #include "ws/http.h"
+#include "ws/tls.h"
 
 #include <errno.h>
 #include <libwebsockets.h>
@@ -24,16 +25,19 @@ static int link_callback(struct lws *wsi, enum lws_callback_reasons reason, void
     ws_connection *connection = wsi != NULL ? link_connection(wsi) : NULL;
     if (connection == NULL)
         return 0;
+    ws_tls *tls = ws_tls_of(connection);
     switch (reason) {
     case LWS_CALLBACK_RAW_RX:
-        ws_connection_bytes(connection, in, length);
+        tls != NULL ? ws_tls_bytes(connection, in, length)
+                    : ws_connection_bytes(connection, in, length);
         break;
     case LWS_CALLBACK_RAW_WRITEABLE:
-        ws_connection_writable(connection);
+        tls != NULL ? ws_tls_writable(connection) : ws_connection_writable(connection);
         break;
     case LWS_CALLBACK_RAW_CLOSE:
         lws_set_opaque_user_data(wsi, NULL);
         ws_connection_gone(connection);
+        ws_tls_free(tls);
         return 0;
     default:
         return 0;
@@ -50,7 +54,7 @@ static const struct lws_protocols link_protocols[] = {
 };
 
 /* Not lws_write: it copies what a full socket does not take, up to WS_SEND_BYTES for each slow
- * client, while here the shared blocks go on waiting. There is no TLS under it yet. */
+ * client, while here the shared blocks go on waiting. */
 static bool link_write(void *socket, const uint8_t *bytes, size_t length, size_t *taken) {
     ssize_t sent = send(lws_get_socket_fd(socket), bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT);
     *taken = sent > 0 ? (size_t)sent : 0;
@@ -101,6 +105,18 @@ void ws_link_context_free(struct lws_context *context) {
     lws_context_destroy(context);
 }
 
+/* NULL when memory is out. */
+static ws_connection *link_connect(ws_service *service, struct lws *wsi, void *http) {
+    if (service->tls.context == NULL)
+        return ws_connection_new(service, &link_lws, wsi, &ws_http_handler, http);
+    ws_tls *tls = ws_tls_new(service, &link_lws, wsi);
+    ws_connection *connection =
+        tls != NULL ? ws_connection_new(service, &ws_tls_link, tls, &ws_http_handler, http) : NULL;
+    if (connection == NULL)
+        ws_tls_free(tls);
+    return connection;
+}
+
 void ws_link_adopt(struct lws_context *context, ws_service *service, int socket,
                    core_address peer) {
     void *http = ws_http_new();
@@ -113,8 +129,7 @@ void ws_link_adopt(struct lws_context *context, ws_service *service, int socket,
     } else {
         (void)close(socket);
     }
-    ws_connection *connection =
-        wsi ? ws_connection_new(service, &link_lws, wsi, &ws_http_handler, http) : NULL;
+    ws_connection *connection = wsi != NULL ? link_connect(service, wsi, http) : NULL;
     if (connection == NULL) {
         if (http != NULL)
             ws_http_free(http);

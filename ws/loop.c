@@ -53,10 +53,11 @@ static ws_loop *loop_of(void *data) {
 
 /* ---- Accepting ---- */
 
-static void loop_refuse(int socket) {
+static void loop_refuse(const ws_loop *loop, int socket) {
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                  "Retry-After: 1\r\nConnection: close\r\n\r\n";
-    (void)send(socket, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (loop->service->tls.context == NULL) /* else it could not be read */
+        (void)send(socket, answer, sizeof answer - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)close(socket);
 }
 
@@ -73,7 +74,7 @@ static void loop_accepted(ws_loop *loop, int socket, const struct sockaddr_stora
     /* Frames are gathered here already; waiting for more would only delay them. */
     (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (loop_full(loop))
-        loop_refuse(socket);
+        loop_refuse(loop, socket);
     else
         ws_link_adopt(loop->context, loop->service, socket, core_address_of(peer));
 }

@@ -3,6 +3,7 @@
  * The threads share nothing but what is read-only, the counters, and the pointer to the gateway. */
 #include "ws/server.h"
 
+#include "ws/certificate.h"
 #include "ws/deflate.h"
 #include "ws/http_wait.h"
 #include "ws/listener.h"
@@ -33,6 +34,7 @@ struct ws_server {
     ws_shared shared;
     ws_proxies proxies;
     ws_origins origins;
+    ws_certificate *certificate; /* NULL: the sockets are plain */
     atomic_bool draining;
     _Atomic(ws_gateway *) gateways[WS_SOURCES_MAX]; /* by source */
 };
@@ -60,9 +62,25 @@ core_readiness ws_server_ready(const ws_server *server, char *reason, size_t rea
         (void)snprintf(reason, reason_size, "shutting down");
         return CORE_READY_NO;
     }
-    return server->spec.ready == NULL
-               ? CORE_READY_YES
-               : server->spec.ready(server->spec.context, reason, reason_size);
+    core_readiness ready = server->spec.ready == NULL
+                               ? CORE_READY_YES
+                               : server->spec.ready(server->spec.context, reason, reason_size);
+    size_t used = strlen(reason);
+    if (server->certificate == NULL || ready == CORE_READY_NO)
+        return ready;
+    const char *between = used > 0 ? "; " : "";
+    size_t behind = used + strlen(between);
+    if (behind >= reason_size ||
+        !ws_certificate_warns(server->certificate, reason + behind, reason_size - behind))
+        return ready;
+    memcpy(reason + used, between, strlen(between));
+    return ready == CORE_READY_YES ? CORE_READY_WARNING : ready;
+}
+
+void ws_server_reload(ws_server *server) {
+    CORE_MAGIC_CHECK(server, SERVER_MAGIC);
+    if (server->certificate != NULL)
+        ws_certificate_reload(server->certificate);
 }
 
 ws_gateway *ws_server_gateway(const ws_server *server, unsigned source) {
@@ -164,8 +182,19 @@ static void service_free(ws_service *service) {
     ws_session_tables_free(service);
     core_buffer_fini(&service->scratch);
     ws_deflate_free(service->deflate);
+    ws_tls_context_release(service->tls.context);
+    free(service->tls.room);
     free(service->gather);
     free(service);
+}
+
+static bool service_set_tls(ws_service *service) {
+    ws_certificate *certificate = service->server->certificate;
+    if (certificate == NULL)
+        return true;
+    service->tls = (ws_service_tls){.context = ws_certificate_context(certificate),
+                                    .room = malloc(WS_READ_BYTES)};
+    return service->tls.room != NULL;
 }
 
 /* Takes the listening socket over. */
@@ -195,7 +224,8 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
     ws_wheel_init(&service->pauses, service->now_ms);
     if (service->limits.compression)
         service->deflate = ws_deflate_new();
-    bool ok = service->gather != NULL && (service->deflate || !service->limits.compression) &&
+    bool ok = service_set_tls(service) && service->gather != NULL &&
+              (service->deflate || !service->limits.compression) &&
               getrandom(&service->request_seed, sizeof service->request_seed, 0) ==
                   (ssize_t)sizeof service->request_seed &&
               ws_recheck_new(service);
@@ -234,7 +264,15 @@ static bool server_start(ws_server *server, core_error *error) {
     for (size_t i = 0; i < server->service_count; i++)
         if (!ws_loop_start(server->services[i]->loop, error))
             return false;
-    return true;
+    return server->certificate == NULL || ws_certificate_start(server->certificate, error);
+}
+
+/* Also: whether it can be made. */
+static bool server_read_certificate(ws_server *server, core_error *error) {
+    if (core_config_text(server->spec.config, "http.tls_cert") == NULL)
+        return true;
+    server->certificate = ws_certificate_new(server, error);
+    return server->certificate != NULL;
 }
 
 /* On a thread of the verifier's. */
@@ -256,8 +294,8 @@ ws_server *ws_server_new(const ws_server_spec *spec, core_error *error) {
     server->max_sockets = ws_limits_make(spec->config).max_connections;
     if (!ws_proxies_init(&server->proxies, spec->config, error) ||
         !ws_origins_init(&server->origins, spec->config, error) ||
-        !server_set_descriptors(server, error) || !server_make_services(server, error) ||
-        !server_start(server, error)) {
+        !server_read_certificate(server, error) || !server_set_descriptors(server, error) ||
+        !server_make_services(server, error) || !server_start(server, error)) {
         ws_server_free(server);
         return NULL;
     }
@@ -298,12 +336,14 @@ void ws_server_free(ws_server *server) {
     CORE_MAGIC_CHECK(server, SERVER_MAGIC);
     if (server->spec.verifier != NULL)
         auth_verifier_listen(server->spec.verifier, NULL, NULL);
+    ws_certificate_stop(server->certificate);          /* it posts to the services */
     for (size_t i = 0; i < server->service_count; i++) /* each looks at the others' counters */
         ws_loop_stop(server->services[i]->loop);
     for (size_t i = 0; i < server->service_count; i++)
         service_free(server->services[i]);
     ws_proxies_fini(&server->proxies);
     ws_origins_fini(&server->origins);
+    ws_certificate_free(server->certificate);
     server->magic = 0;
     free(server);
 }

@@ -29,6 +29,14 @@ typedef struct {
     ws_rate_bucket joins;
 } ws_shared;
 
+typedef struct ws_tls_context ws_tls_context;
+
+/* NULL context: the sockets are plain. */
+typedef struct {
+    ws_tls_context *context; /* what new connections get; one reference */
+    uint8_t *room;           /* WS_READ_BYTES, for what a record held */
+} ws_service_tls;
+
 typedef struct {
     bool begun;
     int64_t ends_ms;  /* when the last batch of sockets is closed */
@@ -54,6 +62,7 @@ struct ws_service {
     ws_connection *dirty;
     ws_deflate *deflate; /* where ws.compression is on */
     ws_service_drain drain;
+    ws_service_tls tls;
     uint8_t *gather; /* WS_SEND_BYTES, for writes of many blocks */
     uint64_t request_seed;
     uint64_t request_count;

@@ -26,6 +26,11 @@ typedef struct {
 CORE_MUST_CHECK ws_server *ws_server_new(const ws_server_spec *spec, core_error *error);
 /* The address it listens on, "127.0.0.1:4000" (the real port when 0 was asked for). */
 const char *ws_server_address(const ws_server *server);
+/* Looks at once whether the certificate is another one; without TLS nothing. Any thread. */
+void ws_server_reload(ws_server *server);
+/* Whether the configured certificate can be served with, for `walcast check`: reads it, and says
+ * what was found or is wrong. True without TLS. */
+CORE_MUST_CHECK bool ws_certificate_check(const core_config *config, FILE *report);
 /* From now on: readiness false, no new connections' joins or writes (503 with Retry-After), open
  * sockets closed with 1012. Returns at once. */
 void ws_server_drain(ws_server *server);

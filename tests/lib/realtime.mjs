@@ -7,7 +7,7 @@ export const VERSIONS = ['1.0.0', '2.0.0'];
 
 export function websocketUrl(walcast, parameters = {}) {
   const query = new URLSearchParams(parameters);
-  return `ws://127.0.0.1:${walcast.port}/realtime/v1/websocket?${query}`;
+  return `${walcast.url.replace('http', 'ws')}/realtime/v1/websocket?${query}`;
 }
 
 // Away for good. While the end of a lost connection is under way disconnect() does nothing, and the
@@ -23,7 +23,7 @@ export async function leave(client) {
 
 // An unmodified realtime-js client; disconnected after the test.
 export function realtimeClient(t, walcast, apikey, options = {}) {
-  const client = new RealtimeClient(`ws://127.0.0.1:${walcast.port}/realtime/v1`,
+  const client = new RealtimeClient(`${walcast.url.replace('http', 'ws')}/realtime/v1`,
     { params: { apikey }, transport: WebSocket, ...options });
   t.after(() => leave(client));
   return client;

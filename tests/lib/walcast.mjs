@@ -4,6 +4,7 @@ import { resolve, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, runOk, ServerProcess } from './process.mjs';
 import { freePort, removeScratch, scratchDirectory } from './scratch.mjs';
+import { certificates, startTunnel } from './tls.mjs';
 import { waitFor } from './wait.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -39,12 +40,21 @@ export class Walcast {
       'snapshot.live_share': '100',
       ...config,
     };
+    server.secure = server.config['http.tls_cert'] !== undefined;
+    if (process.env.WALCAST_TEST_TLS && !server.secure) await server.#behindTunnel();
     server.start();
     return server;
   }
 
+  async #behindTunnel() {
+    const port = await freePort();
+    this.tunnel = await startTunnel(this.port, port);
+    Object.assign(this.config, { 'http.listen': `127.0.0.1:${port}`,
+      'http.tls_cert': certificates().path('server.pem'), 'http.tls_key': certificates().path('server-key.pem') });
+  }
+
   get url() {
-    return `http://127.0.0.1:${this.port}`;
+    return `http${this.secure ? 's' : ''}://127.0.0.1:${this.port}`;
   }
 
   get env() {
@@ -128,6 +138,7 @@ export class Walcast {
 
   async remove() {
     await this.process.kill();
+    this.tunnel?.close();
     removeScratch(this.directory);
   }
 }
