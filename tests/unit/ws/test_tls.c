@@ -125,11 +125,13 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     fixture *f = *state;
-    fake_service_fini(&f->service);
+    ws_connection_gone(f->connection);
     ws_tls_free(f->tls);
     ws_tls_context_release(f->service.tls.context);
     free(f->service.tls.room);
     core_metrics_free(f->service.metrics);
+    f->service.metrics = NULL;
+    fake_service_fini(&f->service);
     SSL_free(f->client);
     SSL_CTX_free(f->client_context);
     core_buffer_fini(&f->socket.sent);
