@@ -74,7 +74,11 @@ static void link_half_close(void *socket) {
     (void)shutdown(lws_get_socket_fd(socket), SHUT_WR);
 }
 
+/* The time-out alone is seen only when something else wakes libwebsockets, which on an idle thread
+ * may take half a minute; a socket that is shut down is readable and writable at once. */
 static void link_kill(void *socket) {
+    (void)shutdown(lws_get_socket_fd(socket), SHUT_RDWR);
+    (void)lws_callback_on_writable(socket);
     lws_set_timeout(socket, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
