@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -522,7 +523,9 @@ static int run(const char *format) {
 
 static int make_certificates(void **state) {
     (void)state;
-    (void)snprintf(certificates, sizeof certificates, "/tmp/walcast-test-tls-XXXXXX");
+    /* The pid: what has none is swept away as left behind (tests/lib/scratch.mjs). */
+    (void)snprintf(certificates, sizeof certificates, "/tmp/walcast-test-%d-tls-XXXXXX",
+                   (int)getpid());
     if (mkdtemp(certificates) == NULL)
         return -1;
     return run(WALCAST_SOURCE_DIR "/tests/lib/make-certificates %s") |
