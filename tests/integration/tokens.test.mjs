@@ -45,9 +45,11 @@ async function joined(t, walcast, token, config = {}) {
   return { client, code: status === 'ok' ? 'ok' : response.reason.split(':')[0] };
 }
 
+const statuses = (t, walcast, token) =>
+  Promise.all(Object.values(SURFACES).map(async (ask) => (await ask(t, walcast, token))[0]));
+
 async function verdicts(t, walcast, token) {
-  const statuses = await Promise.all(Object.values(SURFACES).map(async (ask) => (await ask(t, walcast, token))[0]));
-  return [...statuses, (await joined(t, walcast, token)).code];
+  return [...await statuses(t, walcast, token), (await joined(t, walcast, token)).code];
 }
 
 const good = (walcast, token) => fetch(`${walcast.url}/realtime/v1/api/broadcast`, { method: 'POST',
@@ -219,6 +221,33 @@ suite('tokens of a provider', () => {
     await provider.listen(); // what came meanwhile was kept
     const ended = await client.next('the new token to count', (message) => message[3] === 'system' && message[4].status === 'error');
     assert.match(ended[4].message, /^Unauthorized: .*GRANT SELECT/);
+  });
+
+  test("another provider's claims: a role by path or by default, scopes, issuer, and what policies see", async (t) => {
+    const walcast = await gateway(t, { 'auth.jwks_url': issuer.url, 'auth.issuer': 'https://login.example/',
+      'auth.claims.role': 'https://example.com/app.role', 'auth.default_role': 'authenticated', 'auth.claims.scopes': 'scope' });
+    await walcast.commandOk(['setup', '--apply']);
+    await house.postgres.query(`CREATE POLICY members ON realtime.messages FOR SELECT TO authenticated
+      USING (auth.role() = 'authenticated' AND auth.jwt() ->> 'sub' = 'ann')`);
+    const claims = { iss: 'https://login.example/', role: undefined, sub: 'ann', scope: 'openid subscribe' };
+    const token = (more) => signWith(keys.ES256, { ...claims, ...more });
+    await waitFor('keys', async () => (await SURFACES.sse(t, walcast, token()))[0] === 200);
+    const own = await walcast.token(); // which is one of that issuer's and audience, too
+    const joinAs = async (...all) => {
+      const client = await RawClient.connect(t, websocketUrl(walcast, { apikey: all[0], vsn: '2.0.0' }));
+      client.join('1', 'realtime:a', { private: true });
+      return (await client.reply('1'))[4];
+    };
+    assert.equal((await joinAs(token())).status, 'ok');
+    assert.match((await joinAs(token({ sub: 'bob' }))).response.reason, /^Unauthorized: /);
+    assert.match((await joinAs(token({ 'https://example.com/app': { role: 'anon' } }))).response.reason, /^Unauthorized: /);
+    for (const without of [token({ scope: 'openid' }), own]) { // good tokens, but not for this
+      assert.deepEqual(await statuses(t, walcast, without), [200, 403, 403]);
+      assert.match((await joinAs(without)).response.reason, /^Unauthorized: .*subscribe/);
+    }
+    assert.deepEqual(await statuses(t, walcast, token({ iss: 'https://other.example/' })), [401, 401, 401]);
+    assert.equal((await SURFACES.rest(t, walcast, token()))[0], 403); // has no scope broadcast
+    assert.equal((await SURFACES.rest(t, walcast, token({ scope: ['broadcast'] })))[0], 200);
   });
 
   test('check says what is accepted and what is hardly meant', async () => {
