@@ -409,4 +409,32 @@ CORE_MUST_CHECK bool auth_secrets_list(auth_secrets *secrets, const char *projec
 CORE_MUST_CHECK bool auth_secrets_rotate(auth_secrets *secrets, auth_secrets_handler handler,
                                          void *context, core_error *error);
 
+/* ---- Limits by tier (docs/LIMITS.md) ----
+ *
+ * How much each project may ask in a sliding window, counted over all nodes, and how many refused
+ * credentials an address is borne with. Callers wait for nothing and hold no lock. */
+
+typedef struct auth_limits auth_limits;
+
+typedef enum { AUTH_LIMIT_READ, AUTH_LIMIT_WRITE } auth_limit_kind;
+
+#define AUTH_LIMIT_NEVER INT64_C(-1) /* more at once than may ever be */
+
+/* Where some project is limited, a thread shares the counts over NATS. */
+CORE_MUST_CHECK auth_limits *auth_limits_new(const core_config *config, core_log *log,
+                                             core_metrics *metrics, const core_clock *clock,
+                                             core_error *error);
+/* Callers must have stopped. */
+void auth_limits_free(auth_limits *limits);
+/* Asks for `count`, all or none, in a verified credential's project: 0: go on; else in how many
+ * milliseconds it is worth another try, or NEVER. NULL `limits`: no limit. Any thread. */
+CORE_MUST_CHECK int64_t auth_limits_take(auth_limits *limits, const char *project,
+                                         auth_limit_kind kind, uint32_t count);
+/* In how many milliseconds a credential from the address is looked at again; 0: now. Any thread. */
+CORE_MUST_CHECK int64_t auth_limits_address_wait(auth_limits *limits, const core_address *address);
+/* What became of one. Only those count that somebody who guesses would send: an expired one, or
+ * none, does not. */
+void auth_limits_address_note(auth_limits *limits, const core_address *address,
+                              auth_verdict verdict);
+
 #endif

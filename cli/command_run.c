@@ -25,6 +25,7 @@ typedef struct {
     cli_roles roles;
     auth_verifier *verifier;
     auth_audit *audit;
+    auth_limits *limits;
     ws_server *server;
     sigset_t signals;
 } run;
@@ -74,6 +75,10 @@ static bool run_start(run *state, core_error *error) {
     state->audit = auth_audit_new(state->config, state->log, state->metrics, error);
     if (state->audit == NULL)
         return false;
+    state->limits =
+        auth_limits_new(state->config, state->log, state->metrics, core_clock_system(), error);
+    if (state->limits == NULL)
+        return false;
     const ws_server_spec spec = {
         .config = state->config,
         .log = state->log,
@@ -82,6 +87,7 @@ static bool run_start(run *state, core_error *error) {
         .routes = &state->routes,
         .verifier = state->verifier,
         .audit = state->audit,
+        .limits = state->limits,
         .ready = cli_roles_ready,
         .context = &state->roles,
     };
@@ -138,6 +144,7 @@ static void run_stop(run *state) {
     cli_roles_stop(&state->roles);
     if (state->server != NULL)
         ws_server_free(state->server);
+    auth_limits_free(state->limits);
     auth_audit_free(state->audit);
     auth_verifier_free(state->verifier);
     core_metrics_free(state->metrics);

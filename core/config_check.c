@@ -92,6 +92,17 @@ bool core_config_check_tenant(const char *text, core_error *error) {
                                   "workflows, triggers, realtime, snapshots, audit");
 }
 
+bool core_config_check_tier(const char *text, core_error *error) {
+    static const char *const tiers[] = {"free", "pro", "enterprise", "unlimited"};
+    const char *equals = strrchr(text, '=');
+    if (equals != NULL && equals != text)
+        for (size_t i = 0; i < CORE_COUNT_OF(tiers); i++)
+            if (strcmp(equals + 1, tiers[i]) == 0)
+                return true;
+    return config_expected(error,
+                           "PROJECT=TIER, the tier being free, pro, enterprise or unlimited");
+}
+
 static bool config_bytes_all(const char *text, bool (*allowed)(char byte)) {
     for (; *text != '\0'; text++)
         if (!allowed(*text))
@@ -192,12 +203,25 @@ static void config_tenants_check(core_config_loader *loader) {
                                     key, patterns[j], patterns[i]);
 }
 
+/* A window must have more than one look. */
+static void config_limits_check(core_config_loader *loader) {
+    const core_config *config = loader->config;
+    int64_t sync = core_config_integer(config, "limits.sync");
+    int64_t window = core_config_integer(config, "limits.window");
+    if (2 * sync > window)
+        core_config_problem(loader, core_config_origin(config, "limits.sync"),
+                            "limits.sync: %lld ms: expected at most half of limits.window, which "
+                            "is %lld ms; lower it or raise that",
+                            (long long)sync, (long long)window);
+}
+
 void core_config_check_together(core_config_loader *loader) {
     const core_config *config = loader->config;
     config_tenants_check(loader);
     config_presence_check(loader);
     config_needs(loader, "http.tls_cert", "http.tls_key");
     config_needs(loader, "http.tls_key", "http.tls_cert");
+    config_limits_check(loader);
     config_needs(loader, "nats.tls_cert", "nats.tls_key");
     config_needs(loader, "nats.tls_key", "nats.tls_cert");
     config_encoding_check(loader);

@@ -124,6 +124,7 @@ bool core_config_check_http_url(const char *text, core_error *error);
 bool core_config_check_network(const char *text, core_error *error);
 bool core_config_check_origin(const char *text, core_error *error);
 bool core_config_check_tenant(const char *text, core_error *error);
+bool core_config_check_tier(const char *text, core_error *error);
 bool core_config_check_slot(const char *text, core_error *error);
 bool core_config_check_identifier(const char *text, core_error *error);
 bool core_config_check_tenant_schema(const char *text, core_error *error);

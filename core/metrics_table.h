@@ -168,3 +168,12 @@ X(AUDIT_RECORDS, "walcast_audit_records_total", COUNTER,
   "Audit records that their stream has taken.")
 X(AUDIT_LOST, "walcast_audit_lost_total", COUNTER,
   "Audit records that were lost: too many waited, or the stream refused them.")
+X(LIMITS_REFUSED, "walcast_limits_refused_total", COUNTER,
+  "Requests, joins and messages refused since their project had no more in the window.")
+X(LIMITS_ADDRESS_REFUSED, "walcast_limits_addresses_refused_total", COUNTER,
+  "Requests and joins refused since too many credentials from their address were.")
+X(LIMITS_PROJECTS, "walcast_limits_projects", GAUGE, "Projects whose limits are counted.")
+X(LIMITS_NODES, "walcast_limits_nodes", GAUGE,
+  "Nodes that share the limits, this one included; the last number known while NATS is away.")
+X(LIMITS_SHARED, "walcast_limits_shared", GAUGE,
+  "1 while what all nodes admit is counted together; 0: this node admits its part of each limit.")

@@ -26,14 +26,16 @@ static const char expected_header[] = "Nats-Expected-Last-Subject-Sequence";
 static bool bucket_matches(const fanout_bucket *bucket, const jsStreamConfig *found,
                            const char *subjects, core_error *error) {
     if (found->SubjectsLen == 1 && strcmp(found->Subjects[0], subjects) == 0 &&
-        found->MaxMsgsPerSubject == 1 && found->Storage == js_FileStorage && found->MaxAge == 0)
+        found->MaxMsgsPerSubject == 1 && found->Storage == js_FileStorage &&
+        (found->MaxAge > 0) == (bucket->max_age_ms > 0))
         return true;
     return core_error_set(error, CORE_ERROR_CONFIG,
                           "stream '%s' exists and is not Walcast's key-value bucket '%s' (subjects "
-                          "'%s', expected '%s', one value a key in a file, no age limit): choose "
+                          "'%s', expected '%s', one value a key in a file, %s age limit): choose "
                           "another nats.stream or remove it",
                           bucket->stream, bucket->name,
-                          found->SubjectsLen > 0 ? found->Subjects[0] : "(none)", subjects);
+                          found->SubjectsLen > 0 ? found->Subjects[0] : "(none)", subjects,
+                          bucket->max_age_ms > 0 ? "an" : "no");
 }
 
 bool fanout_bucket_ensure(fanout_bucket *bucket, core_error *error) {
@@ -53,6 +55,8 @@ bool fanout_bucket_ensure(fanout_bucket *bucket, core_error *error) {
         config.MaxMsgsPerSubject = 1;
         config.Discard = js_DiscardNew;
         config.Replicas = bucket->replicas;
+        config.MaxAge = bucket->max_age_ms * CORE_NS_PER_MS;
+        config.Duplicates = config.MaxAge; /* must not be longer; ids are not used */
         config.DenyDelete = true;
         config.AllowRollup = true;
         status = js_AddStream(&found, jetstream, &config, NULL, &code);
@@ -66,6 +70,11 @@ bool fanout_bucket_ensure(fanout_bucket *bucket, core_error *error) {
 
 fanout_bucket *fanout_bucket_new(fanout_connection *connection, const core_config *config,
                                  const char *suffix, core_error *error) {
+    return fanout_bucket_new_brief(connection, config, suffix, 0, error);
+}
+
+fanout_bucket *fanout_bucket_new_brief(fanout_connection *connection, const core_config *config,
+                                       const char *suffix, int64_t max_age_ms, core_error *error) {
     fanout_bucket *bucket = calloc(1, sizeof *bucket);
     if (bucket == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a bucket");
@@ -77,6 +86,7 @@ fanout_bucket *fanout_bucket_new(fanout_connection *connection, const core_confi
                    core_config_text(config, "nats.stream"), suffix);
     (void)snprintf(bucket->stream, sizeof bucket->stream, "KV_%s", bucket->name);
     (void)snprintf(bucket->prefix, sizeof bucket->prefix, "$KV.%s.", bucket->name);
+    bucket->max_age_ms = max_age_ms;
     bucket->replicas = core_config_integer(config, "nats.replicas");
     if (fanout_bucket_ensure(bucket, error))
         return bucket;
@@ -136,7 +146,7 @@ bool fanout_bucket_get(fanout_bucket *bucket, const char *key, core_buffer *valu
 
 /* ---- written ---- */
 
-/* Publishes one message with one header; `*revision` gets its sequence. */
+/* Publishes one message with one header (NULL: none); `*revision` gets its sequence. */
 static bool bucket_put(fanout_bucket *bucket, const char *subject, core_slice value,
                        const char *header, const char *header_value, uint64_t *revision,
                        core_error *error) {
@@ -145,7 +155,7 @@ static bool bucket_put(fanout_bucket *bucket, const char *subject, core_slice va
     jsErrCode code = 0;
     natsStatus status =
         natsMsg_Create(&message, subject, NULL, (const char *)value.data, (int)value.length);
-    if (status == NATS_OK)
+    if (status == NATS_OK && header != NULL)
         status = natsMsgHeader_Set(message, header, header_value);
     if (status == NATS_OK)
         status = js_PublishMsg(&ack, fanout_jetstream(bucket->connection), message, NULL, &code);
@@ -198,6 +208,15 @@ bool fanout_bucket_set(fanout_bucket *bucket, const char *key, core_slice value,
     if (error != NULL)
         *error = why;
     return false;
+}
+
+bool fanout_bucket_put(fanout_bucket *bucket, const char *key, core_slice value,
+                       core_error *error) {
+    char subject[FANOUT_BUCKET_KEY_MAX];
+    uint64_t revision = 0;
+    CORE_MAGIC_CHECK(bucket, BUCKET_MAGIC);
+    return fanout_bucket_subject(bucket->prefix, key, subject, error) &&
+           bucket_put(bucket, subject, value, NULL, NULL, &revision, error);
 }
 
 bool fanout_bucket_delete(fanout_bucket *bucket, const char *key, core_error *error) {

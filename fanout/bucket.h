@@ -8,6 +8,7 @@ struct fanout_bucket {
     uint32_t magic;
     fanout_connection *connection;
     int64_t replicas;
+    int64_t max_age_ms; /* of a value; 0: no limit */
     char name[FANOUT_NAME_MAX];
     char stream[FANOUT_NAME_MAX + 4];
     char prefix[FANOUT_NAME_MAX + 8]; /* $KV.{name}. */

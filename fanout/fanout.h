@@ -361,6 +361,11 @@ typedef struct fanout_bucket fanout_bucket;
 CORE_MUST_CHECK fanout_bucket *fanout_bucket_new(fanout_connection *connection,
                                                  const core_config *config, const char *suffix,
                                                  core_error *error);
+/* The same, of values that are gone after a while; at least a second. Watches do not hear of it. */
+CORE_MUST_CHECK fanout_bucket *fanout_bucket_new_brief(fanout_connection *connection,
+                                                       const core_config *config,
+                                                       const char *suffix, int64_t max_age_ms,
+                                                       core_error *error);
 void fanout_bucket_free(fanout_bucket *bucket);
 /* `value` is reset and filled; `*revision` is 0 and the value empty when the key is not there. */
 CORE_MUST_CHECK bool fanout_bucket_get(fanout_bucket *bucket, const char *key, core_buffer *value,
@@ -370,6 +375,9 @@ CORE_MUST_CHECK bool fanout_bucket_get(fanout_bucket *bucket, const char *key, c
  * does not allow is escaped as =XX. */
 CORE_MUST_CHECK bool fanout_bucket_set(fanout_bucket *bucket, const char *key, core_slice value,
                                        uint64_t expected, uint64_t *revision, core_error *error);
+/* Stored whatever is there: for keys that have one writer. */
+CORE_MUST_CHECK bool fanout_bucket_put(fanout_bucket *bucket, const char *key, core_slice value,
+                                       core_error *error);
 CORE_MUST_CHECK bool fanout_bucket_delete(fanout_bucket *bucket, const char *key,
                                           core_error *error);
 /* The key's value, or its marker, is gone without one: up to `revision`, so what somebody wrote

@@ -7,6 +7,7 @@
 #include "ws/http_key.h"
 #include "ws/http_origin.h"
 #include "ws/session.h"
+#include "ws/tier.h"
 
 #include <stdio.h>
 
@@ -35,6 +36,18 @@ static ws_identity *handshake_authorize(ws_http_request *request) {
     else if (identity == NULL)
         handshake_refuse(request, 500, "", "out of memory");
     return identity;
+}
+
+/* A handshake is a read of its project. */
+static bool handshake_takes(ws_http_request *request, const ws_identity *identity) {
+    char text[WS_TIER_TEXT_SIZE], extra[64];
+    int64_t wait_ms;
+    if (ws_tier_takes(request->connection->service, identity, AUTH_LIMIT_READ, 1, &wait_ms, text))
+        return true;
+    (void)snprintf(extra, sizeof extra, "Retry-After: %lld\r\n",
+                   (long long)ws_tier_retry_s(wait_ms));
+    handshake_refuse(request, 429, extra, text);
+    return false;
 }
 
 /* ---- The protocol ---- */
@@ -90,14 +103,14 @@ static void handshake_accept(ws_http_request *request, ws_protocol protocol,
         handshake_refuse(request, 400, "", "Sec-WebSocket-Key is not valid");
         return;
     }
-    if (!ws_server_socket_enter(server)) {
+    if (!ws_server_socket_enter(server, &connection->client)) {
         core_metrics_add(connection->service->metrics, CORE_METRIC_WS_CONNECTIONS_REFUSED, 1);
         handshake_refuse(request, 429, "Retry-After: 5\r\n", "Too many connected users");
         return;
     }
     void *http = connection->handler_state;
     if (ws_session_new(connection, protocol, identity, request->request_id) == NULL) {
-        ws_server_socket_leave(server);
+        ws_server_socket_leave(server, &connection->client);
         handshake_refuse(request, 500, "", "out of memory");
         return;
     }
@@ -141,7 +154,7 @@ void ws_handshake(ws_http_request *request) {
         identity = handshake_authorize(request);
         if (identity != NULL && ws_server_gateway(server, identity->home.source) == NULL)
             handshake_no_gateway(request);
-        else if (identity != NULL)
+        else if (identity != NULL && handshake_takes(request, identity))
             handshake_accept(request, protocol, identity);
         ws_identity_release(identity);
     }

@@ -48,6 +48,8 @@ ws_identity *ws_http_key_identify(ws_http_request *request, ws_http_key_order or
         identity =
             ws_identity_new(ws_server_spec_of(server)->config, &claims, core_buffer_slice(&json));
     ws_http_record_identify(&request->record, identity);
+    auth_limits_address_note(request->connection->service->tiers, &request->connection->client,
+                             *verdict);
     core_buffer_fini(&key);
     core_buffer_fini(&json);
     return identity;

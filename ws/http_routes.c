@@ -10,6 +10,7 @@
 #include "ws/rest_broadcast.h"
 #include "ws/server.h"
 #include "ws/sse.h"
+#include "ws/tier.h"
 
 typedef struct {
     const char *path;
@@ -106,7 +107,7 @@ static void route_table(ws_http_request *request, const core_route *route) {
         route_refuse(request, verdict);
     else if (lacks != NULL)
         ws_http_refuse(request, 403, "", lacks);
-    else
+    else if (ws_tier_admits(request, identity))
         route_call(request, route, identity);
     ws_identity_release(identity);
 }
@@ -120,7 +121,7 @@ void ws_http_route(ws_http_request *request) {
         ws_http_refuse(request, 503, "Retry-After: 5\r\n", "this server is shutting down");
         return;
     }
-    if (route_own(request))
+    if (!ws_tier_trusts_request(request) || route_own(request))
         return;
     bool known = false;
     core_slice method = core_slice_is(head->method, "HEAD") ? core_slice_text("GET") : head->method;

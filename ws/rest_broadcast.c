@@ -11,6 +11,7 @@
 #include "ws/rest_answer.h"
 #include "ws/server.h"
 #include "ws/session_table.h"
+#include "ws/tier.h"
 #include "ws/uuid.h"
 
 #include <stdio.h>
@@ -174,7 +175,7 @@ static void job_ask(ws_http_request *request, rest_job *job, const ws_gateway *g
 /* ---- The request ---- */
 
 /* A token of the project's bucket a message. False: it was refused. */
-static bool job_admits(const rest_job *job, const ws_rest_client *client) {
+static bool job_within_rate(const rest_job *job, const ws_rest_client *client) {
     ws_service *service = job->service;
     int64_t count = (int64_t)job->said.count;
     int64_t now_ns = service->now_ms * CORE_NS_PER_MS, burst_ns = 1000 * CORE_NS_PER_MS;
@@ -190,6 +191,20 @@ static bool job_admits(const rest_job *job, const ws_rest_client *client) {
                    all.interval_ns > burst_ns
                        ? "Too many messages to broadcast, please reduce the batch size"
                        : "Too many messages per second");
+    return false;
+}
+
+/* Each message is a write of its project. */
+static bool job_admits(const rest_job *job, const ws_rest_client *client,
+                       const ws_identity *identity) {
+    char text[WS_TIER_TEXT_SIZE];
+    int64_t wait_ms;
+    if (!job_within_rate(job, client))
+        return false;
+    if (ws_tier_takes(job->service, identity, AUTH_LIMIT_WRITE, (uint32_t)job->said.count, &wait_ms,
+                      text))
+        return true;
+    ws_rest_refuse(client, 429, wait_ms > 0 ? ws_tier_retry_s(wait_ms) : 0, text);
     return false;
 }
 
@@ -209,7 +224,7 @@ static void job_begin(ws_http_request *request, rest_job *job, const ws_gateway 
         ws_rest_refuse(&client, 422, 0, "messages names more than 100 private topics");
     else if (busy)
         ws_rest_refuse(&client, 503, 1, "too much work is under way");
-    else if (job_admits(job, &client)) {
+    else if (job_admits(job, &client, identity)) {
         job_ask(request, job, gateway, identity);
         return;
     }

@@ -4,6 +4,7 @@
 #include "ws/server.h"
 
 #include "ws/certificate.h"
+#include "ws/crowd.h"
 #include "ws/deflate.h"
 #include "ws/http_wait.h"
 #include "ws/listener.h"
@@ -31,6 +32,7 @@ struct ws_server {
     ws_service *services[SERVER_THREADS_MAX];
     size_t max_sockets;
     atomic_size_t sockets;
+    ws_crowd crowd;
     ws_shared shared;
     ws_proxies proxies;
     ws_origins origins;
@@ -127,17 +129,21 @@ ws_service *ws_server_service(const ws_server *server, size_t index) {
     return server->services[index];
 }
 
-bool ws_server_socket_enter(ws_server *server) {
+bool ws_server_socket_enter(ws_server *server, const core_address *client) {
+    if (!ws_crowd_enter(&server->crowd, client))
+        return false;
     size_t before = atomic_fetch_add_explicit(&server->sockets, 1, memory_order_relaxed);
     if (before >= server->max_sockets) {
         atomic_fetch_sub_explicit(&server->sockets, 1, memory_order_relaxed);
+        ws_crowd_leave(&server->crowd, client);
         return false;
     }
     core_metrics_set(server->spec.metrics, CORE_METRIC_WS_CONNECTIONS, (int64_t)before + 1);
     return true;
 }
 
-void ws_server_socket_leave(ws_server *server) {
+void ws_server_socket_leave(ws_server *server, const core_address *client) {
+    ws_crowd_leave(&server->crowd, client);
     size_t before = atomic_fetch_sub_explicit(&server->sockets, 1, memory_order_relaxed);
     core_metrics_set(server->spec.metrics, CORE_METRIC_WS_CONNECTIONS, (int64_t)before - 1);
 }
@@ -215,6 +221,7 @@ static ws_service *service_new(ws_server *server, unsigned index, int listen_soc
                             .metrics = spec->metrics,
                             .clock = spec->clock,
                             .audit = spec->audit,
+                            .tiers = spec->limits,
                             .proxies = &server->proxies,
                             .origins = &server->origins,
                             .now_ms = core_clock_ms(spec->clock),
@@ -283,6 +290,15 @@ static void server_recheck(void *context) {
         ws_recheck_ask(server->services[i]);
 }
 
+static bool server_crowd(ws_server *server, core_error *error) {
+    uint64_t seed = 0;
+    size_t limit =
+        (size_t)core_config_integer(server->spec.config, "limits.connections_per_address");
+    bool seeded = getrandom(&seed, sizeof seed, 0) == (ssize_t)sizeof seed;
+    return (ws_crowd_init(&server->crowd, limit, server->max_sockets, seed) && seeded) ||
+           core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+}
+
 ws_server *ws_server_new(const ws_server_spec *spec, core_error *error) {
     ws_server *server = calloc(1, sizeof *server);
     if (server == NULL) {
@@ -292,6 +308,10 @@ ws_server *ws_server_new(const ws_server_spec *spec, core_error *error) {
     server->magic = SERVER_MAGIC;
     server->spec = *spec;
     server->max_sockets = ws_limits_make(spec->config).max_connections;
+    if (!server_crowd(server, error)) {
+        ws_server_free(server);
+        return NULL;
+    }
     if (!ws_proxies_init(&server->proxies, spec->config, error) ||
         !ws_origins_init(&server->origins, spec->config, error) ||
         !server_read_certificate(server, error) || !server_set_descriptors(server, error) ||
@@ -341,6 +361,7 @@ void ws_server_free(ws_server *server) {
         ws_loop_stop(server->services[i]->loop);
     for (size_t i = 0; i < server->service_count; i++)
         service_free(server->services[i]);
+    ws_crowd_fini(&server->crowd);
     ws_proxies_fini(&server->proxies);
     ws_origins_fini(&server->origins);
     ws_certificate_free(server->certificate);

@@ -27,9 +27,10 @@ const ws_server_spec *ws_server_spec_of(const ws_server *server);
 size_t ws_server_service_count(const ws_server *server);
 ws_service *ws_server_service(const ws_server *server, size_t index);
 
-/* Counts WebSockets against ws.max_connections. False: it is reached. */
-CORE_MUST_CHECK bool ws_server_socket_enter(ws_server *server);
-void ws_server_socket_leave(ws_server *server);
+/* Counts WebSockets and streams against ws.max_connections and limits.connections_per_address.
+ * False: one is reached. `client` is who asks; the same when it leaves. */
+CORE_MUST_CHECK bool ws_server_socket_enter(ws_server *server, const core_address *client);
+void ws_server_socket_leave(ws_server *server, const core_address *client);
 size_t ws_server_sockets(const ws_server *server);
 
 #endif

@@ -53,6 +53,7 @@ struct ws_service {
     core_metrics *metrics;
     const core_clock *clock;
     auth_audit *audit;         /* NULL: nothing is recorded */
+    auth_limits *tiers;        /* NULL: no limits by tier or address */
     const ws_proxies *proxies; /* NULL: none is trusted */
     const ws_origins *origins; /* NULL: any */
     int64_t now_ms;            /* of the monotonic clock, at the last wake-up */

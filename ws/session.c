@@ -92,6 +92,14 @@ static void session_leave(ws_session *session, const ws_message *message, ws_cha
         session_close_channel(channel, "phx_close");
 }
 
+/* What a client says to others counts for its project. */
+static void session_write(ws_session *session, const ws_message *message, ws_channel *channel,
+                          void (*write)(ws_session *session, const ws_message *message,
+                                        ws_channel *channel)) {
+    if (session_within_tier(session, message, channel))
+        write(session, message, channel);
+}
+
 static void session_channel_message(ws_session *session, const ws_message *message,
                                     ws_channel *channel) {
     if (core_slice_is(message->event, "phx_leave"))
@@ -99,9 +107,9 @@ static void session_channel_message(ws_session *session, const ws_message *messa
     else if (core_slice_is(message->event, "access_token"))
         session_token(message, channel);
     else if (core_slice_is(message->event, "broadcast"))
-        session_broadcast(session, message, channel);
+        session_write(session, message, channel, session_broadcast);
     else if (core_slice_is(message->event, "presence"))
-        session_presence(session, message, channel);
+        session_write(session, message, channel, session_presence);
     else
         session_refuse(session, message, "UnknownEvent: this event is not served");
 }
@@ -314,7 +322,8 @@ static void session_closing(void *context) {
 
 static void session_gone(void *context) {
     ws_session *session = session_of(context);
-    ws_server_socket_leave(session_service(session)->server);
+    ws_server_socket_leave(session_service(session)->server,
+                           &ws_socket_connection(session->socket)->client);
     ws_identity_release(session->identity);
     session->magic = 0;
     free(session);

@@ -7,6 +7,7 @@
 #include "ws/gateway.h"
 #include "ws/join.h"
 #include "ws/server.h"
+#include "ws/tier.h"
 
 #include <stdio.h>
 
@@ -47,6 +48,8 @@ auth_verdict session_token_verify(ws_session *session, core_slice raw, ws_identi
     if (core_json_unescape(raw, &token))
         verdict = auth_verify(ws_server_verifier(session_service(session)->server),
                               core_buffer_slice(&token), &claims, &json);
+    auth_limits_address_note(session_service(session)->tiers,
+                             &ws_socket_connection(session->socket)->client, verdict);
     if (verdict == AUTH_OK)
         *identity = ws_identity_new(ws_server_spec_of(session_service(session)->server)->config,
                                     &claims, core_buffer_slice(&json));
@@ -89,10 +92,30 @@ static bool check_room(ws_session *session, char *reason) {
     return false;
 }
 
+static bool check_address(ws_session *session, char *reason) {
+    char text[WS_TIER_TEXT_SIZE];
+    if (session_trusts_address(session, text))
+        return true;
+    (void)snprintf(reason, JOIN_REASON_MAX, "ConnectionRateLimitReached: %s", text);
+    return false;
+}
+
+/* A join is a read of its project. */
+static bool check_tier(ws_session *session, const ws_identity *identity, char *reason) {
+    char text[WS_TIER_TEXT_SIZE];
+    int64_t wait_ms;
+    if (ws_tier_takes(session_service(session), identity, AUTH_LIMIT_READ, 1, &wait_ms, text))
+        return true;
+    (void)snprintf(reason, JOIN_REASON_MAX, "ClientJoinRateLimitReached: %s", text);
+    return false;
+}
+
 static ws_identity *join_identity(ws_session *session, core_slice token, char *reason) {
     ws_identity *identity = NULL;
     auth_verdict verdict = AUTH_OK;
     if (session_token_given(token)) {
+        if (!check_address(session, reason))
+            return NULL;
         verdict = session_token_verify(session, token, &identity);
     } else {
         identity = ws_identity_retain(session->identity);
@@ -247,7 +270,7 @@ static bool join_try(join_attempt *attempt) {
     if (!check_room(session, attempt->reason))
         return false;
     attempt->identity = join_identity(session, attempt->join.access_token, attempt->reason);
-    if (attempt->identity == NULL)
+    if (attempt->identity == NULL || !check_tier(session, attempt->identity, attempt->reason))
         return false;
     ws_subscription *subscription = join_subscription(attempt);
     return subscription != NULL && join_register(attempt, subscription);

@@ -62,6 +62,13 @@ size_t session_recheck(ws_session *session);
  * be closed by now. `channel` is NULL for what belongs to none. */
 bool session_admits(ws_session *session, const ws_message *message, ws_channel *channel);
 
+/* A write of its project. False: it has no more, and the client was told until when. */
+bool session_within_tier(ws_session *session, const ws_message *message, ws_channel *channel);
+
+/* Tokens from the client's address are looked at. False: too many were refused; `text` says until
+ * when, in WS_TIER_TEXT_SIZE bytes. */
+bool session_trusts_address(const ws_session *session, char *text);
+
 /* ---- session_record.c ---- */
 int64_t session_now_ns(const ws_session *session);
 /* Records a join that was answered. `identity` NULL: the handshake's key asked. `reason`: why it

@@ -5,6 +5,8 @@
  * is refused, but closes nobody. Heartbeats, leaves and tokens count and are never refused. */
 #include "ws/session_private.h"
 
+#include "ws/tier.h"
+
 #define RATE_TELL_MS 1000 /* one system message so often at most */
 
 /* The buckets that a message is taken from. */
@@ -61,14 +63,15 @@ static void buckets_take(const rate_buckets *buckets, int64_t now_ns) {
         ws_rate_take(buckets->all, buckets->all_rate, now_ns);
 }
 
-static void rate_tell(ws_session *session, const ws_message *message, ws_channel *channel) {
+static void rate_tell(ws_session *session, const ws_message *message, ws_channel *channel,
+                      const char *text) {
     ws_service *service = session_service(session);
-    session_refuse(session, message, "Too many messages per second");
+    session_refuse(session, message, text);
     bool told = session->told_ms != 0 && service->now_ms - session->told_ms < RATE_TELL_MS;
     if (told || channel == NULL || !session_open(session))
         return;
     session->told_ms = service->now_ms;
-    session_system(session, channel, "system", false, "Too many messages per second");
+    session_system(session, channel, "system", false, text);
 }
 
 static void rate_refuse(ws_session *session, const ws_message *message, ws_channel *channel,
@@ -77,7 +80,7 @@ static void rate_refuse(ws_session *session, const ws_message *message, ws_chann
     core_metrics_add(metrics, join ? CORE_METRIC_WS_JOINS_REFUSED : CORE_METRIC_WS_MESSAGES_REFUSED,
                      1);
     if (!join) {
-        rate_tell(session, message, channel);
+        rate_tell(session, message, channel, "Too many messages per second");
         return;
     }
     static const char reason[] = "ClientJoinRateLimitReached: Too many joins per second";
@@ -114,4 +117,21 @@ bool session_admits(ws_session *session, const ws_message *message, ws_channel *
     if (wait_ms > 0)
         ws_connection_pause(ws_socket_connection(session->socket), now_ms + wait_ms);
     return true;
+}
+
+bool session_within_tier(ws_session *session, const ws_message *message, ws_channel *channel) {
+    char text[WS_TIER_TEXT_SIZE];
+    int64_t wait_ms;
+    ws_service *service = session_service(session);
+    if (ws_tier_takes(service, channel->identity, AUTH_LIMIT_WRITE, 1, &wait_ms, text))
+        return true;
+    core_metrics_add(service->metrics, CORE_METRIC_WS_MESSAGES_REFUSED, 1);
+    rate_tell(session, message, channel, text);
+    return false;
+}
+
+bool session_trusts_address(const ws_session *session, char *text) {
+    int64_t wait_ms;
+    const ws_connection *connection = ws_socket_connection(session->socket);
+    return ws_tier_trusts(connection->service, &connection->client, &wait_ms, text);
 }

@@ -8,6 +8,7 @@
 #include "ws/session_private.h"
 
 #include "ws/access.h"
+#include "ws/tier.h"
 
 #define RETRY_MS 1000
 
@@ -103,12 +104,21 @@ static void token_take(ws_channel *channel, core_slice raw) {
         token_renew(channel, identity);
 }
 
+/* From an address that guesses none is looked at: the channel keeps the one that it has. */
+static void token_try(ws_channel *channel, core_slice raw) {
+    char text[WS_TIER_TEXT_SIZE];
+    if (session_trusts_address(channel->session, text))
+        token_take(channel, raw);
+    else
+        session_system(channel->session, channel, "system", false, text);
+}
+
 void session_token(const ws_message *message, ws_channel *channel) {
     core_slice token;
     if (!ws_join_token_read(message->payload, &token))
         session_token_refused(channel, AUTH_MALFORMED);
     else if (session_token_given(token)) /* else the handshake's key goes on counting */
-        token_take(channel, token);
+        token_try(channel, token);
 }
 
 bool session_token_retry(ws_channel *channel, int64_t now_ms) {

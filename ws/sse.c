@@ -9,6 +9,7 @@
 #include "ws/sse_event.h"
 #include "ws/sse_refusal.h"
 #include "ws/sse_request.h"
+#include "ws/tier.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ typedef struct {
     bool takes_events;     /* the client reads event streams */
     bool conflate;         /* asked for slow=conflate */
     ws_identity *identity;
+    core_address client;
     ws_expiry expiry; /* of its token */
 } sse;
 
@@ -42,7 +44,7 @@ static sse *sse_of(void *member) {
 
 static void sse_free(sse *it) {
     assert(it->member.state.current == WS_MEMBER_CLOSED);
-    ws_server_socket_leave(it->service->server);
+    ws_server_socket_leave(it->service->server, &it->client);
     ws_identity_release(it->identity);
     core_block_release(it->bindings);
     it->magic = 0;
@@ -309,6 +311,7 @@ static sse *sse_new(const ws_http_request *request, ws_identity *identity,
     it->conflate = asked->conflate;
     it->takes_events = ws_sse_takes_events(request->head);
     it->identity = ws_identity_retain(identity);
+    it->client = request->connection->client;
     it->expiry = ws_expiry_make(identity->claims.expires_s);
     return it;
 }
@@ -333,7 +336,7 @@ static void sse_join(ws_http_request *request, sse *it, ws_subscription *subscri
 static void sse_enter(ws_http_request *request, ws_identity *identity, const ws_sse_request *asked,
                       ws_subscription *subscription) {
     ws_server *server = request->connection->service->server;
-    if (!ws_server_socket_enter(server)) {
+    if (!ws_server_socket_enter(server, &request->connection->client)) {
         ws_subscription_free(subscription);
         ws_sse_refuse(request, 429, "too many connected users");
         return;
@@ -344,7 +347,7 @@ static void sse_enter(ws_http_request *request, ws_identity *identity, const ws_
         return;
     }
     ws_subscription_free(subscription);
-    ws_server_socket_leave(server);
+    ws_server_socket_leave(server, &request->connection->client);
     ws_sse_refuse(request, 503, "out of memory");
 }
 
@@ -373,6 +376,16 @@ static void sse_no_gateway(ws_http_request *request) {
         ws_sse_refuse(request, 404, "this process does not host the role ws");
 }
 
+/* A stream that is opened is a read of its project. */
+static void sse_take(ws_http_request *request, ws_identity *identity) {
+    char text[WS_TIER_TEXT_SIZE];
+    int64_t wait_ms;
+    if (ws_tier_takes(request->connection->service, identity, AUTH_LIMIT_READ, 1, &wait_ms, text))
+        sse_subscribe(request, identity);
+    else
+        ws_sse_refuse_until(request, 429, text, wait_ms);
+}
+
 static void sse_identify(ws_http_request *request) {
     auth_verdict verdict;
     ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
@@ -383,7 +396,7 @@ static void sse_identify(ws_http_request *request) {
     else if (identity != NULL && ws_server_gateway(server, identity->home.source) == NULL)
         sse_no_gateway(request);
     else if (identity != NULL)
-        sse_subscribe(request, identity);
+        sse_take(request, identity);
     else if (verdict == AUTH_OK)
         ws_sse_refuse(request, 503, "out of memory");
     else

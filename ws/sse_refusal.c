@@ -4,6 +4,9 @@
 #include "ws/http_response.h"
 #include "ws/http_stream.h"
 #include "ws/sse_event.h"
+#include "ws/tier.h"
+
+#include <stdio.h>
 
 #define RETRY_FIRST_MS 1000  /* between this and its double */
 #define RETRY_GAP_MS   30000 /* nothing changes until the page does something */
@@ -13,7 +16,7 @@
 typedef struct {
     unsigned status;
     const char *content_type;
-    const char *extra;
+    char extra[128];
     core_block *body; /* NULL: memory is out */
 } sse_refusal;
 
@@ -69,24 +72,35 @@ static core_block *problem_body(unsigned status, const char *detail) {
     return block;
 }
 
+/* `wait_ms`: when it is worth another try; 0: soon, where it is at all. */
 static sse_refusal refusal_make(ws_service *service, bool takes_events, unsigned status,
-                                const char *detail) {
+                                const char *detail, int64_t wait_ms) {
     bool passes = status_passes(status);
+    sse_refusal refusal = {.status = status, .content_type = "application/problem+json"};
     core_metrics_add(service->metrics, CORE_METRIC_WS_REFUSALS, 1);
-    if (takes_events && (passes || status == 410))
-        return (sse_refusal){.status = 200,
-                             .content_type = "text/event-stream",
-                             .extra = WS_SSE_HEADERS,
-                             .body = ws_sse_last_event(service, status, detail)};
-    return (sse_refusal){.status = status,
-                         .content_type = "application/problem+json",
-                         .extra = passes ? "Retry-After: 1\r\n" : "",
-                         .body = problem_body(status, detail)};
+    if (takes_events && (passes || status == 410)) {
+        refusal.status = 200;
+        refusal.content_type = "text/event-stream";
+        (void)snprintf(refusal.extra, sizeof refusal.extra, "%s", WS_SSE_HEADERS);
+        refusal.body = wait_ms > 0 ? ws_sse_problem_block(WS_SSE_PROBLEM, status, detail, wait_ms)
+                                   : ws_sse_last_event(service, status, detail);
+        return refusal;
+    }
+    if (passes)
+        (void)snprintf(refusal.extra, sizeof refusal.extra, "Retry-After: %lld\r\n",
+                       (long long)ws_tier_retry_s(wait_ms));
+    refusal.body = problem_body(status, detail);
+    return refusal;
 }
 
 void ws_sse_refuse(ws_http_request *request, unsigned status, const char *detail) {
+    ws_sse_refuse_until(request, status, detail, 0);
+}
+
+void ws_sse_refuse_until(ws_http_request *request, unsigned status, const char *detail,
+                         int64_t wait_ms) {
     sse_refusal refusal = refusal_make(request->connection->service,
-                                       ws_sse_takes_events(request->head), status, detail);
+                                       ws_sse_takes_events(request->head), status, detail, wait_ms);
     request->record.status = status;
     if (refusal.body != NULL)
         ws_http_respond(request, refusal.status, refusal.content_type, refusal.extra,
@@ -98,7 +112,7 @@ void ws_sse_refuse(ws_http_request *request, unsigned status, const char *detail
 
 void ws_sse_refuse_waiting(ws_service *service, ws_http_handle handle, bool takes_events,
                            unsigned status, const char *detail) {
-    sse_refusal refusal = refusal_make(service, takes_events, status, detail);
+    sse_refusal refusal = refusal_make(service, takes_events, status, detail, 0);
     ws_http_mean(service, handle, status);
     if (refusal.body != NULL)
         (void)ws_http_complete(service, handle, refusal.status, refusal.content_type, refusal.extra,

@@ -14,6 +14,9 @@ int64_t ws_sse_retry_ms(ws_service *service);
 unsigned ws_sse_status_of(const char *reason, const char **detail);
 
 void ws_sse_refuse(ws_http_request *request, unsigned status, const char *detail);
+/* The same, with when another try is worth it. */
+void ws_sse_refuse_until(ws_http_request *request, unsigned status, const char *detail,
+                         int64_t wait_ms);
 /* The same for a request that waits. */
 void ws_sse_refuse_waiting(ws_service *service, ws_http_handle handle, bool takes_events,
                            unsigned status, const char *detail);

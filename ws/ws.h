@@ -15,7 +15,8 @@ typedef struct {
     const core_clock *clock;
     const core_route_table *routes;
     const auth_verifier *verifier;
-    auth_audit *audit; /* NULL: nothing is recorded */
+    auth_audit *audit;   /* NULL: nothing is recorded */
+    auth_limits *limits; /* NULL: there are none by tier or address */
     /* Answers /health/ready, as core_role's. */
     core_readiness (*ready)(void *context, char *reason, size_t reason_size);
     void *context;
