@@ -15,7 +15,8 @@ void fanout_subscription_free(natsConnection *nats, natsSubscription *subscripti
     if (subscription == NULL)
         return;
     (void)natsSubscription_Unsubscribe(subscription);
-    if (natsConnection_FlushTimeout(nats, FLUSH_MS) != NATS_OK) {
+    bool connected = natsConnection_Status(nats) == NATS_CONN_STATUS_CONNECTED;
+    if (!connected || natsConnection_FlushTimeout(nats, FLUSH_MS) != NATS_OK) {
         struct timespec pause = {.tv_nsec = PAUSE_NS};
         (void)nanosleep(&pause, NULL);
     }

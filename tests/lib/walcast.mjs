@@ -38,6 +38,8 @@ export class Walcast {
       ...(nats && { 'nats.url': nats.url }),
       // Snapshots beside changes go as fast as they can; how they give way has tests of its own.
       'snapshot.live_share': '100',
+      // Tests try many bad credentials from one address; how it is then refused has tests of its own.
+      'limits.auth_failures_per_minute': '0',
       ...config,
     };
     server.secure = server.config['http.tls_cert'] !== undefined;
