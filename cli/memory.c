@@ -28,6 +28,10 @@ static bool has_issuer(const core_config *config) {
     return core_config_text(config, "auth.jwks_url") != NULL;
 }
 
+static bool speaks_tls(const core_config *config) {
+    return core_config_text(config, "http.tls_cert") != NULL;
+}
+
 static const memory_row memory_rows[] = {
     {"publisher's window (nats.window_bytes)", "nats.window_bytes", NULL, 1, NULL},
     {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2, NULL},
@@ -52,6 +56,7 @@ static const memory_row memory_rows[] = {
     {"present rows that clients have yet to take (256 MiB)", NULL, NULL, INT64_C(256) << 20, NULL},
     {"API keys and revoked tokens (160 MiB)", NULL, NULL, INT64_C(160) << 20, NULL},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},
+    {"their TLS (ws.max_connections x 20 KiB)", "ws.max_connections", NULL, 20480, speaks_tls},
     {"signatures that are known (auth.token_cache x 48 bytes)", "auth.token_cache", NULL, 48,
      has_issuer},
     {"requests answered later (http.threads x 64 MiB)", "http.threads", NULL, 64 << 20, NULL},

@@ -147,6 +147,29 @@ suite('audit', () => {
     assert.deepEqual(found.map(({ kind, status, outcome }) => [kind, status ?? outcome]), [['request', 404], ['join', 'unmatched topic']]);
   });
 
+  test('the client is whom a trusted proxy names, and nobody else is believed', async (t) => {
+    const behind = await Walcast.start({ postgres: house.postgres, nats: house.nats, args: ['--roles', 'ws'],
+      config: { 'http.trusted_proxies': '127.0.0.1,10.0.0.0/8' } });
+    t.after(() => behind.remove());
+    await behind.ready();
+    const rows = [
+      [behind, { 'x-forwarded-for': '6.6.6.6, 192.0.2.1, 10.0.0.9' }, '192.0.2.1'],
+      [behind, { forwarded: 'for="[2001:db8::1]:4711";proto=https' }, '2001:db8::1'],
+      [behind, { forwarded: 'for=6.6.6.6', 'x-forwarded-for': '192.0.2.1' }, '127.0.0.1'],
+      [behind, {}, '127.0.0.1'],
+      [house.walcast, { 'x-forwarded-for': '192.0.2.1', forwarded: 'for=192.0.2.1' }, '127.0.0.1'],
+    ];
+    const before = await last();
+    for (const [walcast, headers] of rows) await fetch(`${walcast.url}/nothing`, { headers });
+    const client = await RawClient.connect(t, websocketUrl(behind, { apikey: goodToken(), vsn: '2.0.0' }),
+      { headers: { 'x-forwarded-for': '192.0.2.7' } });
+    client.join('1', 'elsewhere', {});
+    await client.reply('1');
+    const found = (await records(rows.length + 2, before)).map((record) => record.client);
+    assert.deepEqual(found.sort(), [...rows.map(([, , address]) => address), '192.0.2.7', '192.0.2.7'].sort());
+    await behind.stop();
+  });
+
   test('NATS away harms nobody: records wait, and what finds no room is counted', async () => {
     const { walcast, nats } = house;
     const before = await last();
