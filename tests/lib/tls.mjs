@@ -26,6 +26,7 @@ export async function startTunnel(port, target) {
     const secure = connect({ port: target, host: '127.0.0.1', ca, ALPNProtocols: ['http/1.1'], allowHalfOpen: true });
     plain.pipe(secure).pipe(plain);
     for (const [one, other] of [[plain, secure], [secure, plain]]) {
+      one.setNoDelay(true);
       one.on('error', () => other.destroy());
       one.on('close', () => other.destroy());
     }

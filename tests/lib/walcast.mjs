@@ -51,7 +51,7 @@ export class Walcast {
   async #behindTunnel() {
     const port = await freePort();
     this.tunnel = await startTunnel(this.port, port);
-    Object.assign(this.config, { 'http.listen': `127.0.0.1:${port}`,
+    Object.assign(this.config, { 'http.listen': `127.0.0.1:${port}`, 'http.tls_warn': '0s',
       'http.tls_cert': certificates().path('server.pem'), 'http.tls_key': certificates().path('server-key.pem') });
   }
 
