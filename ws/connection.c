@@ -117,6 +117,7 @@ size_t ws_connection_cap(const ws_connection *connection) {
 
 static bool connection_push(ws_connection *connection, core_block *block, size_t cap_bytes,
                             ws_row *row, uint64_t tag) {
+    assert(block->length > 1); /* see tls.h */
     if (!ws_connection_open(connection))
         return true; /* it is ending: nobody waits for this any more */
     if (row == NULL ? !ws_queue_push(&connection->queue, block, cap_bytes)

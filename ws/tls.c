@@ -297,19 +297,28 @@ static void tls_answer_plain(ws_tls *tls) {
         tls->link->half_close(tls->socket);
 }
 
-static void tls_handshake_failed(const ws_connection *connection, ws_tls *tls) {
-    unsigned long failure = ERR_peek_error();
-    const char *reason = ERR_reason_error_string(failure);
+static void tls_handshake_failed(ws_connection *connection, ws_tls *tls, const char *reason) {
     char peer[CORE_ADDRESS_TEXT_SIZE];
-    if (ERR_GET_LIB(failure) == ERR_LIB_SSL && ERR_GET_REASON(failure) == SSL_R_HTTP_REQUEST)
-        tls_answer_plain(tls);
     core_address_text(&connection->peer, peer);
     CORE_LOG(tls->service->log, DEBUG, "ws", "a TLS handshake failed", CORE_LOG_TEXT("peer", peer),
              CORE_LOG_TEXT("reason", reason != NULL ? reason : "the peer went away"));
+    tls->failed = true;
     ERR_clear_error();
+    ws_connection_kill(connection);
+}
+
+/* A method's first letter, where a record begins with its kind, 22. */
+static bool tls_is_plain(const ws_tls *tls) {
+    return SSL_in_before(tls->ssl) && tls->input.length > 0 && tls->input.data[0] >= 'A' &&
+           tls->input.data[0] <= 'Z';
 }
 
 static void tls_handshake(ws_connection *connection, ws_tls *tls) {
+    if (tls_is_plain(tls)) {
+        tls_answer_plain(tls);
+        tls_handshake_failed(connection, tls, "it is plain HTTP");
+        return;
+    }
     int result = SSL_do_handshake(tls->ssl);
     if (result == 1) {
         tls->established = true;
@@ -318,8 +327,7 @@ static void tls_handshake(ws_connection *connection, ws_tls *tls) {
         if (SSL_session_reused(tls->ssl))
             core_metrics_add(tls->service->metrics, CORE_METRIC_WS_TLS_RESUMED, 1);
     } else if (!tls_may_go_on(tls, result) || tls->lost) {
-        tls_handshake_failed(connection, tls);
-        ws_connection_kill(connection);
+        tls_handshake_failed(connection, tls, ERR_reason_error_string(ERR_peek_error()));
     }
 }
 

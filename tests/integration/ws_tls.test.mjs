@@ -147,7 +147,8 @@ suite('TLS', () => {
     await assert.rejects(dial(t, walcast, { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }));
     const answer = await (await fetch(walcast.url.replace('https', 'http'))).text();
     assert.equal(answer, 'this port speaks TLS: use https:// or wss://.\n');
-    await waitFor('a log line', () => /DEBUG.*a TLS handshake failed.*peer=127\.0\.0\.1.*http request/i.test(walcast.logText()));
+    assert.equal((await fetch(walcast.url.replace('https', 'http'), { method: 'OPTIONS' })).status, 400);
+    await waitFor('a log line', () => /DEBUG.*a TLS handshake failed.*peer=127\.0\.0\.1.*plain HTTP/i.test(walcast.logText()));
   });
 
   test('clients that are cut in mid-handshake leave nothing', async (t) => {
