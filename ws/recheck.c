@@ -3,6 +3,7 @@
 #include "ws/recheck.h"
 
 #include "ws/post.h"
+#include "ws/server.h"
 
 #include <stdlib.h>
 
@@ -66,6 +67,12 @@ void ws_recheck_free(ws_service *service) {
 void ws_recheck_ask(ws_service *service) {
     atomic_store(&service->recheck->asked, true);
     recheck_post(service->recheck);
+}
+
+const char *ws_recheck_why(const ws_service *service, const ws_identity *identity) {
+    auth_verdict verdict =
+        auth_verifier_recheck(ws_server_verifier(service->server), &identity->claims);
+    return verdict == AUTH_OK || verdict == AUTH_UNAVAILABLE ? NULL : auth_verdict_text(verdict);
 }
 
 void ws_recheck_forget(ws_service *service, const ws_connection *connection) {

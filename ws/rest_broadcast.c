@@ -8,6 +8,7 @@
 #include "ws/gateway.h"
 #include "ws/http_key.h"
 #include "ws/post.h"
+#include "ws/recheck.h"
 #include "ws/rest_answer.h"
 #include "ws/server.h"
 #include "ws/session_table.h"
@@ -27,7 +28,8 @@ typedef struct {
     ws_rest_rights rights;
     ws_post post;
     ws_service *service;
-    unsigned source; /* whose hub is asked */
+    ws_identity *identity; /* who asks */
+    unsigned source;       /* whose hub is asked */
     char tenant[AUTH_CLAIM_MAX];
     ws_http_handle handle; /* of the request, once it waits */
     size_t bytes;          /* counted with the service while questions are under way */
@@ -36,12 +38,13 @@ typedef struct {
 
 /* ---- Life ---- */
 
-static rest_job *job_new(ws_service *service, const ws_identity *identity) {
+static rest_job *job_new(ws_service *service, ws_identity *identity) {
     rest_job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
     job->magic = REST_MAGIC;
     job->service = service;
+    job->identity = ws_identity_retain(identity);
     job->source = identity->home.source;
     (void)snprintf(job->tenant, sizeof job->tenant, "%.*s", CORE_SLICE_ARGS(identity->home.tenant));
     return job;
@@ -49,6 +52,7 @@ static rest_job *job_new(ws_service *service, const ws_identity *identity) {
 
 static void job_free(rest_job *job) {
     CORE_MAGIC_CHECK(job, REST_MAGIC);
+    ws_identity_release(job->identity);
     ws_rest_rights_fini(&job->rights);
     ws_rest_request_fini(&job->said);
     job->magic = 0;
@@ -121,7 +125,11 @@ static void job_run(ws_post *post, ws_service *service) {
     service->reply_bytes -= job->bytes;
     if (!job->over) {
         const ws_rest_client client = {.service = service, .handle = job->handle};
-        job_end(job, &client);
+        const char *why = ws_recheck_why(service, job->identity);
+        if (why != NULL)
+            ws_rest_refuse(&client, 401, 0, why);
+        else
+            job_end(job, &client);
     }
     job_free(job);
 }
@@ -242,7 +250,7 @@ static unsigned job_read(rest_job *job, const ws_http_request *request, core_sli
 }
 
 static void rest_say(ws_http_request *request, core_slice rest, const ws_gateway *gateway,
-                     const ws_identity *identity) {
+                     ws_identity *identity) {
     ws_service *service = request->connection->service;
     const ws_rest_client client = {.request = request, .service = service};
     rest_job *job = job_new(service, identity);

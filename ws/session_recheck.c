@@ -4,20 +4,11 @@
  * here. */
 #include "ws/session_private.h"
 
-#include "ws/server.h"
+#include "ws/recheck.h"
 
 #include <stdio.h>
 
 #define RECHECK_TEXT_MAX 256
-
-/* NULL: it goes on counting. */
-static const char *ended_why(const ws_session *session, const ws_identity *identity) {
-    const auth_verifier *verifier = ws_server_verifier(session_service(session)->server);
-    auth_verdict verdict = auth_verifier_recheck(verifier, &identity->claims);
-    if (verdict == AUTH_OK || verdict == AUTH_UNAVAILABLE)
-        return NULL;
-    return auth_verdict_text(verdict);
-}
 
 void session_end_channel(ws_channel *channel, const char *why) {
     ws_session *session = channel->session;
@@ -30,17 +21,17 @@ void session_end_channel(ws_channel *channel, const char *why) {
 
 size_t session_recheck(ws_session *session) {
     size_t looked = 0;
-    const char *all = ended_why(session, session->identity);
+    const ws_service *service = session_service(session);
+    const char *all = ws_recheck_why(service, session->identity);
     ws_channel *channel = session->channels;
     while (channel != NULL) {
         ws_channel *next = channel->next;
         looked++;
         const char *why = all != NULL || channel->identity == session->identity
                               ? all
-                              : ended_why(session, channel->identity);
+                              : ws_recheck_why(service, channel->identity);
         if (why != NULL) {
-            core_metrics_add(session_service(session)->metrics, CORE_METRIC_WS_CREDENTIALS_ENDED,
-                             1);
+            core_metrics_add(service->metrics, CORE_METRIC_WS_CREDENTIALS_ENDED, 1);
             session_end_channel(channel, why);
         }
         if (!session_open(session))

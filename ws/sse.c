@@ -4,6 +4,7 @@
 
 #include "ws/http_key.h"
 #include "ws/identity.h"
+#include "ws/recheck.h"
 #include "ws/server.h"
 #include "ws/session_table.h"
 #include "ws/sse_event.h"
@@ -180,16 +181,9 @@ static void sse_drained(void *context) {
                 "too much is asked of this server; connect again with your last id");
 }
 
-/* NULL: who asked may go on. */
-static const char *sse_ended_why(const sse *it) {
-    auth_verdict verdict =
-        auth_verifier_recheck(ws_server_verifier(it->service->server), &it->identity->claims);
-    return verdict == AUTH_OK || verdict == AUTH_UNAVAILABLE ? NULL : auth_verdict_text(verdict);
-}
-
 static size_t sse_recheck(void *context) {
     sse *it = sse_of(context);
-    const char *why = sse_ended_why(it);
+    const char *why = ws_recheck_why(it->service, it->identity);
     if (why != NULL) {
         core_metrics_add(it->service->metrics, CORE_METRIC_WS_CREDENTIALS_ENDED, 1);
         sse_end(it->stream, 401, why);
@@ -222,7 +216,8 @@ static void sse_send(ws_member *member, core_block *events, ws_row *row) {
 
 static void sse_joined(ws_member *member) {
     sse *it = sse_of(member);
-    const char *why = sse_ended_why(it); /* a request that waits is not looked at otherwise */
+    const char *why = ws_recheck_why(
+        it->service, it->identity); /* a request that waits is not looked at otherwise */
     if (why != NULL) {
         sse_refuse_and_give_up(it, 401, why);
         return;

@@ -61,6 +61,17 @@ test('a command line that is wrong ends with 2 and says what was meant', async (
   await assertRefused(['tail', '--until', 'later'], 2, /--until later: expected now/);
   await assertRefused(['tail', '--table', 'a.b.c'], 2, /--table: a.b.c: expected SCHEMA.TABLE/);
   await assertRefused(['token'], 2, /token: --role R is missing/);
+  await assertRefused(['token', 'revoke'], 2, /token: revoke what\? the token's jti/);
+  await assertRefused(['token', 'revoke', 'x', '--role', 'anon'], 2, /token: revoke takes no --role/);
+  await assertRefused(['token', 'rovoke', 'x'], 2, /token: expected revoke, not rovoke/);
+  await assertRefused(['keys'], 2, /keys: expected create, list, rotate or revoke/);
+  await assertRefused(['keys', 'rotate'], 2, /keys: rotate what\? the key's name/);
+  await assertRefused(['keys', 'create', '--name', 'n'], 2, /keys: create: --role R is missing/);
+  await assertRefused(['keys', 'create', '--name', 'n', '--role', 'anon'], 2,
+    /--scope is missing: say what the key is for.*: subscribe, broadcast, search, events, jobs, triggers, workflows, admin/);
+  await assertRefused(['keys', 'create', '--name', 'n', '--role', 'anon', '--scope', 'subscribe,fly'], 2, /--scope fly: /);
+  await assertRefused(['keys', 'rotate', 'n', '--overlap', 'soon'], 2, /--overlap soon: expected a duration/);
+  await assertRefused(['keys', 'list'], 1, /cannot connect to nats.url/, { WALCAST_NATS_URL: 'nats://127.0.0.1:1' });
   await assertRefused(['run', '--roles', 'cdc,nope'], 2, /--roles.*nope.*cdc/);
 });
 
