@@ -70,6 +70,9 @@ CORE_MUST_CHECK auth_verifier *auth_verifier_new(const auth_verifier_spec *spec,
 void auth_verifier_free(auth_verifier *verifier);
 /* False: nothing can be accepted, since neither secret nor JWKS is configured. */
 bool auth_verifier_open(const auth_verifier *verifier);
+/* API keys and revoked tokens were read once, or are not looked at: no credential is unavailable
+ * for want of them. Any thread; never waits. */
+bool auth_verifier_known(const auth_verifier *verifier);
 /* On AUTH_OK appends the token's payload, one JSON object as it was signed but with the role that
  * counts as its `role`, to `json`, which may be NULL; nothing otherwise. At most AUTH_TOKEN_MAX
  * bytes. Any thread; never waits, not even for an issuer's keys: AUTH_UNAVAILABLE. */

@@ -384,6 +384,13 @@ static const key_node *node_next(const key_node *node, const char *prefix) {
     return node;
 }
 
+bool auth_key_table_loaded(auth_key_table *table) {
+    table_lock(table);
+    bool loaded = table->loaded;
+    table_unlock(table);
+    return loaded;
+}
+
 auth_verdict auth_key_table_find(auth_key_table *table, const char *prefix, const uint8_t hash[32],
                                  int64_t now_s, auth_claims *claims, core_buffer *json) {
     table_lock(table);

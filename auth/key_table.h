@@ -31,6 +31,8 @@ void auth_key_table_unrevoke(auth_key_table *table, core_slice jti);
 void auth_key_table_all(auth_key_table *table);
 
 /* ---- Any thread ---- */
+/* _all was called. */
+bool auth_key_table_loaded(auth_key_table *table);
 /* Who a whole key, by its prefix and hash, is: AUTH_OK with the claims, and their JSON appended
  * unless NULL; AUTH_UNAVAILABLE before the first _all, AUTH_KEY_UNKNOWN, AUTH_KEY_EXPIRED,
  * AUTH_REVOKED. */

@@ -264,6 +264,10 @@ void auth_keys_listen(auth_keys *keys, auth_ended ended, void *context) {
 
 /* ---- Looking up ---- */
 
+bool auth_keys_known(auth_keys *keys) {
+    return auth_key_table_loaded(keys->table);
+}
+
 auth_verdict auth_keys_verify(auth_keys *keys, core_slice text, auth_claims *claims,
                               core_buffer *json) {
     char prefix[AUTH_KEY_PREFIX_MAX];

@@ -18,6 +18,8 @@ void auth_keys_free(auth_keys *keys);
 void auth_keys_listen(auth_keys *keys, auth_ended ended, void *context);
 
 /* ---- Any thread; none waits ---- */
+/* The bucket was read once. */
+bool auth_keys_known(auth_keys *keys);
 /* Who a key is; `text` is one that auth_key_is says yes to. Claims and JSON only with AUTH_OK. */
 CORE_MUST_CHECK auth_verdict auth_keys_verify(auth_keys *keys, core_slice text, auth_claims *claims,
                                               core_buffer *json);

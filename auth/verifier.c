@@ -237,6 +237,10 @@ static auth_verdict key_verify(const auth_verifier *verifier, core_slice text, a
     return verdict;
 }
 
+bool auth_verifier_known(const auth_verifier *verifier) {
+    return verifier->keys == NULL || auth_keys_known(verifier->keys);
+}
+
 auth_verdict auth_verifier_recheck(const auth_verifier *verifier, const auth_claims *claims) {
     if (verifier->keys != NULL)
         return auth_keys_recheck(verifier->keys, claims);

@@ -412,10 +412,15 @@ static core_readiness gateway_ready(core_role *role, char *reason, size_t reason
         [GATEWAY_DISCONNECTED] = "NATS is away, reconnecting",
         [GATEWAY_STOPPED] = "not started",
     };
-    int state = atomic_load(&gateway_of(role)->state);
-    if (state == GATEWAY_LIVE)
+    const ws_gateway *gateway = gateway_of(role);
+    int state = atomic_load(&gateway->state);
+    bool known = auth_verifier_known(ws_server_verifier(gateway->server));
+    if (state == GATEWAY_LIVE && known)
         return CORE_READY_YES;
-    (void)snprintf(reason, reason_size, "%s", reasons[state]);
+    (void)snprintf(reason, reason_size, "%s",
+                   state != GATEWAY_LIVE
+                       ? reasons[state]
+                       : "reading API keys and revocations; the log says why it takes long");
     return CORE_READY_NO;
 }
 

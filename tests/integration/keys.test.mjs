@@ -8,10 +8,16 @@ import { brokenKeys, createKey } from '../lib/keys.mjs';
 import { RawClient, realtimeClient, refusedHandshake, subscribed, websocketUrl } from '../lib/realtime.mjs';
 import { EventStream, sseUrl } from '../lib/sse.mjs';
 import { brokenTokens, sign } from '../lib/tokens.mjs';
+import { runOk } from '../lib/process.mjs';
 import { waitFor } from '../lib/wait.mjs';
-import { DEFAULT, Walcast } from '../lib/walcast.mjs';
+import { BINARY, DEFAULT, Walcast } from '../lib/walcast.mjs';
 
 const SCHEMA = 'CREATE TABLE todos (id bigint PRIMARY KEY, title text); GRANT SELECT ON todos TO anon;';
+// Who may write waits while somebody holds the lock 7.
+const POLICIES = `
+  CREATE FUNCTION public.gate() RETURNS boolean LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_advisory_xact_lock_shared(7); RETURN true; END $$;
+  CREATE POLICY write ON realtime.messages FOR INSERT TO anon WITH CHECK (public.gate());`;
 const BINDING = { event: 'INSERT', schema: 'public', table: 'todos' };
 const BROADCAST = '/realtime/v1/api/broadcast';
 const now_s = () => Math.floor(Date.now() / 1000);
@@ -24,15 +30,26 @@ suite('API keys', () => {
   const cleanups = [];
   const suiteT = { after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true };
   before(async () => {
-    house = await startHouse(suiteT, { schema: SCHEMA, config: { 'http.threads': 2, 'log.level': 'debug' } });
+    house = await startHouse(suiteT, { schema: SCHEMA, config: { 'http.threads': 2, 'log.level': 'debug',
+      'auth.policy_timeout': '30s' } });
+    await runOk([BINARY, 'setup', '--apply'], { env: house.walcast.env });
+    await house.postgres.query(POLICIES);
     other = await Walcast.start({ ...house, args: ['--roles', 'ws'], config: { 'log.level': 'debug' } });
     await other.ready();
-    site = (await createKey(house.walcast, 'site')).key;
+    site = (await make('site')).key;
   });
   after(async () => {
     await other.remove();
     await Promise.all(cleanups.map((cleanup) => cleanup()));
   });
+  // Each gateway hears of keys in the order they were written: who knows this one knows all before.
+  const known = (key) => Promise.all([house.walcast, other].map((walcast) => waitFor('the key to be known',
+    async () => (await post(BROADCAST, key, { messages: [] }, walcast)).status !== 401)));
+  async function make(name, options) {
+    const made = await createKey(house.walcast, name, options);
+    await known(made.key);
+    return made;
+  }
   const row = () => house.postgres.query("INSERT INTO todos VALUES ($1, 'x')", [++rows]);
   const bearer = (key) => ({ authorization: `Bearer ${key}` });
   const json = (key) => ({ 'content-type': 'application/json', ...(key !== undefined && bearer(key)) });
@@ -85,7 +102,7 @@ suite('API keys', () => {
     });
 
     test('as access_token of a join, and later as another', async (t) => {
-      const second = (await createKey(house.walcast, 'second')).key;
+      const second = (await make('second')).key;
       const client = await joined(t, site, { more: { access_token: second } });
       assert.equal(client.answer.status, 'ok');
       client.send(['1', '2', 'realtime:room', 'access_token', { access_token: site }]);
@@ -97,8 +114,8 @@ suite('API keys', () => {
     });
 
     test('without the scope: refused with its name', async (t) => {
-      const listens = (await createKey(house.walcast, 'listens', { scope: 'subscribe' })).key;
-      const sends = (await createKey(house.walcast, 'sends', { scope: 'broadcast' })).key;
+      const listens = (await make('listens', { scope: 'subscribe' })).key;
+      const sends = (await make('sends', { scope: 'broadcast' })).key;
       const client = await joined(t, sends);
       assert.equal(client.answer.status, 'error');
       assert.match(client.answer.response.reason, /^Unauthorized: .*the scope subscribe/);
@@ -143,6 +160,7 @@ suite('API keys', () => {
 
   test('every broken key and token is refused on every surface, and never repeated', async (t) => {
     const broken = { ...await brokenKeys(house.walcast, site), ...brokenTokens(), 'an sb_ key': 'sb_secret_x' };
+    await make('marker'); // what is before it has been heard of
     const client = await connect(t, site);
     let asked = 0;
     await waitFor('the key that ends', async () => (await batch(broken.expired)).status === 401);
@@ -217,7 +235,7 @@ suite('API keys', () => {
   }
 
   test('a key that is revoked ends on two gateways within a second', async (t) => {
-    const { key } = await createKey(house.walcast, 'doomed');
+    const { key } = await make('doomed');
     const members = await crowd(t, key);
     const begun = performance.now();
     await house.walcast.commandOk(['keys', 'revoke', 'doomed']);
@@ -246,10 +264,11 @@ suite('API keys', () => {
   });
 
   test('a rotated key goes on for the overlap, and ends with it', async (t) => {
-    const { key } = await createKey(house.walcast, 'turned');
+    const { key } = await make('turned');
     const members = await crowd(t, key);
     const next = JSON.parse(await house.walcast.commandOk(['keys', 'rotate', 'turned', '--overlap', '4s', '--json']));
     assert.equal(next.keys.length, 2);
+    await known(next.key);
     const ends_ms = Date.parse(next.keys[0].expires);
     assert.equal((await joined(t, next.key)).answer.status, 'ok');
     assert.equal((await joined(t, key)).answer.status, 'ok');
@@ -260,6 +279,23 @@ suite('API keys', () => {
     assert.ok(late_ms > -50 && late_ms < 1000, `${late_ms} ms`);
     await assertGone(t, members, key, /expired/);
     assert.equal((await joined(t, next.key)).answer.status, 'ok');
+  });
+
+  test('a broadcast that waits for policies is not sent once its key is revoked', async (t) => {
+    const { key } = await make('waits');
+    const holder = await house.postgres.connect();
+    t.after(() => holder.end());
+    await holder.query('SELECT pg_advisory_lock(7)');
+    const body = { messages: [{ topic: 'room', event: 'e', payload: {}, private: true }] };
+    const waits = post(BROADCAST, key, body);
+    await waitFor('the question', async () =>
+      (await holder.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")).rows.length > 0);
+    await house.walcast.commandOk(['keys', 'revoke', 'waits']);
+    await waitFor('the end of the key', async () => (await post(BROADCAST, key, { messages: [] })).status === 401);
+    await holder.query('SELECT pg_advisory_unlock(7)');
+    const { status } = await waits;
+    assert.equal(status, 401);
+    assert.equal((await post(BROADCAST, site, body)).status, 202);
   });
 
   test('closed by default: neither secret nor JWKS, and no key', async (t) => {
@@ -282,7 +318,7 @@ suite('API keys', () => {
     for (const name of ['shown', 'doomed', 'turned']) {
       const listed = (await house.walcast.commandOk(['keys', 'list', '--json'])).split('\n').filter(Boolean).map((line) => JSON.parse(line));
       assert.ok(listed.every((record) => record.key === undefined));
-      if (name === 'shown') keys.push((await createKey(house.walcast, name)).key);
+      if (name === 'shown') keys.push((await make(name)).key);
     }
     const secrets = keys.map((key) => key.slice(12)); // prefixes may be told
     await joined(t, keys[1]);

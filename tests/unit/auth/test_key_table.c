@@ -56,7 +56,9 @@ static void nothing_is_known_before_all_was_told(void **state) {
     assert_int_equal(find(table, &record.secrets[0], NOW_S), AUTH_UNAVAILABLE);
     assert_int_equal(auth_key_table_token(table, "good", NOW_S), AUTH_UNAVAILABLE);
     assert_int_equal(auth_key_table_token(table, "bad", NOW_S), AUTH_REVOKED);
+    assert_false(auth_key_table_loaded(table));
     auth_key_table_all(table);
+    assert_true(auth_key_table_loaded(table));
     assert_int_equal(find(table, &record.secrets[0], NOW_S), AUTH_OK);
     assert_int_equal(auth_key_table_token(table, "good", NOW_S), AUTH_OK);
     assert_int_equal(auth_key_table_token(table, "bad", NOW_S), AUTH_REVOKED);
