@@ -32,6 +32,11 @@ static bool speaks_tls(const core_config *config) {
     return core_config_text(config, "http.tls_cert") != NULL;
 }
 
+static bool limits_some(const core_config *config) {
+    return strcmp(core_config_text(config, "limits.tier"), "unlimited") != 0 ||
+           core_config_list_count(config, "limits.projects") > 0;
+}
+
 static const memory_row memory_rows[] = {
     {"publisher's window (nats.window_bytes)", "nats.window_bytes", NULL, 1, NULL},
     {"runs being built and sent (2 x cdc.run_bytes)", "cdc.run_bytes", NULL, 2, NULL},
@@ -55,6 +60,9 @@ static const memory_row memory_rows[] = {
      INT64_C(192) << 20, NULL},
     {"present rows that clients have yet to take (256 MiB)", NULL, NULL, INT64_C(256) << 20, NULL},
     {"API keys and revoked tokens (160 MiB)", NULL, NULL, INT64_C(160) << 20, NULL},
+    {"audit records that wait for NATS (4 MiB)", NULL, NULL, INT64_C(4) << 20, NULL},
+    {"limits by tier, with the other nodes' counts (32 MiB)", NULL, NULL, INT64_C(32) << 20,
+     limits_some},
     {"connections (ws.max_connections x 8 KiB)", "ws.max_connections", NULL, 8192, NULL},
     {"their TLS (ws.max_connections x 20 KiB)", "ws.max_connections", NULL, 20480, speaks_tls},
     {"signatures that are known (auth.token_cache x 48 bytes)", "auth.token_cache", NULL, 48,

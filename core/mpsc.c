@@ -117,9 +117,9 @@ int core_mpsc_wake_fd(const core_mpsc *queue) {
     return queue->wake_fd;
 }
 
-bool core_mpsc_sleep(core_mpsc *queue, size_t ahead) {
+bool core_mpsc_sleep(core_mpsc *queue) {
     atomic_store(&queue->sleeping, true);
-    if (core_mpsc_peek(queue, ahead) == NULL)
+    if (core_mpsc_peek(queue, 0) == NULL)
         return true;
     atomic_store(&queue->sleeping, false);
     return false;

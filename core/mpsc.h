@@ -32,9 +32,8 @@ void core_mpsc_release(core_mpsc *queue, size_t count);
 
 /* Consumer: becomes readable when a slot is committed while asleep. Owned by the queue. */
 int core_mpsc_wake_fd(const core_mpsc *queue);
-/* Consumer: announces that it is about to wait. False when the slot behind `ahead` others is there
- * already. */
-CORE_MUST_CHECK bool core_mpsc_sleep(core_mpsc *queue, size_t ahead);
+/* Consumer: announces that it is about to wait. False when a committed slot is there already. */
+CORE_MUST_CHECK bool core_mpsc_sleep(core_mpsc *queue);
 /* Consumer: after waiting. */
 void core_mpsc_wake_clear(core_mpsc *queue);
 /* Any thread: makes the wake descriptor readable (a stop request, say). */

@@ -87,11 +87,19 @@ bool fanout_journal_put(fanout_journal *journal, const char *subject, core_slice
 
 /* ---- The thread's waiting ---- */
 
-static void journal_wait(fanout_journal *journal, size_t ahead, int64_t timeout_ms) {
+/* For a record. */
+static void journal_wait(fanout_journal *journal) {
     struct pollfd wake = {.fd = core_mpsc_wake_fd(journal->queue), .events = POLLIN};
-    if (core_mpsc_sleep(journal->queue, ahead))
-        (void)poll(&wake, 1, (int)timeout_ms);
+    if (core_mpsc_sleep(journal->queue))
+        (void)poll(&wake, 1, IDLE_MS);
     core_mpsc_wake_clear(journal->queue);
+}
+
+/* Whatever is written meanwhile: only _free ends it before its time. */
+static void journal_rest(fanout_journal *journal, int64_t pause_ms) {
+    struct pollfd wake = {.fd = core_mpsc_wake_fd(journal->queue), .events = POLLIN};
+    if (!atomic_load(&journal->stopping))
+        (void)poll(&wake, 1, (int)pause_ms);
 }
 
 /* The time to end has come: all that waits is stored, or it waited long enough. */
@@ -104,13 +112,12 @@ static bool journal_over(fanout_journal *journal) {
     return core_mpsc_peek(journal->queue, 0) == NULL || now_ms >= journal->stop_ms;
 }
 
-/* A pause after a failure; while stopping a short one. */
+/* After a failure. */
 static void journal_pause(fanout_journal *journal, core_backoff *backoff) {
-    bool stopping = atomic_load(&journal->stopping);
-    int64_t pause_ms = stopping ? AWAY_FIRST_MS : core_backoff_next_ms(backoff);
-    struct pollfd wake = {.fd = core_mpsc_wake_fd(journal->queue), .events = POLLIN};
-    (void)poll(&wake, stopping ? 0 : 1, (int)pause_ms); /* no sleeping flag: only _free ends it */
-    core_mpsc_wake_clear(journal->queue);
+    if (atomic_load(&journal->stopping))
+        (void)poll(NULL, 0, AWAY_FIRST_MS);
+    else
+        journal_rest(journal, core_backoff_next_ms(backoff));
 }
 
 static void journal_tell_lost(fanout_journal *journal) {
@@ -283,9 +290,10 @@ static void *journal_run(void *argument) {
     (void)pthread_setname_np(pthread_self(), "walcast-journal");
     core_backoff_init(&backoff, AWAY_FIRST_MS, AWAY_MAX_MS, journal->seed);
     while (!journal_over(journal)) {
-        journal_wait(journal, 0, IDLE_MS);
-        if (core_mpsc_peek(journal->queue, 0) != NULL && !atomic_load(&journal->stopping))
-            journal_wait(journal, BATCH_MAX - 1, GATHER_MS);
+        journal_wait(journal);
+        if (core_mpsc_peek(journal->queue, 0) == NULL)
+            continue;
+        journal_rest(journal, GATHER_MS);
         if (journal_send_all(journal))
             core_backoff_reset(&backoff);
         else

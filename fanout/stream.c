@@ -75,7 +75,7 @@ fanout_stream_spec fanout_stream_audit_spec(const core_config *config, char name
                                             char *subjects, size_t subjects_size) {
     int64_t max_age_ms = core_config_integer(config, "audit.max_age");
     bool is_short = max_age_ms > 0 && max_age_ms < audit_duplicate_window_ms;
-    (void)snprintf(name, FANOUT_NAME_MAX, "%s_AUDIT", core_config_text(config, "nats.stream"));
+    (void)snprintf(name, FANOUT_NAME_MAX, "%s_AUDIT", core_config_stream_base(config));
     (void)snprintf(subjects, subjects_size, "%s.audit.*.*",
                    core_config_text(config, "nats.prefix"));
     return (fanout_stream_spec){

@@ -39,7 +39,7 @@ test('every metric that docs/OPERATIONS.md names is one', async (t) => {
   const { walcast } = await startHouse(t, {});
   const page = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8');
   const [table] = /^\| `walcast_…` \|[\s\S]*?\n\n/m.exec(page);
-  const names = [...table.matchAll(/`((?:ws|auth|pg|fanout)_[a-z_]+)`/g)].map(([, name]) => name);
+  const names = [...table.matchAll(/`((?:ws|auth|pg|fanout|audit|limits)_[a-z_]+)`/g)].map(([, name]) => name);
   assert.ok(names.length > 15);
   const served = await (await fetch(`${walcast.url}/metrics`)).text();
   for (const name of names)

@@ -215,7 +215,7 @@ static void many_nodes_stay_within_the_bound(void **state) {
         cluster *it = cluster_new(nodes, limit, delay);
         load(it, 45000);
         int64_t over = cluster_worst(it) - limit;
-        if (over > limit / 4 + nodes - 1)
+        if (over > limit / (delay <= 20 ? 50 : 4) + nodes - 1)
             fail_msg("seed %u: %lld over %lld with %lld nodes, %lld ms apart", seed,
                      (long long)over, (long long)limit, (long long)nodes, (long long)delay);
         if (delay <= 20 && over - (nodes - 1) > worst_over)
