@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
+import { createKey } from '../lib/keys.mjs';
 import { RawClient, realtimeClient, refusedHandshake, subscribed, websocketUrl } from '../lib/realtime.mjs';
 import { EventStream, sseUrl } from '../lib/sse.mjs';
 import { goodToken } from '../lib/tokens.mjs';
@@ -89,6 +90,30 @@ suite('tenants', () => {
     const [changes] = [await house.nats.manage(async (manager) => (await manager.streams.info('WALCAST', { subjects_filter: '>' })).state.subjects)];
     for (const subject of ['atlasdb.acme.dev.todos.INSERT', 'atlasdb.beta.dev.todos.INSERT', 'atlasdb.default.dev.todos.INSERT', 'atlasdb.Two%20Words.dev.todos.INSERT'])
       assert.ok(changes[subject] >= 4, subject);
+  });
+
+  test("an API key is one tenant's, though its name is others' too", async (t) => {
+    const keys = {};
+    for (const project of Object.keys(SCHEMAS)) keys[project] = (await createKey(house.walcast, 'site', { project })).key;
+    const eu = await createKey(house.walcast, 'site', { project: 'acme', environment: 'eu' });
+    const nobody = await createKey(house.walcast, 'site', { project: 'acme', environment: 'prod' });
+    await waitFor('the last key to be known', async () => /another project/.test(
+      (await refusedHandshake(t, websocketUrl(house.walcast, { apikey: nobody.key })).catch(() => ({ body: {} }))).body.error));
+    const clients = {};
+    for (const project of Object.keys(SCHEMAS)) clients[project] = await join(t, keys[project], [todos]);
+    const abroad = await join(t, eu.key, [todos]);
+    for (const [project, client] of Object.entries(clients)) {
+      for (const other of Object.values(clients)) other.received.length = 0;
+      const row = await insertAll(project);
+      await waitFor('its row', () => client.changes().length === 1);
+      assert.equal(client.changes()[0].record.id, row);
+    }
+    assert.equal(abroad.changes().length, 0);
+    clients.beta.join('2', 'realtime:other', {}, { access_token: keys.acme });
+    assert.equal((await clients.beta.reply('2'))[4].status, 'error'); // a connection is one project's
+    await house.walcast.commandOk(['keys', 'revoke', 'site', '--project', 'beta']);
+    assert.equal((await clients.beta.closed).code, 1008);
+    assert.equal((await join(t, keys.acme, [todos])).joined.status, 'ok');
   });
 
   test('wildcards of schema and table stay at home; filters and quoted names work there', async (t) => {
