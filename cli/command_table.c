@@ -73,6 +73,16 @@ static const cli_option tail_options[] = {
     OPTION_HELP,
 };
 
+static const cli_option audit_options[] = {
+    {.name = "--from", .value = "PLACE", .doc = "first, now (default), seq:N or time:T"},
+    {.name = "--until", .value = "now", .doc = "end with what the stream holds at the start"},
+    {.name = "--kind", .value = "KIND", .doc = "only these: request, join or act"},
+    {.name = "--project", .value = "P", .doc = "only this project's"},
+    {.name = "--json", .doc = "one JSON object a line, which they are in any case"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
 static const cli_option token_options[] = {
     {.name = "--role",
      .value = "R",
@@ -215,6 +225,17 @@ static const cli_command commands[] = {
      .options = tail_options,
      .option_count = CORE_COUNT_OF(tail_options),
      .run = cli_command_tail},
+    {.name = "audit",
+     .summary = "print the records of requests, joins and administrative acts",
+     .usage = "[--from PLACE] [--until now] [--kind KIND] [--project P]",
+     .doc =
+         "Prints each record as one line of JSON, as docs/AUDIT.md describes it: those from\n"
+         "--from on (first, the oldest that is kept; now; seq:N, a stream sequence; time:T, when\n"
+         "it was stored), then new ones as they come. With --until now it ends with the last\n"
+         "that is there.\n",
+     .options = audit_options,
+     .option_count = CORE_COUNT_OF(audit_options),
+     .run = cli_command_audit},
     {.name = "keys",
      .summary = "make, list, rotate and revoke API keys",
      .usage = "create --name N --role R --scope S[,S] | list | rotate N | revoke N [OPTIONS]",

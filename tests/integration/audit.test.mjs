@@ -89,6 +89,15 @@ suite('audit', () => {
     await walcast.commandOk(['setup', '--apply']);
 
     const all = await records(14);
+    // What the command prints of them is that, and only what it is asked for.
+    const printed = async (...more) => (await walcast.commandOk(['audit', '--until', 'now', ...more])).split('\n').filter(Boolean);
+    assert.deepEqual(await printed('--from', 'first'), all.map((record) => record.text));
+    assert.deepEqual(await printed('--from', 'first', '--kind', 'act'), all.filter(({ kind }) => kind === 'act').map((record) => record.text));
+    assert.deepEqual(await printed('--from', 'first', '--project', 'other'), []);
+    assert.deepEqual(await printed('--from', 'seq:14'), [all[13].text]);
+    assert.equal((await printed('--from', `time:${Math.floor(Date.parse(all[0].time) / 1000) - 1}`, '--project', 'default')).length, 14);
+    assert.deepEqual(await printed(), []);
+    assert.equal((await walcast.command(['audit', '--kind', 'x'])).code, 2);
     const of = (route, status) => {
       const found = all.filter((record) => record.kind === 'request' && record.route === route && record.status === status);
       assert.equal(found.length, 1, `${route} ${status}: ${JSON.stringify(found)}`);
