@@ -28,5 +28,6 @@ function(walcast_find_library TARGET HEADER)
 endfunction()
 walcast_find_library(walcast_websockets libwebsockets.h websockets)
 walcast_find_library(walcast_ev ev.h ev)
+walcast_find_library(walcast_pg_query pg_query.h pg_query) # it has no .pc file
 
 find_program(PROTOC_C protoc-c REQUIRED)

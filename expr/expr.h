@@ -1,4 +1,5 @@
-/* The expr room's public header: predicates over a change's columns, compiled once.
+/* The expr room's public header: predicates over a change's columns, compiled once. Two kinds: the
+ * filters of clients, and conditions in SQL, further below.
  *
  * A client's filter (`id=eq.1`) is parsed at join and bound to a relation's columns when the first
  * change of that shape comes; then evaluated on typed column values without JSON and without
@@ -67,5 +68,137 @@ CORE_MUST_CHECK bool expr_row_hash(const core_relation *relation, uint16_t colum
  * with TimeZone UTC and DateStyle ISO. False when `out` is full. */
 CORE_MUST_CHECK bool expr_bound_sql(const expr_bound *bound, size_t first, core_buffer *out,
                                     const char *parameters[EXPR_FILTER_VALUES_MAX], size_t *count);
+
+/* ==== Conditions in SQL ====
+ *
+ * A policy's or a trigger's condition: a boolean expression over one row (or its new and old image)
+ * and the settings that say who asks. Parsed with PostgreSQL's own grammar, typed as PostgreSQL
+ * types it, compiled once, evaluated on typed values without JSON and without allocation. What is
+ * evaluated means what it means in PostgreSQL; all else is refused when it is compiled, or its
+ * answer for the one row is UNDECIDED: only SQL can say then (docs/CONDITIONS.md).
+ *
+ * A condition is immutable and counted (atomically): any number of threads may evaluate it. */
+
+#define EXPR_CONDITION_TEXT_MAX                                                                    \
+    ((size_t)64 << 10)                    /* the expression; a function's body; the claims */
+#define EXPR_CONDITION_NODES_MAX    4096u /* with the functions' bodies put in */
+#define EXPR_CONDITION_DEPTH_MAX    100u  /* operations in each other */
+#define EXPR_FUNCTION_ARGUMENTS_MAX 8
+
+typedef struct expr_condition expr_condition;
+
+/* By what a column's texts are compared. */
+typedef enum {
+    EXPR_COLLATION_DEFAULT = 0, /* the database's: equal are equal bytes, the order is not known */
+    EXPR_COLLATION_C,           /* "C" or "POSIX": by bytes */
+    EXPR_COLLATION_OTHER,       /* another, deterministic */
+    EXPR_COLLATION_LOOSE,       /* not deterministic: different bytes may be equal */
+} expr_collation;
+
+/* What core_column does not tell. */
+typedef struct {
+    expr_collation collation; /* pg_attribute.attcollation */
+    bool is_enum;             /* its type, or what its domain is over, is an enum */
+} expr_column_facts;
+
+/* A function in SQL whose call may be replaced by its body: not SECURITY DEFINER, without SET,
+ * returns one value, and the only one that a call of this name with so many arguments can mean.
+ * Its slices must live until expr_condition_new returns. */
+typedef struct {
+    core_slice body; /* "SELECT expression" or "RETURN expression" */
+    uint32_t result_oid;
+    bool is_strict;        /* null when an argument is */
+    size_t argument_count; /* as it was called */
+    uint32_t argument_oids[EXPR_FUNCTION_ARGUMENTS_MAX];
+    core_slice argument_names[EXPR_FUNCTION_ARGUMENTS_MAX]; /* empty: only $1 */
+} expr_function;
+
+typedef struct {
+    core_slice text; /* UTF-8; one SQL expression, as pg_get_expr prints it or a user writes it */
+    const core_relation *relation;  /* names and types of the columns; not needed afterwards */
+    const expr_column_facts *facts; /* one a column; NULL: collations are the database's, types that
+                                       are not built in are enums where filters take them so */
+    /* Columns are written new.x and old.x, only so (triggers); else x, table.x or schema.table.x
+     * (policies). */
+    bool has_images;
+    /* Finds a function; NULL: there are none. `schema` is empty where none is written. False: none
+     * that can be replaced. Called while compiling only. */
+    bool (*function)(void *context, core_slice schema, core_slice name, size_t arguments,
+                     expr_function *function);
+    void *context;
+} expr_condition_spec;
+
+typedef enum {
+    EXPR_REFUSED_NOT = 0,
+    EXPR_REFUSED_WRONG,       /* PostgreSQL would refuse it too, or fail for every row */
+    EXPR_REFUSED_UNSUPPORTED, /* it may be right, but not for the engine: leave it to SQL */
+    EXPR_REFUSED_LIMIT,       /* a stated maximum was passed: leave it to SQL */
+    EXPR_REFUSED_MEMORY,
+} expr_refusal_kind;
+
+typedef struct {
+    expr_refusal_kind kind;
+    size_t position;  /* of characters in the text, from 1; 0: none */
+    core_error error; /* one line, with the position; the code says no more than `kind` */
+} expr_refusal;
+
+/* NULL with the refusal. The caller holds one reference. */
+CORE_MUST_CHECK expr_condition *expr_condition_new(const expr_condition_spec *spec,
+                                                   expr_refusal *refusal);
+
+/* Who asks. Walcast sets these two and no other setting, so other `request.*` ones are null. */
+typedef struct {
+    core_slice claims_json; /* request.jwt.claims; data NULL: it is not set */
+    const char *role;       /* current_user, current_role, current_setting('role') */
+} expr_settings;
+
+/* The same with the settings known: what hangs on them alone is computed. Texts are copied; it
+ * keeps `condition`. An error that the claims cause (a sub that is no uuid) is not a refusal: rows
+ * that get there end in it. NULL with a refusal where memory is out, a maximum is passed, or a
+ * pattern that the claims hold is not taken. Costs microseconds. */
+CORE_MUST_CHECK expr_condition *expr_condition_fold(const expr_condition *condition,
+                                                    const expr_settings *settings,
+                                                    expr_refusal *refusal);
+/* Another reference; gives one back (NULL is nothing). From any thread. */
+expr_condition *expr_condition_hold(const expr_condition *condition);
+void expr_condition_release(const expr_condition *condition);
+
+typedef enum {
+    EXPR_VERDICT_FALSE = 0,
+    EXPR_VERDICT_TRUE,
+    EXPR_VERDICT_UNKNOWN,   /* null */
+    EXPR_VERDICT_MISSING,   /* it hangs on a value that is unchanged or absent */
+    EXPR_VERDICT_UNDECIDED, /* only SQL can tell, of this row; also before settings are folded */
+    EXPR_VERDICT_ERROR,     /* PostgreSQL raises an error for this row */
+} expr_verdict;
+const char *expr_verdict_name(expr_verdict verdict);
+
+/* Of one row. Without images `new_tuple` is the row; with images NULL stands for a row that is not
+ * (old of an INSERT): its columns are null. Values are PostgreSQL's text under DateStyle ISO and
+ * TimeZone UTC. `reason` (may be NULL) gets a static text with UNDECIDED and ERROR, else NULL.
+ * From any thread. */
+expr_verdict expr_condition_evaluate(const expr_condition *condition, const core_tuple *new_tuple,
+                                     const core_tuple *old_tuple, const char **reason);
+/* Whether every row gets the same verdict, and which. */
+bool expr_condition_constant(const expr_condition *condition, expr_verdict *verdict,
+                             const char **reason);
+/* Whether it still hangs on settings: it must be folded. */
+bool expr_condition_reads_settings(const expr_condition *condition);
+
+/* Like expr_bound_key: a row for which the condition is TRUE has one of these values in this
+ * column. From conjuncts `column = constant`, IN, = ANY and OR of such over one column; with images
+ * of the new one. */
+CORE_MUST_CHECK bool expr_condition_key(const expr_condition *condition, size_t number,
+                                        expr_key *key);
+/* The columns that it reads, each once, in order, of the new image (the row) or the old one; how
+ * many. `indexes` has room for the relation's columns. */
+size_t expr_condition_columns(const expr_condition *condition, bool is_old, uint16_t *indexes);
+/* Whether it reads nothing but key columns. */
+bool expr_condition_reads_keys_only(const expr_condition *condition, const core_relation *relation);
+/* A canonical text over column numbers, for equal conditions over one shape of one relation to be
+ * shared: equal texts decide every row alike. It may hold claims: not for logs. Lives as long as
+ * the condition. The hash is its. */
+core_slice expr_condition_text(const expr_condition *condition);
+uint64_t expr_condition_hash(const expr_condition *condition);
 
 #endif

@@ -8,6 +8,7 @@
 #include "expr/regex.h"
 
 #include <pcre2.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define PATTERN_BYTES_MAX (16 * EXPR_FILTER_TEXT_MAX) /* of a translation */
@@ -20,6 +21,7 @@
 
 struct expr_regex {
     pcre2_code *code;
+    atomic_flag busy;             /* of the next two, for expr_regex_match_shared */
     pcre2_match_data *data;       /* NULL until prepared */
     pcre2_match_context *context; /* the same */
 };
@@ -104,13 +106,34 @@ bool expr_regex_prepare(expr_regex *regex) {
     return regex->data != NULL;
 }
 
-expr_truth expr_regex_match(const expr_regex *regex, core_slice text) {
+static expr_truth match(const expr_regex *regex, core_slice text, pcre2_match_data *data,
+                        pcre2_match_context *context) {
     size_t steps = STEPS_BASE + 4 * (text.length < STEPS_MAX ? text.length : STEPS_MAX);
-    assert(regex->data != NULL);
-    (void)pcre2_set_match_limit(regex->context, (uint32_t)(steps < STEPS_MAX ? steps : STEPS_MAX));
-    int result =
-        pcre2_match(regex->code, start_of(text), text.length, 0, 0, regex->data, regex->context);
+    (void)pcre2_set_match_limit(context, (uint32_t)(steps < STEPS_MAX ? steps : STEPS_MAX));
+    int result = pcre2_match(regex->code, start_of(text), text.length, 0, 0, data, context);
     if (result == PCRE2_ERROR_NOMATCH)
         return EXPR_FALSE;
     return result >= 0 ? EXPR_TRUE : EXPR_UNKNOWN;
+}
+
+expr_truth expr_regex_match(const expr_regex *regex, core_slice text) {
+    assert(regex->data != NULL);
+    return match(regex, text, regex->data, regex->context);
+}
+
+expr_truth expr_regex_match_shared(expr_regex *regex, core_slice text) {
+    assert(regex->data != NULL);
+    if (!atomic_flag_test_and_set_explicit(&regex->busy, memory_order_acquire)) {
+        expr_truth truth = match(regex, text, regex->data, regex->context);
+        atomic_flag_clear_explicit(&regex->busy, memory_order_release);
+        return truth;
+    }
+    expr_truth truth = EXPR_UNKNOWN;
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    pcre2_match_context *context = pcre2_match_context_copy(regex->context);
+    if (data != NULL && context != NULL)
+        truth = match(regex, text, data, context);
+    pcre2_match_data_free(data);
+    pcre2_match_context_free(context);
+    return truth;
 }

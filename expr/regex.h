@@ -19,6 +19,9 @@ void expr_regex_free(expr_regex *regex);
 CORE_MUST_CHECK bool expr_regex_prepare(expr_regex *regex);
 /* Whether the text has a match. UNKNOWN past a limit of steps, and for a text that is not UTF-8. */
 expr_truth expr_regex_match(const expr_regex *regex, core_slice text);
+/* The same of a prepared one that several threads may match at once. What a match works in is the
+ * regex's own for one of them; one that comes while it is taken allocates. */
+expr_truth expr_regex_match_shared(expr_regex *regex, core_slice text);
 
 /* The PCRE2 pattern; see above. */
 CORE_MUST_CHECK bool expr_regex_translate(core_slice pattern, bool fold, core_buffer *out,

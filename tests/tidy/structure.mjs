@@ -36,9 +36,9 @@ const UNBOUND = ['tests', 'bench'];
 const OWNED_HEADERS = [
   [/^jemalloc\//, ['core']],
   [/^protobuf-c\//, ['core']],
+  [/^pg_query(\/|\.h$)/, ['expr']], // before its own generated header's pattern
   [/\.pb-c\.h$/, ['core']],
   [/^yaml\.h$/, ['core']],
-  [/^pg_query\.h$/, ['expr']],
   [/^pcre2\.h$/, ['expr']],
   [/^(libpq-fe\.h|postgresql\/|libpq\/)/, ['pg', 'cdc']],
   [/^curl\//, ['net']],

@@ -1,0 +1,91 @@
+/* The operations that nodes are made of, by what they work on. Private to expr.
+ *
+ * Each says in its file what it wants of its arguments; compile_*.c puts them together. */
+#ifndef WALCAST_EXPR_OPERATIONS_H
+#define WALCAST_EXPR_OPERATIONS_H
+
+#include "expr/node.h"
+#include "expr/operator.h"
+
+/* ---- logic.c ---- */
+extern const expr_operation expr_operation_and;
+extern const expr_operation expr_operation_or;
+extern const expr_operation expr_operation_not;
+extern const expr_operation expr_operation_is_null; /* option: 1 negated */
+extern const expr_operation expr_operation_is;      /* option: a test below */
+extern const expr_operation expr_operation_case;    /* when, then, ..., else */
+extern const expr_operation expr_operation_coalesce;
+extern const expr_operation expr_operation_subselect; /* what is in it; folding takes it away */
+
+enum { EXPR_IS_TRUE, EXPR_IS_FALSE, EXPR_IS_UNKNOWN, EXPR_IS_NEGATED = 4 };
+
+/* ---- compare.c: `kind` says how; option: an expr_op ---- */
+#define EXPR_KIND_JSONB 200 /* beside expr_scalar_kind's */
+
+extern const expr_operation expr_operation_compare;
+extern const expr_operation expr_operation_distinct; /* option: 1 negated */
+extern const expr_operation expr_operation_any;      /* value, elements... */
+extern const expr_operation expr_operation_all;
+extern const expr_operation expr_operation_any_array; /* value, an array's text */
+extern const expr_operation expr_operation_all_array;
+extern const expr_operation expr_operation_nullif;
+extern const expr_operation expr_operation_greatest;
+extern const expr_operation expr_operation_least;
+
+/* ---- cast.c: into the node's type ---- */
+extern const expr_operation expr_operation_parse; /* of text */
+extern const expr_operation expr_operation_integer_to_integer;
+extern const expr_operation expr_operation_integer_to_real;
+extern const expr_operation expr_operation_integer_to_numeric;
+extern const expr_operation expr_operation_integer_to_bool;
+extern const expr_operation expr_operation_integer_to_text;
+extern const expr_operation expr_operation_bool_to_text;
+extern const expr_operation expr_operation_real_to_real;
+extern const expr_operation expr_operation_real_to_integer;
+extern const expr_operation expr_operation_real_to_numeric;
+extern const expr_operation expr_operation_numeric_to_integer;
+extern const expr_operation expr_operation_numeric_to_real;
+extern const expr_operation expr_operation_uuid_to_text;
+extern const expr_operation expr_operation_unpadded; /* char(n) to text */
+extern const expr_operation expr_operation_date_to_timestamp;
+extern const expr_operation expr_operation_timestamp_to_date;
+/* Whether a text is one of the type; `result` says what it is, or NULL'd reasons why not. */
+void expr_parse_text(expr_type type, core_slice text, expr_datum *result);
+
+/* ---- arithmetic.c: both arguments and the result of one class; option: the sign ---- */
+extern const expr_operation expr_operation_integer_arithmetic; /* + - * / % */
+extern const expr_operation expr_operation_real_arithmetic;    /* + - * / */
+extern const expr_operation expr_operation_numeric_arithmetic; /* + - * */
+extern const expr_operation expr_operation_negate;
+extern const expr_operation expr_operation_absolute;
+
+/* ---- text_operation.c ---- */
+extern const expr_operation expr_operation_concat;
+extern const expr_operation expr_operation_like;  /* option: the bits below */
+extern const expr_operation expr_operation_regex; /* the same; has `regex` */
+extern const expr_operation expr_operation_lower;
+extern const expr_operation expr_operation_upper;
+extern const expr_operation expr_operation_length;
+extern const expr_operation expr_operation_starts_with;
+extern const expr_operation expr_operation_split_part;
+extern const expr_operation expr_operation_trim; /* option: 1 left, 2 right */
+extern const expr_operation expr_operation_left;
+extern const expr_operation expr_operation_strpos;
+
+enum { EXPR_PATTERN_NEGATED = 1, EXPR_PATTERN_FOLD = 2, EXPR_PATTERN_LOCAL = 4 };
+/* Whether what the pattern matches outside ASCII hangs on a locale. */
+bool expr_pattern_is_local(core_slice pattern);
+bool expr_text_is_ascii(core_slice text);
+
+/* ---- json_operation.c: of json and jsonb by their text ---- */
+extern const expr_operation expr_operation_json_member;  /* -> and ->> by key; option: 1 text */
+extern const expr_operation expr_operation_json_element; /* by index */
+extern const expr_operation expr_operation_json_path;    /* #> and #>>: document, key... */
+extern const expr_operation expr_operation_json_exists;  /* ? */
+extern const expr_operation expr_operation_text_to_json; /* of settings only */
+bool expr_jsonb_equal(core_slice left, core_slice right);
+/* The text that jsonb_out gives of a valid JSON text, in `arena`. False, with a result that says
+ * why, when there is none or it cannot be told. */
+bool expr_jsonb_normalize(core_slice json, core_arena *arena, expr_datum *result);
+
+#endif

@@ -1,0 +1,156 @@
+// SQL conditions mean what PostgreSQL means: thousands of random ones over rows of every kind of
+// column and over claims. What expr says of each row (by conditions/condition_driver.c), true,
+// false, unknown or an error, is what the server says; what it refuses is counted, and is what
+// docs/CONDITIONS.md says that it refuses. WALCAST_SEED repeats a run.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { suite, test } from 'node:test';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Postgres } from '../lib/postgres.mjs';
+import { COLLATIONS, generator, literal } from './filters/samples.mjs';
+import { COLUMNS, FUNCTIONS, bool, randomClaims } from './conditions/cases.mjs';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const DRIVER = process.env.WALCAST_CONDITION_DRIVER ?? join(HERE, '../../build/release/tests/integration/condition_driver');
+const SEED = Number(process.env.WALCAST_SEED ?? 20261128);
+const ROWS = 24;
+
+const SESSION = "SET DateStyle = 'ISO'; SET TimeZone = 'UTC'; SET extra_float_digits = 3;";
+const raw = { types: { getTypeParser: () => (text) => text } };
+
+const schema = (collations) => `
+  ${collations ? COLLATIONS : ''}
+  CREATE TYPE mood AS ENUM ('sad', 'ok', 'happy');
+  CREATE DOMAIN price AS numeric CHECK (VALUE >= 0);
+  CREATE TABLE samples (id int PRIMARY KEY, ${Object.entries(COLUMNS).map(([name, { type, collation }]) =>
+    `${name} ${type} ${collation && (collations || collation === '"C"') ? `COLLATE ${collation}` : ''}`).join(', ')});
+  ${FUNCTIONS}
+  GRANT SELECT ON samples TO authenticated, anon;
+  -- One row after the other, where a condition fails for some.
+  CREATE FUNCTION truths(condition text) RETURNS text LANGUAGE plpgsql AS $$
+  DECLARE answer text := ''; truth boolean; row_id int;
+  BEGIN
+    FOR row_id IN SELECT id FROM samples ORDER BY id LOOP
+      BEGIN
+        EXECUTE format('SELECT (%s) FROM samples WHERE id = %s', condition, row_id) INTO truth;
+        answer := answer || CASE WHEN truth THEN 'T' WHEN NOT truth THEN 'F' ELSE 'U' END;
+      EXCEPTION WHEN OTHERS THEN answer := answer || 'E';
+      END;
+    END LOOP;
+    RETURN answer;
+  END $$;`;
+
+async function fill(client, random) {
+  for (let id = 1; id <= ROWS; id++) {
+    const values = Object.values(COLUMNS).map(({ type, values: of }) => (random.chance(8) ? 'NULL' : `${literal(random.pick(of))}::${type}`));
+    await client.query(`INSERT INTO samples VALUES (${id}, ${values.join(', ')})`);
+  }
+}
+
+async function shapeOf(client) {
+  const { rows } = await client.query(`SELECT attname AS name, atttypid::text AS oid, typbasetype::text AS base, typname AS type,
+      CASE WHEN collname IN ('C', 'POSIX') THEN 'c' WHEN collname IS NULL OR collname = 'default' THEN 'd' WHEN collisdeterministic THEN 'o' ELSE 'l' END AS collation,
+      CASE WHEN typtype = 'e' THEN 'enum' ELSE '' END AS enum
+    FROM pg_attribute JOIN pg_type t ON t.oid = atttypid LEFT JOIN pg_collation c ON c.oid = attcollation
+    WHERE attrelid = 'samples'::regclass AND attnum > 0 ORDER BY attnum`);
+  return rows;
+}
+
+async function functionsOf(client) {
+  const { rows } = await client.query(`SELECT nspname AS schema, proname AS name, prosrc AS body, prorettype::text AS result, proisstrict::text AS strict,
+      proargtypes::text AS types, coalesce(array_to_string(proargnames, ' '), '') AS names
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname IN ('auth', 'public') AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')`);
+  return rows.map((row) => ({ ...row, types: row.types.split(' ').filter(Boolean), names: row.names.split(' ') }));
+}
+
+async function startSamples(t, major) {
+  const postgres = await Postgres.start({ major });
+  t.after(() => postgres.remove());
+  const client = await postgres.connect(raw);
+  t.after(() => client.end());
+  const { rows: [{ icu }] } = await client.query("SELECT count(*) > 0 AS icu FROM pg_collation WHERE collname = 'en-x-icu'");
+  await client.query(`${SESSION} ${schema(icu === 't')}`);
+  await fill(client, generator(SEED));
+  const { rows } = await client.query('SELECT * FROM samples ORDER BY id');
+  return { client, shape: await shapeOf(client), functions: await functionsOf(client), rows };
+}
+
+function ask({ shape, functions, rows }, cases) {
+  const fields = [shape.length, ...shape.flatMap(({ name, oid, base, type, collation, enum: is }) => [name, oid, base, type, collation, is]),
+    functions.length, ...functions.flatMap(({ schema: of, name, body, result, strict, types, names }) =>
+      [of, name, body, result, strict === 'true' ? 'strict' : '', types.length, ...types.flatMap((type, i) => [type, names[i] ?? ''])]),
+    rows.length, ...rows.flatMap((row) => shape.map(({ name }) => (row[name] === null ? '-' : `+${row[name]}`))),
+    ...cases.flatMap(({ condition, claims, role }) => [condition, `+${claims}`, role])];
+  const output = execFileSync(DRIVER, { input: fields.map((field) => `${field}\0`).join(''), maxBuffer: 1 << 28 });
+  return output.toString().split('\n').filter(Boolean).map((line) => JSON.parse(line));
+}
+
+// "TFUE..." by row, as the role, with the claims.
+async function truthsOf(client, { condition, claims, role }) {
+  const set = `SET ROLE ${role}; SET request.jwt.claims = ${literal(claims)};`;
+  try {
+    const results = await client.query(`${set} SELECT string_agg(CASE WHEN c THEN 'T' WHEN NOT c THEN 'F' ELSE 'U' END, '' ORDER BY id) AS truths
+      FROM (SELECT id, (${condition}) AS c FROM samples OFFSET 0) s; RESET ROLE;`);
+    return results.at(-2).rows[0].truths;
+  } catch {
+    const results = await client.query(`${set} SELECT truths(${literal(condition)}); RESET ROLE;`);
+    return results.at(-2).rows[0].truths;
+  }
+}
+
+// What docs/CONDITIONS.md lists.
+const REFUSED = [/order of texts hangs on a collation/, /collation is not deterministic/, /which collation counts is not sure/, /sub-query reads the database/,
+  /hangs on the time/, /is not computed by the engine/, /is not known to the engine/, /no cast from/, /order of type/, /no comparison of/, /SIMILAR TO/, /the literal/,
+  /array's elements would have to be cast/, /row's text is not read as json/, /one in two cases hangs on a locale/, /outside ASCII/, /not been? taken|not taken/,
+  /is only taken by ANY and ALL/, /arrays are not cast/, /a row's value is not taken for a pattern/, /an argument's type/, /too many digits/, /hangs on the server's version/,
+  /text is written as the engine/, /escape character/, /longer than a name/, /json text/, /beyond what a timestamp/];
+
+const agrees = (mine, servers) => mine === '?' || mine === servers;
+
+function check(question, answer, truths, counts) {
+  const shown = `${question.condition}\nclaims ${question.claims}, role ${question.role}`;
+  counts.cases++;
+  if (answer.refused === 'wrong') {
+    assert.match(truths, /^E+$/, `${shown}\nis not wrong: ${answer.error}`);
+    counts.wrong++;
+  } else if (answer.refused) {
+    counts.refused[answer.error.replace(/.*?: |".*?"/g, '')] = (counts.refused[answer.error.replace(/.*?: |".*?"/g, '')] ?? 0) + 1;
+    assert.equal(answer.refused, 'unsupported', `${shown}\n${answer.error}`);
+    assert.ok(REFUSED.some((reason) => reason.test(answer.error)), `${shown}\nrefused for what is not documented: ${answer.error}`);
+  } else {
+    counts.evaluated++;
+    for (const [row, mine] of [...answer.verdicts].entries()) {
+      counts.rows++;
+      if (mine === '?') counts.undecided++;
+      counts[mine] = (counts[mine] ?? 0) + 1;
+      assert.ok(agrees(mine, truths[row]), `row ${row + 1}: ${mine}, the server says ${truths[row]}\n${answer.verdicts}\n${truths}\n${shown}\n${answer.reason}`);
+    }
+  }
+}
+
+for (const [major, count] of [[undefined, 4000], [13, 600], [18, 600]]) {
+  suite(`PostgreSQL ${major ?? 'from Debian'}, seed ${SEED}`, () => {
+    test(`${count} random conditions decide as the server does`, async (t) => {
+      const samples = await startSamples(t, major);
+      const random = generator(SEED + 1);
+      const cases = Array.from({ length: count }, () => ({ condition: bool(random, 1 + random.below(4)), claims: randomClaims(random), role: random.pick(['authenticated', 'anon']) }));
+      const answers = ask(samples, cases);
+      assert.equal(answers.length, count);
+      const counts = { cases: 0, evaluated: 0, wrong: 0, rows: 0, undecided: 0, refused: {} };
+      const differences = [];
+      for (const [i, question] of cases.entries()) {
+        const truths = await truthsOf(samples.client, question);
+        try {
+          check(question, answers[i], truths, counts);
+        } catch (error) {
+          differences.push(error.message);
+        }
+      }
+      t.diagnostic(JSON.stringify(counts));
+      assert.equal(differences.length, 0, `${differences.length} differ; the first:\n${differences.slice(0, 10).join('\n\n')}`);
+      assert.ok(counts.evaluated > count * 0.6, `only ${counts.evaluated} evaluated`);
+      assert.ok(counts.undecided < counts.rows * 0.05, `${counts.undecided} rows of ${counts.rows} undecided`);
+    });
+  });
+}

@@ -1,0 +1,155 @@
+// SQL conditions from a seed, typed as they grow: over columns of every kind, NULLs, claims and
+// functions in SQL, with values that are hard on each operator. Some come out wrong or beyond what
+// the engine takes; most do not.
+import { literal } from '../filters/samples.mjs';
+
+const WORDS = ['', ' ', 'a', 'A', 'ab', 'Ab', 'abc', 'a b', 'a,b', '{a}', 'a"b', "it's", 'a\\b', 'a%c', 'a_c', '%', '10', '9', '-1', '2147483648', 't',
+  'null', 'é', 'É', 'Zoë', 'z ', ' z', 'a:b:c', 'admin', 'org1', '7fffffff-ffff-ffff-ffff-ffffffffffff', '2024-02-29', '1.5', 'NaN'];
+const UUIDS = ['00000000-0000-0000-0000-000000000000', '7fffffff-ffff-ffff-ffff-ffffffffffff', 'ffffffff-ffff-ffff-ffff-ffffffffffff'];
+const DOCUMENTS = ['{"a": 1}', '{"a": "x", "b": {"c": [1, "two", null]}}', 'null', '[]', '["a", "b", "admin"]', '"a"', '1.50', '{"a": null, "long": true}', '[{"a": 1}, 2]', '{"é\\n": "\\"q\\""}'];
+const range = (min, max) => [min, '-1', '0', '1', '7', '10', max];
+
+// name → type and values as text; `kind` is what the generator takes it for.
+export const COLUMNS = {
+  b: { type: 'boolean', kind: 'bool', values: ['t', 'f'] },
+  i2: { type: 'smallint', kind: 'int', values: range('-32768', '32767') },
+  i4: { type: 'integer', kind: 'int', values: range('-2147483648', '2147483647') },
+  i8: { type: 'bigint', kind: 'int', values: [...range('-9223372036854775808', '9223372036854775807'), '9007199254740993'] },
+  f4: { type: 'real', kind: 'float', values: ['NaN', 'Infinity', '-0', '0', '0.1', '1', '-1.5', '1e10', '3.4028235e38', '1e-45', '2.5'] },
+  f8: { type: 'double precision', kind: 'float', values: ['NaN', '-Infinity', '0', '0.1', '1', '-1.5', '1e300', '1e-300', '0.30000000000000004', '3.5'] },
+  n: { type: 'numeric', kind: 'numeric', values: ['NaN', '0.00', '1', '1.0', '1.50', '-1.5', '0.5', '10', '9.99', '1e-20', '12345678901234567890.123456789', '0.1', '-2147483648.5', '32767.5'] },
+  dn: { type: 'price', kind: 'numeric', values: ['0', '1', '1.50', '9.99'] },
+  t: { type: 'text', kind: 'text', values: WORDS },
+  v: { type: 'varchar(40)', kind: 'text', values: WORDS },
+  c: { type: 'char(6)', kind: 'text', values: WORDS.filter((word) => [...word].length <= 6) },
+  nm: { type: 'name', kind: 'text', values: WORDS },
+  en: { type: 'text', kind: 'text', values: WORDS, collation: 'english' },
+  ci: { type: 'text', kind: 'text', values: WORDS, collation: 'careless' },
+  cc: { type: 'text', kind: 'text', values: WORDS, collation: '"C"' },
+  u: { type: 'uuid', kind: 'uuid', values: UUIDS },
+  d: { type: 'date', kind: 'time', values: ['infinity', '-infinity', '2024-02-29', '1999-12-31', '2000-01-01', '0044-03-15 BC', '5874897-12-31'] },
+  ts: { type: 'timestamp', kind: 'time', values: ['infinity', '2024-02-29 12:30:00', '2024-02-29 00:00:00', '1999-12-31 23:59:59.999999', '2000-01-01', '0044-03-15 12:00:00 BC'] },
+  tz: { type: 'timestamptz', kind: 'zoned', values: ['-infinity', '2024-02-29 12:30:00+00', '2024-02-29 14:30:00+02', '2000-01-01'] },
+  m: { type: 'mood', kind: 'mood', values: ['sad', 'ok', 'happy'] },
+  js: { type: 'json', kind: 'json', values: DOCUMENTS },
+  jb: { type: 'jsonb', kind: 'json', values: DOCUMENTS },
+  ta: { type: 'text[]', kind: 'texts', values: ['{}', '{a}', '{a,NULL}', '{"a b","a\\"b","NULL",""}', '{admin,org1,é}'] },
+  ua: { type: 'uuid[]', kind: 'uuids', values: ['{}', `{${UUIDS[0]},${UUIDS[1]}}`] },
+  ia: { type: 'integer[]', kind: 'ints', values: ['{}', '{1,7,NULL}', '{10}'] },
+  by: { type: 'bytea', kind: 'opaque', values: ['\\x00ff'] },
+};
+const named = (...kinds) => Object.keys(COLUMNS).filter((name) => kinds.includes(COLUMNS[name].kind));
+
+export const FUNCTIONS = `
+  CREATE SCHEMA auth;
+  CREATE FUNCTION auth.uid() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT coalesce(nullif(current_setting('request.jwt.claim.sub', true), ''),
+    (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'))::uuid $$;
+  CREATE FUNCTION auth.jwt() RETURNS jsonb LANGUAGE sql STABLE AS $$ SELECT coalesce(nullif(current_setting('request.jwt.claim', true), ''),
+    nullif(current_setting('request.jwt.claims', true), ''))::jsonb; $$;
+  CREATE FUNCTION auth.role() RETURNS text LANGUAGE sql STABLE AS 'select nullif(current_setting(''request.jwt.claims'', true), '''')::jsonb ->> ''role''';
+  CREATE FUNCTION public.owns(whose uuid) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT whose = auth.uid()';
+  CREATE FUNCTION public.has_claim(claim text, expected text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT (auth.jwt() ->> claim) = $2';
+  CREATE FUNCTION public.twice(x integer) RETURNS integer LANGUAGE sql IMMUTABLE STRICT AS 'SELECT x + x';
+  CREATE FUNCTION public.nobody() RETURNS boolean LANGUAGE sql STABLE AS 'SELECT EXISTS (SELECT FROM pg_class WHERE false)';
+  GRANT USAGE ON SCHEMA auth TO PUBLIC;`;
+
+const CLAIMS = ['', '{}', 'not json', '{"sub":"7fffffff-ffff-ffff-ffff-ffffffffffff","role":"authenticated"}',
+  '{"sub":"me","role":"anon"}', '{"sub":"00000000-0000-0000-0000-000000000000","role":"authenticated","a":"a","n":1.50,"level":7,"b":true,"nothing":null}',
+  '{"zz":1,"b":{"roles":["admin","org1"],"deep":{"x":"é\\u00e9"}},"a":[1,"a",null],"sub":"ffffffff-ffff-ffff-ffff-ffffffffffff", "a":["last"]}'];
+export const randomClaims = (random) => random.pick(CLAIMS);
+
+const typed = (text, type) => `${literal(text)}::${type}`;
+const maybe = (random, text, type) => (random.chance(2) ? literal(text) : typed(text, type));
+
+const INTS = ['0', '1', '-1', '7', '10', '32767', '2147483647', '2147483648', '-2147483648', '9223372036854775807', '2', '100000'];
+const int = (random, depth) => {
+  const less = depth - 1;
+  if (depth <= 0 || random.chance(3)) return random.pick([() => random.pick(named('int')), () => random.pick(INTS), () => maybe(random, random.pick(INTS), 'integer'),
+    () => `${random.pick(INTS)}::bigint`, () => 'NULL::integer', () => typed(random.pick(INTS), 'smallint')])();
+  return random.pick([
+    () => `(${int(random, less)} ${random.pick(['+', '-', '*', '/', '%'])} ${int(random, less)})`, () => `(- ${int(random, less)})`,
+    () => `abs(${int(random, less)})`, () => `length(${text(random, less)})`, () => `(${numeric(random, less)})::${random.pick(['smallint', 'integer', 'bigint'])}`,
+    () => `(${text(random, less)})::${random.pick(['integer', 'bigint'])}`, () => `(${float(random, less)})::${random.pick(['integer', 'bigint', 'smallint'])}`,
+    () => `coalesce(${int(random, less)}, ${int(random, less)})`, () => `nullif(${int(random, less)}, ${int(random, less)})`, () => `twice(${int(random, less)})`,
+    () => `CASE WHEN ${bool(random, less)} THEN ${int(random, less)} ELSE ${int(random, less)} END`, () => `(${json(random, less)} ->> ${random.pick(["'a'", '0', "'level'"])})::integer`,
+    () => `${random.pick(['greatest', 'least'])}(${int(random, less)}, ${int(random, less)})`, () => `strpos(${text(random, less)}, ${text(random, less)})`,
+    () => `(${bool(random, less)})::integer`])();
+};
+const NUMERICS = ['0', '1.5', '-1.50', '0.1', '10', '12345678901234567890.123456789', '99999999999999999999', '2.5', '1e-5', '-0.5'];
+const numeric = (random, depth) => {
+  const less = depth - 1;
+  if (depth <= 0 || random.chance(3)) return random.pick([() => random.pick(named('numeric')), () => random.pick(NUMERICS), () => typed(random.pick(NUMERICS), 'numeric')])();
+  return random.pick([() => `(${numeric(random, less)} ${random.pick(['+', '-', '*', '/'])} ${numeric(random, less)})`, () => `(${int(random, less)})::numeric`,
+    () => `(${float(random, less)})::numeric`, () => `(- ${numeric(random, less)})`, () => `abs(${numeric(random, less)})`, () => `(${numeric(random, less)} + ${int(random, less)})`,
+    () => `coalesce(${numeric(random, less)}, ${int(random, less)})`, () => `greatest(${numeric(random, less)}, ${int(random, less)})`, () => `(${text(random, less)})::numeric`])();
+};
+const FLOATS = ['0', '0.1', '1.5', '1e10', '1e300', 'NaN', 'Infinity'];
+const float = (random, depth) => {
+  const less = depth - 1;
+  if (depth <= 0 || random.chance(2)) return random.pick([() => random.pick(named('float')), () => random.pick(named('float')), () => typed(random.pick(FLOATS), 'float8'), () => typed('0.1', 'real')])();
+  return random.pick([() => `(${float(random, less)} ${random.pick(['+', '-', '*', '/'])} ${random.pick([float, int, numeric])(random, less)})`, () => `(${random.pick([int, numeric, float])(random, less)})::${random.pick(['real', 'float8'])}`,
+    () => `(- ${float(random, less)})`, () => `coalesce(${float(random, less)}, ${numeric(random, less)})`, () => `least(${float(random, less)}, ${int(random, less)})`])();
+};
+const text = (random, depth) => {
+  const less = depth - 1;
+  if (depth <= 0 || random.chance(3)) return random.pick([() => random.pick(named('text')), () => random.pick(['t', 'v', 'cc', 'c']), () => random.pick(['t', 'nm']), () => literal(random.pick(WORDS)), () => maybe(random, random.pick(WORDS), random.pick(['text', 'varchar', 'bpchar'])),
+    () => 'NULL::text', () => random.pick(['auth.role()', '( SELECT auth.role() AS role)']), () => 'current_user', () => "current_setting('request.jwt.claims', true)", () => "current_setting('request.headers', true)"])();
+  return random.pick([() => `(${text(random, less)} || ${random.pick([text, text, text, int, bool])(random, less)})`, () => `${random.pick(['lower', 'upper', 'btrim', 'ltrim', 'rtrim'])}(${text(random, less)})`,
+    () => `(${json(random, less)} ->> ${random.pick(["'a'", "'sub'", "'role'", '0', '-1', "'b'", "'n'"])})`, () => `(${json(random, less)} #>> ${random.pick(["'{b,roles,0}'", "'{a}'", "'{}'", "ARRAY['b','c','1']", "'{a,0}'::text[]"])})`,
+    () => `coalesce(${text(random, less)}, ${text(random, less)})`, () => `nullif(${text(random, less)}, ${text(random, less)})`, () => `(${random.pick([int, bool, uuid])(random, less)})::text`, () => `(${random.pick(['n', 'i4', 'm', 'c', 'nm', 'jb', 'js', 'u'])})::${random.pick(['text', 'varchar'])}`,
+    () => `split_part(${text(random, less)}, ${literal(random.pick([':', ',', 'b', '']))}, ${random.pick(['1', '2', '3', '0'])})`, () => `"left"(${text(random, less)}, ${random.pick(['1', '2', '-1', '0'])})`,
+    () => `CASE ${text(random, less)} WHEN ${text(random, less)} THEN ${text(random, less)} ELSE ${text(random, less)} END`, () => `(${text(random, less)} COLLATE "C")`])();
+};
+const uuid = (random, depth) => {
+  const less = depth - 1;
+  if (depth <= 0 || random.chance(2)) return random.pick([() => 'u', () => 'u', () => 'auth.uid()', () => '( SELECT auth.uid() AS uid)', () => maybe(random, random.pick(UUIDS), 'uuid'), () => typed(random.pick(UUIDS), 'uuid')])();
+  return random.pick([() => `(${text(random, less)})::uuid`, () => `coalesce(${uuid(random, less)}, ${uuid(random, less)})`, () => `(auth.jwt() ->> 'sub')::uuid`, () => `CASE WHEN ${bool(random, less)} THEN ${uuid(random, less)} END`])();
+};
+const json = (random, depth) => {
+  const less = depth - 1;
+  if (depth <= 0 || random.chance(2)) return random.pick([() => random.pick(named('json')), () => 'auth.jwt()', () => '( SELECT auth.jwt() AS jwt)', () => typed(random.pick(DOCUMENTS), random.pick(['json', 'jsonb']))])();
+  return random.pick([() => `(${json(random, less)} -> ${random.pick(["'a'", "'b'", '0', '1', '-1', "'deep'"])})`, () => `(${json(random, less)} #> ${random.pick(["'{b,deep}'", "'{b,c}'", "'{0}'"])})`,
+    () => "current_setting('request.jwt.claims', true)::json"])();
+};
+const time = (random) => random.pick([() => random.pick(['d', 'ts']), () => typed(random.pick(COLUMNS.ts.values), random.pick(['timestamp', 'date'])).replace(/ [\d:.]+( BC)?'::date/, "$1'::date"), () => '(ts)::date', () => '(d)::timestamp'])();
+const zoned = (random) => random.pick(['tz', 'tz', typed(random.pick(['2024-02-29 12:30:00+00', 'infinity', '2000-01-01 01:00:00+01']), 'timestamptz')]);
+const mood = (random) => random.pick(['m', 'm', "'ok'::mood", "'sad'::public.mood", "'happy'", 'NULL::mood']);
+
+const SIGNS = ['=', '<>', '<', '<=', '>', '>='];
+const PATTERNS = ['a%', '%b', 'a_c', '%', '', 'A%', '%\\%%', 'é%', '_', '%it%'];
+const REGEXES = ['^a', 'b$', 'a.b', '[a-z]+', '\\w', '^\\d+$', '(a|b)', '[[:alpha:]]', 'É', '^$', 'A'];
+const pair = (random, depth, make) => [make(random, depth), make(random, depth)];
+const list = (random, depth, make) => Array.from({ length: 1 + random.below(4) }, () => make(random, depth > 1 && random.chance(3) ? 1 : 0)).join(', ');
+const KINDS = [int, int, numeric, float, text, text, text, uuid, uuid, time, zoned, mood];
+
+function comparison(random, depth) {
+  const make = random.pick(KINDS);
+  const other = random.chance(6) ? random.pick([int, numeric, float]) : make;
+  const first = [int, numeric, float].includes(make) ? make : random.pick([make]);
+  const second = [int, numeric, float].includes(make) ? other : make;
+  const sign = make === text || make === mood ? random.pick(['=', '=', '=', '<>', '<>', ...(random.chance(4) ? ['<', '>='] : [])]) : random.pick(SIGNS);
+  return `${first(random, depth)} ${sign} ${second(random, depth)}`;
+}
+
+export const bool = (random, depth) => {
+  const less = depth - 1;
+  if (depth <= 0) return random.pick([() => 'b', () => 'true', () => "'f'::boolean", () => 'NULL::boolean', () => `(${comparison(random, 0)})`, () => `(${comparison(random, 0)})`, () => `(u = auth.uid())`])();
+  return `(${random.pick([
+    () => comparison(random, less), () => comparison(random, less), () => comparison(random, less),
+    () => `${bool(random, less)} AND ${bool(random, less)}`, () => `${bool(random, less)} OR ${bool(random, less)}`, () => `NOT ${bool(random, less)}`,
+    () => `${random.pick(KINDS)(random, less)} IS ${random.pick(['', 'NOT '])}NULL`, () => `${random.pick(['by', 'ta', 'js', 'm'])} IS NULL`,
+    () => `${bool(random, less)} IS ${random.pick(['', 'NOT '])}${random.pick(['TRUE', 'FALSE', 'UNKNOWN'])}`,
+    () => { const [a, b] = pair(random, less, random.pick(KINDS)); return `${a} IS ${random.pick(['', 'NOT '])}DISTINCT FROM ${random.chance(5) ? 'NULL' : b}`; },
+    () => { const make = random.pick(KINDS); return `${make(random, less)} ${random.pick(['', 'NOT '])}IN (${list(random, less, make)})`; },
+    () => { const make = random.pick([int, text, uuid, numeric, mood]); return `${make(random, less)} ${random.pick(['= ANY', '= ANY', '<> ALL', '<> ANY'])} (ARRAY[${list(random, less, make)}])`; },
+    () => `${text(random, less)} = ANY (${random.pick(['ta', "'{a,b,admin}'::text[]", "'{a,NULL,\"a b\"}'", 'ta'])})`, () => `${uuid(random, less)} = ANY (${random.pick(['ua', `'{${UUIDS[1]}}'`])})`, () => `${int(random, less)} ${random.pick(['= ANY', '<> ALL', '< ANY'])} (ia)`,
+    () => { const make = random.pick([int, numeric, time, zoned]); return `${make(random, less)} ${random.pick(['', 'NOT '])}BETWEEN ${make(random, 0)} AND ${make(random, 0)}`; },
+    () => `${text(random, less)} ${random.pick(['LIKE', 'NOT LIKE', '~~', 'ILIKE'])} ${random.chance(6) ? text(random, 0) : maybe(random, random.pick(PATTERNS), 'text')}`,
+    () => `${text(random, less)} ${random.pick(['~', '!~', '~*'])} ${literal(random.pick(REGEXES))}`,
+    () => `${random.pick(['jb', 'auth.jwt()', "(auth.jwt() -> 'a')", "(auth.jwt() #> '{b,roles}')", json(random, less)])} ${random.pick(['?', '?', '?|', '?&']).replace(/^\?([|&])$/, '?$1')} `.replace(/(\? )$/, `? ${literal(random.pick(['a', 'admin', 'sub', 'long']))}`).replace(/(\?[|&] )$/, "$1ARRAY['a','admin']"),
+    () => `${json(random, less)} = ${random.pick(["'1.5'::jsonb", "'true'", "'[\"last\"]'::jsonb", json(random, less)])}`,
+    () => `starts_with(${text(random, less)}, ${text(random, 0)})`, () => `(${text(random, less)})::boolean`, () => `owns(${uuid(random, less)})`, () => `public.has_claim(${literal(random.pick(['role', 'sub', 'a']))}, ${text(random, 0)})`,
+    () => `CASE WHEN ${bool(random, less)} THEN ${bool(random, less)} ELSE ${bool(random, less)} END`, () => `coalesce(${bool(random, less)}, ${bool(random, less)})`, () => `( SELECT ${bool(random, less)} AS it)`, () => `(${int(random, less)})::boolean`,
+    () => random.pick(['nobody()', "now() > '2024-01-01'", 'EXISTS (SELECT 1)', "d < current_date", "current_setting('search_path') = ''", "age(ts) > '1 day'", "t SIMILAR TO 'a'", "(n / 3) > 1"]),
+  ])()})`;
+};
