@@ -134,6 +134,28 @@ suite('audit', () => {
     }
   });
 
+  test('who leaves before the answer leaves a record', async (t) => {
+    const { walcast, postgres } = house;
+    const before = await last();
+    postgres.process.child.kill('SIGSTOP'); // nobody answers the pool’s first connection
+    t.after(() => postgres.process.child.kill('SIGCONT'));
+    const asked = () => walcast.metric('walcast_auth_channel_checks_total');
+    const askedBefore = await asked();
+    const client = await RawClient.connect(t, websocketUrl(walcast, { apikey: goodToken(), vsn: '2.0.0' }));
+    client.join('1', 'realtime:held', { private: true });
+    const controller = new AbortController();
+    const sent = fetch(`${walcast.url}/realtime/v1/api/broadcast`, { method: 'POST', signal: controller.signal,
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${goodToken()}` },
+      body: JSON.stringify({ messages: [{ topic: 'other', event: 'e', payload: {}, private: true }] }) });
+    await waitFor('both questions', async () => (await asked()) - askedBefore === 2);
+    client.socket.terminate();
+    controller.abort();
+    await assert.rejects(sent);
+    const found = await records(3, before);
+    assert.deepEqual(found.map(({ kind, status, outcome }) => [kind, status ?? outcome]).sort(),
+      [['join', 'left'], ['request', 101], ['request', 499]]);
+  });
+
   test('refused and none: what is recorded is a choice', async (t) => {
     const start = async (wish) => {
       const walcast = await Walcast.start({ postgres: house.postgres, nats: house.nats, args: ['--roles', 'ws'],
