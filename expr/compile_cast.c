@@ -107,7 +107,23 @@ static const expr_node *literal_array(const expr_compiler *c, const expr_node *n
 
 /* ---- Between types ---- */
 
+static void relabel_apply(const expr_node *node, expr_evaluation *at, const expr_datum *arguments,
+                          expr_datum *result) {
+    (void)node;
+    (void)at;
+    *result = arguments[0];
+}
+
+static const expr_operation operation_relabel = {.name = "as", .apply = relabel_apply};
+
+/* Of an operation the type can be what it is told by: it is left as it is. */
 static const expr_node *relabelled(const expr_compiler *c, const expr_node *node, expr_type type) {
+    bool is_leaf = expr_node_is_constant(node) || expr_node_is_array(node) ||
+                   node->operation == &expr_operation_column;
+    if (!is_leaf && expr_type_equal(node->type, type))
+        return node;
+    if (!is_leaf)
+        return expr_make(c, &operation_relabel, type, node->location, &node, 1);
     expr_node *copy = expr_node_copy(c->condition, node, c->refusal);
     if (copy != NULL)
         copy->type = type;
