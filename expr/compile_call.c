@@ -246,6 +246,28 @@ static const expr_node *strict_make(const expr_compiler *c, const expr_node *bod
     return expr_make(c, &expr_operation_case, body->type, location, nodes, 2 * count + 1);
 }
 
+/* A function's texts are all compared by what its arguments have together. */
+static const expr_node *collating_set(const expr_compiler *c, const expr_node *node,
+                                      expr_collating collating) {
+    if (!expr_type_is_string(node->type))
+        return node;
+    expr_node *copy = expr_node_copy(c->condition, node, c->refusal);
+    if (copy != NULL)
+        copy->collating = collating;
+    return copy;
+}
+
+static const expr_node *collated_body(expr_compiler *c, const expr_function *function,
+                                      const expr_node **arguments, uint32_t location) {
+    expr_collating collating = expr_collating_of(arguments, function->argument_count);
+    collating.is_explicit = false;
+    for (size_t i = 0; i < function->argument_count; i++)
+        if ((arguments[i] = collating_set(c, arguments[i], collating)) == NULL)
+            return NULL;
+    const expr_node *body = body_compile(c, function, arguments, location);
+    return body != NULL ? collating_set(c, body, collating) : NULL;
+}
+
 static const expr_node *function_inline(expr_compiler *c, const expr_function *function,
                                         const expr_node **arguments, uint32_t location) {
     expr_type result = expr_type_of_oid(function->result_oid);
@@ -255,7 +277,7 @@ static const expr_node *function_inline(expr_compiler *c, const expr_function *f
                                 "does not know");
     if (!arguments_cast(c, function, arguments, location))
         return NULL;
-    const expr_node *body = body_compile(c, function, arguments, location);
+    const expr_node *body = collated_body(c, function, arguments, location);
     if (body == NULL)
         return NULL;
     if (!expr_type_is_implicit(body->type, result))

@@ -149,7 +149,7 @@ export const bool = (random, depth) => {
     () => `${random.pick(['jb', 'auth.jwt()', "(auth.jwt() -> 'a')", "(auth.jwt() #> '{b,roles}')", json(random, less)])} ${random.pick(['?', '?', '?|', '?&']).replace(/^\?([|&])$/, '?$1')} `.replace(/(\? )$/, `? ${literal(random.pick(['a', 'admin', 'sub', 'long']))}`).replace(/(\?[|&] )$/, "$1ARRAY['a','admin']"),
     () => `${json(random, less)} = ${random.pick(["'1.5'::jsonb", "'true'", "'[\"last\"]'::jsonb", json(random, less)])}`,
     () => `starts_with(${text(random, less)}, ${text(random, 0)})`, () => `(${text(random, less)})::boolean`, () => `owns(${uuid(random, less)})`, () => `public.has_claim(${literal(random.pick(['role', 'sub', 'a']))}, ${text(random, 0)})`,
-    () => `CASE WHEN ${bool(random, less)} THEN ${bool(random, less)} ELSE ${bool(random, less)} END`, () => `coalesce(${bool(random, less)}, ${bool(random, less)})`, () => `( SELECT ${bool(random, less)} AS it)`, () => `(${int(random, less)})::boolean`,
+    () => `CASE WHEN ${bool(random, less)} THEN ${bool(random, less)} ELSE ${bool(random, less)} END`, () => `coalesce(${bool(random, less)}, ${bool(random, less)})`, () => `( SELECT ${bool(random, less)} AS it)`, () => { const make = random.pick([int, text, uuid]); return `${make(random, less)} ${random.pick(['IN', 'NOT IN', '= ANY', '<> ALL'])} (SELECT ${make(random, less)})`; }, () => `(${int(random, less)})::boolean`,
     () => random.pick(['nobody()', "now() > '2024-01-01'", 'EXISTS (SELECT 1)', "d < current_date", "current_setting('search_path') = ''", "age(ts) > '1 day'", "t SIMILAR TO 'a'", "(n / 3) > 1"]),
   ])()})`;
 };
