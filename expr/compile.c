@@ -335,8 +335,7 @@ static const expr_node *boolean_test_compile(expr_compiler *c, const PgQuery__Bo
 
 /* In a node that the planner does not compute, before settings are known. */
 static const expr_node *select_around(const expr_compiler *c, const expr_node *node) {
-    expr_node *made =
-        expr_make(c, &expr_operation_subselect, node->type, node->location, &node, 1);
+    expr_node *made = expr_make(c, &expr_operation_subselect, node->type, node->location, &node, 1);
     if (made == NULL)
         return NULL;
     made->reads_claims = true;

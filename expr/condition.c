@@ -8,7 +8,8 @@
 
 #define ARENA_BYTES_MAX ((size_t)8 << 20)
 #define CHUNK_COMPILED  4096u
-#define CHUNK_FOLDED    1024u
+#define CHUNK_FOLDED    4096u
+#define CHUNK_COMPACT   400u
 #define SCRATCH_BYTES   8192u /* of one evaluation, on the stack */
 
 /* ---- Nodes ---- */
@@ -43,6 +44,7 @@ expr_node *expr_node_new(expr_condition *condition, const expr_operation *operat
     if (node == NULL || count > EXPR_CONDITION_NODES_MAX)
         return refuse_size(refusal) ? node : NULL;
     node->operation = operation;
+    node->owner = condition;
     node->type = type;
     node->argument_count = (uint16_t)count;
     if (count > 0) {
@@ -64,6 +66,7 @@ expr_node *expr_node_copy(expr_condition *condition, const expr_node *node, expr
     if (copy == NULL)
         return refuse_size(refusal) ? copy : NULL;
     *copy = *node;
+    copy->owner = condition;
     return copy;
 }
 
@@ -76,6 +79,68 @@ expr_node *expr_node_constant(expr_condition *condition, expr_type type, const e
         return refuse_size(refusal) ? node : NULL;
     node->raises = value->state == EXPR_DATUM_ERROR || value->state == EXPR_DATUM_UNDECIDED;
     return node;
+}
+
+/* ---- Compacting ---- */
+
+static const expr_node *node_move(const expr_condition *condition, core_arena *arena,
+                                  const expr_node *node);
+
+static bool arguments_move(const expr_condition *condition, core_arena *arena, expr_node *node) {
+    const expr_node **from = node->arguments;
+    node->arguments = core_arena_array(arena, node->argument_count, sizeof(const expr_node *));
+    if (node->arguments == NULL)
+        return false;
+    for (size_t i = 0; i < node->argument_count; i++)
+        if ((node->arguments[i] = node_move(condition, arena, from[i])) == NULL)
+            return false;
+    return true;
+}
+
+/* What is not the condition's own stays where it is. */
+static const expr_node *node_move(const expr_condition *condition, core_arena *arena,
+                                  const expr_node *node) {
+    if (node->owner != condition)
+        return node;
+    expr_node *moved = core_arena_alloc(arena, sizeof *moved);
+    if (moved == NULL)
+        return NULL;
+    *moved = *node;
+    if (expr_node_is_constant(node) &&
+        !expr_datum_copy(arena, node->type, &node->constant, &moved->constant))
+        return NULL;
+    if (node->argument_count > 0 && !arguments_move(condition, arena, moved))
+        return NULL;
+    return moved;
+}
+
+/* The list anew; the old one stays until all is done. */
+static bool patterns_move(const expr_pattern *from, core_arena *arena, expr_pattern **to) {
+    *to = NULL;
+    for (; from != NULL; from = from->next) {
+        expr_pattern *moved = core_arena_alloc(arena, sizeof *moved);
+        if (moved == NULL)
+            return false;
+        *moved = (expr_pattern){.regex = from->regex, .next = *to};
+        *to = moved;
+    }
+    return true;
+}
+
+/* Into an arena of only what is used: most of what folding makes is on the way to it. */
+static const expr_node *compacted(expr_condition *condition, const expr_node *root) {
+    core_arena arena;
+    core_arena_init(&arena, CHUNK_COMPACT, ARENA_BYTES_MAX);
+    const expr_node *moved = node_move(condition, &arena, root);
+    expr_pattern *patterns = NULL;
+    if (moved == NULL || !patterns_move(condition->patterns, &arena, &patterns)) {
+        core_arena_fini(&arena);
+        return NULL;
+    }
+    core_arena_fini(&condition->arena);
+    condition->arena = arena;
+    condition->patterns = patterns;
+    return moved;
 }
 
 /* ---- Life ---- */
@@ -172,6 +237,8 @@ expr_condition *expr_condition_fold(const expr_condition *condition, const expr_
     }
     folded->origin = expr_condition_hold(condition);
     const expr_node *root = expr_simplify(folded, condition->root, settings, refusal);
+    if (root != NULL && (root = compacted(folded, root)) == NULL)
+        (void)refuse_size(refusal);
     if (root != NULL && expr_condition_finish(folded, root))
         return folded;
     if (root != NULL)

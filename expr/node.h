@@ -55,6 +55,7 @@ typedef struct {
 
 struct expr_node {
     const expr_operation *operation;
+    const void *owner; /* the condition in whose arena it lives */
     expr_type type;
     expr_collating collating;
     bool raises;       /* this or something below can end in an error */
