@@ -221,6 +221,11 @@ suite('audit', () => {
     assert.equal(await walcast.metric('walcast_audit_lost_total'), flood - ROOM);
     await fetch(`${walcast.url}/nothing`);
     await waitFor('a record of afterwards', async () => (await last()) - before === ROOM + 1);
+    // A stream that somebody removed is made anew, and what was on its way is in it.
+    await nats.manage((manager) => manager.streams.delete('WALCAST_AUDIT'));
+    await fetch(`${walcast.url}/nothing`);
+    await waitFor('the record in a new stream', async () => (await last()) === 1);
+    assert.equal(await walcast.metric('walcast_audit_lost_total'), flood - ROOM);
     assert.ok(!(await house.walcast.logText()).includes(JWT_SECRET));
   });
 });

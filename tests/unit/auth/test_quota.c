@@ -3,6 +3,7 @@
  * are asked for is admitted as long as there is room. */
 #include "auth/quota.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,6 +73,44 @@ static void the_edge_of_a_window_is_no_way_around(void **state) {
     for (int i = 0; i < 100; i++)
         admitted += auth_quota_take(&quota, &minute, edge + 10, 1).wait_ms == 0;
     assert_int_equal(admitted, 0);
+}
+
+/* ---- Many threads ---- */
+
+#define THREADS 4
+
+typedef struct {
+    auth_quota *quota;
+    const auth_quota_rule *rule;
+    int admitted;
+} taker;
+
+static void *take_much(void *argument) {
+    taker *it = argument;
+    for (int i = 0; i < 20000; i++)
+        it->admitted += auth_quota_take(it->quota, it->rule, START_MS, 1).wait_ms == 0;
+    return NULL;
+}
+
+static void threads_share_it_exactly(void **state) {
+    (void)state;
+    for (int64_t nodes = 1; nodes <= 2; nodes++) {
+        const auth_quota_rule rule = {
+            .limit = 10000, .window_ms = 60000, .look_ms = 500, .nodes = nodes};
+        auth_quota quota = {0};
+        pthread_t threads[THREADS];
+        taker takers[THREADS];
+        int admitted = 0;
+        for (int i = 0; i < THREADS; i++) {
+            takers[i] = (taker){&quota, &rule, 0};
+            assert_int_equal(pthread_create(&threads[i], NULL, take_much, &takers[i]), 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            (void)pthread_join(threads[i], NULL);
+            admitted += takers[i].admitted;
+        }
+        assert_int_equal(admitted, 10000 / nodes);
+    }
 }
 
 /* ---- Many nodes ---- */
@@ -267,6 +306,7 @@ int main(void) {
         cmocka_unit_test(what_is_told_to_wait_is_true),
         cmocka_unit_test(all_or_none_and_never),
         cmocka_unit_test(the_edge_of_a_window_is_no_way_around),
+        cmocka_unit_test(threads_share_it_exactly),
         cmocka_unit_test(many_nodes_stay_within_the_bound),
         cmocka_unit_test(clocks_that_differ_cost_their_part),
         cmocka_unit_test(one_node_gets_nearly_all),
