@@ -278,7 +278,7 @@ void auth_role_table(auth_role *role, core_slice schema, core_slice table, uint3
             absent_decide(role, schema, table, oid, is_other, now, decision);
         else
             decision->verdict = auth_grants_table_verdict(found, role->name, decision->reason);
-        if (decision->verdict == AUTH_ACCESS_ALLOWED) {
+        if (decision->verdict == AUTH_ACCESS_ALLOWED || decision->verdict == AUTH_ACCESS_FILTERED) {
             decision->grants = auth_grants_retain(role->grants);
             decision->table = found;
         }
@@ -291,6 +291,14 @@ void auth_role_decision(auth_role *role, auth_table_decision *decision) {
     (void)pthread_mutex_lock(&role->access->mutex);
     (void)role_decide(role, now_ms(), decision);
     (void)pthread_mutex_unlock(&role->access->mutex);
+}
+
+bool auth_role_secured(auth_role *role, core_slice schema, core_slice table) {
+    CORE_MAGIC_CHECK(role, ROLE_MAGIC);
+    (void)pthread_mutex_lock(&role->access->mutex);
+    bool secured = role->grants != NULL && auth_grants_secured(role->grants, schema, table);
+    (void)pthread_mutex_unlock(&role->access->mutex);
+    return secured;
 }
 
 void auth_table_decision_fini(auth_table_decision *decision) {

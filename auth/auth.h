@@ -7,7 +7,9 @@
 #ifndef WALCAST_AUTH_AUTH_H
 #define WALCAST_AUTH_AUTH_H
 
+#include "auth/row_query.h"
 #include "core/core.h"
+#include "expr/expr.h"
 #include "fanout/fanout.h"
 #include "pg/pg.h"
 
@@ -190,6 +192,7 @@ typedef struct auth_table auth_table;   /* a table of an auth_grants, lives as l
 typedef enum {
     AUTH_ACCESS_PENDING,     /* being asked: `changed` will be called */
     AUTH_ACCESS_ALLOWED,     /* the columns that auth_table_column says */
+    AUTH_ACCESS_FILTERED,    /* the same, of the rows that auth_table_policy lets pass */
     AUTH_ACCESS_REFUSED,     /* the reason says what to do */
     AUTH_ACCESS_ABSENT,      /* there is no such table (any more); asked anew for each `oid` */
     AUTH_ACCESS_UNAVAILABLE, /* the database is away for longer than auth.grants_valid */
@@ -231,9 +234,9 @@ const char *auth_role_name(const auth_role *role);
 typedef struct {
     auth_access_verdict verdict;
     uint64_t generation;          /* of the grants it rests on; grows with each that differs */
-    auth_grants *grants;          /* ALLOWED: one reference, the holder's; else NULL */
-    const auth_table *table;      /* ALLOWED: of these grants */
-    char reason[AUTH_REASON_MAX]; /* for the client, "" when ALLOWED */
+    auth_grants *grants;          /* ALLOWED, FILTERED: one reference, the holder's; else NULL */
+    const auth_table *table;      /* the same: of these grants */
+    char reason[AUTH_REASON_MAX]; /* for the client, "" when ALLOWED or FILTERED */
 } auth_table_decision;
 
 /* `oid` is core_relation's for a change, 0 for a client's wish: then the name alone counts. A table
@@ -256,6 +259,32 @@ bool auth_table_all_columns(const auth_table *table);
 bool auth_table_column(const auth_table *table, core_slice name);
 /* The first of the columns that may not be read; empty: there is none. */
 core_slice auth_table_hidden(const auth_table *table, const core_slice *names, size_t count);
+
+/* ---- Row-level security ---- */
+
+/* The SQL condition that a row must pass for the role to see it, over the table's columns; empty:
+ * row-level security does not apply. Lives as long as the grants. */
+core_slice auth_table_policy(const auth_table *table);
+
+/* Whether row-level security applies to the role on the table, or with empty names on any of the
+ * schema, or of the name, or at all; as of the last look. */
+bool auth_role_secured(auth_role *role, core_slice schema, core_slice table);
+
+/* What a relation's columns of that table are compared by, as of the look; one that it did not show
+ * is of a collation that nothing is known of. `facts` has room for all. */
+void auth_table_facts(const auth_table *table, const core_relation *relation,
+                      expr_column_facts *facts);
+/* An SQL function of the database whose body may stand for its call. Its slices live as long as the
+ * grants. False: there is none of that name and number of arguments, or there are several. */
+CORE_MUST_CHECK bool auth_grants_function(const auth_grants *grants, core_slice schema,
+                                          core_slice name, size_t arguments,
+                                          expr_function *function);
+
+/* For each role that policies or tokens name and each published table with row-level security that
+ * applies to it and that it may read: two lines, whether its policies are evaluated in the engine
+ * or in SQL and why, and what they say. False when the database cannot be asked. */
+CORE_MUST_CHECK bool auth_policies_report(const core_config *config, FILE *report,
+                                          core_error *error);
 
 /* ---- Private channels: policies on realtime.messages ---- */
 

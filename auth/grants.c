@@ -2,11 +2,11 @@
  *
  * Has a role what PostgreSQL asks of a SELECT? USAGE on the schema, SELECT on the table or on some
  * of its columns (through memberships too: the has_..._privilege functions know), and no row-level
- * security, or one that does not apply to it: check_enable_rls() in PostgreSQL's
- * src/backend/utils/misc/rls.c lets superusers, BYPASSRLS and, without FORCE, who has the owner's
- * rights pass. Tables that vanish while the query runs give NULLs, which count as no. Views and
- * foreign tables have no changes and are not listed. */
-#include "auth/grants.h"
+ * security, or one that does not apply to it, or one whose policies then decide (policy.h):
+ * check_enable_rls() in PostgreSQL's src/backend/utils/misc/rls.c lets superusers, BYPASSRLS and,
+ * without FORCE, who has the owner's rights pass. Tables that vanish while the query runs give
+ * NULLs, which count as no. Views and foreign tables have no changes and are not listed. */
+#include "auth/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,11 @@ enum {
     COLUMN_ROW_SECURITY,
     COLUMN_COLUMNS,
     COLUMN_PUBLISHED,
+    COLUMN_POLICIES,
+    COLUMN_FACTS,
 };
+
+enum { POLICY_MAX_BYTES = 64 << 10 }; /* of a table; with more its rows are not given out */
 
 #define TEXT_OF(number)  TEXT_OF_(number)
 #define TEXT_OF_(number) #number
@@ -33,7 +37,19 @@ static const char grants_sql[] =
     "   AND has_any_column_privilege(r.oid, t.oid, 'SELECT') THEN"
     "  (SELECT json_agg(a.attname ORDER BY a.attname COLLATE \"C\") FROM pg_attribute a"
     "   WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped"
-    "   AND has_column_privilege(r.oid, t.oid, a.attnum, 'SELECT')) END, t.published"
+    "   AND has_column_privilege(r.oid, t.oid, a.attnum, 'SELECT')) END, t.published,"
+    " CASE WHEN t.secured THEN (SELECT coalesce(json_agg(json_build_array(l.polpermissive,"
+    "   pg_get_expr(l.polqual, l.polrelid)) ORDER BY l.polname), '[]') FROM pg_policy l"
+    "  WHERE l.polrelid = t.oid AND l.polcmd IN ('r', '*') AND l.polqual IS NOT NULL"
+    "  AND EXISTS (SELECT FROM unnest(l.polroles) AS p(role)"
+    "   WHERE p.role = 0 OR pg_has_role(r.oid, p.role, 'USAGE'))) END,"
+    " CASE WHEN t.secured THEN (SELECT json_agg(json_build_array(a.attname,"
+    "   CASE WHEN l.collname IN ('C', 'POSIX', 'ucs_basic') THEN 1"
+    "     WHEN a.attcollation IN (0, 100) THEN 0 WHEN l.collisdeterministic THEN 2 ELSE 3 END,"
+    "   coalesce(b.typtype, y.typtype) = 'e')) FROM pg_attribute a"
+    "  JOIN pg_type y ON y.oid = a.atttypid LEFT JOIN pg_type b ON b.oid = y.typbasetype"
+    "  LEFT JOIN pg_collation l ON l.oid = a.attcollation"
+    "  WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped) END"
     " FROM pg_roles r LEFT JOIN LATERAL (SELECT n.nspname, c.relname, c.oid,"
     "  has_schema_privilege(r.oid, n.oid, 'USAGE') AS usage,"
     "  has_table_privilege(r.oid, c.oid, 'SELECT') AS selectable,"
@@ -93,6 +109,18 @@ static bool columns_read(core_arena *arena, const char *text, auth_table *table)
     return true;
 }
 
+/* What cannot be read lets nothing pass. */
+static bool policy_read(core_arena *arena, const char *text, const char *facts, auth_table *table) {
+    core_buffer condition;
+    core_buffer_init(&condition, POLICY_MAX_BYTES);
+    bool ok = text != NULL && auth_policy_condition(core_slice_text(text), &condition);
+    table->policy =
+        core_arena_copy(arena, ok ? core_buffer_slice(&condition) : core_slice_text("false"));
+    core_buffer_fini(&condition);
+    table->facts = core_arena_copy(arena, core_slice_text(facts != NULL ? facts : "[]"));
+    return table->policy.data != NULL && table->facts.data != NULL;
+}
+
 static bool table_read(auth_grants *grants, const pg_result *result, size_t row) {
     auth_table *table = &grants->tables[grants->count];
     uint64_t oid = 0;
@@ -111,7 +139,12 @@ static bool table_read(auth_grants *grants, const pg_result *result, size_t row)
         !core_slice_to_u64(core_slice_text(oid_text), &oid) ||
         !columns_read(&grants->arena, pg_result_value(result, row, COLUMN_COLUMNS), table))
         return false;
+    if (table->row_security &&
+        !policy_read(&grants->arena, pg_result_value(result, row, COLUMN_POLICIES),
+                     pg_result_value(result, row, COLUMN_FACTS), table))
+        return false;
     table->oid = (uint32_t)oid;
+    grants->secured |= table->row_security;
     grants->count++;
     return true;
 }
@@ -160,6 +193,11 @@ auth_grants *auth_grants_query(pg_connection *connection, const char *name, cons
                              name, AUTH_GRANTS_MAX_BYTES >> 20);
     }
     pg_result_free(result);
+    if (grants != NULL && grants->secured &&
+        !auth_policy_functions_query(connection, grants, error)) {
+        auth_grants_release(grants);
+        grants = NULL;
+    }
     return grants;
 }
 
@@ -185,7 +223,8 @@ void auth_grants_release(auth_grants *grants) {
 static bool table_equal(const auth_table *a, const auth_table *b) {
     if (a->oid != b->oid || a->usage != b->usage || a->select != b->select ||
         a->row_security != b->row_security || a->published != b->published ||
-        a->column_count != b->column_count || !core_slice_equal(a->schema, b->schema) ||
+        a->column_count != b->column_count || !core_slice_equal(a->policy, b->policy) ||
+        !core_slice_equal(a->facts, b->facts) || !core_slice_equal(a->schema, b->schema) ||
         !core_slice_equal(a->name, b->name))
         return false;
     for (size_t i = 0; i < a->column_count; i++)
@@ -201,7 +240,7 @@ bool auth_grants_equal(const auth_grants *a, const auth_grants *b) {
     for (size_t i = 0; i < a->count; i++)
         if (!table_equal(&a->tables[i], &b->tables[i]))
             return false;
-    return true;
+    return auth_policy_functions_equal(a, b);
 }
 
 static int slice_compare(core_slice a, core_slice b) {
@@ -224,8 +263,29 @@ const auth_table *auth_grants_find(const auth_grants *grants, core_slice schema,
     return bsearch(&wanted, grants->tables, grants->count, sizeof wanted, table_compare);
 }
 
+bool auth_grants_secured(const auth_grants *grants, core_slice schema, core_slice name) {
+    if (!grants->secured)
+        return false;
+    if (schema.length > 0 && name.length > 0) {
+        const auth_table *table = auth_grants_find(grants, schema, name);
+        return table != NULL && table->row_security;
+    }
+    for (size_t i = 0; i < grants->count; i++) {
+        const auth_table *table = &grants->tables[i];
+        if (table->row_security &&
+            (schema.length == 0 || core_slice_equal(table->schema, schema)) &&
+            (name.length == 0 || core_slice_equal(table->name, name)))
+            return true;
+    }
+    return false;
+}
+
 bool auth_table_published(const auth_table *table) {
     return table->published;
+}
+
+core_slice auth_table_policy(const auth_table *table) {
+    return table->policy;
 }
 
 bool auth_table_all_columns(const auth_table *table) {
@@ -405,14 +465,17 @@ auth_access_verdict auth_grants_role_verdict(const auth_grants *grants, const ch
     return refusal_end(&text, reason);
 }
 
+bool auth_grants_readable(const auth_table *table) {
+    return table->usage && (table->select || table->column_count > 0);
+}
+
 auth_access_verdict auth_grants_table_verdict(const auth_table *table, const char *role,
                                               char reason[AUTH_REASON_MAX]) {
     char memory[2 * AUTH_REASON_MAX];
     core_buffer text = core_buffer_over(memory, sizeof memory);
     reason[0] = '\0';
-    bool readable = table->select || table->column_count > 0;
-    if (table->usage && readable && !table->row_security)
-        return AUTH_ACCESS_ALLOWED;
+    if (auth_grants_readable(table))
+        return table->row_security ? AUTH_ACCESS_FILTERED : AUTH_ACCESS_ALLOWED;
     core_buffer_format(&text, "role \"%s\" may not read ", role);
     table_append(&text, table);
     if (!table->usage) {
@@ -420,15 +483,11 @@ auth_access_verdict auth_grants_table_verdict(const auth_table *table, const cha
         name_append(&text, table->schema);
         core_buffer_text(&text, " TO ");
         name_append(&text, core_slice_text(role));
-    } else if (!readable) {
+    } else {
         core_buffer_text(&text, ": GRANT SELECT ON ");
         table_append(&text, table);
         core_buffer_text(&text, " TO ");
         name_append(&text, core_slice_text(role));
-    } else {
-        core_buffer_text(&text, ": row-level security is on and the role does not bypass it; its "
-                                "changes go only to roles that do (BYPASSRLS, the table's owner) "
-                                "until policies are evaluated for streamed rows");
     }
     return refusal_end(&text, reason);
 }

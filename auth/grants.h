@@ -21,10 +21,17 @@ struct auth_table {
     bool usage;                /* on the schema */
     bool select;               /* on the whole table */
     bool row_security;         /* applies to the role */
+    core_slice policy;         /* with it: what its policies ask of a row */
+    core_slice facts;          /* and of its columns, as the query gives it (policy.c) */
     bool published;            /* its changes are in the stream */
     const core_slice *columns; /* without `select`: those it may read, sorted */
     size_t column_count;
 };
+
+typedef struct {
+    core_slice schema, name;
+    expr_function function;
+} auth_function;
 
 struct auth_grants {
     uint32_t magic;
@@ -35,6 +42,9 @@ struct auth_grants {
     core_arena arena;
     auth_table *tables; /* sorted by schema, then name, as bytes */
     size_t count;
+    bool secured;             /* row-level security applies on some */
+    auth_function *functions; /* sorted by schema, name, arguments */
+    size_t function_count;
 };
 
 /* Asks for all that role `name` may see, and what of it `publication` holds. With one reference;
@@ -42,12 +52,16 @@ struct auth_grants {
 CORE_MUST_CHECK auth_grants *auth_grants_query(pg_connection *connection, const char *name,
                                                const char *publication, core_error *error);
 bool auth_grants_equal(const auth_grants *a, const auth_grants *b);
+/* SELECT on some of it. */
+bool auth_grants_readable(const auth_table *table);
+/* As auth_role_secured. */
+bool auth_grants_secured(const auth_grants *grants, core_slice schema, core_slice name);
 /* NULL: no such table. */
 const auth_table *auth_grants_find(const auth_grants *grants, core_slice schema, core_slice name);
 /* ALLOWED or REFUSED, with a reason that says what to do, for a role that exists or does not. */
 auth_access_verdict auth_grants_role_verdict(const auth_grants *grants, const char *role,
                                              char reason[AUTH_REASON_MAX]);
-/* The same for a table, which must be of grants whose role exists. */
+/* The same for a table, or FILTERED; it must be of grants whose role exists. */
 auth_access_verdict auth_grants_table_verdict(const auth_table *table, const char *role,
                                               char reason[AUTH_REASON_MAX]);
 

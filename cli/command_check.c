@@ -28,6 +28,8 @@ typedef struct {
     check_part tokens;
     check_part database;
     check_part nats;
+    check_part policies; /* where they were asked for */
+    bool asks_policies;
     check_part tls; /* of http.listen, where a certificate is configured */
     bool asked;     /* the servers, too */
     cli_exit exit;
@@ -109,6 +111,20 @@ static void check_nats(check *state) {
     core_log_free(log);
 }
 
+static void check_policies(check *state) {
+    check_part *part = &state->policies;
+    core_error error;
+    FILE *report = open_memstream(&part->lines, &part->length);
+    if (report == NULL)
+        return;
+    part->ok = auth_policies_report(state->config, report, &error);
+    if (!part->ok)
+        (void)fprintf(report, "%s\n", error.text);
+    (void)fclose(report);
+    if (!part->ok)
+        check_worsen(state, CLI_BAD);
+}
+
 static bool check_has_tls(const check *state) {
     return core_config_text(state->config, "http.tls_cert") != NULL;
 }
@@ -154,6 +170,8 @@ static void check_print(const check *state) {
         return;
     part_print("PostgreSQL", &state->database);
     part_print("NATS", &state->nats);
+    if (state->asks_policies)
+        part_print("Policies", &state->policies);
 }
 
 /* ---- As JSON ---- */
@@ -222,6 +240,8 @@ static void check_json(const check *state) {
         part_json(&writer, "postgres", &state->database);
         part_json(&writer, "nats", &state->nats);
     }
+    if (state->asked && state->asks_policies)
+        part_json(&writer, "policies", &state->policies);
     core_json_object_close(&writer);
     (void)printf("%.*s\n", CORE_SLICE_ARGS(core_buffer_slice(&out)));
     core_buffer_fini(&out);
@@ -231,13 +251,17 @@ cli_exit cli_command_check(const cli_arguments *arguments) {
     core_config *config = cli_config_load(arguments);
     if (config == NULL)
         return CLI_USAGE;
-    check state = {.config = config, .asked = !cli_flag(arguments, "--offline")};
+    check state = {.config = config,
+                   .asked = !cli_flag(arguments, "--offline"),
+                   .asks_policies = cli_flag(arguments, "--policies")};
     check_tokens(&state);
     if (check_has_tls(&state))
         check_tls(&state);
     if (state.asked) {
         check_database(&state);
         check_nats(&state);
+        if (state.asks_policies)
+            check_policies(&state);
     }
     if (cli_flag(arguments, "--json"))
         check_json(&state);
@@ -248,6 +272,7 @@ cli_exit cli_command_check(const cli_arguments *arguments) {
     free(state.tokens.lines);
     free(state.database.lines);
     free(state.nats.lines);
+    free(state.policies.lines);
     free(state.tls.lines);
     core_config_free(config);
     return state.exit;

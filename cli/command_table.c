@@ -27,6 +27,8 @@ static const cli_option run_options[] = {
 
 static const cli_option check_options[] = {
     {.name = "--offline", .doc = "look at the configuration only, ask no server"},
+    {.name = "--policies",
+     .doc = "also where each table's row-level security is evaluated, and why"},
     {.name = "--json", .doc = "print one JSON object"},
     OPTION_CONFIG,
     OPTION_SOURCE,

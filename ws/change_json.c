@@ -104,6 +104,14 @@ static void write_names(change_writer *writer, const char *name, const core_tupl
         core_json_array_close(&writer->json);
 }
 
+/* Of an old row that is not to be seen the key, as the new row has it; with replica identity FULL
+ * nobody knows which columns that is. */
+static void write_hidden(change_writer *writer, const core_change *change) {
+    static const core_tuple nothing;
+    bool full = writer->relation->replica_identity == 'f';
+    write_tuple(writer, "old_record", full ? &nothing : &change->new_tuple, true);
+}
+
 static void write_images(change_writer *writer, const core_change *change) {
     bool full = change->old_kind == CORE_OLD_FULL;
     bool new_row =
@@ -115,7 +123,9 @@ static void write_images(change_writer *writer, const core_change *change) {
         if (writer->select->brief)
             write_names(writer, "omitted", &change->new_tuple, is_long);
     }
-    if (change->op == CORE_OP_UPDATE && change->old_kind == CORE_OLD_NONE)
+    if (change->op == CORE_OP_UPDATE && writer->select->hides_old)
+        write_hidden(writer, change);
+    else if (change->op == CORE_OP_UPDATE && change->old_kind == CORE_OLD_NONE)
         write_tuple(writer, "old_record", &change->new_tuple, true);
     else if (change->op == CORE_OP_UPDATE || change->op == CORE_OP_DELETE)
         write_tuple(writer, "old_record", &change->old_tuple, !full);

@@ -14,6 +14,7 @@ typedef struct {
     bool
         brief; /* without values of more than WS_CHANGE_BRIEF_BYTES, which are named in `omitted` */
     bool left; /* of an UPDATE: that the old row is no longer what was asked for */
+    bool hides_old;    /* of an UPDATE: its old row was not to be seen; only the key is told */
     core_slice schema; /* what its readers call the schema; empty: its name */
 } ws_change_select;
 

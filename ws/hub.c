@@ -56,6 +56,7 @@ static void hub_reset(ws_hub *hub) {
     hub_resume_reset(hub);
     hub_snapshots_reset(hub);
     hub_tail_reset(&hub->tail, hub->position);
+    hub_slow_reset(hub);
 }
 
 /* ---- Commands ---- */
@@ -73,6 +74,7 @@ void hub_joined(ws_hub *hub, const hub_seat *seat, bool live, ws_place has) {
                             .member = seat->member,
                             .attempt = seat->attempt,
                             .rights = seat->rights,
+                            .lags = seat->lags,
                             .place = has};
     memcpy(delivery.epoch, hub->epoch, sizeof delivery.epoch);
     hub_deliver(hub, seat->thread, &delivery);
@@ -106,20 +108,41 @@ bool hub_enter_rooms(ws_hub *hub, const ws_subscription *subscription, hub_seat 
            sees == (seat->presence_id != WS_GROUP_NONE);
 }
 
+/* Row-level security applies to something that it asks for. */
+static bool hub_role_reads_claims(hub_role *role, const ws_subscription *subscription) {
+    for (size_t i = 0; i < subscription->count; i++)
+        if (auth_role_secured(role->role, subscription->bindings[i].schema,
+                              subscription->bindings[i].table))
+            return true;
+    return false;
+}
+
 bool hub_enter(ws_hub *hub, hub_classes *classes, ws_subscription *subscription, hub_seat *seat,
                core_error *error) {
     seat->class_id = seat->room_id = seat->presence_id = WS_GROUP_NONE;
     bool in = hub_enter_rooms(hub, subscription, seat) ||
               core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
-    hub_class *class = in ? hub_classes_enter(classes, subscription, seat->thread, error) : NULL;
+    hub_role *role = NULL;
+    if (in && subscription->count > 0) {
+        role = hub_access_role(&hub->access, subscription->access_class, error);
+        in = role != NULL;
+    }
+    bool by_claims = role != NULL && hub_role_reads_claims(role, subscription);
+    seat->lags = by_claims && classes == &hub->classes && hub_slow_suits(role, subscription);
+    if (seat->lags)
+        classes = hub_slow_audience(hub);
+    hub_class *class =
+        in ? hub_classes_enter(classes, subscription, by_claims, seat->thread, error) : NULL;
     if (!in)
         ws_subscription_free(subscription);
+    if (class != NULL && class->role == NULL) {
+        class->role = role;
+        role = NULL;
+    }
+    hub_role_release(role);
     if (class != NULL) {
         seat->class_id = class->id;
-        if (class->role == NULL && class->subscription->count > 0)
-            class->role = hub_access_role(&hub->access, class->subscription->access_class, error);
-        if (class->role != NULL || class->subscription->count == 0)
-            return true;
+        return true;
     }
     hub_leave(hub, seat);
     return false;
@@ -173,6 +196,8 @@ static void hub_commands(ws_hub *hub) {
     }
     bool live = hub_is_live(hub), changed = atomic_exchange(&hub->access_changed, false);
     hub->access_count += changed;
+    if (changed)
+        hub_unsettle(hub);
     if (changed || (live && !hub->was_live))
         hub_joins_again(hub);
     hub->was_live = live;
@@ -231,6 +256,7 @@ static void hub_begin_take(ws_hub *hub, const hub_message *message) {
     hub->position = message->sequence;
     hub->last = (ws_place){.sequence = message->sequence, .index = UINT32_MAX};
     hub_tail_reset(&hub->tail, message->sequence);
+    hub_slow_reset(hub);
     hub_recent_begin(&hub->snapshots.recent, hub->position, hub->epoch);
     hub->begun = true;
 }
@@ -259,6 +285,7 @@ static bool hub_turn(ws_hub *hub) {
     hub_commands(hub);
     hub_bus_take(hub);
     bool more = hub_resume_step(hub);
+    more |= hub_slow_step(hub);
     if (hub->held.payload != NULL && !hub_change_step(hub))
         return more;
     for (int i = 0; i < HUB_MESSAGES_A_TURN && !atomic_load(&hub->stop) &&
@@ -267,6 +294,7 @@ static bool hub_turn(ws_hub *hub) {
         bool taken = hub_message_take(hub, &message);
         hub_commands(hub);
         more = hub_resume_step(hub);
+        more |= hub_slow_step(hub);
         if (!taken)
             break;
     }
@@ -296,7 +324,8 @@ static void hub_wait(ws_hub *hub) {
         fds[i] = (struct pollfd){.fd = core_ring_wake_fd(rings[i]), .events = POLLIN};
         may_sleep &= core_ring_sleep(rings[i]);
     }
-    bool looks = hub->held.payload != NULL || hub_resume_waits(hub) || hub_snapshots_wait(hub);
+    bool looks = hub->held.payload != NULL || hub_resume_waits(hub) || hub_snapshots_wait(hub) ||
+                 hub_slow_waits(hub);
     int timeout_ms = looks ? HUB_LOOK_MS : HUB_TICK_MS;
     if (may_sleep && poll(fds, (nfds_t)count, timeout_ms) < 0 && errno != EINTR)
         hub_pause();
@@ -404,6 +433,8 @@ static void hub_destroy(ws_hub *hub) {
     hub_joins_fini(hub);
     hub_resume_fini(hub);
     hub_snapshots_fini(hub);
+    hub_asks_fini(hub);
+    hub_slow_fini(hub);
     hub_classes_fini(&hub->classes);
     hub_access_fini(&hub->access);
     if (hub->access.source != NULL)
@@ -451,6 +482,8 @@ static void hub_prepare(ws_hub *hub, const ws_gateway_spec *spec, size_t row_max
     (void)pthread_mutex_init(&hub->answers_lock, NULL);
     hub->scope = core_subject_scope_of(spec->config);
     hub_classes_init(&hub->classes, &hub->class_ids, hub->threads, &hub->scope.tenants);
+    hub_slow_init(hub);
+    hub->policy_timeout_ms = core_config_integer(spec->config, "auth.policy_timeout");
     hub_rooms_init(&hub->rooms, hub->threads);
     core_arena_init(&hub->arena, 65536,
                     WS_HUB_MESSAGE_BYTES * 4 + CORE_EVENT_JSON_ARENA_FACTOR * row_max);

@@ -1,5 +1,5 @@
 /* See hub_access.h. */
-#include "ws/hub_access.h"
+#include "ws/hub_policy.h"
 
 #include <stdlib.h>
 
@@ -57,6 +57,7 @@ void hub_role_release(hub_role *role) {
         return;
     hub_map_remove(&role->access->roles, &role->node);
     auth_table_decision_fini(&role->sight);
+    hub_role_policies_fini(role);
     auth_role_release(role->role);
     free(role);
 }

@@ -11,6 +11,7 @@
 #include "ws/hub_map.h"
 
 typedef struct hub_access hub_access;
+typedef struct hub_policy hub_policy; /* hub_policy.h */
 
 typedef struct {
     hub_map_node node; /* by name */
@@ -19,12 +20,15 @@ typedef struct {
     auth_role *role;
     uint64_t stamp; /* the message that `sight` is about */
     auth_table_decision sight;
+    hub_policy **policies; /* of tables with row-level security, the last used first */
+    size_t policy_count;
 } hub_role;
 
 struct hub_access {
     auth_access *source;
     hub_map roles;
     uint64_t stamp; /* of the message at hand */
+    uint64_t policy_serial;
 };
 
 void hub_access_init(hub_access *access, auth_access *source);

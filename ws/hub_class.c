@@ -26,6 +26,7 @@ static void class_free(hub_classes *classes, hub_class *class, size_t bindings) 
     for (size_t i = 0; i < bindings; i++)
         class_drop_binding(classes, class, i);
     ws_subscription_free(class->subscription);
+    hub_class_policies_fini(&class->policies);
     hub_role_release(class->role);
     free(class->told);
     core_buffer_fini(&class->head);
@@ -35,16 +36,21 @@ static void class_free(hub_classes *classes, hub_class *class, size_t bindings) 
     free(class);
 }
 
+hub_user hub_class_user(hub_class *class, uint32_t binding) {
+    const ws_binding *wanted = &class->subscription->bindings[binding];
+    return (hub_user){.class = class,
+                      .binding = binding,
+                      .operations = wanted->operations,
+                      .leaves = wanted->leaves,
+                      .tenant = class->subscription->home.tenant};
+}
+
 static bool class_add_bindings(hub_classes *classes, hub_class *class, size_t *added,
                                core_error *error) {
     const ws_subscription *subscription = class->subscription;
     for (*added = 0; *added < subscription->count; (*added)++) {
         const ws_binding *binding = &subscription->bindings[*added];
-        hub_user user = {.class = class,
-                         .binding = (uint32_t)*added,
-                         .operations = binding->operations,
-                         .leaves = binding->leaves,
-                         .tenant = subscription->home.tenant};
+        hub_user user = hub_class_user(class, (uint32_t)*added);
         class->rules[*added] =
             hub_index_add(&classes->index, binding->schema, binding->table, binding->filter, &user,
                           &class->positions[*added], error);
@@ -54,7 +60,7 @@ static bool class_add_bindings(hub_classes *classes, hub_class *class, size_t *a
     return true;
 }
 
-static hub_class *class_new(hub_classes *classes, ws_subscription *subscription,
+static hub_class *class_new(hub_classes *classes, ws_subscription *subscription, bool by_claims,
                             core_error *error) {
     hub_class *class = calloc(1, sizeof *class + classes->threads * sizeof class->members[0]);
     if (class == NULL) {
@@ -65,6 +71,7 @@ static hub_class *class_new(hub_classes *classes, ws_subscription *subscription,
     size_t added = 0, room = subscription->count + 1;
     class->home = classes;
     class->subscription = subscription;
+    class->by_claims = by_claims;
     class->rules = calloc(room, sizeof(hub_rule *));
     class->positions = calloc(room, sizeof *class->positions);
     class->matched = calloc(room, sizeof *class->matched);
@@ -83,22 +90,23 @@ static hub_class *class_new(hub_classes *classes, ws_subscription *subscription,
 
 /* ---- All of them ---- */
 
-static hub_class *classes_find(const hub_classes *classes, core_slice key) {
+static hub_class *classes_find(const hub_classes *classes, core_slice key, bool by_claims) {
     hub_map_node *node = hub_map_first(&classes->by_key, core_slice_hash(key));
     for (; node != NULL; node = hub_map_next(node)) {
         hub_class *class = node->owner;
-        if (core_slice_equal(class->subscription->key, key))
+        if (class->by_claims == by_claims &&
+            core_slice_equal(hub_class_key(class->subscription, by_claims), key))
             return class;
     }
     return NULL;
 }
 
-static hub_class *classes_add(hub_classes *classes, ws_subscription *subscription,
+static hub_class *classes_add(hub_classes *classes, ws_subscription *subscription, bool by_claims,
                               core_error *error) {
-    hub_class *class = class_new(classes, subscription, error);
+    hub_class *class = class_new(classes, subscription, by_claims, error);
     if (class == NULL)
         return NULL;
-    uint64_t hash = core_slice_hash(subscription->key);
+    uint64_t hash = core_slice_hash(hub_class_key(subscription, by_claims));
     if (hub_map_add(&classes->by_key, &class->node, hash, class)) {
         if (hub_ids_take(classes->ids, class, &class->id))
             return class;
@@ -109,13 +117,13 @@ static hub_class *classes_add(hub_classes *classes, ws_subscription *subscriptio
     return NULL;
 }
 
-hub_class *hub_classes_enter(hub_classes *classes, ws_subscription *subscription, size_t thread,
-                             core_error *error) {
-    hub_class *class = classes_find(classes, subscription->key);
+hub_class *hub_classes_enter(hub_classes *classes, ws_subscription *subscription, bool by_claims,
+                             size_t thread, core_error *error) {
+    hub_class *class = classes_find(classes, hub_class_key(subscription, by_claims), by_claims);
     if (class != NULL)
         ws_subscription_free(subscription);
     else
-        class = classes_add(classes, subscription, error);
+        class = classes_add(classes, subscription, by_claims, error);
     if (class == NULL)
         return NULL;
     class->members[thread]++;

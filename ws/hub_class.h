@@ -4,8 +4,10 @@
 #define WALCAST_WS_HUB_CLASS_H
 
 #include "ws/hub_access.h"
+#include "ws/hub_ask.h"
 #include "ws/hub_ids.h"
 #include "ws/hub_index.h"
+#include "ws/hub_policy.h"
 #include "ws/subscription.h"
 
 typedef struct hub_classes hub_classes;
@@ -21,6 +23,14 @@ struct hub_class {
     hub_classes *home;
     uint32_t id;
     ws_subscription *subscription;
+    bool by_claims; /* its members have the same claims: what their policies read */
+    bool renewing;  /* its members were told to join anew */
+    /* What its rules were narrowed by (hub_settle.c). */
+    uint64_t settled_serial, settled_generation;
+    bool settles;
+    hub_class *settle_next;
+    bool hides_old; /* of the change at hand: the old row was not to be seen */
+    hub_class_policies policies;
     hub_role *role; /* NULL: it asks for no tables */
     uint64_t *told; /* hashes of tables whose changes it was told that it may not see */
     uint32_t told_count;
@@ -43,16 +53,24 @@ struct hub_classes {
     hub_ids *ids; /* of classes; others may share it */
     size_t threads;
     hub_index index;
+    hub_ask *asks; /* of the change at hand (hub_ask.h) */
 };
 
 /* `ids` and `tenants` must outlive it. */
 void hub_classes_init(hub_classes *classes, hub_ids *ids, size_t threads,
                       const core_tenants *tenants);
 void hub_classes_fini(hub_classes *classes);
-/* The class of the subscription with one member more on `thread`; takes the subscription. NULL with
- * an INPUT error when a filter does not fit its table. */
+/* What makes a subscription's class. */
+static inline core_slice hub_class_key(const ws_subscription *subscription, bool by_claims) {
+    return by_claims ? subscription->claims_key : subscription->key;
+}
+/* The class of the subscription, and with `by_claims` of its claims, with one member more on
+ * `thread`; takes the subscription. NULL with an INPUT error when a filter does not fit its table.
+ */
 CORE_MUST_CHECK hub_class *hub_classes_enter(hub_classes *classes, ws_subscription *subscription,
-                                             size_t thread, core_error *error);
+                                             bool by_claims, size_t thread, core_error *error);
+/* A binding as a rule's user, by no policy. */
+hub_user hub_class_user(hub_class *class, uint32_t binding);
 /* One member less; the last one's leaving frees the class. */
 void hub_class_leave(hub_class *class, size_t thread);
 

@@ -36,6 +36,7 @@ static join_step join_verdict(const hub_joining *join, const auth_table_decision
     case AUTH_ACCESS_PENDING:
         return JOIN_WAITS;
     case AUTH_ACCESS_ALLOWED:
+    case AUTH_ACCESS_FILTERED: /* each change is held against its policies */
         return JOIN_GOES_ON;
     case AUTH_ACCESS_UNAVAILABLE:
         return join_refuse(join, "DatabaseUnavailable", decision->reason);
@@ -217,7 +218,7 @@ static void join_look_for_unpublished(const hub_joining *join) {
         if (binding->schema.length == 0 || binding->table.length == 0)
             continue;
         auth_role_table(join->role->role, binding->schema, binding->table, 0, &decision);
-        if (decision.verdict == AUTH_ACCESS_ALLOWED && !auth_table_published(decision.table))
+        if (decision.table != NULL && !auth_table_published(decision.table))
             join_tell_unpublished(join, binding);
         auth_table_decision_fini(&decision);
     }

@@ -22,21 +22,27 @@ typedef struct {
 
 /* ---- Finding ---- */
 
+/* What reads the row: in front of the filter's text, which is empty where there is none. */
+static const char *entry_reader(const hub_entry *entry) {
+    return entry->bound != NULL ? "filter " : "row-level security";
+}
+
 static void tell_update(const table_match *match, hub_entry *entry) {
     char text[CORE_ERROR_TEXT_MAX];
     const hub_table *table = match->table;
     entry->told_update = true;
     (void)snprintf(text, sizeof text,
                    "an update on %.*s.%.*s does not carry a large value that it left as it was, so "
-                   "filter %.*s cannot be evaluated and it is not delivered; ALTER TABLE ... "
+                   "%s%.*s cannot be evaluated and it is not delivered; ALTER TABLE ... "
                    "REPLICA IDENTITY FULL mends it",
                    CORE_SLICE_ARGS(table->schema), CORE_SLICE_ARGS(table->name),
-                   CORE_SLICE_ARGS(entry->rule->filter));
+                   entry_reader(entry), CORE_SLICE_ARGS(entry->rule->filter));
     match->listener->problem(match->listener->context, entry->rule, text);
 }
 
 static void match_evaluate(const table_match *match, hub_entry *entry) {
-    expr_truth truth = expr_bound_evaluate(entry->bound, match->tuple);
+    expr_truth truth =
+        entry->bound != NULL ? expr_bound_evaluate(entry->bound, match->tuple) : EXPR_TRUE;
     if (truth == EXPR_TRUE)
         match->found(match, entry);
     else if (truth == EXPR_UNKNOWN && match->update && !entry->told_update &&
@@ -108,11 +114,11 @@ static core_tuple table_key_only(hub_table *table, const core_tuple *old) {
 
 static void tell_untold(hub_table *table, hub_untold what, const hub_listener *listener) {
     static const char *const kinds[HUB_UNTOLDS] = {
-        [HUB_UNTOLD_DELETE] = "a delete on %.*s.%.*s carries only its key, so filter %.*s cannot "
+        [HUB_UNTOLD_DELETE] = "a delete on %.*s.%.*s carries only its key, so %s%.*s cannot "
                               "be evaluated and it is not delivered; ALTER TABLE ... REPLICA "
                               "IDENTITY FULL mends it",
         [HUB_UNTOLD_LEAVE] = "an update on %.*s.%.*s does not carry the row before it, so whether "
-                             "the row leaves filter %.*s cannot be told; ALTER TABLE ... REPLICA "
+                             "the row leaves %s%.*s cannot be told; ALTER TABLE ... REPLICA "
                              "IDENTITY FULL mends it",
     };
     while (table->untold[what] != NULL) {
@@ -121,7 +127,8 @@ static void tell_untold(hub_table *table, hub_untold what, const hub_listener *l
         entry->told[what] = true;
         char text[CORE_ERROR_TEXT_MAX];
         (void)snprintf(text, sizeof text, kinds[what], CORE_SLICE_ARGS(table->schema),
-                       CORE_SLICE_ARGS(table->name), CORE_SLICE_ARGS(entry->rule->filter));
+                       CORE_SLICE_ARGS(table->name), entry_reader(entry),
+                       CORE_SLICE_ARGS(entry->rule->filter));
         listener->problem(listener->context, entry->rule, text);
     }
 }

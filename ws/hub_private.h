@@ -3,6 +3,7 @@
 #define WALCAST_WS_HUB_PRIVATE_H
 
 #include "ws/hub.h"
+#include "ws/hub_ask.h"
 #include "ws/hub_lane.h"
 #include "ws/hub_ring.h"
 #include "ws/hub_room.h"
@@ -49,6 +50,7 @@ typedef struct {
     uint32_t attempt;
     unsigned rights;
     uint32_t class_id, room_id, presence_id;
+    bool lags; /* in the slow audience */
 } hub_seat;
 
 /* One who comes back and waits for a lane. */
@@ -62,6 +64,7 @@ typedef struct {
     core_slice columns; /* of the first class that wanted it; empty: all */
     const auth_table *visible;
     bool left;
+    bool hides_old;
     core_buffer data;
 } hub_encoding;
 
@@ -114,6 +117,13 @@ struct ws_hub {
     hub_tail tail;
     hub_lane lanes[WS_LANES];
     hub_reader readers[WS_LANES];
+    struct {
+        hub_classes classes;
+        uint64_t position;    /* all up to it was spread to them */
+        uint32_t next_change; /* of the message behind it */
+    } slow;
+    hub_ask *asks; /* all that are under way or awaited */
+    int64_t policy_timeout_ms;
     hub_resumer *resumes; /* those who wait for a lane */
     size_t resume_count, resume_capacity;
     int64_t resume_gathers_ms; /* they wait for others until then; 0: for a lane only */
@@ -138,6 +148,7 @@ struct ws_hub {
     core_buffer head;
     uint64_t stamp;
     hub_class *touched;
+    hub_class *settling;   /* whose rules are to be narrowed by their policies */
     hub_classes *audience; /* the live classes, or a lane's */
     const core_change *change;
     core_offset offset;
@@ -222,6 +233,8 @@ void hub_resume_fini(ws_hub *hub);
 void hub_resume(ws_hub *hub, const hub_passenger *passenger, const core_offset *since);
 /* The same, behind `position` of the present epoch. */
 void hub_resume_behind(ws_hub *hub, const hub_passenger *passenger, uint64_t position);
+/* The threads have enough history to send: more would hold up what is live. They wake the hub. */
+bool hub_history_is_ahead(const ws_hub *hub);
 /* A bounded piece of history for those who catch up. True: there is more to do at once. */
 CORE_MUST_CHECK bool hub_resume_step(ws_hub *hub);
 /* Somebody is catching up: look again soon. */
@@ -229,7 +242,46 @@ bool hub_resume_waits(const ws_hub *hub);
 /* The live stream was interrupted: all must begin anew. */
 void hub_resume_reset(ws_hub *hub);
 
+/* ---- hub_secure.c ---- */
+typedef enum {
+    HUB_SECURED_NO,
+    HUB_SECURED_YES,
+    HUB_SECURED_LATER, /* once its members have joined anew, or PostgreSQL has answered */
+} hub_secured;
+/* Whether the class gets the change at hand, of a table on which row-level security applies to its
+ * role; may turn what it matched into leaves. */
+CORE_MUST_CHECK hub_secured hub_secure(ws_hub *hub, hub_class *class,
+                                       const auth_table_decision *sight);
+
+/* ---- hub_slow.c ---- */
+void hub_slow_init(ws_hub *hub);
+void hub_slow_fini(ws_hub *hub);
+/* Whether what a subscription asks for is decided by PostgreSQL. */
+bool hub_slow_suits(const hub_role *role, const ws_subscription *subscription);
+/* To be entered: an empty one stands where the live classes do. */
+hub_classes *hub_slow_audience(ws_hub *hub);
+/* A bounded number of messages. True: there is more to do at once. */
+CORE_MUST_CHECK bool hub_slow_step(ws_hub *hub);
+/* It is behind the live classes: look again soon. */
+bool hub_slow_waits(const ws_hub *hub);
+/* The live stream was interrupted: all its members are told by hub_reset. */
+void hub_slow_reset(ws_hub *hub);
+
+/* ---- hub_settle.c ---- */
+/* The class was held against that policy of the change's table: its rules are to be narrowed by it.
+ */
+void hub_settle_note(ws_hub *hub, hub_class *class, const hub_class_policy *policy);
+/* Behind a change: narrows the rules of those that were noted. */
+void hub_settle(ws_hub *hub);
+/* What roles may see has changed: takes out what no longer counts. */
+void hub_unsettle(ws_hub *hub);
+
 /* ---- hub_spread.c ---- */
+/* That changes of the table at hand are kept from the class: once a table. */
+void hub_access_tell(ws_hub *hub, hub_class *class, const char *reason);
+/* What the class may see cannot be known now: its members must join again, and go on from what they
+ * have once it can. */
+void hub_access_cut(ws_hub *hub, const hub_class *class, const char *reason);
 typedef enum { HUB_SPREAD, HUB_RESET, HUB_HELD } hub_outcome;
 /* Gives one message's changes to whom they concern. RESET: the message says that changes are
  * missing, is of another epoch than the one before it, or cannot be understood. HELD: what a role

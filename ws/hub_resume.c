@@ -350,8 +350,7 @@ static bool lane_reader_failed(ws_hub *hub, hub_lane *lane) {
     return true;
 }
 
-/* The threads have enough history to send: more would hold up what is live. They wake the hub. */
-static bool resume_is_ahead(const ws_hub *hub) {
+bool hub_history_is_ahead(const ws_hub *hub) {
     for (size_t i = 0; i < hub->threads; i++)
         if (atomic_load(ws_session_history(ws_server_service(hub->server, i), hub->source)) >=
             WS_LANE_SENDS)
@@ -367,7 +366,7 @@ static bool lane_step(ws_hub *hub, hub_lane *lane) {
         lane_arrive(hub, lane);
         return true;
     }
-    if (resume_is_ahead(hub)) {
+    if (hub_history_is_ahead(hub)) {
         lane->heard_ms = resume_now_ms(hub); /* it is not its reader that is late */
         return false;
     }

@@ -54,6 +54,7 @@ typedef enum {
     WS_DELIVERY_PRESENCE,  /* the same of its presence room */
     WS_DELIVERY_DIRECT,    /* `block` is a frame for the member */
     WS_DELIVERY_CUT,       /* every member of the class must join again; `block` says why */
+    WS_DELIVERY_RENEW,     /* every live member of the class joins anew, into another class */
     WS_DELIVERY_RESET,     /* changes may have been missed: every joined member must join again */
     WS_DELIVERY_ROWS,      /* `rows` of a snapshot for a member, to be answered by TAKEN */
     WS_DELIVERY_POSITION,  /* all up to `place` was spread to the live classes */
@@ -64,6 +65,7 @@ typedef struct {
     ws_delivery_kind kind;
     bool live;    /* JOINED: the stream's tail is live in it, else it catches up, and another JOINED
                      follows; FRAME: of the live stream, else of history */
+    bool lags;    /* JOINED: live, but its frames come as history's do */
     bool partial; /* FRAME: the class gets more frames of this change, at the same place */
     uint32_t class_id, room_id, presence_id;
     uint32_t attempt;       /* JOINED, REFUSED, ROWS */

@@ -5,14 +5,22 @@
 
 uint64_t hub_rule_hash(const hub_rule_key *key) {
     return core_slice_hash(key->schema) * 31 + core_slice_hash(key->table) * 17 +
-           core_slice_hash(key->filter) + core_slice_hash(key->tenant) * 7;
+           core_slice_hash(key->filter) + core_slice_hash(key->tenant) * 7 +
+           (key->policy != NULL ? expr_condition_hash(key->policy) ^ key->policy_serial : 0);
+}
+
+/* Those of one serial are over one shape, so that equal texts decide alike. */
+static bool policy_is(const hub_rule *rule, const hub_rule_key *key) {
+    if (rule->policy_serial != key->policy_serial || key->policy == NULL || rule->policy == NULL)
+        return rule->policy == key->policy;
+    return core_slice_equal(expr_condition_text(rule->policy), expr_condition_text(key->policy));
 }
 
 bool hub_rule_is(const hub_rule *rule, const hub_rule_key *key) {
     return core_slice_equal(rule->schema, key->schema) &&
            core_slice_equal(rule->table, key->table) &&
            core_slice_equal(rule->filter, key->filter) &&
-           core_slice_equal(rule->tenant, key->tenant);
+           core_slice_equal(rule->tenant, key->tenant) && policy_is(rule, key);
 }
 
 bool hub_rule_covers(const hub_rule *rule, core_slice tenant, core_slice schema, core_slice table) {
@@ -43,6 +51,8 @@ hub_rule *hub_rule_new(const hub_rule_key *key, core_error *error) {
     rule->text = text;
     rule->users = &rule->only;
     rule->user_capacity = 1;
+    rule->policy = key->policy != NULL ? expr_condition_hold(key->policy) : NULL;
+    rule->policy_serial = key->policy_serial;
     rule->tenant = rule_keep(&room, key->tenant);
     rule->schema = rule_keep(&room, key->schema);
     rule->table = rule_keep(&room, key->table);
@@ -56,6 +66,7 @@ hub_rule *hub_rule_new(const hub_rule_key *key, core_error *error) {
 void hub_rule_free(hub_rule *rule) {
     assert(rule->user_count == 0 && rule->entries == NULL);
     expr_filter_free(rule->parsed);
+    expr_condition_release(rule->policy);
     core_block_release(rule->text);
     if (rule->users != &rule->only)
         free(rule->users);

@@ -16,9 +16,11 @@ typedef struct hub_entry hub_entry;
 typedef struct {
     hub_class *class;
     uint32_t binding;
-    unsigned operations; /* bit N: core_op N */
-    bool leaves;         /* also wants to know when a row stops matching */
-    core_slice tenant;   /* whose it is; empty: the source's own project's */
+    unsigned operations;          /* bit N: core_op N */
+    bool leaves;                  /* also wants to know when a row stops matching */
+    core_slice tenant;            /* whose it is; empty: the source's own project's */
+    const expr_condition *policy; /* what narrows what it may see; NULL: nothing that is known */
+    uint64_t policy_serial;
 } hub_user;
 
 /* What a rule's users want together: bit N: core_op N, from INSERT to TRUNCATE; bit 0: leaves. */
@@ -33,8 +35,10 @@ typedef struct {
     core_block *text;  /* holds the four */
     core_slice tenant; /* of any schema: whose; else empty, since a schema is somebody's */
     core_slice schema, table, filter;
-    expr_filter *parsed; /* NULL: everything matches */
-    hub_user *users;     /* `only` while one is enough */
+    const expr_condition *policy; /* of row-level security, held; NULL: none. It only narrows */
+    uint64_t policy_serial;       /* of the hub_policy that it is from; 0: none */
+    expr_filter *parsed;          /* NULL: everything matches */
+    hub_user *users;              /* `only` while one is enough */
     hub_user only;
     uint32_t user_count, user_capacity;
     uint32_t wanted[HUB_INTEREST_BITS]; /* users that want each bit's part */
@@ -44,6 +48,8 @@ typedef struct {
 /* What makes a rule. */
 typedef struct {
     core_slice tenant, schema, table, filter;
+    const expr_condition *policy;
+    uint64_t policy_serial;
 } hub_rule_key;
 
 uint64_t hub_rule_hash(const hub_rule_key *key);

@@ -204,6 +204,7 @@ static bool part_decide(snapshot_read *read, read_part *part) {
                     &part->decision);
     switch (part->decision.verdict) {
     case AUTH_ACCESS_ALLOWED:
+    case AUTH_ACCESS_FILTERED: /* the database filters, under the role and its claims */
         break;
     case AUTH_ACCESS_PENDING:
         return core_error_set(read->error, CORE_ERROR_TRANSIENT,
@@ -317,8 +318,11 @@ static bool question_ask(snapshot_read *read, size_t number) {
 static bool role_become(snapshot_read *read) {
     core_slice name = core_slice_text(auth_role_name(read->snapshot->role->role));
     core_buffer_reset(&read->sql);
-    core_buffer_text(&read->sql, "SET LOCAL row_security = off; SET LOCAL jit = off;"
-                                 " SET LOCAL cursor_tuple_fraction = 1; SET LOCAL ROLE ");
+    core_buffer_text(&read->sql, "SET LOCAL row_security = on; SET LOCAL jit = off;"
+                                 " SET LOCAL cursor_tuple_fraction = 1;"
+                                 " SET LOCAL request.jwt.claims = ");
+    pg_literal_append(&read->sql, read->snapshot->passenger.subscription->claims_json);
+    core_buffer_text(&read->sql, "; SET LOCAL ROLE ");
     pg_identifier_append(&read->sql, name);
     if (run_buffer(read))
         return true;

@@ -32,6 +32,7 @@ static void spread_touch(ws_hub *hub, hub_class *class, hub_hit hit) {
     if (class->stamp != hub->stamp) {
         class->stamp = hub->stamp;
         class->matched_count = 0;
+        class->hides_old = false;
         class->touched_next = hub->touched;
         hub->touched = class;
     }
@@ -102,8 +103,7 @@ static void spread_problem(void *context, const hub_rule *rule, const char *text
 
 /* ---- Access ---- */
 
-/* That changes of the table are kept from the class: once a table. */
-static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
+void hub_access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     const core_relation *relation = hub->change->relation;
     uint64_t hash = core_slice_hash(relation->schema) * 31 ^ core_slice_hash(relation->table);
     if (class->told_access != hub->access_count)
@@ -125,9 +125,7 @@ static void access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     core_block_release(frame);
 }
 
-/* What the class may see cannot be known now: its members must join again, and go on from what they
- * have once it can. */
-static void access_cut(ws_hub *hub, const hub_class *class, const char *reason) {
+void hub_access_cut(ws_hub *hub, const hub_class *class, const char *reason) {
     core_block *text = core_block_copy(core_slice_text(reason));
     for (size_t thread = 0; text != NULL && thread < hub->threads; thread++) {
         if (class->members[thread] == 0)
@@ -154,47 +152,70 @@ static bool access_sift_hits(ws_hub *hub, hub_class *class, const auth_table *ta
         }
         (void)snprintf(reason, sizeof reason, "column %.*s, which a filter reads, may not be read",
                        CORE_SLICE_ARGS(hidden));
-        access_tell(hub, class, reason);
+        hub_access_tell(hub, class, reason);
     }
     class->matched_count = left;
     return left > 0;
+}
+
+static bool access_columns(ws_hub *hub, hub_class *class, const auth_table_decision *sight) {
+    return auth_table_all_columns(sight->table) || access_sift_hits(hub, class, sight->table);
 }
 
 /* Whether the class is to get the change. */
 static bool access_allows(ws_hub *hub, hub_class *class, const auth_table_decision *sight) {
     switch (sight->verdict) {
     case AUTH_ACCESS_ALLOWED:
-        return auth_table_all_columns(sight->table) || access_sift_hits(hub, class, sight->table);
+        return access_columns(hub, class, sight);
+    case AUTH_ACCESS_FILTERED:
+        hub_access_cut(hub, class, "DatabaseUnavailable: its policies have changed; join again");
+        return false;
     case AUTH_ACCESS_PENDING:
-        access_cut(hub, class,
-                   "DatabaseUnavailable: the database does not answer what this role "
-                   "may see; join again");
+        hub_access_cut(hub, class,
+                       "DatabaseUnavailable: the database does not answer what this role "
+                       "may see; join again");
         return false;
     case AUTH_ACCESS_UNAVAILABLE:
-        access_cut(hub, class,
-                   "DatabaseUnavailable: what this role may see cannot be asked of the "
-                   "database now; join again");
+        hub_access_cut(hub, class,
+                       "DatabaseUnavailable: what this role may see cannot be asked of the "
+                       "database now; join again");
         return false;
     default:
-        access_tell(hub, class, sight->reason);
+        hub_access_tell(hub, class, sight->reason);
         return false;
     }
+}
+
+/* Whether the class gets the change; LATER: it is not known yet. */
+static hub_secured access_decide(ws_hub *hub, hub_class *class) {
+    const auth_table_decision *sight = hub_role_sight(class->role, hub->change->relation);
+    if (sight->verdict == AUTH_ACCESS_FILTERED) {
+        hub_secured secured = hub_secure(hub, class, sight);
+        if (secured == HUB_SECURED_YES && !access_columns(hub, class, sight))
+            return HUB_SECURED_NO;
+        if (secured != HUB_SECURED_LATER || !hub->impatient)
+            return secured;
+    }
+    if (sight->verdict == AUTH_ACCESS_PENDING && !hub->impatient)
+        return HUB_SECURED_LATER;
+    return access_allows(hub, class, sight) ? HUB_SECURED_YES : HUB_SECURED_NO;
 }
 
 /* Takes those out of the touched that may not see the table. False: it is not known yet of one. */
 static bool access_sift(ws_hub *hub) {
     hub_class **at = &hub->touched;
+    bool known = true;
     while (*at != NULL) {
         hub_class *class = *at;
-        const auth_table_decision *sight = hub_role_sight(class->role, hub->change->relation);
-        if (sight->verdict == AUTH_ACCESS_PENDING && !hub->impatient)
-            return false;
-        if (access_allows(hub, class, sight))
+        hub_secured decision = access_decide(hub, class);
+        known &= decision != HUB_SECURED_LATER;
+        if (decision == HUB_SECURED_YES)
             at = &class->touched_next;
         else
             *at = class->touched_next;
     }
-    return true;
+    hub_asks_submit(hub, hub->audience);
+    return known;
 }
 
 static const auth_table *access_visible(ws_hub *hub, const hub_class *class) {
@@ -208,13 +229,16 @@ static const core_buffer *spread_data(ws_hub *hub, const ws_change_select *selec
                                       core_slice columns) {
     for (size_t i = 0; i < hub->encoding_count; i++)
         if (core_slice_equal(hub->encodings[i].columns, columns) &&
-            hub->encodings[i].visible == select->visible && hub->encodings[i].left == select->left)
+            hub->encodings[i].visible == select->visible &&
+            hub->encodings[i].left == select->left &&
+            hub->encodings[i].hides_old == select->hides_old)
             return &hub->encodings[i].data;
     size_t at = hub->encoding_count < HUB_ENCODINGS ? hub->encoding_count++ : HUB_ENCODINGS - 1;
     hub_encoding *encoding = &hub->encodings[at];
     encoding->columns = columns;
     encoding->visible = select->visible;
     encoding->left = select->left;
+    encoding->hides_old = select->hides_old;
     core_buffer_reset(&encoding->data);
     ws_change_json(&encoding->data, hub->change, &hub->offset, select);
     if (core_buffer_ok(&encoding->data))
@@ -265,6 +289,7 @@ static core_block *spread_frame(ws_hub *hub, hub_class *class) {
         .count = first->column_count,
         .visible = access_visible(hub, class),
         .left = class->matched[0].left,
+        .hides_old = class->hides_old,
         .schema = core_tenants_shown(&hub->scope.tenants, hub->change->relation->schema)};
     const core_buffer *data = spread_data(hub, &select, first->select);
     core_buffer_reset(&hub->head);
@@ -321,10 +346,13 @@ static hub_outcome spread_change(ws_hub *hub, const core_change *change, core_er
     hub->encoding_count = 0;
     hub->stamp++;
     bool ok = hub_index_match(&hub->audience->index, change, &listener);
-    if (!access_sift(hub))
+    if (!access_sift(hub)) {
+        hub_settle(hub);
         return HUB_HELD;
+    }
     for (hub_class *class = hub->touched; class != NULL; class = class->touched_next)
         ok &= spread_class(hub, class);
+    hub_settle(hub);
     core_metrics_add(hub->metrics, CORE_METRIC_WS_EVENTS, 1);
     spread_encodings_trim(hub);
     if (ok)

@@ -46,13 +46,24 @@ static void entry_unlink(hub_entry *entry) {
     entry->links = NULL;
 }
 
+/* The filter's keys, then the policy's. */
+static bool entry_key(const hub_entry *entry, size_t number, expr_key *key) {
+    size_t own = 0;
+    if (entry->bound != NULL)
+        while (own <= number && expr_bound_key(entry->bound, own, key))
+            own++;
+    if (own > number)
+        return true;
+    return entry->by_policy && expr_condition_key(entry->rule->policy, number - own, key);
+}
+
 /* The key that the fewest others have: of equal ones a key column's, which old images have;
- * then the first. False when the filter has none. */
+ * then the first. False when there is none. */
 static bool entry_choose(const hub_entry *entry, expr_key *best) {
     const core_column *columns = entry->table->shape->relation.columns;
     uint64_t least = UINT64_MAX;
     expr_key key;
-    for (size_t i = 0; expr_bound_key(entry->bound, i, &key); i++) {
+    for (size_t i = 0; entry_key(entry, i, &key); i++) {
         const hub_group *group = hub_group_find(entry_shelf(entry)->groups, key.column);
         uint64_t cost =
             (uint64_t)hub_group_fill(group, &key) * 2 + (columns[key.column].key ? 0 : 1);
@@ -87,8 +98,8 @@ static const hub_interest untold_interests[HUB_UNTOLDS] = {
 static void entry_wait(hub_entry *entry, hub_untold what) {
     hub_entry **head = &entry->table->untold[what];
     bool wants = (entry->interest & untold_interests[what]) != 0;
-    if (entry->waits[what] || entry->told[what] || !wants || entry->bound == NULL ||
-        entry->keys_only)
+    bool reads = entry->bound != NULL || entry->by_policy;
+    if (entry->waits[what] || entry->told[what] || !wants || !reads || entry->keys_only)
         return;
     entry->waits[what] = true;
     entry->untold[what].previous = NULL;
@@ -119,9 +130,9 @@ static void entry_place(hub_entry *entry) {
     expr_key key;
     if (entry->table->shape == NULL) {
         entry_list(entry, HUB_PLACE_UNBOUND);
-    } else if (entry->rule->parsed == NULL) {
+    } else if (entry->rule->parsed == NULL && !entry->by_policy) {
         entry_list(entry, HUB_PLACE_PLAIN);
-    } else if (entry->bound == NULL) {
+    } else if (entry->rule->parsed != NULL && entry->bound == NULL) {
         entry_list(entry, HUB_PLACE_BROKEN);
     } else {
         bool linked = entry_choose(entry, &key) && entry_link(entry, &key);
@@ -143,6 +154,15 @@ static void entry_unplace(hub_entry *entry) {
     entry_unlist(entry);
 }
 
+static bool entry_reads_keys_only(const hub_entry *entry) {
+    const hub_shape *shape = entry->table->shape;
+    if (shape == NULL)
+        return false;
+    return (entry->bound == NULL || expr_bound_reads_keys_only(entry->bound, &shape->relation)) &&
+           (!entry->by_policy ||
+            expr_condition_reads_keys_only(entry->rule->policy, &shape->relation));
+}
+
 /* False: the filter does not fit, and the entry is with the broken ones. */
 static bool entry_bind(hub_entry *entry, core_error *error) {
     const hub_table *table = entry->table;
@@ -153,8 +173,8 @@ static bool entry_bind(hub_entry *entry, core_error *error) {
     if (table->shape != NULL && entry->rule->parsed != NULL) {
         entry->bound = expr_filter_bind(entry->rule->parsed, &table->shape->relation, error);
         ok = entry->bound != NULL;
-        entry->keys_only = ok && expr_bound_reads_keys_only(entry->bound, &table->shape->relation);
     }
+    entry->keys_only = ok && entry_reads_keys_only(entry);
     entry_place(entry);
     return ok;
 }
@@ -206,6 +226,7 @@ bool hub_table_add(hub_table *table, hub_rule *rule, core_error *error) {
     }
     entry->rule = rule;
     entry->table = table;
+    entry->by_policy = rule->policy != NULL; /* it was made for a change of this shape */
     entry->interest = (uint8_t)interest;
     entry->rule_next = rule->entries;
     rule->entries = entry;
@@ -283,6 +304,7 @@ bool hub_table_reshape(hub_table *table, const core_relation *relation,
     while (all != NULL) {
         hub_entry *entry = all;
         all = entry->next;
+        entry->by_policy = false;
         core_error error = {.text = ""};
         if (!entry_bind(entry, &error))
             listener->problem(listener->context, entry->rule, error.text);

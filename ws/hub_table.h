@@ -42,6 +42,7 @@ struct hub_entry {
     uint16_t column; /* HUB_PLACE_EQUAL */
     uint8_t place;   /* hub_place */
     uint8_t interest;
+    bool by_policy;   /* its rule's policy is of the table's present shape */
     bool keys_only;   /* the filter reads only key columns: old keys are enough */
     bool told_update; /* that an update did not carry what the filter reads */
     bool told[HUB_UNTOLDS];

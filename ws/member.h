@@ -36,6 +36,9 @@ typedef struct {
     void (*live)(ws_member *member, const char *offset);
     /* The hub will not. The owner ends it. */
     void (*refused)(ws_member *member, const char *reason);
+    /* What its class is made of has changed: the owner asks for it anew (ws_session_table_rejoin),
+     * or ends it. */
+    void (*renew)(ws_member *member);
     /* It must join again. The owner ends it. */
     void (*reset)(ws_member *member, const char *reason);
     /* So much waits for its client that no history should be added: then the member stalls, and the
@@ -60,6 +63,7 @@ struct ws_member {
     uint32_t attempt;   /* the last join that was asked for; answers to earlier ones are undone */
     bool tracked;       /* it was present once: the hub is told when it goes */
     bool live;          /* `live` was told */
+    bool lags;          /* its changes come as history does: `after` is its place all the time */
     unsigned rights;    /* in its channel, WS_RIGHT bits (access.h) */
     bool stalled;       /* left its lane; joins again behind `after` once its client has read */
     bool loading;       /* asked for a snapshot, and has not caught up behind it */

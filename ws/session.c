@@ -222,6 +222,12 @@ static bool channel_crowded(ws_member *member) {
     return crowded;
 }
 
+static void channel_renew(ws_member *member) {
+    ws_channel *channel = ws_channel_of(member);
+    if (!session_subscribe_again(channel, channel->identity))
+        session_close_channel(channel, "phx_error"); /* the client joins again */
+}
+
 const ws_member_owner session_member_owner = {
     .send = channel_send,
     .joined = channel_joined,
@@ -230,6 +236,7 @@ const ws_member_owner session_member_owner = {
     .live = channel_live,
     .crowded = channel_crowded,
     .refused = channel_refused,
+    .renew = channel_renew,
     .reset = channel_reset,
 };
 

@@ -60,7 +60,7 @@ bool ws_session_table_suspend(ws_service *service, ws_member *member, bool follo
                         .room_id = ws_groups_leave(&table->rooms, member),
                         .presence_id = ws_groups_leave(&table->presences, member)};
     ws_table_send_leave(table, &leave);
-    if (follows && member->live)
+    if (follows && member->live && !member->lags)
         suspend_live(table, member);
     else if (!follows || !member->midway)
         suspended_leave_class(table, member);

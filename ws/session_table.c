@@ -184,7 +184,7 @@ static bool table_ask_join(ws_service *service, ws_member *member, ws_subscripti
                           .attempt = ++member->attempt,
                           .subscription = subscription,
                           .snapshot = snapshot};
-    if (!member->live)
+    if (!member->live || member->lags)
         command.since = member->after;
     member->stalled = false;
     return table_ask(ws_table_of(service, member->source), &command);
@@ -300,8 +300,9 @@ bool ws_session_table_position(const ws_service *service, const ws_member *membe
     *position = table->position;
     ws_place place = {position->sequence, position->index};
     ws_place after = {member->after.sequence, member->after.index};
-    return member->live && position->sequence > 0 && ws_place_behind(place, table->framed) &&
-           ws_place_behind(place, after) && strcmp(position->epoch, member->after.epoch) == 0;
+    return member->live && !member->lags && position->sequence > 0 &&
+           ws_place_behind(place, table->framed) && ws_place_behind(place, after) &&
+           strcmp(position->epoch, member->after.epoch) == 0;
 }
 
 /* ---- Deliveries ---- */
@@ -338,6 +339,7 @@ static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
     bool saw = member->places[WS_GROUP_PRESENCE].group != WS_GROUP_NONE;
     member->rights = delivery->rights;
     member->suspended = member->ending = member->midway = false;
+    member->lags = delivery->lags;
     /* those of before, when it only changes its class */
     table_leave_groups(table, member, (member->rights & WS_RIGHT(AUTH_PRESENCE_WRITE)) == 0);
     ws_groups_enter(&table->classes, member, delivery->class_id);
@@ -523,6 +525,16 @@ static void table_cut(ws_session_table *table, const ws_delivery *delivery) {
     }
 }
 
+static void table_renew(ws_session_table *table, const ws_delivery *delivery) {
+    ws_member *member = ws_groups_first(&table->classes, delivery->class_id);
+    while (member != NULL) {
+        ws_member *next = member->places[WS_GROUP_CLASS].next;
+        if (!member->suspended) /* joins anew when it goes on */
+            member->owner->renew(member);
+        member = next;
+    }
+}
+
 static void table_direct(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = table_member(table, delivery->member);
     if (member != NULL && ws_member_joined(member) && !member->suspended)
@@ -553,6 +565,9 @@ static void table_delivery(ws_service *service, ws_session_table *table,
         break;
     case WS_DELIVERY_CUT:
         table_cut(table, delivery);
+        break;
+    case WS_DELIVERY_RENEW:
+        table_renew(table, delivery);
         break;
     case WS_DELIVERY_RESET:
         table_reset(table);

@@ -66,7 +66,8 @@ bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
 static bool token_reclass(ws_channel *channel, const ws_identity *identity) {
     const auth_claims *before = &channel->identity->claims, *claims = &identity->claims;
     bool same = core_slice_equal(ws_access_class(claims), ws_access_class(before)) &&
-                (!channel->private_channel || claims->claims_hash == before->claims_hash);
+                (!(channel->private_channel || channel->has_bindings) ||
+                 claims->claims_hash == before->claims_hash);
     if (same && !channel->expiry.suspended)
         return true;
     return (same || !channel->member.loading) && session_subscribe_again(channel, identity);

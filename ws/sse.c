@@ -168,17 +168,21 @@ static core_block *sse_beat(void *context) {
     return ws_sse_event_block(&event);
 }
 
-/* The client has read what waited for it: history goes on. */
-static void sse_drained(void *context) {
-    sse *it = sse_of(context);
-    ws_session_table_drained(it->service, &it->member);
-    if (!it->member.stalled)
-        return;
+static void sse_renew(ws_member *member) {
+    sse *it = sse_of(member);
     ws_subscription *subscription =
         sse_subscription(it->identity, core_block_slice(it->bindings), it->conflate, NULL);
     if (subscription == NULL || !ws_session_table_rejoin(it->service, &it->member, subscription))
         sse_end(it->stream, 503,
                 "too much is asked of this server; connect again with your last id");
+}
+
+/* The client has read what waited for it: history goes on. */
+static void sse_drained(void *context) {
+    sse *it = sse_of(context);
+    ws_session_table_drained(it->service, &it->member);
+    if (it->member.stalled)
+        sse_renew(&it->member);
 }
 
 static size_t sse_recheck(void *context) {
@@ -284,6 +288,7 @@ static const ws_member_owner sse_member_owner = {
     .loaded = sse_loaded,
     .live = sse_live,
     .refused = sse_refused,
+    .renew = sse_renew,
     .reset = sse_reset,
     .crowded = sse_crowded,
 };

@@ -355,8 +355,11 @@ static bool read_all(subscription_reader *reader, const ws_subscription_request 
               read_bindings(reader, request->postgres_changes, &key);
     core_json_array_close(&reader->json);
     core_json_object_close(&reader->json);
+    size_t length = key.length;
+    core_buffer_u64(&key, subscription->claims_hash);
     if (ok)
-        subscription->key = core_arena_copy(&subscription->arena, core_buffer_slice(&key));
+        subscription->claims_key = core_arena_copy(&subscription->arena, core_buffer_slice(&key));
+    subscription->key = core_slice_make(subscription->claims_key.data, length);
     if (ok && (!core_buffer_ok(&key) || !core_buffer_ok(reader->response) ||
                subscription->key.data == NULL))
         ok = refuse(reader, "the subscription is too large");
@@ -377,8 +380,6 @@ static bool keep_identity(ws_subscription *subscription, const ws_subscription_r
         if (subscription->home.tenant.data == NULL)
             return false;
     }
-    if (!request->private_channel)
-        return subscription->access_class.data != NULL;
     subscription->claims_hash = identity->claims.claims_hash;
     subscription->claims_json = core_arena_copy(arena, identity->claims_json);
     subscription->subject = (const char *)core_arena_copy(arena, subject).data;

@@ -164,7 +164,7 @@ static const char *verdict_name(auth_access_verdict verdict) {
     static const char *const names[] = {
         [AUTH_ACCESS_PENDING] = "pending",         [AUTH_ACCESS_ALLOWED] = "allowed",
         [AUTH_ACCESS_REFUSED] = "refused",         [AUTH_ACCESS_ABSENT] = "absent",
-        [AUTH_ACCESS_UNAVAILABLE] = "unavailable",
+        [AUTH_ACCESS_UNAVAILABLE] = "unavailable", [AUTH_ACCESS_FILTERED] = "filtered",
     };
     return names[verdict];
 }
@@ -207,6 +207,10 @@ static void decision_ask(const request *asked, bool of_table) {
     core_json_text(&writer, decision.reason);
     if (decision.table != NULL)
         columns_write(&writer, decision.table, asked->columns);
+    if (decision.verdict == AUTH_ACCESS_FILTERED) {
+        core_json_key_text(&writer, "policy");
+        core_json_string(&writer, auth_table_policy(decision.table));
+    }
     answer_close(&writer, &out);
     auth_table_decision_fini(&decision);
 }

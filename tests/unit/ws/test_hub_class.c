@@ -30,10 +30,10 @@ static void test_equal_subscriptions_share_a_class(void **state) {
     hub_ids numbers = {0};
     core_error error;
     hub_classes_init(&classes, &numbers, 2, NULL);
-    hub_class *a = hub_classes_enter(&classes, subscription("t", TODOS), 0, &error);
-    assert_ptr_equal(hub_classes_enter(&classes, subscription("t", TODOS), 1, &error), a);
-    assert_ptr_equal(hub_classes_enter(&classes, subscription("t", TODOS), 1, &error), a);
-    hub_class *b = hub_classes_enter(&classes, subscription("u", TODOS), 0, &error);
+    hub_class *a = hub_classes_enter(&classes, subscription("t", TODOS), false, 0, &error);
+    assert_ptr_equal(hub_classes_enter(&classes, subscription("t", TODOS), false, 1, &error), a);
+    assert_ptr_equal(hub_classes_enter(&classes, subscription("t", TODOS), false, 1, &error), a);
+    hub_class *b = hub_classes_enter(&classes, subscription("u", TODOS), false, 0, &error);
     assert_ptr_not_equal(a, b);
     assert_int_equal(a->members[0], 1);
     assert_int_equal(a->members[1], 2);
@@ -45,7 +45,7 @@ static void test_equal_subscriptions_share_a_class(void **state) {
     assert_non_null(hub_ids_owner(&numbers, id));
     hub_class_leave(hub_ids_owner(&numbers, id), 1);
     assert_null(hub_ids_owner(&numbers, id));
-    hub_class *c = hub_classes_enter(&classes, subscription("v", TODOS), 0, &error);
+    hub_class *c = hub_classes_enter(&classes, subscription("v", TODOS), false, 0, &error);
     assert_int_equal(c->id, id); /* the number is given out again */
     hub_classes_fini(&classes);
     hub_ids_fini(&numbers);
@@ -73,7 +73,8 @@ static void test_many_come_and_go(void **state) {
         } else {
             char topic[16];
             (void)snprintf(topic, sizeof topic, "t%u", at % 40);
-            hub_class *class = hub_classes_enter(&classes, subscription(topic, json), 0, &error);
+            hub_class *class =
+                hub_classes_enter(&classes, subscription(topic, json), false, 0, &error);
             assert_non_null(class);
             ids[at] = class->id;
         }

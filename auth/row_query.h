@@ -1,0 +1,59 @@
+/* Rows held against policies that only PostgreSQL can evaluate: one round trip for several rows of
+ * one table and several claims of one role.
+ *
+ * Part of the room's public interface (auth.h includes it). The question is written once, by
+ * whoever asks; then asked on a thread of the pool. A sub-query of a policy sees the database as it
+ * is now. */
+#ifndef WALCAST_AUTH_ROW_QUERY_H
+#define WALCAST_AUTH_ROW_QUERY_H
+
+#include "core/core.h"
+#include "pg/pg.h"
+
+/* auth/row_body.sql; made by cmake/WalcastText.cmake. */
+extern const char auth_row_body_sql[];
+
+#define AUTH_ROWS_MAX         2   /* a question's rows: a change's images */
+#define AUTH_ROW_CLAIMS_MAX   100 /* claims of one question */
+#define AUTH_ROW_QUESTION_MAX ((size_t)8 << 20)
+#define AUTH_ROW_REASON_MAX   256
+
+typedef enum {
+    AUTH_ROW_HIDDEN,
+    AUTH_ROW_SEEN,
+    AUTH_ROW_FAILED, /* an error of the policies, or their time is over: hidden, with a reason */
+    AUTH_ROW_UNKNOWN /* the database could not be asked */
+} auth_row_verdict;
+
+typedef struct {
+    const char *role;
+    core_slice condition; /* auth_table_policy */
+    const core_relation *relation;
+    const core_tuple *rows[AUTH_ROWS_MAX]; /* whole ones */
+    size_t row_count;
+} auth_row_question;
+
+/* Appends the question as JSON, whose end follows with the claims. False when `out` is full. */
+CORE_MUST_CHECK bool auth_row_question_write(const auth_row_question *question, core_buffer *out);
+
+typedef struct {
+    auth_row_verdict verdicts[AUTH_ROWS_MAX];
+    char reason[AUTH_ROW_REASON_MAX]; /* of the first that FAILED or is UNKNOWN */
+} auth_row_answer;
+
+typedef struct {
+    core_slice question; /* as it was written */
+    size_t row_count;
+    const core_slice *claims; /* texts of JSON */
+    size_t claims_count;
+    auth_row_answer *answers; /* room for one of each claims */
+} auth_row_asked;
+
+/* Asks, and fills the answers whatever happens. Where several claims together take longer than
+ * `timeout_ms`, each is asked by itself, so that one that takes too long is denied alone; all
+ * together take at most about five times as long, and who was not asked by then is denied. False
+ * when the database could not be asked. On a thread of the pool. */
+CORE_MUST_CHECK bool auth_row_query(pg_connection *connection, const auth_row_asked *asked,
+                                    int64_t timeout_ms, core_error *error);
+
+#endif

@@ -1,0 +1,33 @@
+/* Questions to PostgreSQL about rows that only it can hold against policies; see hub_ask.c. */
+#ifndef WALCAST_WS_HUB_ASK_H
+#define WALCAST_WS_HUB_ASK_H
+
+#include "auth/auth.h"
+
+typedef struct hub_ask hub_ask;
+typedef struct hub_class hub_class;
+typedef struct hub_classes hub_classes;
+typedef struct hub_policy hub_policy;
+typedef struct ws_hub ws_hub;
+
+/* Of the change at hand and the class's claims, for the images that hub_ask_rows names. NULL: it is
+ * asked for with the next hub_asks_submit, or is under way. */
+const auth_row_answer *hub_ask_answer(ws_hub *hub, const hub_class *class, const hub_policy *policy,
+                                      core_slice condition);
+/* The images that the stream has whole, in the order in which they are asked about. */
+typedef struct {
+    const core_tuple *rows[AUTH_ROWS_MAX];
+    size_t count;
+    int new_row, old_row; /* which of them; -1: it is not asked about */
+} hub_ask_images;
+hub_ask_images hub_ask_rows(const core_change *change);
+/* Hands in what was gathered for the change at hand. */
+void hub_asks_submit(ws_hub *hub, hub_classes *home);
+/* The audience has gone on, or is gone: what was asked for it is of no more use. */
+void hub_asks_end(ws_hub *hub, hub_classes *home);
+/* Frees what nobody waits for any more. */
+void hub_asks_collect(ws_hub *hub);
+/* The pool must have stopped. */
+void hub_asks_fini(ws_hub *hub);
+
+#endif

@@ -1,0 +1,157 @@
+/* See hub_policy.h. Lists are short (a role's tables with policies, a class's), the last used
+ * first. */
+#include "ws/hub_policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROLE_POLICIES_MAX 4096 /* the one that was used longest ago makes room */
+
+static void policy_free(hub_policy *policy) {
+    if (policy == NULL)
+        return;
+    hub_shape_free(policy->shape);
+    expr_condition_release(policy->condition);
+    free(policy);
+}
+
+void hub_role_policies_fini(hub_role *role) {
+    for (size_t i = 0; i < role->policy_count; i++)
+        policy_free(role->policies[i]);
+    free(role->policies);
+    role->policies = NULL;
+    role->policy_count = 0;
+}
+
+/* ---- Compiling ---- */
+
+static bool policy_function(void *context, core_slice schema, core_slice name, size_t arguments,
+                            expr_function *function) {
+    return auth_grants_function(context, schema, name, arguments, function);
+}
+
+static hub_policy *policy_new(hub_role *role, const core_relation *relation,
+                              const auth_table_decision *sight) {
+    hub_policy *policy = calloc(1, sizeof *policy);
+    if (policy == NULL || (policy->shape = hub_shape_new(relation)) == NULL) {
+        free(policy);
+        return NULL;
+    }
+    policy->oid = relation->oid;
+    policy->generation = sight->generation;
+    policy->serial = ++role->access->policy_serial;
+    expr_refusal refusal;
+    expr_column_facts *facts = calloc(relation->column_count + 1u, sizeof *facts);
+    if (facts == NULL) {
+        policy_free(policy);
+        return NULL;
+    }
+    auth_table_facts(sight->table, relation, facts);
+    const expr_condition_spec spec = {
+        .text = auth_table_policy(sight->table),
+        .relation = relation,
+        .facts = facts,
+        .function = policy_function,
+        .context = sight->grants,
+    };
+    policy->condition = expr_condition_new(&spec, &refusal);
+    free(facts);
+    policy->asks = policy->condition == NULL;
+    if (policy->condition == NULL)
+        (void)snprintf(policy->reason, sizeof policy->reason, "%s", refusal.error.text);
+    return policy;
+}
+
+/* ---- Of a role ---- */
+
+/* To the front, where it is found first the next time. */
+static hub_policy *policies_first(hub_role *role, size_t at) {
+    hub_policy *policy = role->policies[at];
+    memmove(role->policies + 1, role->policies, at * sizeof *role->policies);
+    role->policies[0] = policy;
+    return policy;
+}
+
+/* Where a table's stands; `policy_count`: nowhere. */
+static size_t policies_find(const hub_role *role, uint32_t oid) {
+    size_t at = 0;
+    while (at < role->policy_count && role->policies[at]->oid != oid)
+        at++;
+    return at;
+}
+
+static bool policies_grow(hub_role *role) {
+    if (role->policy_count == ROLE_POLICIES_MAX) {
+        policy_free(role->policies[--role->policy_count]);
+        return true;
+    }
+    hub_policy **grown = realloc(role->policies, (role->policy_count + 1) * sizeof *role->policies);
+    if (grown == NULL)
+        return false;
+    role->policies = grown;
+    return true;
+}
+
+hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
+                            const auth_table_decision *sight) {
+    assert(sight->verdict == AUTH_ACCESS_FILTERED);
+    size_t at = policies_find(role, relation->oid);
+    if (at < role->policy_count && role->policies[at]->generation == sight->generation &&
+        hub_shape_is(role->policies[at]->shape, relation))
+        return policies_first(role, at);
+    hub_policy *policy = policy_new(role, relation, sight);
+    if (policy == NULL || (at == role->policy_count && !policies_grow(role))) {
+        policy_free(policy);
+        return NULL;
+    }
+    if (at < role->policy_count)
+        policy_free(role->policies[at]);
+    else
+        at = role->policy_count++;
+    role->policies[at] = policy;
+    return policies_first(role, at);
+}
+
+/* ---- Of a class ---- */
+
+void hub_class_policies_fini(hub_class_policies *policies) {
+    for (size_t i = 0; i < policies->count; i++)
+        expr_condition_release(policies->items[i].condition);
+    free(policies->items);
+    *policies = (hub_class_policies){.items = NULL};
+}
+
+static hub_class_policy class_policy_fold(const hub_policy *policy,
+                                          const ws_subscription *subscription) {
+    hub_class_policy made = {.oid = policy->oid, .serial = policy->serial};
+    char role[AUTH_CLAIM_MAX];
+    expr_refusal refusal = {.error = {.text = "the role's name is too long"}};
+    if (core_slice_to_text(subscription->access_class, role, sizeof role)) {
+        const expr_settings settings = {.claims_json = subscription->claims_json, .role = role};
+        made.condition = expr_condition_fold(policy->condition, &settings, &refusal);
+    }
+    if (made.condition == NULL)
+        (void)snprintf(made.reason, sizeof made.reason, "%s", refusal.error.text);
+    return made;
+}
+
+const hub_class_policy *hub_class_policy_of(hub_class_policies *policies, const hub_policy *policy,
+                                            const ws_subscription *subscription) {
+    size_t at = 0;
+    while (at < policies->count && policies->items[at].oid != policy->oid)
+        at++;
+    if (at < policies->count && policies->items[at].serial == policy->serial)
+        return &policies->items[at];
+    if (at == policies->count) {
+        hub_class_policy *grown =
+            realloc(policies->items, (policies->count + 1) * sizeof *policies->items);
+        if (grown == NULL)
+            return NULL;
+        policies->items = grown;
+        policies->count++;
+    } else {
+        expr_condition_release(policies->items[at].condition);
+    }
+    policies->items[at] = class_policy_fold(policy, subscription);
+    return &policies->items[at];
+}

@@ -1,0 +1,50 @@
+/* Row-level security: the conditions that a table's rows must pass for a role, and with its claims
+ * for a class.
+ *
+ * A table's policies are compiled once a role, shape and look of the grants; the claims of a class
+ * are computed into that once. What the engine cannot evaluate keeps its reason. Belongs to the
+ * hub's thread. */
+#ifndef WALCAST_WS_HUB_POLICY_H
+#define WALCAST_WS_HUB_POLICY_H
+
+#include "ws/hub_access.h"
+#include "ws/hub_shape.h"
+#include "ws/subscription.h"
+
+#define HUB_POLICY_REASON_MAX 256
+
+/* A table's policies as they govern a role. */
+struct hub_policy {
+    uint32_t oid;        /* of the table */
+    uint64_t generation; /* of the grants that it is from */
+    uint64_t serial;     /* never the same again */
+    hub_shape *shape;
+    bool asks; /* PostgreSQL must be asked of some rows: its classes are of the slow audience */
+    expr_condition *condition; /* NULL: `reason` says why the engine cannot */
+    char reason[HUB_POLICY_REASON_MAX];
+};
+
+/* The same with a class's claims. */
+typedef struct {
+    uint32_t oid;
+    uint64_t serial;           /* of the hub_policy */
+    expr_condition *condition; /* NULL: the claims cannot be read so; nothing passes */
+    char reason[HUB_POLICY_REASON_MAX];
+} hub_class_policy;
+
+typedef struct {
+    hub_class_policy *items;
+    size_t count;
+} hub_class_policies;
+
+/* Of the table of a change, whose decision is FILTERED. NULL when memory is out. */
+hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
+                            const auth_table_decision *sight);
+void hub_role_policies_fini(hub_role *role);
+
+/* NULL when memory is out. */
+const hub_class_policy *hub_class_policy_of(hub_class_policies *policies, const hub_policy *policy,
+                                            const ws_subscription *subscription);
+void hub_class_policies_fini(hub_class_policies *policies);
+
+#endif

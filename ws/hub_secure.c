@@ -1,0 +1,199 @@
+/* The rows of a change that a class may see, where row-level security applies; see hub_private.h.
+ *
+ * The new row of an INSERT or UPDATE must pass; the old row of a DELETE where the stream has it
+ * whole, else its key, and then only if the policies read nothing else. Who loses sight of a row in
+ * an UPDATE gets nothing of it, or with `leave` what it saw before; who gains sight of one gets no
+ * old row. What cannot be known (a value that the stream does not carry, a policy that fails) is
+ * not shown, and told once. */
+#include "ws/hub_private.h"
+
+#include <stdio.h>
+
+#define SECURE_TEXT_MAX (HUB_POLICY_REASON_MAX + 256)
+
+/* What the policies say of one image. */
+typedef enum {
+    ROW_HIDDEN,
+    ROW_SEEN,
+    ROW_MISSING, /* they read what the stream does not carry */
+    ROW_ASKED,   /* PostgreSQL is asked */
+} row_sight;
+
+typedef struct {
+    ws_hub *hub;
+    hub_class *class;
+    const hub_policy *policy;
+    const hub_class_policy *own; /* with the claims; NULL: the engine cannot */
+    core_slice condition;        /* in SQL */
+} secured;
+
+static void secure_tell(const secured *it, const char *what, const char *why) {
+    char text[SECURE_TEXT_MAX];
+    const core_relation *relation = it->hub->change->relation;
+    (void)snprintf(text, sizeof text, "%s of %.*s.%.*s: %s", what,
+                   CORE_SLICE_ARGS(relation->schema), CORE_SLICE_ARGS(relation->table), why);
+    hub_access_tell(it->hub, it->class, text);
+}
+
+static bool row_is_whole(const core_tuple *row) {
+    for (size_t i = 0; i < row->count; i++)
+        if (row->values[i].kind == CORE_VALUE_UNCHANGED)
+            return false;
+    return true;
+}
+
+/* By SQL. */
+static row_sight row_ask(const secured *it, const core_tuple *row, bool is_old) {
+    hub_ask_images images = hub_ask_rows(it->hub->change);
+    int number = is_old ? images.old_row : images.new_row;
+    for (size_t i = 0; i < images.count; i++)
+        if (!row_is_whole(images.rows[i]))
+            return ROW_MISSING;
+    if (number < 0 || row->count == 0)
+        return ROW_MISSING;
+    const auth_row_answer *answer = hub_ask_answer(it->hub, it->class, it->policy, it->condition);
+    if (answer == NULL)
+        return ROW_ASKED;
+    switch (answer->verdicts[number]) {
+    case AUTH_ROW_SEEN:
+        return ROW_SEEN;
+    case AUTH_ROW_HIDDEN:
+        return ROW_HIDDEN;
+    default:
+        secure_tell(it, "some rows are not shown: a policy", answer->reason);
+        return ROW_HIDDEN;
+    }
+}
+
+static row_sight row_see(const secured *it, const core_tuple *row, bool is_old) {
+    const char *reason = NULL;
+    if (it->own == NULL)
+        return row_ask(it, row, is_old);
+    switch (expr_condition_evaluate(it->own->condition, row, NULL, &reason)) {
+    case EXPR_VERDICT_TRUE:
+        return ROW_SEEN;
+    case EXPR_VERDICT_MISSING:
+        return ROW_MISSING;
+    case EXPR_VERDICT_UNDECIDED:
+        return row_ask(it, row, is_old);
+    case EXPR_VERDICT_ERROR:
+        secure_tell(it, "some rows are not shown: a policy", reason != NULL ? reason : "failed");
+        return ROW_HIDDEN;
+    default:
+        return ROW_HIDDEN;
+    }
+}
+
+/* The old image, as far as it came. */
+static row_sight old_see(const secured *it) {
+    const core_change *change = it->hub->change;
+    bool whole = change->old_kind == CORE_OLD_FULL;
+    bool by_key = it->own != NULL && change->old_kind == CORE_OLD_KEY &&
+                  expr_condition_reads_keys_only(it->own->condition, change->relation);
+    return whole || by_key ? row_see(it, &change->old_tuple, true) : ROW_MISSING;
+}
+
+/* Of an UPDATE whose new row is hidden: those who asked to hear of rows that leave hear of one that
+ * they saw. */
+static hub_secured secure_leave(const secured *it) {
+    uint32_t left = 0;
+    hub_class *class = it->class;
+    row_sight before = it->hub->change->old_kind == CORE_OLD_FULL ? old_see(it) : ROW_HIDDEN;
+    if (before == ROW_ASKED)
+        return HUB_SECURED_LATER;
+    for (uint32_t i = 0; before == ROW_SEEN && i < class->matched_count; i++) {
+        const ws_binding *binding = &class->subscription->bindings[class->matched[i].binding];
+        if (binding->leaves)
+            class->matched[left++] = (hub_hit){class->matched[i].binding, true};
+    }
+    class->matched_count = left;
+    return left > 0 ? HUB_SECURED_YES : HUB_SECURED_NO;
+}
+
+static hub_secured secure_update(const secured *it) {
+    row_sight before;
+    switch (row_see(it, &it->hub->change->new_tuple, false)) {
+    case ROW_SEEN:
+        before = it->hub->change->old_kind == CORE_OLD_NONE ? ROW_SEEN : old_see(it);
+        it->class->hides_old = before != ROW_SEEN;
+        return before == ROW_ASKED ? HUB_SECURED_LATER : HUB_SECURED_YES;
+    case ROW_HIDDEN:
+        return secure_leave(it);
+    case ROW_ASKED:
+        return HUB_SECURED_LATER;
+    case ROW_MISSING:
+        break;
+    }
+    secure_tell(it, "some changes are not shown",
+                "their policies read a large value that an UPDATE left as it was and the stream "
+                "does not carry: REPLICA IDENTITY FULL mends it");
+    return HUB_SECURED_NO;
+}
+
+static hub_secured secure_row(const secured *it, row_sight sight) {
+    if (sight == ROW_MISSING)
+        secure_tell(it, "DELETEs are not shown",
+                    "their policies read more of the old row than the stream carries: REPLICA "
+                    "IDENTITY FULL mends it");
+    if (sight == ROW_ASKED)
+        return HUB_SECURED_LATER;
+    return sight == ROW_SEEN ? HUB_SECURED_YES : HUB_SECURED_NO;
+}
+
+static hub_secured secure_change(const secured *it) {
+    switch (it->hub->change->op) {
+    case CORE_OP_INSERT:
+        return secure_row(it, row_see(it, &it->hub->change->new_tuple, false));
+    case CORE_OP_UPDATE:
+        return secure_update(it);
+    case CORE_OP_DELETE:
+        return secure_row(it, old_see(it));
+    default: /* a TRUNCATE is of no row in particular */
+        return it->hub->change->op == CORE_OP_TRUNCATE ? HUB_SECURED_YES : HUB_SECURED_NO;
+    }
+}
+
+/* Its members are asked to join anew, into the class that is now theirs, and the change waits for
+ * that. */
+static hub_secured secure_renew(ws_hub *hub, hub_class *class) {
+    for (size_t thread = 0; !class->renewing && thread < hub->threads; thread++) {
+        if (class->members[thread] == 0)
+            continue;
+        ws_delivery delivery = {.kind = WS_DELIVERY_RENEW, .class_id = class->id};
+        hub_deliver(hub, thread, &delivery);
+    }
+    class->renewing = true;
+    return HUB_SECURED_LATER;
+}
+
+/* The engine's view of the class; NULL where PostgreSQL must be asked. */
+static const hub_class_policy *secure_own(hub_class *class, hub_policy *policy) {
+    const hub_class_policy *own =
+        policy->condition != NULL
+            ? hub_class_policy_of(&class->policies, policy, class->subscription)
+            : NULL;
+    return own != NULL && own->condition != NULL ? own : NULL;
+}
+
+hub_secured hub_secure(ws_hub *hub, hub_class *class, const auth_table_decision *sight) {
+    bool live = hub->audience == &hub->classes;
+    if (!class->by_claims)
+        return secure_renew(hub, class);
+    hub_policy *policy = hub_role_policy(class->role, hub->change->relation, sight);
+    if (policy == NULL)
+        return HUB_SECURED_NO;
+    const secured it = {.hub = hub,
+                        .class = class,
+                        .policy = policy,
+                        .own = secure_own(class, policy),
+                        .condition = auth_table_policy(sight->table)};
+    if (live && (it.own == NULL || policy->asks)) {
+        policy->asks = true;
+        return secure_renew(hub, class);
+    }
+    if (it.own != NULL) {
+        class->settled_generation = sight->generation;
+        hub_settle_note(hub, class, it.own);
+    }
+    return secure_change(&it);
+}
