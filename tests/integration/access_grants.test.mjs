@@ -150,9 +150,9 @@ suite('one database', () => {
     await after('ALTER TABLE watched ADD COLUMN c int; GRANT SELECT (c) ON watched TO authenticated', { columns: ['id', 'b', 'c'] });
     await after('GRANT SELECT ON watched TO authenticated', { all: true });
     await after('ALTER TABLE watched ENABLE ROW LEVEL SECURITY', { verdict: 'filtered', policy: 'false' });
-    await after('CREATE POLICY a ON watched USING (a > 0)', { policy: '((a > 0))' });
+    await after('CREATE POLICY a ON watched USING (a > 0)', { policy: '(((a > 0)))' });
     await after('CREATE POLICY b ON watched FOR SELECT TO authenticated USING (b > 0); CREATE POLICY c ON watched AS RESTRICTIVE USING (id > 0); CREATE POLICY d ON watched FOR UPDATE USING (true); CREATE POLICY e ON watched TO service_role USING (true)',
-      { policy: '((a > 0) OR (b > 0)) AND ((id > 0))' });
+      { policy: '(((a > 0)) OR ((b > 0))) AND (((id > 0)))' });
     await after('ALTER ROLE authenticated BYPASSRLS', { verdict: 'allowed' });
     await after('ALTER ROLE authenticated NOBYPASSRLS', { verdict: 'filtered' });
     await after('ALTER TABLE watched DISABLE ROW LEVEL SECURITY', { verdict: 'allowed' });

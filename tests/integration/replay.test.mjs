@@ -91,7 +91,7 @@ suite('replay', () => {
     await replayed(t, 'times', { since: after_ms + 10 }, [4]);
     const other = await Walcast.start({ ...house, args: ['--roles', 'ws'], config: { environment: 'prod' } });
     t.after(() => other.remove());
-    await waitFor('it to listen', async () => (await fetch(`${other.url}/health/live`)).ok);
+    await other.ready();
     const there = await enter(t, 'times', { walcast: other, replay: { since: 1 } });
     const elsewhere = await enter(t, 'other times', { replay: { since: 1 } });
     await persist(sender.channel, 5);
