@@ -68,8 +68,11 @@ static void real_apply(const expr_node *node, expr_evaluation *at, const expr_da
     double right = arguments[1].scalar.real;
     bool is_single = node->type.id == EXPR_TYPE_FLOAT4;
     (void)at;
-    if (node->option == '/' && right == 0 && !isnan(left)) {
-        expr_datum_error(result, "division by zero");
+    if (node->option == '/' && right == 0) {
+        if (isnan(left))
+            expr_datum_undecided(result, "NaN / 0 is an error before PostgreSQL 14");
+        else
+            expr_datum_error(result, "division by zero");
         return;
     }
     double value = real_compute(node->option, is_single, left, right);

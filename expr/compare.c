@@ -195,6 +195,77 @@ static void all_array_evaluate(const expr_node *node, expr_evaluation *at, expr_
     array_evaluate(node, at, false, result);
 }
 
+/* ---- @> and && of arrays: the row's array, then elements ---- */
+
+/* Some element of the array is equal. False, failed, where the text is none of one dimension. */
+static bool array_has(const expr_node *node, expr_evaluation at, core_slice text,
+                      const expr_scalar *wanted, bool *failed) {
+    expr_array reader = expr_array_make(text);
+    expr_datum element;
+    bool found = false;
+    while (!found && expr_array_next(&reader, &at, node->kind, &element)) {
+        *failed = *failed || element.state > EXPR_DATUM_NULL;
+        found = element.state == EXPR_DATUM_VALUE && is_equal(node->kind, wanted, &element.scalar);
+    }
+    *failed = *failed || reader.failed;
+    return found;
+}
+
+/* The array, and whether any element ends in an error or is open. False: `result` is the end. */
+static bool holder_evaluate(const expr_node *node, expr_evaluation *at, expr_datum *array,
+                            expr_datum *result) {
+    bool is_open = false;
+    expr_node_evaluate(node->arguments[0], at, array);
+    *result = *array;
+    if (array->state == EXPR_DATUM_ERROR)
+        return false;
+    for (size_t i = 1; i < node->argument_count; i++) {
+        expr_datum element;
+        expr_node_evaluate(node->arguments[i], at, &element);
+        bool counts = array->state != EXPR_DATUM_NULL || node->arguments[i]->raises;
+        if (element.state == EXPR_DATUM_ERROR) {
+            *result = element;
+            return false;
+        }
+        if (element.state > EXPR_DATUM_NULL && counts && !is_open) {
+            *result = element;
+            is_open = true;
+        }
+    }
+    return !is_open && array->state == EXPR_DATUM_VALUE;
+}
+
+/* Holds all, or one; a null is never held. */
+static void holder_decide(const expr_node *node, expr_evaluation *at, bool is_all,
+                          expr_datum *result) {
+    expr_datum array;
+    bool failed = false;
+    if (!holder_evaluate(node, at, &array, result))
+        return;
+    bool decided = false;
+    for (size_t i = 1; i < node->argument_count && !decided; i++) {
+        expr_datum element;
+        expr_node_evaluate(node->arguments[i], at, &element);
+        bool is_held = element.state == EXPR_DATUM_VALUE &&
+                       array_has(node, *at, array.scalar.text, &element.scalar, &failed);
+        decided = is_held != is_all;
+    }
+    if (failed)
+        expr_datum_undecided(result, "an array is not one of one dimension, or too long");
+    else
+        expr_datum_bool(result, decided != is_all);
+}
+
+static void array_contains_evaluate(const expr_node *node, expr_evaluation *at,
+                                    expr_datum *result) {
+    holder_decide(node, at, true, result);
+}
+
+static void array_overlaps_evaluate(const expr_node *node, expr_evaluation *at,
+                                    expr_datum *result) {
+    holder_decide(node, at, false, result);
+}
+
 /* ---- GREATEST and LEAST ---- */
 
 static void extreme_evaluate(const expr_node *node, expr_evaluation *at, int sign,
@@ -237,3 +308,7 @@ const expr_operation expr_operation_all_array = {.name = "all_array",
 const expr_operation expr_operation_nullif = {.name = "nullif", .evaluate = nullif_evaluate};
 const expr_operation expr_operation_greatest = {.name = "greatest", .evaluate = greatest_evaluate};
 const expr_operation expr_operation_least = {.name = "least", .evaluate = least_evaluate};
+const expr_operation expr_operation_array_contains = {.name = "array_contains",
+                                                      .evaluate = array_contains_evaluate};
+const expr_operation expr_operation_array_overlaps = {.name = "array_overlaps",
+                                                      .evaluate = array_overlaps_evaluate};

@@ -16,8 +16,10 @@ static const expr_node *refuse(const expr_compiler *c, expr_refusal_kind kind, u
     char text[CORE_ERROR_TEXT_MAX];
     (void)vsnprintf(text, sizeof text, format, arguments);
     size_t position = location > 0 ? expr_sql_position(c->spec->text, 0, (int64_t)location - 1) : 0;
-    (void)expr_refuse(c->refusal, kind, position, "%s%s", c->call != NULL ? "within it: " : "",
-                      text);
+    if (c->call != NULL)
+        (void)expr_refuse(c->refusal, kind, position, "in function %s: %s", c->call->name, text);
+    else
+        (void)expr_refuse(c->refusal, kind, position, "%s", text);
     return NULL;
 }
 

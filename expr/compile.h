@@ -14,6 +14,7 @@
 typedef struct expr_call expr_call;
 struct expr_call {
     const expr_function *function;
+    const char *name;
     const expr_node *const *arguments;
     uint32_t location;
     unsigned depth;
@@ -88,10 +89,19 @@ CORE_MUST_CHECK const expr_node *expr_json_operator(const expr_compiler *c, cons
                                                     const expr_node *left, const expr_node *right,
                                                     uint32_t location);
 
+/* ---- compile_contains.c: @>, <@ and && in the same way ---- */
+CORE_MUST_CHECK const expr_node *expr_contains_operator(const expr_compiler *c, const char *name,
+                                                        const expr_node *left,
+                                                        const expr_node *right, uint32_t location);
+
 /* ---- compile_list.c: IN, ANY, ALL, ARRAY[], CASE, COALESCE, GREATEST, LEAST ---- */
 CORE_MUST_CHECK const expr_node *expr_compile_in(expr_compiler *c, const PgQuery__AExpr *tree);
 CORE_MUST_CHECK const expr_node *
 expr_compile_quantified(expr_compiler *c, const PgQuery__AExpr *tree, const char *name);
+/* value OP ANY/ALL (array) of an array that is no list of nodes. */
+CORE_MUST_CHECK const expr_node *expr_any_of_array(const expr_compiler *c, uint8_t op, bool is_any,
+                                                   const expr_node *value, const expr_node *array,
+                                                   uint32_t location);
 CORE_MUST_CHECK const expr_node *expr_compile_array(expr_compiler *c,
                                                     const PgQuery__AArrayExpr *tree);
 CORE_MUST_CHECK const expr_node *expr_compile_case(expr_compiler *c, const PgQuery__CaseExpr *tree);

@@ -203,8 +203,10 @@ static bool arguments_cast(const expr_compiler *c, const expr_function *function
 }
 
 static const expr_node *body_compile(expr_compiler *c, const expr_function *function,
-                                     const expr_node *const *arguments, uint32_t location) {
+                                     const char *name, const expr_node *const *arguments,
+                                     uint32_t location) {
     expr_call call = {.function = function,
+                      .name = name,
                       .arguments = arguments,
                       .location = location,
                       .depth = c->call != NULL ? c->call->depth + 1 : 1};
@@ -212,7 +214,7 @@ static const expr_node *body_compile(expr_compiler *c, const expr_function *func
     if (call.depth > EXPR_CALL_DEPTH_MAX)
         return expr_unsupported(c, location, "functions call each other too deeply");
     if (!expr_sql_parse_body(function->body, &sql, c->refusal)) {
-        (void)core_error_wrap(&c->refusal->error, "the function's body");
+        (void)core_error_wrap(&c->refusal->error, "in function %s", name);
         c->refusal->position =
             location > 0 ? expr_sql_position(c->spec->text, 0, (int64_t)location - 1) : 0;
         c->refusal->kind =
@@ -258,18 +260,20 @@ static const expr_node *collating_set(const expr_compiler *c, const expr_node *n
 }
 
 static const expr_node *collated_body(expr_compiler *c, const expr_function *function,
-                                      const expr_node **arguments, uint32_t location) {
+                                      const char *name, const expr_node **arguments,
+                                      uint32_t location) {
     expr_collating collating = expr_collating_of(arguments, function->argument_count);
     collating.is_explicit = false;
     for (size_t i = 0; i < function->argument_count; i++)
         if ((arguments[i] = collating_set(c, arguments[i], collating)) == NULL)
             return NULL;
-    const expr_node *body = body_compile(c, function, arguments, location);
+    const expr_node *body = body_compile(c, function, name, arguments, location);
     return body != NULL ? collating_set(c, body, collating) : NULL;
 }
 
 static const expr_node *function_inline(expr_compiler *c, const expr_function *function,
-                                        const expr_node **arguments, uint32_t location) {
+                                        const char *name, const expr_node **arguments,
+                                        uint32_t location) {
     expr_type result = expr_type_of_oid(function->result_oid);
     if (result.id == EXPR_TYPE_NONE || result.is_array)
         return expr_unsupported(c, location,
@@ -277,7 +281,7 @@ static const expr_node *function_inline(expr_compiler *c, const expr_function *f
                                 "does not know");
     if (!arguments_cast(c, function, arguments, location))
         return NULL;
-    const expr_node *body = collated_body(c, function, arguments, location);
+    const expr_node *body = collated_body(c, function, name, arguments, location);
     if (body == NULL)
         return NULL;
     if (!expr_type_is_implicit(body->type, result))
@@ -330,7 +334,7 @@ const expr_node *expr_compile_call(expr_compiler *c, const PgQuery__FuncCall *tr
         c->spec->function(c->spec->context, core_slice_text(schema), core_slice_text(name),
                           tree->n_args, &function) &&
         function.argument_count == tree->n_args)
-        return function_inline(c, &function, arguments, location);
+        return function_inline(c, &function, name, arguments, location);
     const char *reason = is_catalog ? refusal_reason(name) : NULL;
     return expr_unsupported(c, location, "function %s%s%s is not known to the engine%s%s", schema,
                             schema[0] != '\0' ? "." : "", name, reason != NULL ? ": " : "",

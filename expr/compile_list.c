@@ -101,9 +101,9 @@ static const expr_node *patterns_make(const expr_compiler *c, const char *name, 
 }
 
 /* An array that is a row's, or null: its elements are compared as what they are. */
-static const expr_node *array_value_make(const expr_compiler *c, uint8_t op, bool is_any,
-                                         const expr_node *value, const expr_node *array,
-                                         uint32_t location) {
+const expr_node *expr_any_of_array(const expr_compiler *c, uint8_t op, bool is_any,
+                                   const expr_node *value, const expr_node *array,
+                                   uint32_t location) {
     expr_type element = array->type;
     uint8_t kind = 0;
     element.is_array = false;
@@ -157,7 +157,7 @@ const expr_node *expr_compile_quantified(expr_compiler *c, const PgQuery__AExpr 
     if (op < 0)
         return expr_unsupported(c, location, "%s with ANY or ALL is not known to the engine", name);
     if (!expr_node_is_array(array))
-        return array_value_make(c, (uint8_t)op, is_any, value, array, location);
+        return expr_any_of_array(c, (uint8_t)op, is_any, value, array, location);
     const expr_node **nodes = nodes_room(c, array->argument_count + 1u);
     if (nodes == NULL)
         return NULL;

@@ -160,6 +160,8 @@ static const expr_node *binary_compile(const expr_compiler *c, const char *name,
     if (node == NULL && c->refusal->kind == EXPR_REFUSED_NOT)
         node = expr_json_operator(c, name, left, right, location);
     if (node == NULL && c->refusal->kind == EXPR_REFUSED_NOT)
+        node = expr_contains_operator(c, name, left, right, location);
+    if (node == NULL && c->refusal->kind == EXPR_REFUSED_NOT)
         return expr_unsupported(c, location,
                                 "operator %s between %.*s and %.*s is not known to "
                                 "the engine",

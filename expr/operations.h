@@ -28,6 +28,8 @@ extern const expr_operation expr_operation_any;      /* value, elements... */
 extern const expr_operation expr_operation_all;
 extern const expr_operation expr_operation_any_array; /* value, an array's text */
 extern const expr_operation expr_operation_all_array;
+extern const expr_operation expr_operation_array_contains; /* an array's text, elements... */
+extern const expr_operation expr_operation_array_overlaps;
 extern const expr_operation expr_operation_nullif;
 extern const expr_operation expr_operation_greatest;
 extern const expr_operation expr_operation_least;
@@ -78,11 +80,12 @@ bool expr_pattern_is_local(core_slice pattern);
 bool expr_text_is_ascii(core_slice text);
 
 /* ---- json_operation.c: of json and jsonb by their text ---- */
-extern const expr_operation expr_operation_json_member;  /* -> and ->> by key; option: 1 text */
-extern const expr_operation expr_operation_json_element; /* by index */
-extern const expr_operation expr_operation_json_path;    /* #> and #>>: document, key... */
-extern const expr_operation expr_operation_json_exists;  /* ? */
-extern const expr_operation expr_operation_text_to_json; /* of settings only */
+extern const expr_operation expr_operation_json_member;   /* -> and ->> by key; option: 1 text */
+extern const expr_operation expr_operation_json_element;  /* by index */
+extern const expr_operation expr_operation_json_path;     /* #> and #>>: document, key... */
+extern const expr_operation expr_operation_json_exists;   /* ? */
+extern const expr_operation expr_operation_json_contains; /* @> (json_contains.c) */
+extern const expr_operation expr_operation_text_to_json;  /* of settings only */
 bool expr_jsonb_equal(core_slice left, core_slice right);
 /* The text that jsonb_out gives of a valid JSON text, in `arena`. False, with a result that says
  * why, when there is none or it cannot be told. */
