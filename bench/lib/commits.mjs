@@ -14,19 +14,17 @@ const RATE_TOLERANCE = 0.95; // below it this is no latency at that rate; 200 qu
 const TIMEOUT_MS = 120_000;
 
 // A reader that prints `ready`, and perhaps how many seconds it took, then, once all rows came,
-// `id microseconds [microseconds ...]` lines. Its input stays open until the scope's end.
-// Returns { ready: of those seconds, received: of arrays of microseconds, by row }.
+// perhaps `done` with the processor time that it spent, and `id microseconds [microseconds ...]`
+// lines. Its input stays open until the scope's end, or release().
+// Returns { ready: of those seconds, done: of those, received: of arrays of microseconds, by row }.
 export function startReader(command, scope) {
   const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
   scope.after(() => child.kill('SIGKILL'));
   const received_us = [];
-  let isReady;
-  const ready = new Promise((resolve) => {
-    isReady = resolve;
-  });
+  const said = { ready: Promise.withResolvers(), done: Promise.withResolvers() };
   createInterface({ input: child.stdout }).on('line', (line) => {
     const [first, ...others] = line.split(' ');
-    if (first === 'ready') isReady(Number(others[0]));
+    if (said[first]) said[first].resolve(Number(others[0]));
     else received_us.push(others.map(Number));
   });
   const exited = new Promise((resolve, reject) => {
@@ -35,8 +33,9 @@ export function startReader(command, scope) {
       code === 0 ? resolve() : reject(new Error(`${command[0]}: exit ${code}`)));
   });
   const received = exited.then(() => received_us);
-  received.catch(() => {}); // awaited later, perhaps after the failure
-  return { ready: Promise.race([ready, exited]), received };
+  const done = Promise.race([said.done.promise, exited]);
+  for (const later of [received, done]) later.catch(() => {}); // awaited later, perhaps after the failure
+  return { ready: Promise.race([said.ready.promise, exited]), done, received, release: () => child.stdin.end() };
 }
 
 // Commits `rows` rows into the table; resolves with [{ sent_us, committed_us }].
@@ -69,8 +68,9 @@ export function percentilesOf(commits, received_us) {
 
 // The command of realtime clients (load/realtime_clients.c). column: binds to it, each binding to
 // another value; otherwise there is no filter. tokens: a file of them, a connection's own in turn.
-export async function realtimeClients(walcast, { table, column = '-', connections = 1, channels = 1, bindings = 1, rows, tokens }) {
+// owners: rows belong to as many, and so do the connections.
+export async function realtimeClients(walcast, { table, column = '-', connections = 1, channels = 1, bindings = 1, rows, tokens, owners }) {
   const token = tokens ? `@${tokens}` : await walcast.token({ role: 'service_role' });
   return [program('realtime_clients'), `${walcast.port}`, token, table, column, `${connections}`,
-    `${channels}`, `${bindings}`, `${rows}`];
+    `${channels}`, `${bindings}`, `${rows}`, ...(owners ? [`${owners}`] : [])];
 }

@@ -12,12 +12,13 @@ import idle from '../suites/idle.mjs';
 import latency from '../suites/latency.mjs';
 import memory from '../suites/memory.mjs';
 import paced from '../suites/paced.mjs';
+import rls from '../suites/rls.mjs';
 import snapshot from '../suites/snapshot.mjs';
 import start from '../suites/start.mjs';
 import subscriptions from '../suites/subscriptions.mjs';
 import tokens from '../suites/tokens.mjs';
 
-const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, idle, tokens];
+const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, rls, idle, tokens];
 const REPEAT = 3;
 const REPEAT_MAX = 100;
 

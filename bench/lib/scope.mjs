@@ -12,7 +12,12 @@ export class Scope {
     process.stderr.write(`${text}\n`);
   }
 
-  // Resolves with what `work` does, after the endings that it registered, latest first.
+  // What was registered, latest first.
+  async end() {
+    for (const ending of this.#endings.splice(0).reverse()) await ending();
+  }
+
+  // Resolves with what `work` does, after the endings that it registered.
   static async run(work) {
     const scope = new Scope();
     try {
@@ -20,7 +25,7 @@ export class Scope {
       scope.passed = true;
       return result;
     } finally {
-      for (const ending of scope.#endings.reverse()) await ending();
+      await scope.end();
     }
   }
 }

@@ -1,7 +1,7 @@
 /* Realtime clients that join as supabase-js does (vsn 2.0.0, text frames) and note when changes
  * come.
  *
- *   bench_realtime_clients PORT TOKEN TABLE COLUMN CONNECTIONS CHANNELS BINDINGS ROWS
+ *   bench_realtime_clients PORT TOKEN TABLE COLUMN CONNECTIONS CHANNELS BINDINGS ROWS [OWNERS]
  *
  * TOKEN is everybody's, or `@FILE` with one a line, each connection's own in turn.
  * Each of CONNECTIONS joins CHANNELS channels with BINDINGS postgres_changes bindings each (0:
@@ -9,6 +9,13 @@
  * connection is told of every row; else every binding is `COLUMN=eq.N` with an N of its own,
  * counted from 0 over all of them, and each row must come once. Topics are a connection's own where
  * it has no bindings.
+ *
+ * With OWNERS row N belongs to owner N * OWNER_STEP % OWNERS, and connection i is of owner i %
+ * OWNERS: each row must come once to each connection of its owner and to no other. COLUMN then
+ * binds to the owner's UUID (OWNER_UUID with its number); with `-` it is the server that must know,
+ * from the connection's token, which rows to show. When all have come it prints `done SECONDS`, the
+ * processor time since it was ready, and holds the connections until its input ends, so that what
+ * the server has spent by then can be read.
  *
  * Prints `ready SECONDS` when all channels are joined, and where they have bindings the server has
  * said that changes flow. It then reads until rows 1 to ROWS have come everywhere and prints a line
@@ -20,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench/load/clients.h"
 #include "bench/load/samples.h"
@@ -31,6 +39,8 @@
 #define TARGET_MAX   8192
 #define JOIN_MAX     32768
 #define BINDINGS_MAX 100
+#define OWNER_STEP   7919 /* a prime: from one row to the next the owner is elsewhere */
+#define OWNER_UUID   "00000000-0000-4000-8000-%012zx"
 
 typedef struct {
     char **tokens; /* connection i has that of i modulo their number */
@@ -42,7 +52,8 @@ typedef struct {
     size_t bindings; /* a channel */
     size_t *joined;  /* channels, by connection */
     size_t ready;    /* connections */
-    size_t copies;   /* of each row: one, or one a connection */
+    size_t owners;   /* 0: rows belong to nobody */
+    size_t copies;   /* of each row: one, or one a connection, or one for each of its owner's */
     bench_arrivals *arrivals;
     size_t missing;
 } realtime;
@@ -100,8 +111,11 @@ static size_t join_bindings(const realtime *load, size_t first, char *out, size_
                               i > 0 ? "," : "", load->table);
         at += (size_t)length;
         if (load->column != NULL && at < room)
-            at += (size_t)snprintf(out + at, room - at, ",\"filter\":\"%s=eq.%zu\"", load->column,
-                                   first + i);
+            at +=
+                (size_t)snprintf(out + at, room - at,
+                                 load->owners > 0 ? ",\"filter\":\"%s=eq." OWNER_UUID "\""
+                                                  : ",\"filter\":\"%s=eq.%zu\"",
+                                 load->column, load->owners > 0 ? first % load->owners : first + i);
         if (at + 2 >= room)
             bench_fail("the join does not fit");
         out[at++] = '}';
@@ -151,11 +165,19 @@ static void on_answer(realtime *load, size_t index, const char *text, size_t siz
 
 /* ---- Changes ---- */
 
+static size_t copy_of(const realtime *load, size_t index) {
+    if (load->owners > 0)
+        return index / load->owners;
+    return load->copies > 1 ? index : 0;
+}
+
 static void on_change(realtime *load, size_t index, const char *text, size_t size) {
-    bench_arrivals *arrivals = &load->arrivals[load->copies > 1 ? index : 0];
+    bench_arrivals *arrivals = &load->arrivals[copy_of(load, index)];
     int64_t id;
     if (arrivals->capacity == 0 || !bench_number_after(text, size, "\"record\":{\"id\":", &id))
         bench_fail("unexpected frame: %.*s", (int)size, text);
+    if (load->owners > 0 && (size_t)id * OWNER_STEP % load->owners != index % load->owners)
+        bench_fail("connection %zu got row %lld, which is another's", index, (long long)id);
     (void)bench_arrivals_add(arrivals, id, load->clients.received_us);
     load->missing--;
 }
@@ -179,7 +201,9 @@ static const bench_clients_handler realtime_handler = {.upgraded = on_upgraded, 
 
 static void realtime_init(realtime *load, size_t connections, int port, size_t rows) {
     bench_clients_init(&load->clients, connections, port, &realtime_handler, load);
-    load->copies = load->column == NULL ? connections : 1;
+    load->copies = load->owners > 0       ? connections / load->owners
+                   : load->column == NULL ? connections
+                                          : 1;
     load->joined = calloc(connections, sizeof load->joined[0]);
     load->arrivals = calloc(load->copies, sizeof load->arrivals[0]);
     if (load->joined == NULL || load->arrivals == NULL)
@@ -226,11 +250,18 @@ static void realtime_hold(realtime *load) {
         (void)bench_clients_wait(&load->clients, 0);
 }
 
+static void owners_take(realtime *load, const char *argument, size_t connections) {
+    load->owners = (size_t)bench_number("OWNERS", argument, 1, (int64_t)connections);
+    if (connections % load->owners != 0 || load->channels != 1 || load->bindings != 1)
+        bench_fail("owners have the same number of connections each, of one channel with one "
+                   "binding");
+}
+
 int main(int argc, char **argv) {
     static realtime load;
-    if (argc != 9)
+    if (argc != 9 && argc != 10)
         bench_fail("usage: bench_realtime_clients PORT TOKEN TABLE COLUMN CONNECTIONS CHANNELS "
-                   "BINDINGS ROWS");
+                   "BINDINGS ROWS [OWNERS]");
     int port = (int)bench_number("PORT", argv[1], 1, 65535);
     size_t connections = (size_t)bench_number("CONNECTIONS", argv[5], 1, 1000000);
     size_t rows = (size_t)bench_number("ROWS", argv[8], 0, 10000000);
@@ -239,13 +270,19 @@ int main(int argc, char **argv) {
     load.column = strcmp(argv[4], "-") == 0 ? NULL : argv[4];
     load.channels = (size_t)bench_number("CHANNELS", argv[6], 1, 10000);
     load.bindings = (size_t)bench_number("BINDINGS", argv[7], 0, BINDINGS_MAX);
+    if (argc == 10)
+        owners_take(&load, argv[9], connections);
     if (load.column == NULL && rows > 0 && (load.channels > 1 || load.bindings > 1))
         bench_fail("without a filter each connection has one channel with one binding");
     realtime_init(&load, connections, port, rows);
     realtime_join(&load);
+    clock_t ready = clock();
     if (rows > 0)
         realtime_read(&load);
-    else
+    if (rows > 0 && load.owners > 0)
+        printf("done %.6f\n", (double)(clock() - ready) / CLOCKS_PER_SEC);
+    fflush(stdout);
+    if (rows == 0 || load.owners > 0)
         realtime_hold(&load);
     bench_clients_fini(&load.clients);
     if (rows > 0)
