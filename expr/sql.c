@@ -1,9 +1,10 @@
 /* libpg_query behind sql.h: the only file that calls it.
  *
  * The parser keeps what it makes on the heap, but writing its tree out and reading it back recur,
- * so a text whose tree could be deep is refused before it is parsed: its tokens, which the scanner
- * gives flat, bound that depth. Within one parenthesis each token adds a level at the most; a
- * comma, AND, OR, and the words of CASE begin beside what was, not below it. */
+ * so a text whose tree could be deep is refused before it is parsed (a level takes 2 KiB of the
+ * stack): its tokens, which the scanner gives flat, bound that depth. Within one parenthesis each
+ * token adds a level at the most; a comma, AND, OR, and the words of CASE begin beside what was,
+ * not below it. */
 #include "expr/sql.h"
 
 #include <pg_query.h>
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NESTING_MAX  1500u
+#define NESTING_MAX  700u
 #define BRACKETS_MAX 500u
 
 static const char prefix_expression[] = "SELECT WHERE ";
@@ -92,6 +93,9 @@ static bool nesting_count(nesting *n, PgQuery__Token token) {
     case PG_QUERY__TOKEN__ELSE:
         nesting_restart(n);
         return true;
+    case PG_QUERY__TOKEN__SQL_COMMENT:
+    case PG_QUERY__TOKEN__C_COMMENT:
+        return true;
     default:
         break;
     }
@@ -105,12 +109,13 @@ static bool tokens_check(const PgQuery__ScanResult *scan, core_slice text, size_
     nesting n = {.open = 0};
     for (size_t i = 0; i < scan->n_tokens; i++) {
         const PgQuery__ScanToken *token = scan->tokens[i];
-        size_t position = expr_sql_position(text, prefix, token->start);
         if ((int)token->token == ';' && !(may_end && i + 1 == scan->n_tokens))
-            return expr_refuse(refusal, EXPR_REFUSED_WRONG, position,
+            return expr_refuse(refusal, EXPR_REFUSED_WRONG,
+                               expr_sql_position(text, prefix, token->start),
                                "a \";\" ends no condition: write one expression");
         if (!nesting_count(&n, token->token))
-            return expr_refuse(refusal, EXPR_REFUSED_LIMIT, position,
+            return expr_refuse(refusal, EXPR_REFUSED_LIMIT,
+                               expr_sql_position(text, prefix, token->start),
                                "the expression is nested too deeply");
     }
     return true;
