@@ -335,59 +335,6 @@ static const expr_node *boolean_test_compile(expr_compiler *c, const PgQuery__Bo
 
 /* ---- The others ---- */
 
-/* In a node that the planner does not compute, before settings are known. */
-static const expr_node *select_around(const expr_compiler *c, const expr_node *node) {
-    expr_node *made = expr_make(c, &expr_operation_subselect, node->type, node->location, &node, 1);
-    if (made == NULL)
-        return NULL;
-    made->reads_claims = true;
-    made->collating = node->collating;
-    made->collating.is_explicit = false;
-    return made;
-}
-
-/* The value of a sub-select without FROM. */
-static const expr_node *select_compile(expr_compiler *c, const PgQuery__SubLink *tree) {
-    const PgQuery__Node *value = NULL;
-    uint32_t location = expr_location(c, tree->location);
-    if (tree->subselect->node_case == PG_QUERY__NODE__NODE_SELECT_STMT)
-        value = expr_sql_select_value(tree->subselect->select_stmt);
-    if (value == NULL)
-        return expr_unsupported(c, location, "a sub-query reads the database");
-    c->selects++;
-    const expr_node *node = expr_compile(c, value);
-    c->selects--;
-    if (node != NULL && expr_type_is(node->type, EXPR_TYPE_UNKNOWN))
-        node = expr_coerce(c, node, expr_type_make(EXPR_TYPE_TEXT));
-    return node == NULL || expr_node_is_array(node) ? node : select_around(c, node);
-}
-
-/* ( SELECT value ), and x IN ( SELECT value ), x OP ANY/ALL ( SELECT value ): of one row. */
-static const expr_node *sub_select_compile(expr_compiler *c, const PgQuery__SubLink *tree) {
-    uint32_t location = expr_location(c, tree->location);
-    const char *name = "=";
-    switch (tree->sub_link_type) {
-    case PG_QUERY__SUB_LINK_TYPE__EXPR_SUBLINK:
-        return select_compile(c, tree);
-    case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK:
-    case PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK:
-        if (tree->n_oper_name > 0)
-            name = expr_sql_string(tree->oper_name[tree->n_oper_name - 1]);
-        break;
-    default:
-        return expr_unsupported(c, location, "a sub-query reads the database");
-    }
-    const expr_node *value = select_compile(c, tree);
-    const expr_node *left = value != NULL ? expr_compile(c, tree->testexpr) : NULL;
-    if (left == NULL)
-        return NULL;
-    if (name == NULL || expr_comparison_of(name) < 0 || value->type.is_array)
-        return expr_unsupported(c, location, "a sub-query is compared as the engine does not know");
-    if (!expr_type_is(left->type, EXPR_TYPE_UNKNOWN) && (left = select_around(c, left)) == NULL)
-        return NULL;
-    return expr_compare(c, (uint8_t)expr_comparison_of(name), left, value, location);
-}
-
 static const expr_node *collate_compile(expr_compiler *c, const PgQuery__CollateClause *tree) {
     const expr_node *argument = expr_compile(c, tree->arg);
     if (argument == NULL)
@@ -432,7 +379,7 @@ static const expr_node *tree_compile(expr_compiler *c, const PgQuery__Node *tree
     case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
         return expr_compile_value_function(c, tree->sqlvalue_function);
     case PG_QUERY__NODE__NODE_SUB_LINK:
-        return sub_select_compile(c, tree->sub_link);
+        return expr_compile_select(c, tree->sub_link);
     case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
         return collate_compile(c, tree->collate_clause);
     case PG_QUERY__NODE__NODE_CASE_EXPR:

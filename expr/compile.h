@@ -60,6 +60,9 @@ CORE_MUST_CHECK const expr_node *expr_coerce(const expr_compiler *c, const expr_
 CORE_MUST_CHECK const expr_node *expr_cast(const expr_compiler *c, const expr_node *node,
                                            expr_type type, uint32_t location);
 CORE_MUST_CHECK const expr_node *expr_compile_cast(expr_compiler *c, const PgQuery__TypeCast *cast);
+/* The type of that name; false with the refusal. */
+CORE_MUST_CHECK bool expr_type_named(const expr_compiler *c, const PgQuery__TypeName *name,
+                                     expr_type *type, uint32_t location);
 /* The array's elements of constants and expressions, in a node that only ANY, ALL and paths look
  * into. */
 extern const expr_operation expr_operation_array;
@@ -109,6 +112,10 @@ CORE_MUST_CHECK const expr_node *expr_compile_coalesce(expr_compiler *c,
                                                        const PgQuery__CoalesceExpr *tree);
 CORE_MUST_CHECK const expr_node *expr_compile_extreme(expr_compiler *c,
                                                       const PgQuery__MinMaxExpr *tree);
+
+/* ---- compile_select.c ---- */
+CORE_MUST_CHECK const expr_node *expr_compile_select(expr_compiler *c,
+                                                     const PgQuery__SubLink *tree);
 
 /* ---- compile_call.c ---- */
 CORE_MUST_CHECK const expr_node *expr_compile_call(expr_compiler *c, const PgQuery__FuncCall *tree);

@@ -26,6 +26,42 @@ static const builtin builtins[] = {
     {"ltrim", 1, {EXPR_TYPE_TEXT}, EXPR_TYPE_TEXT, &expr_operation_trim, 1, false},
     {"rtrim", 1, {EXPR_TYPE_TEXT}, EXPR_TYPE_TEXT, &expr_operation_trim, 2, false},
     {"left", 2, {EXPR_TYPE_TEXT, EXPR_TYPE_INT4}, EXPR_TYPE_TEXT, &expr_operation_left, 0, false},
+    {"right", 2, {EXPR_TYPE_TEXT, EXPR_TYPE_INT4}, EXPR_TYPE_TEXT, &expr_operation_right, 0, false},
+    {"substr",
+     2,
+     {EXPR_TYPE_TEXT, EXPR_TYPE_INT4},
+     EXPR_TYPE_TEXT,
+     &expr_operation_substr,
+     0,
+     false},
+    {"substring",
+     2,
+     {EXPR_TYPE_TEXT, EXPR_TYPE_INT4},
+     EXPR_TYPE_TEXT,
+     &expr_operation_substr,
+     0,
+     false},
+    {"substr",
+     3,
+     {EXPR_TYPE_TEXT, EXPR_TYPE_INT4, EXPR_TYPE_INT4},
+     EXPR_TYPE_TEXT,
+     &expr_operation_substr,
+     0,
+     false},
+    {"substring",
+     3,
+     {EXPR_TYPE_TEXT, EXPR_TYPE_INT4, EXPR_TYPE_INT4},
+     EXPR_TYPE_TEXT,
+     &expr_operation_substr,
+     0,
+     false},
+    {"replace",
+     3,
+     {EXPR_TYPE_TEXT, EXPR_TYPE_TEXT, EXPR_TYPE_TEXT},
+     EXPR_TYPE_TEXT,
+     &expr_operation_replace,
+     0,
+     false},
     {"strpos",
      2,
      {EXPR_TYPE_TEXT, EXPR_TYPE_TEXT},
@@ -87,6 +123,21 @@ static const expr_node *builtin_make(const expr_compiler *c, const builtin *func
     if (function->is_local && collating.collation != EXPR_COLLATION_C)
         node->option |= EXPR_PATTERN_LOCAL;
     return node;
+}
+
+/* string_to_array(text, separator): of constants that are not null. */
+static const expr_node *split_make(const expr_compiler *c, const expr_node **arguments,
+                                   uint32_t location) {
+    expr_type type = expr_type_make(EXPR_TYPE_TEXT);
+    for (size_t i = 0; i < 2; i++)
+        if ((arguments[i] = expr_coerce(c, arguments[i], type)) == NULL)
+            return NULL;
+    if (!expr_node_is_known(arguments[1]) || expr_node_is_null(arguments[1]))
+        return expr_unsupported(c, location, "a separator that is no constant is not taken");
+    if (!expr_collating_serves(c, expr_collating_of(arguments, 2), false, location))
+        return NULL;
+    return expr_make(c, &expr_operation_string_to_array, expr_type_array_of(type), location,
+                     arguments, 2);
 }
 
 static const expr_node *absolute_make(const expr_compiler *c, const expr_node *argument,
@@ -308,6 +359,8 @@ static const expr_node *catalog_call(const expr_compiler *c, const char *name,
         return builtin_make(c, function, arguments, location);
     if (count == 1 && strcmp(name, "abs") == 0)
         return absolute_make(c, arguments[0], location);
+    if (count == 2 && strcmp(name, "string_to_array") == 0)
+        return split_make(c, arguments, location);
     if ((count == 1 || count == 2) && strcmp(name, "current_setting") == 0)
         return current_setting_make(c, arguments, count, location);
     return NULL;

@@ -276,8 +276,8 @@ static expr_type enum_named(const expr_compiler *c, core_slice name) {
     return expr_type_make(EXPR_TYPE_NONE);
 }
 
-static bool type_find(const expr_compiler *c, const PgQuery__TypeName *name, expr_type *type,
-                      uint32_t location) {
+bool expr_type_named(const expr_compiler *c, const PgQuery__TypeName *name, expr_type *type,
+                     uint32_t location) {
     const char *last = name->n_names > 0 ? expr_sql_string(name->names[name->n_names - 1]) : NULL;
     const char *schema = name->n_names > 1 ? expr_sql_string(name->names[0]) : "pg_catalog";
     *type = expr_type_make(EXPR_TYPE_NONE);
@@ -302,7 +302,7 @@ static bool type_find(const expr_compiler *c, const PgQuery__TypeName *name, exp
 const expr_node *expr_compile_cast(expr_compiler *c, const PgQuery__TypeCast *cast) {
     expr_type type;
     uint32_t location = expr_location(c, cast->location);
-    if (!type_find(c, cast->type_name, &type, location))
+    if (!expr_type_named(c, cast->type_name, &type, location))
         return NULL;
     bool is_list = type.is_array && cast->arg->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR &&
                    cast->arg->a_array_expr->n_elements == 0;

@@ -54,6 +54,10 @@ extern const expr_operation expr_operation_timestamp_to_date;
 /* Whether a text is one of the type; `result` says what it is, or NULL'd reasons why not. */
 void expr_parse_text(expr_type type, core_slice text, expr_datum *result);
 
+/* ---- array_operation.c: an array's text ---- */
+extern const expr_operation expr_operation_json_elements; /* of null: none */
+extern const expr_operation expr_operation_string_to_array;
+
 /* ---- arithmetic.c: both arguments and the result of one class; option: the sign ---- */
 extern const expr_operation expr_operation_integer_arithmetic; /* + - * / % */
 extern const expr_operation expr_operation_real_arithmetic;    /* + - * / */
@@ -73,6 +77,9 @@ extern const expr_operation expr_operation_split_part;
 extern const expr_operation expr_operation_trim; /* option: 1 left, 2 right */
 extern const expr_operation expr_operation_left;
 extern const expr_operation expr_operation_strpos;
+extern const expr_operation expr_operation_right;
+extern const expr_operation expr_operation_substr;
+extern const expr_operation expr_operation_replace;
 
 enum { EXPR_PATTERN_NEGATED = 1, EXPR_PATTERN_FOLD = 2, EXPR_PATTERN_LOCAL = 4 };
 /* Whether what the pattern matches outside ASCII hangs on a locale. */

@@ -6,6 +6,7 @@
  * only where, the planner gets to it. PostgreSQL does not know settings when it plans: what hangs
  * on them is computed for each row, so an error there stays a node that ends in it, if a row gets
  * there. */
+#include "expr/array.h"
 #include "expr/compile.h"
 
 #include <stdlib.h>
@@ -241,6 +242,52 @@ static const expr_node *json_simplify(const simplifier *s, const expr_node *node
     return constant_of(s, node, &value);
 }
 
+/* ---- An array that is known becomes a list of constants, which can be a key ---- */
+
+#define LIST_MAX 256u
+
+/* The elements; their number, or SIZE_MAX where it must stay an array. */
+static size_t elements_make(const simplifier *s, const expr_node *node,
+                            const expr_node *elements[LIST_MAX]) {
+    expr_evaluation at = {.scratch = s->scratch, .scratch_left = SCRATCH_BYTES};
+    expr_array array = expr_array_make(node->arguments[1]->constant.scalar.text);
+    expr_type type = node->arguments[1]->type;
+    expr_datum element;
+    size_t count = 0;
+    type.is_array = false;
+    while (expr_array_next(&array, &at, node->kind, &element)) {
+        if (count == LIST_MAX || element.state > EXPR_DATUM_NULL)
+            return SIZE_MAX;
+        elements[count] = expr_node_constant(s->condition, type, &element, s->refusal);
+        if (elements[count++] == NULL)
+            return SIZE_MAX;
+    }
+    return array.failed ? SIZE_MAX : count;
+}
+
+static const expr_node *array_simplify(const simplifier *s, const expr_node *node) {
+    const expr_node *list[LIST_MAX + 1];
+    bool is_any = node->operation == &expr_operation_any_array;
+    if (node->arguments[1]->constant.state != EXPR_DATUM_VALUE)
+        return node;
+    size_t count = elements_make(s, node, list + 1);
+    if (s->refusal->kind != EXPR_REFUSED_NOT)
+        return NULL;
+    if (count == SIZE_MAX)
+        return node;
+    list[0] = node->arguments[0];
+    expr_node *made =
+        expr_node_new(s->condition, is_any ? &expr_operation_any : &expr_operation_all, node->type,
+                      list, count + 1, s->refusal);
+    if (made == NULL)
+        return NULL;
+    made->location = node->location;
+    made->collating = node->collating;
+    made->kind = node->kind;
+    made->option = node->option;
+    return made;
+}
+
 /* ---- All others ---- */
 
 static bool is_strict(const expr_node *node) {
@@ -293,6 +340,10 @@ static const expr_node *general_simplify(simplifier *s, const expr_node *node) {
         return NULL;
     if (node->operation == &expr_operation_text_to_json && all_constant)
         return json_simplify(s, node);
+    bool is_array = node->operation == &expr_operation_any_array ||
+                    node->operation == &expr_operation_all_array;
+    if (is_array && !all_constant && expr_node_is_constant(node->arguments[1]))
+        return array_simplify(s, node);
     bool is_open_list = node->operation == &expr_operation_array;
     return all_constant && !is_open_list ? compute(s, node) : node;
 }

@@ -201,23 +201,89 @@ static void trim_apply(const expr_node *node, expr_evaluation *at, const expr_da
     expr_datum_text(result, text);
 }
 
+/* Bytes of the first characters. */
+static size_t bytes_of(core_slice text, int64_t characters) {
+    size_t end = 0;
+    for (; end < text.length; end++) {
+        characters -= (text.data[end] & 0xC0) != 0x80 ? 1 : 0;
+        if (characters < 0)
+            break;
+    }
+    return end;
+}
+
 /* The first characters; below zero: all but so many at the end. */
 static void left_apply(const expr_node *node, expr_evaluation *at, const expr_datum *arguments,
                        expr_datum *result) {
     core_slice text = arguments[0].scalar.text;
     int64_t count = arguments[1].scalar.integer;
-    size_t end = 0;
     (void)node;
     (void)at;
     count = count < 0 ? character_count(text) + count : count;
-    for (; end < text.length; end++) {
-        count -= (text.data[end] & 0xC0) != 0x80 ? 1 : 0;
-        if (count < 0)
-            break;
-    }
+    size_t end = bytes_of(text, count > 0 ? count : 0);
     expr_datum_text(result, core_slice_make(text.data, end));
 }
 
+/* The last characters; below zero: all but so many at the beginning. */
+static void right_apply(const expr_node *node, expr_evaluation *at, const expr_datum *arguments,
+                        expr_datum *result) {
+    core_slice text = arguments[0].scalar.text;
+    int64_t count = arguments[1].scalar.integer;
+    (void)node;
+    (void)at;
+    int64_t passed = count < 0 ? -count : character_count(text) - count;
+    expr_datum_text(result, expr_text_after(text, bytes_of(text, passed > 0 ? passed : 0)));
+}
+
+/* From a character on, counted from 1, perhaps beginning in front of the text. */
+static void substr_apply(const expr_node *node, expr_evaluation *at, const expr_datum *arguments,
+                         expr_datum *result) {
+    core_slice text = arguments[0].scalar.text;
+    int64_t from = arguments[1].scalar.integer;
+    int64_t end = INT64_MAX;
+    (void)at;
+    if (node->argument_count == 3) {
+        if (arguments[2].scalar.integer < 0) {
+            expr_datum_error(result, "negative substring length not allowed");
+            return;
+        }
+        end = from + arguments[2].scalar.integer;
+    }
+    from = from < 1 ? 1 : from;
+    text = expr_text_after(text, bytes_of(text, from - 1));
+    text.length = end > from ? bytes_of(text, end - from) : 0;
+    expr_datum_text(result, text);
+}
+
+static void replace_apply(const expr_node *node, expr_evaluation *at, const expr_datum *arguments,
+                          expr_datum *result) {
+    core_slice text = arguments[0].scalar.text;
+    core_slice old = arguments[1].scalar.text;
+    core_slice new = arguments[2].scalar.text;
+    (void)node;
+    if (text.length == 0 || old.length == 0 || at->scratch_left == 0) {
+        if (text.length == 0 || old.length == 0)
+            expr_datum_text(result, text);
+        else
+            (void)expr_scratch_take(at, 1, result);
+        return;
+    }
+    core_buffer out = core_buffer_over(at->scratch, at->scratch_left);
+    for (size_t place = find(text, old); place < text.length; place = find(text, old)) {
+        core_buffer_append(&out, text.data, place);
+        core_buffer_slice_append(&out, new);
+        text = expr_text_after(text, place + old.length);
+    }
+    core_buffer_slice_append(&out, text);
+    size_t length = core_buffer_ok(&out) ? out.length : at->scratch_left + 1;
+    if (expr_scratch_take(at, length, result) != NULL)
+        expr_datum_text(result, core_slice_make(out.data, length));
+}
+
+const expr_operation expr_operation_right = {.name = "right", .apply = right_apply};
+const expr_operation expr_operation_substr = {
+    .name = "substr", .raises = true, .apply = substr_apply};
+const expr_operation expr_operation_replace = {.name = "replace", .apply = replace_apply};
 const expr_operation expr_operation_like = {.name = "like", .raises = true, .apply = like_apply};
 const expr_operation expr_operation_regex = {.name = "regex", .apply = regex_apply};
 const expr_operation expr_operation_concat = {.name = "concat", .apply = concat_apply};

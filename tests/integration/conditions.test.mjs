@@ -211,7 +211,7 @@ const POLICIES = [
   [/evaluated/, 'true', 'auth.uid() = u', '(select auth.uid()) = u', '(SELECT auth.uid()) IS NOT NULL AND (SELECT auth.uid()) = u', "auth.role() = 'authenticated'",
     "auth.jwt() ->> 'role' = t", "(select auth.jwt() ->> 'aal') = 'aal2'", "v IN (SELECT auth.jwt() -> 'app_metadata' ->> 'team')", "t = (auth.jwt() -> 'app_metadata' ->> 'team')",
     "v = 'avatars' AND (select auth.uid()::text) = t", "u = ((current_setting('request.jwt.claims', true))::json ->> 'sub')::uuid", "b OR u = auth.uid()", "v IN ('broadcast', 'presence')",
-    "auth.jwt() -> 'app_metadata' -> 'roles' ? 'admin'", "(auth.jwt() ->> 'is_anonymous')::boolean IS FALSE", "coalesce((auth.jwt() -> 'app_metadata' ->> 'admin')::boolean, false)", "m = 'ok' AND i8 > 10", 'auth.uid() = ANY (ua)', "jb @> '{\"a\": 1}'", 'ua @> ARRAY[auth.uid()]',
+    "auth.jwt() -> 'app_metadata' -> 'roles' ? 'admin'", "(auth.jwt() ->> 'is_anonymous')::boolean IS FALSE", "coalesce((auth.jwt() -> 'app_metadata' ->> 'admin')::boolean, false)", "m = 'ok' AND i8 > 10", 'auth.uid() = ANY (ua)', "v IN (SELECT jsonb_array_elements_text(auth.jwt() -> 'app_metadata' -> 'teams'))", "jb @> '{\"a\": 1}'", 'ua @> ARRAY[auth.uid()]',
     "current_user = 'anon'", "t = split_part(v, ':', 2)", "has_claim('role', 'admin') OR owns(u)"],
   [/sub-query/, 'i4 IN (SELECT id FROM samples WHERE u = auth.uid())', 'EXISTS (SELECT 1 FROM samples s WHERE s.u = samples.u)', "auth.uid() IN (SELECT s.u FROM samples s)"],
   [/in function nobody: a sub-query/, 'nobody()'], [/not know|hangs on/, 'tz > now()', "(string_to_array(t, '/'))[1] = auth.uid()::text", "current_setting('app.tenant', true) = t", "ta @> ARRAY[md5(t)]"],

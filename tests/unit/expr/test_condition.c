@@ -41,6 +41,9 @@ static const struct {
     const char *name;
     expr_function function;
 } functions[] = {
+    {"jwt",
+     {.body = {(const uint8_t *)"SELECT current_setting('request.jwt.claims', true)::jsonb", 0},
+      .result_oid = 3802}},
     {"uid", {.body = {(const uint8_t *)"SELECT (" UIDS ")::uuid", 0}, .result_oid = 2950}},
     {"same",
      {.body = {(const uint8_t *)"RETURN x = $2", 0},
@@ -184,6 +187,13 @@ static const struct {
     {"price BETWEEN 1 AND 2 AND NOT price > 1.5", {T, U, M}},
     {"greatest(price, id) = 7 AND least(id, 3) = 3", {T, U, M}},
     {"title COLLATE \"C\" < 'U'", {T, U, M}},
+    {"title IN (SELECT 'Tea')", {T, U, M}},
+    {"'two' IN (SELECT jsonb_array_elements_text(meta #> '{a,b}'))", {T, F, M}},
+    {"'x' = ANY (ARRAY(SELECT jsonb_array_elements_text(auth.jwt() #> '{team,ids}')))", {T, T, T}},
+    {"title = ANY (string_to_array('a,Tea', ','))", {T, U, M}},
+    {"tags @> ARRAY['a', title] OR tags && '{\"b c\"}'", {T, U, M}},
+    {"meta @> '{\"a\": {\"b\": [\"two\"]}}' AND NOT meta <@ '{}'", {T, U, M}},
+    {"right(title, 2) || substr(title, 2, 1) || replace(title, 'T', '') = 'eaeea'", {T, U, M}},
     {"split_part(title, 'e', 2) = 'a' AND length(code) = 2", {T, U, M}},
 };
 
@@ -222,6 +232,7 @@ static const struct {
     {"title < 'a'", EXPR_REFUSED_UNSUPPORTED, 7, "collation"},
     {"mood < 'ok'", EXPR_REFUSED_UNSUPPORTED, 6, "order of type mood"},
     {"id = (SELECT max(id) FROM orders)", EXPR_REFUSED_UNSUPPORTED, 6, "sub-query"},
+    {"title IN (SELECT title FROM orders)", EXPR_REFUSED_UNSUPPORTED, 7, "sub-query"},
     {"EXISTS (SELECT 1)", EXPR_REFUSED_UNSUPPORTED, 1, "sub-query"},
     {"now() > '2024-01-01'", EXPR_REFUSED_UNSUPPORTED, 1, "hangs on the time"},
     {"current_date > '2024-01-01'", EXPR_REFUSED_UNSUPPORTED, 1, "hangs on the time"},

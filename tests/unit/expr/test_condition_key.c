@@ -46,6 +46,7 @@ static const struct {
     {"code = 'a'", 5, 1, 1, "a     "},
     {"id IN (1, 2, 2, 3)", 0, 3, 1, "3"},
     {"id = ANY (ARRAY[1, NULL, 2])", 0, 2, 1, "2"},
+    {"title = ANY (string_to_array('a,b', ','))", 2, 2, 1, "b"},
     {"id = 1 OR id = 2 OR id IN (3, 4)", 0, 4, 1, "4"},
     {"id = 1 AND title = 'x' AND price > 1", 0, 1, 2, "1"},
     {"(id = 1 AND title = 'x') AND big = 2", 0, 1, 3, "1"},
