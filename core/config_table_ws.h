@@ -97,8 +97,8 @@
      .min = 0,
      .max = 10000000,
      .unit = "messages",
-     .doc = "The same for all connections of this process together, but none is closed for it. 0 "
-            "is without limit."},
+     .doc = "The same for all connections of a project to this process together, but none is "
+            "closed for it. 0 is without limit."},
     {.key = "ws.max_joins_per_second",
      .type = CORE_CONFIG_INTEGER,
      .initial = "1000",
@@ -113,7 +113,8 @@
      .min = 0,
      .max = 10000000,
      .unit = "joins",
-     .doc = "The same for all connections of this process together. 0 is without limit."},
+     .doc = "The same for all connections of a project to this process together. 0 is without "
+            "limit."},
     {.key = "ws.compression",
      .type = CORE_CONFIG_BOOL,
      .initial = "false",

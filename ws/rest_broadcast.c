@@ -189,9 +189,11 @@ static bool job_within_rate(const rest_job *job, const ws_rest_client *client) {
     int64_t now_ns = service->now_ms * CORE_NS_PER_MS, burst_ns = 1000 * CORE_NS_PER_MS;
     const ws_rate each = service->limits.project_messages;
     const ws_rate all = {.interval_ns = each.interval_ns * count};
-    int64_t wait_ns = ws_rate_wait_ns(&service->shared->messages, all, now_ns);
+    const ws_home home = {.source = job->source, .tenant = core_slice_text(job->tenant)};
+    ws_rate_bucket *bucket = &ws_shared_rates(service->shared, &home)->messages;
+    int64_t wait_ns = ws_rate_wait_ns(bucket, all, now_ns);
     if (wait_ns == 0) {
-        ws_rate_take(&service->shared->messages, all, now_ns);
+        ws_rate_take(bucket, all, now_ns);
         return true;
     }
     core_metrics_add(service->metrics, CORE_METRIC_WS_MESSAGES_REFUSED, count);

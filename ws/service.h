@@ -8,6 +8,7 @@
 #include "auth/auth.h"
 #include "ws/connection.h"
 #include "ws/forwarded.h"
+#include "ws/home.h"
 #include "ws/origin.h"
 #include "ws/rate.h"
 
@@ -21,13 +22,29 @@ typedef struct ws_http_waits ws_http_waits;
 typedef struct ws_post ws_post;
 typedef struct ws_recheck ws_recheck;
 
+/* What one project's clients may do together in this process. */
+typedef struct {
+    ws_rate_bucket messages;
+    ws_rate_bucket joins;
+} ws_project_rates;
+#define WS_PROJECT_RATES 4096 /* beyond some tens of tenants two may come to share one */
+
 /* What the service threads share: the limits of the whole process. Any thread. */
 typedef struct {
     atomic_size_t held_bytes; /* blocks that wait for clients, and messages that are not whole */
     atomic_size_t said_bytes; /* broadcasts that wait for the hub */
-    ws_rate_bucket messages;
-    ws_rate_bucket joins;
+    ws_project_rates projects[WS_PROJECT_RATES];
 } ws_shared;
+
+/* Of the project that somebody is at home in: a source's own has one to itself, tenants theirs by
+ * their names' hash. */
+static inline ws_project_rates *ws_shared_rates(ws_shared *shared, const ws_home *home) {
+    size_t tenants = WS_PROJECT_RATES - WS_SOURCES_MAX;
+    size_t number = home->tenant.length == 0
+                        ? home->source
+                        : WS_SOURCES_MAX + core_slice_hash(home->tenant) % tenants;
+    return &shared->projects[number];
+}
 
 typedef struct ws_tls_context ws_tls_context;
 

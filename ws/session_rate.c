@@ -30,16 +30,17 @@ static rate_buckets rate_buckets_of(ws_session *session, const ws_message *messa
                                     ws_channel *channel) {
     ws_service *service = session_service(session);
     const ws_limits *limits = &service->limits;
+    ws_project_rates *all = ws_shared_rates(service->shared, &session->identity->home);
     rate_buckets buckets = {.join = core_slice_is(message->event, "phx_join")};
     buckets_own(&buckets, &session->messages, limits->messages);
     if (buckets.join) {
         buckets_own(&buckets, &session->joins, limits->joins);
-        buckets.all = &service->shared->joins;
+        buckets.all = &all->joins;
         buckets.all_rate = limits->project_joins;
         buckets.refusable = true;
     } else if (channel != NULL) {
         buckets_own(&buckets, &channel->messages, limits->channel_messages);
-        buckets.all = &service->shared->messages;
+        buckets.all = &all->messages;
         buckets.all_rate = limits->project_messages;
         buckets.refusable = !core_slice_is(message->event, "phx_leave") &&
                             !core_slice_is(message->event, "access_token");

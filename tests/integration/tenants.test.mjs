@@ -38,7 +38,7 @@ suite('tenants', () => {
     euUrl = house.postgres.url.replace(/\/postgres$/, '/eu');
     await query(`${TABLES('public')}
       ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO anon, service_role; GRANT SELECT ON todos TO anon, service_role;`, euUrl);
-    const config = { 'postgres.tenant_schemas': 'proj_{project_id}', 'auth.grants_interval': '200ms' };
+    const config = { 'ws.max_project_messages_per_second': 100, 'postgres.tenant_schemas': 'proj_{project_id}', 'auth.grants_interval': '200ms' };
     const start = async (args) => {
       const walcast = await Walcast.start({ postgres: house.postgres, nats: house.nats, config, file: FILE(euUrl), args });
       cleanups.unshift(() => walcast.remove());
@@ -289,6 +289,15 @@ suite('tenants', () => {
       const { status } = await refusedHandshake(t, websocketUrl(house.walcast, { apikey: goodToken(claims) }));
       assert.equal(status, 401, JSON.stringify(claims));
     }
+  });
+
+  test('one that floods slows no other down', async (t) => {
+    const post = (project) => fetch(`${gateway.url}/realtime/v1/api/broadcast`, { method: 'POST',
+      headers: { authorization: `Bearer ${token(project)}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ messages: Array.from({ length: 60 }, () => ({ topic: 'flood', event: 'e', payload: {} })) }) });
+    await waitFor('a refusal', async () => (await post('acme')).status === 429);
+    assert.equal((await post('beta')).status, 202);
+    assert.equal((await post(OWN)).status, 202);
   });
 
   test('a source whose database is away is named, and the others go on', async (t) => {
