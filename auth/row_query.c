@@ -24,40 +24,45 @@ static void columns_write(core_json_writer *json, const core_relation *relation)
     core_json_array_close(json);
 }
 
-static void row_write(core_json_writer *json, const core_tuple *row) {
-    core_json_array_open(json);
-    for (size_t i = 0; i < row->count; i++) {
-        if (row->values[i].kind == CORE_VALUE_TEXT)
-            core_json_string(json, row->values[i].bytes);
-        else
-            core_json_null(json);
-    }
-    core_json_array_close(json);
-}
-
-bool auth_row_question_write(const auth_row_question *question, core_buffer *out) {
+void auth_row_question_open(core_buffer *out, const char *role, core_slice condition,
+                            const core_relation *relation) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
     core_json_key_text(&json, "role");
-    core_json_text(&json, question->role);
+    core_json_text(&json, role);
     core_json_key_text(&json, "table");
-    core_json_string(&json, question->relation->table);
+    core_json_string(&json, relation->table);
     core_json_key_text(&json, "condition");
-    core_json_string(&json, question->condition);
-    columns_write(&json, question->relation);
-    core_json_key_text(&json, "rows");
+    core_json_string(&json, condition);
+    columns_write(&json, relation);
+    core_buffer_text(out, ",\"rows\":[");
+}
+
+void auth_row_question_add(core_buffer *out, const core_tuple *row) {
+    bool first = out->length > 0 && out->data[out->length - 1] == '[';
+    core_buffer_text(out, first ? "" : ",");
+    core_json_writer json = core_json_writer_make(out);
     core_json_array_open(&json);
-    for (size_t i = 0; i < question->row_count; i++)
-        row_write(&json, question->rows[i]);
+    for (size_t i = 0; i < row->count; i++) {
+        if (row->values[i].kind == CORE_VALUE_TEXT)
+            core_json_string(&json, row->values[i].bytes);
+        else
+            core_json_null(&json);
+    }
     core_json_array_close(&json);
-    return core_buffer_ok(out); /* its claims and its end follow when it is asked */
+}
+
+bool auth_row_question_close(core_buffer *out) {
+    core_buffer_u8(out, ']');
+    return core_buffer_ok(out);
 }
 
 /* ---- Asking ---- */
 
 static void answers_fill(auth_row_answer *answers, size_t count, size_t rows,
-                         auth_row_verdict verdict, const char *reason) {
+                         auth_row_verdict verdict, bool late, const char *reason) {
     for (size_t i = 0; i < count; i++) {
+        answers[i].late = late;
         for (size_t row = 0; row < rows; row++)
             answers[i].verdicts[row] = verdict;
         (void)snprintf(answers[i].reason, sizeof answers[i].reason, "%s", reason);
@@ -68,6 +73,7 @@ static void answers_fill(auth_row_answer *answers, size_t count, size_t rows,
 static bool answer_read(core_json_reader *json, size_t rows, auth_row_answer *answer) {
     if (core_json_next(json).kind != CORE_JSON_ARRAY_OPEN)
         return false;
+    answer->late = false;
     for (size_t row = 0; row < rows; row++) {
         core_json_token token = core_json_next(json);
         char bytes[AUTH_ROW_REASON_MAX * 6];
@@ -159,13 +165,8 @@ static bool some_ask(pg_connection *connection, const auth_row_asked *asked, siz
     rows_rollback(connection);
     if (!ok)
         answers_fill(answers, count, asked->row_count, itself ? AUTH_ROW_FAILED : AUTH_ROW_UNKNOWN,
-                     slow ? "the policies took too long (auth.policy_timeout)" : error->text);
+                     slow, slow ? "the policies took too long (auth.policy_timeout)" : error->text);
     return itself;
-}
-
-static bool together_took_too_long(const auth_row_asked *asked) {
-    return asked->claims_count > 1 && asked->answers[0].verdicts[0] == AUTH_ROW_FAILED &&
-           strstr(asked->answers[0].reason, "auth.policy_timeout") != NULL;
 }
 
 bool auth_row_query(pg_connection *connection, const auth_row_asked *asked, int64_t timeout_ms,
@@ -173,7 +174,7 @@ bool auth_row_query(pg_connection *connection, const auth_row_asked *asked, int6
     int64_t ends_ms = core_clock_ms(core_clock_system()) + TOGETHER_FACTOR * timeout_ms;
     if (!some_ask(connection, asked, 0, asked->claims_count, timeout_ms, error))
         return false;
-    bool each = together_took_too_long(asked);
+    bool each = asked->claims_count > 1 && asked->answers[0].late;
     for (size_t i = 0; each && i < asked->claims_count; i++)
         if (core_clock_ms(core_clock_system()) < ends_ms &&
             !some_ask(connection, asked, i, 1, timeout_ms, error))

@@ -13,7 +13,7 @@
 /* auth/row_body.sql; made by cmake/WalcastText.cmake. */
 extern const char auth_row_body_sql[];
 
-#define AUTH_ROWS_MAX         2   /* a question's rows: a change's images */
+#define AUTH_ROWS_MAX         32  /* of one question */
 #define AUTH_ROW_CLAIMS_MAX   100 /* claims of one question */
 #define AUTH_ROW_QUESTION_MAX ((size_t)8 << 20)
 #define AUTH_ROW_REASON_MAX   256
@@ -25,19 +25,17 @@ typedef enum {
     AUTH_ROW_UNKNOWN /* the database could not be asked */
 } auth_row_verdict;
 
-typedef struct {
-    const char *role;
-    core_slice condition; /* auth_table_policy */
-    const core_relation *relation;
-    const core_tuple *rows[AUTH_ROWS_MAX]; /* whole ones */
-    size_t row_count;
-} auth_row_question;
-
-/* Appends the question as JSON, whose end follows with the claims. False when `out` is full. */
-CORE_MUST_CHECK bool auth_row_question_write(const auth_row_question *question, core_buffer *out);
+/* Writes a question as JSON: open, its rows, close; its claims and its end follow when it is asked.
+ * `condition` is auth_table_policy. A row's values must all have come. */
+void auth_row_question_open(core_buffer *out, const char *role, core_slice condition,
+                            const core_relation *relation);
+void auth_row_question_add(core_buffer *out, const core_tuple *row);
+/* False when `out` was full. */
+CORE_MUST_CHECK bool auth_row_question_close(core_buffer *out);
 
 typedef struct {
     auth_row_verdict verdicts[AUTH_ROWS_MAX];
+    bool late;                        /* FAILED because the time was over */
     char reason[AUTH_ROW_REASON_MAX]; /* of the first that FAILED or is UNKNOWN */
 } auth_row_answer;
 

@@ -1,15 +1,19 @@
 /* Rows that only PostgreSQL can hold against their policies: those of the change at hand of one
- * audience, for all claims that want it, in as few questions as may be.
+ * audience and of those behind it in its run, for all claims that want it, in as few questions as
+ * may be.
  *
  * Happy path: while the classes that a change matched are sifted, each that needs it adds its
  * claims; the questions go to the pool, the audience is held, and is tried again when they are
- * answered. Only the slow audience (hub_slow.c) and lanes are held so, never the live classes. A
- * question ends by its own time limits; what it could not learn is hidden, with the reason. */
+ * answered. The time limit is a change's: a question about several that takes longer is not taken
+ * for an answer, and each is asked about by itself. Only the slow audience (hub_slow.c) and lanes
+ * are held so, never the live classes. A question ends by its own time limits; what it could not
+ * learn is hidden, with the reason. */
 #include "ws/hub_private.h"
 
 #include <stdlib.h>
 
-#define ASK_MAGIC 0x40ba5c01u
+#define ASK_MAGIC      0x40ba5c01u
+#define ASK_ROWS_BYTES ((size_t)1 << 20) /* of a question, beyond which no further row is added */
 
 struct hub_ask {
     pg_job job; /* first: the job is the question */
@@ -19,12 +23,15 @@ struct hub_ask {
     hub_ask *next;     /* of the home's, for one change */
     hub_ask *all_next; /* of the hub's */
     uint64_t serial;   /* of the hub_policy */
-    ws_place place;
+    ws_place place;    /* of its first change; the others follow in the run */
+    size_t change_count;
+    int8_t new_row[AUTH_ROWS_MAX], old_row[AUTH_ROWS_MAX]; /* of each change; -1: not asked about */
     core_buffer question;
     size_t row_count;
     bool submitted;
     atomic_bool answered;
-    int64_t timeout_ms;
+    int64_t timeout_ms, took_ms;
+    bool late;        /* for some claims; with several changes it is no answer */
     core_arena arena; /* the claims */
     uint64_t hashes[AUTH_ROW_CLAIMS_MAX];
     core_slice claims[AUTH_ROW_CLAIMS_MAX];
@@ -42,7 +49,12 @@ static bool ask_run(pg_job *job, pg_connection *connection, core_error *error) {
                                   .claims = ask->claims,
                                   .claims_count = ask->count,
                                   .answers = ask->answers};
-    return auth_row_query(connection, &asked, ask->timeout_ms, error);
+    int64_t began_ms = core_clock_ms(core_clock_system());
+    bool ok = auth_row_query(connection, &asked, ask->timeout_ms, error);
+    ask->took_ms = core_clock_ms(core_clock_system()) - began_ms;
+    for (size_t i = 0; i < ask->count; i++)
+        ask->late |= ask->answers[i].late;
+    return ok;
 }
 
 static void ask_unknown(hub_ask *ask, const char *reason) {
@@ -65,26 +77,58 @@ static void ask_done(pg_job *job, bool ok, const core_error *error) {
 
 /* ---- Making ---- */
 
-hub_ask_images hub_ask_rows(const core_change *change) {
-    hub_ask_images images = {.new_row = -1, .old_row = -1};
-    bool has_new = change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE;
-    if (has_new) {
-        images.new_row = (int)images.count;
-        images.rows[images.count++] = &change->new_tuple;
-    }
-    if (change->old_kind == CORE_OLD_FULL) {
-        images.old_row = (int)images.count;
-        images.rows[images.count++] = &change->old_tuple;
-    }
-    return images;
-}
-
 static ws_place ask_place(const ws_hub *hub) {
     return (ws_place){hub->offset.sequence, hub->offset.index};
 }
 
-static bool ask_is_of(const hub_ask *ask, ws_place place) {
-    return ask->place.sequence == place.sequence && ask->place.index == place.index;
+static bool ask_covers(const hub_ask *ask, ws_place place) {
+    return ask->place.sequence == place.sequence && place.index >= ask->place.index &&
+           place.index - ask->place.index < ask->change_count;
+}
+
+static bool ask_failed_together(const hub_ask *ask) {
+    return atomic_load(&ask->answered) && ask->late && ask->change_count > 1;
+}
+
+static bool row_is_whole(const core_tuple *row) {
+    for (size_t i = 0; i < row->count; i++)
+        if (row->values[i].kind == CORE_VALUE_UNCHANGED)
+            return false;
+    return row->count > 0;
+}
+
+static int8_t ask_add_row(hub_ask *ask, const core_tuple *row) {
+    if (!row_is_whole(row))
+        return -1;
+    auth_row_question_add(&ask->question, row);
+    return (int8_t)ask->row_count++;
+}
+
+/* False: there is no room for it. */
+static bool ask_add_change(hub_ask *ask, const core_change *change) {
+    size_t number = ask->change_count;
+    bool has_new = change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE;
+    if (ask->row_count + 2 > AUTH_ROWS_MAX || ask->question.length > ASK_ROWS_BYTES)
+        return false;
+    ask->new_row[number] = has_new ? ask_add_row(ask, &change->new_tuple) : -1;
+    ask->old_row[number] =
+        change->old_kind == CORE_OLD_FULL ? ask_add_row(ask, &change->old_tuple) : -1;
+    ask->change_count++;
+    return true;
+}
+
+/* The change at hand, and as many of those behind it as there is room for. */
+static void ask_add_changes(ws_hub *hub, hub_ask *ask) {
+    size_t most = ask->home->ask_changes > 0 ? ask->home->ask_changes : AUTH_ROWS_MAX;
+    core_run_reader reader;
+    core_error error;
+    const core_change *change;
+    if (!core_run_reader_init(&reader, hub->run, &ask->arena, &error))
+        return;
+    for (uint32_t index = 0; (change = core_run_next(&reader)) != NULL; index++)
+        if (index >= ask->place.index &&
+            (ask->change_count == most || !ask_add_change(ask, change)))
+            return;
 }
 
 static void ask_free(hub_ask *ask) {
@@ -108,14 +152,11 @@ static hub_ask *ask_new(ws_hub *hub, const hub_class *class, const hub_policy *p
     ask->timeout_ms = hub->policy_timeout_ms;
     core_buffer_init(&ask->question, AUTH_ROW_QUESTION_MAX);
     core_arena_init(&ask->arena, 4096, AUTH_ROW_QUESTION_MAX);
-    hub_ask_images images = hub_ask_rows(hub->change);
-    auth_row_question question = {.role = auth_role_name(class->role->role),
-                                  .condition = condition,
-                                  .relation = hub->change->relation,
-                                  .row_count = images.count};
-    memcpy(question.rows, images.rows, sizeof question.rows);
-    ask->row_count = images.count;
-    if (!auth_row_question_write(&question, &ask->question)) {
+    auth_row_question_open(&ask->question, auth_role_name(class->role->role), condition,
+                           hub->change->relation);
+    ask_add_changes(hub, ask);
+    ask->change_count += ask->change_count == 0; /* it is about the change at hand, whatever */
+    if (!auth_row_question_close(&ask->question) || ask->row_count == 0) {
         ask_unknown(ask, "the row is too large to be asked about");
         atomic_store(&ask->answered, true);
         ask->submitted = true;
@@ -148,16 +189,19 @@ static bool ask_add(hub_ask *ask, const ws_subscription *subscription) {
     return true;
 }
 
-const auth_row_answer *hub_ask_answer(ws_hub *hub, const hub_class *class, const hub_policy *policy,
-                                      core_slice condition) {
+/* The class's answer, in a question about the change at hand; NULL: it is not answered, and asked
+ * for if it was not. */
+static const auth_row_answer *ask_answer(ws_hub *hub, const hub_class *class,
+                                         const hub_policy *policy, core_slice condition,
+                                         const hub_ask **asked) {
     const ws_subscription *subscription = class->subscription;
+    const ws_place place = ask_place(hub);
     hub_ask *draft = NULL;
-    if (class->home->asks != NULL && !ask_is_of(class->home->asks, ask_place(hub)))
-        hub_asks_end(hub, class->home);
     for (hub_ask *ask = class->home->asks; ask != NULL; ask = ask->next) {
-        if (ask->serial != policy->serial)
+        if (ask->serial != policy->serial || !ask_covers(ask, place))
             continue;
         const auth_row_answer *answer = ask_find(ask, subscription->claims_hash);
+        *asked = ask;
         if (answer != NULL)
             return atomic_load(&ask->answered) ? answer : NULL;
         if (!ask->submitted && ask->count < AUTH_ROW_CLAIMS_MAX)
@@ -169,6 +213,46 @@ const auth_row_answer *hub_ask_answer(ws_hub *hub, const hub_class *class, const
             (void)ask_add(draft, subscription); /* of an empty one: there is room */
     }
     return NULL;
+}
+
+/* One change at a time when several were too many, and more again while it goes fast. */
+static void ask_pace(hub_classes *home, const hub_ask *ask) {
+    if (ask_failed_together(ask))
+        home->ask_changes = 1;
+    else if (home->ask_changes > 0 && home->ask_changes < AUTH_ROWS_MAX &&
+             atomic_load(&ask->answered) && ask->took_ms < ask->timeout_ms / 4)
+        home->ask_changes *= 2;
+}
+
+/* Questions about changes that were spread are of no more use, nor those without an answer. */
+static void asks_drop_old(ws_hub *hub, hub_classes *home) {
+    const ws_place place = ask_place(hub);
+    hub_ask **at = &home->asks;
+    while (*at != NULL) {
+        hub_ask *ask = *at;
+        if (ask_covers(ask, place) && !ask_failed_together(ask)) {
+            at = &ask->next;
+            continue;
+        }
+        ask_pace(home, ask);
+        *at = ask->next;
+        ask->home = NULL;
+    }
+}
+
+hub_ask_result hub_ask_row(ws_hub *hub, const hub_class *class, const hub_policy *policy,
+                           core_slice condition, bool is_old, auth_row_verdict *verdict,
+                           const char **reason) {
+    const hub_ask *ask = NULL;
+    asks_drop_old(hub, class->home);
+    const auth_row_answer *answer = ask_answer(hub, class, policy, condition, &ask);
+    if (answer == NULL)
+        return HUB_ASK_LATER;
+    size_t change = hub->offset.index - ask->place.index;
+    int row = is_old ? ask->old_row[change] : ask->new_row[change];
+    *verdict = row >= 0 ? answer->verdicts[row] : AUTH_ROW_UNKNOWN;
+    *reason = answer->reason;
+    return row >= 0 ? HUB_ASK_ANSWERED : HUB_ASK_MISSING;
 }
 
 void hub_asks_submit(ws_hub *hub, hub_classes *home) {

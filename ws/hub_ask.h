@@ -10,17 +10,13 @@ typedef struct hub_classes hub_classes;
 typedef struct hub_policy hub_policy;
 typedef struct ws_hub ws_hub;
 
-/* Of the change at hand and the class's claims, for the images that hub_ask_rows names. NULL: it is
- * asked for with the next hub_asks_submit, or is under way. */
-const auth_row_answer *hub_ask_answer(ws_hub *hub, const hub_class *class, const hub_policy *policy,
-                                      core_slice condition);
-/* The images that the stream has whole, in the order in which they are asked about. */
-typedef struct {
-    const core_tuple *rows[AUTH_ROWS_MAX];
-    size_t count;
-    int new_row, old_row; /* which of them; -1: it is not asked about */
-} hub_ask_images;
-hub_ask_images hub_ask_rows(const core_change *change);
+/* Of the change at hand, by the class's claims, its new image or its old one. LATER: it is asked
+ * for with the next hub_asks_submit, or is under way. MISSING: the stream has not all of the image.
+ */
+typedef enum { HUB_ASK_LATER, HUB_ASK_ANSWERED, HUB_ASK_MISSING } hub_ask_result;
+hub_ask_result hub_ask_row(ws_hub *hub, const hub_class *class, const hub_policy *policy,
+                           core_slice condition, bool is_old, auth_row_verdict *verdict,
+                           const char **reason);
 /* Hands in what was gathered for the change at hand. */
 void hub_asks_submit(ws_hub *hub, hub_classes *home);
 /* The audience has gone on, or is gone: what was asked for it is of no more use. */

@@ -53,7 +53,8 @@ struct hub_classes {
     hub_ids *ids; /* of classes; others may share it */
     size_t threads;
     hub_index index;
-    hub_ask *asks; /* of the change at hand (hub_ask.h) */
+    hub_ask *asks;      /* of the change at hand (hub_ask.h) */
+    size_t ask_changes; /* how many the next question is about; 0: as many as it holds */
 };
 
 /* `ids` and `tenants` must outlive it. */

@@ -150,6 +150,7 @@ struct ws_hub {
     hub_class *touched;
     hub_class *settling;   /* whose rules are to be narrowed by their policies */
     hub_classes *audience; /* the live classes, or a lane's */
+    const core_run *run;   /* of the message at hand */
     const core_change *change;
     core_offset offset;
     hub_encoding encodings[HUB_ENCODINGS];

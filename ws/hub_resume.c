@@ -53,6 +53,7 @@ static void lane_let_reader_go(ws_hub *hub, hub_lane *lane) {
 
 /* The lane is over. It is free once every thread has left its classes. */
 static void lane_clear(ws_hub *hub, hub_lane *lane) {
+    hub_asks_end(hub, &lane->classes);
     hub_lane_empty(lane);
     lane_let_reader_go(hub, lane);
     if (lane->holds)

@@ -35,47 +35,34 @@ static void secure_tell(const secured *it, const char *what, const char *why) {
     hub_access_tell(it->hub, it->class, text);
 }
 
-static bool row_is_whole(const core_tuple *row) {
-    for (size_t i = 0; i < row->count; i++)
-        if (row->values[i].kind == CORE_VALUE_UNCHANGED)
-            return false;
-    return true;
-}
-
 /* By SQL. */
-static row_sight row_ask(const secured *it, const core_tuple *row, bool is_old) {
-    hub_ask_images images = hub_ask_rows(it->hub->change);
-    int number = is_old ? images.old_row : images.new_row;
-    for (size_t i = 0; i < images.count; i++)
-        if (!row_is_whole(images.rows[i]))
-            return ROW_MISSING;
-    if (number < 0 || row->count == 0)
-        return ROW_MISSING;
-    const auth_row_answer *answer = hub_ask_answer(it->hub, it->class, it->policy, it->condition);
-    if (answer == NULL)
+static row_sight row_ask(const secured *it, bool is_old) {
+    auth_row_verdict verdict;
+    const char *reason;
+    switch (hub_ask_row(it->hub, it->class, it->policy, it->condition, is_old, &verdict, &reason)) {
+    case HUB_ASK_LATER:
         return ROW_ASKED;
-    switch (answer->verdicts[number]) {
-    case AUTH_ROW_SEEN:
-        return ROW_SEEN;
-    case AUTH_ROW_HIDDEN:
-        return ROW_HIDDEN;
-    default:
-        secure_tell(it, "some rows are not shown: a policy", answer->reason);
-        return ROW_HIDDEN;
+    case HUB_ASK_MISSING:
+        return ROW_MISSING;
+    case HUB_ASK_ANSWERED:
+        break;
     }
+    if (verdict == AUTH_ROW_FAILED || verdict == AUTH_ROW_UNKNOWN)
+        secure_tell(it, "some rows are not shown: a policy", reason);
+    return verdict == AUTH_ROW_SEEN ? ROW_SEEN : ROW_HIDDEN;
 }
 
 static row_sight row_see(const secured *it, const core_tuple *row, bool is_old) {
     const char *reason = NULL;
     if (it->own == NULL)
-        return row_ask(it, row, is_old);
+        return row_ask(it, is_old);
     switch (expr_condition_evaluate(it->own->condition, row, NULL, &reason)) {
     case EXPR_VERDICT_TRUE:
         return ROW_SEEN;
     case EXPR_VERDICT_MISSING:
         return ROW_MISSING;
     case EXPR_VERDICT_UNDECIDED:
-        return row_ask(it, row, is_old);
+        return row_ask(it, is_old);
     case EXPR_VERDICT_ERROR:
         secure_tell(it, "some rows are not shown: a policy", reason != NULL ? reason : "failed");
         return ROW_HIDDEN;

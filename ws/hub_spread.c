@@ -411,6 +411,7 @@ static hub_outcome spread_run(ws_hub *hub, const core_run *run, uint64_t sequenc
     core_run_reader reader;
     if (!core_run_reader_init(&reader, run, &hub->arena, error))
         return HUB_RESET;
+    hub->run = run;
     memcpy(hub->offset.epoch, run->epoch, sizeof hub->offset.epoch);
     hub->offset.sequence = sequence;
     hub->offset.index = 0;

@@ -336,6 +336,15 @@ suite('row-level security', () => {
     assert.ok([fine, good, slow, bad].every((client) => !client.ended()));
   });
 
+  test('the time limit is a change\'s: rows that are slow together are asked about one by one', async (t) => {
+    await policies('notes', 'CREATE POLICY a ON notes USING (pg_sleep(0.1) IS NOT NULL AND (SELECT count(*) FROM teams) > 0)');
+    const clients = await Promise.all([0, 1].map((n) => join(t, claimsOf(USERS[n]), { table: 'notes' })));
+    await sql(`INSERT INTO notes (id) SELECT n FROM generate_series(${id + 1}, ${id + 5}) n`);
+    id += 5;
+    await waitFor('all rows', () => clients.every((client) => client.data().length === 5), 30_000);
+    for (const client of clients) assert.deepEqual([client.errors(), client.data().map(({ record }) => record.id)], [[], Array.from({ length: 5 }, (_, n) => id - 4 + n)]);
+  });
+
   test('under a flow of changes a policy in SQL misses and doubles nothing, and updates are held both ways', async (t) => {
     await policies('whole', 'CREATE POLICY a ON whole USING (org IN (SELECT t.org FROM teams t WHERE t.member = auth.uid()))');
     const clients = await Promise.all([0, 1].map((n) => join(t, claimsOf(USERS[n]), { table: 'whole' })));
