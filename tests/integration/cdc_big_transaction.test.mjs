@@ -5,6 +5,6 @@ import { bigTransaction } from '../lib/big_transaction.mjs';
 
 test('300,000 rows in one transaction, within memory, the walsender content', async (t) => {
   const figures = await bigTransaction(t,
-    { rows: 300_000, rowBytes: 200, peak_mib: 100, timeout_ms: 120_000 });
+    { rows: 300_000, rowBytes: 200, peak_mib: 60, timeout_ms: 120_000 });
   t.diagnostic(JSON.stringify(figures));
 });

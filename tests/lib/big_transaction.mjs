@@ -47,7 +47,7 @@ async function streamedRows({ walcast }) {
 
 // rows of about rowBytes; peak_mib: what the process may take. Resolves with figures.
 export async function bigTransaction(t, { rows, rowBytes, peak_mib, timeout_ms, progress = () => {} }) {
-  const house = await startHouse(t, { schema: SCHEMA,
+  const house = await startHouse(t, { schema: SCHEMA, args: ['--roles', 'cdc'],
     settings: { wal_sender_timeout: SENDER_TIMEOUT, max_wal_size: '2GB' } });
   const { postgres, walcast } = house;
   const idle = peakMib(walcast.process.pid);
