@@ -341,11 +341,9 @@ static const expr_node *collate_compile(expr_compiler *c, const PgQuery__Collate
         return NULL;
     uint32_t location = expr_location(c, tree->location);
     const char *name = expr_sql_string(tree->collname[tree->n_collname - 1]);
-    if (expr_type_is(argument->type, EXPR_TYPE_UNKNOWN))
-        argument = expr_coerce(c, argument, expr_type_make(EXPR_TYPE_TEXT));
-    if (argument == NULL)
-        return NULL;
-    if (!expr_type_is_string(argument->type))
+    bool is_text =
+        expr_type_is_string(argument->type) || expr_type_is(argument->type, EXPR_TYPE_UNKNOWN);
+    if (!is_text)
         return expr_wrong(c, location, "collations are not supported by type %.*s",
                           CORE_SLICE_ARGS(expr_type_name(argument->type)));
     if (name == NULL || (strcmp(name, "C") != 0 && strcmp(name, "POSIX") != 0))

@@ -53,6 +53,8 @@ static const expr_node *literal_as(const expr_compiler *c, const expr_node *node
         made->location = node->location;
     if (made != NULL && expr_type_is(type, EXPR_TYPE_NAME))
         made->collating.collation = EXPR_COLLATION_C;
+    if (made != NULL && node->collating.is_explicit)
+        made->collating = node->collating;
     return made;
 }
 

@@ -66,14 +66,36 @@ static bool list_add(const expr_node *node, bool is_first, expr_key *key) {
     return true;
 }
 
+static bool bool_add(const expr_node *column, bool value, bool is_first, expr_key *key) {
+    expr_scalar scalar = {.integer = value ? 1 : 0};
+    return is_key_column(column, EXPR_SCALAR_BOOL) && column_take(key, column, is_first) &&
+           hash_add(key, expr_scalar_hash(EXPR_SCALAR_BOOL, &scalar));
+}
+
+/* A boolean column by itself: it, NOT it, IS TRUE, IS FALSE. */
+static bool condition_of_bool(const expr_node *node, bool is_first, expr_key *key) {
+    const expr_node *below = node->argument_count > 0 ? node->arguments[0] : NULL;
+    if (node->operation == &expr_operation_column)
+        return bool_add(node, true, is_first, key);
+    if (node->operation == &expr_operation_not)
+        return bool_add(below, false, is_first, key);
+    if (node->operation == &expr_operation_is &&
+        (node->option == EXPR_IS_TRUE || node->option == EXPR_IS_FALSE))
+        return bool_add(below, node->option == EXPR_IS_TRUE, is_first, key);
+    return false;
+}
+
 /* Adds the values of a conjunct; false when it bounds no column, or another. */
 static bool conjunct_add(const expr_node *node, bool is_first, expr_key *key) {
     if (node->operation == &expr_operation_compare && node->option == EXPR_OP_EQ)
         return comparison_add(node, is_first, key);
     if (node->operation == &expr_operation_any && node->option == EXPR_OP_EQ)
         return list_add(node, is_first, key);
+    if (node->operation == &expr_operation_distinct && node->option == 1)
+        return !expr_node_is_null(node->arguments[0]) && !expr_node_is_null(node->arguments[1]) &&
+               comparison_add(node, is_first, key);
     if (node->operation != &expr_operation_or)
-        return false;
+        return condition_of_bool(node, is_first, key);
     for (size_t i = 0; i < node->argument_count; i++)
         if (!conjunct_add(node->arguments[i], is_first && i == 0, key))
             return false;
@@ -102,6 +124,53 @@ static bool key_find(const expr_node *node, size_t *number, expr_key *key) {
 
 bool expr_condition_key(const expr_condition *condition, size_t number, expr_key *key) {
     return key_find(condition->root, &number, key);
+}
+
+/* ---- One of several ---- */
+
+/* A further one, or its values to those of the same column. */
+static bool alternative_add(expr_key *keys, size_t *count, const expr_key *key) {
+    size_t at = 0;
+    while (at < *count && keys[at].column != key->column)
+        at++;
+    if (at == EXPR_ALTERNATIVES_MAX)
+        return false;
+    if (at == *count) {
+        keys[(*count)++] = *key;
+        return true;
+    }
+    for (size_t i = 0; i < key->count; i++)
+        if (!hash_add(&keys[at], key->hashes[i]))
+            return false;
+    qsort(keys[at].hashes, keys[at].count, sizeof keys[at].hashes[0], by_value);
+    return true;
+}
+
+/* A key of each branch of an OR, at any depth. */
+static bool branches_add(const expr_node *node, expr_key *keys, size_t *count) {
+    size_t number = 0;
+    expr_key key;
+    if (key_find(node, &number, &key))
+        return alternative_add(keys, count, &key);
+    if (node->operation != &expr_operation_or)
+        return false;
+    for (size_t i = 0; i < node->argument_count; i++)
+        if (!branches_add(node->arguments[i], keys, count))
+            return false;
+    return true;
+}
+
+size_t expr_condition_alternatives(const expr_condition *condition,
+                                   expr_key keys[EXPR_ALTERNATIVES_MAX]) {
+    const expr_node *root = condition->root;
+    size_t conjuncts = root->operation == &expr_operation_and ? root->argument_count : 1;
+    for (size_t i = 0; i < conjuncts; i++) {
+        size_t count = 0;
+        const expr_node *node = root->operation == &expr_operation_and ? root->arguments[i] : root;
+        if (branches_add(node, keys, &count))
+            return count;
+    }
+    return 0;
 }
 
 /* ---- Columns ---- */

@@ -121,8 +121,9 @@ typedef struct {
     /* Columns are written new.x and old.x, only so (triggers); else x, table.x or schema.table.x
      * (policies). */
     bool has_images;
-    /* Finds a function; NULL: there are none. `schema` is empty where none is written. False: none
-     * that can be replaced. Called while compiling only. */
+    /* Finds a function; NULL: there are none. `schema` is empty where none is written: then it is
+     * whatever the session's search_path finds. False: none that can be replaced. Called while
+     * compiling only, also for calls in bodies. */
     bool (*function)(void *context, core_slice schema, core_slice name, size_t arguments,
                      expr_function *function);
     void *context;
@@ -130,7 +131,9 @@ typedef struct {
 
 typedef enum {
     EXPR_REFUSED_NOT = 0,
-    EXPR_REFUSED_WRONG,       /* PostgreSQL would refuse it too, or fail for every row */
+    /* PostgreSQL would refuse it too, or fail for every row, as far as its own operators go: of a
+     * policy that it holds, leave it to SQL too. */
+    EXPR_REFUSED_WRONG,
     EXPR_REFUSED_UNSUPPORTED, /* it may be right, but not for the engine: leave it to SQL */
     EXPR_REFUSED_LIMIT,       /* a stated maximum was passed: leave it to SQL */
     EXPR_REFUSED_MEMORY,
@@ -186,10 +189,15 @@ bool expr_condition_constant(const expr_condition *condition, expr_verdict *verd
 bool expr_condition_reads_settings(const expr_condition *condition);
 
 /* Like expr_bound_key: a row for which the condition is TRUE has one of these values in this
- * column. From conjuncts `column = constant`, IN, = ANY and OR of such over one column; with images
- * of the new one. */
+ * column. From conjuncts `column = constant`, IN, = ANY, IS NOT DISTINCT FROM, boolean columns, and
+ * OR of such over one column; with images of the new one. */
 CORE_MUST_CHECK bool expr_condition_key(const expr_condition *condition, size_t number,
                                         expr_key *key);
+/* Keys over several columns, of which a row that it takes has at least one: `is_public OR owner =
+ * 7`. How many, of different columns; 0: there are none. One where there is a key as above. */
+#define EXPR_ALTERNATIVES_MAX 8
+size_t expr_condition_alternatives(const expr_condition *condition,
+                                   expr_key keys[EXPR_ALTERNATIVES_MAX]);
 /* The columns that it reads, each once, in order, of the new image (the row) or the old one; how
  * many. `indexes` has room for the relation's columns. */
 size_t expr_condition_columns(const expr_condition *condition, bool is_old, uint16_t *indexes);

@@ -147,20 +147,28 @@ static void fail_case(const driver *d, const char *what) {
     exit(1);
 }
 
-/* Returns how many keys there are. */
+static bool key_finds(const driver *d, const expr_key *key, const core_tuple *tuple) {
+    uint64_t hash = 0;
+    bool found = false;
+    if (expr_row_hash(&d->relation, key->column, tuple, &hash))
+        for (size_t at = 0; at < key->count; at++)
+            found = found || key->hashes[at] == hash;
+    return found;
+}
+
+/* Of a row that it takes. Returns how many keys there are. */
 static size_t keys_check(const driver *d, const expr_condition *condition,
                          const core_tuple *tuple) {
-    expr_key key;
-    size_t count = 0;
-    for (; expr_condition_key(condition, count, &key); count++) {
-        uint64_t hash = 0;
-        bool found = false;
-        if (expr_row_hash(&d->relation, key.column, tuple, &hash))
-            for (size_t at = 0; at < key.count; at++)
-                found = found || key.hashes[at] == hash;
-        if (!found)
+    expr_key keys[EXPR_ALTERNATIVES_MAX];
+    size_t count = expr_condition_alternatives(condition, keys);
+    bool found = count == 0;
+    for (size_t i = 0; i < count; i++)
+        found = found || key_finds(d, &keys[i], tuple);
+    if (!found)
+        fail_case(d, "a row that it takes has none of its alternatives");
+    for (count = 0; expr_condition_key(condition, count, keys); count++)
+        if (!key_finds(d, keys, tuple))
             fail_case(d, "a row that it takes is not found by its key");
-    }
     return count;
 }
 

@@ -14,6 +14,7 @@ static const core_column columns[] = {
     {.name = {(const uint8_t *)"price", 5}, .type_oid = 1700},
     {.name = {(const uint8_t *)"owner", 5}, .type_oid = 2950},
     {.name = {(const uint8_t *)"code", 4}, .type_oid = 1042},
+    {.name = {(const uint8_t *)"done", 4}, .type_oid = 16},
 };
 
 static core_relation relation_make(void) {
@@ -51,6 +52,13 @@ static const struct {
     {"id = 1 AND title = 'x' AND price > 1", 0, 1, 2, "1"},
     {"(id = 1 AND title = 'x') AND big = 2", 0, 1, 3, "1"},
     {"price > 1 AND id = 1", 0, 1, 1, "1"},
+    {"done", 6, 1, 1, "t"},
+    {"NOT done", 6, 1, 1, "f"},
+    {"done IS TRUE AND id = 1", 6, 1, 2, "t"},
+    {"done IS NOT TRUE", -1, 0, 0, NULL},
+    {"done = false", 6, 1, 1, "f"},
+    {"id IS NOT DISTINCT FROM 7", 0, 1, 1, "7"},
+    {"id IS DISTINCT FROM 7", -1, 0, 0, NULL},
     {"id = 1 OR big = 1", -1, 0, 0, NULL},
     {"id = 1 OR price > 1", -1, 0, 0, NULL},
     {"NOT id = 1", -1, 0, 0, NULL},
@@ -109,6 +117,34 @@ static void test_keys(void **state) {
     }
 }
 
+/* Of how many columns a row that is taken has one of the values, and which they are. */
+static const struct {
+    const char *text;
+    size_t count;
+    uint16_t columns[3];
+} alternative_cases[] = {
+    {"done OR owner = '" UUID "'", 2, {6, 4}},
+    {"price > 1 AND (done OR (id = 1 AND price > 2) OR id = 3)", 2, {6, 0}},
+    {"id = 1", 1, {0}},
+    {"(done OR big = 1) OR (title = 'x' AND price > 1)", 3, {6, 1, 2}},
+    {"done OR price > 1", 0, {0}},
+    {"price > 1", 0, {0}},
+};
+
+static void test_alternatives(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CORE_COUNT_OF(alternative_cases); i++) {
+        expr_key keys[EXPR_ALTERNATIVES_MAX];
+        expr_condition *condition = compile(alternative_cases[i].text);
+        size_t count = expr_condition_alternatives(condition, keys);
+        if (count != alternative_cases[i].count)
+            fail_msg("%s: %zu", alternative_cases[i].text, count);
+        for (size_t k = 0; k < count; k++)
+            assert_int_equal(keys[k].column, alternative_cases[i].columns[k]);
+        expr_condition_release(condition);
+    }
+}
+
 static void test_columns(void **state) {
     (void)state;
     uint16_t indexes[CORE_COUNT_OF(columns)];
@@ -126,6 +162,8 @@ static void test_columns(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keys), cmocka_unit_test(test_columns)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_keys),
+                                       cmocka_unit_test(test_alternatives),
+                                       cmocka_unit_test(test_columns)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
