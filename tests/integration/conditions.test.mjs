@@ -170,8 +170,10 @@ test('each operator between each two columns, each cast of each column', async (
   const samples = await startSamples(t);
   const names = Object.keys(COLUMNS);
   const pairs = names.flatMap((left) => names.map((right) => [left, right]));
+  // Of those that nothing can be made of, one is enough.
+  const group = (name) => ({ int: 'number', float: 'number', numeric: 'number', zoned: 'time' })[COLUMNS[name].kind] ?? COLUMNS[name].kind;
   const conditions = [
-    ...pairs.flatMap(([left, right]) => COMPARISONS.map((sign) => `${left} ${sign} ${right}`)),
+    ...pairs.flatMap(([left, right]) => (group(left) === group(right) ? COMPARISONS : ['=']).map((sign) => `${left} ${sign} ${right}`)),
     ...pairs.flatMap(([left, right]) => ['+', '-', '*', '/', '%', '||'].map((sign) => `(${left} ${sign} ${right}) = ${left}`)),
     ...pairs.flatMap(([left, right]) => [`${left} = ANY (${right})`, `${left} LIKE ${right}`, `coalesce(${left}, ${right}) = ${left}`, `nullif(${left}, ${right}) IS NULL`,
       `greatest(${left}, ${right}) = ${right}`, `(${left} -> ${right}) IS NULL`, `(CASE WHEN b THEN ${left} ELSE ${right} END) = ${right}`, `${left} IN (${right}, ${left})`]),
