@@ -1,14 +1,17 @@
 /* New tokens for joined channels; see session.h.
  *
  * Happy path: the token is good, and the channel goes on as what it may. A bad one ends the channel
- * with its code. One that cannot be checked yet, since its issuer's keys are being fetched, is kept
- * and tried again each second: a client sends it once only, and would else lose its channel when
- * the old one expires. Meanwhile the channel has the token that it had. What is kept counts as
- * bytes that wait, under ws.queue_total_bytes; where there is no room it is only told. */
+ * with its code. One that cannot be checked yet, since its issuer's keys are being fetched or none
+ * is looked at from the client's address, is kept and tried again each second: a client sends it
+ * once only, and would else lose its channel when the old one expires. Meanwhile the channel has
+ * the token that it had. What is kept counts as bytes that wait, under ws.queue_total_bytes; where
+ * there is no room it is only told. */
 #include "ws/session_private.h"
 
 #include "ws/access.h"
 #include "ws/tier.h"
+
+#include <stdio.h>
 
 #define RETRY_MS 1000
 
@@ -29,17 +32,18 @@ static core_block *token_copy(ws_service *service, core_slice raw) {
     return block;
 }
 
-static void token_keep(ws_channel *channel, core_slice raw) {
+/* False: it is kept already, and its client was told so. */
+static bool token_keep(ws_channel *channel, core_slice raw) {
     ws_session *session = channel->session;
     ws_service *service = session_service(session);
     channel->waiting_ms = service->now_ms + RETRY_MS;
     if (channel->waiting != NULL && core_slice_equal(core_block_slice(channel->waiting), raw))
-        return; /* it was told */
+        return false;
     core_block *block = token_copy(service, raw);
     session_token_forget(channel);
     channel->waiting = block;
     session_rearm(session);
-    session_token_refused(channel, AUTH_UNAVAILABLE);
+    return true;
 }
 
 bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
@@ -93,7 +97,8 @@ static void token_take(ws_channel *channel, core_slice raw) {
     ws_identity *identity = NULL;
     auth_verdict verdict = session_token_verify(channel->session, raw, &identity);
     if (verdict == AUTH_UNAVAILABLE) {
-        token_keep(channel, raw);
+        if (token_keep(channel, raw))
+            session_token_refused(channel, verdict);
         return;
     }
     session_token_forget(channel);
@@ -105,13 +110,15 @@ static void token_take(ws_channel *channel, core_slice raw) {
         token_renew(channel, identity);
 }
 
-/* From an address that guesses none is looked at: the channel keeps the one that it has. */
+/* From an address that guesses none is looked at for a while. */
 static void token_try(ws_channel *channel, core_slice raw) {
-    char text[WS_TIER_TEXT_SIZE];
-    if (session_trusts_address(channel->session, text))
+    char text[WS_TIER_TEXT_SIZE], reason[WS_TIER_TEXT_SIZE + 32];
+    if (session_trusts_address(channel->session, text)) {
         token_take(channel, raw);
-    else
-        session_system(channel->session, channel, "system", false, text);
+    } else if (token_keep(channel, raw)) {
+        (void)snprintf(reason, sizeof reason, "ConnectionRateLimitReached: %s", text);
+        session_system(channel->session, channel, "system", false, reason);
+    }
 }
 
 void session_token(const ws_message *message, ws_channel *channel) {
@@ -126,7 +133,7 @@ bool session_token_retry(ws_channel *channel, int64_t now_ms) {
     if (channel->waiting == NULL || channel->waiting_ms > now_ms)
         return false;
     core_block *waiting = core_block_retain(channel->waiting);
-    token_take(channel, core_block_slice(waiting));
+    token_try(channel, core_block_slice(waiting));
     core_block_release(waiting);
     return true;
 }
