@@ -160,10 +160,19 @@ static bool http_is_head(const ws_http_head *head) {
     return head != NULL && core_slice_is(head->method, "HEAD");
 }
 
+/* Who asks. A proxy's connection brings one client's request after another's: what cannot be read
+ * (NULL) is the proxy's own, not the one's before. */
+static void http_know_client(ws_connection *connection, const ws_http_head *head) {
+    const ws_proxies *proxies = connection->service->proxies;
+    connection->client =
+        head != NULL ? ws_forwarded_client(head, &connection->peer, proxies) : connection->peer;
+}
+
 /* Refuses what could not be understood, and ends the connection. */
 static void http_refuse_bytes(ws_connection *connection, const ws_http_head *head, unsigned status,
                               const char *reason) {
     char id[WS_REQUEST_ID_SIZE];
+    http_know_client(connection, head);
     ws_http_request request = {.connection = connection,
                                .head = head,
                                .request_id = http_request_id(connection, head, id),
@@ -300,7 +309,7 @@ static void http_wait_expire(ws_connection *connection) {
 static void http_dispatch(ws_connection *connection, const ws_http_head *head, core_slice body) {
     http_state *http = http_of(connection);
     char id[WS_REQUEST_ID_SIZE];
-    connection->client = ws_forwarded_client(head, &connection->peer, connection->service->proxies);
+    http_know_client(connection, head);
     ws_http_request request = {.connection = connection,
                                .head = head,
                                .body = body,
