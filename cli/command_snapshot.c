@@ -1,6 +1,7 @@
 /* `walcast snapshot`: asks for snapshots, and shows how far they are, through their records in the
  * key-value bucket. The process that streams the slot carries them out; this one only writes what
  * is wanted, by compare-and-set, and looks. */
+#include "cli/audit.h"
 #include "cli/command.h"
 #include "cli/progress.h"
 #include "cli/tail.h"
@@ -17,6 +18,7 @@ enum {
     ARENA_CHUNK_BYTES = 16 << 10,
     ARENA_MAX_BYTES = 16 << 20,
     SHOWN_MAX = 8192,
+    ACT_OBJECT_MAX = 2 * 192, /* a schema and a table, whole or cut */
 };
 
 typedef struct {
@@ -242,11 +244,22 @@ static bool start_read(snapshot_command *command, const cli_arguments *arguments
     return true;
 }
 
+/* What was asked for, of the record at hand; what --where says is nobody else's. */
+static void snapshot_audit(const snapshot_command *command, const char *act) {
+    const core_snapshot *record = &command->record;
+    char object[ACT_OBJECT_MAX];
+    (void)snprintf(object, sizeof object, "%.*s.%.*s", CORE_SLICE_ARGS(record->schema),
+                   CORE_SLICE_ARGS(record->table));
+    const auth_act told = {.act = act, .object = object, .detail = record->id};
+    cli_audit(command->config, command->connection, &told);
+}
+
 static cli_exit action_start(snapshot_command *command, const cli_arguments *arguments) {
     core_error error = {0};
     command->revision = 0;
     if (!start_read(command, arguments, &error) || !record_put(command, &error))
         return fail(&error);
+    snapshot_audit(command, "snapshot.started");
     if (cli_flag(arguments, "--wait")) {
         if (!end_wait(command, &error))
             return fail(&error);
@@ -279,6 +292,9 @@ static bool wish_set(core_snapshot *record, core_snapshot_wanted wanted, core_er
 
 static cli_exit action_wish(snapshot_command *command, const cli_arguments *arguments,
                             core_snapshot_wanted wanted) {
+    static const char *const acts[] = {[CORE_SNAPSHOT_RUN] = "snapshot.resumed",
+                                       [CORE_SNAPSHOT_PAUSE] = "snapshot.paused",
+                                       [CORE_SNAPSHOT_CANCEL] = "snapshot.cancelled"};
     core_error error = {0};
     bool put = false;
     for (unsigned i = 0; i < TRIES_MAX && !put; i++) {
@@ -290,6 +306,7 @@ static cli_exit action_wish(snapshot_command *command, const cli_arguments *argu
     }
     if (!put)
         return fail(&error);
+    snapshot_audit(command, acts[wanted]);
     if (cli_flag(arguments, "--wait") && !end_wait(command, &error))
         return fail(&error);
     return end_print(command);

@@ -40,10 +40,10 @@ suite('audit', () => {
   const last = async () => (await house.nats.streamInfo('WALCAST_AUDIT')).state.last_seq;
 
   // What raw bytes are answered.
-  function exchange(bytes, done) {
+  function exchange(bytes, done, walcast = house.walcast) {
     return new Promise((resolve, reject) => {
       let text = '';
-      const socket = connect(house.walcast.port, '127.0.0.1', () => socket.write(bytes));
+      const socket = connect(walcast.port, '127.0.0.1', () => socket.write(bytes));
       socket.on('data', (data) => {
         text += data;
         if (!done(text)) return;
@@ -134,6 +134,16 @@ suite('audit', () => {
     }
   });
 
+  test('what is asked of snapshots leaves a record', async () => {
+    const before = await last();
+    const id = (await house.walcast.commandOk(['snapshot', 'start', 'todos', '--where', "id <> 4711"])).trim();
+    await house.walcast.command(['snapshot', 'cancel', id]); // which may be done already
+    const [started] = await records(1, before);
+    assert.deepEqual([started.kind, started.act, started.object, started.detail, started.by],
+      ['act', 'snapshot.started', 'public.todos', id, 'cli']);
+    assert.ok(!started.text.includes('4711'));
+  });
+
   test('who leaves before the answer leaves a record', async (t) => {
     const { walcast, postgres } = house;
     const before = await last();
@@ -196,8 +206,13 @@ suite('audit', () => {
       { headers: { 'x-forwarded-for': '192.0.2.7' } });
     client.join('1', 'elsewhere', {});
     await client.reply('1');
-    const found = (await records(rows.length + 2, before)).map((record) => record.client);
-    assert.deepEqual(found.sort(), [...rows.map(([, , address]) => address), '192.0.2.7', '192.0.2.7'].sort());
+    // One connection of a proxy brings many clients: what cannot be read is none of theirs.
+    const from = (address) => `Host: x\r\nX-Forwarded-For: ${address}\r\n\r\n`;
+    await exchange(`GET /nothing HTTP/1.1\r\n${from('192.0.2.8')}NOT HTTP\r\n\r\n`, (text) => text.includes('HTTP/1.1 400'), behind);
+    await exchange(`POST /nothing HTTP/1.1\r\n${from('192.0.2.9')}`, (text) => text.includes('HTTP/1.1 411'), behind);
+    const others = ['192.0.2.7', '192.0.2.7', '192.0.2.8', '127.0.0.1', '192.0.2.9'];
+    const found = (await records(rows.length + others.length, before)).map((record) => record.client);
+    assert.deepEqual(found.sort(), [...rows.map(([, , address]) => address), ...others].sort());
     await behind.stop();
   });
 
