@@ -104,7 +104,6 @@ static void handshake_accept(ws_http_request *request, ws_protocol protocol,
         return;
     }
     if (!ws_server_socket_enter(server, &connection->client)) {
-        core_metrics_add(connection->service->metrics, CORE_METRIC_WS_CONNECTIONS_REFUSED, 1);
         handshake_refuse(request, 429, "Retry-After: 5\r\n", "Too many connected users");
         return;
     }

@@ -129,7 +129,7 @@ ws_service *ws_server_service(const ws_server *server, size_t index) {
     return server->services[index];
 }
 
-bool ws_server_socket_enter(ws_server *server, const core_address *client) {
+static bool server_takes_socket(ws_server *server, const core_address *client) {
     if (!ws_crowd_enter(&server->crowd, client))
         return false;
     size_t before = atomic_fetch_add_explicit(&server->sockets, 1, memory_order_relaxed);
@@ -140,6 +140,13 @@ bool ws_server_socket_enter(ws_server *server, const core_address *client) {
     }
     core_metrics_set(server->spec.metrics, CORE_METRIC_WS_CONNECTIONS, (int64_t)before + 1);
     return true;
+}
+
+bool ws_server_socket_enter(ws_server *server, const core_address *client) {
+    if (server_takes_socket(server, client))
+        return true;
+    core_metrics_add(server->spec.metrics, CORE_METRIC_WS_CONNECTIONS_REFUSED, 1);
+    return false;
 }
 
 void ws_server_socket_leave(ws_server *server, const core_address *client) {

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { RawClient, websocketUrl } from '../lib/realtime.mjs';
+import { sseUrl } from '../lib/sse.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -166,6 +167,8 @@ suite('limits', { concurrency: 3 }, () => {
     assert.equal(response.statusCode, 429);
     assert.ok(Number(response.headers['retry-after']) > 0);
     assert.equal(await counted(walcast, 'connections_refused'), 1);
+    assert.equal((await fetch(sseUrl(walcast, { table: 'public.todos', apikey: goodToken() }))).status, 429);
+    assert.equal(await counted(walcast, 'connections_refused'), 2);
   });
 
   test('0 is without limit', async (t) => {
