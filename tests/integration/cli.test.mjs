@@ -152,6 +152,11 @@ postgres:
   const sum = report.memory.parts.reduce((total, part) => total + part.bytes, 0);
   assert.equal(report.memory.total_bytes, sum);
   assert.deepEqual(report.warnings, []);
+  const two = configFile('two.yaml', 'sources.acme.postgres.url: postgres://127.0.0.1/acme\n');
+  const both = JSON.parse((await walcast(['check', '--offline', '--json', '--config', two], SECRET)).stdout);
+  const part = ({ memory }, name) => memory.parts.find((one) => one.part.startsWith(name)).bytes;
+  assert.equal(part(both, 'publisher'), 2 * part(report, 'publisher')); // a slot, a stream and a hub each
+  assert.equal(part(both, 'connections'), part(report, 'connections'));
   const warned = JSON.parse((await walcast(['check', '--offline', '--json'],
     { WALCAST_AUTH_JWT_SECRET: 'short' })).stdout);
   assert.match(warned.warnings.join(), /auth\.jwt_secret has less than the 32 bytes/);
