@@ -15,9 +15,8 @@
 
 /* Keys that a source may set; where one ends in a dot, all below it. */
 static const char *const source_keys[] = {
-    "project",          "environment",   "postgres.",     "cdc.",
-    "snapshot.",        "nats.prefix",   "nats.max_age",  "nats.max_bytes",
-    "nats.confirm_lag", "nats.encoding", "nats.replicas",
+    "project",      "environment",    "postgres.",        "cdc.",          "snapshot.",
+    "nats.max_age", "nats.max_bytes", "nats.confirm_lag", "nats.encoding", "nats.replicas",
 };
 
 static bool source_key_allowed(const char *key) {
@@ -162,11 +161,10 @@ static const char *source_name(const core_config *source) {
 
 static void sources_differ(core_config_loader *loader, const core_config *a, const core_config *b) {
     core_tenants one = core_tenants_of(a), other = core_tenants_of(b);
-    if (strcmp(core_config_text(a, "nats.prefix"), core_config_text(b, "nats.prefix")) == 0 &&
-        strcmp(one.environment, other.environment) == 0 && (one.count > 0 || other.count > 0))
+    if (strcmp(one.environment, other.environment) == 0 && (one.count > 0 || other.count > 0))
         core_config_problem(loader, "sources",
                             "sources %s and %s: one has tenants in schemas, whose subjects would "
-                            "be the other's too; give one another environment or nats.prefix",
+                            "be the other's too; give one another environment",
                             source_name(a), source_name(b));
     else if (core_tenants_hosts(&one, other.project, other.environment) ||
              core_tenants_hosts(&other, one.project, one.environment))
@@ -174,12 +172,6 @@ static void sources_differ(core_config_loader *loader, const core_config *a, con
                             "sources %s and %s: both hold project %s of environment %s; give one "
                             "another project or environment",
                             source_name(a), source_name(b), other.project, other.environment);
-    else if (one.count > 0 && other.count > 0 && strcmp(one.environment, other.environment) == 0)
-        core_config_problem(loader, "sources",
-                            "sources %s and %s: both have tenants in schemas and the same "
-                            "environment, so that a project could be in either; give one another "
-                            "environment",
-                            source_name(a), source_name(b));
     if (strcmp(core_config_text(a, "postgres.url"), core_config_text(b, "postgres.url")) == 0 &&
         strcmp(core_config_text(a, "postgres.slot"), core_config_text(b, "postgres.slot")) == 0)
         core_config_problem(loader, "sources",

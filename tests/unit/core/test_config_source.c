@@ -109,6 +109,7 @@ static void mistakes_are_told(void **state) {
     assert_told(ACME "sources.acme.http.listen: 1.1.1.1:80\n",
                 "http.listen is the process's, not a source's");
     assert_told(ACME "sources.acme.nats.stream: X\n", "nats.stream is the process's");
+    assert_told(ACME "sources.acme.nats.prefix: x\n", "nats.prefix is the process's");
     assert_told(ACME "sources.acme.postgres.ulr: x\n", "did you mean postgres.url?");
     assert_told("sources.Acme!.postgres.url: postgres://h/x\n", "expected a source's name");
     assert_told("sources: [a]\n", "sources");
