@@ -131,12 +131,13 @@ static core_error_code error_code_of(const net_client *client, CURLcode code) {
     }
 }
 
-/* Scheme, host and path: nothing that may be a secret. */
+/* Scheme, host and path: nothing that may be a secret. A password may hold an @, whatever becomes
+ * of such a URL. */
 static void url_show(const char *url, char text[SHOWN_URL_MAX]) {
     const char *host = strstr(url, "://");
     host = host != NULL ? host + 3 : url;
     size_t length = strcspn(host, "?#");
-    const char *at = memchr(host, '@', strcspn(host, "/?#"));
+    const char *at = memrchr(host, '@', strcspn(host, "/?#"));
     const char *shown = at != NULL ? at + 1 : host;
     (void)snprintf(text, SHOWN_URL_MAX, "%.*s%.*s", (int)(host - url), url,
                    (int)(length - (size_t)(shown - host)), shown);

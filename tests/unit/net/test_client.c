@@ -155,6 +155,11 @@ static void an_error_tells_no_secret(void **state) {
     assert_null(strstr(error.text, "hidden"));
     assert_non_null(strstr(error.text, "GET http://127.0.0.1:"));
     assert_non_null(strstr(error.text, "/cut"));
+    assert_int_equal(get("http://ann:hidden1@hidden2@127.0.0.1/", 0, &response, &error),
+                     -(int)CORE_ERROR_CONFIG);
+    net_response_fini(&response);
+    assert_null(strstr(error.text, "hidden"));
+    assert_non_null(strstr(error.text, "GET http://127.0.0.1/"));
 }
 
 static void *stop_when_asked(void *context) {
