@@ -28,8 +28,8 @@ void cdc_outbox_relay_init(cdc_outbox_relay *relay, const core_config *config,
         .wait = wait,
         .context = context,
     };
-    (void)snprintf(relay->events, sizeof relay->events, "%s_EVENTS",
-                   core_config_text(config, "nats.stream"));
+    char subjects[CORE_SUBJECT_MAX];
+    (void)fanout_stream_event_spec(config, relay->events, subjects, sizeof subjects);
     core_arena_init(&relay->arena, ARENA_CHUNK_BYTES,
                     ARENA_SPARE_BYTES + CORE_EVENT_JSON_ARENA_FACTOR * row_max);
     core_assembly_init(&relay->assembly, row_max);

@@ -26,7 +26,7 @@ typedef struct {
     const core_clock *clock;
     core_subject_scope scope;
     fanout_connection *connection;
-    char events[FANOUT_NAME_MAX]; /* the stream of events */
+    char events[FANOUT_NAME_MAX]; /* the stream of events, all sources' */
     cdc_outbox_wait wait;
     void *context;
     core_arena arena;

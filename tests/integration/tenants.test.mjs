@@ -270,6 +270,9 @@ suite('tenants', () => {
     assert.equal(stream.changes[0].data.record.body, 'in eu');
     const lines = await house.walcast.commandOk(['tail', '--source', 'eu', '--json', '--from', 'first', '--until', 'now']);
     assert.deepEqual(lines.split('\n').filter(Boolean).map((line) => JSON.parse(line).record.body), ['in eu']);
+    await query("SELECT pg_logical_emit_message(true, 'paid', 'in eu')", euUrl);
+    await waitFor('its event', async () => (await house.nats.manage((manager) =>
+      manager.streams.getMessage('WALCAST_EVENTS', { last_by_subj: 'atlasdb.events.acme.paid' }).catch(() => null)))?.string() === 'in eu');
     const offset = here.changes()[0].offset;
     const wrong = await join(t, eu, [todos], { config: { since: offset } });
     assert.match(wrong.joined.response.reason, /^HistoryNotHeld: /);
