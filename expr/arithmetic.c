@@ -75,12 +75,15 @@ static void real_apply(const expr_node *node, expr_evaluation *at, const expr_da
             expr_datum_error(result, "division by zero");
         return;
     }
+    if (node->option == '/' && isinf(right) && left != 0 && !isinf(left) && !isnan(left)) {
+        expr_datum_undecided(result, "a number / infinity is an error before PostgreSQL 14");
+        return;
+    }
     double value = real_compute(node->option, is_single, left, right);
     if (is_single)
         value = (double)(float)value;
     bool scales = node->option == '*' || node->option == '/';
-    bool can_vanish = scales && left != 0 && !(node->option == '*' && right == 0) &&
-                      !(node->option == '/' && isinf(right));
+    bool can_vanish = scales && left != 0 && !(node->option == '*' && right == 0);
     if (isinf(value) && !isinf(left) && !isinf(right))
         expr_datum_error(result, "value out of range: overflow");
     else if (value == 0 && can_vanish)

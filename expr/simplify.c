@@ -335,7 +335,8 @@ static const expr_node *general_simplify(simplifier *s, const expr_node *node) {
     }
     if (node->operation == &expr_operation_nullif && s->settings == NULL &&
         (expr_node_is_null(node->arguments[0]) || expr_node_is_null(node->arguments[1])))
-        return node->arguments[0]; /* since PostgreSQL 14 the planner knows that much */
+        return refuse(s, node, EXPR_REFUSED_UNSUPPORTED, /* since 14 its planner knows it is null */
+                      "NULLIF with a constant null hangs on the server's version");
     if (node->operation == &expr_operation_regex && (node = pattern_prepare(s, node)) == NULL)
         return NULL;
     if (node->operation == &expr_operation_text_to_json && all_constant)
