@@ -194,7 +194,7 @@ auth_grants *auth_grants_query(pg_connection *connection, const char *name, cons
     }
     pg_result_free(result);
     if (grants != NULL && grants->secured &&
-        !auth_policy_functions_query(connection, grants, error)) {
+        !auth_policy_functions_query(connection, grants, name, error)) {
         auth_grants_release(grants);
         grants = NULL;
     }

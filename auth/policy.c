@@ -77,7 +77,14 @@ enum {
 };
 
 /* Newer bodies that are no text (prosqlbody) have an empty prosrc. Names of arguments that are not
- * all IN would need more care than it is worth: such functions are left out. */
+ * all IN would need more care than it is worth: such functions are left out. So are those beside
+ * which a call of that name could mean another, in whatever language, and those that the role may
+ * not execute, where PostgreSQL fails. */
+#define FUNCTION_BODY_SQL                                                                          \
+    " AND p.prosrc <> '' AND length(p.prosrc) <= " TEXT_OF(AUTH_FUNCTION_BODY_MAX)
+#define FUNCTION_ARGUMENTS_SQL " AND p.pronargs <= " TEXT_OF(EXPR_FUNCTION_ARGUMENTS_MAX)
+
+/* $1: the role. */
 static const char functions_sql[] =
     "SELECT n.nspname, p.proname, p.prorettype, p.proisstrict, p.prosrc,"
     " (SELECT coalesce(json_agg(t::int8 ORDER BY i), '[]') FROM"
@@ -87,38 +94,13 @@ static const char functions_sql[] =
     " JOIN pg_language l ON l.oid = p.prolang"
     " WHERE l.lanname = 'sql' AND p.prokind = 'f' AND NOT p.proretset AND NOT p.prosecdef"
     " AND p.proconfig IS NULL AND p.provolatile IN ('i', 's') AND p.proargmodes IS NULL"
-    " AND p.prosrc <> '' AND length(p.prosrc) <= " TEXT_OF(
-        AUTH_FUNCTION_BODY_MAX) " AND p.pronargs <= " TEXT_OF(EXPR_FUNCTION_ARGUMENTS_MAX) " AND "
-                                                                                           "n."
-                                                                                           "nspname"
-                                                                                           " !~ "
-                                                                                           "'^pg_' "
-                                                                                           "AND "
-                                                                                           "n."
-                                                                                           "nspname"
-                                                                                           " <> "
-                                                                                           "'inform"
-                                                                                           "ation_"
-                                                                                           "schema'"
-                                                                                           " ORDER "
-                                                                                           "BY "
-                                                                                           "n."
-                                                                                           "nspname"
-                                                                                           " COLLAT"
-                                                                                           "E "
-                                                                                           "\"C\", "
-                                                                                           "p."
-                                                                                           "proname"
-                                                                                           " COLLAT"
-                                                                                           "E "
-                                                                                           "\"C\", "
-                                                                                           "p."
-                                                                                           "pronarg"
-                                                                                           "s, "
-                                                                                           "p.oid"
-                                                                                           " LIMIT"
-                                                                                           " " TEXT_OF(
-                                                                                               AUTH_FUNCTIONS_MAX);
+    " AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+    " AND has_function_privilege($1::name, p.oid, 'EXECUTE')"
+    " AND NOT EXISTS (SELECT FROM pg_proc o WHERE o.proname = p.proname"
+    "  AND o.pronamespace = p.pronamespace AND o.oid <> p.oid AND (o.provariadic <> 0"
+    "  OR p.pronargs BETWEEN o.pronargs - o.pronargdefaults AND o.pronargs))" FUNCTION_BODY_SQL
+        FUNCTION_ARGUMENTS_SQL " ORDER BY n.nspname COLLATE \"C\", p.proname COLLATE \"C\","
+    " p.pronargs, p.oid LIMIT " TEXT_OF(AUTH_FUNCTIONS_MAX);
 
 static bool text_keep(core_arena *arena, const char *text, core_slice *kept) {
     *kept = core_arena_copy(arena, core_slice_text(text != NULL ? text : ""));
@@ -186,9 +168,10 @@ static bool function_read(auth_grants *grants, const pg_result *result, size_t r
     return true;
 }
 
-bool auth_policy_functions_query(pg_connection *connection, auth_grants *grants,
+bool auth_policy_functions_query(pg_connection *connection, auth_grants *grants, const char *role,
                                  core_error *error) {
-    pg_result *result = pg_query_kept(connection, functions_sql, NULL, 0, error);
+    const char *const parameters[] = {role};
+    pg_result *result = pg_query_kept(connection, functions_sql, parameters, 1, error);
     if (result == NULL)
         return core_error_wrap(error, "asking for the functions of policies");
     size_t rows = pg_result_rows(result);

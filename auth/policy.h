@@ -14,13 +14,14 @@
  * text]. Appends "false" when none lets anything pass. False when the array is not as expected. */
 CORE_MUST_CHECK bool auth_policy_condition(core_slice json, core_buffer *out);
 
-/* All of the database's SQL functions that could be inlined into a condition, into `grants`: not
- * set-returning, not SECURITY DEFINER, without settings of their own, in the language SQL with its
- * body as text. At most AUTH_FUNCTIONS_MAX; those beyond are not known. */
+/* All of the database's SQL functions that could be inlined into a condition of `role`, into
+ * `grants`: not set-returning, not SECURITY DEFINER, without settings of their own, in the language
+ * SQL with its body as text, the only one of its name, and the role may execute it. At most
+ * AUTH_FUNCTIONS_MAX; those beyond are not known. */
 #define AUTH_FUNCTIONS_MAX     2000
 #define AUTH_FUNCTION_BODY_MAX 8192
 CORE_MUST_CHECK bool auth_policy_functions_query(pg_connection *connection, auth_grants *grants,
-                                                 core_error *error);
+                                                 const char *role, core_error *error);
 bool auth_policy_functions_equal(const auth_grants *a, const auth_grants *b);
 
 #endif
