@@ -328,8 +328,7 @@ typedef struct {
     size_t count;
 } changed_list;
 
-static void changed_add(auth_access *access, auth_role *role, changed_list *list) {
-    role->generation = ++access->generation;
+static void changed_add(auth_role *role, changed_list *list) {
     role->awaited = false;
     changed_role *changed = &list->roles[list->count++];
     (void)snprintf(changed->name, sizeof changed->name, "%s", role->name);
@@ -424,7 +423,7 @@ static void lost_collect(auth_access *access, changed_list *list) {
         auth_role *role = access->roles[i];
         bool lost = !role_counts(role, now);
         if (role->awaited || (lost && !role->lost))
-            changed_add(access, role, list);
+            changed_add(role, list);
         role->lost = lost;
     }
 }
@@ -458,12 +457,13 @@ static void look_apply(auth_access *access, const char *name, auth_grants *grant
     if (differs) {
         auth_grants_release(role->grants);
         role->grants = grants;
+        role->generation = ++access->generation;
         core_metrics_add(access->metrics, CORE_METRIC_AUTH_GRANT_CHANGES, 1);
     } else {
         auth_grants_release(grants);
     }
     if (differs || role->awaited || role->denied || role->lost)
-        changed_add(access, role, list);
+        changed_add(role, list);
     role->awaited = again;
     role->denied = role->lost = false;
 }

@@ -198,8 +198,8 @@ typedef enum {
     AUTH_ACCESS_UNAVAILABLE, /* the database is away for longer than auth.grants_valid */
 } auth_access_verdict;
 
-/* A role's grants differ from those given out before: look again at what was decided with another
- * generation. From access's thread; must not block, nor call auth_access_free. */
+/* A role's grants differ from those given out before (its generation is another), or what was
+ * PENDING or UNAVAILABLE is known: look again. From access's thread; must not block, nor call auth_access_free. */
 typedef void (*auth_changed)(void *context, const char *role, uint64_t generation);
 
 typedef struct {

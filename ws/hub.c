@@ -141,6 +141,7 @@ bool hub_enter(ws_hub *hub, hub_classes *classes, ws_subscription *subscription,
     }
     hub_role_release(role);
     if (class != NULL) {
+        class->renewing = false; /* who has just come was not told */
         seat->class_id = class->id;
         return true;
     }
@@ -195,7 +196,6 @@ static void hub_commands(ws_hub *hub) {
             hub_command(hub, thread, &command);
     }
     bool live = hub_is_live(hub), changed = atomic_exchange(&hub->access_changed, false);
-    hub->access_count += changed;
     if (changed)
         hub_unsettle(hub);
     if (changed || (live && !hub->was_live))

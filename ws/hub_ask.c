@@ -90,7 +90,7 @@ static bool ask_failed_together(const hub_ask *ask) {
     return atomic_load(&ask->answered) && ask->late && ask->change_count > 1;
 }
 
-static bool row_is_whole(const core_tuple *row) {
+bool hub_ask_is_whole(const core_tuple *row) {
     for (size_t i = 0; i < row->count; i++)
         if (row->values[i].kind == CORE_VALUE_UNCHANGED)
             return false;
@@ -98,7 +98,7 @@ static bool row_is_whole(const core_tuple *row) {
 }
 
 static int8_t ask_add_row(hub_ask *ask, const core_tuple *row) {
-    if (!row_is_whole(row))
+    if (!hub_ask_is_whole(row))
         return -1;
     auth_row_question_add(&ask->question, row);
     return (int8_t)ask->row_count++;

@@ -25,7 +25,8 @@ struct hub_class {
     ws_subscription *subscription;
     bool by_claims; /* its members have the same claims: what their policies read */
     bool renewing;  /* its members were told to join anew */
-    /* What its rules were narrowed by (hub_settle.c). */
+    /* What its rules were narrowed by (hub_settle.c): the last policy, 0: none is; and since which
+     * grants. */
     uint64_t settled_serial, settled_generation;
     bool settles;
     hub_class *settle_next;
@@ -34,7 +35,7 @@ struct hub_class {
     hub_role *role; /* NULL: it asks for no tables */
     uint64_t *told; /* hashes of tables whose changes it was told that it may not see */
     uint32_t told_count;
-    uint64_t told_access; /* the hub's access_count then */
+    uint64_t told_access; /* the generation of its role's grants then */
     hub_rule **rules;     /* of each binding */
     uint32_t *positions;  /* where each binding stands among its rule's users */
     core_buffer head;     /* what stands before the ids in its frames */

@@ -112,6 +112,22 @@ hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
     return policies_first(role, at);
 }
 
+bool hub_policy_asks(const hub_policy *policy, uint64_t claims_hash) {
+    for (size_t i = 0; !policy->asks && i < policy->asking_count; i++)
+        if (policy->asking[i] == claims_hash)
+            return true;
+    return policy->asks;
+}
+
+void hub_policy_note_asks(hub_policy *policy, uint64_t claims_hash) {
+    if (hub_policy_asks(policy, claims_hash))
+        return;
+    if (policy->asking_count == HUB_POLICY_ASKING_MAX)
+        policy->asks = true;
+    else
+        policy->asking[policy->asking_count++] = claims_hash;
+}
+
 /* ---- Of a class ---- */
 
 void hub_class_policies_fini(hub_class_policies *policies) {
@@ -142,6 +158,8 @@ const hub_class_policy *hub_class_policy_of(hub_class_policies *policies, const 
         at++;
     if (at < policies->count && policies->items[at].serial == policy->serial)
         return &policies->items[at];
+    if (at == HUB_CLASS_POLICIES)
+        at = policy->serial % HUB_CLASS_POLICIES; /* any one makes room */
     if (at == policies->count) {
         hub_class_policy *grown =
             realloc(policies->items, (policies->count + 1) * sizeof *policies->items);

@@ -12,6 +12,8 @@
 #include "ws/subscription.h"
 
 #define HUB_POLICY_REASON_MAX 256
+#define HUB_POLICY_ASKING_MAX 64   /* claims; with more all are asked about */
+#define HUB_CLASS_POLICIES    4096 /* tables that a class is held against at once */
 
 /* A table's policies as they govern a role. */
 struct hub_policy {
@@ -19,7 +21,11 @@ struct hub_policy {
     uint64_t generation; /* of the grants that it is from */
     uint64_t serial;     /* never the same again */
     hub_shape *shape;
-    bool asks; /* PostgreSQL must be asked of some rows: its classes are of the slow audience */
+    /* PostgreSQL must be asked of some rows: of all who are held against it, or of those with these
+     * claims. They are of the slow audience. */
+    bool asks;
+    uint16_t asking_count;
+    uint64_t asking[HUB_POLICY_ASKING_MAX];
     expr_condition *condition; /* NULL: `reason` says why the engine cannot */
     char reason[HUB_POLICY_REASON_MAX];
 };
@@ -41,6 +47,9 @@ typedef struct {
 hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
                             const auth_table_decision *sight);
 void hub_role_policies_fini(hub_role *role);
+/* Whether PostgreSQL is asked for who has these claims; notes that it is. */
+bool hub_policy_asks(const hub_policy *policy, uint64_t claims_hash);
+void hub_policy_note_asks(hub_policy *policy, uint64_t claims_hash);
 
 /* NULL when memory is out. */
 const hub_class_policy *hub_class_policy_of(hub_class_policies *policies, const hub_policy *policy,

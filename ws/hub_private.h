@@ -101,7 +101,6 @@ struct ws_hub {
     hub_joining *joins; /* that wait, the last one first */
     size_t joins_waiting;
     int64_t joins_looked_ms; /* when those that waited too long were looked for */
-    uint64_t access_count;   /* times that what a role may see has changed */
     hub_joining *answers;    /* those whose private channel was decided, under the lock */
     pthread_mutex_t answers_lock;
     char epoch[CORE_EPOCH_TEXT_SIZE]; /* of the last message; empty: none yet */
@@ -269,9 +268,10 @@ bool hub_slow_waits(const ws_hub *hub);
 void hub_slow_reset(ws_hub *hub);
 
 /* ---- hub_settle.c ---- */
-/* The class was held against that policy of the change's table: its rules are to be narrowed by it.
- */
-void hub_settle_note(ws_hub *hub, hub_class *class, const hub_class_policy *policy);
+/* The class was held against that policy of the change's table, of those grants: its rules are to be
+ * narrowed by it. */
+void hub_settle_note(ws_hub *hub, hub_class *class, const hub_class_policy *policy,
+                     uint64_t generation);
 /* Behind a change: narrows the rules of those that were noted. */
 void hub_settle(ws_hub *hub);
 /* What roles may see has changed: takes out what no longer counts. */

@@ -22,7 +22,7 @@ typedef enum {
 typedef struct {
     ws_hub *hub;
     hub_class *class;
-    const hub_policy *policy;
+    hub_policy *policy;
     const hub_class_policy *own; /* with the claims; NULL: the engine cannot */
     core_slice condition;        /* in SQL */
 } secured;
@@ -35,10 +35,32 @@ static void secure_tell(const secured *it, const char *what, const char *why) {
     hub_access_tell(it->hub, it->class, text);
 }
 
+/* Its members are asked to join anew, into the class that is now theirs, and the change waits for
+ * that. */
+static hub_secured secure_renew(ws_hub *hub, hub_class *class) {
+    for (size_t thread = 0; !class->renewing && thread < hub->threads; thread++) {
+        if (class->members[thread] == 0)
+            continue;
+        ws_delivery delivery = {.kind = WS_DELIVERY_RENEW, .class_id = class->id};
+        hub_deliver(hub, thread, &delivery);
+    }
+    class->renewing = true;
+    return HUB_SECURED_LATER;
+}
+
+/* Only the slow audience and history wait for PostgreSQL: those of the live one move there. */
+static row_sight secure_move(const secured *it) {
+    hub_policy_note_asks(it->policy, it->class->subscription->claims_hash);
+    (void)secure_renew(it->hub, it->class);
+    return ROW_ASKED;
+}
+
 /* By SQL. */
-static row_sight row_ask(const secured *it, bool is_old) {
+static row_sight row_ask(const secured *it, const core_tuple *row, bool is_old) {
     auth_row_verdict verdict;
     const char *reason;
+    if (it->hub->audience == &it->hub->classes)
+        return hub_ask_is_whole(row) ? secure_move(it) : ROW_MISSING;
     switch (hub_ask_row(it->hub, it->class, it->policy, it->condition, is_old, &verdict, &reason)) {
     case HUB_ASK_LATER:
         return ROW_ASKED;
@@ -55,14 +77,14 @@ static row_sight row_ask(const secured *it, bool is_old) {
 static row_sight row_see(const secured *it, const core_tuple *row, bool is_old) {
     const char *reason = NULL;
     if (it->own == NULL)
-        return row_ask(it, is_old);
+        return row_ask(it, row, is_old);
     switch (expr_condition_evaluate(it->own->condition, row, NULL, &reason)) {
     case EXPR_VERDICT_TRUE:
         return ROW_SEEN;
     case EXPR_VERDICT_MISSING:
         return ROW_MISSING;
     case EXPR_VERDICT_UNDECIDED:
-        return row_ask(it, is_old);
+        return row_ask(it, row, is_old);
     case EXPR_VERDICT_ERROR:
         secure_tell(it, "some rows are not shown: a policy", reason != NULL ? reason : "failed");
         return ROW_HIDDEN;
@@ -80,6 +102,15 @@ static row_sight old_see(const secured *it) {
     return whole || by_key ? row_see(it, &change->old_tuple, true) : ROW_MISSING;
 }
 
+/* The old row passed the binding's filter; that the hidden new one does would tell of its contents.
+ * A filter is of one table. */
+static bool binding_held_old(const secured *it, const hub_hit *hit) {
+    const hub_entry *entry = it->class->rules[hit->binding]->entries;
+    return hit->left ||
+           (entry != NULL && entry->bound != NULL &&
+            expr_bound_evaluate(entry->bound, &it->hub->change->old_tuple) == EXPR_TRUE);
+}
+
 /* Of an UPDATE whose new row is hidden: those who asked to hear of rows that leave hear of one that
  * they saw. */
 static hub_secured secure_leave(const secured *it) {
@@ -90,11 +121,23 @@ static hub_secured secure_leave(const secured *it) {
         return HUB_SECURED_LATER;
     for (uint32_t i = 0; before == ROW_SEEN && i < class->matched_count; i++) {
         const ws_binding *binding = &class->subscription->bindings[class->matched[i].binding];
-        if (binding->leaves)
+        if (binding->leaves && binding_held_old(it, &class->matched[i]))
             class->matched[left++] = (hub_hit){class->matched[i].binding, true};
     }
     class->matched_count = left;
     return left > 0 ? HUB_SECURED_YES : HUB_SECURED_NO;
+}
+
+/* That a row left a filter tells of the old row. */
+static hub_secured secure_hide_old(const secured *it) {
+    uint32_t kept = 0;
+    hub_class *class = it->class;
+    class->hides_old = true;
+    for (uint32_t i = 0; i < class->matched_count; i++)
+        if (!class->matched[i].left)
+            class->matched[kept++] = class->matched[i];
+    class->matched_count = kept;
+    return kept > 0 ? HUB_SECURED_YES : HUB_SECURED_NO;
 }
 
 static hub_secured secure_update(const secured *it) {
@@ -102,8 +145,9 @@ static hub_secured secure_update(const secured *it) {
     switch (row_see(it, &it->hub->change->new_tuple, false)) {
     case ROW_SEEN:
         before = it->hub->change->old_kind == CORE_OLD_NONE ? ROW_SEEN : old_see(it);
-        it->class->hides_old = before != ROW_SEEN;
-        return before == ROW_ASKED ? HUB_SECURED_LATER : HUB_SECURED_YES;
+        if (before == ROW_ASKED)
+            return HUB_SECURED_LATER;
+        return before == ROW_SEEN ? HUB_SECURED_YES : secure_hide_old(it);
     case ROW_HIDDEN:
         return secure_leave(it);
     case ROW_ASKED:
@@ -140,19 +184,6 @@ static hub_secured secure_change(const secured *it) {
     }
 }
 
-/* Its members are asked to join anew, into the class that is now theirs, and the change waits for
- * that. */
-static hub_secured secure_renew(ws_hub *hub, hub_class *class) {
-    for (size_t thread = 0; !class->renewing && thread < hub->threads; thread++) {
-        if (class->members[thread] == 0)
-            continue;
-        ws_delivery delivery = {.kind = WS_DELIVERY_RENEW, .class_id = class->id};
-        hub_deliver(hub, thread, &delivery);
-    }
-    class->renewing = true;
-    return HUB_SECURED_LATER;
-}
-
 /* The engine's view of the class; NULL where PostgreSQL must be asked. */
 static const hub_class_policy *secure_own(hub_class *class, hub_policy *policy) {
     const hub_class_policy *own =
@@ -163,7 +194,6 @@ static const hub_class_policy *secure_own(hub_class *class, hub_policy *policy) 
 }
 
 hub_secured hub_secure(ws_hub *hub, hub_class *class, const auth_table_decision *sight) {
-    bool live = hub->audience == &hub->classes;
     if (!class->by_claims)
         return secure_renew(hub, class);
     hub_policy *policy = hub_role_policy(class->role, hub->change->relation, sight);
@@ -174,13 +204,12 @@ hub_secured hub_secure(ws_hub *hub, hub_class *class, const auth_table_decision 
                         .policy = policy,
                         .own = secure_own(class, policy),
                         .condition = auth_table_policy(sight->table)};
-    if (live && (it.own == NULL || policy->asks)) {
-        policy->asks = true;
-        return secure_renew(hub, class);
+    bool asks = it.own == NULL || hub_policy_asks(policy, class->subscription->claims_hash);
+    if (asks && hub->audience == &hub->classes) {
+        (void)secure_move(&it);
+        return HUB_SECURED_LATER;
     }
-    if (it.own != NULL) {
-        class->settled_generation = sight->generation;
-        hub_settle_note(hub, class, it.own);
-    }
+    if (it.own != NULL)
+        hub_settle_note(hub, class, it.own, sight->generation);
     return secure_change(&it);
 }

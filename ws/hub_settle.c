@@ -48,9 +48,12 @@ static const hub_class_policy *settle_policy(const hub_class *class, uint32_t oi
     return NULL;
 }
 
-void hub_settle_note(ws_hub *hub, hub_class *class, const hub_class_policy *policy) {
+void hub_settle_note(ws_hub *hub, hub_class *class, const hub_class_policy *policy,
+                     uint64_t generation) {
     if (hub->audience != &hub->classes || class->settles || class->settled_serial == policy->serial)
         return;
+    if (class->settled_serial == 0) /* else some rule may be from an earlier one */
+        class->settled_generation = generation;
     class->settled_serial = policy->serial;
     class->settles = true;
     class->settle_next = hub->settling;

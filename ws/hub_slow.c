@@ -33,7 +33,8 @@ bool hub_slow_suits(const hub_role *role, const ws_subscription *subscription) {
     for (size_t i = 0; i < role->policy_count; i++) {
         const hub_policy *policy = role->policies[i];
         const core_relation *relation = &policy->shape->relation;
-        for (size_t j = 0; policy->asks && j < subscription->count; j++) {
+        bool asks = hub_policy_asks(policy, subscription->claims_hash);
+        for (size_t j = 0; asks && j < subscription->count; j++) {
             const ws_binding *binding = &subscription->bindings[j];
             if ((binding->schema.length == 0 ||
                  core_slice_equal(binding->schema, relation->schema)) &&

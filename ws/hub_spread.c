@@ -106,9 +106,10 @@ static void spread_problem(void *context, const hub_rule *rule, const char *text
 void hub_access_tell(ws_hub *hub, hub_class *class, const char *reason) {
     const core_relation *relation = hub->change->relation;
     uint64_t hash = core_slice_hash(relation->schema) * 31 ^ core_slice_hash(relation->table);
-    if (class->told_access != hub->access_count)
+    uint64_t generation = hub_role_sight(class->role, relation)->generation;
+    if (class->told_access != generation)
         class->told_count = 0; /* grants have changed since: what was told may be another thing */
-    class->told_access = hub->access_count;
+    class->told_access = generation;
     for (uint32_t i = 0; i < class->told_count; i++)
         if (class->told[i] == hash)
             return;
@@ -189,14 +190,15 @@ static bool access_allows(ws_hub *hub, hub_class *class, const auth_table_decisi
 /* Whether the class gets the change; LATER: it is not known yet. */
 static hub_secured access_decide(ws_hub *hub, hub_class *class) {
     const auth_table_decision *sight = hub_role_sight(class->role, hub->change->relation);
+    bool impatient = hub->impatient && hub->audience == &hub->classes;
     if (sight->verdict == AUTH_ACCESS_FILTERED) {
         hub_secured secured = hub_secure(hub, class, sight);
         if (secured == HUB_SECURED_YES && !access_columns(hub, class, sight))
             return HUB_SECURED_NO;
-        if (secured != HUB_SECURED_LATER || !hub->impatient)
+        if (secured != HUB_SECURED_LATER || !impatient)
             return secured;
     }
-    if (sight->verdict == AUTH_ACCESS_PENDING && !hub->impatient)
+    if (sight->verdict == AUTH_ACCESS_PENDING && !impatient)
         return HUB_SECURED_LATER;
     return access_allows(hub, class, sight) ? HUB_SECURED_YES : HUB_SECURED_NO;
 }
@@ -482,6 +484,8 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
 hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence, uint32_t *next) {
     core_run run = {.epoch = ""};
     hub->audience = &hub->classes;
+    if (atomic_load(&hub->access_changed)) /* before anything is looked up by what was narrowed */
+        hub_unsettle(hub);
     hub_outcome outcome = spread_message(hub, payload, sequence, &run, next);
     if (outcome == HUB_HELD)
         return outcome;
