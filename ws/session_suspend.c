@@ -81,5 +81,6 @@ bool ws_suspended_takes(ws_session_table *table, ws_member *member, const ws_del
 }
 
 void ws_suspended_has(ws_session_table *table, ws_member *member) {
+    member->ending = false;
     suspended_leave_class(table, member);
 }

@@ -186,6 +186,9 @@ static bool table_ask_join(ws_service *service, ws_member *member, ws_subscripti
                           .snapshot = snapshot};
     if (!member->live || member->lags)
         command.since = member->after;
+    if (member->lags && command.since.epoch[0] == '\0') /* the stream was empty when it came */
+        (void)snprintf(command.since.epoch, sizeof command.since.epoch, "%s",
+                       CORE_OFFSET_BEGINNING_EPOCH);
     member->stalled = false;
     return table_ask(ws_table_of(service, member->source), &command);
 }
@@ -529,7 +532,9 @@ static void table_renew(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = ws_groups_first(&table->classes, delivery->class_id);
     while (member != NULL) {
         ws_member *next = member->places[WS_GROUP_CLASS].next;
-        if (!member->suspended) /* joins anew when it goes on */
+        if (member->suspended) /* joins anew when it goes on: it has all of the changes before */
+            ws_suspended_has(table, member);
+        else
             member->owner->renew(member);
         member = next;
     }
