@@ -34,7 +34,7 @@ bool ws_identity_same(const ws_identity *a, const ws_identity *b) {
     const auth_claims *one = &a->claims, *other = &b->claims;
     return one->claims_hash == other->claims_hash && one->expires_s == other->expires_s &&
            one->key == other->key && one->scopes == other->scopes &&
-           strcmp(one->id, other->id) == 0;
+           strcmp(one->id, other->id) == 0 && core_slice_equal(a->claims_json, b->claims_json);
 }
 
 const char *ws_identity_lacks(const ws_identity *identity, unsigned scope) {

@@ -63,18 +63,21 @@ bool session_subscribe_again(ws_channel *channel, const ws_identity *identity) {
            ws_session_table_rejoin(session_service(session), &channel->member, subscription);
 }
 
-/* Another role, or in a private channel other claims: the channel moves to that class. It stays in
- * the old one until the hub has answered, so it misses nothing and sees nothing twice
- * (session_table.c). One that was suspended goes on behind what it has, whatever the token. Not
- * while its snapshot is under way, whose rows are another role's: false. */
+/* Another role, other claims, or where policies of tables may read them other times of the token:
+ * the channel moves to that class. It stays in the old one until the hub has answered, so it misses
+ * nothing and sees nothing twice (session_table.c). One that was suspended goes on behind what it
+ * has, whatever the token. Not while its snapshot is under way, whose rows are another role's:
+ * false. */
 static bool token_reclass(ws_channel *channel, const ws_identity *identity) {
     const auth_claims *before = &channel->identity->claims, *claims = &identity->claims;
-    bool same = core_slice_equal(ws_access_class(claims), ws_access_class(before)) &&
-                (!(channel->private_channel || channel->has_bindings) ||
-                 claims->claims_hash == before->claims_hash);
-    if (same && !channel->expiry.suspended)
+    bool alike = core_slice_equal(ws_access_class(claims), ws_access_class(before)) &&
+                 (!(channel->private_channel || channel->has_bindings) ||
+                  claims->claims_hash == before->claims_hash);
+    bool same = alike && (!channel->has_bindings ||
+                          core_slice_equal(identity->claims_json, channel->identity->claims_json));
+    if ((same || (alike && channel->member.loading)) && !channel->expiry.suspended)
         return true;
-    return (same || !channel->member.loading) && session_subscribe_again(channel, identity);
+    return (alike || !channel->member.loading) && session_subscribe_again(channel, identity);
 }
 
 static void token_renew(ws_channel *channel, ws_identity *identity) {

@@ -356,10 +356,13 @@ static bool read_all(subscription_reader *reader, const ws_subscription_request 
     core_json_array_close(&reader->json);
     core_json_object_close(&reader->json);
     size_t length = key.length;
-    core_buffer_u64(&key, subscription->claims_hash);
+    core_buffer_slice_append(&key, request->identity->claims_json);
     if (ok)
         subscription->claims_key = core_arena_copy(&subscription->arena, core_buffer_slice(&key));
     subscription->key = core_slice_make(subscription->claims_key.data, length);
+    if (subscription->key.data != NULL)
+        subscription->claims_json = core_slice_make(subscription->claims_key.data + length,
+                                                    subscription->claims_key.length - length);
     if (ok && (!core_buffer_ok(&key) || !core_buffer_ok(reader->response) ||
                subscription->key.data == NULL))
         ok = refuse(reader, "the subscription is too large");
@@ -381,10 +384,8 @@ static bool keep_identity(ws_subscription *subscription, const ws_subscription_r
             return false;
     }
     subscription->claims_hash = identity->claims.claims_hash;
-    subscription->claims_json = core_arena_copy(arena, identity->claims_json);
     subscription->subject = (const char *)core_arena_copy(arena, subject).data;
-    return subscription->access_class.data != NULL && subscription->subject != NULL &&
-           (identity->claims_json.length == 0 || subscription->claims_json.data != NULL);
+    return subscription->access_class.data != NULL && subscription->subject != NULL;
 }
 
 static bool keep_topic(ws_subscription *subscription, core_slice topic) {

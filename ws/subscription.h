@@ -37,11 +37,11 @@ typedef struct {
     size_t replay_limit;     /* at most so many; 0: nothing */
     bool snapshot;           /* a binding wants the present rows: no part of the key */
     core_slice access_class; /* the role */
-    core_slice claims_json;  /* what policies may ask for */
+    core_slice claims_json;  /* what policies may ask for: the end of claims_key */
     const char *subject;
-    uint64_t claims_hash;
+    uint64_t claims_hash;  /* of the claims, times and jti apart */
     core_slice key;        /* what makes two the same while the role alone decides what they see */
-    core_slice claims_key; /* and where policies read the claims */
+    core_slice claims_key; /* and where policies read the claims: all of them */
     ws_binding *bindings;
     size_t count;
 } ws_subscription;
