@@ -140,9 +140,9 @@ static bool took_too_long(pg_connection *connection) {
     return strcmp(pg_connection_sqlstate(connection), "57014") == 0;
 }
 
-/* The claims from `first` on, `count` of them. */
+/* The claims from `first` on, `count` of them. `*answered`: they have answers, each its own. */
 static bool some_ask(pg_connection *connection, const auth_row_asked *asked, size_t first,
-                     size_t count, int64_t timeout_ms, core_error *error) {
+                     size_t count, int64_t timeout_ms, bool *answered, core_error *error) {
     core_buffer question;
     core_buffer_init(&question, AUTH_ROW_QUESTION_MAX);
     core_buffer_slice_append(&question, asked->question);
@@ -166,18 +166,20 @@ static bool some_ask(pg_connection *connection, const auth_row_asked *asked, siz
     if (!ok)
         answers_fill(answers, count, asked->row_count, itself ? AUTH_ROW_FAILED : AUTH_ROW_UNKNOWN,
                      slow, slow ? "the policies took too long (auth.policy_timeout)" : error->text);
+    *answered = ok;
     return itself;
 }
 
 bool auth_row_query(pg_connection *connection, const auth_row_asked *asked, int64_t timeout_ms,
                     core_error *error) {
     int64_t ends_ms = core_clock_ms(core_clock_system()) + TOGETHER_FACTOR * timeout_ms;
-    if (!some_ask(connection, asked, 0, asked->claims_count, timeout_ms, error))
+    bool answered;
+    if (!some_ask(connection, asked, 0, asked->claims_count, timeout_ms, &answered, error))
         return false;
-    bool each = asked->claims_count > 1 && asked->answers[0].late;
+    bool each = !answered && asked->claims_count > 1;
     for (size_t i = 0; each && i < asked->claims_count; i++)
         if (core_clock_ms(core_clock_system()) < ends_ms &&
-            !some_ask(connection, asked, i, 1, timeout_ms, error))
+            !some_ask(connection, asked, i, 1, timeout_ms, &answered, error))
             return false;
     return true;
 }

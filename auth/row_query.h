@@ -47,8 +47,8 @@ typedef struct {
     auth_row_answer *answers; /* room for one of each claims */
 } auth_row_asked;
 
-/* Asks, and fills the answers whatever happens. Where several claims together take longer than
- * `timeout_ms`, each is asked by itself, so that one that takes too long is denied alone; all
+/* Asks, and fills the answers whatever happens. Where several claims together fail or take longer
+ * than `timeout_ms`, each is asked by itself, so that one alone is denied; all
  * together take at most about five times as long, and who was not asked by then is denied. False
  * when the database could not be asked. On a thread of the pool. */
 CORE_MUST_CHECK bool auth_row_query(pg_connection *connection, const auth_row_asked *asked,

@@ -15,6 +15,11 @@
 #define ASK_MAGIC      0x40ba5c01u
 #define ASK_ROWS_BYTES ((size_t)1 << 20) /* of a question, beyond which no further row is added */
 
+enum {
+    ASK_AGAIN_MS = 500, /* before the first of them; each waits twice as long as the one before */
+    ASKS_AGAIN_MAX = 6,
+};
+
 struct hub_ask {
     pg_job job; /* first: the job is the question */
     uint32_t magic;
@@ -28,8 +33,11 @@ struct hub_ask {
     int8_t new_row[AUTH_ROWS_MAX], old_row[AUTH_ROWS_MAX]; /* of each change; -1: not asked about */
     core_buffer question;
     size_t row_count;
+    bool refused; /* a row is too large, or none has come whole */
     bool submitted;
     atomic_bool answered;
+    unsigned again;   /* times that the database could not be asked */
+    int64_t again_ms; /* when it is asked again; 0: not yet known */
     int64_t timeout_ms, took_ms;
     bool late;        /* for some claims; with several changes it is no answer */
     core_arena arena; /* the claims */
@@ -57,12 +65,15 @@ static bool ask_run(pg_job *job, pg_connection *connection, core_error *error) {
     return ok;
 }
 
+static void answer_fill(auth_row_answer *answer, auth_row_verdict verdict, const char *reason) {
+    for (size_t row = 0; row < AUTH_ROWS_MAX; row++)
+        answer->verdicts[row] = verdict;
+    (void)snprintf(answer->reason, sizeof answer->reason, "%s", reason);
+}
+
 static void ask_unknown(hub_ask *ask, const char *reason) {
-    for (size_t i = 0; i < ask->count; i++) {
-        for (size_t row = 0; row < AUTH_ROWS_MAX; row++)
-            ask->answers[i].verdicts[row] = AUTH_ROW_UNKNOWN;
-        (void)snprintf(ask->answers[i].reason, sizeof ask->answers[i].reason, "%s", reason);
-    }
+    for (size_t i = 0; i < ask->count; i++)
+        answer_fill(&ask->answers[i], AUTH_ROW_UNKNOWN, reason);
 }
 
 static void ask_done(pg_job *job, bool ok, const core_error *error) {
@@ -157,9 +168,8 @@ static hub_ask *ask_new(ws_hub *hub, const hub_class *class, const hub_policy *p
     ask_add_changes(hub, ask);
     ask->change_count += ask->change_count == 0; /* it is about the change at hand, whatever */
     if (!auth_row_question_close(&ask->question) || ask->row_count == 0) {
-        ask_unknown(ask, "the row is too large to be asked about");
+        ask->refused = ask->submitted = true;
         atomic_store(&ask->answered, true);
-        ask->submitted = true;
     }
     ask->next = class->home->asks;
     class->home->asks = ask;
@@ -170,9 +180,10 @@ static hub_ask *ask_new(ws_hub *hub, const hub_class *class, const hub_policy *p
 
 /* ---- Asking ---- */
 
-static const auth_row_answer *ask_find(const hub_ask *ask, uint64_t claims_hash) {
+static const auth_row_answer *ask_find(const hub_ask *ask, const ws_subscription *subscription) {
     for (size_t i = 0; i < ask->count; i++)
-        if (ask->hashes[i] == claims_hash)
+        if (ask->hashes[i] == subscription->claims_hash &&
+            core_slice_equal(ask->claims[i], subscription->claims_json))
             return &ask->answers[i];
     return NULL;
 }
@@ -184,9 +195,36 @@ static bool ask_add(hub_ask *ask, const ws_subscription *subscription) {
     core_slice kept = core_arena_copy(&ask->arena, claims);
     if (claims.length > 0 && kept.data == NULL)
         return false;
+    if (ask->refused)
+        answer_fill(&ask->answers[ask->count], AUTH_ROW_FAILED,
+                    "the row is too large to be asked about");
     ask->claims[ask->count] = kept;
     ask->hashes[ask->count++] = subscription->claims_hash;
     return true;
+}
+
+/* The database could not be asked: that hides nothing yet, its audience can wait. False: it has
+ * waited long enough. */
+static bool ask_again(const ws_hub *hub, hub_ask *ask) {
+    int64_t now_ms = core_clock_ms(hub->clock);
+    if (ask->again == ASKS_AGAIN_MAX)
+        return false;
+    if (ask->again_ms == 0)
+        ask->again_ms = now_ms + (ASK_AGAIN_MS << ask->again);
+    if (now_ms < ask->again_ms)
+        return true;
+    ask->again_ms = 0;
+    ask->again++;
+    ask->late = false;
+    atomic_store(&ask->answered, false);
+    ask->submitted = false;
+    return true;
+}
+
+/* Of an answered one. NULL: it is to be asked again. */
+static const auth_row_answer *ask_take(const ws_hub *hub, hub_ask *ask,
+                                       const auth_row_answer *answer) {
+    return answer->verdicts[0] == AUTH_ROW_UNKNOWN && ask_again(hub, ask) ? NULL : answer;
 }
 
 /* The class's answer, in a question about the change at hand; NULL: it is not answered, and asked
@@ -200,11 +238,11 @@ static const auth_row_answer *ask_answer(ws_hub *hub, const hub_class *class,
     for (hub_ask *ask = class->home->asks; ask != NULL; ask = ask->next) {
         if (ask->serial != policy->serial || !ask_covers(ask, place))
             continue;
-        const auth_row_answer *answer = ask_find(ask, subscription->claims_hash);
+        const auth_row_answer *answer = ask_find(ask, subscription);
         *asked = ask;
         if (answer != NULL)
-            return atomic_load(&ask->answered) ? answer : NULL;
-        if (!ask->submitted && ask->count < AUTH_ROW_CLAIMS_MAX)
+            return atomic_load(&ask->answered) ? ask_take(hub, ask, answer) : NULL;
+        if ((!ask->submitted || ask->refused) && ask->count < AUTH_ROW_CLAIMS_MAX)
             draft = ask;
     }
     if (draft == NULL || !ask_add(draft, subscription)) {
@@ -212,7 +250,8 @@ static const auth_row_answer *ask_answer(ws_hub *hub, const hub_class *class,
         if (draft != NULL)
             (void)ask_add(draft, subscription); /* of an empty one: there is room */
     }
-    return NULL;
+    *asked = draft;
+    return draft != NULL && draft->refused ? ask_find(draft, subscription) : NULL;
 }
 
 /* One change at a time when several were too many, and more again while it goes fast. */

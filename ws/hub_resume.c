@@ -55,6 +55,7 @@ static void lane_let_reader_go(ws_hub *hub, hub_lane *lane) {
 static void lane_clear(ws_hub *hub, hub_lane *lane) {
     hub_asks_end(hub, &lane->classes);
     hub_lane_empty(lane);
+    hub_asks_end(hub, &lane->classes);
     lane_let_reader_go(hub, lane);
     if (lane->holds)
         core_block_release(lane->message.payload);
