@@ -199,7 +199,8 @@ typedef enum {
 } auth_access_verdict;
 
 /* A role's grants differ from those given out before (its generation is another), or what was
- * PENDING or UNAVAILABLE is known: look again. From access's thread; must not block, nor call auth_access_free. */
+ * PENDING or UNAVAILABLE is known: look again. From access's thread; must not block, nor call
+ * auth_access_free. */
 typedef void (*auth_changed)(void *context, const char *role, uint64_t generation);
 
 typedef struct {

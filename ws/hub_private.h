@@ -268,8 +268,8 @@ bool hub_slow_waits(const ws_hub *hub);
 void hub_slow_reset(ws_hub *hub);
 
 /* ---- hub_settle.c ---- */
-/* The class was held against that policy of the change's table, of those grants: its rules are to be
- * narrowed by it. */
+/* The class was held against that policy of the change's table, of those grants: its rules are to
+ * be narrowed by it. */
 void hub_settle_note(ws_hub *hub, hub_class *class, const hub_class_policy *policy,
                      uint64_t generation);
 /* Behind a change: narrows the rules of those that were noted. */

@@ -1,6 +1,7 @@
 /* See member.h. */
 #include "ws/member.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define GROUPS_FIRST 64
@@ -20,6 +21,15 @@ void ws_member_init(ws_member *member, const ws_member_owner *owner, const core_
                     WS_MEMBER_JOINING);
     for (size_t kind = 0; kind < WS_GROUP_KINDS; kind++)
         member->places[kind].group = WS_GROUP_NONE;
+}
+
+core_offset ws_member_since(const ws_member *member) {
+    core_offset since = {.epoch = ""};
+    if (!member->live || member->lags)
+        since = member->after;
+    if (member->lags && since.epoch[0] == '\0') /* the stream was empty when it came */
+        (void)snprintf(since.epoch, sizeof since.epoch, "%s", CORE_OFFSET_BEGINNING_EPOCH);
+    return since;
 }
 
 void ws_groups_fini(ws_groups *groups) {

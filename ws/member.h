@@ -78,6 +78,8 @@ struct ws_member {
 
 /* In state JOINING, in no group. `since`: what its client has already, or NULL. */
 void ws_member_init(ws_member *member, const ws_member_owner *owner, const core_offset *since);
+/* Behind what its next join goes on; no epoch: at the stream's end. */
+core_offset ws_member_since(const ws_member *member);
 static inline bool ws_member_joined(const ws_member *member) {
     return member->state.current == WS_MEMBER_JOINED;
 }

@@ -110,10 +110,8 @@ static bool table_take_slot(ws_session_table *table, ws_member *member) {
 
 static ws_member *table_member(const ws_session_table *table, uint64_t handle) {
     uint32_t index = (uint32_t)handle;
-    if (handle == 0)
-        return NULL;
-    if (index >= table->slot_count)
-        return NULL; /* of another thread */
+    if (handle == 0 || index >= table->slot_count)
+        return NULL; /* nobody's, or of another thread */
     const table_slot *slot = &table->slots[index];
     uint32_t generation = (uint32_t)(handle >> 32) & TABLE_GENERATIONS;
     return handle >> TABLE_THREAD_SHIFT == table->thread && slot->generation == generation
@@ -183,12 +181,8 @@ static bool table_ask_join(ws_service *service, ws_member *member, ws_subscripti
                           .member = member->handle,
                           .attempt = ++member->attempt,
                           .subscription = subscription,
-                          .snapshot = snapshot};
-    if (!member->live || member->lags)
-        command.since = member->after;
-    if (member->lags && command.since.epoch[0] == '\0') /* the stream was empty when it came */
-        (void)snprintf(command.since.epoch, sizeof command.since.epoch, "%s",
-                       CORE_OFFSET_BEGINNING_EPOCH);
+                          .snapshot = snapshot,
+                          .since = ws_member_since(member)};
     member->stalled = false;
     return table_ask(ws_table_of(service, member->source), &command);
 }
@@ -532,7 +526,7 @@ static void table_renew(ws_session_table *table, const ws_delivery *delivery) {
     ws_member *member = ws_groups_first(&table->classes, delivery->class_id);
     while (member != NULL) {
         ws_member *next = member->places[WS_GROUP_CLASS].next;
-        if (member->suspended) /* joins anew when it goes on: it has all of the changes before */
+        if (member->suspended) /* it has all before this change, and joins anew when it goes on */
             ws_suspended_has(table, member);
         else
             member->owner->renew(member);
