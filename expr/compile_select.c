@@ -48,8 +48,11 @@ static element_source elements_find(const PgQuery__Node *value) {
         return source;
     const PgQuery__FuncCall *call = value->func_call;
     const char *name = expr_sql_string(call->funcname[call->n_funcname - 1]);
-    bool is_it = name != NULL && (strcmp(name, "jsonb_array_elements_text") == 0 ||
-                                  strcmp(name, "json_array_elements_text") == 0);
+    const char *schema = call->n_funcname > 1 ? expr_sql_string(call->funcname[0]) : "pg_catalog";
+    bool is_catalog = schema != NULL && strcmp(schema, "pg_catalog") == 0;
+    bool is_it = is_catalog && name != NULL &&
+                 (strcmp(name, "jsonb_array_elements_text") == 0 ||
+                  strcmp(name, "json_array_elements_text") == 0);
     source.call = is_it ? call : NULL;
     return source;
 }
@@ -94,6 +97,13 @@ static const expr_node *elements_compare(expr_compiler *c, const PgQuery__SubLin
 
 /* ---- All ---- */
 
+/* NULL: one of another schema. */
+static const char *sublink_operator(const PgQuery__SubLink *tree) {
+    const char *schema = tree->n_oper_name > 1 ? expr_sql_string(tree->oper_name[0]) : "pg_catalog";
+    bool is_catalog = schema != NULL && strcmp(schema, "pg_catalog") == 0;
+    return is_catalog ? expr_sql_string(tree->oper_name[tree->n_oper_name - 1]) : NULL;
+}
+
 static const PgQuery__Node *value_of(const PgQuery__SubLink *tree) {
     if (tree->subselect->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
         return NULL;
@@ -118,7 +128,7 @@ const expr_node *expr_compile_select(expr_compiler *c, const PgQuery__SubLink *t
     case PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK:
     case PG_QUERY__SUB_LINK_TYPE__ALL_SUBLINK:
         if (tree->n_oper_name > 0)
-            name = expr_sql_string(tree->oper_name[tree->n_oper_name - 1]);
+            name = sublink_operator(tree);
         break;
     default:
         return expr_unsupported(c, location, "a sub-query reads the database");
