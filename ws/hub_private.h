@@ -68,6 +68,15 @@ typedef struct {
     core_buffer data;
 } hub_encoding;
 
+/* The last frame that was made of the change at hand, for the next class that wants the same: under
+ * row-level security each of its subscribers has a class of its own. */
+typedef struct {
+    core_block *frame; /* NULL: none */
+    const core_buffer *data;
+    ws_protocol protocol;
+    core_buffer head;
+} hub_made;
+
 #define HUB_JOINS_MAX ((size_t)1 << 18) /* that wait for the stream or a role; more are refused */
 #define HUB_ACCESS_MS 5000              /* the longest that the stream waits for a decision */
 #define HUB_NODE_SIZE 17                /* 16 hexadecimal digits and NUL */
@@ -155,6 +164,7 @@ struct ws_hub {
     hub_encoding encodings[HUB_ENCODINGS];
     size_t encoding_count;
     core_buffer row_key; /* of the frame at hand */
+    hub_made made;
 };
 
 /* ---- hub.c ---- */

@@ -18,12 +18,14 @@ void hub_encodings_init(ws_hub *hub) {
     for (size_t i = 0; i < HUB_ENCODINGS; i++)
         core_buffer_init(&hub->encodings[i].data, WS_CHANGE_JSON_MAX);
     core_buffer_init(&hub->row_key, HUB_ROW_KEY_MAX);
+    core_buffer_init(&hub->made.head, WS_CHANGE_JSON_MAX);
 }
 
 void hub_encodings_fini(ws_hub *hub) {
     for (size_t i = 0; i < HUB_ENCODINGS; i++)
         core_buffer_fini(&hub->encodings[i].data);
     core_buffer_fini(&hub->row_key);
+    core_buffer_fini(&hub->made.head);
 }
 
 /* ---- Matching ---- */
@@ -227,6 +229,34 @@ static const auth_table *access_visible(ws_hub *hub, const hub_class *class) {
 
 /* ---- Encoding ---- */
 
+static void made_forget(ws_hub *hub) {
+    core_block_release(hub->made.frame);
+    hub->made.frame = NULL;
+}
+
+/* One reference, or NULL. */
+static core_block *made_find(const ws_hub *hub, const ws_subscription *subscription,
+                             const core_buffer *data) {
+    const hub_made *made = &hub->made;
+    if (made->frame == NULL || made->data != data || made->protocol != subscription->protocol ||
+        !core_slice_equal(core_buffer_slice(&made->head), core_buffer_slice(&hub->head)))
+        return NULL;
+    return core_block_retain(made->frame);
+}
+
+static void made_keep(ws_hub *hub, const ws_subscription *subscription, const core_buffer *data,
+                      core_block *frame) {
+    hub_made *made = &hub->made;
+    made_forget(hub);
+    core_buffer_reset(&made->head);
+    core_buffer_slice_append(&made->head, core_buffer_slice(&hub->head));
+    if (frame == NULL || !core_buffer_ok(&made->head))
+        return;
+    made->data = data;
+    made->protocol = subscription->protocol;
+    made->frame = core_block_retain(frame);
+}
+
 static const core_buffer *spread_data(ws_hub *hub, const ws_change_select *select,
                                       core_slice columns) {
     for (size_t i = 0; i < hub->encoding_count; i++)
@@ -237,6 +267,7 @@ static const core_buffer *spread_data(ws_hub *hub, const ws_change_select *selec
             return &hub->encodings[i].data;
     size_t at = hub->encoding_count < HUB_ENCODINGS ? hub->encoding_count++ : HUB_ENCODINGS - 1;
     hub_encoding *encoding = &hub->encodings[at];
+    made_forget(hub); /* it may be of what stood here */
     encoding->columns = columns;
     encoding->visible = select->visible;
     encoding->left = select->left;
@@ -300,12 +331,17 @@ static core_block *spread_frame(ws_hub *hub, hub_class *class) {
     core_buffer_text(&hub->head, WS_PROTOCOL_CHANGE_MIDDLE);
     if (!core_buffer_ok(&hub->head) || !core_buffer_ok(data))
         return NULL;
+    core_block *frame = made_find(hub, subscription, data);
+    if (frame != NULL)
+        return frame;
     core_metrics_add(hub->metrics, CORE_METRIC_WS_FRAMES_ENCODED, 1);
     if (subscription->protocol == WS_PROTOCOL_SSE)
         return spread_event(hub, core_buffer_slice(data));
     core_slice parts[] = {core_buffer_slice(&hub->head), core_buffer_slice(data),
                           core_slice_text(ws_protocol_change_tail(subscription->protocol))};
-    return ws_frame_block(WS_FRAME_TEXT, parts, CORE_COUNT_OF(parts));
+    frame = ws_frame_block(WS_FRAME_TEXT, parts, CORE_COUNT_OF(parts));
+    made_keep(hub, subscription, data, frame);
+    return frame;
 }
 
 /* Only who asked for it pays for it. */
@@ -354,6 +390,7 @@ static hub_outcome spread_change(ws_hub *hub, const core_change *change, core_er
     }
     for (hub_class *class = hub->touched; class != NULL; class = class->touched_next)
         ok &= spread_class(hub, class);
+    made_forget(hub);
     hub_settle(hub);
     core_metrics_add(hub->metrics, CORE_METRIC_WS_EVENTS, 1);
     spread_encodings_trim(hub);
