@@ -7,7 +7,8 @@
  * answered. The time limit is a change's: a question about several that takes longer is not taken
  * for an answer, and each is asked about by itself. Only the slow audience (hub_slow.c) and lanes
  * are held so, never the live classes. A question ends by its own time limits; what it could not
- * learn is hidden, with the reason. */
+ * learn is hidden, with the reason; where the database is away it is asked again for half a minute,
+ * and then its members must join again. */
 #include "ws/hub_private.h"
 
 #include <stdlib.h>
@@ -38,10 +39,11 @@ struct hub_ask {
     atomic_bool answered;
     unsigned again;   /* times that the database could not be asked */
     int64_t again_ms; /* when it is asked again; 0: not yet known */
-    int64_t timeout_ms, took_ms;
+    int64_t timeout_ms, submitted_ms;
+    int64_t took_ms;  /* until it was answered, its wait for a connection with it */
     bool late;        /* for some claims; with several changes it is no answer */
     core_arena arena; /* the claims */
-    uint64_t hashes[AUTH_ROW_CLAIMS_MAX];
+    hub_map_node nodes[AUTH_ROW_CLAIMS_MAX]; /* of the claims, while there is a home */
     core_slice claims[AUTH_ROW_CLAIMS_MAX];
     size_t count;
     auth_row_answer answers[AUTH_ROW_CLAIMS_MAX];
@@ -57,9 +59,7 @@ static bool ask_run(pg_job *job, pg_connection *connection, core_error *error) {
                                   .claims = ask->claims,
                                   .claims_count = ask->count,
                                   .answers = ask->answers};
-    int64_t began_ms = core_clock_ms(core_clock_system());
     bool ok = auth_row_query(connection, &asked, ask->timeout_ms, error);
-    ask->took_ms = core_clock_ms(core_clock_system()) - began_ms;
     for (size_t i = 0; i < ask->count; i++)
         ask->late |= ask->answers[i].late;
     return ok;
@@ -80,8 +80,11 @@ static void ask_done(pg_job *job, bool ok, const core_error *error) {
     hub_ask *ask = (hub_ask *)(void *)job;
     CORE_MAGIC_CHECK(ask, ASK_MAGIC);
     ws_hub *hub = ask->hub;
-    if (!ok)
+    ask->took_ms = core_clock_ms(core_clock_system()) - ask->submitted_ms;
+    if (!ok) {
+        ask->late = true; /* it may have waited for others about as many: by itself it would not */
         ask_unknown(ask, error->text);
+    }
     atomic_store(&ask->answered, true); /* the hub may free it from here on */
     core_ring_wake(hub->messages);
 }
@@ -180,11 +183,32 @@ static hub_ask *ask_new(ws_hub *hub, const hub_class *class, const hub_policy *p
 
 /* ---- Asking ---- */
 
-static const auth_row_answer *ask_find(const hub_ask *ask, const ws_subscription *subscription) {
-    for (size_t i = 0; i < ask->count; i++)
-        if (ask->hashes[i] == subscription->claims_hash &&
-            core_slice_equal(ask->claims[i], subscription->claims_json))
-            return &ask->answers[i];
+static uint64_t ask_hash(uint64_t serial, const ws_subscription *subscription) {
+    return subscription->claims_hash ^ serial;
+}
+
+/* Among all that were asked about; NULL: not these claims about the change at hand. */
+static hub_ask *ask_find(const hub_classes *home, uint64_t serial,
+                         const ws_subscription *subscription, ws_place place,
+                         const auth_row_answer **answer) {
+    hub_map_node *node = hub_map_first(&home->asked, ask_hash(serial, subscription));
+    for (; node != NULL; node = hub_map_next(node)) {
+        hub_ask *ask = node->owner;
+        size_t at = (size_t)(node - ask->nodes);
+        *answer = &ask->answers[at];
+        if (ask->serial == serial && ask_covers(ask, place) &&
+            core_slice_equal(ask->claims[at], subscription->claims_json))
+            return ask;
+    }
+    return NULL;
+}
+
+/* One that takes more claims; those that were not submitted stand first. */
+static hub_ask *ask_draft(const hub_classes *home, uint64_t serial) {
+    hub_ask *ask = home->asks;
+    for (; ask != NULL && (!ask->submitted || ask->refused); ask = ask->next)
+        if (ask->serial == serial && ask->count < AUTH_ROW_CLAIMS_MAX)
+            return ask;
     return NULL;
 }
 
@@ -193,13 +217,14 @@ static bool ask_add(hub_ask *ask, const ws_subscription *subscription) {
     if (ask->count == AUTH_ROW_CLAIMS_MAX)
         return false;
     core_slice kept = core_arena_copy(&ask->arena, claims);
-    if (claims.length > 0 && kept.data == NULL)
+    if ((claims.length > 0 && kept.data == NULL) ||
+        !hub_map_add(&ask->home->asked, &ask->nodes[ask->count],
+                     ask_hash(ask->serial, subscription), ask))
         return false;
     if (ask->refused)
         answer_fill(&ask->answers[ask->count], AUTH_ROW_FAILED,
                     "the row is too large to be asked about");
-    ask->claims[ask->count] = kept;
-    ask->hashes[ask->count++] = subscription->claims_hash;
+    ask->claims[ask->count++] = kept;
     return true;
 }
 
@@ -233,25 +258,28 @@ static const auth_row_answer *ask_answer(ws_hub *hub, const hub_class *class,
                                          const hub_policy *policy, core_slice condition,
                                          const hub_ask **asked) {
     const ws_subscription *subscription = class->subscription;
-    const ws_place place = ask_place(hub);
-    hub_ask *draft = NULL;
-    for (hub_ask *ask = class->home->asks; ask != NULL; ask = ask->next) {
-        if (ask->serial != policy->serial || !ask_covers(ask, place))
-            continue;
-        const auth_row_answer *answer = ask_find(ask, subscription);
-        *asked = ask;
-        if (answer != NULL)
-            return atomic_load(&ask->answered) ? ask_take(hub, ask, answer) : NULL;
-        if ((!ask->submitted || ask->refused) && ask->count < AUTH_ROW_CLAIMS_MAX)
-            draft = ask;
-    }
+    const auth_row_answer *answer = NULL;
+    hub_ask *ask = ask_find(class->home, policy->serial, subscription, ask_place(hub), &answer);
+    *asked = ask;
+    if (ask != NULL)
+        return atomic_load(&ask->answered) ? ask_take(hub, ask, answer) : NULL;
+    hub_ask *draft = ask_draft(class->home, policy->serial);
     if (draft == NULL || !ask_add(draft, subscription)) {
         draft = ask_new(hub, class, policy, condition);
         if (draft != NULL)
             (void)ask_add(draft, subscription); /* of an empty one: there is room */
     }
+    if (draft == NULL || !draft->refused)
+        return NULL;
     *asked = draft;
-    return draft != NULL && draft->refused ? ask_find(draft, subscription) : NULL;
+    return draft->count > 0 ? &draft->answers[draft->count - 1] : NULL;
+}
+
+/* Nobody waits for it any more. */
+static void ask_leave(hub_ask *ask) {
+    for (size_t i = 0; i < ask->count; i++)
+        hub_map_remove(&ask->home->asked, &ask->nodes[i]);
+    ask->home = NULL;
 }
 
 /* One change at a time when several were too many, and more again while it goes fast. */
@@ -267,6 +295,9 @@ static void ask_pace(hub_classes *home, const hub_ask *ask) {
 static void asks_drop_old(ws_hub *hub, hub_classes *home) {
     const ws_place place = ask_place(hub);
     hub_ask **at = &home->asks;
+    if (home->asks_stamp == hub->stamp)
+        return;
+    home->asks_stamp = hub->stamp;
     while (*at != NULL) {
         hub_ask *ask = *at;
         if (ask_covers(ask, place) && !ask_failed_together(ask)) {
@@ -275,7 +306,7 @@ static void asks_drop_old(ws_hub *hub, hub_classes *home) {
         }
         ask_pace(home, ask);
         *at = ask->next;
-        ask->home = NULL;
+        ask_leave(ask);
     }
 }
 
@@ -300,6 +331,7 @@ void hub_asks_submit(ws_hub *hub, hub_classes *home) {
         if (ask->submitted)
             continue;
         ask->submitted = true;
+        ask->submitted_ms = core_clock_ms(core_clock_system());
         if (pg_pool_submit(hub->pool, &ask->job, &error))
             continue;
         ask_unknown(ask, error.text);
@@ -314,10 +346,18 @@ void hub_asks_end(ws_hub *hub, hub_classes *home) {
     while (home->asks != NULL) {
         hub_ask *ask = home->asks;
         home->asks = ask->next;
-        ask->home = NULL;
+        ask_leave(ask);
         ask->next = NULL;
     }
     hub_asks_collect(hub);
+}
+
+bool hub_asks_wait(const ws_hub *hub, const hub_classes *home) {
+    int64_t now_ms = core_clock_ms(hub->clock);
+    for (const hub_ask *ask = home->asks; ask != NULL; ask = ask->next)
+        if ((ask->submitted && !atomic_load(&ask->answered)) || ask->again_ms > now_ms)
+            return true;
+    return false;
 }
 
 void hub_asks_collect(ws_hub *hub) {

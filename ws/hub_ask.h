@@ -23,6 +23,8 @@ bool hub_ask_is_whole(const core_tuple *row);
 void hub_asks_submit(ws_hub *hub, hub_classes *home);
 /* The audience has gone on, or is gone: what was asked for it is of no more use. */
 void hub_asks_end(ws_hub *hub, hub_classes *home);
+/* Some of it has no answer yet: to try the change again would be in vain. */
+bool hub_asks_wait(const ws_hub *hub, const hub_classes *home);
 /* Frees what nobody waits for any more. */
 void hub_asks_collect(ws_hub *hub);
 /* The pool must have stopped. */

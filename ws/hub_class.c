@@ -151,5 +151,6 @@ void hub_classes_fini(hub_classes *classes) {
             class_remove(class);
     }
     hub_map_fini(&classes->by_key);
+    hub_map_fini(&classes->asked);
     hub_index_fini(&classes->index);
 }

@@ -54,8 +54,10 @@ struct hub_classes {
     hub_ids *ids; /* of classes; others may share it */
     size_t threads;
     hub_index index;
-    hub_ask *asks;      /* of the change at hand (hub_ask.h) */
-    size_t ask_changes; /* how many the next question is about; 0: as many as it holds */
+    hub_ask *asks;       /* of the change at hand (hub_ask.h) */
+    hub_map asked;       /* their claims */
+    uint64_t asks_stamp; /* of the change for which they were looked through */
+    size_t ask_changes;  /* how many the next question is about; 0: as many as it holds */
 };
 
 /* `ids` and `tenants` must outlive it. */

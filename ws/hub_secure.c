@@ -69,7 +69,11 @@ static row_sight row_ask(const secured *it, const core_tuple *row, bool is_old) 
     case HUB_ASK_ANSWERED:
         break;
     }
-    if (verdict == AUTH_ROW_FAILED || verdict == AUTH_ROW_UNKNOWN)
+    if (verdict == AUTH_ROW_UNKNOWN)
+        hub_access_cut(it->hub, it->class,
+                       "DatabaseUnavailable: the database does not answer what "
+                       "its policies show of a row; join again");
+    if (verdict == AUTH_ROW_FAILED)
         secure_tell(it, "some rows are not shown: a policy", reason);
     return verdict == AUTH_ROW_SEEN ? ROW_SEEN : ROW_HIDDEN;
 }

@@ -536,6 +536,8 @@ hub_outcome hub_spread(ws_hub *hub, core_slice payload, uint64_t sequence, uint3
 hub_outcome hub_spread_history(ws_hub *hub, hub_classes *audience, core_slice payload,
                                uint64_t sequence, uint32_t *next) {
     core_run run = {.epoch = ""};
+    if (hub_asks_wait(hub, audience))
+        return HUB_HELD;
     hub->audience = audience;
     return spread_message(hub, payload, sequence, &run, next);
 }
