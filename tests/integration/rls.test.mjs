@@ -404,6 +404,21 @@ suite('row-level security', () => {
     for (const client of clients) assert.deepEqual([client.errors(), client.data().map(({ record }) => record.id)], [[], Array.from({ length: 5 }, (_, n) => id - 4 + n)]);
   });
 
+  test('a connection that ends while a policy is asked hides nothing: it is asked again', async (t) => {
+    await policies('notes', 'CREATE POLICY a ON notes USING (pg_sleep(0.15) IS NOT NULL AND (SELECT count(*) FROM teams) > 0)');
+    const client = await join(t, claimsOf(USERS[0]), { table: 'notes' });
+    await sql(`INSERT INTO notes (id) VALUES (${++id}), (${++id})`);
+    let ended = 0;
+    await waitFor('connections to end', async () => {
+      const { rows: [{ n }] } = await house.postgres.query(`SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) AS n
+        FROM pg_stat_activity WHERE query LIKE '%walcast.rows%' AND state = 'active' AND pid <> pg_backend_pid()`);
+      ended += Number(n);
+      return ended >= 2;
+    }, 10_000, 5);
+    await waitFor('both rows', () => client.data().length === 2, 30_000);
+    assert.deepEqual([client.errors(), client.data().map(({ record }) => record.id), client.ended()], [[], [id - 1, id], false]);
+  });
+
   test('under a flow of changes a policy in SQL misses and doubles nothing, and updates are held both ways', async (t) => {
     await policies('whole', 'CREATE POLICY a ON whole USING (org IN (SELECT t.org FROM teams t WHERE t.member = auth.uid()))');
     const clients = await Promise.all([0, 1].map((n) => join(t, claimsOf(USERS[n]), { table: 'whole' })));
