@@ -102,6 +102,16 @@ static void stream_info_copy(const jsStreamInfo *from, fanout_stream_info *info)
     };
 }
 
+/* A change stream that takes all that its own source writes is not widened: what it would take
+ * beside that may be in the streams of sources that this process had, which are still there. */
+static bool subjects_suffice(const fanout_connection *connection, const fanout_stream_spec *spec,
+                             const jsStreamConfig *found) {
+    char own[CORE_SUBJECT_MAX];
+    const core_subject_scope scope = core_subject_scope_of(connection->config);
+    return strcmp(found->Subjects[0], spec->subjects) == 0 ||
+           (core_subject_filter(&scope, own) && strcmp(found->Subjects[0], own) == 0);
+}
+
 /* Changes what may be changed, on top of what the server has (placement, replicas stay). */
 static bool stream_update(fanout_connection *connection, const fanout_stream_spec *spec,
                           jsStreamInfo **found, core_error *error) {
@@ -113,8 +123,10 @@ static bool stream_update(fanout_connection *connection, const fanout_stream_spe
     config.Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS;
     config.DenyDelete = config.DenyPurge = true;
     const char *subjects[] = {spec->subjects};
-    config.Subjects = subjects;
-    config.SubjectsLen = 1;
+    if (!subjects_suffice(connection, spec, (*found)->Config)) {
+        config.Subjects = subjects;
+        config.SubjectsLen = 1;
+    }
     natsStatus status =
         js_UpdateStream(&updated, fanout_jetstream(connection), &config, NULL, &code);
     if (status != NATS_OK)
@@ -152,7 +164,9 @@ bool fanout_stream_ensure(fanout_connection *connection, const fanout_stream_spe
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make or find stream", spec->name);
     bool ok = fanout_stream_matches(spec, found->Config, error);
-    if (ok && !spec->keeps_limits && fanout_stream_differs(spec, found->Config))
+    if (ok && !spec->keeps_limits &&
+        (fanout_stream_differs(spec, found->Config) ||
+         !subjects_suffice(connection, spec, found->Config)))
         ok = stream_update(connection, spec, &found, error);
     if (ok)
         stream_info_copy(found, info);

@@ -81,5 +81,5 @@ bool fanout_stream_differs(const fanout_stream_spec *spec, const jsStreamConfig 
     return found->MaxAge != spec->max_age_ms * CORE_NS_PER_MS ||
            limit_or_none(found->MaxBytes) != limit_or_none(spec->max_bytes) ||
            found->Duplicates != spec->duplicate_window_ms * CORE_NS_PER_MS || !found->DenyDelete ||
-           !found->DenyPurge || strcmp(found->Subjects[0], spec->subjects) != 0;
+           !found->DenyPurge;
 }

@@ -83,8 +83,8 @@ static void test_made_as_designed(void **state) {
     jsStreamInfo_Destroy(found);
 }
 
-/* The process gets further sources, and is alone again: its stream follows, and keeps what it has.
- */
+/* The process gets further sources, and its stream makes room; when it is alone again theirs are
+ * still there. */
 static void test_subjects_follow_the_sources(void **state) {
     scene *s = *state;
     core_error error = {0};
@@ -101,6 +101,11 @@ static void test_subjects_follow_the_sources(void **state) {
     assert_string_equal(found->Config->Subjects[0], narrow.subjects);
     assert_true(found->Config->DenyDelete && found->Config->DenyPurge);
     jsStreamInfo_Destroy(found);
+    const fanout_stream_spec theirs = {.name = "WALCAST_eu",
+                                       .subjects = "atlasdb.acme.eu.*.*",
+                                       .replicas = 1,
+                                       .duplicate_window_ms = narrow.duplicate_window_ms};
+    assert_true(fanout_stream_ensure(s->connection, &theirs, &info, &error));
     info = must_ensure(s);
     assert_int_equal(info.last_sequence, 1);
     narrow.subjects = "other.default.dev.*.*";
