@@ -4,25 +4,47 @@
 -- type's oid, typmod), rows (arrays of the columns' texts, or null), claims (texts). The answer is
 -- walcast.answers, a JSON array for each of the claims: of each row true, false, or the text of what
 -- failed. See row_query.c for the transaction around it.
+-- The condition is parsed once, before the role is taken, since names in a policy are looked up when
+-- it is made: who is held against it needs no USAGE on their schemas. All that is checked when it
+-- runs, tables, functions and their row-level security, is the role's. (Where it reads a table with
+-- row-level security of its own PostgreSQL parses it anew under the role.)
 DECLARE
   asked jsonb := current_setting('walcast.rows')::jsonb;
   answers jsonb := '[]';
   answer jsonb;
+  question text;
   questions text[];
+  failure text;
   claims text;
   seen boolean;
 BEGIN
-  SELECT array_agg(format('SELECT (%s) FROM (SELECT %s) AS %I(%s)', asked ->> 'condition',
-      (SELECT string_agg(coalesce(quote_literal(r.row ->> (c.n - 1)::int), 'NULL') || '::'
-        || format_type((c.def ->> 1)::oid, (c.def ->> 2)::int), ', ' ORDER BY c.n)
-       FROM jsonb_array_elements(asked -> 'columns') WITH ORDINALITY AS c(def, n)),
-      asked ->> 'table',
-      (SELECT string_agg(quote_ident(c.def ->> 0), ', ' ORDER BY c.n)
-       FROM jsonb_array_elements(asked -> 'columns') WITH ORDINALITY AS c(def, n))) ORDER BY r.n)
+  IF EXISTS (SELECT FROM pg_prepared_statements WHERE name = 'walcast_rows') THEN
+    DEALLOCATE walcast_rows; -- of one that was cut off
+  END IF;
+  SELECT format('PREPARE walcast_rows(%s) AS SELECT (%s) FROM (SELECT %s) AS %I(%s)',
+      string_agg(format_type((c.def ->> 1)::oid, -1), ', ' ORDER BY c.n), asked ->> 'condition',
+      string_agg('$' || c.n || '::' || format_type((c.def ->> 1)::oid, (c.def ->> 2)::int), ', ' ORDER BY c.n),
+      asked ->> 'table', string_agg(quote_ident(c.def ->> 0), ', ' ORDER BY c.n))
+    INTO question FROM jsonb_array_elements(asked -> 'columns') WITH ORDINALITY AS c(def, n);
+  SELECT array_agg('EXECUTE walcast_rows(' || (SELECT string_agg(coalesce(quote_literal(v), 'NULL'), ', ' ORDER BY i)
+      FROM jsonb_array_elements_text(r.row) WITH ORDINALITY AS value(v, i)) || ')' ORDER BY r.n)
     INTO questions FROM jsonb_array_elements(asked -> 'rows') WITH ORDINALITY AS r(row, n);
+  BEGIN
+    SET LOCAL search_path TO DEFAULT; -- as it runs, or it would be parsed again
+    EXECUTE question;
+    SET LOCAL search_path TO '';
+  EXCEPTION WHEN query_canceled THEN
+    RAISE;
+  WHEN OTHERS THEN
+    failure := format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);
+  END;
   FOR claims IN SELECT jsonb_array_elements_text(asked -> 'claims') LOOP
     answer := '[]';
     FOR n IN 1..cardinality(questions) LOOP
+      IF failure IS NOT NULL THEN
+        answer := jsonb_insert(answer, '{-1}', to_jsonb(failure), true);
+        CONTINUE;
+      END IF;
       BEGIN
         PERFORM set_config('request.jwt.claims', claims, true), set_config('role', asked ->> 'role', true);
         SET LOCAL search_path TO DEFAULT;
@@ -39,5 +61,8 @@ BEGIN
     END LOOP;
     answers := pg_catalog.jsonb_insert(answers, '{-1}', answer, true);
   END LOOP;
+  IF failure IS NULL THEN
+    DEALLOCATE walcast_rows;
+  END IF;
   PERFORM pg_catalog.set_config('walcast.answers', answers::text, true);
 END

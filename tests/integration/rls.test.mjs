@@ -29,6 +29,11 @@ const SCHEMA = `
   CREATE FUNCTION public.for_some() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT true $$;
   REVOKE EXECUTE ON FUNCTION public.for_some() FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.for_some() TO authenticated;
   CREATE TABLE paused (id int PRIMARY KEY, owner uuid);
+  CREATE SCHEMA private; CREATE TYPE private.shade AS ENUM ('a', 'b'); CREATE TABLE private.sets AS SELECT * FROM teams; REVOKE ALL ON SCHEMA private FROM PUBLIC, anon, authenticated, service_role; REVOKE ALL ON private.sets FROM anon;
+  GRANT SELECT ON private.sets TO authenticated; CREATE FUNCTION private.has_org(o text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT EXISTS (SELECT FROM public.teams t WHERE t.member = auth.uid() AND t.org = o) $$; GRANT EXECUTE ON FUNCTION private.has_org TO PUBLIC;
+  CREATE TABLE groups (member uuid, org text); INSERT INTO groups SELECT * FROM teams; ALTER TABLE groups ENABLE ROW LEVEL SECURITY;
+  CREATE POLICY own ON groups TO authenticated USING (member = auth.uid()); GRANT SELECT ON groups TO authenticated, anon;
   CREATE ROLE rls_owner; CREATE ROLE rls_heir; GRANT rls_owner TO rls_heir; CREATE ROLE rls_member; GRANT authenticated TO rls_member;
   GRANT USAGE ON SCHEMA auth TO rls_owner;
   CREATE TABLE owned (id int PRIMARY KEY, owner uuid);
@@ -115,6 +120,9 @@ suite('row-level security', () => {
     ['a sub-query', 'CREATE POLICY a ON notes USING (org IN (SELECT t.org FROM teams t WHERE t.member = auth.uid()))'],
     ['EXISTS over the row', 'CREATE POLICY a ON notes TO authenticated USING (EXISTS (SELECT FROM teams t WHERE t.member = (SELECT auth.uid()) AND t.org = notes.org) OR shared); CREATE POLICY b ON notes TO anon USING (level = 2)'],
     ['a function that reads a table', 'CREATE POLICY a ON notes USING (may_read(org))'],
+    ['a function in a schema that the role may not use', 'CREATE POLICY a ON notes USING (private.has_org(org))'],
+    ['a table there, and a type', "CREATE POLICY a ON notes TO authenticated USING (org IN (SELECT s.org FROM private.sets s WHERE s.member = auth.uid()) AND 'a'::private.shade <> 'b'::private.shade)"],
+    ['a sub-query on a table with policies of its own', 'CREATE POLICY a ON notes USING (org IN (SELECT g.org FROM groups g))'],
     ['time', "CREATE POLICY a ON notes USING (coalesce(due, now()) <= now() AND level > 1)"],
     ['both ways', 'CREATE POLICY a ON notes USING (owner = auth.uid() OR length(lower(org)) = (SELECT 2))'],
     ['an overload in another language', 'CREATE POLICY a ON notes USING (fits(level))'],
@@ -417,6 +425,15 @@ suite('row-level security', () => {
     }, 10_000, 5);
     await waitFor('both rows', () => client.data().length === 2, 30_000);
     assert.deepEqual([client.errors(), client.data().map(({ record }) => record.id), client.ended()], [[], [id - 1, id], false]);
+  });
+
+  test('a policy in SQL whose sub-query the role may not make', async (t) => {
+    await policies('notes', 'CREATE POLICY b ON notes USING (org IN (SELECT s.org FROM private.sets s))');
+    const [one, barred] = [await join(t, claimsOf(USERS[0]), { table: 'notes' }), await join(t, { role: 'anon' }, { table: 'notes' })];
+    await sql(`INSERT INTO notes (id, org) VALUES (${++id}, 'acme')`);
+    await waitFor('both answers', () => one.data().length === 1 && barred.errors().length === 1);
+    assert.match(barred.errors()[0], /permission denied for table sets/);
+    assert.deepEqual([one.errors(), barred.data()], [[], []]);
   });
 
   test('under a flow of changes a policy in SQL misses and doubles nothing, and updates are held both ways', async (t) => {
