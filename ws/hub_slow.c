@@ -23,6 +23,7 @@ static bool slow_is_empty(const ws_hub *hub) {
 
 hub_classes *hub_slow_audience(ws_hub *hub) {
     if (slow_is_empty(hub)) {
+        hub_asks_end(hub, &hub->slow.classes);
         hub->slow.position = hub->position;
         hub->slow.next_change = hub->held.payload != NULL ? hub->held_change : 0;
     }
