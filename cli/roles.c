@@ -39,8 +39,7 @@ static bool role_start(cli_roles *roles, size_t row, ws_server *server, const ws
     atomic_store(&roles->count, count + 1);
     if (!role->start(role, error))
         return core_error_wrap(error, "role %s", role_rows[row].name);
-    CORE_LOG(spec->log, INFO, "cli", "role started", CORE_LOG_TEXT("role", role->name),
-             CORE_LOG_TEXT("source", source != NULL ? source : ""));
+    CORE_LOG(spec->log, INFO, "cli", "role started", CORE_LOG_TEXT("role", role->name));
     return true;
 }
 
@@ -54,6 +53,18 @@ static bool source_start(cli_roles *roles, ws_server *server, const ws_gateway_s
     return true;
 }
 
+/* What a further source says in log and metrics has its name. */
+static bool source_name(ws_gateway_spec *source, core_error *error) {
+    const char *name = core_config_source_name(source->config);
+    if (name == NULL)
+        return true;
+    source->log = core_log_source(source->log, name);
+    source->metrics = core_metrics_source(source->metrics, name, error);
+    if (source->log == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the log of %s", name);
+    return source->metrics != NULL;
+}
+
 bool cli_roles_start(cli_roles *roles, ws_server *server, const ws_server_spec *spec,
                      core_error *error) {
     for (size_t i = 0; i < core_config_source_count(spec->config); i++) {
@@ -62,10 +73,7 @@ bool cli_roles_start(cli_roles *roles, ws_server *server, const ws_server_spec *
                                   .log = spec->log,
                                   .metrics = spec->metrics,
                                   .clock = spec->clock};
-        const char *name = core_config_source_name(source.config);
-        if (name != NULL)
-            source.metrics = core_metrics_source(spec->metrics, name, error);
-        if (source.metrics == NULL || !source_start(roles, server, &source, error))
+        if (!source_name(&source, error) || !source_start(roles, server, &source, error))
             return false;
     }
     atomic_store(&roles->started, true);

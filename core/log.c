@@ -38,6 +38,8 @@ struct core_log {
     const core_clock *clock;
     pthread_mutex_t lock;
     core_buffer line;
+    const char *source; /* NULL: the process's own */
+    core_log *next;     /* of a further source, owned */
     log_kind kinds[LOG_KINDS];
 };
 
@@ -57,6 +59,16 @@ core_log *core_log_new(int fd, core_log_level level, bool json, const core_clock
         return NULL;
     }
     return log;
+}
+
+core_log *core_log_source(core_log *log, const char *name) {
+    core_log *source = core_log_new(log->fd, log->level, log->json, log->clock);
+    if (source == NULL)
+        return NULL;
+    source->source = name;
+    source->next = log->next;
+    log->next = source;
+    return source;
 }
 
 bool core_log_enabled(const core_log *log, core_log_level level) {
@@ -162,7 +174,10 @@ static void log_head(core_log *log, core_log_level level, const char *room, cons
 
 static void log_line(core_log *log, core_log_level level, const char *room, const char *message,
                      const core_log_field *fields, size_t count) {
+    const core_log_field source = CORE_LOG_TEXT("source", log->source);
     log_head(log, level, room, message);
+    if (log->source != NULL)
+        (void)log_fields(log, &source, 1); /* short: there is room */
     if (!log_fields(log, fields, count))
         core_buffer_text(&log->line, log->json ? ",\"cut\":true" : " cut=true");
     core_buffer_text(&log->line, log->json ? "}\n" : "\n");
@@ -240,11 +255,13 @@ void core_log_write(core_log *log, core_log_level level, const char *room, const
 }
 
 void core_log_free(core_log *log) {
-    if (log == NULL)
-        return;
-    for (size_t i = 0; i < LOG_KINDS; i++)
-        log_kind_close(log, &log->kinds[i]);
-    (void)pthread_mutex_destroy(&log->lock);
-    core_buffer_fini(&log->line);
-    free(log);
+    while (log != NULL) {
+        core_log *next = log->next;
+        for (size_t i = 0; i < LOG_KINDS; i++)
+            log_kind_close(log, &log->kinds[i]);
+        (void)pthread_mutex_destroy(&log->lock);
+        core_buffer_fini(&log->line);
+        free(log);
+        log = next;
+    }
 }

@@ -28,6 +28,10 @@ typedef struct {
 /* NULL only when memory is out. `fd` is written to and not closed. */
 CORE_MUST_CHECK core_log *core_log_new(int fd, core_log_level level, bool json,
                                        const core_clock *clock);
+/* A log of one of the process's sources: as `log`, on the same descriptor, and each line says whose
+ * it is. `name` must outlive it; it is freed with `log`. One thread at a time makes them. NULL when
+ * memory is out. */
+CORE_MUST_CHECK core_log *core_log_source(core_log *log, const char *name);
 void core_log_free(core_log *log);
 bool core_log_enabled(const core_log *log, core_log_level level);
 

@@ -66,6 +66,30 @@ static void a_line_says_when_where_what(void **state) {
     close(fd);
 }
 
+static void a_sources_lines_say_whose_they_are(void **state) {
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        int fd = memfd_create("log", 0);
+        test_clock clock = test_clock_make();
+        core_log *log = core_log_new(fd, CORE_LOG_INFO, json, &clock.clock);
+        core_log *acme = core_log_source(log, "acme"), *beta = core_log_source(log, "beta");
+        CORE_LOG(acme, DEBUG, "cdc", "no");
+        CORE_LOG(acme, INFO, "cdc", "slot made", CORE_LOG_NUMBER("rows", 1));
+        CORE_LOG(log, INFO, "cdc", "slot made");
+        for (int i = 0; i < 21; i++)
+            CORE_LOG(beta, INFO, "cdc", "again");
+        core_log_free(log);
+        char *text = taken(fd);
+        assert_int_equal(lines_in(text), 2 + 21);
+        assert_non_null(strstr(text, json ? "\"slot made\",\"source\":\"acme\",\"rows\":1}\n"
+                                          : "slot made source=acme rows=1\n"));
+        assert_non_null(strstr(text, json ? "\"slot made\"}\n" : "slot made\n"));
+        assert_non_null(strstr(text, json ? "\"again\",\"source\":\"beta\",\"repeated\":1}\n"
+                                          : "again source=beta repeated=1\n"));
+        close(fd);
+    }
+}
+
 static void json_lines_are_json(void **state) {
     (void)state;
     int fd = memfd_create("log", 0);
@@ -216,6 +240,7 @@ static void threads_do_not_mix_their_lines(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_says_when_where_what),
+        cmocka_unit_test(a_sources_lines_say_whose_they_are),
         cmocka_unit_test(json_lines_are_json),
         cmocka_unit_test(levels_below_are_left_out),
         cmocka_unit_test(long_values_are_cut),
