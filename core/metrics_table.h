@@ -110,7 +110,8 @@ X(WS_JOINS_REFUSED, "walcast_ws_joins_refused_total", COUNTER,
 X(WS_CHANNELS_REFUSED, "walcast_ws_channels_refused_total", COUNTER,
   "Joins refused since the connection had all the channels it may have.")
 X(WS_CONNECTIONS_REFUSED, "walcast_ws_connections_refused_total", COUNTER,
-  "Handshakes refused since ws.max_connections were open.")
+  "Handshakes and streams of events refused since ws.max_connections, or of their address "
+  "limits.connections_per_address, were open.")
 X(WS_FLOOD_CLOSED, "walcast_ws_flooding_clients_closed_total", COUNTER,
   "Connections closed since they stayed over their limits.")
 X(WS_OVERSIZE_CLOSED, "walcast_ws_oversize_closed_total", COUNTER,
