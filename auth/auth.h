@@ -266,6 +266,9 @@ core_slice auth_table_hidden(const auth_table *table, const core_slice *names, s
 /* The SQL condition that a row must pass for the role to see it, over the table's columns; empty:
  * row-level security does not apply. Lives as long as the grants. */
 core_slice auth_table_policy(const auth_table *table);
+/* Equal for policies, functions and facts of columns that are: what was compiled of one of them is
+ * right for the other. */
+uint64_t auth_policy_hash(const auth_grants *grants, const auth_table *table);
 
 /* Whether row-level security applies to the role on the table, or with empty names on any of the
  * schema, or of the name, or at all; as of the last look. */

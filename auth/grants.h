@@ -45,6 +45,7 @@ struct auth_grants {
     bool secured;             /* row-level security applies on some */
     auth_function *functions; /* sorted by schema, name, arguments */
     size_t function_count;
+    uint64_t functions_hash;
 };
 
 /* Asks for all that role `name` may see, and what of it `publication` holds. With one reference;

@@ -144,6 +144,18 @@ static bool names_read(core_arena *arena, const char *text, auth_function *funct
     return true;
 }
 
+static uint64_t hash_mix(uint64_t hash, core_slice text) {
+    return (hash ^ core_slice_hash(text)) * UINT64_C(1099511628211);
+}
+
+static uint64_t function_hash(uint64_t hash, const auth_function *made) {
+    const expr_function *function = &made->function;
+    hash = hash_mix(hash_mix(hash_mix(hash, made->schema), made->name), function->body);
+    for (size_t i = 0; i < function->argument_count; i++)
+        hash = hash_mix(hash, function->argument_names[i]) + function->argument_oids[i];
+    return (hash + function->result_oid) * 2 + function->is_strict;
+}
+
 static bool function_read(auth_grants *grants, const pg_result *result, size_t row) {
     auth_function *function = &grants->functions[grants->function_count];
     uint64_t count;
@@ -165,7 +177,12 @@ static bool function_read(auth_grants *grants, const pg_result *result, size_t r
         !names_read(&grants->arena, pg_result_value(result, row, FUNCTION_NAMES), function))
         return false;
     grants->function_count++;
+    grants->functions_hash = function_hash(grants->functions_hash, function);
     return true;
+}
+
+uint64_t auth_policy_hash(const auth_grants *grants, const auth_table *table) {
+    return hash_mix(hash_mix(grants->functions_hash, table->policy), table->facts);
 }
 
 bool auth_policy_functions_query(pg_connection *connection, auth_grants *grants, const char *role,

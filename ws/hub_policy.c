@@ -39,6 +39,7 @@ static hub_policy *policy_new(hub_role *role, const core_relation *relation,
     }
     policy->oid = relation->oid;
     policy->generation = sight->generation;
+    policy->hash = auth_policy_hash(sight->grants, sight->table);
     policy->serial = ++role->access->policy_serial;
     expr_refusal refusal;
     expr_column_facts *facts = calloc(relation->column_count + 1u, sizeof *facts);
@@ -92,12 +93,42 @@ static bool policies_grow(hub_role *role) {
     return true;
 }
 
+/* Grants that say the same of the table change nothing, but that rows are tried in the engine again
+ * where some were not for it. */
+static bool policy_keeps(hub_policy *policy, const auth_table_decision *sight) {
+    if (policy->generation == sight->generation)
+        return true;
+    if (sight->verdict != AUTH_ACCESS_FILTERED ||
+        policy->hash != auth_policy_hash(sight->grants, sight->table))
+        return false;
+    policy->generation = sight->generation;
+    policy->asks = policy->condition == NULL;
+    policy->asking_count = 0;
+    return true;
+}
+
+bool hub_role_policy_holds(hub_role *role, uint64_t serial) {
+    size_t at = 0;
+    while (at < role->policy_count && role->policies[at]->serial != serial)
+        at++;
+    if (at == role->policy_count)
+        return false;
+    const hub_policy *policy = role->policies[at];
+    const core_relation *relation = &policy->shape->relation;
+    auth_table_decision decision = {.verdict = AUTH_ACCESS_PENDING};
+    auth_role_table(role->role, relation->schema, relation->table, policy->oid, &decision);
+    bool holds = decision.verdict == AUTH_ACCESS_FILTERED &&
+                 policy_keeps(policies_first(role, at), &decision);
+    auth_table_decision_fini(&decision);
+    return holds;
+}
+
 hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
                             const auth_table_decision *sight) {
     assert(sight->verdict == AUTH_ACCESS_FILTERED);
     size_t at = policies_find(role, relation->oid);
-    if (at < role->policy_count && role->policies[at]->generation == sight->generation &&
-        hub_shape_is(role->policies[at]->shape, relation))
+    if (at < role->policy_count && hub_shape_is(role->policies[at]->shape, relation) &&
+        policy_keeps(role->policies[at], sight))
         return policies_first(role, at);
     hub_policy *policy = policy_new(role, relation, sight);
     if (policy == NULL || (at == role->policy_count && !policies_grow(role))) {

@@ -18,7 +18,8 @@
 /* A table's policies as they govern a role. */
 struct hub_policy {
     uint32_t oid;        /* of the table */
-    uint64_t generation; /* of the grants that it is from */
+    uint64_t generation; /* of the grants that it was found in last */
+    uint64_t hash;       /* auth_policy_hash */
     uint64_t serial;     /* never the same again */
     hub_shape *shape;
     /* PostgreSQL must be asked of some rows: of all who are held against it, or of those with these
@@ -46,6 +47,8 @@ typedef struct {
 /* Of the table of a change, whose decision is FILTERED. NULL when memory is out. */
 hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
                             const auth_table_decision *sight);
+/* Whether the one of that serial is what the role's grants say now. */
+bool hub_role_policy_holds(hub_role *role, uint64_t serial);
 void hub_role_policies_fini(hub_role *role);
 /* Whether PostgreSQL is asked for who has these claims; notes that it is. */
 bool hub_policy_asks(const hub_policy *policy, uint64_t claims_hash);

@@ -3,8 +3,8 @@
  *
  * The index only narrows: each class that it finds is held against its policies all the same
  * (hub_secure.c). A class comes in by the first change of a table that it is held against, since
- * only then the shape is known. What grants change takes all of the role out again, before the next
- * change: they come back with what the policies say then. */
+ * only then the shape is known. Policies that other grants change are taken out again before the
+ * next change: they come back with what they say then. */
 #include "ws/hub_private.h"
 
 #include <stdlib.h>
@@ -74,23 +74,33 @@ void hub_settle(ws_hub *hub) {
     }
 }
 
-/* What it was settled by counts no longer. */
-static bool settled_is_stale(const hub_class *class) {
+static uint64_t class_generation(const hub_class *class) {
     auth_table_decision decision = {.verdict = AUTH_ACCESS_PENDING};
     auth_role_decision(class->role->role, &decision);
-    bool stale = decision.generation != class->settled_generation;
     auth_table_decision_fini(&decision);
-    return stale;
+    return decision.generation;
+}
+
+/* Takes out what no longer counts. */
+static void unsettle_class(hub_class *class, uint64_t generation) {
+    class->settled_serial = 0;
+    class->settled_generation = generation;
+    for (uint32_t i = 0; i < class->subscription->count; i++) {
+        uint64_t serial = class->rules[i]->policy_serial;
+        if (serial != 0 && hub_role_policy_holds(class->role, serial))
+            class->settled_serial = serial;
+        else if (serial != 0)
+            settle_binding(class, i, NULL);
+    }
 }
 
 void hub_unsettle(ws_hub *hub) {
     for (uint32_t id = 0; id < hub->class_ids.count; id++) {
         hub_class *class = hub_ids_owner(&hub->class_ids, id);
-        if (class == NULL || class->settled_serial == 0 || !settled_is_stale(class))
+        if (class == NULL || class->settled_serial == 0)
             continue;
-        class->settled_serial = 0;
-        for (uint32_t i = 0; i < class->subscription->count; i++)
-            if (class->rules[i]->policy_serial != 0)
-                settle_binding(class, i, NULL);
+        uint64_t generation = class_generation(class); /* of no later grants than what follows */
+        if (generation != class->settled_generation)
+            unsettle_class(class, generation);
     }
 }
