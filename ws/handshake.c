@@ -15,11 +15,16 @@
 
 static void handshake_refuse(ws_http_request *request, unsigned status, const char *extra,
                              const char *text) {
+    const bool is_limit = status == 429; /* a limit is a problem on every surface */
     core_buffer body;
     core_buffer_init(&body, 1024);
-    core_json_text_object(&body, "error", text);
+    if (is_limit)
+        ws_http_problem_append(&body, status, text, "error");
+    else
+        core_json_text_object(&body, "error", text);
     core_metrics_add(request->connection->service->metrics, CORE_METRIC_WS_REFUSALS, 1);
-    ws_http_respond(request, status, "application/json", extra, core_buffer_slice(&body));
+    ws_http_respond(request, status, is_limit ? "application/problem+json" : "application/json",
+                    extra, core_buffer_slice(&body));
     core_buffer_fini(&body);
 }
 

@@ -138,7 +138,7 @@ void ws_http_refuse(ws_http_request *request, unsigned status, const char *extra
                     const char *detail) {
     core_buffer body;
     core_buffer_init(&body, PROBLEM_MAX);
-    ws_http_problem_append(&body, status, detail);
+    ws_http_problem_append(&body, status, detail, NULL);
     ws_http_respond(request, status, "application/problem+json", extra, core_buffer_slice(&body));
     core_buffer_fini(&body);
 }

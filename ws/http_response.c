@@ -45,7 +45,8 @@ const char *ws_http_status_text(unsigned status) {
     return "Unknown";
 }
 
-void ws_http_problem_append(core_buffer *out, unsigned status, const char *detail) {
+void ws_http_problem_append(core_buffer *out, unsigned status, const char *detail,
+                            const char *member) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
     core_json_key_text(&json, "type");
@@ -56,6 +57,10 @@ void ws_http_problem_append(core_buffer *out, unsigned status, const char *detai
     core_json_unsigned(&json, status);
     core_json_key_text(&json, "detail");
     core_json_text(&json, detail);
+    if (member != NULL) {
+        core_json_key_text(&json, member);
+        core_json_text(&json, detail);
+    }
     core_json_object_close(&json);
 }
 

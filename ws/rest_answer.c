@@ -9,7 +9,9 @@
 
 static void answer_send(const ws_rest_client *client, unsigned status, const char *extra,
                         const core_buffer *body) {
-    const char *content_type = body->length > 0 ? "application/json" : NULL;
+    const char *content_type = body->length == 0 ? NULL
+                               : status == 429   ? "application/problem+json"
+                                                 : "application/json";
     if (!core_buffer_ok(body))
         status = 500;
     if (client->request != NULL)
@@ -32,8 +34,11 @@ void ws_rest_refuse(const ws_rest_client *client, unsigned status, int64_t retry
                     const char *message) {
     core_buffer body;
     char extra[RETRY_MAX] = "";
-    core_json_writer json = answer_begin(&body, message);
-    core_json_object_close(&json);
+    core_buffer_init(&body, ANSWER_MAX);
+    if (status == 429) /* a limit is a problem on every surface */
+        ws_http_problem_append(&body, status, message, "message");
+    else
+        core_json_text_object(&body, "message", message);
     if (retry_s > 0)
         (void)snprintf(extra, sizeof extra, "Retry-After: %lld\r\n", (long long)retry_s);
     answer_send(client, status, extra, &body);

@@ -44,7 +44,7 @@ core_block *ws_sse_problem_block(const char *name, unsigned status, const char *
                                  int64_t retry_ms) {
     core_buffer problem;
     core_buffer_init(&problem, PROBLEM_MAX);
-    ws_http_problem_append(&problem, status, detail);
+    ws_http_problem_append(&problem, status, detail, NULL);
     const ws_sse_event event = {
         .name = name, .data = core_buffer_slice(&problem), .retry_ms = retry_ms};
     core_block *block = core_buffer_ok(&problem) ? ws_sse_event_block(&event) : NULL;

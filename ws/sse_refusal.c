@@ -66,7 +66,7 @@ core_block *ws_sse_last_event(ws_service *service, unsigned status, const char *
 static core_block *problem_body(unsigned status, const char *detail) {
     core_buffer body;
     core_buffer_init(&body, BODY_MAX);
-    ws_http_problem_append(&body, status, detail);
+    ws_http_problem_append(&body, status, detail, NULL);
     core_block *block = core_buffer_ok(&body) ? core_block_copy(core_buffer_slice(&body)) : NULL;
     core_buffer_fini(&body);
     return block;

@@ -451,6 +451,8 @@ suite('broadcasts over HTTP', () => {
       const refused = await say(5);
       assert.deepEqual([refused.status, refused.headers.get('retry-after')], [429, '1']);
       assert.match(refused.json.message, /Too many messages per second/);
+      assert.match(refused.headers.get('content-type'), /^application\/problem\+json/);
+      assert.deepEqual([refused.json.status, refused.json.detail], [429, refused.json.message]);
       await waitFor('the bucket to fill again', async () => (await say(1)).status === 202);
       assert.ok(await limited.metric('walcast_ws_messages_refused_total') >= 11);
     });

@@ -166,6 +166,7 @@ suite('limits', { concurrency: 3 }, () => {
     const response = await connect(t, walcast).catch((error) => error);
     assert.equal(response.statusCode, 429);
     assert.ok(Number(response.headers['retry-after']) > 0);
+    assert.match(response.headers['content-type'], /^application\/problem\+json/);
     assert.equal(await counted(walcast, 'connections_refused'), 1);
     assert.equal((await fetch(sseUrl(walcast, { table: 'public.todos', apikey: goodToken() }))).status, 429);
     assert.equal(await counted(walcast, 'connections_refused'), 2);
