@@ -1,8 +1,8 @@
 /* The initial snapshot's jobs; see snapshot_jobs.h.
  *
  * They are read from the snapshot that the slot was made with. A process that ends before it has
- * stored all their records leaves no mark in the bucket: the next one makes them again, and reads
- * the tables while streaming. */
+ * stored all their records leaves no mark in the bucket: the next one makes them again, under the
+ * same ids, so that those that were stored count once, and reads the tables while streaming. */
 #include "cdc/snapshot_jobs_private.h"
 
 #define MARK_KEY "initial" /* in the bucket: the initial snapshots' records are all there */
@@ -24,23 +24,26 @@ static bool initial_job_make(cdc_snapshot_jobs *jobs, const char *schema, const 
                             .requested_us = core_clock_wall_us(core_clock_system())};
     core_buffer json;
     core_buffer_init(&json, CORE_SNAPSHOT_JSON_MAX);
-    bool ok = core_snapshot_id_make(record.id, error);
+    core_snapshot_id_initial(core_slice_text(jobs->session.epoch), record.schema, record.table,
+                             record.id);
     core_snapshot_encode(&record, &json);
-    cdc_snapshot_job *job = ok ? cdc_snapshot_job_read(core_buffer_slice(&json), 0, error) : NULL;
+    cdc_snapshot_job *job = cdc_snapshot_job_read(core_buffer_slice(&json), 0, error);
     core_buffer_fini(&json);
     if (job == NULL)
         return false;
     (void)pthread_mutex_lock(&jobs->mutex);
+    bool known = cdc_snapshot_job_find(jobs, record.id) != NULL; /* this is not the first attempt */
     bool room = jobs->count < CDC_SNAPSHOT_JOBS_MAX;
-    if (room)
+    if (!known && room)
         jobs->jobs[jobs->count++] = job;
     (void)pthread_mutex_unlock(&jobs->mutex);
-    if (!room)
+    if (known || !room)
         cdc_snapshot_job_free(job);
-    return room || core_error_set(error, CORE_ERROR_LIMIT,
-                                  "the initial snapshot has more than %d tables; name fewer in "
-                                  "snapshot.initial and start the others by hand",
-                                  CDC_SNAPSHOT_JOBS_MAX);
+    return known || room ||
+           core_error_set(error, CORE_ERROR_LIMIT,
+                          "the initial snapshot has more than %d tables; name fewer in "
+                          "snapshot.initial and start the others by hand",
+                          CDC_SNAPSHOT_JOBS_MAX);
 }
 
 static bool initial_jobs_make(cdc_snapshot_jobs *jobs, core_error *error) {

@@ -55,6 +55,8 @@ CORE_MUST_CHECK bool cdc_snapshot_records_open(cdc_snapshot_jobs *jobs, core_err
 /* Every record comes once, then each that is written. */
 CORE_MUST_CHECK bool cdc_snapshot_records_watch(cdc_snapshot_jobs *jobs, core_error *error);
 void cdc_snapshot_records_unwatch(cdc_snapshot_jobs *jobs);
+/* NULL: there is none. With the mutex held. */
+cdc_snapshot_job *cdc_snapshot_job_find(cdc_snapshot_jobs *jobs, const char *id);
 /* A conflict is left to what the watch brings. */
 CORE_MUST_CHECK bool cdc_snapshot_record_store(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
                                                core_error *error);

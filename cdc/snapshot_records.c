@@ -12,8 +12,7 @@ bool cdc_snapshot_records_open(cdc_snapshot_jobs *jobs, core_error *error) {
     return jobs->bucket != NULL;
 }
 
-/* With the mutex held. */
-static cdc_snapshot_job *job_find(cdc_snapshot_jobs *jobs, const char *id) {
+cdc_snapshot_job *cdc_snapshot_job_find(cdc_snapshot_jobs *jobs, const char *id) {
     for (size_t i = 0; i < jobs->count; i++)
         if (strcmp(jobs->jobs[i]->record.id, id) == 0)
             return jobs->jobs[i];
@@ -61,7 +60,7 @@ static void record_on_message(void *context, const fanout_message *message) {
         return;
     }
     (void)pthread_mutex_lock(&jobs->mutex);
-    cdc_snapshot_job *known = job_find(jobs, found->record.id);
+    cdc_snapshot_job *known = cdc_snapshot_job_find(jobs, found->record.id);
     if (known == NULL)
         job_adopt(jobs, found);
     else if (known->revision < found->revision)

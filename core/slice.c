@@ -43,7 +43,10 @@ bool core_slice_to_i64(core_slice slice, int64_t *value) {
 }
 
 uint64_t core_slice_hash(core_slice slice) {
-    uint64_t hash = UINT64_C(14695981039346656037);
+    return core_slice_hash_more(UINT64_C(14695981039346656037), slice);
+}
+
+uint64_t core_slice_hash_more(uint64_t hash, core_slice slice) {
     for (size_t i = 0; i < slice.length; i++)
         hash = (hash ^ slice.data[i]) * UINT64_C(1099511628211);
     return hash;

@@ -52,5 +52,7 @@ CORE_MUST_CHECK bool core_slice_to_i64(core_slice slice, int64_t *value);
 
 /* 64-bit FNV-1a; for tables in memory, not against an adversary who picks keys to collide. */
 uint64_t core_slice_hash(core_slice slice);
+/* The hash of what `hash` is of, and the slice behind it. */
+uint64_t core_slice_hash_more(uint64_t hash, core_slice slice);
 
 #endif

@@ -34,8 +34,9 @@ bool core_snapshot_is_over(const core_snapshot *snapshot) {
            snapshot->state == CORE_SNAPSHOT_FAILED;
 }
 
+static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
 bool core_snapshot_id_make(char id[CORE_SNAPSHOT_ID_SIZE], core_error *error) {
-    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     uint8_t random[ID_LETTERS];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return core_error_set(error, CORE_ERROR_INTERNAL, "the system gives no random bytes");
@@ -43,6 +44,23 @@ bool core_snapshot_id_make(char id[CORE_SNAPSHOT_ID_SIZE], core_error *error) {
         id[i] = letters[random[i] % 36];
     id[ID_LETTERS] = '\0';
     return true;
+}
+
+void core_snapshot_id_initial(core_slice epoch, core_slice schema, core_slice table,
+                              char id[CORE_SNAPSHOT_ID_SIZE]) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < ID_LETTERS; i++, hash /= 36) {
+        if (i % (ID_LETTERS / 2) == 0) { /* a hash for each half */
+            char half[] = {(char)i, '\0'};
+            hash = core_slice_hash(core_slice_make(half, 1));
+            const core_slice parts[] = {epoch, schema, table};
+            for (size_t part = 0; part < CORE_COUNT_OF(parts); part++)
+                hash = core_slice_hash_more(core_slice_hash_more(hash, parts[part]),
+                                            core_slice_make("", 1)); /* the NUL between them */
+        }
+        id[i] = letters[hash % 36];
+    }
+    id[ID_LETTERS] = '\0';
 }
 
 void core_snapshot_key(const char *id, char key[CORE_SNAPSHOT_ID_SIZE + 16]) {

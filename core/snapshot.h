@@ -77,6 +77,9 @@ const char *core_snapshot_wanted_name(core_snapshot_wanted wanted);
 bool core_snapshot_is_over(const core_snapshot *snapshot);
 /* A new id: 16 of [0-9a-z], at random. */
 CORE_MUST_CHECK bool core_snapshot_id_make(char id[CORE_SNAPSHOT_ID_SIZE], core_error *error);
+/* The id of the initial snapshot of a table in a history: whoever makes it again finds it. */
+void core_snapshot_id_initial(core_slice epoch, core_slice schema, core_slice table,
+                              char id[CORE_SNAPSHOT_ID_SIZE]);
 /* The key, "snapshot.{id}". */
 void core_snapshot_key(const char *id, char key[CORE_SNAPSHOT_ID_SIZE + 16]);
 

@@ -175,6 +175,29 @@ static void ids_are_random_and_fit_subjects(void **state) {
     assert_string_equal(key, "snapshot.abc");
 }
 
+static void an_initial_one_has_its_id_from_its_history_and_table(void **state) {
+    (void)state;
+    static const char *const of[][3] = {
+        {"epoch", "public", "items"},
+        {"other", "public", "items"},
+        {"epoch", "public", "lines"},
+        {"epoch", "publi", "citems"},
+        {"", "", ""},
+    };
+    char ids[CORE_COUNT_OF(of)][CORE_SNAPSHOT_ID_SIZE];
+    for (size_t i = 0; i < CORE_COUNT_OF(of); i++) {
+        char again[CORE_SNAPSHOT_ID_SIZE];
+        core_snapshot_id_initial(core_slice_text(of[i][0]), core_slice_text(of[i][1]),
+                                 core_slice_text(of[i][2]), ids[i]);
+        core_snapshot_id_initial(core_slice_text(of[i][0]), core_slice_text(of[i][1]),
+                                 core_slice_text(of[i][2]), again);
+        assert_string_equal(ids[i], again);
+        assert_int_equal(strspn(ids[i], "0123456789abcdefghijklmnopqrstuvwxyz"), 16);
+        for (size_t j = 0; j < i; j++) /* in both halves */
+            assert_true(strncmp(ids[i], ids[j], 8) != 0 && strcmp(ids[i] + 8, ids[j] + 8) != 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_record_comes_back_as_it_was, setup, teardown),
@@ -183,6 +206,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(too_many_ranges_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(places_keep_any_text, setup, teardown),
         cmocka_unit_test(ids_are_random_and_fit_subjects),
+        cmocka_unit_test(an_initial_one_has_its_id_from_its_history_and_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
