@@ -10,7 +10,7 @@
 
 #include <nats/nats.h>
 
-enum { PATIENCE_MS = 30000, STEP_MS = 2, KEYS_MAX = 512, NAME_MAX_BYTES = 64 };
+enum { PATIENCE_MS = 30000, KEYS_MAX = 512, NAME_MAX_BYTES = 64 };
 
 typedef struct {
     char key[NAME_MAX_BYTES];
@@ -22,6 +22,7 @@ typedef struct {
 /* What a watch told: the bucket as its owner would hold it. */
 typedef struct {
     pthread_mutex_t mutex;
+    pthread_cond_t changed;
     seen_key keys[KEYS_MAX];
     size_t count;
     unsigned begun, all, deletes;
@@ -47,6 +48,7 @@ static void mirror_begin(void *context) {
     (void)pthread_mutex_lock(&m->mutex);
     m->wrong |= m->begun != m->all;
     m->begun++;
+    (void)pthread_cond_signal(&m->changed);
     (void)pthread_mutex_unlock(&m->mutex);
 }
 
@@ -68,6 +70,7 @@ static void mirror_entry(void *context, const fanout_bucket_entry *entry) {
         if (!core_slice_to_text(entry->value, known->value, sizeof known->value))
             m->wrong = true;
     }
+    (void)pthread_cond_signal(&m->changed);
     (void)pthread_mutex_unlock(&m->mutex);
 }
 
@@ -82,6 +85,7 @@ static void mirror_all(void *context) {
             m->keys[i] = m->keys[--m->count];
         else
             i++;
+    (void)pthread_cond_signal(&m->changed);
     (void)pthread_mutex_unlock(&m->mutex);
 }
 
@@ -103,6 +107,7 @@ static int scene_open(void **state) {
     scene *made = calloc(1, sizeof *made);
     assert_non_null(made);
     (void)pthread_mutex_init(&made->mirror.mutex, NULL);
+    (void)pthread_cond_init(&made->mirror.changed, NULL);
     house_open(&made->house, NULL);
     made->connection =
         fanout_connection_new(made->house.config, "test", made->house.log, NULL, &error);
@@ -119,6 +124,7 @@ static int scene_close(void **state) {
     fanout_bucket_free(made->bucket);
     fanout_connection_free(made->connection);
     house_close(&made->house);
+    (void)pthread_cond_destroy(&made->mirror.changed);
     (void)pthread_mutex_destroy(&made->mirror.mutex);
     free(made);
     return 0;
@@ -138,27 +144,30 @@ static void put(scene *s, const char *key, const char *value) {
         fail_msg("put %s: %s", key, error.text);
 }
 
+static bool mirror_is(mirror *m, const char *key, const char *value, size_t count,
+                      unsigned rounds) {
+    const seen_key *known = mirror_find(m, key);
+    bool same = value == NULL ? known == NULL : known && strcmp(known->value, value) == 0;
+    return m->count == count && m->all >= rounds && same;
+}
+
 /* Until the mirror holds so many keys and this one with that value (NULL: not at all), `rounds`
  * times told from the beginning. */
 static void await(scene *s, const char *key, const char *value, size_t count, unsigned rounds) {
     mirror *m = &s->mirror;
-    int64_t deadline = house_now_ms() + PATIENCE_MS;
-    for (;;) {
-        static const struct timespec step = {.tv_nsec = STEP_MS * CORE_NS_PER_MS};
-        (void)pthread_mutex_lock(&m->mutex);
-        const seen_key *known = mirror_find(m, key);
-        bool same = value == NULL ? known == NULL : known && strcmp(known->value, value) == 0;
-        bool done = m->count == count && m->all >= rounds && same;
-        size_t now = m->count;
-        bool wrong = m->wrong;
-        (void)pthread_mutex_unlock(&m->mutex);
-        assert_false(wrong);
-        if (done)
-            return;
-        if (house_now_ms() > deadline)
-            fail_msg("%s is not '%s' among %zu keys: %zu are there", key, value, count, now);
-        (void)nanosleep(&step, NULL);
-    }
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_MS / CORE_MS_PER_S;
+    bool in_time = true;
+    (void)pthread_mutex_lock(&m->mutex);
+    while (in_time && !m->wrong && !mirror_is(m, key, value, count, rounds))
+        in_time = pthread_cond_timedwait(&m->changed, &m->mutex, &until) == 0;
+    size_t now = m->count;
+    bool wrong = m->wrong;
+    (void)pthread_mutex_unlock(&m->mutex);
+    assert_false(wrong);
+    if (!in_time)
+        fail_msg("%s is not '%s' among %zu keys: %zu are there", key, value, count, now);
 }
 
 static void test_an_empty_bucket_is_told_at_once(void **state) {

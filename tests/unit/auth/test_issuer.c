@@ -5,6 +5,7 @@
 #include "../lib/http_server.h"
 #include "keys.h"
 
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +20,8 @@
 typedef struct {
     pthread_mutex_t mutex;
     char body[8192];
-    bool silent;         /* it takes the request and never answers */
-    atomic_bool hanging; /* it has taken one */
+    bool silent;   /* it takes the request and never answers */
+    sem_t hanging; /* it has taken one that it does not answer */
     EVP_PKEY *one, *two;
     test_server server;
     core_config *config;
@@ -38,7 +39,7 @@ static void answer(test_server *server, int fd, const char *path) {
              it->body[0] != '\0' ? "200 OK" : "503 Later", strlen(it->body), it->body);
     (void)pthread_mutex_unlock(&it->mutex);
     if (silent) {
-        atomic_store(&it->hanging, true);
+        (void)sem_post(&it->hanging);
         test_server_hang(fd);
     } else
         test_server_say(fd, text);
@@ -65,6 +66,7 @@ static int fixture_new(void **state) {
     static fixture it = {.mutex = PTHREAD_MUTEX_INITIALIZER};
     it.one = EVP_RSA_gen(2048);
     it.two = EVP_EC_gen("P-256");
+    (void)sem_init(&it.hanging, 0, 0);
     it.server = (test_server){.answer = answer, .context = &it};
     (void)unsetenv("http_proxy");
     *state = &it;
@@ -216,17 +218,17 @@ static void keys_count_while_the_issuer_is_away_but_not_for_ever(void **state) {
 static void a_stop_does_not_wait_for_an_answer(void **state) {
     fixture *it = *state;
     core_buffer token = token_of(it->one, "{\"alg\":\"RS256\",\"kid\":\"one\"}");
-    const struct timespec pause = {.tv_nsec = CORE_NS_PER_MS};
     serve(it, true, false);
     issuer_start(it, "100ms", "1h");
     await(it, &token, AUTH_OK);
     (void)pthread_mutex_lock(&it->mutex);
     it->silent = true;
     (void)pthread_mutex_unlock(&it->mutex);
-    while (!atomic_load(&it->hanging)) {
-        assert_int_equal(ask(it, &token), AUTH_OK);
-        (void)nanosleep(&pause, NULL);
-    }
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_MS / CORE_MS_PER_S;
+    assert_int_equal(sem_timedwait(&it->hanging, &until), 0);
+    assert_int_equal(ask(it, &token), AUTH_OK);
     int64_t began_ms = now_ms();
     issuer_stop(it);
     assert_true(now_ms() - began_ms < WAIT_MS);
