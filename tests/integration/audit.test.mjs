@@ -19,7 +19,7 @@ suite('audit', () => {
   before(async () => {
     house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true },
       { schema: 'CREATE TABLE todos (id bigserial PRIMARY KEY)',
-        config: { 'http.threads': 2 } });
+        config: { 'http.threads': 2, 'audit.max_age': '2h', 'audit.max_bytes': '32MiB' } });
   });
   after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
 
@@ -53,6 +53,12 @@ suite('audit', () => {
       socket.on('error', reject);
     });
   }
+
+  test('the stream has a retention of its own', async () => {
+    const { config } = await waitFor('the stream', () => house.nats.streamInfo('WALCAST_AUDIT'));
+    assert.deepEqual([config.max_age, config.max_bytes], [2 * 3600 * 1e9, 32 * 2 ** 20]);
+    assert.notEqual((await house.nats.streamInfo('WALCAST')).config.max_bytes, config.max_bytes);
+  });
 
   test('records of every surface are complete and hold no secret', async (t) => {
     const { walcast } = house;
