@@ -54,7 +54,7 @@ uint32_t hub_group_fill(const hub_group *group, const expr_key *key) {
 
 bool hub_group_add(hub_group *group, uint64_t hash, hub_link *link, hub_entry *entry) {
     hub_link *first = group_first(group, hash);
-    *link = (hub_link){.node.hash = hash, .entry = entry, .count = 1};
+    *link = (hub_link){.node.hash = hash, .entry = entry, .count = 1, .column = group->column};
     if (first == NULL)
         return hub_map_add(&group->firsts, &link->node, hash, link);
     link->previous = first;

@@ -15,6 +15,7 @@ struct hub_link {
     hub_link *next, *previous;
     hub_entry *entry;
     uint32_t count; /* of the hash; kept by the first */
+    uint16_t column;
 };
 
 typedef struct hub_group hub_group;
@@ -22,7 +23,7 @@ struct hub_group {
     hub_group *next;
     hub_map firsts; /* by the hash of a value */
     uint16_t column;
-    uint32_t untold; /* entries that were not told yet that an update does not carry the column */
+    uint32_t untold; /* entries to look at when an update does not carry the column, or more */
 };
 
 /* The list's group of that column; NULL when there is none. */

@@ -40,7 +40,18 @@ static void tell_update(const table_match *match, hub_entry *entry) {
     match->listener->problem(match->listener->context, entry->rule, text);
 }
 
+/* Whether another of its columns has found it in this look-up. */
+static bool match_again(const table_match *match, hub_entry *entry) {
+    if (!entry->several)
+        return false;
+    bool again = entry->round == match->table->round;
+    entry->round = match->table->round;
+    return again;
+}
+
 static void match_evaluate(const table_match *match, hub_entry *entry) {
+    if (match_again(match, entry))
+        return;
     expr_truth truth =
         entry->bound != NULL ? expr_bound_evaluate(entry->bound, match->tuple) : EXPR_TRUE;
     if (truth == EXPR_TRUE)
@@ -51,14 +62,29 @@ static void match_evaluate(const table_match *match, hub_entry *entry) {
         tell_update(match, entry);
 }
 
-/* The column that the group looks at did not come. Each entry is told once, so that updates do not
- * cost by the entries. */
+static bool entry_stands_under(const hub_entry *entry, uint16_t column) {
+    size_t count = entry->several ? entry->link_count : 1;
+    for (size_t i = 0; i < count; i++)
+        if (entry->links[i].column == column)
+            return true;
+    return false;
+}
+
+/* The column that the group looks at did not come. Each entry that stands under it alone is told
+ * once, so that updates do not cost by the entries; the others may match by their other columns, so
+ * their policies decide, each time. */
 static void match_absent(const table_match *match, const hub_shelf *shelf, hub_group *group) {
     hub_entry *entry = group->untold > 0 ? shelf->places[HUB_PLACE_EQUAL] : NULL;
-    for (; entry != NULL; entry = entry->next)
-        if (entry->column == group->column && !entry->told_update)
-            tell_update(match, entry);
     group->untold = 0;
+    for (; entry != NULL; entry = entry->next) {
+        if (!entry_stands_under(entry, group->column))
+            continue;
+        group->untold += entry->several ? 1 : 0;
+        if (entry->several)
+            match_evaluate(match, entry);
+        else if (!entry->told_update)
+            tell_update(match, entry);
+    }
 }
 
 static void match_group(const table_match *match, const hub_shelf *shelf, hub_group *group) {
@@ -74,6 +100,7 @@ static void match_group(const table_match *match, const hub_shelf *shelf, hub_gr
 }
 
 static void match_filtered(const table_match *match) {
+    match->table->round++;
     for (size_t i = 0; i < HUB_INTERESTS; i++) {
         const hub_shelf *shelf = match->table->shelves[i];
         if (shelf == NULL || (i & match->interest) == 0)

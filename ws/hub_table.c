@@ -38,9 +38,10 @@ static void entry_unlist(hub_entry *entry) {
 }
 
 static void entry_unlink(hub_entry *entry) {
-    hub_group *group = hub_group_find(entry_shelf(entry)->groups, entry->column);
-    while (entry->link_count > 0)
-        hub_group_drop(group, &entry->links[--entry->link_count]);
+    while (entry->link_count > 0) {
+        hub_link *link = &entry->links[--entry->link_count];
+        hub_group_drop(hub_group_find(entry_shelf(entry)->groups, link->column), link);
+    }
     if (entry->links != &entry->link)
         free(entry->links);
     entry->links = NULL;
@@ -57,9 +58,9 @@ static bool entry_key(const hub_entry *entry, size_t number, expr_key *key) {
     return entry->by_policy && expr_condition_key(entry->rule->policy, number - own, key);
 }
 
-/* The key that the fewest others have: of equal ones a key column's, which old images have;
- * then the first. False when there is none. */
-static bool entry_choose(const hub_entry *entry, expr_key *best) {
+/* What it is found by: the key that the fewest others have, of equal ones a key column's, which old
+ * images have, then the first; where there is none those of the policy's OR. How many; 0: none. */
+static size_t entry_choose(const hub_entry *entry, expr_key keys[EXPR_ALTERNATIVES_MAX]) {
     const core_column *columns = entry->table->shape->relation.columns;
     uint64_t least = UINT64_MAX;
     expr_key key;
@@ -70,24 +71,53 @@ static bool entry_choose(const hub_entry *entry, expr_key *best) {
         if (cost >= least)
             continue;
         least = cost;
-        *best = key;
+        keys[0] = key;
     }
-    return least != UINT64_MAX;
+    if (least != UINT64_MAX)
+        return 1;
+    return entry->by_policy ? expr_condition_alternatives(entry->rule->policy, keys) : 0;
 }
 
-/* Under each of the key's values. False, with none, when memory is out. */
-static bool entry_link(hub_entry *entry, const expr_key *key) {
+/* Under each of a key's values. False when memory is out. */
+static bool entry_link_key(hub_entry *entry, const expr_key *key) {
     hub_group *group = hub_group_get(&entry_shelf(entry)->groups, key->column);
-    entry->links = key->count == 1 ? &entry->link : calloc(key->count, sizeof(hub_link));
-    entry->column = key->column;
-    bool ok = group != NULL && entry->links != NULL;
+    bool ok = group != NULL;
     for (size_t i = 0; ok && i < key->count; i++) {
-        ok = hub_group_add(group, key->hashes[i], &entry->links[i], entry);
+        ok = hub_group_add(group, key->hashes[i], &entry->links[entry->link_count], entry);
         entry->link_count += ok ? 1 : 0;
     }
+    return ok;
+}
+
+/* Under all values of the keys, which are of different columns. False, with none, when there is no
+ * key or memory is out. */
+static bool entry_link(hub_entry *entry, const expr_key *keys, size_t count) {
+    size_t values = 0;
+    entry->several = count > 1;
+    for (size_t i = 0; i < count; i++)
+        values += keys[i].count;
+    if (values == 0)
+        return false;
+    entry->links = values == 1 ? &entry->link : calloc(values, sizeof(hub_link));
+    bool ok = entry->links != NULL;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = entry_link_key(entry, &keys[i]);
     if (!ok)
         entry_unlink(entry);
     return ok;
+}
+
+/* In the groups of its columns: one more, or one less, to look at when the column does not come. */
+static void entry_count(hub_entry *entry, bool more) {
+    if (entry->told_update && !entry->several)
+        return;
+    for (size_t i = 0; i < entry->link_count; i++) {
+        uint16_t column = entry->links[i].column;
+        if (i > 0 && column == entry->links[i - 1].column)
+            continue;
+        hub_group *group = hub_group_find(entry_shelf(entry)->groups, column);
+        group->untold = more ? group->untold + 1 : group->untold - 1;
+    }
 }
 
 /* ---- What is to be said once ---- */
@@ -127,7 +157,7 @@ void hub_table_told(hub_entry *entry, hub_untold what) {
 
 /* Puts an entry where its filter and interest say. Its shelf must be there. */
 static void entry_place(hub_entry *entry) {
-    expr_key key;
+    expr_key keys[EXPR_ALTERNATIVES_MAX];
     if (entry->table->shape == NULL) {
         entry_list(entry, HUB_PLACE_UNBOUND);
     } else if (entry->rule->parsed == NULL && !entry->by_policy) {
@@ -135,10 +165,9 @@ static void entry_place(hub_entry *entry) {
     } else if (entry->rule->parsed != NULL && entry->bound == NULL) {
         entry_list(entry, HUB_PLACE_BROKEN);
     } else {
-        bool linked = entry_choose(entry, &key) && entry_link(entry, &key);
+        bool linked = entry_link(entry, keys, entry_choose(entry, keys));
         entry_list(entry, linked ? HUB_PLACE_EQUAL : HUB_PLACE_RESIDUAL);
-        if (linked && !entry->told_update)
-            hub_group_find(entry_shelf(entry)->groups, entry->column)->untold++;
+        entry_count(entry, true);
     }
     for (unsigned what = 0; what < HUB_UNTOLDS; what++)
         entry_wait(entry, what);
@@ -147,10 +176,10 @@ static void entry_place(hub_entry *entry) {
 static void entry_unplace(hub_entry *entry) {
     for (unsigned what = 0; what < HUB_UNTOLDS; what++)
         hub_table_told(entry, what);
-    if (entry->place == HUB_PLACE_EQUAL && !entry->told_update)
-        hub_group_find(entry_shelf(entry)->groups, entry->column)->untold--;
-    if (entry->place == HUB_PLACE_EQUAL)
+    if (entry->place == HUB_PLACE_EQUAL) {
+        entry_count(entry, false);
         entry_unlink(entry);
+    }
     entry_unlist(entry);
 }
 

@@ -4,7 +4,8 @@
  * Entries stand apart by their interest (which operations their rule's users want), so an operation
  * looks only at those that want it. Among these are rules without a filter in a list; rules with an
  * `eq` or `in` by that column's values, of several such conditions by the one that the
- * fewest others share; the rest, which must be evaluated each time, in another list.
+ * fewest others share; those whose policy is an OR over several columns (`is_public OR owner = 7`)
+ * by each of them; the rest, which must be evaluated each time, in another list.
  *
  * Filters are bound to the table's shape when its first change comes, and again when it changes. A
  * filter that does not fit the shape is told to its subscribers and matches nothing. */
@@ -34,13 +35,15 @@ struct hub_entry {
     hub_link link;     /* beside what a match needs: of 100,000 entries none is in the cache */
     expr_bound *bound; /* NULL: no filter, or not bound */
     hub_rule *rule;
-    hub_link *links; /* HUB_PLACE_EQUAL: one for each value; `link` when one is enough */
+    uint16_t link_count;
+    uint8_t place;   /* hub_place */
+    bool several;    /* HUB_PLACE_EQUAL: a row can find it by more than one column */
+    hub_link *links; /* HUB_PLACE_EQUAL: one for each value, column by column; `link` when one is
+                        enough */
     hub_table *table;
     hub_entry *rule_next;       /* in the rule's list */
     hub_entry *next, *previous; /* in the place's list */
-    uint16_t link_count;
-    uint16_t column; /* HUB_PLACE_EQUAL */
-    uint8_t place;   /* hub_place */
+    uint64_t round; /* in which it was found last; only where it stands under several columns */
     uint8_t interest;
     bool by_policy;   /* its rule's policy is of the table's present shape */
     bool keys_only;   /* the filter reads only key columns: old keys are enough */
@@ -67,6 +70,7 @@ struct hub_table {
     size_t entry_count;
     hub_entry *untold[HUB_UNTOLDS];
     core_value *masked; /* room for one tuple; see hub_match.c */
+    uint64_t round;     /* look-ups so far */
 };
 
 /* What the table has to say about an entry's rule. */

@@ -1,6 +1,7 @@
 /* Any bytes as an SQL condition, the claims and a value: the condition up to a NUL, the claims up
  * to the next, then the value of every column. What is taken folds, evaluates twice alike, says the
- * same or "missing" without its values, and a key finds the row that it takes. */
+ * same or "missing" without its values, and its keys, or one of its alternatives, find the row that
+ * it takes. */
 #include "expr/expr.h"
 
 #include <stdlib.h>
@@ -43,19 +44,28 @@ static core_slice part_take(core_slice *rest) {
     return part;
 }
 
+static bool key_finds(const expr_key *key, const core_relation *relation, const core_tuple *tuple) {
+    uint64_t hash = 0;
+    if (!expr_row_hash(relation, key->column, tuple, &hash))
+        return false;
+    for (size_t at = 0; at < key->count; at++)
+        if (key->hashes[at] == hash)
+            return true;
+    return false;
+}
+
 static void keys_check(const expr_condition *condition, const core_relation *relation,
                        const core_tuple *tuple) {
-    expr_key key;
-    for (size_t i = 0; expr_condition_key(condition, i, &key); i++) {
-        uint64_t hash = 0;
-        bool found = false;
-        if (!expr_row_hash(relation, key.column, tuple, &hash))
+    expr_key key, keys[EXPR_ALTERNATIVES_MAX];
+    for (size_t i = 0; expr_condition_key(condition, i, &key); i++)
+        if (!key_finds(&key, relation, tuple))
             abort();
-        for (size_t at = 0; at < key.count; at++)
-            found = found || key.hashes[at] == hash;
-        if (!found)
-            abort();
-    }
+    size_t count = expr_condition_alternatives(condition, keys);
+    bool found = count == 0;
+    for (size_t i = 0; i < count; i++)
+        found = found || key_finds(&keys[i], relation, tuple);
+    if (!found)
+        abort();
 }
 
 static void condition_use(const expr_condition *condition, const core_relation *relation,

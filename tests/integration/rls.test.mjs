@@ -115,6 +115,7 @@ suite('row-level security', () => {
     ['claims in JSON', "CREATE POLICY a ON notes USING (org = (auth.jwt() -> 'app_metadata' ->> 'org'))"],
     ['a claim as a number', "CREATE POLICY a ON notes USING (level <= ((auth.jwt() -> 'app_metadata' ->> 'level')::int))"],
     ['several permissive', 'CREATE POLICY a ON notes USING (owner = auth.uid()); CREATE POLICY b ON notes FOR SELECT USING (shared)'],
+    ['of all, of the team, or own', "CREATE POLICY a ON notes USING (shared OR org = (auth.jwt() -> 'app_metadata' ->> 'org') OR owner = auth.uid())"],
     ['restrictive', "CREATE POLICY a ON notes USING (true); CREATE POLICY b ON notes AS RESTRICTIVE TO authenticated USING ((SELECT auth.jwt() ->> 'aal') = 'aal2')"],
     ['restrictive alone', 'CREATE POLICY a ON notes AS RESTRICTIVE USING (true)'],
     ['auth.role()', "CREATE POLICY a ON notes USING (auth.role() = 'authenticated' AND org IS NOT NULL)"],

@@ -243,7 +243,7 @@ static void test_the_least_filled_buckets_are_chosen(void **state) {
     assert_non_null(shelf);
     size_t under_name = 0;
     for (hub_entry *entry = shelf->places[HUB_PLACE_EQUAL]; entry != NULL; entry = entry->next)
-        under_name += entry->column == 1;
+        under_name += entry->links[0].column == 1;
     assert_int_equal(under_name, 1); /* the one that has nothing else */
     assert_int_equal(match_insert(f, &todos, "1", "open", "7.0"), 2);
     assert_int_equal(match_insert(f, &todos, "1", "shut", "7"), 0);
@@ -460,6 +460,73 @@ static void test_many_of_one_value_come_and_go(void **state) {
     drop_all(f);
 }
 
+/* ---- Rows that a policy narrows to ---- */
+
+static hub_rule *must_add_policy(fixture *f, const core_relation *relation, const char *filter,
+                                 const char *text) {
+    core_error error;
+    expr_refusal refusal;
+    expr_condition_spec spec = {.text = core_slice_text(text), .relation = relation};
+    expr_condition *policy = expr_condition_new(&spec, &refusal);
+    assert_non_null(policy);
+    hub_user user = {.operations = ANY, .policy = policy, .policy_serial = 1};
+    hub_rule *rule = add_user(f, "public", "todos", filter, user, &error);
+    expr_condition_release(policy);
+    assert_non_null(rule);
+    return rule;
+}
+
+static unsigned match_update_without_name(fixture *f, const core_relation *relation,
+                                          const char *price) {
+    core_value values[3];
+    core_change change = {.op = CORE_OP_UPDATE,
+                          .relation = relation,
+                          .new_tuple = fixture_tuple(values, "1", NULL, price)};
+    values[1] = (core_value){.kind = CORE_VALUE_UNCHANGED};
+    return match(f, &change);
+}
+
+static void test_a_policy_narrows_to_its_rows(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    hub_rule *plain = must_add(f, "public", "todos", "");
+    (void)match_insert(f, &todos, "1", "a", "1"); /* policies come when the shape is known */
+    must_add_policy(f, &todos, "", "name = 'a'");
+    must_add_policy(f, &todos, "price=gt.5", "name = 'a'");
+    must_add_policy(f, &todos, "", "id > 0"); /* bounds nothing */
+    drop(f, plain);
+    assert_int_equal(match_insert(f, &todos, "1", "a", "1"), 2);
+    assert_int_equal(match_insert(f, &todos, "1", "a", "9"), 3);
+    assert_int_equal(match_insert(f, &todos, "1", "b", "9"), 1);
+    drop_all(f);
+}
+
+static void test_a_policy_of_several_columns_is_found_by_each_and_matches_once(void **state) {
+    fixture *f = *state;
+    core_relation todos = fixture_relation("public", "todos");
+    char text[64];
+    hub_rule *plain = must_add(f, "public", "todos", "");
+    (void)match_insert(f, &todos, "1", "a", "1");
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(text, sizeof text, "name IN ('a', 'b') OR price = %d", i);
+        must_add_policy(f, &todos, "", text);
+    }
+    hub_rule *filtered = must_add_policy(f, &todos, "id=gt.5", "name = 'a' OR price = 7");
+    drop(f, plain);
+    assert_int_equal(match_insert(f, &todos, "1", "c", "7"), 1);
+    assert_int_equal(match_insert(f, &todos, "9", "c", "7.0"), 2);
+    assert_int_equal(match_insert(f, &todos, "1", "c", "100"), 0);
+    assert_int_equal(match_insert(f, &todos, "1", "b", "7"), 100); /* both: once */
+    assert_int_equal(match_insert(f, &todos, "1", "b", "7"), 100);
+    /* Without one of the columns the other may still find it: the policies decide, all of them. */
+    assert_int_equal(match_update_without_name(f, &todos, "7"), 100);
+    assert_int_equal(match_update_without_name(f, &todos, "100"), 100);
+    assert_int_equal(f->problems, 0);
+    drop(f, filtered);
+    assert_int_equal(match_insert(f, &todos, "9", "c", "7"), 1);
+    drop_all(f);
+}
+
 /* Of any schema each project gets its own: the tenant by its pattern, the rest the source's. */
 static void test_any_schema_is_ones_own(void **state) {
     fixture *f = *state;
@@ -525,6 +592,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_equalities_cost_what_matches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_of_one_value_come_and_go, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_policy_narrows_to_its_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_policy_of_several_columns_is_found_by_each_and_matches_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
