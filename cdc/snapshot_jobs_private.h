@@ -57,7 +57,7 @@ CORE_MUST_CHECK bool cdc_snapshot_records_watch(cdc_snapshot_jobs *jobs, core_er
 void cdc_snapshot_records_unwatch(cdc_snapshot_jobs *jobs);
 /* NULL: there is none. With the mutex held. */
 cdc_snapshot_job *cdc_snapshot_job_find(cdc_snapshot_jobs *jobs, const char *id);
-/* A conflict is left to what the watch brings. */
+/* After a conflict it has what is wanted, and is stored at the next turn. */
 CORE_MUST_CHECK bool cdc_snapshot_record_store(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job,
                                                core_error *error);
 

@@ -19,10 +19,13 @@ cdc_snapshot_job *cdc_snapshot_job_find(cdc_snapshot_jobs *jobs, const char *id)
     return NULL;
 }
 
-/* Somebody else wrote the record: what they may change is what is wanted. */
+/* The record as it is stored, maybe by somebody else: what they may change is what is wanted. Takes
+ * `found`. With the mutex held. */
 static void job_meet(cdc_snapshot_job *job, cdc_snapshot_job *found) {
-    job->record.wanted = found->record.wanted;
-    job->revision = found->revision;
+    if (job->revision < found->revision) {
+        job->record.wanted = found->record.wanted;
+        job->revision = found->revision;
+    }
     cdc_snapshot_job_free(found);
 }
 
@@ -63,10 +66,8 @@ static void record_on_message(void *context, const fanout_message *message) {
     cdc_snapshot_job *known = cdc_snapshot_job_find(jobs, found->record.id);
     if (known == NULL)
         job_adopt(jobs, found);
-    else if (known->revision < found->revision)
-        job_meet(known, found);
     else
-        cdc_snapshot_job_free(found);
+        job_meet(known, found);
     (void)pthread_cond_broadcast(&jobs->changed);
     (void)pthread_mutex_unlock(&jobs->mutex);
 }
@@ -112,7 +113,26 @@ bool cdc_snapshot_records_watch(cdc_snapshot_jobs *jobs, core_error *error) {
     return jobs->watch != NULL;
 }
 
-/* Stores one job's record; a conflict is left to the next look. */
+/* After a conflict: what somebody else wrote, without which ours cannot be stored. The watch would
+ * bring it too, but in the initial snapshot's session there is none. */
+static bool record_look(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, const char *key,
+                        core_error *error) {
+    uint64_t revision = 0;
+    core_buffer json;
+    core_buffer_init(&json, CORE_SNAPSHOT_JSON_MAX);
+    bool ok = fanout_bucket_get(jobs->bucket, key, &json, &revision, error);
+    cdc_snapshot_job *found = ok && revision != 0
+                                  ? cdc_snapshot_job_read(core_buffer_slice(&json), revision, error)
+                                  : NULL;
+    core_buffer_fini(&json);
+    if (found == NULL)
+        return ok && revision == 0;
+    (void)pthread_mutex_lock(&jobs->mutex);
+    job_meet(job, found);
+    (void)pthread_mutex_unlock(&jobs->mutex);
+    return true;
+}
+
 bool cdc_snapshot_record_store(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, core_error *error) {
     char key[CORE_SNAPSHOT_ID_SIZE + 16];
     core_buffer json;
@@ -135,8 +155,10 @@ bool cdc_snapshot_record_store(cdc_snapshot_jobs *jobs, cdc_snapshot_job *job, c
         job->changed = true;
     (void)pthread_mutex_unlock(&jobs->mutex);
     core_buffer_fini(&json);
-    if (ok || reason.code == CORE_ERROR_CONFLICT)
+    if (ok)
         return true;
+    if (reason.code == CORE_ERROR_CONFLICT)
+        return record_look(jobs, job, key, error);
     *error = reason;
     return false;
 }

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { startHouse } from '../lib/house.mjs';
-import { killAtAnswers } from '../lib/kills.mjs';
-import { assertCopied, READER, startAsReader, started, statusOfAll } from '../lib/snapshot.mjs';
+import { killAtAnswers, killedBeforePublish } from '../lib/kills.mjs';
+import { Proxy } from '../lib/proxy.mjs';
+import { assertCopied, READER, snapshot, startAsReader, started, statusOfAll, waitState } from '../lib/snapshot.mjs';
 import { slotRow, waitConfirmed } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
@@ -115,6 +116,45 @@ test('killed at its very beginning, again and again: every table is read', async
   house.walcast.start();
   await initialEnds(house);
   await assertCopied(house, { 'public.items': ['id'], 'public.lines': [] });
+});
+
+// The next process makes the same records and finds them there, and with them what was wanted meanwhile.
+test('killed between the records and the mark: every table is read once, unless it is cancelled', async (t) => {
+  const names = ['gone', 'items', 'lines'];
+  const house = await startHouse(t, { walcast: false, schema: names.map((name) =>
+    `CREATE TABLE ${name} (id int ${name === 'lines' ? '' : 'PRIMARY KEY'});
+     INSERT INTO ${name} SELECT generate_series(1, 1000);`).join('\n') });
+  house.walcast = await killedBeforePublish(t, { ...house, config: CONFIG }, '$KV.WALCAST_state.initial');
+  const left = await statusOfAll(house.walcast);
+  assert.deepEqual(left.map(({ table, state }) => `${table} ${state}`).sort(), names.map((name) => `${name} requested`));
+  const gone = left.find(({ table }) => table === 'gone');
+  const cancelled = await snapshot(house.walcast, 'cancel', gone.id);
+  assert.equal(cancelled.code, 0, cancelled.stderr);
+  house.walcast.start();
+  await house.walcast.ready();
+  for (const { id, table } of left) await waitState(house.walcast, id, table === 'gone' ? 'cancelled' : 'done');
+  assert.equal((await statusOfAll(house.walcast)).length, names.length, 'no record was made again');
+  await waitConfirmed(house.postgres);
+  const read = (await house.walcast.changes()).filter(({ op }) => op === 'READ').map(({ table }) => table);
+  assert.deepEqual(names.map((name) => read.filter((table) => table === name).length), [0, 1000, 1000]);
+});
+
+test('paused and resumed in the middle: changes wait for it no longer', async (t) => {
+  const house = await startHouse(t, { walcast: false, schema: bigTable(400_000) });
+  const slow = await Proxy.start(t, house.nats.port, { bytesPerSecond: 1 << 20 });
+  house.walcast = await Walcast.start({ ...house, config: { ...CONFIG,
+    'nats.url': `nats://127.0.0.1:${slow.port}`, 'snapshot.workers': 1, 'snapshot.piece_bytes': '16KiB' } });
+  const { id } = await waitFor('rows of the big table', async () =>
+    (await statusOfAll(house.walcast)).find(({ rows }) => rows > 0));
+  const paused = await snapshot(house.walcast, 'pause', id, '--wait');
+  assert.equal(paused.code, 0, paused.stderr);
+  slow.bytesPerSecond = undefined;
+  await house.walcast.ready();
+  await house.postgres.query('INSERT INTO big VALUES (0, 0, NULL)');
+  await waitConfirmed(house.postgres);
+  const resumed = await snapshot(house.walcast, 'resume', id, '--wait');
+  assert.equal(resumed.code, 0, resumed.stderr);
+  await assertCopied(house, { 'public.big': ['id'] });
 });
 
 test('a slot that was there, and no table asked for: nothing is read', async (t) => {

@@ -1,8 +1,24 @@
 // Kills at moments that repeat: counted by what nats-server has answered, not by the clock.
 import { Proxy } from './proxy.mjs';
 import { waitFor } from './wait.mjs';
+import { Walcast } from './walcast.mjs';
 
 const ANSWERS_MAX = 1000;
+
+// A Walcast that was killed when it would publish on the subject, which nats-server does not see.
+export async function killedBeforePublish(t, { postgres, nats, config }, subject) {
+  const proxy = await Proxy.start(t, nats.port, { rewriteClient(chunk) {
+    if (!chunk.includes(`PUB ${subject} `)) return chunk;
+    proxy.hold();
+    return Buffer.alloc(0);
+  } });
+  const walcast = await Walcast.start({ postgres,
+    config: { ...config, 'nats.url': `nats://127.0.0.1:${proxy.port}` } });
+  await waitFor(`a message on ${subject}`, () => proxy.held, 30_000, 2).finally(() => walcast.kill());
+  proxy.close();
+  walcast.config['nats.url'] = nats.url;
+  return walcast;
+}
 
 // What Walcast does at its start is done by requests to nats-server. Starts it again and again; it
 // is killed when its `every`th answer, the next `every`th, ... comes, which it does not see. Ends with

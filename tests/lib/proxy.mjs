@@ -7,11 +7,13 @@ const HELD_MAX_BYTES = 16 << 20; // then the senders have to wait
 
 export class Proxy {
   // rewrite(chunk, connection) → the bytes to pass on instead, for what the server sends; undefined
-  // passes them. bytesPerSecond: what each direction of each connection lets through; undefined: all.
+  // passes them. rewriteClient(chunk): the same for what clients send.
+  // bytesPerSecond: what each direction of each connection lets through; undefined: all.
   // linger_ms: so much later the server hears that a client has gone, as of a machine that died.
-  static async start(t, port, { rewrite, bytesPerSecond, linger_ms = 0 } = {}) {
+  static async start(t, port, { rewrite, rewriteClient, bytesPerSecond, linger_ms = 0 } = {}) {
     const proxy = new Proxy();
     proxy.rewrite = rewrite;
+    proxy.rewriteClient = rewriteClient;
     proxy.bytesPerSecond = bytesPerSecond;
     proxy.linger_ms = linger_ms;
     proxy.sockets = new Set();
@@ -38,7 +40,7 @@ export class Proxy {
     }
     client.on('data', (chunk) => {
       if (this.held) this.heldFromClients += chunk.length;
-      this.#act(client, chunk.length, () => server.write(chunk));
+      this.#act(client, chunk.length, () => server.write(this.rewriteClient?.(chunk) ?? chunk));
       this.#slow(client, chunk.length);
     });
     server.on('data', (chunk) => {
