@@ -164,10 +164,10 @@ CORE_MUST_CHECK bool auth_key_rotate(auth_key_store *store, auth_key_record *rec
 /* Ends all keys of the name at once. INPUT when there is none. */
 CORE_MUST_CHECK bool auth_key_revoke(auth_key_store *store, auth_key_record *record,
                                      core_error *error);
-/* False ends the walk, with `error` as it left it. */
-typedef bool (*auth_key_each_handler)(void *context, const auth_key_record *record,
-                                      core_error *error);
-/* All records, of every project; one that cannot be read ends it. */
+/* `record` NULL: one that cannot be read; `problem` says where it is and why. */
+typedef void (*auth_key_each_handler)(void *context, const auth_key_record *record,
+                                      const char *problem);
+/* All records, of every project. */
 CORE_MUST_CHECK bool auth_key_each(auth_key_store *store, auth_key_each_handler handler,
                                    void *context, core_error *error);
 /* Tokens with this jti count no more, until `until_s`, when they must have expired by themselves.

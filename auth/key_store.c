@@ -121,9 +121,31 @@ static bool key_change_stored(auth_key_store *store, const auth_key_record *plac
 /* ---- Walks ---- */
 
 typedef struct {
-    auth_key_store *store;
-    auth_key_each_handler handler; /* NULL: only counts, and removes what has ended */
+    auth_key_each_handler handler;
     void *context;
+} record_listing;
+
+static bool record_tell(void *context, const fanout_bucket_entry *entry, core_error *error) {
+    const record_listing *listing = context;
+    auth_key_record record;
+    core_error problem = {.text = ""};
+    (void)error;
+    bool ok = auth_key_decode(entry->value, &record, &problem) ||
+              core_error_wrap(&problem, "%s", entry->key);
+    listing->handler(listing->context, ok ? &record : NULL, problem.text);
+    return true;
+}
+
+bool auth_key_each(auth_key_store *store, auth_key_each_handler handler, void *context,
+                   core_error *error) {
+    record_listing listing = {.handler = handler, .context = context};
+    CORE_MAGIC_CHECK(store, STORE_MAGIC);
+    return fanout_bucket_each(store->bucket, AUTH_KEY_TOKEN, record_tell, &listing, error);
+}
+
+/* Removes what has ended, and counts what is left. */
+typedef struct {
+    auth_key_store *store;
     size_t count;
 } key_walk;
 
@@ -140,9 +162,6 @@ static bool record_is_old(const auth_key_record *record, int64_t at_s) {
 static bool record_walk(void *context, const fanout_bucket_entry *entry, core_error *error) {
     key_walk *walk = context;
     auth_key_record record;
-    if (walk->handler != NULL)
-        return auth_key_decode(entry->value, &record, error) &&
-               walk->handler(walk->context, &record, error);
     char place[PLACE_MAX];
     core_buffer text = core_buffer_over(place, sizeof place);
     if (auth_key_decode(entry->value, &record, NULL) &&
@@ -150,13 +169,6 @@ static bool record_walk(void *context, const fanout_bucket_entry *entry, core_er
         return fanout_bucket_erase(walk->store->bucket, place, entry->revision, error);
     walk->count++;
     return true;
-}
-
-bool auth_key_each(auth_key_store *store, auth_key_each_handler handler, void *context,
-                   core_error *error) {
-    key_walk walk = {.store = store, .handler = handler, .context = context};
-    CORE_MAGIC_CHECK(store, STORE_MAGIC);
-    return fanout_bucket_each(store->bucket, AUTH_KEY_TOKEN, record_walk, &walk, error);
 }
 
 static bool revocation_walk(void *context, const fanout_bucket_entry *entry, core_error *error) {
@@ -171,7 +183,6 @@ static bool revocation_walk(void *context, const fanout_bucket_entry *entry, cor
            fanout_bucket_erase(walk->store->bucket, key, entry->revision, error);
 }
 
-/* Removes what has ended, and counts what is left. */
 static bool store_tidy(auth_key_store *store, size_t *keys, size_t *revocations,
                        core_error *error) {
     key_walk of_keys = {.store = store}, of_revocations = {.store = store};

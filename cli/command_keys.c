@@ -28,6 +28,7 @@ typedef struct {
     auth_key_record record; /* what the options say of it, then what there is */
     int64_t expires_s;      /* create */
     int64_t overlap_s;      /* rotate */
+    bool unreadable;        /* list: a record could not be read */
 } keys_command;
 
 static cli_exit fail(const core_error *error) {
@@ -333,16 +334,8 @@ static bool list_shows(const keys_command *command, const auth_key_record *recor
            (environment == NULL || strcmp(environment, record->environment) == 0);
 }
 
-static bool list_line(void *context, const auth_key_record *record, core_error *error) {
-    const keys_command *command = context;
+static void list_lines(const keys_command *command, const auth_key_record *record) {
     char scopes[128], created[CORE_CLOCK_TEXT_SIZE], expires[CORE_CLOCK_TEXT_SIZE];
-    (void)error;
-    if (!list_shows(command, record))
-        return true;
-    if (command->prints_json) {
-        record_print_json(command, record, NULL);
-        return true;
-    }
     scopes_text(record->scopes, scopes);
     for (size_t i = 0; i < record->secret_count; i++) {
         const auth_key_secret *secret = &record->secrets[i];
@@ -353,7 +346,19 @@ static bool list_line(void *context, const auth_key_record *record, core_error *
                      state_name(auth_key_secret_state(secret, command->now_s)), record->role,
                      created, expires, scopes);
     }
-    return true;
+}
+
+/* One that cannot be read may be of any project. */
+static void list_take(void *context, const auth_key_record *record, const char *problem) {
+    keys_command *command = context;
+    if (record == NULL) {
+        (void)fprintf(stderr, "walcast: %s\n", problem);
+        command->unreadable = true;
+    } else if (list_shows(command, record) && command->prints_json) {
+        record_print_json(command, record, NULL);
+    } else if (list_shows(command, record)) {
+        list_lines(command, record);
+    }
 }
 
 static cli_exit list_run(keys_command *command) {
@@ -361,9 +366,10 @@ static cli_exit list_run(keys_command *command) {
     if (!command->prints_json)
         (void)printf("%-20s %-12s %-8s %-11s %-8s %-14s %-24s %-24s %s\n", "NAME", "PROJECT", "ENV",
                      "KEY", "STATE", "ROLE", "CREATED", "EXPIRES", "SCOPES");
-    if (!auth_key_each(command->store, list_line, command, &error))
+    if (!auth_key_each(command->store, list_take, command, &error))
         return fail(&error);
-    return cli_output_finish();
+    cli_exit output = cli_output_finish();
+    return output == CLI_OK && command->unreadable ? CLI_BAD : output;
 }
 
 /* ---- The command ---- */

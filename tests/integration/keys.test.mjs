@@ -313,6 +313,27 @@ suite('API keys', () => {
     assert.equal((await joined(t, site, { walcast: closed })).answer.status, 'ok'); // a key needs no secret
   });
 
+  test('a record that cannot be read is told of, and hides no other', async () => {
+    const at = (name) => `$KV.WALCAST_keys.key.default.dev.${name}`;
+    const records = { odd: '{}', newer: JSON.stringify({ version: 2, name: 'newer' }) };
+    await house.nats.manage(async (manager, connection) => {
+      for (const [name, record] of Object.entries(records)) await connection.request(at(name), record);
+    });
+    await make('behind'); // records are told in the order they were written
+    const list = (...more) => house.walcast.command(['keys', 'list', ...more]);
+    const listed = await list('--json');
+    const names = listed.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line).name);
+    assert.equal(listed.code, 1);
+    assert.ok(names.includes('site') && names.includes('behind') && !names.includes('newer'), names.join());
+    assert.match(listed.stderr, /key\.default\.dev\.odd: the record of key '' is of version 0, expected 1/);
+    assert.match(listed.stderr, /key\.default\.dev\.newer: .*is of version 2, expected 1: update this walcast/);
+    await house.nats.manage(async (manager) => {
+      for (const name of Object.keys(records)) await manager.streams.purge('KV_WALCAST_keys', { filter: at(name) });
+    });
+    const { code, stderr } = await list();
+    assert.deepEqual([code, stderr], [0, '']);
+  });
+
   test('no key stands anywhere: logs, metrics, processes, key-value, streams', async (t) => {
     const keys = [site];
     for (const name of ['shown', 'doomed', 'turned']) {

@@ -91,12 +91,12 @@ typedef struct {
     bool found;
 } key_search;
 
-static bool record_search(void *context, const auth_key_record *record, core_error *error) {
+static void record_search(void *context, const auth_key_record *record, const char *problem) {
     key_search *search = context;
-    (void)error;
+    assert_non_null(record);
+    assert_string_equal(problem, "");
     for (size_t i = 0; i < record->secret_count; i++)
         search->found |= strncmp(search->key + 3, record->secrets[i].prefix, 8) == 0;
-    return true;
 }
 
 static bool is_kept(scene *s, const char *key) {
@@ -216,11 +216,10 @@ static void test_a_name_has_few_secrets_at_once(void **state) {
     assert_true(is_kept(s, key));
 }
 
-static bool record_count(void *context, const auth_key_record *record, core_error *error) {
-    (void)record;
-    (void)error;
+static void record_count(void *context, const auth_key_record *record, const char *problem) {
+    assert_non_null(record);
+    assert_string_equal(problem, "");
     ++*(size_t *)context;
-    return true;
 }
 
 static size_t records(scene *s) {
