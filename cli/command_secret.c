@@ -7,10 +7,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
+
+#define VALUE_READ_MAX (AUTH_SECRET_MAX + 2) /* more than may be, so that it is seen */
 
 typedef struct {
     core_config *config;
@@ -20,30 +25,41 @@ typedef struct {
     const char *project; /* of set and rm: the default is the process's */
     const char *name;
     bool prints_json;
+    core_buffer value; /* of set */
     core_buffer json;
     uint64_t sealed, current, failed; /* of rotate */
 } secret_command;
 
 /* ---- The value ---- */
 
-/* One line more than may be is read, so that it is seen. */
-static bool value_read(core_buffer *value, core_error *error) {
-    for (;;) {
-        uint8_t *room = core_buffer_reserve(value, AUTH_SECRET_MAX + 2 - value->length);
-        ssize_t got = room == NULL || value->length == AUTH_SECRET_MAX + 2
-                          ? 0
-                          : read(STDIN_FILENO, room, AUTH_SECRET_MAX + 2 - value->length);
+/* Until there is something to read. False: a signal is to end the process. */
+static bool value_await(int signal_fd) {
+    struct pollfd waits[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                             {.fd = signal_fd, .events = POLLIN}};
+    while (poll(waits, CORE_COUNT_OF(waits), -1) < 0 && errno == EINTR)
+        ;
+    return waits[1].revents == 0;
+}
+
+/* Up to the end, of a terminal the line's. `signal_fd` -1: signals do what they do. */
+static bool value_read(int signal_fd, core_buffer *value, core_error *error) {
+    while (value->length < VALUE_READ_MAX) {
+        uint8_t *room = core_buffer_reserve(value, VALUE_READ_MAX - value->length);
+        if (room == NULL)
+            return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the value");
+        if (!value_await(signal_fd))
+            return core_error_set(error, CORE_ERROR_INPUT, "no value was given");
+        ssize_t got = read(STDIN_FILENO, room, VALUE_READ_MAX - value->length);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return core_error_set(error, CORE_ERROR_INPUT, "the value cannot be read: %s",
                                   strerror(errno));
-        if (got == 0)
-            return true;
         core_buffer_commit(value, (size_t)got);
-        if (isatty(STDIN_FILENO) && value->data[value->length - 1] == '\n')
-            return true;
+        if (got == 0 || (isatty(STDIN_FILENO) && value->data[value->length - 1] == '\n'))
+            break;
     }
+    return true;
 }
 
 /* As other programs hand it on, with a line end behind it. */
@@ -56,19 +72,37 @@ static core_slice value_trim(const core_buffer *value) {
     return core_slice_make(value->data, length);
 }
 
-/* From a terminal without showing it. */
-static bool value_ask(const char *name, core_buffer *value, core_error *error) {
-    struct termios before, silent;
-    bool asks = tcgetattr(STDIN_FILENO, &before) == 0;
-    if (!asks)
-        return value_read(value, error);
-    silent = before;
+static bool value_read_silently(const char *name, const struct termios *before, int signal_fd,
+                                core_buffer *value, core_error *error) {
+    struct termios silent = *before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
-    (void)fprintf(stderr, "value of %s: ", name);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-    bool ok = value_read(value, error);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+    (void)fprintf(stderr, "value of %s: ", name);
+    bool ok = value_read(signal_fd, value, error);
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
     (void)fputc('\n', stderr);
+    return ok;
+}
+
+/* From a terminal without showing it. What would end the process waits until the terminal is as it
+ * was, and then ends it; so no thread may have begun, which would take it at once. */
+static bool value_ask(const char *name, core_buffer *value, core_error *error) {
+    static const int ending[] = {SIGINT, SIGTERM, SIGQUIT, SIGHUP};
+    struct termios before;
+    sigset_t signals, mask;
+    if (tcgetattr(STDIN_FILENO, &before) != 0)
+        return value_read(-1, value, error);
+    (void)sigemptyset(&signals);
+    for (size_t i = 0; i < CORE_COUNT_OF(ending); i++)
+        (void)sigaddset(&signals, ending[i]);
+    (void)sigprocmask(SIG_BLOCK, &signals, &mask);
+    int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    bool ok = signal_fd >= 0
+                  ? value_read_silently(name, &before, signal_fd, value, error)
+                  : core_error_set(error, CORE_ERROR_INTERNAL, "signalfd: %s", strerror(errno));
+    if (signal_fd >= 0)
+        (void)close(signal_fd);
+    (void)sigprocmask(SIG_SETMASK, &mask, NULL);
     return ok;
 }
 
@@ -85,15 +119,10 @@ static cli_exit secret_fail(const core_error *error) {
 }
 
 static cli_exit action_set(secret_command *command) {
-    core_buffer value;
     core_error error;
-    core_buffer_init(&value, AUTH_SECRET_MAX + 2);
     int64_t now_us = core_clock_wall_us(core_clock_system());
-    bool ok = value_ask(command->name, &value, &error) &&
-              auth_secrets_set(command->secrets, command->project, command->name,
-                               value_trim(&value), now_us, &error);
-    auth_secrets_wipe(&value);
-    if (!ok)
+    if (!auth_secrets_set(command->secrets, command->project, command->name,
+                          value_trim(&command->value), now_us, &error))
         return secret_fail(&error);
     secret_audit(command, "secret.set", NULL);
     return CLI_OK;
@@ -228,11 +257,13 @@ static void warn_exposed(const core_config *config, unsigned exposed) {
                       core_config_text(config, "secrets.key_file"), exposed);
 }
 
-static bool resources_open(secret_command *command, core_error *error) {
+static bool resources_open(secret_command *command, bool sets, core_error *error) {
     unsigned exposed = 0;
     if (!auth_secrets_keys_check(command->config, &exposed, error))
         return false;
     warn_exposed(command->config, exposed);
+    if (sets && !value_ask(command->name, &command->value, error))
+        return false;
     command->log = core_log_new(STDERR_FILENO, CORE_LOG_WARN, false, core_clock_system());
     if (command->log == NULL)
         return core_error_set(error, CORE_ERROR_INTERNAL, "no log");
@@ -266,9 +297,12 @@ cli_exit cli_command_secret(const cli_arguments *arguments) {
     command.config = cli_config_load(arguments);
     if (command.config == NULL)
         return CLI_USAGE;
+    core_buffer_init(&command.value, VALUE_READ_MAX);
     core_buffer_init(&command.json, (size_t)1 << 16);
-    cli_exit result =
-        resources_open(&command, &error) ? action_run(&command, arguments) : cli_fail(&error);
+    bool sets = strcmp(arguments->operand, "set") == 0;
+    cli_exit result = resources_open(&command, sets, &error) ? action_run(&command, arguments)
+                                                             : secret_fail(&error);
+    auth_secrets_wipe(&command.value);
     auth_secrets_free(command.secrets);
     if (command.connection != NULL)
         fanout_connection_free(command.connection);

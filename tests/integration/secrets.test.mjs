@@ -102,6 +102,20 @@ suite('secrets', () => {
     assert.equal((await expand('${secret:prompted}')).stdout, values.prompted);
   });
 
+  test('cut off at the prompt it leaves the terminal as it was', async (t) => {
+    const child = spawn('script', ['-qec', `sh -c 'trap : INT; ${BINARY} secret set cut; echo "ended: $?"; stty -a'`, '/dev/null'],
+      { env: { ...process.env, ...house.walcast.env }, cwd: house.walcast.directory });
+    t.after(() => child.kill('SIGKILL'));
+    let screen = '';
+    child.stdout.on('data', (data) => { screen += data; });
+    await waitFor('the prompt', () => screen.includes('value of cut: '));
+    child.stdin.write('half a canary\x03');
+    assert.equal(await new Promise((resolve) => child.once('close', resolve)), 0, screen);
+    assert.match(screen, /ended: 130\r\n[^]* echo /);
+    assert.ok(!screen.includes('canary') && !screen.includes(' -echo '), screen);
+    assert.ok((await list()).every(({ name }) => name !== 'cut'));
+  });
+
   test('no process shows it while it is set', async (t) => {
     const child = spawn(BINARY, ['secret', 'set', 'held'], { env: { ...process.env, ...house.walcast.env }, cwd: house.walcast.directory });
     t.after(() => child.kill('SIGKILL'));
