@@ -156,7 +156,7 @@ unsigned auth_claim_scopes(const auth_claim *claim) {
         bool named = claim->kind == CORE_JSON_STRING ? words_have(claim->value, name)
                                                      : auth_claim_has(claim, name);
         if (named)
-            scopes |= core_scope_parse(core_slice_text(name));
+            scopes |= 1u << i;
     }
     return scopes;
 }

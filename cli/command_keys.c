@@ -150,15 +150,6 @@ static void secret_write(const keys_command *command, core_json_writer *json,
     core_json_object_close(json);
 }
 
-static void scopes_write(core_json_writer *json, unsigned scopes) {
-    core_json_key_text(json, "scopes");
-    core_json_array_open(json);
-    for (unsigned i = 0; i < CORE_SCOPE_COUNT; i++)
-        if ((scopes & 1u << i) != 0)
-            core_json_text(json, core_scope_name(i));
-    core_json_array_close(json);
-}
-
 /* `key`: the newest's text, or NULL. */
 static void record_write(const keys_command *command, core_json_writer *json,
                          const auth_key_record *record, const char *key) {
@@ -180,7 +171,8 @@ static void record_write(const keys_command *command, core_json_writer *json,
         core_json_text(json, record->subject);
     else
         core_json_null(json);
-    scopes_write(json, record->scopes);
+    core_json_key_text(json, "scopes");
+    core_scopes_write(json, record->scopes);
     time_write(json, "created", record->created_s);
     core_json_key_text(json, "keys");
     core_json_array_open(json);

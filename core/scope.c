@@ -15,3 +15,11 @@ unsigned core_scope_parse(core_slice name) {
 const char *core_scope_name(unsigned index) {
     return scope_names[index];
 }
+
+void core_scopes_write(core_json_writer *json, unsigned scopes) {
+    core_json_array_open(json);
+    for (unsigned i = 0; i < CORE_SCOPE_COUNT; i++)
+        if ((scopes & 1u << i) != 0)
+            core_json_text(json, scope_names[i]);
+    core_json_array_close(json);
+}

@@ -4,8 +4,7 @@
 #ifndef WALCAST_CORE_SCOPE_H
 #define WALCAST_CORE_SCOPE_H
 
-#include "core/base.h"
-#include "core/slice.h"
+#include "core/json.h"
 
 typedef enum {
     CORE_SCOPE_SUBSCRIBE = 1 << 0,
@@ -27,5 +26,7 @@ typedef enum {
 unsigned core_scope_parse(core_slice name);
 /* The name of the `index`th scope. */
 const char *core_scope_name(unsigned index);
+/* The names as an array. */
+void core_scopes_write(core_json_writer *json, unsigned scopes);
 
 #endif
