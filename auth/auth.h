@@ -436,7 +436,7 @@ void auth_secrets_wipe(core_buffer *buffer);
  * or says why it cannot be (then only project and name are set): the walk goes on. */
 typedef void (*auth_secrets_handler)(void *context, const auth_secret_fact *fact,
                                      const char *problem);
-/* In no order. `project` NULL: of all. */
+/* In the order they were set. `project` NULL: of all. */
 CORE_MUST_CHECK bool auth_secrets_list(auth_secrets *secrets, const char *project,
                                        auth_secrets_handler handler, void *context,
                                        core_error *error);

@@ -84,15 +84,6 @@ static void secret_write(core_json_writer *json, const auth_key_secret *secret) 
     core_json_object_close(json);
 }
 
-static void scopes_write(core_json_writer *json, unsigned scopes) {
-    core_json_key_text(json, "scopes");
-    core_json_array_open(json);
-    for (unsigned i = 0; i < CORE_SCOPE_COUNT; i++)
-        if ((scopes & 1u << i) != 0)
-            core_json_text(json, core_scope_name(i));
-    core_json_array_close(json);
-}
-
 void auth_key_encode(const auth_key_record *record, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
@@ -110,7 +101,8 @@ void auth_key_encode(const auth_key_record *record, core_buffer *out) {
         core_json_key_text(&json, "sub");
         core_json_text(&json, record->subject);
     }
-    scopes_write(&json, record->scopes);
+    core_json_key_text(&json, "scopes");
+    core_scopes_write(&json, record->scopes);
     core_json_key_text(&json, "created");
     core_json_signed(&json, record->created_s);
     core_json_key_text(&json, "secrets");
@@ -139,18 +131,13 @@ static bool time_read(core_json_token token, int64_t *time_s) {
            *time_s <= AUTH_NEVER_S;
 }
 
-static int digit_value(char digit) {
-    const char *digits = "0123456789abcdef";
-    const char *found = digit != '\0' ? strchr(digits, digit) : NULL;
-    return found != NULL ? (int)(found - digits) : -1;
-}
-
 static bool hash_read(core_json_token token, uint8_t hash[HASH_BYTES]) {
     char text[2 * HASH_BYTES + 1];
     if (!text_read(token, text, sizeof text) || strlen(text) != 2 * HASH_BYTES)
         return false;
     for (size_t i = 0; i < HASH_BYTES; i++) {
-        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
+        int high = core_hex_digit((uint8_t)text[2 * i]);
+        int low = core_hex_digit((uint8_t)text[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         hash[i] = (uint8_t)(high << 4 | low);

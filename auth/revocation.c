@@ -15,37 +15,11 @@ bool auth_revocation_key(const char *jti, char key[AUTH_REVOCATION_KEY_MAX], cor
     return true;
 }
 
-static int digit_value(uint8_t digit) {
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
-/* The byte at the cursor, its escape undone. */
-static bool byte_read(core_cursor *cursor, uint8_t *byte) {
-    *byte = core_cursor_u8(cursor);
-    if (*byte != '=')
-        return core_cursor_ok(cursor);
-    int high = digit_value(core_cursor_u8(cursor)), low = digit_value(core_cursor_u8(cursor));
-    if (!core_cursor_ok(cursor) || high < 0 || low < 0)
-        return false;
-    *byte = (uint8_t)(high << 4 | low);
-    return true;
-}
-
 bool auth_revocation_jti(core_slice key, core_buffer *jti) {
     static const char begin[] = AUTH_REVOCATION_TOKEN ".";
     size_t length = sizeof begin - 1;
-    if (key.length <= length || memcmp(key.data, begin, length) != 0)
-        return false;
-    core_cursor cursor = core_cursor_make(core_slice_make(key.data + length, key.length - length));
-    while (core_cursor_left(&cursor) > 0) {
-        uint8_t byte;
-        if (!byte_read(&cursor, &byte))
-            return false;
-        core_buffer_u8(jti, byte);
-    }
-    return core_buffer_ok(jti);
+    return key.length > length && memcmp(key.data, begin, length) == 0 &&
+           fanout_bucket_key_read(core_slice_make(key.data + length, key.length - length), jti);
 }
 
 void auth_revocation_encode(int64_t until_s, int64_t now_s, core_buffer *out) {

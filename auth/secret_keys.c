@@ -13,18 +13,11 @@
 
 /* ---- From text ---- */
 
-static int hex_value(uint8_t c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool key_of_hex(core_slice word, uint8_t key[AUTH_GCM_KEY_SIZE]) {
     if (word.length != KEY_HEX_LENGTH)
         return false;
     for (size_t i = 0; i < AUTH_GCM_KEY_SIZE; i++) {
-        int high = hex_value(word.data[2 * i]), low = hex_value(word.data[2 * i + 1]);
+        int high = core_hex_digit(word.data[2 * i]), low = core_hex_digit(word.data[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
         key[i] = (uint8_t)(high << 4 | low);

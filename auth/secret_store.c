@@ -190,45 +190,29 @@ typedef struct {
     auth_secret_id id; /* into `key` */
 } secret_place;
 
-typedef struct secret_walk secret_walk;
-
-/* What is done with each; `fact` has its names. False with what is wrong with it. */
+/* What is done with each; `fact` has its names, and no time still where it was removed meanwhile.
+ * False with what is wrong with it. */
 typedef bool (*secret_step)(auth_secrets *secrets, const secret_place *place,
-                            auth_secret_fact *fact, core_error *error);
+                            const fanout_bucket_entry *entry, auth_secret_fact *fact,
+                            core_error *error);
 
-struct secret_walk {
+typedef struct {
     auth_secrets *secrets;
     const char *project; /* NULL: of all */
     secret_step step;
     auth_secrets_handler handler;
     void *context;
-    core_error *error;
-};
-
-static int place_hex(char c) {
-    static const char digits[] = "0123456789ABCDEF";
-    const char *found = c != '\0' ? strchr(digits, c) : NULL;
-    return found != NULL ? (int)(found - digits) : -1;
-}
-
-/* Undoes =XX; what is none stays. */
-static void place_unescape(secret_place *place, const char *key) {
-    size_t length = 0;
-    while (*key != '\0' && length < sizeof place->key - 1) {
-        int high = *key == '=' ? place_hex(key[1]) : -1;
-        int low = high >= 0 ? place_hex(key[2]) : -1;
-        place->key[length++] = low >= 0 ? (char)(high << 4 | low) : *key;
-        key += low >= 0 ? 3 : 1;
-    }
-    place->key[length] = '\0';
-}
+} secret_walk;
 
 /* "secret.PROJECT.NAME": a name has no dot. */
 static bool place_read(secret_place *place, const char *key) {
-    place_unescape(place, key);
+    core_buffer given = core_buffer_over(place->key, sizeof place->key - 1);
+    if (!fanout_bucket_key_read(core_slice_text(key), &given))
+        return false;
+    place->key[given.length] = '\0';
     const char *project = place->key + sizeof SECRETS_TOKEN;
     const char *dot = strrchr(place->key, '.');
-    if (strlen(place->key) <= sizeof SECRETS_TOKEN || dot <= project)
+    if (given.length <= sizeof SECRETS_TOKEN || dot == NULL || dot <= project)
         return false;
     place->id.project = core_slice_make((const uint8_t *)project, (size_t)(dot - project));
     place->id.name = core_slice_text(dot + 1);
@@ -241,112 +225,102 @@ static bool is_its_own(const core_error *error) {
            error->code == CORE_ERROR_LIMIT;
 }
 
-static bool walk_take(void *context, const char *key) {
+static bool walk_take(void *context, const fanout_bucket_entry *entry, core_error *error) {
     const secret_walk *walk = context;
     secret_place place;
-    if (!place_read(&place, key))
+    if (!place_read(&place, entry->key))
         return true;
     if (walk->project != NULL && !core_slice_is(place.id.project, walk->project))
         return true;
     auth_secret_fact fact = {.project = place.id.project, .name = place.id.name};
-    if (walk->step(walk->secrets, &place, &fact, walk->error)) {
-        if (fact.created_us != 0) /* else it was removed meanwhile */
+    if (walk->step(walk->secrets, &place, entry, &fact, error)) {
+        if (fact.created_us != 0)
             walk->handler(walk->context, &fact, NULL);
         return true;
     }
-    if (!is_its_own(walk->error))
+    if (!is_its_own(error))
         return false;
-    walk->handler(walk->context, &fact, walk->error->text);
+    walk->handler(walk->context, &fact, error->text);
     return true;
 }
 
-static bool secrets_walk(const secret_walk *walk, core_error *error) {
-    secret_walk copy = *walk;
-    copy.error = error;
-    return fanout_bucket_keys(walk->secrets->bucket, SECRETS_TOKEN, walk_take, &copy, error);
+static bool secrets_walk(secret_walk *walk, core_error *error) {
+    return fanout_bucket_each(walk->secrets->bucket, SECRETS_TOKEN, walk_take, walk, error);
 }
 
-static void fact_fill(const auth_secrets *secrets, const auth_secret_box *box,
-                      auth_secret_fact *fact) {
-    fact->created_us = box->created_us;
-    fact->key_id = box->key_id;
-    fact->known = auth_secret_keys_find(&secrets->keys, box->key_id) != NULL;
-    fact->current = secrets->keys.count > 0 && secrets->keys.keys[0].id == box->key_id;
-}
-
-/* The box of the place; `*revision` 0: it is gone. */
-static bool place_box(auth_secrets *secrets, const secret_place *place, auth_secret_box *box,
-                      uint64_t *revision, core_error *error) {
-    return fanout_bucket_get(secrets->bucket, place->key, &secrets->box, revision, error) &&
-           (*revision == 0 ||
-            auth_secret_box_read_of(core_buffer_slice(&secrets->box), &place->id, box, error));
-}
-
-static bool list_step(auth_secrets *secrets, const secret_place *place, auth_secret_fact *fact,
-                      core_error *error) {
+static bool fact_read(const auth_secrets *secrets, const secret_place *place, core_slice value,
+                      auth_secret_fact *fact, core_error *error) {
     auth_secret_box box;
-    uint64_t revision = 0;
-    if (!place_box(secrets, place, &box, &revision, error))
+    if (!auth_secret_box_read_of(value, &place->id, &box, error))
         return false;
-    if (revision != 0)
-        fact_fill(secrets, &box, fact);
+    fact->created_us = box.created_us;
+    fact->key_id = box.key_id;
+    fact->known = auth_secret_keys_find(&secrets->keys, box.key_id) != NULL;
+    fact->current = secrets->keys.count > 0 && secrets->keys.keys[0].id == box.key_id;
     return true;
+}
+
+static bool list_step(auth_secrets *secrets, const secret_place *place,
+                      const fanout_bucket_entry *entry, auth_secret_fact *fact, core_error *error) {
+    return fact_read(secrets, place, entry->value, fact, error);
 }
 
 bool auth_secrets_list(auth_secrets *secrets, const char *project, auth_secrets_handler handler,
                        void *context, core_error *error) {
-    const secret_walk walk = {.secrets = secrets_of(secrets),
-                              .project = project,
-                              .step = list_step,
-                              .handler = handler,
-                              .context = context};
+    secret_walk walk = {.secrets = secrets_of(secrets),
+                        .project = project,
+                        .step = list_step,
+                        .handler = handler,
+                        .context = context};
     return secrets_walk(&walk, error);
 }
 
 /* ---- Rotation ---- */
 
-/* Seals it anew in place of the revision. */
-static bool rotate_seal(auth_secrets *secrets, const secret_place *place, int64_t created_us,
-                        uint64_t revision, core_error *error) {
+/* Seals the value anew in place of the revision. */
+static bool rotate_seal(auth_secrets *secrets, const secret_place *place, core_slice value,
+                        int64_t created_us, uint64_t revision, core_error *error) {
     core_buffer plain;
     core_buffer_init(&plain, AUTH_SECRET_MAX);
-    bool ok = auth_secret_box_open(&secrets->keys, &place->id, core_buffer_slice(&secrets->box),
-                                   &plain, error) &&
+    bool ok = auth_secret_box_open(&secrets->keys, &place->id, value, &plain, error) &&
               secrets_store(secrets, &place->id, place->key, created_us, core_buffer_slice(&plain),
                             revision, error);
     auth_wipe_buffer(&plain);
     return ok;
 }
 
-static bool rotate_step(auth_secrets *secrets, const secret_place *place, auth_secret_fact *fact,
+static bool rotate_step(auth_secrets *secrets, const secret_place *place,
+                        const fanout_bucket_entry *entry, auth_secret_fact *fact,
                         core_error *error) {
+    core_slice value = entry->value;
+    uint64_t revision = entry->revision;
     for (int i = 0; i < SECRETS_TRIES; i++) {
-        auth_secret_box box;
-        uint64_t revision = 0;
-        if (!place_box(secrets, place, &box, &revision, error))
+        if (!fact_read(secrets, place, value, fact, error))
             return false;
-        if (revision == 0)
-            return true;
-        fact_fill(secrets, &box, fact);
         if (fact->current)
             return true;
-        if (rotate_seal(secrets, place, box.created_us, revision, error)) {
+        if (rotate_seal(secrets, place, value, fact->created_us, revision, error)) {
             fact->key_id = secrets->keys.keys[0].id;
             fact->current = fact->known = fact->sealed_now = true;
             return true;
         }
-        if (error->code != CORE_ERROR_CONFLICT)
-            break;
+        if (error->code != CORE_ERROR_CONFLICT ||
+            !fanout_bucket_get(secrets->bucket, place->key, &secrets->box, &revision, error))
+            return false;
+        value = core_buffer_slice(&secrets->box);
+        fact->created_us = 0;
+        if (revision == 0)
+            return true;
     }
     return false;
 }
 
 bool auth_secrets_rotate(auth_secrets *secrets, auth_secrets_handler handler, void *context,
                          core_error *error) {
-    const secret_walk walk = {.secrets = secrets_of(secrets),
-                              .step = rotate_step,
-                              .handler = handler,
-                              .context = context};
+    secret_walk walk = {.secrets = secrets_of(secrets),
+                        .step = rotate_step,
+                        .handler = handler,
+                        .context = context};
     return secrets_have_key(secrets, error) && secrets_walk(&walk, error);
 }
 

@@ -49,20 +49,13 @@ static core_slice json_since(const core_json_reader *reader, const uint8_t *star
 
 /* ---- Strings ---- */
 
-static int json_hex_digit(uint8_t byte) {
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    byte |= 0x20;
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 /* Four hex digits at `at`; -1 when they are not. */
 static int32_t json_hex4(const uint8_t *at, const uint8_t *end) {
     int32_t value = 0;
     if (end - at < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
-        int digit = json_hex_digit(at[i]);
+        int digit = core_hex_digit(at[i]);
         if (digit < 0)
             return -1;
         value = value << 4 | digit;

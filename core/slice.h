@@ -50,6 +50,14 @@ CORE_MUST_CHECK bool core_slice_to_u64(core_slice slice, uint64_t *value);
 /* The same with an optional leading '-'. */
 CORE_MUST_CHECK bool core_slice_to_i64(core_slice slice, int64_t *value);
 
+/* What a hexadecimal digit of either case counts; -1: it is none. */
+static inline int core_hex_digit(uint8_t byte) {
+    if (byte >= '0' && byte <= '9')
+        return byte - '0';
+    byte |= 0x20;
+    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
+}
+
 /* 64-bit FNV-1a; for tables in memory, not against an adversary who picks keys to collide. */
 uint64_t core_slice_hash(core_slice slice);
 /* The hash of what `hash` is of, and the slice behind it. */

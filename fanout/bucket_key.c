@@ -1,4 +1,4 @@
-/* Escapes a bucket's key; see bucket_key.h. */
+/* Escapes a bucket's key, and undoes it; see bucket_key.h. */
 #include "fanout/bucket_key.h"
 
 static bool is_plain(char byte) {
@@ -32,4 +32,22 @@ bool fanout_bucket_subject(const char *prefix, const char *key, char subject[FAN
     return core_error_set(error, CORE_ERROR_LIMIT,
                           "key '%.64s...' is longer than %d bytes when escaped", key,
                           FANOUT_BUCKET_KEY_MAX);
+}
+
+bool fanout_bucket_key_read(core_slice key, core_buffer *out) {
+    core_cursor cursor = core_cursor_make(key);
+    if (core_slice_is(key, "="))
+        return true; /* the empty key */
+    while (core_cursor_left(&cursor) > 0) {
+        uint8_t byte = core_cursor_u8(&cursor);
+        if (byte == '=') {
+            int high = core_hex_digit(core_cursor_u8(&cursor));
+            int low = core_hex_digit(core_cursor_u8(&cursor));
+            if (high < 0 || low < 0)
+                return false;
+            byte = (uint8_t)(high << 4 | low);
+        }
+        core_buffer_u8(out, byte);
+    }
+    return core_buffer_ok(out);
 }

@@ -5,7 +5,7 @@
 #ifndef WALCAST_FANOUT_BUCKET_KEY_H
 #define WALCAST_FANOUT_BUCKET_KEY_H
 
-#include "core/core.h"
+#include "fanout/fanout.h"
 
 #define FANOUT_BUCKET_KEY_MAX 1024
 

@@ -401,6 +401,10 @@ typedef struct {
     bool deleted;
 } fanout_bucket_entry;
 
+/* The key as it was given, of one as the bucket's subjects have it; appended. False: a byte's
+ * escape in it is none. */
+CORE_MUST_CHECK bool fanout_bucket_key_read(core_slice key, core_buffer *out);
+
 /* On the calling thread; the entry is valid during the call. False, with `error` set, ends it. */
 typedef bool (*fanout_entry_handler)(void *context, const fanout_bucket_entry *entry,
                                      core_error *error);

@@ -242,22 +242,15 @@ ws_http_head_result ws_http_head_parse(core_slice bytes, ws_http_head *head, uns
 
 /* ---- The query ---- */
 
-static int hex_digit(uint8_t byte) {
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    if (byte >= 'a' && byte <= 'f')
-        return byte - 'a' + 10;
-    return byte >= 'A' && byte <= 'F' ? byte - 'A' + 10 : -1;
-}
-
 bool ws_http_query_decode(core_slice text, core_buffer *out) {
     for (size_t i = 0; i < text.length; i++) {
         uint8_t byte = text.data[i] == '+' ? ' ' : text.data[i];
         if (byte == '%') {
-            if (text.length - i < 3 || hex_digit(text.data[i + 1]) < 0 ||
-                hex_digit(text.data[i + 2]) < 0)
+            if (text.length - i < 3 || core_hex_digit(text.data[i + 1]) < 0 ||
+                core_hex_digit(text.data[i + 2]) < 0)
                 return false;
-            byte = (uint8_t)(hex_digit(text.data[i + 1]) * 16 + hex_digit(text.data[i + 2]));
+            byte =
+                (uint8_t)(core_hex_digit(text.data[i + 1]) * 16 + core_hex_digit(text.data[i + 2]));
             i += 2;
         }
         core_buffer_u8(out, byte);

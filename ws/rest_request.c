@@ -261,21 +261,14 @@ unsigned ws_rest_request_batch(ws_rest_request *request, core_slice body, size_t
 
 /* ---- One message ---- */
 
-static int hex_digit(uint8_t byte) {
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    uint8_t lower = byte | 0x20;
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 /* Undoes a path segment's percent-encoding, once; a plus is a plus there. */
 static bool segment_decode(core_slice text, core_buffer *out) {
     core_cursor cursor = core_cursor_make(text);
     while (core_cursor_left(&cursor) > 0) {
         uint8_t byte = core_cursor_u8(&cursor);
         if (byte == '%') {
-            int high = hex_digit(core_cursor_u8(&cursor));
-            int low = hex_digit(core_cursor_u8(&cursor));
+            int high = core_hex_digit(core_cursor_u8(&cursor));
+            int low = core_hex_digit(core_cursor_u8(&cursor));
             if (high < 0 || low < 0)
                 return false;
             byte = (uint8_t)(high * 16 + low);

@@ -15,6 +15,17 @@ static void equality_is_of_bytes(void **state) {
     assert_int_equal(core_slice_text(NULL).length, 0);
 }
 
+static void hexadecimal_digits_are_of_either_case(void **state) {
+    static const char digits[] = "0123456789abcdef";
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        bool upper = byte >= 'A' && byte <= 'F';
+        const char *found =
+            byte != 0 ? memchr(digits, upper ? byte + 0x20 : byte, sizeof digits - 1) : NULL;
+        assert_int_equal(core_hex_digit((uint8_t)byte), found != NULL ? (int)(found - digits) : -1);
+    }
+}
+
 static void texts_fit_or_are_refused(void **state) {
     (void)state;
     char target[4] = "?";
@@ -75,8 +86,11 @@ static void the_hash_is_fnv_1a(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equality_is_of_bytes),       cmocka_unit_test(texts_fit_or_are_refused),
-        cmocka_unit_test(unsigned_numbers_are_exact), cmocka_unit_test(signed_numbers_are_exact),
+        cmocka_unit_test(equality_is_of_bytes),
+        cmocka_unit_test(hexadecimal_digits_are_of_either_case),
+        cmocka_unit_test(texts_fit_or_are_refused),
+        cmocka_unit_test(unsigned_numbers_are_exact),
+        cmocka_unit_test(signed_numbers_are_exact),
         cmocka_unit_test(the_hash_is_fnv_1a),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

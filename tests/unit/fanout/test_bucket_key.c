@@ -13,6 +13,10 @@ static void assert_subject(const char *key, const char *expected) {
     core_error error = {0};
     assert_true(fanout_bucket_subject("$KV.b.", key, subject, &error));
     assert_string_equal(subject, expected);
+    char read[FANOUT_BUCKET_KEY_MAX];
+    core_buffer out = core_buffer_over(read, sizeof read);
+    assert_true(fanout_bucket_key_read(core_slice_text(subject + strlen("$KV.b.")), &out));
+    assert_true(core_slice_is(core_buffer_slice(&out), key));
 }
 
 static void test_plain_keys_stay(void **state) {
@@ -53,12 +57,26 @@ static void test_overlong_is_refused(void **state) {
     assert_int_equal(error.code, CORE_ERROR_LIMIT);
 }
 
+static void test_what_is_no_escape_is_refused(void **state) {
+    static const char *const keys[] = {"a=", "a=2", "a=zz", "a=2 ", "=="};
+    (void)state;
+    for (size_t i = 0; i < CORE_COUNT_OF(keys); i++) {
+        char read[8];
+        core_buffer out = core_buffer_over(read, sizeof read);
+        assert_false(fanout_bucket_key_read(core_slice_text(keys[i]), &out));
+    }
+    char one[1];
+    core_buffer small = core_buffer_over(one, sizeof one);
+    assert_false(fanout_bucket_key_read(core_slice_text("ab"), &small));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plain_keys_stay),
         cmocka_unit_test(test_the_rest_is_escaped),
         cmocka_unit_test(test_dots_make_no_empty_tokens),
         cmocka_unit_test(test_overlong_is_refused),
+        cmocka_unit_test(test_what_is_no_escape_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
