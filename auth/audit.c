@@ -87,6 +87,7 @@ void auth_audit_free(auth_audit *audit) {
 
 static auth_audit_frame audit_frame(const auth_audit *audit) {
     return (auth_audit_frame){.node = audit->node,
+                              .by = "process",
                               .project = audit->project,
                               .environment = audit->environment,
                               .wall_us = core_clock_wall_us(core_clock_system())};
@@ -164,6 +165,7 @@ bool auth_audit_act_wait(const core_config *config, fanout_connection *connectio
     core_buffer record = core_buffer_over(memory, sizeof memory);
     node_name(node);
     const auth_audit_frame frame = {.node = node,
+                                    .by = "cli",
                                     .project = core_config_text(config, "project"),
                                     .environment = core_config_text(config, "environment"),
                                     .wall_us = core_clock_wall_us(core_clock_system())};

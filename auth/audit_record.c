@@ -129,7 +129,7 @@ static void act_write(core_buffer *out, const auth_audit_frame *frame, const aut
         record_text(&it, "detail", act->detail);
         record_who(&it, claims);
     }
-    record_text(&it, "by", claims != NULL ? "credential" : "cli");
+    record_text(&it, "by", claims != NULL ? "credential" : frame->by);
     const char *project = claims != NULL ? claims->project : frame->project;
     const char *environment = claims != NULL ? claims->environment : frame->environment;
     record_where(&it, act->project != NULL ? act->project : project,

@@ -10,6 +10,7 @@
 /* What the process adds to each. */
 typedef struct {
     const char *node; /* this machine's name */
+    const char *by;   /* who acts where no credential does: "process", "cli" */
     const char *project;
     const char *environment;
     int64_t wall_us;

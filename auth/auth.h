@@ -364,7 +364,7 @@ typedef struct {
     const char *act;
     const char *object;        /* what was changed: a key's name, a table */
     const char *detail;        /* one line */
-    const auth_claims *claims; /* who did it; NULL: whoever runs the command line */
+    const auth_claims *claims; /* who did it; NULL: the process itself, or who runs the command */
     const char *project;       /* NULL: that of the claims, else the process's */
     const char *environment;   /* the same */
 } auth_act;

@@ -127,7 +127,15 @@ static void certificate_spread(ws_certificate *certificate) {
         CORE_LOG(certificate->spec->log, ERROR, "ws", "no memory to spread the new certificate");
 }
 
+static void certificate_audit(const ws_certificate *certificate) {
+    const auth_act act = {.act = "certificate.replaced",
+                          .object = certificate->certificate_path,
+                          .detail = ws_tls_context_subject(certificate->context)};
+    auth_audit_act(certificate->spec->audit, &act);
+}
+
 static void certificate_replace(ws_certificate *certificate) {
+    const pair_look before = certificate->used;
     core_error error;
     ws_tls_context *context = certificate_read(certificate, &error);
     bool ok =
@@ -137,6 +145,8 @@ static void certificate_replace(ws_certificate *certificate) {
         certificate_take(certificate, context);
         certificate_spread(certificate);
         certificate_tell(certificate, "new connections get the certificate as it is now");
+        if (!pair_same(&before, &certificate->used))
+            certificate_audit(certificate);
         return;
     }
     ws_tls_context_release(context);

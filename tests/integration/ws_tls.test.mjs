@@ -44,7 +44,7 @@ suite('TLS', () => {
     house = await startHouse(suiteT, {
       schema: 'CREATE TABLE todos (id bigserial PRIMARY KEY, body text); CREATE TABLE big (id int PRIMARY KEY, body text);',
       config: { 'http.tls_cert': path('live.pem'), 'http.tls_key': path('live-key.pem'), 'http.tls_warn': '1h',
-        'http.threads': '2', 'log.level': 'debug', 'ws.queue_bytes': '1MiB' } });
+        'http.threads': '2', 'log.level': 'debug', 'ws.queue_bytes': '1MiB', 'audit.requests': 'none' } });
     ({ walcast } = house);
     standing = await Promise.all(Array.from({ length: 20 }, (_, i) => dialPlain(suiteT, walcast).then((socket) => {
       socket.write(Buffer.from('16030102000100', 'hex').subarray(0, i % 8)); // a ClientHello that begins
@@ -199,6 +199,13 @@ suite('TLS', () => {
     await alive('three');
     const expires = await metric('certificate_expiry_timestamp_seconds') * 1000 - Date.now();
     assert.ok(expires > 86_400_000 && expires < 2 * 86_400_000);
+    // Each pair that was taken leaves a record, whatever audit.requests says, and none that was refused.
+    const acts = async () => (await walcast.commandOk(['audit', '--from', 'first', '--until', 'now', '--kind', 'act']))
+      .split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    const records = await waitFor('their records', async () => (await acts()).length >= 3 && acts());
+    assert.deepEqual(records.map(({ act, object, by, project }) => [act, object, by, project]),
+      Array(3).fill(['certificate.replaced', path('live.pem'), 'process', 'default']));
+    for (const [i, name] of ['second', 'chained', 'server'].entries()) assert.match(records[i].detail, new RegExp(SUBJECT[name]));
   });
 
   test('check says whether the pair can be used; run refuses one that cannot, and warns of one that has expired', async (t) => {

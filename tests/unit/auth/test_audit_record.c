@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 static const auth_audit_frame frame = {
-    .node = "node-1", .project = "default", .environment = "dev", .wall_us = 0};
+    .node = "node-1", .by = "cli", .project = "default", .environment = "dev", .wall_us = 0};
 
 typedef struct {
     uint8_t memory[AUTH_AUDIT_RECORD_MAX];
