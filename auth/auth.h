@@ -17,7 +17,7 @@
 
 #define AUTH_CLAIM_MAX 256
 #define AUTH_TOKEN_MAX 16384
-#define AUTH_NEVER_S   (INT64_MAX / 1000000) /* far enough; still a time in microseconds */
+#define AUTH_NEVER_S   (INT64_MAX / CORE_US_PER_S) /* far enough; still a time in microseconds */
 
 typedef struct auth_verifier auth_verifier;
 

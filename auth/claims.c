@@ -8,13 +8,7 @@
 #include <stdlib.h>
 
 static int claim_compare(const void *left, const void *right) {
-    const core_slice a = ((const auth_claim *)left)->name;
-    const core_slice b = ((const auth_claim *)right)->name;
-    size_t common = a.length < b.length ? a.length : b.length;
-    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-    if (order != 0)
-        return order;
-    return (a.length > b.length) - (a.length < b.length);
+    return core_slice_compare(((const auth_claim *)left)->name, ((const auth_claim *)right)->name);
 }
 
 static bool claim_set_sort(auth_claim_set *set) {

@@ -243,17 +243,11 @@ bool auth_grants_equal(const auth_grants *a, const auth_grants *b) {
     return auth_policy_functions_equal(a, b);
 }
 
-static int slice_compare(core_slice a, core_slice b) {
-    size_t common = a.length < b.length ? a.length : b.length;
-    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
-}
-
 static int table_compare(const void *left, const void *right) {
     const auth_table *a = left;
     const auth_table *b = right;
-    int order = slice_compare(a->schema, b->schema);
-    return order != 0 ? order : slice_compare(a->name, b->name);
+    int order = core_slice_compare(a->schema, b->schema);
+    return order != 0 ? order : core_slice_compare(a->name, b->name);
 }
 
 const auth_table *auth_grants_find(const auth_grants *grants, core_slice schema, core_slice name) {
@@ -293,7 +287,7 @@ bool auth_table_all_columns(const auth_table *table) {
 }
 
 static int column_compare(const void *left, const void *right) {
-    return slice_compare(*(const core_slice *)left, *(const core_slice *)right);
+    return core_slice_compare(*(const core_slice *)left, *(const core_slice *)right);
 }
 
 bool auth_table_column(const auth_table *table, core_slice name) {

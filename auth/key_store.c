@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define STORE_MAGIC UINT32_C(0x6b737472)
-#define US_PER_S    INT64_C(1000000)
 #define KEPT_S      (INT64_C(30) * 24 * 3600)
 
 enum { TRIES_MAX = 20, PLACE_MAX = 1024 };
@@ -33,7 +32,7 @@ typedef struct {
 } stored_key;
 
 static int64_t now_s(const auth_key_store *store) {
-    return core_clock_wall_us(store->clock) / US_PER_S;
+    return core_clock_wall_us(store->clock) / CORE_US_PER_S;
 }
 
 /* ---- Life ---- */

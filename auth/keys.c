@@ -18,7 +18,6 @@
 #include <string.h>
 
 #define KEYS_MAGIC UINT32_C(0x6b657973)
-#define US_PER_S   INT64_C(1000000)
 
 enum {
     BACKOFF_FIRST_MS = 100,
@@ -47,7 +46,7 @@ struct auth_keys {
 };
 
 static int64_t now_s(const auth_keys *keys) {
-    return core_clock_wall_us(keys->clock) / US_PER_S;
+    return core_clock_wall_us(keys->clock) / CORE_US_PER_S;
 }
 
 static auth_keys *keys_of(void *context) {

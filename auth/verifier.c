@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define US_PER_S INT64_C(1000000)
-
 struct auth_verifier {
     const core_config *config; /* its texts are used as they are */
     core_slice secret;         /* empty: no token is signed with one */
@@ -87,7 +85,7 @@ bool auth_verifier_open(const auth_verifier *verifier) {
 }
 
 static int64_t seconds_floor(int64_t time_us) {
-    return time_us / US_PER_S - (time_us % US_PER_S < 0 ? 1 : 0);
+    return time_us / CORE_US_PER_S - (time_us % CORE_US_PER_S < 0 ? 1 : 0);
 }
 
 /* Far ends stay where they are. */

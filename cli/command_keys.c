@@ -12,7 +12,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define US_PER_S        INT64_C(1000000)
 #define TTL_MAX_MS      (INT64_C(36500) * 24 * 3600 * CORE_MS_PER_S)
 #define OVERLAP_DEFAULT "1h"
 #define LINE_MAX_BYTES  ((size_t)64 << 10)
@@ -123,7 +122,7 @@ static void time_text(int64_t time_s, char text[CORE_CLOCK_TEXT_SIZE]) {
     if (time_s == AUTH_NEVER_S)
         (void)snprintf(text, CORE_CLOCK_TEXT_SIZE, "never");
     else
-        core_clock_format(time_s * US_PER_S, text);
+        core_clock_format(time_s * CORE_US_PER_S, text);
 }
 
 static void time_write(core_json_writer *json, const char *name, int64_t time_s) {
@@ -411,7 +410,7 @@ static bool store_open(keys_command *command, core_error *error) {
 cli_exit cli_command_keys(const cli_arguments *arguments) {
     keys_command command = {
         .arguments = arguments,
-        .now_s = core_clock_wall_us(core_clock_system()) / US_PER_S,
+        .now_s = core_clock_wall_us(core_clock_system()) / CORE_US_PER_S,
         .prints_json = cli_flag(arguments, "--json"),
     };
     core_error error = {.text = ""};

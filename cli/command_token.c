@@ -7,7 +7,6 @@
 
 #define TTL_DEFAULT     "1h"
 #define TTL_MAX_MS      (INT64_C(3650) * 24 * 3600 * CORE_MS_PER_S)
-#define US_PER_S        INT64_C(1000000)
 #define CLAIMS_TEXT_MAX AUTH_TOKEN_MAX
 
 static bool claim_is_reserved(core_slice name) {
@@ -95,7 +94,7 @@ static cli_exit token_print(const cli_arguments *arguments, const core_config *c
     core_buffer token;
     core_error error;
     core_buffer_init(&token, 2 * AUTH_TOKEN_MAX);
-    int64_t now_s = core_clock_wall_us(core_clock_system()) / US_PER_S;
+    int64_t now_s = core_clock_wall_us(core_clock_system()) / CORE_US_PER_S;
     cli_exit result;
     if (auth_token_sign(config, cli_value(arguments, "--role"), cli_value(arguments, "--sub"),
                         now_s, now_s + ttl_s, claims, &token, &error)) {

@@ -10,7 +10,6 @@
 
 #define TTL_DEFAULT "365d"
 #define TTL_MAX_MS  (INT64_C(36500) * 24 * 3600 * CORE_MS_PER_S)
-#define US_PER_S    INT64_C(1000000)
 
 static bool arguments_check(const cli_arguments *arguments, int64_t *ttl_ms, core_error *error) {
     const char *text = cli_value(arguments, "--ttl");
@@ -32,7 +31,7 @@ static bool arguments_check(const cli_arguments *arguments, int64_t *ttl_ms, cor
 
 static cli_exit revoke_print(const char *jti, int64_t until_s) {
     char until[CORE_CLOCK_TEXT_SIZE];
-    core_clock_format(until_s * US_PER_S, until);
+    core_clock_format(until_s * CORE_US_PER_S, until);
     (void)printf("Tokens with jti %s are revoked until %s.\n", jti, until);
     return cli_output_finish();
 }
@@ -42,7 +41,7 @@ static cli_exit jti_revoke(const cli_arguments *arguments, const core_config *co
     const core_clock *clock = core_clock_system();
     const auth_verifier_spec spec = {.config = config, .clock = clock, .log = log};
     core_error error = {.text = ""};
-    int64_t until_s = core_clock_wall_us(clock) / US_PER_S + ttl_ms / CORE_MS_PER_S;
+    int64_t until_s = core_clock_wall_us(clock) / CORE_US_PER_S + ttl_ms / CORE_MS_PER_S;
     auth_key_store *store = auth_key_store_new(&spec, &error);
     bool done =
         store != NULL && auth_token_revoke(store, arguments->second_operand, until_s, &error);

@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define US_PER_S INT64_C(1000000)
-
 /* ".5" behind the seconds, to microseconds; digits beyond are dropped. */
 static const char *fraction_parse(const char *text, int64_t *us) {
-    int64_t place = US_PER_S / 10;
+    int64_t place = CORE_US_PER_S / 10;
     *us = 0;
     if (*text != '.')
         return text;
@@ -38,15 +36,15 @@ static bool time_parse(const char *text, int64_t *time_us) {
     int64_t east_s = 0;
     uint64_t seconds = 0;
     if (core_slice_to_u64(core_slice_text(text), &seconds)) {
-        *time_us = (int64_t)seconds * US_PER_S;
-        return seconds < INT64_MAX / US_PER_S;
+        *time_us = (int64_t)seconds * CORE_US_PER_S;
+        return seconds < INT64_MAX / CORE_US_PER_S;
     }
     const char *rest = strptime(text, "%Y-%m-%d", &day);
     if (rest != NULL && (*rest == 'T' || *rest == 't' || *rest == ' '))
         rest = strptime(rest + 1, "%H:%M:%S", &day);
     if (rest == NULL || !zone_parse(fraction_parse(rest, &fraction_us), &east_s))
         return false;
-    *time_us = ((int64_t)timegm(&day) - east_s) * US_PER_S + fraction_us;
+    *time_us = ((int64_t)timegm(&day) - east_s) * CORE_US_PER_S + fraction_us;
     return true;
 }
 

@@ -22,6 +22,7 @@
 
 #define CORE_NS_PER_MS INT64_C(1000000)
 #define CORE_US_PER_MS INT64_C(1000)
+#define CORE_US_PER_S  INT64_C(1000000)
 #define CORE_MS_PER_S  INT64_C(1000)
 
 /* A position in PostgreSQL's write-ahead log; 0 is "none". Printed as %X/%X of its halves. */

@@ -41,6 +41,13 @@ static inline bool core_slice_is(core_slice slice, const char *text) {
     return core_slice_equal(slice, core_slice_text(text));
 }
 
+/* Below, equal to or above 0: as bytes, and of two that begin alike the shorter one first. */
+static inline int core_slice_compare(core_slice a, core_slice b) {
+    size_t common = a.length < b.length ? a.length : b.length;
+    int order = common > 0 ? memcmp(a.data, b.data, common) : 0;
+    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
 /* Copies into `target` with a final NUL. False, with an empty target, when it does not fit or the
  * bytes hold a NUL: such a name cannot be a C string. */
 CORE_MUST_CHECK bool core_slice_to_text(core_slice slice, char *target, size_t target_size);

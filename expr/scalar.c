@@ -149,16 +149,10 @@ static int real_compare(double left, double right) {
     return (left > right) - (left < right);
 }
 
-static int text_compare(core_slice left, core_slice right) {
-    size_t shared = left.length < right.length ? left.length : right.length;
-    int order = shared > 0 ? memcmp(left.data, right.data, shared) : 0;
-    return order != 0 ? order : (left.length > right.length) - (left.length < right.length);
-}
-
 int expr_scalar_compare(expr_scalar_kind kind, const expr_scalar *left, const expr_scalar *right) {
     assert(kind != EXPR_SCALAR_NONE && kind != EXPR_SCALAR_LABEL);
     if (kind_is_text(kind))
-        return text_compare(left->text, right->text);
+        return core_slice_compare(left->text, right->text);
     if (kind_is_real(kind))
         return real_compare(left->real, right->real);
     if (kind == EXPR_SCALAR_NUMERIC)

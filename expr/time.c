@@ -5,7 +5,6 @@
 #include "expr/scalar.h"
 #include "expr/text.h"
 
-#define US_PER_S      INT64_C(1000000)
 #define S_PER_DAY     INT64_C(86400)
 #define YEAR_MAX      INT64_C(5874897) /* of a date */
 #define TIMESTAMP_MAX INT64_C(294276)  /* year */
@@ -121,8 +120,8 @@ static bool clock_take(core_slice *text, int64_t *us) {
         return false;
     if (expr_text_take(text, '.') && !fraction_take(text, &fraction))
         return false;
-    *us = ((hours * 60 + minutes) * 60 + seconds) * US_PER_S + fraction;
-    return minutes <= 59 && seconds <= 60 && *us <= S_PER_DAY * US_PER_S;
+    *us = ((hours * 60 + minutes) * 60 + seconds) * CORE_US_PER_S + fraction;
+    return minutes <= 59 && seconds <= 60 && *us <= S_PER_DAY * CORE_US_PER_S;
 }
 
 /* Z, UTC, +HH, +HHMM, +HH:MM, +HH:MM:SS, or nothing: seconds east of UTC. */
@@ -163,6 +162,7 @@ bool expr_timestamp_parse(core_slice text, bool with_zone, int64_t *time_us) {
                 (text.length > 1 && expr_text_is_digit(text.data[1]) && expr_text_take(&text, ' '));
     if (has_clock && (!clock_take(&text, &clock_us) || !zone_take(&text, &east_s)))
         return false;
-    *time_us = days * S_PER_DAY * US_PER_S + clock_us - (with_zone ? east_s * US_PER_S : 0);
+    *time_us =
+        days * S_PER_DAY * CORE_US_PER_S + clock_us - (with_zone ? east_s * CORE_US_PER_S : 0);
     return text.length == 0;
 }

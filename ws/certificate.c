@@ -73,14 +73,14 @@ static bool pair_same(const pair_look *a, const pair_look *b) {
 }
 
 static int64_t certificate_now_s(const ws_certificate *certificate) {
-    return core_clock_wall_us(certificate->spec->clock) / 1000000;
+    return core_clock_wall_us(certificate->spec->clock) / CORE_US_PER_S;
 }
 
 /* ---- Reading ---- */
 
 static void certificate_tell(const ws_certificate *certificate, const char *what) {
     char expires[CORE_CLOCK_TEXT_SIZE];
-    core_clock_format(ws_tls_context_expires_s(certificate->context) * 1000000, expires);
+    core_clock_format(ws_tls_context_expires_s(certificate->context) * CORE_US_PER_S, expires);
     CORE_LOG(certificate->spec->log, INFO, "ws", what,
              CORE_LOG_TEXT("subject", ws_tls_context_subject(certificate->context)),
              CORE_LOG_TEXT("expires", expires));
@@ -231,7 +231,7 @@ bool ws_certificate_warns(const ws_certificate *certificate, char *reason, size_
     int64_t expires_s = atomic_load(&certificate->expires_s);
     int64_t left_s = expires_s - certificate_now_s(certificate);
     char text[CORE_CLOCK_TEXT_SIZE];
-    core_clock_format(expires_s * 1000000, text);
+    core_clock_format(expires_s * CORE_US_PER_S, text);
     if (left_s <= 0)
         (void)snprintf(reason, reason_size, "tls: the certificate expired at %s", text);
     else if (atomic_load(&certificate->refused))
@@ -299,10 +299,10 @@ bool ws_certificate_check(const core_config *config, FILE *report) {
     char expires[CORE_CLOCK_TEXT_SIZE];
     ws_tls_context *context =
         ws_tls_context_new(path, core_config_text(config, "http.tls_key"), &error);
-    int64_t now_s = core_clock_wall_us(core_clock_system()) / 1000000;
+    int64_t now_s = core_clock_wall_us(core_clock_system()) / CORE_US_PER_S;
     bool ok = context != NULL && ws_tls_context_valid(context, now_s, &error);
     if (ok) {
-        core_clock_format(ws_tls_context_expires_s(context) * 1000000, expires);
+        core_clock_format(ws_tls_context_expires_s(context) * CORE_US_PER_S, expires);
         (void)fprintf(report, "the certificate of %s is valid until %s\n",
                       ws_tls_context_subject(context), expires);
     } else {

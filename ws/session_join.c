@@ -119,7 +119,7 @@ static ws_identity *join_identity(ws_session *session, core_slice token, char *r
         verdict = session_token_verify(session, token, &identity);
     } else {
         identity = ws_identity_retain(session->identity);
-        int64_t wall_s = core_clock_wall_us(session_service(session)->clock) / 1000000;
+        int64_t wall_s = core_clock_wall_us(session_service(session)->clock) / CORE_US_PER_S;
         verdict = auth_verifier_recheck(ws_server_verifier(session_service(session)->server),
                                         &identity->claims);
         if (identity->claims.expires_s <= wall_s)

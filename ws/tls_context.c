@@ -49,7 +49,7 @@ bool ws_tls_context_valid(const ws_tls_context *context, int64_t now_s, core_err
     if (!early && now_s < context->expires_s)
         return true;
     char text[CORE_CLOCK_TEXT_SIZE];
-    core_clock_format((early ? context->starts_s : context->expires_s) * 1000000, text);
+    core_clock_format((early ? context->starts_s : context->expires_s) * CORE_US_PER_S, text);
     return core_error_set(error, CORE_ERROR_CONFIG,
                           "http.tls_cert: the certificate of %s %s %s; put a valid one there",
                           context->subject, early ? "is not valid before" : "expired at", text);

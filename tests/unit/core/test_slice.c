@@ -15,6 +15,17 @@ static void equality_is_of_bytes(void **state) {
     assert_int_equal(core_slice_text(NULL).length, 0);
 }
 
+static void the_order_is_of_bytes_then_of_lengths(void **state) {
+    static const char *const rising[] = {"", "a", "a\x01", "aa", "ab", "b", "\x80", "\xff"};
+    (void)state;
+    for (size_t i = 0; i < CORE_COUNT_OF(rising); i++)
+        for (size_t j = 0; j < CORE_COUNT_OF(rising); j++) {
+            int order = core_slice_compare(core_slice_text(rising[i]), core_slice_text(rising[j]));
+            assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+        }
+    assert_int_equal(core_slice_compare(core_slice_make(NULL, 0), core_slice_text("")), 0);
+}
+
 static void hexadecimal_digits_are_of_either_case(void **state) {
     static const char digits[] = "0123456789abcdef";
     (void)state;
@@ -87,6 +98,7 @@ static void the_hash_is_fnv_1a(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equality_is_of_bytes),
+        cmocka_unit_test(the_order_is_of_bytes_then_of_lengths),
         cmocka_unit_test(hexadecimal_digits_are_of_either_case),
         cmocka_unit_test(texts_fit_or_are_refused),
         cmocka_unit_test(unsigned_numbers_are_exact),
