@@ -1,32 +1,13 @@
 /* The bucket of keys as tools write it, against a real nats-server: unique names, administrators at
  * once, and what is removed when. */
-#include "tests/integration/fanout/house.h"
-
-#include "auth/auth.h"
+#include "tests/integration/fanout/key_admin.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ADMINS = 4 };
-
-/* The system's clock, moved ahead by the test. */
-typedef struct {
-    core_clock clock;
-    atomic_llong ahead_us;
-} moved_clock;
-
-static int64_t moved_monotonic_ns(const core_clock *clock) {
-    (void)clock;
-    return core_clock_system()->monotonic_ns(core_clock_system());
-}
-
-static int64_t moved_wall_us(const core_clock *clock) {
-    return core_clock_wall_us(core_clock_system()) +
-           atomic_load(&((const moved_clock *)clock)->ahead_us);
-}
 
 typedef struct {
     fanout_house house;
@@ -44,7 +25,7 @@ static int scene_open(void **state) {
     scene *s = calloc(1, sizeof *s);
     assert_non_null(s);
     house_open(&s->house, NULL);
-    s->clock.clock = (core_clock){moved_monotonic_ns, moved_wall_us};
+    moved_clock_init(&s->clock);
     const auth_verifier_spec spec = verifier_spec(s);
     s->store = auth_key_store_new(&spec, &error);
     if (s->store == NULL)
@@ -59,30 +40,6 @@ static int scene_close(void **state) {
     house_close(&s->house);
     free(s);
     return 0;
-}
-
-static int64_t clock_s(const scene *s) {
-    return core_clock_wall_us(&s->clock.clock) / 1000000;
-}
-
-static auth_key_record wish(const char *name, unsigned scopes) {
-    auth_key_record wished = {
-        .project = "default", .environment = "dev", .role = "authenticated", .scopes = scopes};
-    (void)snprintf(wished.name, sizeof wished.name, "%s", name);
-    return wished;
-}
-
-static void create(scene *s, const auth_key_record *wished, int64_t expires_s,
-                   char key[AUTH_KEY_TEXT_MAX]) {
-    auth_key_record made;
-    core_error error = {0};
-    if (!auth_key_create(s->store, wished, expires_s, key, &made, &error))
-        fail_msg("%s", error.text);
-}
-
-static void create_named(scene *s, const char *name, unsigned scopes, char key[AUTH_KEY_TEXT_MAX]) {
-    auth_key_record wished = wish(name, scopes);
-    create(s, &wished, AUTH_NEVER_S, key);
 }
 
 /* Whether one of the records' keys is this one, by its prefix. */
@@ -109,20 +66,20 @@ static bool is_kept(scene *s, const char *key) {
 static void test_names_are_unique_in_their_place(void **state) {
     scene *s = *state;
     char key[AUTH_KEY_TEXT_MAX];
-    auth_key_record wished = wish("ci", CORE_SCOPE_JOBS), made;
+    auth_key_record wished = key_wish("ci", CORE_SCOPE_JOBS), made;
     core_error error = {0};
-    create(s, &wished, AUTH_NEVER_S, key);
+    key_create(s->store, &wished, AUTH_NEVER_S, key);
     assert_false(auth_key_create(s->store, &wished, AUTH_NEVER_S, key, &made, &error));
     assert_int_equal(error.code, CORE_ERROR_CONFLICT);
     assert_non_null(strstr(error.text, "walcast keys rotate"));
     (void)snprintf(wished.environment, sizeof wished.environment, "prod");
-    create(s, &wished, AUTH_NEVER_S, key);
+    key_create(s->store, &wished, AUTH_NEVER_S, key);
     wished.scopes = 0;
     assert_false(auth_key_create(s->store, &wished, AUTH_NEVER_S, key, &made, &error));
     assert_int_equal(error.code, CORE_ERROR_INPUT);
-    wished = wish("a b", CORE_SCOPE_JOBS);
+    wished = key_wish("a b", CORE_SCOPE_JOBS);
     assert_false(auth_key_create(s->store, &wished, AUTH_NEVER_S, key, &made, &error));
-    wished = wish("none", 0);
+    wished = key_wish("none", 0);
     assert_false(auth_key_revoke(s->store, &wished, &error));
     assert_int_equal(error.code, CORE_ERROR_INPUT);
 }
@@ -135,7 +92,7 @@ typedef struct {
 static void *admin_rotate(void *context) {
     admin *a = context;
     core_error error = {0};
-    auth_key_record record = wish("ci", 0);
+    auth_key_record record = key_wish("ci", 0);
     const auth_verifier_spec spec = verifier_spec(a->scene);
     auth_key_store *store = auth_key_store_new(&spec, &error);
     if (store == NULL || !auth_key_rotate(store, &record, 3600, a->key, &error))
@@ -150,7 +107,7 @@ static void test_administrators_at_once_lose_nothing(void **state) {
     char key[AUTH_KEY_TEXT_MAX];
     admin admins[ADMINS];
     pthread_t threads[ADMINS];
-    create_named(s, "ci", CORE_SCOPE_TRIGGERS, key);
+    key_create_named(s->store, "ci", CORE_SCOPE_TRIGGERS, key);
     for (int i = 0; i < ADMINS; i++) {
         admins[i] = (admin){.scene = s};
         assert_int_equal(pthread_create(&threads[i], NULL, admin_rotate, &admins[i]), 0);
@@ -172,7 +129,7 @@ static void *admin_create(void *context) {
     creator *c = context;
     core_error error = {0};
     char key[AUTH_KEY_TEXT_MAX];
-    auth_key_record wished = wish("same", CORE_SCOPE_JOBS), made;
+    auth_key_record wished = key_wish("same", CORE_SCOPE_JOBS), made;
     const auth_verifier_spec spec = verifier_spec(c->scene);
     auth_key_store *store = auth_key_store_new(&spec, &error);
     if (store == NULL)
@@ -203,14 +160,14 @@ static void test_of_those_that_create_a_name_at_once_one_does(void **state) {
 static void test_a_name_has_few_secrets_at_once(void **state) {
     scene *s = *state;
     char key[AUTH_KEY_TEXT_MAX];
-    auth_key_record record = wish("ci", 0);
+    auth_key_record record = key_wish("ci", 0);
     core_error error = {0};
-    create_named(s, "ci", CORE_SCOPE_TRIGGERS, key);
+    key_create_named(s->store, "ci", CORE_SCOPE_TRIGGERS, key);
     for (int i = 1; i < AUTH_KEY_SECRETS_MAX; i++)
         assert_true(auth_key_rotate(s->store, &record, 60, key, &error));
     assert_false(auth_key_rotate(s->store, &record, 60, key, &error));
     assert_int_equal(error.code, CORE_ERROR_LIMIT);
-    atomic_fetch_add(&s->clock.ahead_us, 61 * 1000000);
+    moved_clock_pass(&s->clock, 61);
     assert_true(auth_key_rotate(s->store, &record, 60, key, &error));
     assert_int_equal(record.secret_count, AUTH_KEY_SECRETS_MAX);
     assert_true(is_kept(s, key));
@@ -233,16 +190,16 @@ static size_t records(scene *s) {
 static void test_what_has_ended_is_removed_by_who_writes(void **state) {
     scene *s = *state;
     char key[AUTH_KEY_TEXT_MAX];
-    auth_key_record old = wish("old", CORE_SCOPE_JOBS);
+    auth_key_record old = key_wish("old", CORE_SCOPE_JOBS);
     core_error error = {0};
     fanout_stream_info info;
-    create(s, &old, AUTH_NEVER_S, key);
+    key_create(s->store, &old, AUTH_NEVER_S, key);
     assert_true(auth_key_revoke(s->store, &old, &error));
-    assert_true(auth_token_revoke(s->store, "t1", clock_s(s) + 60, &error));
-    create_named(s, "new", CORE_SCOPE_JOBS, key);
+    assert_true(auth_token_revoke(s->store, "t1", moved_clock_s(&s->clock) + 60, &error));
+    key_create_named(s->store, "new", CORE_SCOPE_JOBS, key);
     assert_int_equal(records(s), 2);
-    atomic_fetch_add(&s->clock.ahead_us, INT64_C(31) * 24 * 3600 * 1000000);
-    create_named(s, "newer", CORE_SCOPE_JOBS, key);
+    moved_clock_pass(&s->clock, INT64_C(31) * 24 * 3600);
+    key_create_named(s->store, "newer", CORE_SCOPE_JOBS, key);
     assert_int_equal(records(s), 2);
     fanout_connection *connection =
         fanout_connection_new(s->house.config, "look", s->house.log, NULL, &error);

@@ -1,6 +1,6 @@
 /* API keys and revoked tokens against a real nats-server, by a server whose routes state their
  * scopes: every broken key in every place, rotation, revocation, and NATS that is not there. */
-#include "tests/integration/fanout/house.h"
+#include "tests/integration/fanout/key_admin.h"
 
 #include "ws/ws.h"
 
@@ -16,23 +16,6 @@
 #include <unistd.h>
 
 enum { PATIENCE_MS = 20000, ANSWER_MAX = 32768 };
-
-/* The system's clock, moved ahead by the test. */
-typedef struct {
-    core_clock clock;
-    atomic_llong ahead_us;
-} moved_clock;
-
-static int64_t moved_monotonic_ns(const core_clock *clock) {
-    const core_clock *system = core_clock_system();
-    return system->monotonic_ns(system) +
-           atomic_load(&((const moved_clock *)clock)->ahead_us) * 1000;
-}
-
-static int64_t moved_wall_us(const core_clock *clock) {
-    return core_clock_wall_us(core_clock_system()) +
-           atomic_load(&((const moved_clock *)clock)->ahead_us);
-}
 
 typedef struct {
     fanout_house house;
@@ -112,7 +95,7 @@ static int scene_open(void **state) {
     house_open(&s->house, NULL);
     house_set(&s->house, "http.listen", "127.0.0.1:0");
     house_set(&s->house, "auth.jwt_secret", "a-secret-for-tests-only-of-more-than-32-bytes");
-    s->clock.clock = (core_clock){moved_monotonic_ns, moved_wall_us};
+    moved_clock_init(&s->clock);
     s->metrics = core_metrics_new();
     assert_true(core_route_add(&s->routes, "GET", "/open", 0, answer_now, NULL, &error) &&
                 core_route_add(&s->routes, "GET", "/triggers", CORE_SCOPE_TRIGGERS, answer_now,
@@ -200,52 +183,24 @@ static int64_t await_status(const scene *s, const char *path, const char *key, u
     }
 }
 
-/* ---- Keys ---- */
-
-static auth_key_record wish(const char *name, unsigned scopes) {
-    auth_key_record wished = {.project = "default",
-                              .environment = "dev",
-                              .role = "authenticated",
-                              .subject = "bot",
-                              .scopes = scopes};
-    (void)snprintf(wished.name, sizeof wished.name, "%s", name);
-    return wished;
-}
-
-static void create(scene *s, const auth_key_record *wished, int64_t expires_s,
-                   char key[AUTH_KEY_TEXT_MAX]) {
-    auth_key_record made;
-    core_error error = {0};
-    if (!auth_key_create(s->store, wished, expires_s, key, &made, &error))
-        fail_msg("%s", error.text);
-}
-
-static void create_named(scene *s, const char *name, unsigned scopes, char key[AUTH_KEY_TEXT_MAX]) {
-    auth_key_record wished = wish(name, scopes);
-    create(s, &wished, AUTH_NEVER_S, key);
-}
-
-static int64_t clock_s(const scene *s) {
-    return core_clock_wall_us(&s->clock.clock) / 1000000;
-}
+/* ---- The tests ---- */
 
 static void token_sign(const scene *s, const char *role, const char *claims,
                        char text[AUTH_TOKEN_MAX]) {
     core_buffer token;
     core_error error;
     core_buffer_init(&token, AUTH_TOKEN_MAX);
-    assert_true(auth_token_sign(s->house.config, role, NULL, clock_s(s), clock_s(s) + 3600,
-                                core_slice_text(claims), &token, &error));
+    assert_true(auth_token_sign(s->house.config, role, NULL, moved_clock_s(&s->clock),
+                                moved_clock_s(&s->clock) + 3600, core_slice_text(claims), &token,
+                                &error));
     assert_true(core_slice_to_text(core_buffer_slice(&token), text, AUTH_TOKEN_MAX));
     core_buffer_fini(&token);
 }
 
-/* ---- The tests ---- */
-
 static void test_a_key_opens_what_its_scopes_say(void **state) {
     scene *s = *state;
     char key[AUTH_KEY_TEXT_MAX], answer[ANSWER_MAX];
-    create_named(s, "ci", CORE_SCOPE_TRIGGERS | CORE_SCOPE_JOBS, key);
+    key_create_named(s->store, "ci", CORE_SCOPE_TRIGGERS | CORE_SCOPE_JOBS, key);
     (void)await_status(s, "/triggers", key, 200);
     for (place at = 0; at < PLACES; at++) {
         assert_int_equal(get_with(s, "/triggers", at, key, answer), 200);
@@ -254,7 +209,7 @@ static void test_a_key_opens_what_its_scopes_say(void **state) {
         assert_int_equal(get_with(s, "/jobs", at, key, answer), 200);
         assert_non_null(strstr(answer, "authenticated|bot|default|"));
     }
-    create_named(s, "narrow", CORE_SCOPE_JOBS, key);
+    key_create_named(s->store, "narrow", CORE_SCOPE_JOBS, key);
     (void)await_status(s, "/jobs", key, 200);
     assert_int_equal(get_with(s, "/triggers", APIKEY, key, answer), 403);
     assert_non_null(strstr(answer, "application/problem+json"));
@@ -269,19 +224,19 @@ static void test_every_other_key_is_refused_everywhere(void **state) {
     char good[AUTH_KEY_TEXT_MAX], cut[AUTH_KEY_TEXT_MAX], flipped[AUTH_KEY_TEXT_MAX];
     char unknown[AUTH_KEY_TEXT_MAX], ended[AUTH_KEY_TEXT_MAX], foreign[AUTH_KEY_TEXT_MAX];
     char elsewhere[AUTH_KEY_TEXT_MAX], answer[ANSWER_MAX], upper[AUTH_KEY_TEXT_MAX];
-    auth_key_record wished = wish("foreign", CORE_SCOPES_ALL);
-    auth_key_record gone = wish("gone", CORE_SCOPES_ALL);
+    auth_key_record wished = key_wish("foreign", CORE_SCOPES_ALL);
+    auth_key_record gone = key_wish("gone", CORE_SCOPES_ALL);
     core_error error = {0};
     (void)snprintf(wished.project, sizeof wished.project, "other");
-    create(s, &wished, AUTH_NEVER_S, foreign);
+    key_create(s->store, &wished, AUTH_NEVER_S, foreign);
     (void)snprintf(wished.project, sizeof wished.project, "default");
     (void)snprintf(wished.environment, sizeof wished.environment, "prod");
-    create(s, &wished, AUTH_NEVER_S, elsewhere);
-    create(s, &gone, AUTH_NEVER_S, unknown);
+    key_create(s->store, &wished, AUTH_NEVER_S, elsewhere);
+    key_create(s->store, &gone, AUTH_NEVER_S, unknown);
     assert_true(auth_key_revoke(s->store, &gone, &error));
-    wished = wish("ended", CORE_SCOPES_ALL);
-    create(s, &wished, clock_s(s), ended);
-    create_named(s, "good", CORE_SCOPES_ALL, good);
+    wished = key_wish("ended", CORE_SCOPES_ALL);
+    key_create(s->store, &wished, moved_clock_s(&s->clock), ended);
+    key_create_named(s->store, "good", CORE_SCOPES_ALL, good);
     (void)await_status(s, "/triggers", good, 200);
     (void)snprintf(cut, sizeof cut, "%.*s", (int)strlen(good) - 1, good);
     (void)snprintf(flipped, sizeof flipped, "%s", good);
@@ -326,7 +281,7 @@ static void test_every_other_key_is_refused_everywhere(void **state) {
 static void test_of_two_credentials_the_bearer_counts(void **state) {
     scene *s = *state;
     char good[AUTH_KEY_TEXT_MAX], request[1024], answer[ANSWER_MAX];
-    create_named(s, "good", CORE_SCOPES_ALL, good);
+    key_create_named(s->store, "good", CORE_SCOPES_ALL, good);
     (void)await_status(s, "/triggers", good, 200);
     (void)snprintf(request, sizeof request,
                    "GET /triggers?apikey=%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -348,15 +303,15 @@ static void test_of_two_credentials_the_bearer_counts(void **state) {
 static void test_rotation_lets_both_count_for_a_while(void **state) {
     scene *s = *state;
     char first[AUTH_KEY_TEXT_MAX], second[AUTH_KEY_TEXT_MAX], third[AUTH_KEY_TEXT_MAX];
-    auth_key_record record = wish("ci", 0);
+    auth_key_record record = key_wish("ci", 0);
     core_error error = {0};
-    create_named(s, "ci", CORE_SCOPE_TRIGGERS, first);
+    key_create_named(s->store, "ci", CORE_SCOPE_TRIGGERS, first);
     (void)await_status(s, "/triggers", first, 200);
     assert_true(auth_key_rotate(s->store, &record, 60, second, &error));
     assert_int_equal(record.secret_count, 2);
     (void)await_status(s, "/triggers", second, 200);
     assert_int_equal(get(s, "/triggers", first), 200);
-    atomic_fetch_add(&s->clock.ahead_us, 61 * 1000000);
+    moved_clock_pass(&s->clock, 61);
     (void)await_status(s, "/triggers", first, 401);
     assert_int_equal(get(s, "/triggers", second), 200);
     assert_true(auth_key_rotate(s->store, &record, 0, third, &error));
@@ -367,7 +322,7 @@ static void test_rotation_lets_both_count_for_a_while(void **state) {
     assert_false(auth_key_rotate(s->store, &record, 0, third, &error));
     assert_int_equal(error.code, CORE_ERROR_INPUT);
     assert_string_equal(third, "");
-    create_named(s, "ci", CORE_SCOPE_TRIGGERS, first); /* the name is free again */
+    key_create_named(s->store, "ci", CORE_SCOPE_TRIGGERS, first); /* the name is free again */
     (void)await_status(s, "/triggers", first, 200);
 }
 
@@ -386,7 +341,7 @@ static void test_a_token_is_revoked_by_its_jti(void **state) {
     (void)await_status(s, "/triggers", token, 200);
     assert_int_equal(auth_verify(s->verifier, core_slice_text(token), &claims, NULL), AUTH_OK);
     auth_verifier_listen(s->verifier, listener, s);
-    assert_true(auth_token_revoke(s->store, "a.b c=", clock_s(s) + 600, &error));
+    assert_true(auth_token_revoke(s->store, "a.b c=", moved_clock_s(&s->clock) + 600, &error));
     int64_t took_ms = await_status(s, "/triggers", token, 401);
     print_message("revoked after %lld ms\n", (long long)took_ms);
     assert_int_equal(auth_verifier_recheck(s->verifier, &claims), AUTH_REVOKED);
@@ -397,8 +352,8 @@ static void test_a_token_is_revoked_by_its_jti(void **state) {
     assert_int_equal(get(s, "/triggers", other), 200);
     assert_int_equal(get(s, "/triggers", bare), 200);
     /* An earlier end does not shorten it. */
-    assert_true(auth_token_revoke(s->store, "a.b c=", clock_s(s) + 5, &error));
-    atomic_fetch_add(&s->clock.ahead_us, 10 * 1000000);
+    assert_true(auth_token_revoke(s->store, "a.b c=", moved_clock_s(&s->clock) + 5, &error));
+    moved_clock_pass(&s->clock, 10);
     assert_int_equal(get(s, "/triggers", token), 401);
     auth_verifier_listen(s->verifier, NULL, NULL);
 }
@@ -406,9 +361,9 @@ static void test_a_token_is_revoked_by_its_jti(void **state) {
 static void test_without_nats_nothing_is_known_then_all_goes_on(void **state) {
     scene *s = *state;
     char key[AUTH_KEY_TEXT_MAX], token[AUTH_TOKEN_MAX], bare[AUTH_TOKEN_MAX], answer[ANSWER_MAX];
-    auth_key_record record = wish("ci", 0);
+    auth_key_record record = key_wish("ci", 0);
     core_error error = {0};
-    create_named(s, "ci", CORE_SCOPE_TRIGGERS, key);
+    key_create_named(s->store, "ci", CORE_SCOPE_TRIGGERS, key);
     token_sign(s, "service_role", "\"jti\":\"t\"", token);
     token_sign(s, "service_role", "", bare);
     (void)await_status(s, "/triggers", key, 200);
@@ -443,7 +398,7 @@ static void test_closed_by_default(void **state) {
     house_set(&s->house, "nats.url", s->house.server.url);
     house_set(&s->house, "http.listen", "127.0.0.1:0");
     server_start(s);
-    create_named(s, "ci", CORE_SCOPE_TRIGGERS, key);
+    key_create_named(s->store, "ci", CORE_SCOPE_TRIGGERS, key);
     (void)await_status(s, "/triggers", key, 200); /* a key needs no secret */
     assert_int_equal(get(s, "/triggers", token), 403);
     assert_int_equal(get(s, "/triggers", ""), 403);
