@@ -263,57 +263,80 @@ bool core_subject_audit(const char *prefix, const char *project, const char *kin
     return subject_finish(&subject);
 }
 
-/* NULL `name`: any. */
-static void subject_put_slice_or_any(subject_text *subject, const core_slice *name) {
-    if (name != NULL)
-        subject_put_slice(subject, *name);
-    else
-        subject_put(subject, core_slice_text("*"));
-}
-
-/* With an environment and a kind ("b", "p") it is live, else stored. NULL `project`: any. */
-static bool realtime_subject(const core_subject_scope *scope, const char *project, const char *kind,
-                             const core_slice *last, char text[CORE_SUBJECT_MAX]) {
+/* `kind` is "b" or "p" of what is heard live only. */
+static bool realtime_subject(const core_subject_scope *scope, const char *kind, core_slice last,
+                             char text[CORE_SUBJECT_MAX]) {
     subject_text subject = {.text = text};
     subject_put_name(&subject, scope->prefix);
     subject_put(&subject, core_slice_text("realtime"));
-    subject_put_name_or_any(&subject, project);
+    subject_put_name(&subject, scope->project);
     if (kind != NULL) {
         subject_put_name(&subject, scope->environment);
         subject_put(&subject, core_slice_text(kind));
     }
-    subject_put_slice_or_any(&subject, last);
+    subject_put_slice(&subject, last);
     return subject_finish(&subject);
 }
 
 bool core_subject_realtime_stored(const core_subject_scope *scope, core_slice channel,
                                   char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, scope->project, NULL, &channel, text);
+    return realtime_subject(scope, NULL, channel, text);
 }
 
 bool core_subject_realtime_live(const core_subject_scope *scope, core_slice channel,
                                 char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, scope->project, "b", &channel, text);
+    return realtime_subject(scope, "b", channel, text);
 }
 
 bool core_subject_realtime_presence(const core_subject_scope *scope, core_slice node,
                                     char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, scope->project, "p", &node, text);
+    return realtime_subject(scope, "p", node, text);
 }
 
-bool core_subject_filter_realtime_stored(const core_subject_scope *scope,
-                                         char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, scope_projects(scope), NULL, NULL, text);
+bool core_subject_filter_realtime(const core_subject_scope *scope, char text[CORE_SUBJECT_MAX]) {
+    subject_text subject = {.text = text};
+    subject_put_name(&subject, scope->prefix);
+    subject_put(&subject, core_slice_text("realtime"));
+    subject_put_name_or_any(&subject, scope_projects(scope));
+    subject_put(&subject, core_slice_text(">"));
+    return subject_finish(&subject);
 }
 
-bool core_subject_filter_realtime_live(const core_subject_scope *scope,
-                                       char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, scope_projects(scope), "b", NULL, text);
+/* Encoded once more: a long one's token cannot be decoded. */
+static bool token_is(core_slice text, const char *name) {
+    subject_token token = token_make();
+    token_name(&token, core_slice_text(name));
+    return core_slice_equal(token_finish(&token), text);
 }
 
-bool core_subject_filter_realtime_presence(const core_subject_scope *scope,
-                                           char text[CORE_SUBJECT_MAX]) {
-    return realtime_subject(scope, scope->project, "p", NULL, text);
+/* How many tokens there are, of which the first `max` are told. */
+static size_t subject_tokens(const char *subject, core_slice tokens[], size_t max) {
+    size_t count = 0;
+    for (const char *end = subject; *end != '\0'; subject = end + 1, count++) {
+        end = subject + strcspn(subject, ".");
+        if (count < max)
+            tokens[count] = core_slice_make(subject, (size_t)(end - subject));
+    }
+    return count;
+}
+
+core_subject_realtime core_subject_realtime_of(const core_subject_scope *scope, const char *subject,
+                                               core_slice *project) {
+    enum { PROJECT = 2, ENVIRONMENT, STORED, KIND = STORED, LIVE = 6 };
+    core_slice tokens[LIVE];
+    size_t count = subject_tokens(subject, tokens, LIVE);
+    if (count != STORED && count != LIVE)
+        return CORE_SUBJECT_REALTIME_OTHERS;
+    *project = tokens[PROJECT];
+    if (count == STORED)
+        return CORE_SUBJECT_REALTIME_BROADCAST;
+    if (!token_is(tokens[ENVIRONMENT], scope->environment))
+        return CORE_SUBJECT_REALTIME_OTHERS;
+    if (core_slice_is(tokens[KIND], "b"))
+        return CORE_SUBJECT_REALTIME_BROADCAST;
+    return core_slice_is(tokens[KIND], "p") && token_is(*project, scope->project)
+               ? CORE_SUBJECT_REALTIME_PRESENCE
+               : CORE_SUBJECT_REALTIME_OTHERS;
 }
 
 bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
@@ -325,16 +348,6 @@ bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
     subject_put(&subject, core_slice_text("*"));
     subject_put(&subject, core_slice_text(core_op_name(op)));
     return subject_finish(&subject);
-}
-
-bool core_subject_realtime_project(const char *subject, core_buffer *project) {
-    for (int dots = 0; dots < 2; dots++) {
-        subject = strchr(subject, '.');
-        if (subject == NULL)
-            return false;
-        subject++;
-    }
-    return core_subject_token_decode(core_slice_make(subject, strcspn(subject, ".")), project);
 }
 
 bool core_subject_filter_source(const core_config *source, char text[CORE_SUBJECT_MAX]) {

@@ -71,19 +71,22 @@ CORE_MUST_CHECK bool core_subject_realtime_live(const core_subject_scope *scope,
  * `{prefix}.realtime.{project}.{environment}.p.{node}`. */
 CORE_MUST_CHECK bool core_subject_realtime_presence(const core_subject_scope *scope,
                                                     core_slice node, char text[CORE_SUBJECT_MAX]);
-/* The filters of the three, for a gateway's subscriptions. */
-CORE_MUST_CHECK bool core_subject_filter_realtime_stored(const core_subject_scope *scope,
-                                                         char text[CORE_SUBJECT_MAX]);
-CORE_MUST_CHECK bool core_subject_filter_realtime_live(const core_subject_scope *scope,
-                                                       char text[CORE_SUBJECT_MAX]);
-CORE_MUST_CHECK bool core_subject_filter_realtime_presence(const core_subject_scope *scope,
-                                                           char text[CORE_SUBJECT_MAX]);
+/* The filter of the three, `{prefix}.realtime.{project}.>`: one, so that what a gateway says is
+ * heard in that order. It lets other environments' through. */
+CORE_MUST_CHECK bool core_subject_filter_realtime(const core_subject_scope *scope,
+                                                  char text[CORE_SUBJECT_MAX]);
+/* What came by the filter: OTHERS is of another environment, or another project's presence. */
+typedef enum {
+    CORE_SUBJECT_REALTIME_OTHERS,
+    CORE_SUBJECT_REALTIME_BROADCAST,
+    CORE_SUBJECT_REALTIME_PRESENCE,
+} core_subject_realtime;
+/* `project` is the subject's token of it. */
+core_subject_realtime core_subject_realtime_of(const core_subject_scope *scope, const char *subject,
+                                               core_slice *project);
 /* The filter of one operation of every table: `{prefix}.{project}.{environment}.*.{OP}`. */
 CORE_MUST_CHECK bool core_subject_filter_op(const core_subject_scope *scope, core_op op,
                                             char text[CORE_SUBJECT_MAX]);
-/* The project of a realtime subject, appended. False when it is none, or names none that can be
- * told. */
-CORE_MUST_CHECK bool core_subject_realtime_project(const char *subject, core_buffer *project);
 /* The filter of a source's stream: all its subjects and no other source's. False when it does not
  * fit. */
 CORE_MUST_CHECK bool core_subject_filter_source(const core_config *source,

@@ -321,27 +321,24 @@ CORE_MUST_CHECK bool fanout_history_read(fanout_connection *connection,
 /* ---- Bus ----
  * Core NATS between gateways: at most once, nothing stored, in order from each sender. What a
  * connection publishes does not come back to it. */
-#define FANOUT_BUS_FILTERS_MAX 8
-
 typedef struct fanout_bus fanout_bus;
 
 typedef struct {
-    const char *const *filters; /* subscribed to while the bus lives, over reconnects too */
-    size_t filter_count;        /* 0 to FANOUT_BUS_FILTERS_MAX */
-    int max_pending_messages;   /* for each filter, and for what waits to be sent; 0: 65,536 */
-    int max_pending_bytes;      /* the same; 0: 32 MiB */
-    /* On the bus's own threads, never two at once, from before _new returns until _free does. They
-     * may publish, and must not wait for whoever frees. Message: valid during the call. */
+    const char *filter;       /* subscribed to while the bus lives, over reconnects too; copied */
+    int max_pending_messages; /* of others', and of what waits to be sent; 0: 65,536 */
+    int max_pending_bytes;    /* the same; 0: 32 MiB */
+    /* On the bus's own thread, from before _new returns until _free does. They may publish, and
+     * must not wait for whoever frees. Message: valid during the call. */
     void (*on_message)(void *context, const char *subject, core_slice payload);
     /* So many messages came faster than they were taken, and are gone. */
     void (*on_dropped)(void *context, uint64_t count);
-    /* The connection was lost and is back, and the subscriptions too: what was sent meanwhile is
+    /* The connection was lost and is back, and the subscription too: what was sent meanwhile is
      * gone. May be NULL, as the one before. */
     void (*on_reconnected)(void *context);
     void *context;
 } fanout_bus_spec;
 
-/* The subscriptions are in force when it returns. The connection must outlive it. */
+/* The subscription is in force when it returns. The connection must outlive it. */
 CORE_MUST_CHECK fanout_bus *fanout_bus_new(fanout_connection *connection,
                                            const fanout_bus_spec *spec, core_error *error);
 /* None of the owner's calls runs any more, nor will one; publishing goes on. So the owner can say

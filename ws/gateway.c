@@ -312,14 +312,10 @@ static void gateway_make_realtime(ws_gateway *gateway) {
 
 static bool gateway_open_bus(ws_gateway *gateway, core_error *error) {
     const core_subject_scope scope = core_subject_scope_of(gateway->config);
-    char live[CORE_SUBJECT_MAX], stored[CORE_SUBJECT_MAX], presence[CORE_SUBJECT_MAX];
-    if (!core_subject_filter_realtime_live(&scope, live) ||
-        !core_subject_filter_realtime_stored(&scope, stored) ||
-        !core_subject_filter_realtime_presence(&scope, presence))
+    char filter[CORE_SUBJECT_MAX];
+    if (!core_subject_filter_realtime(&scope, filter))
         return core_error_set(error, CORE_ERROR_CONFIG, "nats.prefix makes too long a subject");
-    const char *filters[] = {live, stored, presence};
-    const fanout_bus_spec spec = {.filters = filters,
-                                  .filter_count = CORE_COUNT_OF(filters),
+    const fanout_bus_spec spec = {.filter = filter,
                                   .on_message = bus_on_message,
                                   .on_dropped = bus_on_dropped,
                                   .on_reconnected = bus_on_reconnected,

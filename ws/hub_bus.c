@@ -35,21 +35,15 @@ static void heard_drop(const hub_heard *heard) {
 
 /* ---- The bus's threads ---- */
 
-/* Presence is told under six tokens, of which the fifth is p. */
-static bool subject_is_presence(const char *subject) {
-    const char *last = strrchr(subject, '.');
-    return last != NULL && last - subject > 2 && last[-1] == 'p' && last[-2] == '.';
-}
-
 /* False: of no project of this source's. */
-static bool heard_tenant(const ws_hub *hub, const char *subject, core_block **tenant) {
+static bool heard_tenant(const ws_hub *hub, core_slice token, core_block **tenant) {
     uint8_t memory[CORE_SUBJECT_TOKEN_MAX];
     core_buffer project = core_buffer_over(memory, sizeof memory);
     char home[CORE_TENANT_SCHEMA_SIZE];
     *tenant = NULL;
     if (hub->scope.tenants.count == 0)
         return true;
-    if (!core_subject_realtime_project(subject, &project))
+    if (!core_subject_token_decode(token, &project))
         return false;
     if (core_slice_is(core_buffer_slice(&project), hub->scope.project))
         return true;
@@ -60,8 +54,11 @@ static bool heard_tenant(const ws_hub *hub, const char *subject, core_block **te
 }
 
 void ws_hub_hear(ws_hub *hub, const char *subject, core_slice payload) {
-    hub_heard heard = {.payload = NULL, .presence = subject_is_presence(subject)};
-    if (!heard.presence && !heard_tenant(hub, subject, &heard.tenant))
+    core_slice project;
+    core_subject_realtime what = core_subject_realtime_of(&hub->scope, subject, &project);
+    hub_heard heard = {.presence = what == CORE_SUBJECT_REALTIME_PRESENCE};
+    if (what == CORE_SUBJECT_REALTIME_OTHERS ||
+        (!heard.presence && !heard_tenant(hub, project, &heard.tenant)))
         return;
     if (atomic_load(&hub->heard_bytes) + payload.length <= BUS_RING_BYTES)
         heard.payload = core_block_copy(payload);
@@ -115,7 +112,7 @@ static void bus_broadcast(ws_hub *hub, const ws_broadcast *broadcast) {
     char subject[CORE_SUBJECT_MAX];
     core_slice channel = ws_protocol_topic(broadcast->topic);
     core_realtime_message message = {
-        .environment = core_slice_text(hub->environment),
+        .environment = core_slice_text(hub->scope.environment),
         .node = core_slice_text(hub->node),
         .channel = channel,
         .event = broadcast->event,
@@ -171,7 +168,7 @@ static void bus_heard(ws_hub *hub, core_slice payload, core_slice tenant) {
         core_metrics_add(hub->metrics, CORE_METRIC_WS_BUS_MALFORMED, 1);
         return;
     }
-    bool ours = core_slice_is(message.environment, hub->environment) &&
+    bool ours = core_slice_is(message.environment, hub->scope.environment) &&
                 message.origin != CORE_REALTIME_DATABASE && !core_slice_is(message.node, hub->node);
     if (ours)
         bus_spread(hub, &message, tenant);
@@ -218,7 +215,6 @@ bool hub_bus_init(ws_hub *hub, const core_config *config, core_error *error) {
     if (getrandom(&node, sizeof node, 0) != (ssize_t)sizeof node)
         return core_error_set(error, CORE_ERROR_INTERNAL, "the system gives no random bytes");
     (void)snprintf(hub->node, sizeof hub->node, "%016llx", (unsigned long long)node);
-    hub->environment = core_config_text(config, "environment");
     size_t row_max = (size_t)core_config_integer(config, "cdc.max_row_bytes");
     core_buffer_init(&hub->envelope, row_max > BUS_ENVELOPE ? row_max : BUS_ENVELOPE);
     hub->heard = core_ring_new(BUS_RING, sizeof(hub_heard), error);

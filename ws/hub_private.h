@@ -142,7 +142,6 @@ struct ws_hub {
     atomic_size_t heard_bytes; /* in the ring */
     atomic_bool bus_lost;      /* some of it was lost */
     core_subject_scope scope;
-    const char *environment;
     char node[HUB_NODE_SIZE]; /* this gateway's name among them */
     core_buffer envelope;
     ws_presence *presence;

@@ -41,7 +41,7 @@ static fanout_stream_info must_ensure(scene *s) {
 
 static int scene_open(void **state) {
     core_error error = {0};
-    fanout_bus_spec spec = {.on_message = nothing_comes};
+    fanout_bus_spec spec = {.filter = "nobody.says.this", .on_message = nothing_comes};
     scene *s = calloc(1, sizeof *s);
     assert_non_null(s);
     house_open(&s->house, NULL);

@@ -95,15 +95,13 @@ static void gateway_start(scene *s, int number) {
     *g = (gateway){.stopping = false};
     (void)snprintf(name, sizeof name, "gateway-%d", number);
     assert_true(core_subject_realtime_presence(&scope, core_slice_text(name), g->subject));
-    assert_true(core_subject_filter_realtime_presence(&scope, filter));
+    assert_true(core_subject_filter_realtime(&scope, filter));
     limits.max_message_bytes = 4096; /* states come in parts */
     (void)pthread_mutex_init(&g->lock, NULL);
     g->presence = ws_presence_new(name, (uint64_t)core_clock_wall_us(core_clock_system()), &limits,
                                   &events, &error);
     g->connection = fanout_connection_new(s->house.config, name, s->house.log, NULL, &error);
-    const char *filters[] = {filter};
-    fanout_bus_spec spec = {.filters = filters,
-                            .filter_count = 1,
+    fanout_bus_spec spec = {.filter = filter,
                             .on_message = on_message,
                             .on_dropped = on_dropped,
                             .on_reconnected = on_reconnected,

@@ -99,12 +99,8 @@ static void broadcasts_and_presence_have_subjects_of_their_own(void **state) {
     assert_true(core_subject_audit("atlasdb", "acme.eu", "request", text));
     assert_string_equal(text, "atlasdb.audit.acme%2Eeu.request");
     assert_int_equal(tokens_of(text), 4);
-    assert_true(core_subject_filter_realtime_stored(&scope, text));
-    assert_string_equal(text, "atlasdb.realtime.default.*");
-    assert_true(core_subject_filter_realtime_live(&scope, text));
-    assert_string_equal(text, "atlasdb.realtime.default.dev.b.*");
-    assert_true(core_subject_filter_realtime_presence(&scope, text));
-    assert_string_equal(text, "atlasdb.realtime.default.dev.p.*");
+    assert_true(core_subject_filter_realtime(&scope, text));
+    assert_string_equal(text, "atlasdb.realtime.default.>");
     static const char *const channels[] = {"", "_", "*", ">", "a b", "%", "x.y.z", "\xFF"};
     for (size_t i = 0; i < CORE_COUNT_OF(channels); i++) {
         assert_true(core_subject_realtime_stored(&scope, core_slice_text(channels[i]), text));
@@ -112,6 +108,45 @@ static void broadcasts_and_presence_have_subjects_of_their_own(void **state) {
         assert_true(core_subject_realtime_live(&scope, core_slice_text(channels[i]), text));
         assert_int_equal(tokens_of(text), 6);
     }
+}
+
+/* One filter lets all of them through: what is for this gateway the subject says. */
+static void what_is_heard_is_told_by_its_subject(void **state) {
+    (void)state;
+    static const struct {
+        const char *subject;
+        core_subject_realtime what;
+    } cases[] = {
+        {"atlasdb.realtime.default.room", CORE_SUBJECT_REALTIME_BROADCAST},
+        {"atlasdb.realtime.default.p", CORE_SUBJECT_REALTIME_BROADCAST},
+        {"atlasdb.realtime.default.dev.b.room", CORE_SUBJECT_REALTIME_BROADCAST},
+        {"atlasdb.realtime.default.dev.p.node1", CORE_SUBJECT_REALTIME_PRESENCE},
+        {"atlasdb.realtime.default.prod.b.room", CORE_SUBJECT_REALTIME_OTHERS},
+        {"atlasdb.realtime.default.prod.p.node1", CORE_SUBJECT_REALTIME_OTHERS},
+        {"atlasdb.realtime.default.dev.x.room", CORE_SUBJECT_REALTIME_OTHERS},
+        {"atlasdb.realtime.default", CORE_SUBJECT_REALTIME_OTHERS},
+        {"atlasdb.realtime.default.dev.b", CORE_SUBJECT_REALTIME_OTHERS},
+        {"atlasdb.realtime.default.dev.b.room.2", CORE_SUBJECT_REALTIME_OTHERS},
+        {"", CORE_SUBJECT_REALTIME_OTHERS},
+        /* A tenant's broadcasts are the source's; presence is not told by tenants. */
+        {"atlasdb.realtime.acme.dev.b.room", CORE_SUBJECT_REALTIME_BROADCAST},
+        {"atlasdb.realtime.acme.dev.p.node1", CORE_SUBJECT_REALTIME_OTHERS},
+    };
+    core_slice project;
+    for (size_t i = 0; i < CORE_COUNT_OF(cases); i++)
+        assert_int_equal(core_subject_realtime_of(&scope, cases[i].subject, &project),
+                         cases[i].what);
+    char text[CORE_SUBJECT_MAX], environment[65];
+    memset(environment, ' ', sizeof environment - 1); /* too long for a token once it is encoded */
+    environment[sizeof environment - 1] = '\0';
+    core_subject_scope dotted = {"atlasdb", "acme.eu", environment, "public", {0}};
+    assert_true(core_subject_realtime_live(&dotted, core_slice_text("a.b"), text));
+    assert_int_equal(core_subject_realtime_of(&dotted, text, &project),
+                     CORE_SUBJECT_REALTIME_BROADCAST);
+    assert_true(core_slice_is(project, "acme%2Eeu"));
+    assert_true(core_subject_realtime_presence(&dotted, core_slice_text("a.b"), text));
+    assert_int_equal(core_subject_realtime_of(&dotted, text, &project),
+                     CORE_SUBJECT_REALTIME_PRESENCE);
 }
 
 static void long_channels_end_in_a_hash(void **state) {
@@ -253,6 +288,7 @@ int main(void) {
         cmocka_unit_test(home_and_foreign_tables_differ),
         cmocka_unit_test(ids_are_encoded_too),
         cmocka_unit_test(broadcasts_and_presence_have_subjects_of_their_own),
+        cmocka_unit_test(what_is_heard_is_told_by_its_subject),
         cmocka_unit_test(long_channels_end_in_a_hash),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(any_short_name_comes_back),

@@ -112,12 +112,15 @@ static void subjects_name_the_tenant(void **state) {
     assert_string_equal(text, "atlasdb.default.dev.todos.INSERT");
     assert_true(core_subject_filter(&scope, text));
     assert_string_equal(text, "atlasdb.*.dev.*.*");
-    core_buffer project;
-    core_buffer_init(&project, 64);
-    assert_true(core_subject_realtime_project("atlasdb.realtime.a%2Eb.dev.b.room", &project));
-    assert_true(core_slice_is(core_buffer_slice(&project), "a.b"));
-    assert_false(core_subject_realtime_project("atlasdb.realtime", &project));
-    core_buffer_fini(&project);
+    assert_true(core_subject_filter_realtime(&scope, text));
+    assert_string_equal(text, "atlasdb.realtime.*.>");
+    core_slice project;
+    assert_int_equal(
+        core_subject_realtime_of(&scope, "atlasdb.realtime.a%2Eb.dev.b.room", &project),
+        CORE_SUBJECT_REALTIME_BROADCAST);
+    assert_true(core_slice_is(project, "a%2Eb"));
+    assert_int_equal(core_subject_realtime_of(&scope, "atlasdb.realtime", &project),
+                     CORE_SUBJECT_REALTIME_OTHERS);
 }
 
 int main(void) {
