@@ -41,19 +41,24 @@ hub_user hub_class_user(hub_class *class, uint32_t binding) {
     return (hub_user){.class = class,
                       .binding = binding,
                       .operations = wanted->operations,
-                      .leaves = wanted->leaves,
-                      .tenant = class->subscription->home.tenant};
+                      .leaves = wanted->leaves};
+}
+
+hub_rule_key hub_class_rule(const hub_class *class, uint32_t binding) {
+    const ws_binding *wanted = &class->subscription->bindings[binding];
+    return (hub_rule_key){.tenant = class->subscription->home.tenant,
+                          .schema = wanted->schema,
+                          .table = wanted->table,
+                          .filter = wanted->filter};
 }
 
 static bool class_add_bindings(hub_classes *classes, hub_class *class, size_t *added,
                                core_error *error) {
-    const ws_subscription *subscription = class->subscription;
-    for (*added = 0; *added < subscription->count; (*added)++) {
-        const ws_binding *binding = &subscription->bindings[*added];
+    for (*added = 0; *added < class->subscription->count; (*added)++) {
+        hub_rule_key rule = hub_class_rule(class, (uint32_t)*added);
         hub_user user = hub_class_user(class, (uint32_t)*added);
         class->rules[*added] =
-            hub_index_add(&classes->index, binding->schema, binding->table, binding->filter, &user,
-                          &class->positions[*added], error);
+            hub_index_add(&classes->index, &rule, &user, &class->positions[*added], error);
         if (class->rules[*added] == NULL)
             return false;
     }

@@ -73,8 +73,9 @@ static inline core_slice hub_class_key(const ws_subscription *subscription, bool
  */
 CORE_MUST_CHECK hub_class *hub_classes_enter(hub_classes *classes, ws_subscription *subscription,
                                              bool by_claims, size_t thread, core_error *error);
-/* A binding as a rule's user, by no policy. */
+/* A binding as a rule's user, and its rule, by no policy. */
 hub_user hub_class_user(hub_class *class, uint32_t binding);
+hub_rule_key hub_class_rule(const hub_class *class, uint32_t binding);
 /* One member less; the last one's leaving frees the class. */
 void hub_class_leave(hub_class *class, size_t thread);
 

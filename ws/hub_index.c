@@ -114,16 +114,12 @@ static hub_rule *index_add_rule(hub_index *index, hub_rule *rule, uint64_t hash,
     return NULL;
 }
 
-hub_rule *hub_index_add(hub_index *index, core_slice schema, core_slice table, core_slice filter,
-                        const hub_user *user, uint32_t *position, core_error *error) {
-    assert(filter.length == 0 || (schema.length > 0 && table.length > 0));
-    hub_rule_key key = {.schema = schema,
-                        .table = table,
-                        .filter = filter,
-                        .policy = user->policy,
-                        .policy_serial = user->policy_serial};
-    if (schema.length == 0)
-        key.tenant = user->tenant;
+hub_rule *hub_index_add(hub_index *index, const hub_rule_key *wanted, const hub_user *user,
+                        uint32_t *position, core_error *error) {
+    hub_rule_key key = *wanted;
+    assert(key.filter.length == 0 || (key.schema.length > 0 && key.table.length > 0));
+    if (key.schema.length > 0) /* a schema is somebody's */
+        key.tenant = core_slice_make(NULL, 0);
     uint64_t hash = hub_rule_hash(&key);
     hub_rule *rule = index_find(index, &key, hash);
     if (rule == NULL) {

@@ -12,11 +12,11 @@ typedef struct {
 } hub_index;
 
 void hub_index_fini(hub_index *index);
-/* Adds the user to the rule of that text, which is made when there is none. A rule with
- * a filter has a schema and a table. INPUT error when the filter does not fit a table whose shape
- * is known. */
-CORE_MUST_CHECK hub_rule *hub_index_add(hub_index *index, core_slice schema, core_slice table,
-                                        core_slice filter, const hub_user *user, uint32_t *position,
+/* Adds the user to that rule, which is made when there is none. A rule with a filter has a schema
+ * and a table; whose it is counts where it is of any schema. INPUT error when the filter does not
+ * fit a table whose shape is known. */
+CORE_MUST_CHECK hub_rule *hub_index_add(hub_index *index, const hub_rule_key *wanted,
+                                        const hub_user *user, uint32_t *position,
                                         core_error *error);
 /* After the last user of a rule is gone. */
 void hub_index_drop(hub_index *index, hub_rule *rule);

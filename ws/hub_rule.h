@@ -16,11 +16,8 @@ typedef struct hub_entry hub_entry;
 typedef struct {
     hub_class *class;
     uint32_t binding;
-    unsigned operations;          /* bit N: core_op N */
-    bool leaves;                  /* also wants to know when a row stops matching */
-    core_slice tenant;            /* whose it is; empty: the source's own project's */
-    const expr_condition *policy; /* what narrows what it may see; NULL: nothing that is known */
-    uint64_t policy_serial;
+    unsigned operations; /* bit N: core_op N */
+    bool leaves;         /* also wants to know when a row stops matching */
 } hub_user;
 
 /* What a rule's users want together: bit N: core_op N, from INSERT to TRUNCATE; bit 0: leaves. */
@@ -47,8 +44,9 @@ typedef struct {
 
 /* What makes a rule. */
 typedef struct {
-    core_slice tenant, schema, table, filter;
-    const expr_condition *policy;
+    core_slice tenant; /* whose it is; empty: the source's own project's */
+    core_slice schema, table, filter;
+    const expr_condition *policy; /* what narrows what its users may see; NULL: nothing known */
     uint64_t policy_serial;
 } hub_rule_key;
 

@@ -23,13 +23,12 @@ static void settle_binding(hub_class *class, uint32_t number, const hub_class_po
     hub_rule *before = class->rules[number];
     uint32_t position, before_position = class->positions[number];
     hub_user user = hub_class_user(class, number);
+    hub_rule_key wanted = hub_class_rule(class, number);
     if (policy != NULL) {
-        user.policy = policy->condition;
-        user.policy_serial = policy->serial;
+        wanted.policy = policy->condition;
+        wanted.policy_serial = policy->serial;
     }
-    const ws_binding *binding = &class->subscription->bindings[number];
-    hub_rule *rule = hub_index_add(index, binding->schema, binding->table, binding->filter, &user,
-                                   &position, NULL);
+    hub_rule *rule = hub_index_add(index, &wanted, &user, &position, NULL);
     if (rule == NULL)
         return;
     class->rules[number] = rule;

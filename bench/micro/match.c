@@ -143,8 +143,10 @@ static void rules_add(bench *b, const bench_case *test, uint32_t count) {
         core_error error;
         hub_user user = {.operations = test->operations};
         (void)snprintf(text, sizeof text, "%s%u%s", test->before, i, test->after);
-        b->rules[i] = hub_index_add(&b->index, core_slice_text("public"), core_slice_text("orders"),
-                                    core_slice_text(text), &user, &b->positions[i], &error);
+        const hub_rule_key rule = {.schema = core_slice_text("public"),
+                                   .table = core_slice_text("orders"),
+                                   .filter = core_slice_text(text)};
+        b->rules[i] = hub_index_add(&b->index, &rule, &user, &b->positions[i], &error);
         if (b->rules[i] == NULL)
             abort();
     }

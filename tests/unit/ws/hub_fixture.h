@@ -3,6 +3,7 @@
 #define WALCAST_TESTS_HUB_FIXTURE_H
 
 #include "core/core.h"
+#include "ws/hub_rule.h"
 
 static const core_column fixture_columns[] = {
     {.name = {(const uint8_t *)"id", 2}, .type_oid = 20, .key = true},
@@ -16,6 +17,12 @@ static inline core_relation fixture_relation(const char *schema, const char *tab
                            .replica_identity = 'd',
                            .column_count = CORE_COUNT_OF(fixture_columns),
                            .columns = fixture_columns};
+}
+
+static inline hub_rule_key fixture_key(const char *schema, const char *table, const char *filter) {
+    return (hub_rule_key){.schema = core_slice_text(schema),
+                          .table = core_slice_text(table),
+                          .filter = core_slice_text(filter)};
 }
 
 /* NULL: SQL's null. */

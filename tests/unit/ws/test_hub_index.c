@@ -1,5 +1,4 @@
-/* The subscription index: what a change matches, by table, wildcard and value, and the cost of it.
- */
+/* The subscription index: what a change matches, by table, wildcard and value, and its cost. */
 #include "tests/unit/ws/hub_fixture.h"
 #include "ws/hub_index.h"
 
@@ -44,32 +43,32 @@ static void on_problem(void *context, const hub_rule *rule, const char *text) {
     (void)snprintf(f->problem, sizeof f->problem, "%s", text);
 }
 
-static hub_rule *add_user(fixture *f, const char *schema, const char *table, const char *filter,
-                          hub_user user, core_error *error) {
+static hub_rule *add(fixture *f, hub_rule_key key, hub_user user, core_error *error) {
     uint32_t position;
-    return hub_index_add(&f->index, core_slice_text(schema), core_slice_text(table),
-                         core_slice_text(filter), &user, &position, error);
+    return hub_index_add(&f->index, &key, &user, &position, error);
 }
 
-static hub_rule *add(fixture *f, const char *schema, const char *table, const char *filter,
-                     core_error *error) {
-    return add_user(f, schema, table, filter, (hub_user){.operations = ANY}, error);
-}
-
-/* On public.todos. */
-static hub_rule *must_add_user(fixture *f, const char *filter, unsigned operations, bool leaves) {
+static hub_rule *must_add_key(fixture *f, hub_rule_key key, hub_user user) {
     core_error error;
-    hub_user user = {.operations = operations, .leaves = leaves};
-    hub_rule *rule = add_user(f, "public", "todos", filter, user, &error);
+    hub_rule *rule = add(f, key, user, &error);
     assert_non_null(rule);
     return rule;
 }
 
 static hub_rule *must_add(fixture *f, const char *schema, const char *table, const char *filter) {
-    core_error error;
-    hub_rule *rule = add(f, schema, table, filter, &error);
-    assert_non_null(rule);
-    return rule;
+    return must_add_key(f, fixture_key(schema, table, filter), (hub_user){.operations = ANY});
+}
+
+/* On public.todos. */
+static hub_rule *must_add_user(fixture *f, const char *filter, unsigned operations, bool leaves) {
+    hub_user user = {.operations = operations, .leaves = leaves};
+    return must_add_key(f, fixture_key("public", "todos", filter), user);
+}
+
+static void must_add_tenant(fixture *f, const char *tenant, const char *table) {
+    hub_rule_key key = fixture_key("", table, "");
+    key.tenant = core_slice_text(tenant);
+    (void)must_add_key(f, key, (hub_user){.operations = ANY});
 }
 
 static void drop(fixture *f, hub_rule *rule) {
@@ -399,7 +398,8 @@ static void test_shapes(void **state) {
     assert_int_equal(match_insert(f, &todos, "1", NULL, NULL), 1);
     assert_int_equal(f->problems, 1);
     core_error error;
-    assert_null(add(f, "public", "todos", "nowhere=eq.1", &error)); /* now they are known */
+    hub_rule_key nowhere = fixture_key("public", "todos", "nowhere=eq.1"); /* now they are known */
+    assert_null(add(f, nowhere, (hub_user){.operations = ANY}, &error));
     assert_int_equal(error.code, CORE_ERROR_INPUT);
     core_column other[] = {{.name = core_slice_text("nothing"), .type_oid = 23, .key = true}};
     todos.columns = other;
@@ -464,15 +464,15 @@ static void test_many_of_one_value_come_and_go(void **state) {
 
 static hub_rule *must_add_policy(fixture *f, const core_relation *relation, const char *filter,
                                  const char *text) {
-    core_error error;
     expr_refusal refusal;
     expr_condition_spec spec = {.text = core_slice_text(text), .relation = relation};
     expr_condition *policy = expr_condition_new(&spec, &refusal);
     assert_non_null(policy);
-    hub_user user = {.operations = ANY, .policy = policy, .policy_serial = 1};
-    hub_rule *rule = add_user(f, "public", "todos", filter, user, &error);
+    hub_rule_key key = fixture_key("public", "todos", filter);
+    key.policy = policy;
+    key.policy_serial = 1;
+    hub_rule *rule = must_add_key(f, key, (hub_user){.operations = ANY});
     expr_condition_release(policy);
-    assert_non_null(rule);
     return rule;
 }
 
@@ -532,11 +532,9 @@ static void test_any_schema_is_ones_own(void **state) {
     fixture *f = *state;
     static const char *const patterns[] = {"proj_{project_id}"};
     const core_tenants tenants = {"default", "dev", patterns, 1};
-    core_error error;
     f->index.tenants = &tenants;
-    hub_user acme = {.operations = ANY, .tenant = core_slice_text("acme")};
-    assert_non_null(add_user(f, "", "todos", "", acme, &error));
-    assert_non_null(add_user(f, "", "", "", acme, &error));
+    must_add_tenant(f, "acme", "todos");
+    must_add_tenant(f, "acme", "");
     core_relation own = fixture_relation("public", "todos"),
                   theirs = fixture_relation("proj_acme", "todos"),
                   others = fixture_relation("proj_beta", "todos");
@@ -545,8 +543,7 @@ static void test_any_schema_is_ones_own(void **state) {
     assert_int_equal(match_insert(f, &others, "1", "a", "1"), 0);
     must_add(f, "", "", "");
     must_add(f, "proj_beta", "todos", ""); /* a table that is there before its wildcards */
-    hub_user beta = {.operations = ANY, .tenant = core_slice_text("beta")};
-    assert_non_null(add_user(f, "", "todos", "", beta, &error));
+    must_add_tenant(f, "beta", "todos");
     assert_int_equal(match_insert(f, &theirs, "1", "a", "1"), 2);
     assert_int_equal(match_insert(f, &own, "1", "a", "1"), 1);
     assert_int_equal(match_insert(f, &others, "1", "a", "1"), 2);
