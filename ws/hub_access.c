@@ -72,6 +72,7 @@ const auth_table_decision *hub_role_sight(hub_role *role, const core_relation *r
         auth_table_decision_fini(&role->sight);
         auth_role_table(role->role, relation->schema, relation->table, relation->oid, &role->sight);
         role->stamp = role->access->stamp;
+        role->sight_policy = NULL;
     }
     return &role->sight;
 }

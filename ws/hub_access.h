@@ -20,7 +20,8 @@ typedef struct {
     auth_role *role;
     uint64_t stamp; /* the message that `sight` is about */
     auth_table_decision sight;
-    hub_policy **policies; /* of tables with row-level security, the last used first */
+    hub_policy *sight_policy; /* of its table, once it was looked up */
+    hub_policy **policies;    /* of tables with row-level security, the last used first */
     size_t policy_count;
 } hub_role;
 

@@ -123,9 +123,8 @@ bool hub_role_policy_holds(hub_role *role, uint64_t serial) {
     return holds;
 }
 
-hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
-                            const auth_table_decision *sight) {
-    assert(sight->verdict == AUTH_ACCESS_FILTERED);
+static hub_policy *policy_of(hub_role *role, const core_relation *relation,
+                             const auth_table_decision *sight) {
     size_t at = policies_find(role, relation->oid);
     if (at < role->policy_count && hub_shape_is(role->policies[at]->shape, relation) &&
         policy_keeps(role->policies[at], sight))
@@ -141,6 +140,15 @@ hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
         at = role->policy_count++;
     role->policies[at] = policy;
     return policies_first(role, at);
+}
+
+/* Each class that a change matched asks for it: shapes are compared for the first alone. */
+hub_policy *hub_role_policy(hub_role *role, const core_relation *relation) {
+    const auth_table_decision *sight = hub_role_sight(role, relation);
+    assert(sight->verdict == AUTH_ACCESS_FILTERED);
+    if (role->sight_policy == NULL)
+        role->sight_policy = policy_of(role, relation, sight);
+    return role->sight_policy;
 }
 
 bool hub_policy_asks(const hub_policy *policy, uint64_t claims_hash) {

@@ -44,9 +44,8 @@ typedef struct {
     size_t count;
 } hub_class_policies;
 
-/* Of the table of a change, whose decision is FILTERED. NULL when memory is out. */
-hub_policy *hub_role_policy(hub_role *role, const core_relation *relation,
-                            const auth_table_decision *sight);
+/* Of the table of the change at hand, whose sight is FILTERED. NULL when memory is out. */
+hub_policy *hub_role_policy(hub_role *role, const core_relation *relation);
 /* Whether the one of that serial is what the role's grants say now. */
 bool hub_role_policy_holds(hub_role *role, uint64_t serial);
 void hub_role_policies_fini(hub_role *role);

@@ -200,7 +200,7 @@ static const hub_class_policy *secure_own(hub_class *class, hub_policy *policy) 
 hub_secured hub_secure(ws_hub *hub, hub_class *class, const auth_table_decision *sight) {
     if (!class->by_claims)
         return secure_renew(hub, class);
-    hub_policy *policy = hub_role_policy(class->role, hub->change->relation, sight);
+    hub_policy *policy = hub_role_policy(class->role, hub->change->relation);
     if (policy == NULL)
         return HUB_SECURED_NO;
     const secured it = {.hub = hub,
