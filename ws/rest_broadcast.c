@@ -28,9 +28,7 @@ typedef struct {
     ws_rest_rights rights;
     ws_post post;
     ws_service *service;
-    ws_identity *identity; /* who asks */
-    unsigned source;       /* whose hub is asked */
-    char tenant[AUTH_CLAIM_MAX];
+    ws_identity *identity; /* who asks; its home's hub is asked */
     ws_http_handle handle; /* of the request, once it waits */
     size_t bytes;          /* counted with the service while questions are under way */
     bool over;             /* it was answered, or nobody waits any more */
@@ -45,8 +43,6 @@ static rest_job *job_new(ws_service *service, ws_identity *identity) {
     job->magic = REST_MAGIC;
     job->service = service;
     job->identity = ws_identity_retain(identity);
-    job->source = identity->home.source;
-    (void)snprintf(job->tenant, sizeof job->tenant, "%.*s", CORE_SLICE_ARGS(identity->home.tenant));
     return job;
 }
 
@@ -65,7 +61,7 @@ static void job_free(rest_job *job) {
 static bool job_send(rest_job *job, ws_broadcast *broadcast) {
     if (broadcast->private_channel)
         ws_uuid_make(broadcast->id);
-    broadcast->home = (ws_home){.source = job->source, .tenant = core_slice_text(job->tenant)};
+    broadcast->home = job->identity->home;
     return ws_session_table_broadcast(job->service, broadcast);
 }
 
@@ -102,11 +98,11 @@ static void job_send_all(rest_job *job, const ws_rest_client *client) {
 /* All is decided. */
 static void job_end(rest_job *job, const ws_rest_client *client) {
     const ws_rest_topic *unasked = job_unasked(job);
-    if (ws_server_gateway(job->service->server, job->source) == NULL) {
+    if (ws_server_gateway(job->service->server, job->identity->home.source) == NULL) {
         ws_rest_refuse(client, 503, 1, "the gateway is not running");
     } else if (unasked != NULL) {
         ws_rest_refuse(client, 503, 1, unasked->reason);
-    } else if (ws_session_table_room(job->service, job->source) < job->said.count) {
+    } else if (ws_session_table_room(job->service, job->identity->home.source) < job->said.count) {
         core_metrics_add(job->service->metrics, CORE_METRIC_WS_MESSAGES_REFUSED,
                          (int64_t)job->said.count);
         ws_rest_refuse(client, 429, 1, "too many messages wait to be sent");
@@ -159,15 +155,14 @@ static void job_late(void *context) {
 }
 
 /* Takes the job over. */
-static void job_ask(ws_http_request *request, rest_job *job, const ws_gateway *gateway,
-                    const ws_identity *identity) {
+static void job_ask(ws_http_request *request, rest_job *job, const ws_gateway *gateway) {
     const ws_rest_client client = {.request = request, .service = job->service};
     job->rights.decided = job_decided;
     job->post.run = job_run;
     job->bytes = request->body.length;
     job->service->replies++;
     job->service->reply_bytes += job->bytes;
-    if (ws_rest_rights_ask(&job->rights, ws_gateway_access(gateway), identity)) {
+    if (ws_rest_rights_ask(&job->rights, ws_gateway_access(gateway), job->identity)) {
         job->service->replies--;
         job->service->reply_bytes -= job->bytes;
         job_end(job, &client);
@@ -189,8 +184,7 @@ static bool job_within_rate(const rest_job *job, const ws_rest_client *client) {
     int64_t now_ns = service->now_ms * CORE_NS_PER_MS, burst_ns = 1000 * CORE_NS_PER_MS;
     const ws_rate each = service->limits.project_messages;
     const ws_rate all = {.interval_ns = each.interval_ns * count};
-    const ws_home home = {.source = job->source, .tenant = core_slice_text(job->tenant)};
-    ws_rate_bucket *bucket = &ws_shared_rates(service->shared, &home)->messages;
+    ws_rate_bucket *bucket = &ws_shared_rates(service->shared, &job->identity->home)->messages;
     int64_t wait_ns = ws_rate_wait_ns(bucket, all, now_ns);
     if (wait_ns == 0) {
         ws_rate_take(bucket, all, now_ns);
@@ -205,22 +199,20 @@ static bool job_within_rate(const rest_job *job, const ws_rest_client *client) {
 }
 
 /* Each message is a write of its project. */
-static bool job_admits(const rest_job *job, const ws_rest_client *client,
-                       const ws_identity *identity) {
+static bool job_admits(const rest_job *job, const ws_rest_client *client) {
     char text[WS_TIER_TEXT_SIZE];
     int64_t wait_ms;
     if (!job_within_rate(job, client))
         return false;
-    if (ws_tier_takes(job->service, identity, AUTH_LIMIT_WRITE, (uint32_t)job->said.count, &wait_ms,
-                      text))
+    if (ws_tier_takes(job->service, job->identity, AUTH_LIMIT_WRITE, (uint32_t)job->said.count,
+                      &wait_ms, text))
         return true;
     ws_rest_refuse(client, 429, wait_ms > 0 ? ws_tier_retry_s(wait_ms) : 0, text);
     return false;
 }
 
 /* What the request says is in the job, which is taken over. */
-static void job_begin(ws_http_request *request, rest_job *job, const ws_gateway *gateway,
-                      const ws_identity *identity) {
+static void job_begin(ws_http_request *request, rest_job *job, const ws_gateway *gateway) {
     ws_service *service = job->service;
     const ws_rest_client client = {.request = request, .service = service};
     bool room = true;
@@ -234,8 +226,8 @@ static void job_begin(ws_http_request *request, rest_job *job, const ws_gateway 
         ws_rest_refuse(&client, 422, 0, "messages names more than 100 private topics");
     else if (busy)
         ws_rest_refuse(&client, 503, 1, "too much work is under way");
-    else if (job_admits(job, &client, identity)) {
-        job_ask(request, job, gateway, identity);
+    else if (job_admits(job, &client)) {
+        job_ask(request, job, gateway);
         return;
     }
     job_free(job);
@@ -262,7 +254,7 @@ static void rest_say(ws_http_request *request, core_slice rest, const ws_gateway
     }
     unsigned refused = job_read(job, request, rest);
     if (refused == 0) {
-        job_begin(request, job, gateway, identity);
+        job_begin(request, job, gateway);
         return;
     }
     ws_rest_refuse_request(&client, refused, &job->said);
