@@ -214,8 +214,6 @@ static hub_ask *ask_draft(const hub_classes *home, uint64_t serial) {
 
 static bool ask_add(hub_ask *ask, const ws_subscription *subscription) {
     core_slice claims = subscription->claims_json;
-    if (ask->count == AUTH_ROW_CLAIMS_MAX)
-        return false;
     core_slice kept = core_arena_copy(&ask->arena, claims);
     if ((claims.length > 0 && kept.data == NULL) ||
         !hub_map_add(&ask->home->asked, &ask->nodes[ask->count],

@@ -58,7 +58,8 @@ ws_channel *session_channel(const ws_session *session, core_slice topic) {
     return NULL;
 }
 
-void session_remove_channel(ws_channel *channel) {
+/* Takes the channel out and frees it; says nothing. */
+static void session_remove_channel(ws_channel *channel) {
     ws_session *session = channel->session;
     ws_service *service = session_service(session);
     if (ws_member_joined(&channel->member))

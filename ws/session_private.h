@@ -38,8 +38,6 @@ void session_system(ws_session *session, const ws_channel *channel, const char *
                     const char *text);
 /* NULL when the topic is not joined. */
 ws_channel *session_channel(const ws_session *session, core_slice topic);
-/* Takes the channel out and frees it; says nothing. */
-void session_remove_channel(ws_channel *channel);
 /* The same, then sends `event` ("phx_close", "phx_error"). */
 void session_close_channel(ws_channel *channel, const char *event);
 /* What its members' owner is. */
@@ -99,8 +97,6 @@ void session_token_refused(ws_channel *channel, auth_verdict verdict);
 void session_token(const ws_message *message, ws_channel *channel);
 /* Tries the one that waits again, if it is time. True: it was, and the channel may be gone. */
 CORE_MUST_CHECK bool session_token_retry(ws_channel *channel, int64_t now_ms);
-/* None waits any more. */
-void session_token_forget(ws_channel *channel);
 /* Asks the hub for a channel's membership anew, as this one. False: it cannot be. */
 CORE_MUST_CHECK bool session_subscribe_again(ws_channel *channel, const ws_identity *identity);
 

@@ -15,7 +15,8 @@
 
 #define RETRY_MS 1000
 
-void session_token_forget(ws_channel *channel) {
+/* None waits any more. */
+static void token_forget(ws_channel *channel) {
     core_block_release(channel->waiting);
     channel->waiting = NULL;
 }
@@ -40,7 +41,7 @@ static bool token_keep(ws_channel *channel, core_slice raw) {
     if (channel->waiting != NULL && core_slice_equal(core_block_slice(channel->waiting), raw))
         return false;
     core_block *block = token_copy(service, raw);
-    session_token_forget(channel);
+    token_forget(channel);
     channel->waiting = block;
     session_rearm(session);
     return true;
@@ -104,7 +105,7 @@ static void token_take(ws_channel *channel, core_slice raw) {
             session_token_refused(channel, verdict);
         return;
     }
-    session_token_forget(channel);
+    token_forget(channel);
     if (verdict == AUTH_EXPIRED && session_expiry_stale(channel))
         return;
     if (verdict != AUTH_OK)
