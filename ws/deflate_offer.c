@@ -6,15 +6,6 @@
 #include "ws/deflate.h"
 #include "ws/http_head.h"
 
-static core_slice offer_trim(core_slice text) {
-    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = core_slice_make(text.data + 1, text.length - 1);
-    while (text.length > 0 &&
-           (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t'))
-        text.length--;
-    return text;
-}
-
 /* The part before the next `separator`, trimmed; the separator is taken too. No value that we know
  * has either in quotes. */
 static core_slice offer_cut(core_slice *rest, uint8_t separator) {
@@ -23,7 +14,7 @@ static core_slice offer_cut(core_slice *rest, uint8_t separator) {
     size_t used = length + (at ? 1 : 0);
     core_slice part = core_slice_make(rest->data, length);
     *rest = core_slice_make(rest->data + used, rest->length - used);
-    return offer_trim(part);
+    return ws_http_trim(part);
 }
 
 /* 8 to 15, perhaps in quotes, without leading zeros; 0 when it is none. */
@@ -45,7 +36,7 @@ typedef enum {
 static unsigned offer_parameter_of(core_slice text) {
     core_slice rest = text;
     core_slice name = offer_cut(&rest, '=');
-    core_slice value = offer_trim(rest);
+    core_slice value = ws_http_trim(rest);
     bool has_value = memchr(text.data, '=', text.length) != NULL;
     if (ws_http_name_is(name, "server_no_context_takeover"))
         return has_value ? 0 : OFFER_SERVER_NO_CONTEXT;

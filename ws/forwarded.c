@@ -40,15 +40,6 @@ static bool proxies_hold(const ws_proxies *proxies, const core_address *address)
 
 /* ---- One hop ---- */
 
-static core_slice text_trim(core_slice text) {
-    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = core_slice_make(text.data + 1, text.length - 1);
-    while (text.length > 0 &&
-           (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t'))
-        text.length--;
-    return text;
-}
-
 static bool port_valid(core_slice text) {
     uint64_t port;
     return text.length > 1 && text.data[0] == ':' &&
@@ -83,7 +74,7 @@ static bool element_for(core_slice element, core_slice *node) {
     while (element.length > 0) {
         const uint8_t *semicolon = memchr(element.data, ';', element.length);
         size_t length = semicolon ? (size_t)(semicolon - element.data) : element.length;
-        core_slice pair = text_trim(core_slice_make(element.data, length));
+        core_slice pair = ws_http_trim(core_slice_make(element.data, length));
         if (pair.length > 4 && ws_http_name_is(core_slice_make(pair.data, 4), "for=")) {
             *node = core_slice_make(pair.data + 4, pair.length - 4);
             if (node->length >= 2 && node->data[0] == '"' && node->data[node->length - 1] == '"')
@@ -109,7 +100,7 @@ typedef struct {
 
 static void walk_element(walk *state, core_slice element) {
     core_address address;
-    core_slice node = text_trim(element);
+    core_slice node = ws_http_trim(element);
     bool named = !state->pairs || element_for(node, &node);
     if (++state->hops > WS_FORWARDED_HOPS_MAX || !named || !node_parse(node, &address)) {
         state->over = true;

@@ -45,7 +45,7 @@ core_slice ws_http_header_value(const ws_http_head *head, const char *name) {
     return core_slice_make(NULL, 0);
 }
 
-static core_slice trim(core_slice text) {
+core_slice ws_http_trim(core_slice text) {
     while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
         text.data++;
         text.length--;
@@ -72,7 +72,7 @@ bool ws_http_header_has(const ws_http_head *head, const char *name, const char *
             continue;
         core_slice rest = head->headers[i].value;
         while (rest.length > 0)
-            if (ws_http_name_is(trim(cut(&rest, ',')), token))
+            if (ws_http_name_is(ws_http_trim(cut(&rest, ',')), token))
                 return true;
     }
     return false;
@@ -163,7 +163,7 @@ static bool head_header(head_parser *parser, core_slice line) {
     core_slice name = cut(&rest, ':');
     if (name.length == line.length || !is_token(name))
         return head_refuse(parser, 400, "a header line is not \"name: value\"");
-    core_slice value = trim(rest);
+    core_slice value = ws_http_trim(rest);
     for (size_t i = 0; i < value.length; i++)
         if ((value.data[i] < ' ' && value.data[i] != '\t') || value.data[i] == 0x7F)
             return head_refuse(parser, 400, "a header's value holds a control character");

@@ -35,6 +35,8 @@ typedef enum { WS_HTTP_HEAD_PARTIAL, WS_HTTP_HEAD_WHOLE, WS_HTTP_HEAD_REFUSED } 
 CORE_MUST_CHECK ws_http_head_result ws_http_head_parse(core_slice bytes, ws_http_head *head,
                                                        unsigned *status, const char **reason);
 
+/* Without the blanks around it. */
+core_slice ws_http_trim(core_slice text);
 /* ASCII case does not count. */
 bool ws_http_name_is(core_slice name, const char *expected);
 /* The first header of that name; data is NULL when there is none. */

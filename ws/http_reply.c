@@ -95,22 +95,14 @@ static void reply_send(core_route_reply *inner) {
     ws_post_send(reply->service, &reply->post);
 }
 
-static core_slice reply_keep(uint8_t **room, core_slice text) {
-    core_slice kept = core_slice_make(*room, text.length);
-    if (text.length > 0)
-        memcpy(*room, text.data, text.length);
-    *room += text.length;
-    return kept;
-}
-
 static core_route_caller caller_keep(uint8_t **room, const core_route_caller *caller) {
     return (core_route_caller){
-        .project = reply_keep(room, caller->project),
-        .environment = reply_keep(room, caller->environment),
-        .role = reply_keep(room, caller->role),
-        .subject = reply_keep(room, caller->subject),
-        .id = reply_keep(room, caller->id),
-        .claims_json = reply_keep(room, caller->claims_json),
+        .project = core_slice_keep(room, caller->project),
+        .environment = core_slice_keep(room, caller->environment),
+        .role = core_slice_keep(room, caller->role),
+        .subject = core_slice_keep(room, caller->subject),
+        .id = core_slice_keep(room, caller->id),
+        .claims_json = core_slice_keep(room, caller->claims_json),
         .scopes = caller->scopes,
     };
 }
@@ -135,10 +127,10 @@ static http_reply *reply_new(ws_service *service, const core_route_request *inpu
     ws_http_reply_response_init(&reply->reply.response);
     uint8_t *room = reply->bytes;
     reply->reply.request = (core_route_request){
-        .method = reply_keep(&room, input->method),
-        .path = reply_keep(&room, input->path),
-        .query = reply_keep(&room, input->query),
-        .body = reply_keep(&room, input->body),
+        .method = core_slice_keep(&room, input->method),
+        .path = core_slice_keep(&room, input->path),
+        .query = core_slice_keep(&room, input->query),
+        .body = core_slice_keep(&room, input->body),
         .caller = caller_keep(&room, &input->caller),
     };
     service->replies++;

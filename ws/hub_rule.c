@@ -29,14 +29,6 @@ bool hub_rule_covers(const hub_rule *rule, core_slice tenant, core_slice schema,
     return schemas && (rule->table.length == 0 || core_slice_equal(rule->table, table));
 }
 
-static core_slice rule_keep(uint8_t **room, core_slice text) {
-    core_slice kept = core_slice_make(*room, text.length);
-    if (text.length > 0)
-        memcpy(*room, text.data, text.length);
-    *room += text.length;
-    return kept;
-}
-
 hub_rule *hub_rule_new(const hub_rule_key *key, core_error *error) {
     hub_rule *rule = calloc(1, sizeof *rule);
     core_block *text = core_block_new(key->tenant.length + key->schema.length + key->table.length +
@@ -53,10 +45,10 @@ hub_rule *hub_rule_new(const hub_rule_key *key, core_error *error) {
     rule->user_capacity = 1;
     rule->policy = key->policy != NULL ? expr_condition_hold(key->policy) : NULL;
     rule->policy_serial = key->policy_serial;
-    rule->tenant = rule_keep(&room, key->tenant);
-    rule->schema = rule_keep(&room, key->schema);
-    rule->table = rule_keep(&room, key->table);
-    rule->filter = rule_keep(&room, key->filter);
+    rule->tenant = core_slice_keep(&room, key->tenant);
+    rule->schema = core_slice_keep(&room, key->schema);
+    rule->table = core_slice_keep(&room, key->table);
+    rule->filter = core_slice_keep(&room, key->filter);
     if (key->filter.length == 0 || (rule->parsed = expr_filter_new(rule->filter, error)) != NULL)
         return rule;
     hub_rule_free(rule);
