@@ -3,7 +3,8 @@
  * are named with their schema: an ordering by another operator than the index's would skip rows. */
 #include "cdc/snapshot_table.h"
 
-enum { SAMPLE_ROWS_A_PART = 100 };
+/* A block is in the sample or not by chance: of a few, none may be. */
+enum { SAMPLE_ROWS_A_PART = 100, SAMPLE_BLOCKS_MIN = 64, PARTITION_ROWS_A_BLOCK = 64 };
 
 /* ---- Names and values ---- */
 
@@ -281,10 +282,17 @@ void cdc_snapshot_end_sql(const cdc_snapshot_table *table, core_buffer *sql) {
     core_buffer_u8(sql, '\0');
 }
 
+static double percent_of(double wanted, double whole) {
+    return wanted < whole ? wanted * 100 / whole : 100;
+}
+
 void cdc_snapshot_sample_sql(const cdc_snapshot_table *table, size_t parts, core_buffer *sql) {
-    double wanted = (double)parts * SAMPLE_ROWS_A_PART * 100;
-    double rows = table->expected_rows > 0 ? (double)table->expected_rows : 1;
-    double percent = wanted / rows < 100 ? wanted / rows : 100;
+    /* What is partitioned has blocks only in its partitions. */
+    double rows = (double)table->expected_rows;
+    double blocks = table->blocks > 0 ? (double)table->blocks : rows / PARTITION_ROWS_A_BLOCK;
+    double by_rows = percent_of((double)parts * SAMPLE_ROWS_A_PART, rows);
+    double by_blocks = percent_of(SAMPLE_BLOCKS_MIN, blocks);
+    double percent = by_rows > by_blocks ? by_rows : by_blocks;
     core_buffer_text(sql, "SELECT ");
     for (size_t i = 0; i < table->key_count; i++) {
         core_buffer_text(sql, i > 0 ? ", " : "");

@@ -103,7 +103,7 @@ suite('secrets', () => {
   });
 
   test('cut off at the prompt it leaves the terminal as it was', async (t) => {
-    const child = spawn('script', ['-qec', `sh -c 'trap : INT; ${BINARY} secret set cut; echo "ended: $?"; stty -a'`, '/dev/null'],
+    const child = spawn('script', ['-qec', `exec sh -c 'trap : INT; ${BINARY} secret set cut; echo "ended: $?"; stty -a'`, '/dev/null'],
       { env: { ...process.env, ...house.walcast.env }, cwd: house.walcast.directory });
     t.after(() => child.kill('SIGKILL'));
     let screen = '';

@@ -128,6 +128,7 @@ static void planning(void **state) {
     cdc_snapshot_table table = table_of(plain, CDC_ROWS_KEYED, 2);
     core_buffer sql;
     table.expected_rows = 1000000;
+    table.blocks = 100000;
     core_buffer_init(&sql, 4096);
     cdc_snapshot_end_sql(&table, &sql);
     assert_string_equal((const char *)sql.data,
@@ -139,6 +140,14 @@ static void planning(void **state) {
     core_buffer_reset(&sql);
     cdc_snapshot_sample_sql(&table, 10, &sql);
     assert_non_null(strstr((const char *)sql.data, "TABLESAMPLE SYSTEM (0.100000)"));
+    core_buffer_reset(&sql);
+    table.blocks = 6400; /* 6.4 blocks hold as many rows, and so few may be none */
+    cdc_snapshot_sample_sql(&table, 10, &sql);
+    assert_non_null(strstr((const char *)sql.data, "TABLESAMPLE SYSTEM (1.000000)"));
+    core_buffer_reset(&sql);
+    table.blocks = 0; /* a partitioned one */
+    cdc_snapshot_sample_sql(&table, 10, &sql);
+    assert_non_null(strstr((const char *)sql.data, "TABLESAMPLE SYSTEM (0.409600)"));
     core_buffer_reset(&sql);
     cdc_snapshot_filter_sql(&table, core_slice_text("true) --"), &sql);
     assert_string_equal((const char *)sql.data, "SELECT $1::text FROM ONLY \"s\".\"T\" AS t WHERE"
