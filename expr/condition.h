@@ -48,4 +48,8 @@ CORE_MUST_CHECK const expr_node *expr_simplify(expr_condition *condition, const 
                                                const expr_settings *settings,
                                                expr_refusal *refusal);
 
+/* Of one conjunct: the values that it takes of one column of that image, perhaps none
+ * (condition_key.c). False when it is of another kind. */
+CORE_MUST_CHECK bool expr_conjunct_key(const expr_node *node, bool is_old, expr_key *key);
+
 #endif

@@ -8,9 +8,9 @@ static bool kind_is_integer(uint8_t kind) {
     return kind == EXPR_SCALAR_INT2 || kind == EXPR_SCALAR_INT4 || kind == EXPR_SCALAR_INT8;
 }
 
-/* A column of the new row that is compared as expr_row_hash takes its values. */
-static bool is_key_column(const expr_node *node, uint8_t compared) {
-    if (node->operation != &expr_operation_column || node->column.is_old)
+/* A column of the image that is compared as expr_row_hash takes its values. */
+static bool is_key_column(const expr_node *node, uint8_t compared, bool is_old) {
+    if (node->operation != &expr_operation_column || node->column.is_old != is_old)
         return false;
     uint8_t kind = node->column.row_kind;
     return kind != EXPR_SCALAR_NONE && kind == node->kind &&
@@ -50,15 +50,15 @@ static bool column_take(expr_key *key, const expr_node *column, bool is_first) {
 }
 
 static bool comparison_add(const expr_node *node, bool is_first, expr_key *key) {
-    size_t at = is_key_column(node->arguments[0], node->kind) ? 0 : 1;
+    size_t at = is_key_column(node->arguments[0], node->kind, key->is_old) ? 0 : 1;
     const expr_node *column = node->arguments[at];
-    return is_key_column(column, node->kind) && column_take(key, column, is_first) &&
+    return is_key_column(column, node->kind, key->is_old) && column_take(key, column, is_first) &&
            value_add(key, column, node->arguments[1 - at]);
 }
 
 static bool list_add(const expr_node *node, bool is_first, expr_key *key) {
     const expr_node *column = node->arguments[0];
-    if (!is_key_column(column, node->kind) || !column_take(key, column, is_first))
+    if (!is_key_column(column, node->kind, key->is_old) || !column_take(key, column, is_first))
         return false;
     for (size_t i = 1; i < node->argument_count; i++)
         if (!value_add(key, column, node->arguments[i]))
@@ -68,7 +68,8 @@ static bool list_add(const expr_node *node, bool is_first, expr_key *key) {
 
 static bool bool_add(const expr_node *column, bool value, bool is_first, expr_key *key) {
     expr_scalar scalar = {.integer = value ? 1 : 0};
-    return is_key_column(column, EXPR_SCALAR_BOOL) && column_take(key, column, is_first) &&
+    return is_key_column(column, EXPR_SCALAR_BOOL, key->is_old) &&
+           column_take(key, column, is_first) &&
            hash_add(key, expr_scalar_hash(EXPR_SCALAR_BOOL, &scalar));
 }
 
@@ -85,7 +86,8 @@ static bool condition_of_bool(const expr_node *node, bool is_first, expr_key *ke
     return false;
 }
 
-/* Adds the values of a conjunct; false when it bounds no column, or another. */
+/* Adds the values of a conjunct; false when it bounds no column, or another. key->is_old says of
+ * which image. */
 static bool conjunct_add(const expr_node *node, bool is_first, expr_key *key) {
     if (node->operation == &expr_operation_compare && node->option == EXPR_OP_EQ)
         return comparison_add(node, is_first, key);
@@ -116,6 +118,7 @@ static bool key_find(const expr_node *node, size_t *number, expr_key *key) {
         return false;
     }
     key->count = 0;
+    key->is_old = false;
     if (!conjunct_add(node, true, key) || key->count == 0 || (*number)-- > 0)
         return false;
     qsort(key->hashes, key->count, sizeof key->hashes[0], by_value);
@@ -124,6 +127,15 @@ static bool key_find(const expr_node *node, size_t *number, expr_key *key) {
 
 bool expr_condition_key(const expr_condition *condition, size_t number, expr_key *key) {
     return key_find(condition->root, &number, key);
+}
+
+bool expr_conjunct_key(const expr_node *node, bool is_old, expr_key *key) {
+    key->count = 0;
+    key->is_old = is_old;
+    if (!conjunct_add(node, true, key))
+        return false;
+    qsort(key->hashes, key->count, sizeof key->hashes[0], by_value);
+    return true;
 }
 
 /* ---- One of several ---- */

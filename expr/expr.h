@@ -50,6 +50,7 @@ bool expr_bound_reads_keys_only(const expr_bound *bound, const core_relation *re
  * evaluate. Hashes are of use beside those of filters bound to the same column of the same shape.
  */
 typedef struct {
+    bool is_old;     /* of the old image: only in what expr_condition_places makes of it */
     uint16_t column; /* its index in the relation */
     uint16_t count;  /* of different hashes */
     uint64_t hashes[EXPR_IN_VALUES_MAX];
@@ -198,6 +199,68 @@ CORE_MUST_CHECK bool expr_condition_key(const expr_condition *condition, size_t 
 #define EXPR_ALTERNATIVES_MAX 8
 size_t expr_condition_alternatives(const expr_condition *condition,
                                    expr_key keys[EXPR_ALTERNATIVES_MAX]);
+/* ---- For an index over many conditions ----
+ *
+ * Where a condition may stand so that a row leads to it. Each of its place sets is enough by
+ * itself: of a row that is at none of a set's places the condition is FALSE or null, never TRUE;
+ * nor an error, unless a value that a place looks at is null and expr_condition_raises. Where a
+ * value that a place looks at is open (expr_probe), look at the condition. */
+
+#define EXPR_PLACES_MAX       16
+#define EXPR_PLACE_PREFIX_MAX 64 /* a longer one is cut */
+
+typedef enum {
+    EXPR_PLACE_EQUAL = 0, /* the value has one of these hashes */
+    EXPR_PLACE_RANGE,     /* its rank is within low and high, ends included */
+    EXPR_PLACE_PREFIX,    /* its text begins so */
+    EXPR_PLACE_CHANGED,   /* the column's new value may differ from the old one */
+    EXPR_PLACE_NULL,
+    EXPR_PLACE_NOT_NULL,
+} expr_place_kind;
+
+typedef struct {
+    expr_place_kind kind;
+    bool is_old;     /* of the old image; never of CHANGED */
+    uint16_t column; /* its index in the relation */
+    uint16_t count;  /* of EQUAL: of different hashes; 0: no value is */
+    int64_t low;     /* of RANGE; above high: no value is */
+    int64_t high;
+    size_t prefix_length; /* at least 1 */
+    uint8_t prefix[EXPR_PLACE_PREFIX_MAX];
+    uint64_t hashes[EXPR_IN_VALUES_MAX];
+} expr_place;
+
+/* The `number`th set, from 0: how many places; 0: there is none of that number. From conjuncts: the
+ * same as for expr_condition_key, of the old image too, comparisons with constants (those of one
+ * column together are one range), LIKE with a literal beginning, starts_with and ^@, new.x IS
+ * DISTINCT FROM old.x, IS [NOT] NULL, and OR of any of these. */
+size_t expr_condition_places(const expr_condition *condition, size_t number,
+                             expr_place places[EXPR_PLACES_MAX]);
+/* Whether some row may end in an error. */
+bool expr_condition_raises(const expr_condition *condition);
+
+typedef enum {
+    EXPR_PROBE_VALUE = 0,
+    EXPR_PROBE_NULL,
+    EXPR_PROBE_OPEN, /* unchanged, absent, or not as its type's values are written */
+} expr_probe_state;
+
+/* One value of a row, as places are looked up. */
+typedef struct {
+    expr_probe_state state;
+    uint64_t hash; /* as of EQUAL; where it was asked for */
+    int64_t rank;  /* as of RANGE: of two values the greater one's is not less */
+    core_slice text;
+} expr_probe;
+
+enum { EXPR_PROBE_HASH = 1, EXPR_PROBE_RANK = 2 };
+/* How a column's values are taken, for expr_row_probe; does not change with the row. */
+uint8_t expr_column_kind(const core_column *column);
+/* `tuple` NULL: there is no such row, all is null. `wants`: bits from above. */
+expr_probe expr_row_probe(uint8_t kind, unsigned wants, uint16_t column, const core_tuple *tuple);
+/* Whether the column's new value may be distinct from the old one; NULL: no such row. */
+bool expr_row_changed(uint16_t column, const core_tuple *new_tuple, const core_tuple *old_tuple);
+
 /* The columns that it reads, each once, in order, of the new image (the row) or the old one; how
  * many. `indexes` has room for the relation's columns. */
 size_t expr_condition_columns(const expr_condition *condition, bool is_old, uint16_t *indexes);

@@ -58,6 +58,9 @@ bool expr_scalar_equal(expr_scalar_kind kind, const expr_scalar *left, const exp
 /* Less than, equal or greater than zero, as PostgreSQL orders them: NaN is the greatest, false
  * comes before true, texts go by their bytes. Not for labels. */
 int expr_scalar_compare(expr_scalar_kind kind, const expr_scalar *left, const expr_scalar *right);
+/* A number that goes with the order: of two scalars the greater one's is not less. Of integers and
+ * times it is the value. */
+int64_t expr_scalar_rank(expr_scalar_kind kind, const expr_scalar *scalar);
 /* Equal scalars hash equally. */
 uint64_t expr_scalar_hash(expr_scalar_kind kind, const expr_scalar *scalar);
 

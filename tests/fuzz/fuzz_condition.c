@@ -2,7 +2,7 @@
  * to the next, then the value of every column. What is taken folds, evaluates twice alike, says the
  * same or "missing" without its values, and its keys, or one of its alternatives, find the row that
  * it takes. */
-#include "expr/expr.h"
+#include "tests/lib/place.h"
 
 #include <stdlib.h>
 
@@ -80,6 +80,8 @@ static void condition_use(const expr_condition *condition, const core_relation *
         abort();
     if (verdict == EXPR_VERDICT_TRUE)
         keys_check(condition, relation, &tuple);
+    if (!places_hold(condition, relation, &tuple, NULL, verdict))
+        abort();
     size_t count = expr_condition_columns(condition, false, read);
     for (size_t i = 0; i < count; i++)
         values[read[i]].kind = CORE_VALUE_UNCHANGED;

@@ -9,7 +9,7 @@
  * {"verdicts":"TFUM?E...","keys":N,"reason":TEXT}, one letter a row. What must hold whatever
  * PostgreSQL says ends it where it does not: a key finds each row that the condition takes, and a
  * value left out changes no answer but to "missing". */
-#include "expr/expr.h"
+#include "tests/lib/place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,6 +203,8 @@ static void verdicts_write(const driver *d, core_json_writer *json,
         last_reason = reason != NULL ? reason : last_reason;
         if (verdict == EXPR_VERDICT_TRUE)
             keys = keys_check(d, condition, &tuple);
+        if (!places_hold(condition, &d->relation, &tuple, NULL, verdict))
+            fail_case(d, "a row is not at its places");
         missing_check(d, condition, &tuple, verdict);
     }
     core_json_key_text(json, "verdicts");
