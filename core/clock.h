@@ -27,5 +27,7 @@ static inline int64_t core_clock_wall_us(const core_clock *clock) {
 /* Microseconds since 1970 as "2025-11-19T00:22:40.877Z" (milliseconds, UTC) into `text`. */
 #define CORE_CLOCK_TEXT_SIZE 40
 void core_clock_format(int64_t wall_us, char text[CORE_CLOCK_TEXT_SIZE]);
+/* ISO 8601 ("2025-11-19T00:22:40Z", a date alone, an offset), or seconds since 1970. */
+CORE_MUST_CHECK bool core_clock_parse(const char *text, int64_t *wall_us);
 
 #endif

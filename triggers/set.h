@@ -1,0 +1,23 @@
+/* All definitions at one moment, immutable and counted: whoever holds it reads it without a lock.
+ */
+#ifndef WALCAST_TRIGGERS_SET_H
+#define WALCAST_TRIGGERS_SET_H
+
+#include "triggers/definition.h"
+
+typedef struct {
+    uint64_t generation; /* another one: something has changed */
+    size_t count;
+    const triggers_definition *const *definitions; /* in order of project, then name */
+} triggers_set;
+
+/* Holds each of them. NULL when memory is out. The caller holds one reference. */
+CORE_MUST_CHECK const triggers_set *triggers_set_new(const triggers_definition *const *definitions,
+                                                     size_t count, uint64_t generation);
+const triggers_set *triggers_set_hold(const triggers_set *set);
+void triggers_set_release(const triggers_set *set);
+/* NULL: there is none. */
+const triggers_definition *triggers_set_find(const triggers_set *set, core_slice project,
+                                             core_slice name);
+
+#endif
