@@ -400,7 +400,9 @@ static const core_config_row config_rows[] = {
      .doc = "Directory of trigger definitions; one that does not exist is an empty one."},
     {.key = "triggers.allow",
      .type = CORE_CONFIG_LIST,
-     .doc = "Addresses or networks that webhooks may reach although they are private."},
+     .check = core_config_check_network,
+     .doc = "Addresses or networks that webhooks may reach although they are private. Never this "
+            "process's own port, nor its database's or broker's."},
     {.key = "workflows.dir",
      .type = CORE_CONFIG_TEXT,
      .initial = "workflows/",

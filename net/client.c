@@ -1,12 +1,13 @@
-/* The outbound client over libcurl's multi interface; see net.h. The one file that knows libcurl.
+/* The client that waits, over libcurl's multi interface; see client.h.
  *
  * Happy path: options from the request, one transfer run to its end in our own loop, body and
  * Cache-Control taken as they come. Failure modes: every limit is libcurl's own or counted in the
  * callbacks; a stop wakes the loop. Errors name the URL without user, password and query, which may
  * be secrets. */
-#include "net/net.h"
+#include "net/client.h"
 
-#include <curl/curl.h>
+#include "net/gate.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct net_client {
     CURL *easy;
     bool library;
     atomic_bool stopped;
+    net_gate gate;
     /* Of the question that is asked now. */
     net_response *response;
     size_t header_bytes;
@@ -84,29 +86,20 @@ static bool options_set(net_client *client, const net_request *request, struct c
     CURLcode code = CURLE_OK;
 #define SET(option, value) code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code
     SET(CURLOPT_URL, request->url);
-    SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_REDIR_PROTOCOLS_STR, hops);
     SET(CURLOPT_FOLLOWLOCATION, request->max_redirects > 0 ? 1L : 0L);
     SET(CURLOPT_MAXREDIRS, (long)request->max_redirects);
     SET(CURLOPT_HTTPHEADER, list);
-    SET(CURLOPT_USERAGENT, "walcast");
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_bytes);
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (request->ca_file != NULL) {
-        SET(CURLOPT_CAINFO, request->ca_file);
-        SET(CURLOPT_CAPATH, NULL);
-    }
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_QUICK_EXIT, 1L); /* a name that is being looked up is not waited for */
     SET(CURLOPT_ERRORBUFFER, client->message);
     SET(CURLOPT_WRITEFUNCTION, body_take);
     SET(CURLOPT_WRITEDATA, client);
     SET(CURLOPT_HEADERFUNCTION, header_take);
     SET(CURLOPT_HEADERDATA, client);
 #undef SET
-    return code == CURLE_OK;
+    return code == CURLE_OK && net_gate_options_set(easy, &client->gate, request->ca_file);
 }
 
 /* ---- What becomes of it ---- */
@@ -114,6 +107,8 @@ static bool options_set(net_client *client, const net_request *request, struct c
 static core_error_code error_code_of(const net_client *client, CURLcode code) {
     if (client->too_long)
         return CORE_ERROR_LIMIT;
+    if (net_gate_closed(&client->gate))
+        return CORE_ERROR_DENIED;
     switch (code) {
     case CURLE_FILESIZE_EXCEEDED:
     case CURLE_TOO_MANY_REDIRECTS:
@@ -154,6 +149,8 @@ static bool failure_tell(const net_client *client, const net_request *request, C
         return core_error_set(error, kind,
                               "GET %s: the answer is larger than %zu bytes (headers: %d)", url,
                               request->max_bytes, HEADERS_MAX_BYTES);
+    if (net_gate_closed(&client->gate))
+        return core_error_set(error, kind, "GET %s: %s", url, client->gate.error.text);
     return core_error_set(error, kind, "GET %s: %s", url,
                           client->message[0] != '\0' ? client->message : curl_easy_strerror(code));
 }
@@ -194,6 +191,7 @@ bool net_client_get(net_client *client, const net_request *request, net_response
     client->header_bytes = 0;
     client->too_long = false;
     client->message[0] = '\0';
+    net_gate_reset(&client->gate, NULL);
     curl_easy_reset(client->easy); /* connections stay */
     CURLcode code = list != NULL && options_set(client, request, list) ? transfer_run(client)
                                                                        : CURLE_OUT_OF_MEMORY;
@@ -215,6 +213,7 @@ net_client *net_client_new(core_error *error) {
     net_client *client = calloc(1, sizeof *client);
     if (client != NULL) {
         client->magic = CLIENT_MAGIC;
+        net_gate_init(&client->gate, NULL); /* the URL is an operator's */
         client->library = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; /* counted */
         client->multi = client->library ? curl_multi_init() : NULL;
         client->easy = client->library ? curl_easy_init() : NULL;

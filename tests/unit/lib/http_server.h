@@ -1,11 +1,12 @@
-/* A small HTTP server of a test's own, on 127.0.0.1: one connection at a time on one thread, one
- * answer a connection, given by the test as bytes. */
+/* A small HTTP server of a test's own, on 127.0.0.1 or `host`: one connection at a time on one
+ * thread, one answer a connection, given by the test as bytes; or several while `keeps` is set. */
 #ifndef WALCAST_TESTS_UNIT_LIB_HTTP_SERVER_H
 #define WALCAST_TESTS_UNIT_LIB_HTTP_SERVER_H
 
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,7 +16,9 @@ typedef struct test_server test_server;
 struct test_server {
     void (*answer)(test_server *server, int fd, const char *path);
     void *context;
-    unsigned port;
+    const char *host; /* NULL: 127.0.0.1 */
+    bool keeps;       /* the connection for further requests */
+    unsigned port;    /* 0: any */
     atomic_uint requests;
     int listener;
     pthread_t thread;
@@ -45,11 +48,15 @@ static inline void *test_server_thread(void *context) {
     int fd;
     while ((fd = accept(server->listener, NULL, NULL)) >= 0) {
         char request[2048], path[256] = "";
-        ssize_t length = recv(fd, request, sizeof request - 1, 0);
-        request[length > 0 ? length : 0] = '\0';
-        atomic_fetch_add(&server->requests, 1);
-        if (sscanf(request, "GET %255s", path) == 1)
-            server->answer(server, fd, path);
+        ssize_t length;
+        do {
+            length = recv(fd, request, sizeof request - 1, 0);
+            request[length > 0 ? length : 0] = '\0';
+            if (length > 0 || !server->keeps)
+                atomic_fetch_add(&server->requests, 1);
+            if (sscanf(request, "%*[A-Z] %255s", path) == 1)
+                server->answer(server, fd, path);
+        } while (server->keeps && length > 0);
         (void)shutdown(fd, SHUT_WR);
         test_server_hang(fd);
         (void)close(fd);
@@ -59,7 +66,10 @@ static inline void *test_server_thread(void *context) {
 
 /* 0: it listens on server->port. */
 static inline int test_server_start(test_server *server) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)server->port),
+                                  .sin_addr.s_addr =
+                                      inet_addr(server->host != NULL ? server->host : "127.0.0.1")};
     socklen_t length = sizeof address;
     server->listener = socket(AF_INET, SOCK_STREAM, 0);
     if (bind(server->listener, (struct sockaddr *)&address, length) != 0 ||
