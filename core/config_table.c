@@ -394,6 +394,8 @@ static const core_config_row config_rows[] = {
 
 #include "core/config_table_records.h"
 
+#include "core/config_table_work.h"
+
     {.key = "triggers.dir",
      .type = CORE_CONFIG_TEXT,
      .initial = "triggers/",

@@ -154,6 +154,13 @@ static void subject_put_name(subject_text *subject, const char *name) {
     subject_put_slice(subject, core_slice_text(name));
 }
 
+static void subject_put_name_or_any(subject_text *subject, const char *name) {
+    if (name != NULL)
+        subject_put_name(subject, name);
+    else
+        subject_put(subject, core_slice_text("*"));
+}
+
 static bool subject_finish(subject_text *subject) {
     subject->text[subject->failed ? 0 : subject->length] = '\0';
     return !subject->failed;
@@ -221,13 +228,6 @@ bool core_subject_event(const core_subject_scope *scope, core_slice type,
     return subject_finish(&subject);
 }
 
-static void subject_put_name_or_any(subject_text *subject, const char *name) {
-    if (name != NULL)
-        subject_put_name(subject, name);
-    else
-        subject_put(subject, core_slice_text("*"));
-}
-
 /* Where tenants have their own, all projects of the environment are the source's. */
 static const char *scope_projects(const core_subject_scope *scope) {
     return scope->tenants.count > 0 ? NULL : scope->project;
@@ -250,6 +250,23 @@ bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
     subject_put(&subject, core_slice_text("snapshots"));
     subject_put_name(&subject, scope->project);
     subject_put_name(&subject, id);
+    return subject_finish(&subject);
+}
+
+bool core_subject_work(const core_config *source, const char *word, const char *last,
+                       char text[CORE_SUBJECT_MAX]) {
+    const core_subject_scope scope = core_subject_scope_of(source);
+    subject_text subject = {.text = text};
+    subject_token token = token_make();
+    token_name(&token, core_slice_text(scope.project));
+    if (core_config_one_of_many(source)) {
+        token_put(&token, ":", 1);
+        token_name(&token, core_slice_text(scope.environment));
+    }
+    subject_put_name(&subject, scope.prefix);
+    subject_put(&subject, core_slice_text(word));
+    subject_put(&subject, token_finish(&token));
+    subject_put_name_or_any(&subject, last);
     return subject_finish(&subject);
 }
 

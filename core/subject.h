@@ -53,6 +53,11 @@ CORE_MUST_CHECK bool core_subject_filter(const core_subject_scope *scope,
  * does not fit. */
 CORE_MUST_CHECK bool core_subject_snapshot(const core_subject_scope *scope, const char *id,
                                            char text[CORE_SUBJECT_MAX]);
+/* The subject of the triggers' own streams, `{prefix}.{word}.{scope}.{last}`; `last` NULL: all of
+ * them. The scope is the source's project, and where the process has several sources
+ * `{project}:{environment}`. False when it does not fit. */
+CORE_MUST_CHECK bool core_subject_work(const core_config *source, const char *word,
+                                       const char *last, char text[CORE_SUBJECT_MAX]);
 /* The subject of an audit record, `{prefix}.audit.{project}.{kind}`; `kind` is one word. False when
  * it does not fit. */
 CORE_MUST_CHECK bool core_subject_audit(const char *prefix, const char *project, const char *kind,

@@ -41,6 +41,7 @@ typedef struct {
     int64_t duplicate_window_ms;
     bool discards_old; /* at its limits the oldest go; else new ones are refused */
     bool keeps_limits; /* of a stream that is there already: what differs stays */
+    bool allows_purge; /* its owner removes what is done with */
 } fanout_stream_spec;
 
 typedef struct {
@@ -68,10 +69,22 @@ fanout_stream_spec fanout_stream_realtime_spec(const core_config *config,
  */
 fanout_stream_spec fanout_stream_audit_spec(const core_config *config, char name[FANOUT_NAME_MAX],
                                             char *subjects, size_t subjects_size);
-/* Makes the stream (file storage, discard new unless `discards_old`, deny delete and purge) or
- * checks the one that is there; limits that differ (age, bytes) are updated to the spec. CONFIG
- * error that names both when the subjects, storage or discard policy of an existing stream are
- * others: it is not ours. */
+/* The streams that triggers live on. */
+typedef enum {
+    FANOUT_WORK_TASKS,      /* {nats.stream}_TRIGGERS: what is to be done, one fenced writer */
+    FANOUT_WORK_DELIVERIES, /* _DELIVERIES: the partitions' logs */
+    FANOUT_WORK_PARKED,     /* _PARKED: tasks that wait for their key's next attempt */
+    FANOUT_WORK_DEAD,       /* _DLQ: those that were given up */
+} fanout_work;
+fanout_stream_spec fanout_stream_work_spec(const core_config *config, fanout_work work,
+                                           char name[FANOUT_NAME_MAX],
+                                           char subjects[CORE_SUBJECT_MAX]);
+/* The word in its subjects, for core_subject_work. */
+const char *fanout_work_word(fanout_work work);
+/* Makes the stream (file storage, discard new unless `discards_old`, deny delete and, unless
+ * `allows_purge`, purge) or checks the one that is there; limits that differ (age, bytes) are
+ * updated to the spec. CONFIG error that names both when the subjects, storage or discard policy of
+ * an existing stream are others: it is not ours. */
 CORE_MUST_CHECK bool fanout_stream_ensure(fanout_connection *connection,
                                           const fanout_stream_spec *spec, fanout_stream_info *info,
                                           core_error *error);
@@ -207,6 +220,68 @@ CORE_MUST_CHECK fanout_journal *fanout_journal_new(const fanout_journal_spec *sp
 void fanout_journal_free(fanout_journal *journal);
 /* Any thread; no lock, no wait. False, counted: no room, or it is longer than it may be. */
 bool fanout_journal_put(fanout_journal *journal, const char *subject, core_slice record);
+
+/* ---- Courier ----
+ * Requests to JetStream whose answers come later, on the owner's thread: for who has many under way
+ * at once and must not wait for one. A connection of its own, used by one thread. At most 4,096
+ * requests are under way; each is answered within `nats.ack_timeout`. */
+typedef struct fanout_courier fanout_courier;
+
+#define FANOUT_COURIER_PAYLOAD_MAX ((size_t)64 * 1024 * 1024)
+
+typedef struct {
+    uint64_t sequence;  /* of what was stored or found */
+    bool is_duplicate;  /* the stream had the id already, at that sequence */
+    core_slice payload; /* of what was found; valid during the call */
+} fanout_answer;
+
+/* From poll. `error` is NULL when it was done. CONFLICT: the subject has another last sequence;
+ * FULL; INPUT: nothing is there; LIMIT; TRANSIENT: done or not, nobody knows. It may send further
+ * requests, and must not free the courier. */
+typedef void (*fanout_answer_handler)(void *context, uint64_t tag, const fanout_answer *answer,
+                                      const core_error *error);
+
+typedef struct {
+    fanout_answer_handler on_answer;
+    void *context;
+    uint64_t tag;
+} fanout_reply;
+
+typedef struct {
+    const char *subject;
+    const char *id;             /* NULL: none; within the stream's window it is stored once */
+    bool is_fenced;             /* stored only if the subject's last message is the expected one */
+    uint64_t expected_sequence; /* 0: the subject has none */
+    core_slice payload;
+} fanout_parcel;
+
+/* Connects with the first poll. */
+CORE_MUST_CHECK fanout_courier *fanout_courier_new(const core_config *config, const char *name,
+                                                   core_log *log, const core_clock *clock,
+                                                   core_error *error);
+/* What is under way is never answered; its messages may be stored or not. */
+void fanout_courier_free(fanout_courier *courier);
+/* False: not sent, and never answered. TRANSIENT: no connection, or no room now. All is copied. */
+CORE_MUST_CHECK bool fanout_courier_publish(fanout_courier *courier, const fanout_parcel *parcel,
+                                            fanout_reply reply, core_error *error);
+/* The subject's first message at or behind `sequence`. */
+CORE_MUST_CHECK bool fanout_courier_next(fanout_courier *courier, const char *stream,
+                                         const char *subject, uint64_t sequence, fanout_reply reply,
+                                         core_error *error);
+/* Removes the subject's messages up to `sequence`, of a stream that allows it. */
+CORE_MUST_CHECK bool fanout_courier_purge(fanout_courier *courier, const char *stream,
+                                          const char *subject, uint64_t sequence,
+                                          fanout_reply reply, core_error *error);
+/* Takes in answers, sends what waits, sees to time limits; at least every 100 ms. Connects when
+ * there is no connection, which blocks up to `nats.connect_timeout`. */
+void fanout_courier_poll(fanout_courier *courier);
+/* Gives the socket all that was sent, before sleeping. */
+void fanout_courier_flush(fanout_courier *courier);
+bool fanout_courier_ready(const fanout_courier *courier);
+/* Requests under way. */
+size_t fanout_courier_waiting(const fanout_courier *courier);
+/* Readable when poll has something to do. */
+int fanout_courier_wake_fd(const fanout_courier *courier);
 
 /* ---- Consumers ---- */
 typedef struct {
@@ -437,5 +512,54 @@ CORE_MUST_CHECK fanout_watch *fanout_bucket_watch(fanout_bucket *bucket,
 /* Waits until no call is running or will run; up to the connection's time limit while the server
  * does not answer. Not from a call. */
 void fanout_watch_free(fanout_watch *watch);
+
+/* ---- Log ----
+ * The records of one subject, of one writer at a time: each is appended under the sequence of the
+ * one before it (a fenced parcel), so that whoever did not see the last one cannot append. One
+ * append under way at a time, for the sequence alone does not keep a pipeline whole (TRAPS 1). */
+
+/* The last record; `*sequence` 0: none. `payload` is reset and filled. */
+CORE_MUST_CHECK bool fanout_log_end(fanout_connection *connection, const char *stream,
+                                    const char *subject, core_buffer *payload, uint64_t *sequence,
+                                    core_error *error);
+
+typedef struct {
+    const char *stream;
+    const char *subject;
+    uint64_t first; /* or what is held behind it */
+    uint64_t last;  /* a record that is there; 0: nothing to read */
+} fanout_log_range;
+
+/* Gives the records in order. Blocks until the last has come, or nothing comes for ten seconds
+ * (TRANSIENT). */
+CORE_MUST_CHECK bool fanout_log_read(fanout_connection *connection, const fanout_log_range *range,
+                                     fanout_each_handler take, void *context, core_error *error);
+
+/* ---- Lease ----
+ * A key of a brief bucket that says who does something. Only a hint who should: what is done under
+ * it is fenced at its stream, for a holder that slept does not know that the lease is over. */
+typedef struct fanout_lease fanout_lease;
+
+typedef struct {
+    const char *key;
+    const char *owner; /* who asks: one id for each process start */
+    int64_t ttl_ms;    /* the bucket's; renewed in time by _keep */
+} fanout_lease_spec;
+
+/* Holds nothing yet. The bucket must outlive it; one thread. */
+CORE_MUST_CHECK fanout_lease *fanout_lease_new(fanout_bucket *bucket, const fanout_lease_spec *spec,
+                                               const core_clock *clock, core_error *error);
+/* Does not release it. */
+void fanout_lease_free(fanout_lease *lease);
+/* Takes the lease when it is free, renews it when it is ours. False: somebody else has it
+ * (CONFLICT), or no answer (TRANSIENT). Asks the server. */
+CORE_MUST_CHECK bool fanout_lease_keep(fanout_lease *lease, core_error *error);
+/* Whether it is ours and not over, by our own clock, which counts from before the renewal was
+ * asked for. Any thread; no call to the server. */
+bool fanout_lease_held(const fanout_lease *lease);
+/* When it is over unless it is renewed, by the clock's milliseconds. Any thread. */
+int64_t fanout_lease_until_ms(const fanout_lease *lease);
+/* Gives it back at once, if it is ours. */
+void fanout_lease_release(fanout_lease *lease);
 
 #endif

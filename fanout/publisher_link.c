@@ -186,9 +186,13 @@ void fanout_link_free(fanout_link *link) {
 static natsStatus link_headers(natsMsg *message, const fanout_link_message *from) {
     char sequence[NUMBER_MAX];
     (void)snprintf(sequence, sizeof sequence, "%" PRIu64, from->expected_sequence);
-    natsStatus status = natsMsgHeader_Set(message, "Nats-Msg-Id", from->message_id);
-    if (status == NATS_OK)
+    natsStatus status = NATS_OK;
+    if (from->message_id != NULL)
+        status = natsMsgHeader_Set(message, "Nats-Msg-Id", from->message_id);
+    if (status == NATS_OK && from->expects == FANOUT_EXPECT_STREAM)
         status = natsMsgHeader_Set(message, "Nats-Expected-Last-Sequence", sequence);
+    if (status == NATS_OK && from->expects == FANOUT_EXPECT_SUBJECT)
+        status = natsMsgHeader_Set(message, "Nats-Expected-Last-Subject-Sequence", sequence);
     if (status == NATS_OK && from->expected_id != NULL)
         status = natsMsgHeader_Set(message, "Nats-Expected-Last-Msg-Id", from->expected_id);
     return status;

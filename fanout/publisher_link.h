@@ -1,4 +1,5 @@
-/* A publisher's connection: its own, driven by the publisher's thread, of one writer epoch.
+/* The connection of a publisher or a courier: its own, driven by its owner's thread; a publisher's
+ * is of one writer epoch.
  *
  * It never reconnects: a disconnect ends the epoch. Nothing here waits for the server after _new,
  * and no other thread touches it. */
@@ -16,10 +17,17 @@ CORE_MUST_CHECK fanout_link *fanout_link_new(const core_config *config, const ch
 /* Drops what was not sent yet. */
 void fanout_link_free(fanout_link *link);
 
+typedef enum {
+    FANOUT_EXPECT_STREAM,  /* expected_sequence is the stream's last */
+    FANOUT_EXPECT_SUBJECT, /* the last one on the message's subject */
+    FANOUT_EXPECT_NOTHING,
+} fanout_link_expectation;
+
 typedef struct {
     const char *subject;
-    const char *message_id;
-    const char *expected_id;    /* NULL: no such header */
+    const char *message_id;  /* NULL: no such header */
+    const char *expected_id; /* the same */
+    fanout_link_expectation expects;
     uint64_t expected_sequence; /* 0 is sent too */
     uint64_t n;                 /* comes back in fanout_link_answer */
     core_slice payload;         /* copied */

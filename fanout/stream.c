@@ -121,7 +121,8 @@ static bool stream_update(fanout_connection *connection, const fanout_stream_spe
     config.MaxAge = spec->max_age_ms * CORE_NS_PER_MS;
     config.MaxBytes = spec->max_bytes > 0 ? spec->max_bytes : -1;
     config.Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS;
-    config.DenyDelete = config.DenyPurge = true;
+    config.DenyDelete = true;
+    config.DenyPurge = !spec->allows_purge;
     const char *subjects[] = {spec->subjects};
     if (!subjects_suffice(connection, spec, (*found)->Config)) {
         config.Subjects = subjects;

@@ -31,7 +31,7 @@ void fanout_stream_config(const fanout_stream_spec *spec, const char **subjects,
         .Replicas = spec->replicas,
         .Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS,
         .DenyDelete = true,
-        .DenyPurge = true,
+        .DenyPurge = !spec->allows_purge,
     };
 }
 
@@ -81,5 +81,5 @@ bool fanout_stream_differs(const fanout_stream_spec *spec, const jsStreamConfig 
     return found->MaxAge != spec->max_age_ms * CORE_NS_PER_MS ||
            limit_or_none(found->MaxBytes) != limit_or_none(spec->max_bytes) ||
            found->Duplicates != spec->duplicate_window_ms * CORE_NS_PER_MS || !found->DenyDelete ||
-           !found->DenyPurge;
+           found->DenyPurge == spec->allows_purge;
 }

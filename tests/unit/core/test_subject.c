@@ -281,6 +281,20 @@ static void ids_are_checked(void **state) {
     assert_non_null(strstr(error.text, "realtime"));
 }
 
+static void test_triggers_streams_have_four_tokens(void **state) {
+    char text[CORE_SUBJECT_MAX];
+    (void)state;
+    core_config *config = core_config_load("/dev/null", stderr);
+    assert_non_null(config);
+    assert_true(core_subject_work(config, "deliveries", "07", text));
+    assert_string_equal(text, "atlasdb.deliveries.default.07");
+    assert_true(core_subject_work(config, "dlq", NULL, text));
+    assert_string_equal(text, "atlasdb.dlq.default.*");
+    assert_true(core_subject_work(config, "dlq", "order.paid", text));
+    assert_int_equal(tokens_of(text), 4);
+    core_config_free(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_have_their_token),
@@ -295,6 +309,7 @@ int main(void) {
         cmocka_unit_test(long_names_end_in_a_hash),
         cmocka_unit_test(what_is_no_token_is_not_decoded),
         cmocka_unit_test(ids_are_checked),
+        cmocka_unit_test(test_triggers_streams_have_four_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,145 @@
+/* A task's wire form: a version, numbers big-endian, texts behind their lengths; see task.h. */
+#include "triggers/task.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { TASK_VERSION = 1, PARKED_VERSION = 1 };
+
+/* ---- hashes ---- */
+
+static uint64_t part_hash(uint64_t hash, core_slice part) {
+    uint8_t length[4] = {(uint8_t)(part.length >> 24), (uint8_t)(part.length >> 16),
+                         (uint8_t)(part.length >> 8), (uint8_t)part.length};
+    return core_slice_hash_more(core_slice_hash_more(hash, core_slice_make(length, sizeof length)),
+                                part);
+}
+
+/* FNV's low bits are its weakest, and they choose the partition. */
+static uint64_t hash_mix(uint64_t hash) {
+    hash ^= hash >> 33;
+    hash *= UINT64_C(0xff51afd7ed558ccd);
+    hash ^= hash >> 33;
+    hash *= UINT64_C(0xc4ceb9fe1a85ec53);
+    return hash ^ hash >> 33;
+}
+
+uint64_t triggers_key_hash(core_slice project, core_slice trigger, core_slice key) {
+    uint64_t hash = core_slice_hash(core_slice_text("key"));
+    hash = part_hash(part_hash(hash, project), trigger);
+    hash = hash_mix(part_hash(hash, key));
+    return hash != 0 ? hash : 1;
+}
+
+void triggers_webhook_id(const triggers_task *task, char id[TRIGGERS_WEBHOOK_ID_MAX]) {
+    uint64_t halves[2] = {core_slice_hash(core_slice_text("a")),
+                          core_slice_hash(core_slice_text("b"))};
+    for (size_t i = 0; i < CORE_COUNT_OF(halves); i++) {
+        halves[i] = part_hash(part_hash(halves[i], task->project), task->trigger);
+        halves[i] = hash_mix(part_hash(halves[i], task->event_id));
+    }
+    (void)snprintf(id, TRIGGERS_WEBHOOK_ID_MAX, "msg_%016" PRIx64 "%016" PRIx64, halves[0],
+                   halves[1]);
+}
+
+/* ---- written ---- */
+
+static void text_write(core_buffer *out, core_slice text, size_t max) {
+    core_slice kept = core_slice_make(text.data, text.length < max ? text.length : max);
+    core_buffer_u16(out, (uint16_t)kept.length);
+    core_buffer_slice_append(out, kept);
+}
+
+static void position_write(core_buffer *out, const triggers_position *position) {
+    text_write(out, core_slice_text(position->change.epoch), CORE_EPOCH_TEXT_SIZE - 1);
+    core_buffer_u64(out, position->change.sequence);
+    core_buffer_u32(out, position->change.index);
+    core_buffer_u64(out, position->change_lsn);
+    core_buffer_u64(out, position->change_index);
+    core_buffer_u64(out, (uint64_t)position->events_created_us);
+    core_buffer_u64(out, position->events_sequence);
+}
+
+void triggers_task_write(const triggers_task *task, core_buffer *out) {
+    assert(task->project.length <= TRIGGERS_NAME_MAX && task->trigger.length <= TRIGGERS_NAME_MAX);
+    assert(task->event_id.length <= TRIGGERS_EVENT_ID_MAX);
+    core_buffer_u8(out, TASK_VERSION);
+    core_buffer_u16(out, task->depth);
+    core_buffer_u64(out, task->revision);
+    core_buffer_u64(out, task->key_hash);
+    core_buffer_u64(out, (uint64_t)task->event_time_us);
+    position_write(out, &task->position);
+    text_write(out, task->project, TRIGGERS_NAME_MAX);
+    text_write(out, task->trigger, TRIGGERS_NAME_MAX);
+    text_write(out, task->event_id, TRIGGERS_EVENT_ID_MAX);
+    text_write(out, task->key, TRIGGERS_KEY_MAX);
+    core_buffer_slice_append(out, task->body);
+}
+
+void triggers_parked_write(const triggers_parked *parked, core_buffer *out) {
+    core_buffer_u8(out, PARKED_VERSION);
+    core_buffer_u64(out, parked->sequence);
+    core_buffer_u64(out, parked->previous);
+    core_buffer_u64(out, (uint64_t)parked->parked_ms);
+    core_buffer_slice_append(out, parked->task);
+}
+
+/* ---- read ---- */
+
+static core_slice text_read(core_cursor *cursor, size_t max) {
+    size_t length = core_cursor_u16(cursor);
+    if (length > max)
+        core_cursor_fail(cursor);
+    return core_cursor_bytes(cursor, length);
+}
+
+static void position_read(core_cursor *cursor, triggers_position *position) {
+    core_slice epoch = text_read(cursor, CORE_EPOCH_TEXT_SIZE - 1);
+    if (!core_slice_to_text(epoch, position->change.epoch, sizeof position->change.epoch))
+        core_cursor_fail(cursor);
+    position->change.sequence = core_cursor_u64(cursor);
+    position->change.index = core_cursor_u32(cursor);
+    position->change_lsn = core_cursor_u64(cursor);
+    position->change_index = core_cursor_u64(cursor);
+    position->events_created_us = (int64_t)core_cursor_u64(cursor);
+    position->events_sequence = core_cursor_u64(cursor);
+}
+
+static bool bytes_refuse(const core_cursor *cursor, const char *what, core_error *error) {
+    return core_error_set(error, CORE_ERROR_INPUT,
+                          "not a %s that this version of walcast knows, at byte %zu: was the "
+                          "stream written by a newer one?",
+                          what, core_cursor_offset(cursor));
+}
+
+bool triggers_task_read(core_slice bytes, triggers_task *task, core_error *error) {
+    core_cursor cursor = core_cursor_make(bytes);
+    *task = (triggers_task){0};
+    if (core_cursor_u8(&cursor) != TASK_VERSION)
+        return bytes_refuse(&cursor, "task", error);
+    task->depth = core_cursor_u16(&cursor);
+    task->revision = core_cursor_u64(&cursor);
+    task->key_hash = core_cursor_u64(&cursor);
+    task->event_time_us = (int64_t)core_cursor_u64(&cursor);
+    position_read(&cursor, &task->position);
+    task->project = text_read(&cursor, TRIGGERS_NAME_MAX);
+    task->trigger = text_read(&cursor, TRIGGERS_NAME_MAX);
+    task->event_id = text_read(&cursor, TRIGGERS_EVENT_ID_MAX);
+    task->key = text_read(&cursor, TRIGGERS_KEY_MAX);
+    task->body = core_cursor_rest(&cursor);
+    return (core_cursor_ok(&cursor) && task->key_hash != 0 && task->trigger.length > 0) ||
+           bytes_refuse(&cursor, "task", error);
+}
+
+bool triggers_parked_read(core_slice bytes, triggers_parked *parked, core_error *error) {
+    core_cursor cursor = core_cursor_make(bytes);
+    *parked = (triggers_parked){0};
+    if (core_cursor_u8(&cursor) != PARKED_VERSION)
+        return bytes_refuse(&cursor, "parked task", error);
+    parked->sequence = core_cursor_u64(&cursor);
+    parked->previous = core_cursor_u64(&cursor);
+    parked->parked_ms = (int64_t)core_cursor_u64(&cursor);
+    parked->task = core_cursor_rest(&cursor);
+    return (core_cursor_ok(&cursor) && parked->sequence > parked->previous) ||
+           bytes_refuse(&cursor, "parked task", error);
+}

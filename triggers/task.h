@@ -1,0 +1,66 @@
+/* A task: one action of one trigger for one event, as it waits in the stream of tasks.
+ *
+ * The matcher writes it once, with the body that will be sent, so that whoever makes the attempts
+ * needs neither the table's shape nor the definition of that time. It carries the places in the
+ * matcher's inputs that it stands for: the last task in the stream tells where the matcher goes on.
+ * A parked one is the same bytes behind a short head that chains a key's tasks in order. Written by
+ * us only, but read through the cursor: it comes from outside the process. */
+#ifndef WALCAST_TRIGGERS_TASK_H
+#define WALCAST_TRIGGERS_TASK_H
+
+#include "triggers/definition.h"
+
+#define TRIGGERS_PARTITIONS     16
+#define TRIGGERS_EVENT_ID_MAX   256
+#define TRIGGERS_KEY_MAX        256 /* of the text that is kept; the hash is of all */
+#define TRIGGERS_BODY_MAX       ((size_t)32 * 1024 * 1024)
+#define TRIGGERS_WEBHOOK_ID_MAX 40
+
+/* Where the matcher stands in its inputs. */
+typedef struct {
+    core_offset change; /* the last change that was matched; its epoch empty: none */
+    core_lsn change_lsn;
+    uint64_t change_index;     /* within its transaction */
+    int64_t events_created_us; /* of the stream of events */
+    uint64_t events_sequence;  /* the last event that was matched */
+} triggers_position;
+
+typedef struct {
+    core_slice project;
+    core_slice trigger;
+    uint64_t revision;   /* of the definition that matched */
+    core_slice event_id; /* a change's offset, or an event's id */
+    int64_t event_time_us;
+    core_slice key;    /* its text, perhaps cut */
+    uint64_t key_hash; /* of trigger and whole key: what is kept in order */
+    uint16_t depth;    /* how many triggers led to the event */
+    triggers_position position;
+    core_slice body;
+} triggers_task;
+
+/* The hash that orders: tasks with the same one are done one after another. */
+uint64_t triggers_key_hash(core_slice project, core_slice trigger, core_slice key);
+static inline unsigned triggers_key_partition(uint64_t key_hash) {
+    return (unsigned)(key_hash % TRIGGERS_PARTITIONS);
+}
+/* Appended to `out`; texts beyond their maximum are cut (the key) or must not be (the others). */
+void triggers_task_write(const triggers_task *task, core_buffer *out);
+/* Slices point into `bytes`. INPUT error when they are no task that this version knows. */
+CORE_MUST_CHECK bool triggers_task_read(core_slice bytes, triggers_task *task, core_error *error);
+
+/* A parked task's head. */
+typedef struct {
+    uint64_t sequence; /* in the stream of tasks */
+    uint64_t previous; /* of the key's task that was parked before it; 0: it is the first */
+    int64_t parked_ms; /* since 1970 */
+    core_slice task;   /* as it was in the stream of tasks */
+} triggers_parked;
+
+void triggers_parked_write(const triggers_parked *parked, core_buffer *out);
+CORE_MUST_CHECK bool triggers_parked_read(core_slice bytes, triggers_parked *parked,
+                                          core_error *error);
+
+/* The id that a delivery has over all its attempts: of trigger and event, without a dot. */
+void triggers_webhook_id(const triggers_task *task, char id[TRIGGERS_WEBHOOK_ID_MAX]);
+
+#endif
