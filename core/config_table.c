@@ -76,8 +76,10 @@ static const core_config_row config_rows[] = {
      .min = 1,
      .max = 64,
      .unit = "connections",
-     .doc = "Connections over which the gateway asks the database what it needs to know; made when "
-            "needed."},
+     .doc =
+         "Connections over which the gateway asks the database what it needs to know; made when "
+         "needed. Rows held against policies in SQL take all but two of them, with snapshots all "
+         "but one (of two connections one, of one all)."},
     {.key = "postgres.pool_queue",
      .type = CORE_CONFIG_INTEGER,
      .initial = "4096",
@@ -86,7 +88,7 @@ static const core_config_row config_rows[] = {
      .unit = "queries",
      .doc =
          "Queries that may wait for one of them; at the maximum a join that needs one is refused "
-         "and may be tried again."},
+         "and may be tried again. Rows held against policies leave a quarter of it to others."},
     {.key = "postgres.query_timeout",
      .type = CORE_CONFIG_DURATION,
      .initial = "10s",

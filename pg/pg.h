@@ -81,6 +81,17 @@ typedef struct pg_pool pg_pool;
 /* One thing to ask, owned by who submits it and by the pool until `done`. Embed it as the first
  * member of what belongs to it. */
 typedef struct pg_job pg_job;
+/* What it is, for the connections that are kept for others: of `postgres.pool_size` those about
+ * rows take all but two, together with the long ones all but one (of two connections one, of one
+ * all). Settings that a session was ever given are no more null in it: one in which a short job ran
+ * is given to no other kind, whose jobs find what a fresh one has. */
+typedef enum {
+    PG_JOB_SHORT, /* somebody waits for it, one round trip */
+    PG_JOB_LONG,
+    PG_JOB_ROWS, /* as many as there are subscribers and changes; a quarter of the queue is not
+                    theirs */
+    PG_JOB_KINDS
+} pg_job_kind;
 struct pg_job {
     /* On one of the pool's threads, with a live connection outside any transaction; must leave it
      * so, or the connection is given up. Called a second time, on a new connection, when the first
@@ -89,6 +100,7 @@ struct pg_job {
     /* Exactly once and last, whatever became of it; the pool does not touch the job any more. On
      * one of the pool's threads, or in pg_pool_stop. It must not block; it may submit. */
     void (*done)(pg_job *job, bool ok, const core_error *error);
+    pg_job_kind kind;
     /* The pool's own. */
     pg_job *next;
     int64_t deadline_ms;

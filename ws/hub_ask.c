@@ -157,7 +157,7 @@ static hub_ask *ask_new(ws_hub *hub, const hub_class *class, const hub_policy *p
     hub_ask *ask = calloc(1, sizeof *ask);
     if (ask == NULL)
         return NULL;
-    ask->job = (pg_job){.run = ask_run, .done = ask_done};
+    ask->job = (pg_job){.run = ask_run, .done = ask_done, .kind = PG_JOB_ROWS};
     ask->magic = ASK_MAGIC;
     ask->hub = hub;
     ask->home = class->home;

@@ -50,6 +50,7 @@ static hub_snapshot *snapshot_new(ws_hub *hub, const hub_passenger *passenger, h
         return NULL;
     snapshot->job.run = hub_snapshot_run;
     snapshot->job.done = hub_snapshot_done;
+    snapshot->job.kind = PG_JOB_LONG;
     snapshot->magic = SNAPSHOT_MAGIC;
     snapshot->all = &hub->snapshots;
     snapshot->wake = hub->messages;

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
-import { startHouse } from '../lib/house.mjs';
-import { RawClient, websocketUrl } from '../lib/realtime.mjs';
+import { claimsOf, PolicyHouse } from '../lib/policies.mjs';
 import { EventStream, sseUrl } from '../lib/sse.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -18,7 +17,6 @@ const SCHEMA = `
   ALTER TABLE "Odd ""One"."T.x" ENABLE ROW LEVEL SECURITY; GRANT USAGE ON SCHEMA "Odd ""One" TO authenticated, anon;
   CREATE POLICY own ON "Odd ""One"."T.x" USING ("Owner Id" = (SELECT auth.uid()));
   CREATE TABLE late (id int PRIMARY KEY, owner uuid);
-  CREATE TABLE canary (id serial PRIMARY KEY, n int); ALTER TABLE canary ENABLE ROW LEVEL SECURITY;
   CREATE TABLE teams (member uuid, org text);
   INSERT INTO teams VALUES ('${USERS[0]}', 'acme'), ('${USERS[1]}', 'beta'), ('${USERS[1]}', 'ab');
   CREATE FUNCTION public.may_read(o text) RETURNS boolean LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
@@ -40,69 +38,23 @@ const SCHEMA = `
   CREATE TABLE owned (id int PRIMARY KEY, owner uuid);
   ALTER TABLE owned OWNER TO rls_owner; ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
   CREATE POLICY own ON owned TO authenticated, rls_owner USING (owner = auth.uid());`;
-const AUTH = `CREATE SCHEMA IF NOT EXISTS auth`;
 
 suite('row-level security', () => {
-  let house;
+  let it, house;
   let id = 0;
-  const canaries = [];
-  const cleanups = [];
   before(async () => {
-    house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true },
-      { config: { 'auth.grants_interval': '100ms', 'http.threads': 2, 'auth.policy_timeout': '300ms', 'postgres.tables': '*.*' } });
-    await house.walcast.commandOk(['setup', '--apply']);
-    await sql(`GRANT USAGE ON SCHEMA auth TO anon, authenticated; ${AUTH}; ${SCHEMA}`);
-    await waitFor('their publication', async () => (await sql("SELECT FROM pg_publication_tables WHERE tablename IN ('notes', 'whole', 'T.x', 'late', 'paused', 'owned', 'canary')")).rowCount === 7);
-    for (const role of ['anon', 'authenticated'])
-      canaries.push(await join({ after: (cleanup) => cleanups.unshift(cleanup) }, { role }, { table: 'canary' }));
+    it = await PolicyHouse.start({ schema: SCHEMA, tables: ['notes', 'whole', 'T.x', 'late', 'paused', 'owned'] });
+    house = it.house;
     await policies('notes', 'CREATE POLICY a ON notes USING (true)');
   });
-  after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
-  const sql = (...all) => house.postgres.query(...all);
-  const claimsOf = (sub, more = {}) => ({ role: 'authenticated', sub, aal: 'aal1', app_metadata: { org: 'acme', level: 3 }, ...more });
+  after(() => it?.stop());
   const token = (claims) => goodToken(claims);
-
-  async function join(t, claims, binding, config = {}) {
-    const client = await RawClient.connect(t, websocketUrl(house.walcast, { apikey: token(claims), vsn: '2.0.0' }));
-    client.join('1', 'realtime:r', { postgres_changes: [{ event: '*', schema: 'public', ...binding }], ...config });
-    const { status, response } = (await client.reply('1'))[4];
-    assert.equal(status, 'ok', JSON.stringify(response));
-    await client.next('the live stream', (m) => m[3] === 'system' && m[4].message === 'Subscribed to PostgreSQL');
-    const of = (event) => client.received.filter((message) => message[3] === event).map((message) => message[4]);
-    return Object.assign(client, { claims, data: () => of('postgres_changes').map(({ data }) => data),
-      errors: () => of('system').filter(({ status: s }) => s === 'error').map(({ message }) => message),
-      ended: () => client.received.some(({ 3: event }) => event === 'phx_error' || event === 'phx_close') });
-  }
-
-  // What a SELECT under the role and its claims shows of these rows.
-  async function visible(table, claims, ids) {
-    const client = await house.postgres.connect();
-    try {
-      await client.query('BEGIN');
-      await client.query("SELECT set_config('request.jwt.claims', $1, true)", [JSON.stringify(claims)]);
-      await client.query(`SET LOCAL ROLE ${claims.role}`);
-      const { rows } = await client.query(`SELECT id FROM ${table} WHERE id = ANY($1)`, [ids]);
-      return rows.map((row) => row.id).sort((a, b) => a - b);
-    } finally {
-      await client.end();
-    }
-  }
-  // Returns once they count for both roles: each shows a row of the canary that only its policy from
-  // the same moment lets pass.
-  let marks = 0;
-  async function policies(table, statements) {
-    const mark = ++marks;
-    await sql(`BEGIN; DO $$ DECLARE p record; BEGIN FOR p IN SELECT polname FROM pg_policy WHERE polrelid = '${table}'::regclass LOOP
-      EXECUTE format('DROP POLICY %I ON ${table}', p.polname); END LOOP; END $$; ${statements};
-      DROP POLICY IF EXISTS mark ON canary; CREATE POLICY mark ON canary USING (n = ${mark}); COMMIT`);
-    await waitFor('the policies to count', async () => {
-      await sql(`INSERT INTO canary (n) VALUES (${mark})`);
-      return canaries.every((client) => client.data().some(({ record }) => record.n === mark));
-    }, 30_000);
-  }
-  // A reader that no policy applies to: once it has a change, every other was asked about it.
-  const witness = (t, table) => join(t, { role: 'service_role' }, { table });
-  const settled = (watching, last) => waitFor(`change ${last}`, () => watching.data().some(({ record }) => record?.id === last), 30_000);
+  const sql = (...all) => it.sql(...all);
+  const join = (...all) => it.join(...all);
+  const visible = (...all) => it.visible(...all);
+  const policies = (...all) => it.policies(...all);
+  const witness = (...all) => it.witness(...all);
+  const settled = (...all) => it.settled(...all);
 
   // Supabase's documented policies, and others: [name, policies, whether the engine decides].
   const EXAMPLES = [
