@@ -38,8 +38,11 @@ static void pull_end(triggers_jobs *jobs, triggers_job_pull *pull) {
 
 void triggers_job_pulls_free(triggers_jobs *jobs) {
     triggers_job_heap_entry *timer;
-    while ((timer = triggers_job_heap_first(&jobs->pull_timers)) != NULL)
+    while ((timer = triggers_job_heap_first(&jobs->pull_timers)) != NULL) {
+        triggers_job_line *line = pull_of(timer)->line;
         pull_remove(jobs, pull_of(timer));
+        triggers_job_line_let_go(jobs, line);
+    }
 }
 
 /* ---- Handing out ---- */

@@ -1,132 +1,6 @@
 /* The machine of a partition's jobs, by scripts: each test is a life of a few jobs. */
-#include "job_samples.h"
-#include "triggers/job_queue.h"
+#include "job_script.h"
 #include "triggers/job_table.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-#include <cmocka.h>
-
-#define START  SAMPLE_START_US
-#define SECOND CORE_US_PER_S
-
-typedef struct {
-    triggers_jobs *jobs;
-    core_buffer told; /* "1>5#1 1. " : pull 1 got job 5 under lease 1; pull 1 is over */
-} fixture;
-
-static void told_handed_out(void *context, uint64_t token, const triggers_job *job,
-                            const triggers_job_status *status) {
-    fixture *f = context;
-    core_buffer_format(&f->told, "%llu>%.*s#%u ", (unsigned long long)token,
-                       CORE_SLICE_ARGS(job->payload), status->lease);
-}
-
-static void told_ended(void *context, uint64_t token) {
-    fixture *f = context;
-    core_buffer_format(&f->told, "%llu. ", (unsigned long long)token);
-}
-
-static void told_callback(void *context, const triggers_job *job,
-                          const triggers_job_status *status) {
-    fixture *f = context;
-    core_buffer_format(&f->told, "@%.*s=%s ", CORE_SLICE_ARGS(job->payload),
-                       triggers_job_state_name(status->state));
-}
-
-static triggers_jobs *machine_new(fixture *f, size_t max_jobs, size_t max_bytes) {
-    const triggers_jobs_spec spec = {.max_jobs = max_jobs,
-                                     .max_bytes = max_bytes,
-                                     .dead_keep_ms = 1000 * 1000,
-                                     .seed = 42,
-                                     .sink = {.context = f,
-                                              .handed_out = told_handed_out,
-                                              .pull_ended = told_ended,
-                                              .callback = told_callback}};
-    core_error error = {0};
-    triggers_jobs *jobs = triggers_jobs_new(&spec, &error);
-    assert_non_null(jobs);
-    return jobs;
-}
-
-static int setup(void **state) {
-    fixture *f = calloc(1, sizeof *f);
-    core_buffer_init(&f->told, 1 << 20);
-    f->jobs = machine_new(f, 200000, (size_t)256 << 20);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state) {
-    fixture *f = *state;
-    triggers_jobs_free(f->jobs);
-    core_buffer_fini(&f->told);
-    free(f);
-    return 0;
-}
-
-/* ---- The script's words ---- */
-
-static triggers_jobs_verdict add(fixture *f, triggers_job job, int64_t now_us) {
-    return triggers_jobs_add(f->jobs, &job, 0, now_us);
-}
-
-static void add_plain(fixture *f, uint32_t number) {
-    char digits[16];
-    assert_int_equal(add(f, job_sample(number, "mail", digits), START), TRIGGERS_JOBS_OK);
-}
-
-static void pull(fixture *f, uint64_t token, size_t max, int64_t now_us) {
-    assert_int_equal(triggers_jobs_pull(f->jobs, core_slice_text("acme"), core_slice_text("mail"),
-                                        max, now_us + 5 * SECOND, token, now_us),
-                     TRIGGERS_JOBS_OK);
-}
-
-static void tells(fixture *f, const char *expected) {
-    core_buffer_u8(&f->told, 0);
-    assert_string_equal((const char *)f->told.data, expected);
-    core_buffer_reset(&f->told);
-}
-
-static core_slice id_of(uint32_t number) {
-    static char ids[4][TRIGGERS_JOB_ID_LENGTH + 1]; /* the last four stay valid */
-    static size_t next;
-    char digits[16], *id = ids[next++ % CORE_COUNT_OF(ids)];
-    triggers_job job = job_sample(number, "mail", digits);
-    memcpy(id, job.id, sizeof job.id);
-    return core_slice_text(id);
-}
-
-static const triggers_job_status *status_of(fixture *f, uint32_t number) {
-    const triggers_job_status *status;
-    return triggers_jobs_find(f->jobs, core_slice_text("acme"), id_of(number), &status) != NULL
-               ? status
-               : NULL;
-}
-
-static void stands(fixture *f, uint32_t number, const char *expected) {
-    const triggers_job_status *status = status_of(f, number);
-    assert_string_equal(status != NULL ? triggers_job_state_name(status->state) : "gone", expected);
-}
-
-static triggers_jobs_verdict succeed(fixture *f, uint32_t number, uint32_t lease, int64_t now_us) {
-    return triggers_jobs_succeed(f->jobs, core_slice_text("acme"), id_of(number), lease,
-                                 core_slice_text("{\"ok\":true}"), now_us);
-}
-
-static triggers_jobs_verdict fails(fixture *f, uint32_t number, uint32_t lease, int64_t now_us) {
-    return triggers_jobs_fail(f->jobs, core_slice_text("acme"), id_of(number), lease,
-                              core_slice_text("boom"), -1, false, now_us);
-}
-
-static void tick(fixture *f, int64_t now_us) {
-    while (triggers_jobs_tick(f->jobs, 10, now_us))
-        continue;
-}
 
 /* ---- Lives ---- */
 
@@ -489,96 +363,6 @@ static void too_many_pulls_are_refused(void **state) {
     assert_int_equal(triggers_jobs_count(f->jobs).pulls, 0);
 }
 
-/* ---- The log ---- */
-
-static void refold(fixture *f, size_t max_bytes) {
-    triggers_jobs *next = machine_new(f, 200000, (size_t)256 << 20);
-    core_error error = {0};
-    core_buffer message;
-    core_buffer_init(&message, (size_t)64 << 20);
-    while (triggers_jobs_records_wait(f->jobs) > 0) {
-        core_buffer_reset(&message);
-        assert_true(triggers_jobs_records_take(f->jobs, max_bytes, &message));
-        if (!triggers_jobs_fold(next, core_buffer_slice(&message), &error))
-            fail_msg("%s", error.text);
-    }
-    core_buffer_fini(&message);
-    triggers_jobs_free(f->jobs);
-    f->jobs = next;
-}
-
-static void the_next_owner_goes_on_where_the_last_one_was(void **state) {
-    fixture *f = *state;
-    const core_slice acme = core_slice_text("acme");
-    for (uint32_t i = 1; i <= 5; i++)
-        add_plain(f, i);
-    triggers_jobs_pass(f->jobs, 12);
-    pull(f, 1, 4, START);
-    assert_int_equal(succeed(f, 1, 1, START), TRIGGERS_JOBS_OK);
-    assert_int_equal(fails(f, 2, 1, START), TRIGGERS_JOBS_OK);
-    assert_int_equal(triggers_jobs_cancel(f->jobs, acme, id_of(3), START), TRIGGERS_JOBS_CANCELS);
-    int64_t later_us = START + 3600 * SECOND;
-    refold(f, 100);
-    triggers_jobs_resume(f->jobs, later_us);
-    assert_int_equal(triggers_jobs_taken(f->jobs), 12);
-    stands(f, 1, "succeeded");
-    stands(f, 2, "scheduled");
-    stands(f, 3, "running");
-    stands(f, 4, "running");
-    stands(f, 5, "ready");
-    assert_int_equal(succeed(f, 1, 1, later_us), TRIGGERS_JOBS_KNOWN);
-    assert_int_equal(triggers_jobs_progress(f->jobs, acme, id_of(3), 1, later_us),
-                     TRIGGERS_JOBS_CANCELS);
-    core_buffer_reset(&f->told);
-    tick(f, later_us + 10 * SECOND - 1); /* running attempts got their time anew */
-    stands(f, 4, "running");
-    assert_int_equal(succeed(f, 4, 1, later_us), TRIGGERS_JOBS_OK);
-    pull(f, 2, 9, later_us);
-    tells(f, "2>5#1 2>2#2 2. "); /* 2 was due later, for it failed once */
-}
-
-static void a_snapshot_alone_gives_the_state(void **state) {
-    fixture *f = *state;
-    core_buffer message;
-    core_buffer_init(&message, (size_t)64 << 20);
-    for (uint32_t i = 1; i <= 300; i++)
-        add_plain(f, i);
-    triggers_jobs_pass(f->jobs, 300);
-    assert_true(triggers_jobs_records_take(f->jobs, SIZE_MAX, &message)); /* gone */
-    triggers_jobs_snapshot_begin(f->jobs);
-    uint32_t pieces = 0;
-    for (bool done = false; !done; pieces++) {
-        done = triggers_jobs_snapshot_next(f->jobs, 4096);
-        /* meanwhile */
-        pull(f, pieces, 3, START);
-        add_plain(f, 1000 + pieces);
-        (void)triggers_jobs_cancel(f->jobs, core_slice_text(""), id_of(300 - pieces), START);
-        if (pieces == 3)
-            assert_int_equal(succeed(f, 4, 1, START), TRIGGERS_JOBS_OK);
-    }
-    assert_true(pieces > 10);
-    triggers_jobs_figures before = triggers_jobs_count(f->jobs);
-    refold(f, 1000);
-    triggers_jobs_figures after = triggers_jobs_count(f->jobs);
-    assert_memory_equal(before.states, after.states, sizeof before.states);
-    assert_int_equal(before.bytes, after.bytes);
-    assert_int_equal(triggers_jobs_taken(f->jobs), 300);
-    core_buffer_fini(&message);
-}
-
-static void what_is_no_log_is_refused(void **state) {
-    fixture *f = *state;
-    core_error error = {0};
-    static const char *const wrong[] = {"x", "\x01\0\0\0\x05", "\x09\0\0\0\0",
-                                        "\x04\0\0\0\x09"
-                                        "123456789"};
-    static const size_t lengths[] = {1, 5, 5, 14};
-    for (size_t i = 0; i < CORE_COUNT_OF(wrong); i++) {
-        assert_false(triggers_jobs_fold(f->jobs, core_slice_make(wrong[i], lengths[i]), &error));
-        assert_int_equal(error.code, CORE_ERROR_INPUT);
-    }
-}
-
 static void only_allowed_transitions_are(void **state) {
     (void)state;
     /* row: from; column: to; in the order of the states */
@@ -593,39 +377,6 @@ static void only_allowed_transitions_are(void **state) {
         for (unsigned to = 0; to < TRIGGERS_JOB_STATES; to++)
             assert_int_equal(triggers_job_may_move(from, to), table[from][to] == '1');
 }
-
-/* ---- Many ---- */
-
-static int64_t cpu_us(void) {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return now.tv_sec * CORE_US_PER_S + now.tv_nsec / 1000;
-}
-
-static void a_hundred_thousand_scheduled_cost_nothing_until_due(void **state) {
-    fixture *f = *state;
-    enum { COUNT = 100000 };
-    char digits[16];
-    int64_t start_us = cpu_us();
-    for (uint32_t i = 0; i < COUNT; i++) {
-        triggers_job job = job_sample(i, "mail", digits);
-        job.run_at_us = START + 3600 * SECOND + (int64_t)(i * UINT32_C(2654435761) % 1000000);
-        assert_int_equal(add(f, job, START), TRIGGERS_JOBS_OK);
-    }
-    int64_t added_us = cpu_us();
-    for (uint32_t i = 0; i < COUNT; i++)
-        tick(f, START + i);
-    int64_t ticked_us = cpu_us();
-    tick(f, START + 3700 * SECOND);
-    assert_int_equal(triggers_jobs_count(f->jobs).states[TRIGGERS_JOB_READY], COUNT);
-    printf("100,000 jobs: added in %lld ms, %zu bytes each; 100,000 ticks with none due %lld ms; "
-           "all due at once %lld ms\n",
-           (long long)(added_us - start_us) / 1000, triggers_jobs_count(f->jobs).bytes / COUNT,
-           (long long)(ticked_us - added_us) / 1000, (long long)(cpu_us() - ticked_us) / 1000);
-    assert_true(ticked_us - added_us < 100000); /* a microsecond each: no scan */
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -646,11 +397,7 @@ int main(void) {
         TEST(what_is_over_makes_room_and_the_dead_do_not),
         TEST(bytes_are_bounded_too),
         TEST(too_many_pulls_are_refused),
-        TEST(the_next_owner_goes_on_where_the_last_one_was),
-        TEST(a_snapshot_alone_gives_the_state),
-        TEST(what_is_no_log_is_refused),
         TEST(only_allowed_transitions_are),
-        TEST(a_hundred_thousand_scheduled_cost_nothing_until_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
