@@ -7,6 +7,7 @@
 #ifndef WALCAST_AUTH_AUTH_H
 #define WALCAST_AUTH_AUTH_H
 
+#include "auth/mac.h"
 #include "auth/row_query.h"
 #include "core/core.h"
 #include "expr/expr.h"

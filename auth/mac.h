@@ -1,6 +1,7 @@
 /* HMAC with SHA-2 (RFC 2104) and a comparison that takes the same time wherever two codes differ.
  *
- * Private to auth; mac.c is the one file that knows OpenSSL's HMAC. Safe from every thread. */
+ * mac.c is the one file that knows OpenSSL's HMAC. auth_mac is what net's signatures are made with.
+ * Safe from every thread. */
 #ifndef WALCAST_AUTH_MAC_H
 #define WALCAST_AUTH_MAC_H
 

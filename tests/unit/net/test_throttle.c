@@ -1,0 +1,104 @@
+/* Rate, burst, places and holds by a table of what happens when. */
+#include "net/throttle.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define MS CORE_NS_PER_MS
+
+/* 'a' admit, 'r' release, 'h' hold for 500 ms. */
+typedef struct {
+    char what;
+    int64_t at_ms;
+    int64_t wait_ms; /* of an admit; 0: let through, -1: no place */
+} step;
+
+typedef struct {
+    const char *name;
+    net_throttle_spec spec;
+    step steps[16];
+} table;
+
+static const table tables[] = {
+    {"without limits all go", {0, 0, 0}, {{'a', 0, 0}, {'a', 0, 0}, {'a', 0, 0}}},
+    {"ten a second",
+     {10, 0, 0},
+     {{'a', 0, 0}, {'a', 0, 100}, {'a', 40, 60}, {'a', 100, 0}, {'a', 100, 100}, {'a', 199, 1}}},
+    {"a pause saves no more than the burst",
+     {10, 3, 0},
+     {{'a', 0, 0},
+      {'a', 0, 0},
+      {'a', 0, 0},
+      {'a', 0, 100},
+      {'a', 100, 0},
+      {'a', 100, 100},
+      {'a', 9000, 0},
+      {'a', 9000, 0},
+      {'a', 9000, 0},
+      {'a', 9000, 100}}},
+    {"a refused one takes no token",
+     {1, 0, 0},
+     {{'a', 0, 0}, {'a', 1, 999}, {'a', 2, 998}, {'a', 3, 997}, {'a', 1000, 0}}},
+    {"two places",
+     {0, 0, 2},
+     {{'a', 0, 0}, {'a', 0, 0}, {'a', 0, -1}, {'r', 0, 0}, {'a', 0, 0}, {'a', 9, -1}}},
+    {"a place is no token",
+     {1, 2, 1},
+     {{'a', 0, 0}, {'a', 0, -1}, {'r', 0, 0}, {'a', 0, 0}, {'r', 0, 0}, {'a', 0, 1000}}},
+    {"a hold holds",
+     {0, 0, 0},
+     {{'a', 0, 0}, {'h', 10, 0}, {'a', 10, 500}, {'a', 509, 1}, {'a', 510, 0}}},
+    {"a later hold is longer, an earlier one no shorter",
+     {0, 0, 0},
+     {{'h', 100, 0}, {'h', 0, 0}, {'a', 100, 500}, {'h', 200, 0}, {'a', 600, 100}, {'a', 700, 0}}},
+};
+
+static void every_table_holds(void **state) {
+    (void)state;
+    for (size_t i = 0; i < CORE_COUNT_OF(tables); i++) {
+        net_throttle throttle;
+        net_throttle_init(&throttle, &tables[i].spec, 0);
+        for (const step *at = tables[i].steps; at->what != 0; at++) {
+            if (at->what == 'r')
+                net_throttle_release(&throttle);
+            else if (at->what == 'h')
+                net_throttle_hold(&throttle, at->at_ms * MS, 500);
+            else {
+                int64_t wait_ns = net_throttle_admit(&throttle, at->at_ms * MS);
+                if (wait_ns != (at->wait_ms < 0 ? NET_THROTTLE_FULL : at->wait_ms * MS))
+                    fail_msg("%s: at %lld ms %lld ns", tables[i].name, (long long)at->at_ms,
+                             (long long)wait_ns);
+            }
+        }
+    }
+}
+
+/* Whoever asks again when told to gets the rate, over any time. */
+static void the_rate_is_kept(void **state) {
+    static const uint32_t rates[] = {1, 3, 7, 1000, 33333, NET_THROTTLE_RATE_MAX};
+    (void)state;
+    for (size_t i = 0; i < CORE_COUNT_OF(rates); i++) {
+        net_throttle throttle;
+        const net_throttle_spec spec = {.per_second = rates[i]};
+        int64_t now_ns = 0;
+        net_throttle_init(&throttle, &spec, now_ns);
+        for (uint32_t sent = 0; sent < 10000;) {
+            int64_t wait_ns = net_throttle_admit(&throttle, now_ns);
+            sent += wait_ns == 0;
+            now_ns += wait_ns;
+        }
+        double rate = 9999.0 / ((double)now_ns / 1e9);
+        if (rate > rates[i] * 1.001 || rate < rates[i] * 0.999)
+            fail_msg("%u a second became %f", rates[i], rate);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_table_holds),
+        cmocka_unit_test(the_rate_is_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
