@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ARENA_BYTES_MAX ((size_t)8 << 20)
-#define CHUNK_COMPILED  4096u
-#define CHUNK_FOLDED    4096u
-#define CHUNK_COMPACT   400u
-#define SCRATCH_BYTES   8192u /* of one evaluation, on the stack */
+#define ARENA_BYTES_MAX   ((size_t)8 << 20)
+#define CHUNK_COMPILED    4096u
+#define CHUNK_FOLDED      4096u
+#define CHUNK_COMPACT     400u
+#define COMPACT_NODES_MAX 64u   /* of the first chunk */
+#define SCRATCH_BYTES     8192u /* of one evaluation, on the stack */
 
 /* ---- Nodes ---- */
 
@@ -106,6 +107,9 @@ static const expr_node *node_move(const expr_condition *condition, core_arena *a
     if (moved == NULL)
         return NULL;
     *moved = *node;
+    if (node->type.enum_name.length > 0 &&
+        (moved->type.enum_name = core_arena_copy(arena, node->type.enum_name)).data == NULL)
+        return NULL;
     if (expr_node_is_constant(node) &&
         !expr_datum_copy(arena, node->type, &node->constant, &moved->constant))
         return NULL;
@@ -127,10 +131,12 @@ static bool patterns_move(const expr_pattern *from, core_arena *arena, expr_patt
     return true;
 }
 
-/* Into an arena of only what is used: most of what folding makes is on the way to it. */
-static const expr_node *compacted(expr_condition *condition, const expr_node *root) {
+/* Into an arena of only what is used: most of what compiling and folding make is on the way to it.
+ * In one piece and in the order in which it is evaluated: of many conditions, each is far away. */
+static const expr_node *compacted(expr_condition *condition, const expr_node *root,
+                                  size_t chunk_bytes) {
     core_arena arena;
-    core_arena_init(&arena, CHUNK_COMPACT, ARENA_BYTES_MAX);
+    core_arena_init(&arena, chunk_bytes, ARENA_BYTES_MAX);
     const expr_node *moved = node_move(condition, &arena, root);
     expr_pattern *patterns = NULL;
     if (moved == NULL || !patterns_move(condition->patterns, &arena, &patterns)) {
@@ -141,6 +147,12 @@ static const expr_node *compacted(expr_condition *condition, const expr_node *ro
     condition->arena = arena;
     condition->patterns = patterns;
     return moved;
+}
+
+/* About what the nodes below and their canonical text take. */
+static size_t compact_bytes(const expr_node *root) {
+    size_t nodes = (size_t)root->weight + 1;
+    return (nodes < COMPACT_NODES_MAX ? nodes : COMPACT_NODES_MAX) * (sizeof *root + 48);
 }
 
 /* ---- Life ---- */
@@ -215,12 +227,15 @@ expr_condition *expr_condition_new(const expr_condition_spec *spec, expr_refusal
         return NULL;
     }
     root = expr_simplify(condition, root, NULL, refusal);
+    if (root == NULL) {
+        refusal_place(refusal, spec->text);
+        expr_condition_release(condition);
+        return NULL;
+    }
+    root = compacted(condition, root, compact_bytes(root));
     if (root != NULL && expr_condition_finish(condition, root))
         return condition;
-    if (root != NULL)
-        (void)refuse_size(refusal);
-    else
-        refusal_place(refusal, spec->text);
+    (void)refuse_size(refusal);
     expr_condition_release(condition);
     return NULL;
 }
@@ -237,7 +252,7 @@ expr_condition *expr_condition_fold(const expr_condition *condition, const expr_
     }
     folded->origin = expr_condition_hold(condition);
     const expr_node *root = expr_simplify(folded, condition->root, settings, refusal);
-    if (root != NULL && (root = compacted(folded, root)) == NULL)
+    if (root != NULL && (root = compacted(folded, root, CHUNK_COMPACT)) == NULL)
         (void)refuse_size(refusal);
     if (root != NULL && expr_condition_finish(folded, root))
         return folded;
@@ -291,6 +306,10 @@ bool expr_condition_constant(const expr_condition *condition, expr_verdict *verd
         return false;
     *verdict = verdict_of(&condition->root->constant, reason);
     return true;
+}
+
+core_slice expr_condition_memory(const expr_condition *condition) {
+    return core_slice_make(condition->root, condition->root->weight * sizeof *condition->root);
 }
 
 bool expr_condition_reads_settings(const expr_condition *condition) {

@@ -236,6 +236,9 @@ typedef struct {
  * DISTINCT FROM old.x, IS [NOT] NULL, and OR of any of these. */
 size_t expr_condition_places(const expr_condition *condition, size_t number,
                              expr_place places[EXPR_PLACES_MAX]);
+/* What an evaluation reads first, to be fetched into the cache ahead of it where there are too many
+ * conditions for all to be there. */
+core_slice expr_condition_memory(const expr_condition *condition);
 /* Whether some row may end in an error. */
 bool expr_condition_raises(const expr_condition *condition);
 

@@ -48,6 +48,8 @@ export const program = (name) => built(`bench_${name}`);
 
 // The bare publisher (bench/micro/publish.c).
 export const publishProgram = () => built('micro/micro_publish');
+// Rules against changes (bench/micro/rules.c).
+export const rulesProgram = () => built('micro/micro_rules');
 
 async function firstLine(command) {
   const { stdout } = await run(command, { cwd: ROOT });

@@ -13,12 +13,13 @@ import latency from '../suites/latency.mjs';
 import memory from '../suites/memory.mjs';
 import paced from '../suites/paced.mjs';
 import rls from '../suites/rls.mjs';
+import rules from '../suites/rules.mjs';
 import snapshot from '../suites/snapshot.mjs';
 import start from '../suites/start.mjs';
 import subscriptions from '../suites/subscriptions.mjs';
 import tokens from '../suites/tokens.mjs';
 
-const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, rls, idle, tokens];
+const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, rls, idle, tokens, rules];
 const REPEAT = 3;
 const REPEAT_MAX = 100;
 

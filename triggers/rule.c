@@ -1,0 +1,146 @@
+/* See rule.h. */
+#include "triggers/rule.h"
+
+#include <stdlib.h>
+
+#define ARENA_CHUNK 1024u
+#define ARENA_MAX   ((size_t)1 << 20)
+
+static bool no_memory(triggers_rule_problem *problem) {
+    return core_error_set(&problem->error, CORE_ERROR_INTERNAL, "no memory");
+}
+
+/* ---- The condition ---- */
+
+static bool old_columns_carried(const triggers_rule *rule, const core_relation *relation,
+                                triggers_rule_problem *problem) {
+    uint16_t columns[CORE_COLUMNS_MAX];
+    size_t count = expr_condition_columns(rule->condition, true, columns);
+    for (size_t i = 0; i < count; i++)
+        if (!triggers_rule_old_carried(relation, rule->definition->ops, columns[i], problem))
+            return false;
+    return true;
+}
+
+static bool condition_make(triggers_rule *rule, const core_relation *relation,
+                           const triggers_relation_facts *facts, triggers_rule_problem *problem) {
+    expr_refusal refusal;
+    const expr_condition_spec spec = {.text = rule->definition->when,
+                                      .relation = relation,
+                                      .facts = facts != NULL ? facts->columns : NULL,
+                                      .has_images = true};
+    problem->part = "when";
+    if (rule->definition->when.length == 0)
+        return true;
+    rule->condition = expr_condition_new(&spec, &refusal);
+    if (rule->condition == NULL) {
+        problem->position = refusal.position;
+        problem->error = refusal.error;
+        return false;
+    }
+    if (expr_condition_reads_settings(rule->condition))
+        return core_error_set(&problem->error, CORE_ERROR_INPUT,
+                              "a trigger's condition cannot ask for settings: nobody asks");
+    return old_columns_carried(rule, relation, problem);
+}
+
+/* ---- Columns ---- */
+
+static bool values_find(triggers_rule *rule, const core_relation *relation,
+                        const triggers_selected *selected, size_t count,
+                        const triggers_rule_value **values, triggers_rule_problem *problem) {
+    triggers_rule_value *found = core_arena_array(&rule->arena, count, sizeof *found);
+    if (found == NULL)
+        return no_memory(problem);
+    for (size_t i = 0; i < count; i++) {
+        if (!triggers_rule_column_find(relation, rule->definition->ops, &selected[i], &found[i],
+                                       problem))
+            return false;
+    }
+    *values = found;
+    return true;
+}
+
+static bool selected_find(triggers_rule *rule, const core_relation *relation,
+                          triggers_rule_problem *problem) {
+    const triggers_definition *definition = rule->definition;
+    problem->part = "select";
+    rule->selected_count = definition->selected_count;
+    return definition->selected_count == 0 ||
+           values_find(rule, relation, definition->selected, definition->selected_count,
+                       &rule->selected, problem);
+}
+
+static bool is_primary(const core_relation *relation, const triggers_relation_facts *facts,
+                       size_t column) {
+    bool has_identity = relation->replica_identity == 'd' || relation->replica_identity == 'i';
+    if (facts == NULL || facts->primary_key_count == 0)
+        return has_identity && relation->columns[column].key;
+    for (size_t i = 0; i < facts->primary_key_count; i++)
+        if (core_slice_equal(facts->primary_key[i], relation->columns[column].name))
+            return true;
+    return false;
+}
+
+/* The new image's: a DELETE's is taken from the old one (key.c). */
+static bool primary_key_find(triggers_rule *rule, const core_relation *relation,
+                             const triggers_relation_facts *facts, triggers_rule_problem *problem) {
+    triggers_rule_value *found =
+        core_arena_array(&rule->arena, (size_t)relation->column_count + 1, sizeof *found);
+    if (found == NULL)
+        return no_memory(problem);
+    for (uint16_t i = 0; i < relation->column_count; i++)
+        if (is_primary(relation, facts, i))
+            found[rule->keyed_count++] = (triggers_rule_value){.column = i};
+    rule->keyed = found;
+    return true;
+}
+
+static bool keyed_find(triggers_rule *rule, const core_relation *relation,
+                       const triggers_relation_facts *facts, triggers_rule_problem *problem) {
+    const triggers_definition *definition = rule->definition;
+    problem->part = "key";
+    if (definition->keyed_count == 0)
+        return primary_key_find(rule, relation, facts, problem);
+    rule->keyed_count = definition->keyed_count;
+    if (!values_find(rule, relation, definition->keyed, definition->keyed_count, &rule->keyed,
+                     problem))
+        return false;
+    for (size_t i = 0; i < rule->keyed_count; i++) /* a DELETE's key is the old row's */
+        if (!triggers_rule_old_carried(relation, definition->ops & TRIGGERS_OP_DELETE,
+                                       rule->keyed[i].column, problem))
+            return false;
+    return true;
+}
+
+/* ---- Life ---- */
+
+triggers_rule *triggers_rule_new(const triggers_definition *definition,
+                                 const core_relation *relation,
+                                 const triggers_relation_facts *facts,
+                                 triggers_rule_problem *problem) {
+    *problem = (triggers_rule_problem){.part = "when"};
+    triggers_rule *rule = calloc(1, sizeof *rule);
+    if (rule == NULL) {
+        (void)no_memory(problem);
+        return NULL;
+    }
+    rule->definition = triggers_definition_hold(definition);
+    core_arena_init(&rule->arena, ARENA_CHUNK, ARENA_MAX);
+    if (condition_make(rule, relation, facts, problem) && selected_find(rule, relation, problem) &&
+        triggers_template_read(rule, relation, problem) &&
+        keyed_find(rule, relation, facts, problem))
+        return rule;
+    (void)core_error_wrap(&problem->error, "%s", problem->part);
+    triggers_rule_free(rule);
+    return NULL;
+}
+
+void triggers_rule_free(triggers_rule *rule) {
+    if (rule == NULL)
+        return;
+    expr_condition_release(rule->condition);
+    triggers_definition_release(rule->definition);
+    core_arena_fini(&rule->arena);
+    free(rule);
+}
