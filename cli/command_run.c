@@ -26,6 +26,7 @@ typedef struct {
     auth_verifier *verifier;
     auth_audit *audit;
     auth_limits *limits;
+    triggers_api *triggers; /* NULL: that role is not hosted */
     ws_server *server;
     sigset_t signals;
 } run;
@@ -63,6 +64,19 @@ static bool run_tools_make(run *state, core_error *error) {
     return true;
 }
 
+/* What other rooms serve over HTTP is known before the server is. */
+static bool run_routes(run *state, core_error *error) {
+    const triggers_spec spec = {.config = state->config,
+                                .log = state->log,
+                                .metrics = state->metrics,
+                                .clock = core_clock_system(),
+                                .audit = state->audit};
+    if (!cli_roles_want(state->config, "triggers"))
+        return true;
+    state->triggers = triggers_api_new(&spec, error);
+    return state->triggers != NULL && triggers_api_serve(state->triggers, &state->routes, error);
+}
+
 static bool run_start(run *state, core_error *error) {
     const auth_verifier_spec verifier_spec = {.config = state->config,
                                               .clock = core_clock_system(),
@@ -78,6 +92,8 @@ static bool run_start(run *state, core_error *error) {
     state->limits =
         auth_limits_new(state->config, state->log, state->metrics, core_clock_system(), error);
     if (state->limits == NULL)
+        return false;
+    if (!run_routes(state, error))
         return false;
     const ws_server_spec spec = {
         .config = state->config,
@@ -96,7 +112,7 @@ static bool run_start(run *state, core_error *error) {
         return false;
     CORE_LOG(state->log, INFO, "cli", "listening",
              CORE_LOG_TEXT("address", ws_server_address(state->server)));
-    return cli_roles_start(&state->roles, state->server, &spec, error);
+    return cli_roles_start(&state->roles, state->server, state->triggers, &spec, error);
 }
 
 static int run_signal_wait(const run *state) {
@@ -144,6 +160,7 @@ static void run_stop(run *state) {
     cli_roles_stop(&state->roles);
     if (state->server != NULL)
         ws_server_free(state->server);
+    triggers_api_free(state->triggers);
     auth_limits_free(state->limits);
     auth_audit_free(state->audit);
     auth_verifier_free(state->verifier);

@@ -5,21 +5,44 @@
 
 #include <stdio.h>
 
-static core_role *role_cdc_new(ws_server *server, const ws_gateway_spec *spec, core_error *error) {
-    (void)server;
+/* What a source's roles are made of. */
+typedef struct {
+    ws_server *server;
+    triggers_api *triggers;
+    auth_audit *audit;
+    ws_gateway_spec gateway;
+} role_source;
+
+static core_role *role_cdc_new(const role_source *source, core_error *error) {
+    const ws_gateway_spec *spec = &source->gateway;
     return cdc_role_new(spec->config, spec->log, spec->metrics, spec->clock, error);
+}
+
+static core_role *role_ws_new(const role_source *source, core_error *error) {
+    return ws_gateway_role_new(source->server, &source->gateway, error);
+}
+
+static core_role *role_triggers_new(const role_source *source, core_error *error) {
+    const ws_gateway_spec *gateway = &source->gateway;
+    const triggers_spec spec = {.config = gateway->config,
+                                .log = gateway->log,
+                                .metrics = gateway->metrics,
+                                .clock = gateway->clock,
+                                .audit = source->audit};
+    return triggers_role_new(source->triggers, &spec, error);
 }
 
 /* Each source has its own of every role. */
 static const struct {
     const char *name; /* in `roles` */
-    core_role *(*make)(ws_server *server, const ws_gateway_spec *spec, core_error *error);
+    core_role *(*make)(const role_source *source, core_error *error);
 } role_rows[] = {
     {"cdc", role_cdc_new},
-    {"ws", ws_gateway_role_new},
+    {"ws", role_ws_new},
+    {"triggers", role_triggers_new},
 };
 
-static bool role_is_wanted(const core_config *config, const char *name) {
+bool cli_roles_want(const core_config *config, const char *name) {
     size_t count = core_config_list_count(config, "roles");
     for (size_t i = 0; i < count; i++)
         if (strcmp(core_config_list_item(config, "roles", i), name) == 0)
@@ -27,10 +50,11 @@ static bool role_is_wanted(const core_config *config, const char *name) {
     return false;
 }
 
-static bool role_start(cli_roles *roles, size_t row, ws_server *server, const ws_gateway_spec *spec,
+static bool role_start(cli_roles *roles, size_t row, const role_source *made_of,
                        core_error *error) {
+    const ws_gateway_spec *spec = &made_of->gateway;
     const char *source = core_config_source_name(spec->config);
-    core_role *role = role_rows[row].make(server, spec, error);
+    core_role *role = role_rows[row].make(made_of, error);
     if (role == NULL)
         return core_error_wrap(error, "role %s", role_rows[row].name);
     size_t count = atomic_load(&roles->count);
@@ -43,12 +67,12 @@ static bool role_start(cli_roles *roles, size_t row, ws_server *server, const ws
     return true;
 }
 
-static bool source_start(cli_roles *roles, ws_server *server, const ws_gateway_spec *spec,
-                         core_error *error) {
+static bool source_start(cli_roles *roles, const role_source *made_of, core_error *error) {
+    const ws_gateway_spec *spec = &made_of->gateway;
     const char *source = core_config_source_name(spec->config);
     for (size_t i = 0; i < CORE_COUNT_OF(role_rows); i++)
-        if (role_is_wanted(spec->config, role_rows[i].name) &&
-            !role_start(roles, i, server, spec, error))
+        if (cli_roles_want(spec->config, role_rows[i].name) &&
+            !role_start(roles, i, made_of, error))
             return source != NULL ? core_error_wrap(error, "source %s", source) : false;
     return true;
 }
@@ -65,15 +89,18 @@ static bool source_name(ws_gateway_spec *source, core_error *error) {
     return source->metrics != NULL;
 }
 
-bool cli_roles_start(cli_roles *roles, ws_server *server, const ws_server_spec *spec,
-                     core_error *error) {
+bool cli_roles_start(cli_roles *roles, ws_server *server, triggers_api *triggers,
+                     const ws_server_spec *spec, core_error *error) {
     for (size_t i = 0; i < core_config_source_count(spec->config); i++) {
-        ws_gateway_spec source = {.source = (unsigned)i,
-                                  .config = core_config_source(spec->config, i),
-                                  .log = spec->log,
-                                  .metrics = spec->metrics,
-                                  .clock = spec->clock};
-        if (!source_name(&source, error) || !source_start(roles, server, &source, error))
+        role_source source = {.server = server,
+                              .triggers = triggers,
+                              .audit = spec->audit,
+                              .gateway = {.source = (unsigned)i,
+                                          .config = core_config_source(spec->config, i),
+                                          .log = spec->log,
+                                          .metrics = spec->metrics,
+                                          .clock = spec->clock}};
+        if (!source_name(&source.gateway, error) || !source_start(roles, &source, error))
             return false;
     }
     atomic_store(&roles->started, true);

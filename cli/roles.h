@@ -3,6 +3,7 @@
 #ifndef WALCAST_CLI_ROLES_H
 #define WALCAST_CLI_ROLES_H
 
+#include "triggers/triggers.h"
 #include "ws/ws.h"
 
 #include <stdatomic.h>
@@ -17,9 +18,11 @@ typedef struct {
     atomic_bool draining;
 } cli_roles;
 
+/* Whether the configuration names the role. */
+bool cli_roles_want(const core_config *config, const char *name);
 /* Makes and starts the roles that the configuration names; everything must outlive them. False with
- * those that started left running: stop them. */
-CORE_MUST_CHECK bool cli_roles_start(cli_roles *roles, ws_server *server,
+ * those that started left running: stop them. `triggers` is NULL where that role is not wanted. */
+CORE_MUST_CHECK bool cli_roles_start(cli_roles *roles, ws_server *server, triggers_api *triggers,
                                      const ws_server_spec *spec, core_error *error);
 /* For ws_server_spec.ready: `context` is the cli_roles. Any thread. */
 core_readiness cli_roles_ready(void *context, char *reason, size_t reason_size);

@@ -28,8 +28,8 @@ static const core_config_row config_rows[] = {
      .doc = "Environment of the project; the third token of every subject."},
     {.key = "roles",
      .type = CORE_CONFIG_LIST,
-     .initial = "cdc,ws",
-     .choices = "cdc|ws",
+     .initial = "cdc,ws,triggers",
+     .choices = "cdc|ws|triggers",
      .doc = "Parts that this process hosts."},
 
     {.key = "postgres.url",

@@ -27,14 +27,32 @@ static uint8_t walk_byte(const text_walk *walk) {
     return walk_ends(walk) ? 0 : walk->source.data[walk->at];
 }
 
+/* The bytes of the line break that stands there, as libyaml counts lines; 0: none does. */
+static size_t walk_break(const text_walk *walk) {
+    static const char *const breaks[] = {"\r\n",     "\n",           "\r",
+                                         "\xC2\x85", "\xE2\x80\xA8", "\xE2\x80\xA9"};
+    size_t left = walk->source.length - walk->at;
+    for (size_t i = 0; i < CORE_COUNT_OF(breaks); i++) {
+        size_t length = strlen(breaks[i]);
+        if (length <= left && memcmp(walk->source.data + walk->at, breaks[i], length) == 0)
+            return length;
+    }
+    return 0;
+}
+
 /* Over one character of the source. */
 static void walk_step(text_walk *walk) {
-    bool breaks = walk_byte(walk) == '\n';
+    size_t breaks = walk_break(walk);
+    if (breaks > 0) {
+        walk->at += breaks;
+        walk->place.line++;
+        walk->place.column = 1;
+        return;
+    }
     do
         walk->at++;
     while (!walk_ends(walk) && (walk->source.data[walk->at] & 0xC0) == 0x80);
-    walk->place.line += breaks;
-    walk->place.column = breaks ? 1 : walk->place.column + 1;
+    walk->place.column++;
 }
 
 static void walk_blanks(text_walk *walk, size_t most) {
@@ -65,6 +83,7 @@ static text_walk walk_to(core_slice source, core_place place) {
 /* Over one character of the text that a flow style (plain, quoted) stands for. */
 static void flow_step(text_walk *walk, core_node_style style) {
     uint8_t byte = walk_byte(walk);
+    bool breaks = walk_break(walk) > 0;
     if (style == CORE_NODE_DOUBLE_QUOTED && byte == '\\') {
         walk_escape(walk);
         return;
@@ -72,18 +91,18 @@ static void flow_step(text_walk *walk, core_node_style style) {
     walk_step(walk);
     if (style == CORE_NODE_SINGLE_QUOTED && byte == '\'')
         walk_step(walk);
-    if (byte == '\n')
+    if (breaks)
         walk_blanks(walk, SIZE_MAX);
 }
 
 /* To a block's (| or >) first line, whose indentation is all lines'. */
 static size_t block_begin(text_walk *walk) {
-    while (!walk_ends(walk) && walk_byte(walk) != '\n')
+    while (!walk_ends(walk) && walk_break(walk) == 0)
         walk_step(walk);
     do {
         walk_step(walk);
         walk_blanks(walk, SIZE_MAX);
-    } while (walk_byte(walk) == '\n');
+    } while (!walk_ends(walk) && walk_break(walk) > 0);
     return walk->place.column - 1;
 }
 
@@ -95,7 +114,7 @@ core_place core_node_place_of(const core_document *document, const core_node *no
     if (node->style == CORE_NODE_SINGLE_QUOTED || node->style == CORE_NODE_DOUBLE_QUOTED)
         walk_step(&walk);
     for (size_t i = 1; i < position && !walk_ends(&walk); i++) {
-        bool breaks = walk_byte(&walk) == '\n';
+        bool breaks = walk_break(&walk) > 0;
         if (!is_block) {
             flow_step(&walk, node->style);
             continue;

@@ -1,14 +1,13 @@
 /* Looking a request's route up; see route.h. At most CORE_ROUTES_MAX, so a scan is the table. */
 #include "core/route.h"
 
-static bool route_is_prefix(const core_route *route) {
-    size_t length = strlen(route->path);
-    return length > 0 && route->path[length - 1] == '*';
-}
+#include <stdio.h>
+
+#define ROUTE_PATH_MAX 256
 
 static bool route_add(core_route_table *table, const core_route *route, core_error *error) {
     const char *method = route->method, *path = route->path;
-    assert(path[0] == '/');
+    assert(path[0] == '/' && strlen(path) < ROUTE_PATH_MAX);
     for (size_t i = 0; i < table->count; i++)
         if (strcmp(table->routes[i].method, method) == 0 &&
             strcmp(table->routes[i].path, path) == 0)
@@ -37,12 +36,26 @@ bool core_route_add_deferred(core_route_table *table, const char *method, const 
     return route_add(table, &route, error);
 }
 
-/* How well the route fits the path: 0 not at all, more for a longer prefix, most for exact. */
+/* How well the route fits the path: 0 not at all, more for more that it says itself, most for a
+ * route without a '*' at its end. */
 static size_t route_fit(const core_route *route, core_slice path) {
-    if (!route_is_prefix(route))
-        return core_slice_is(path, route->path) ? SIZE_MAX : 0;
-    size_t prefix = strlen(route->path) - 1;
-    return path.length >= prefix && memcmp(path.data, route->path, prefix) == 0 ? prefix : 0;
+    size_t at = 0, said = 0;
+    for (const char *want = route->path; *want != '\0'; want++) {
+        if (*want == '*' && want[1] == '\0')
+            return said;
+        size_t begin = at;
+        if (*want == '*') {
+            while (at < path.length && path.data[at] != '/')
+                at++;
+            if (at == begin)
+                return 0;
+        } else if (at == path.length || path.data[at++] != (uint8_t)*want) {
+            return 0;
+        } else {
+            said++;
+        }
+    }
+    return at == path.length ? SIZE_MAX - ROUTE_PATH_MAX + said : 0;
 }
 
 const core_route *core_route_find(const core_route_table *table, core_slice method, core_slice path,
@@ -59,4 +72,14 @@ const core_route *core_route_find(const core_route_table *table, core_slice meth
         best_fit = fit;
     }
     return best;
+}
+
+bool core_route_response_header(core_route_response *response, const char *name,
+                                const char *value) {
+    size_t used = strlen(response->headers), room = sizeof response->headers - used;
+    int length = snprintf(response->headers + used, room, "%s: %s\r\n", name, value);
+    if (length >= 0 && (size_t)length < room)
+        return true;
+    response->headers[used] = '\0';
+    return false;
 }

@@ -33,15 +33,22 @@ typedef struct {
     core_slice
         query; /* after '?', or empty; it may hold the caller's credential: not to be logged */
     core_slice body;
+    core_slice if_match, idempotency_key, prefer; /* the headers' values; empty: not sent */
     core_route_caller caller;
 } core_route_request;
 
+#define CORE_ROUTE_HEADERS_MAX 384
+
 typedef struct {
-    unsigned status;          /* 200 by default */
-    const char *content_type; /* static; "text/plain; charset=utf-8" by default */
-    const char *extra_header; /* static "Name: value", or NULL */
+    unsigned status;                      /* 200 by default */
+    const char *content_type;             /* static; "text/plain; charset=utf-8" by default */
+    const char *extra_header;             /* static "Name: value", or NULL */
+    char headers[CORE_ROUTE_HEADERS_MAX]; /* see core_route_response_header */
     core_buffer body;
 } core_route_response;
+
+/* One header more. False: it has no room, and is left out. `value` must hold no control bytes. */
+bool core_route_response_header(core_route_response *response, const char *name, const char *value);
 
 typedef void (*core_route_handler)(void *context, const core_route_request *request,
                                    core_route_response *response);
@@ -71,7 +78,8 @@ static inline bool core_route_reply_abandoned(const core_route_reply *reply) {
 
 typedef struct {
     const char *method;
-    const char *path;           /* exact, or a prefix when it ends in '*' */
+    /* A '*' at its end stands for all that may follow, any other for one part between slashes. */
+    const char *path;
     core_route_handler handler; /* one of both */
     core_route_deferred defer;
     void *context;

@@ -195,7 +195,10 @@ typedef struct triggers_definition {
     triggers_start start;
     core_offset start_offset;
     int64_t start_us;
-    core_slice since; /* an offset: only what stands behind it; empty: not stored yet */
+    /* An offset: only what stands behind it; empty: not stored yet. Of an event's trigger 0-SEQ.0,
+     * SEQ being the stream of events'. With TRIGGERS_START_TIME it is 0-0.0, and what was committed
+     * before start_us does not count. */
+    core_slice since;
 } triggers_definition;
 
 /* What the text does not say itself. */
@@ -219,7 +222,7 @@ triggers_definition_of(const core_document *document, const triggers_definition_
 const triggers_definition *triggers_definition_hold(const triggers_definition *definition);
 void triggers_definition_release(const triggers_definition *definition);
 
-/* A letter or _, then letters, digits, _, - and ., at most TRIGGERS_NAME_MAX. */
+/* A letter, digit or _, then letters, digits, _ and -, at most TRIGGERS_NAME_MAX. */
 bool triggers_name_ok(core_slice name);
 /* "insert" of TRIGGERS_OP_INSERT; "webhook" of TRIGGERS_DO_WEBHOOK. */
 const char *triggers_op_name(unsigned op);

@@ -49,7 +49,7 @@ bool triggers_name_ok(core_slice name) {
         return false;
     for (size_t i = 1; i < name.length; i++)
         if (!is_letter(name.data[i]) && !(name.data[i] >= '0' && name.data[i] <= '9') &&
-            name.data[i] != '-' && name.data[i] != '.')
+            name.data[i] != '-')
             return false;
     return true;
 }
@@ -58,7 +58,7 @@ static bool name_value(triggers_definition_reader *reader, const triggers_key *k
                        const core_node *node) {
     if (node->kind != CORE_NODE_TEXT || !triggers_name_ok(node->text))
         return triggers_expected(reader, key, node,
-                                 "a name: a letter, digit or _, then letters, digits, _ - and ., "
+                                 "a name: a letter, digit or _, then letters, digits, _ and -, "
                                  "at most 128");
     return triggers_keep(reader, node->text, triggers_field(reader, key->offset));
 }

@@ -44,18 +44,55 @@ static bool plain_take(core_slice text, size_t *at, char name[TRIGGERS_IDENTIFIE
     return length > 0;
 }
 
-bool triggers_reference_read(core_slice text, triggers_reference *reference) {
+/* At `*at`: a reference, or false. */
+static bool reference_take(core_slice text, size_t *at, triggers_reference *reference) {
     char image[TRIGGERS_IDENTIFIER_MAX + 1];
-    size_t at = 0;
-    if (!plain_take(text, &at, image) || at >= text.length || text.data[at++] != '.')
+    if (!plain_take(text, at, image) || *at >= text.length || text.data[(*at)++] != '.')
         return false;
     reference->is_old = strcmp(image, "old") == 0;
     if (!reference->is_old && strcmp(image, "new") != 0)
         return false;
-    bool quoted = at < text.length && text.data[at] == '"';
-    return (quoted ? quoted_take(text, &at, reference->column)
-                   : plain_take(text, &at, reference->column)) &&
-           at == text.length;
+    bool quoted = *at < text.length && text.data[*at] == '"';
+    return quoted ? quoted_take(text, at, reference->column)
+                  : plain_take(text, at, reference->column);
+}
+
+bool triggers_reference_read(core_slice text, triggers_reference *reference) {
+    size_t at = 0;
+    return reference_take(text, &at, reference) && at == text.length;
+}
+
+static bool is_in_name(uint8_t byte) {
+    return is_letter(byte) || is_digit(byte) || byte == '$' || byte == '.' || byte == '"';
+}
+
+/* Behind the literal that begins at `at`; a doubled quote begins another one at once. */
+static size_t literal_end(core_slice text, size_t at) {
+    const uint8_t *end =
+        at + 1 < text.length ? memchr(text.data + at + 1, '\'', text.length - at - 1) : NULL;
+    return end != NULL ? (size_t)(end - text.data) + 1 : text.length;
+}
+
+static size_t characters(core_slice text, size_t end) {
+    size_t count = 0;
+    for (size_t i = 0; i < end; i++)
+        count += (text.data[i] & 0xC0) != 0x80;
+    return count;
+}
+
+bool triggers_reference_next(core_slice text, size_t *at, size_t *position,
+                             triggers_reference *reference) {
+    while (*at < text.length) {
+        size_t begin = *at;
+        bool starts =
+            is_letter(text.data[begin]) && (begin == 0 || !is_in_name(text.data[begin - 1]));
+        if (starts && reference_take(text, at, reference)) {
+            *position = characters(text, begin) + 1;
+            return true;
+        }
+        *at = text.data[begin] == '\'' ? literal_end(text, begin) : begin + 1;
+    }
+    return false;
 }
 
 /* Unquoted: up to a dot. */

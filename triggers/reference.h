@@ -13,6 +13,12 @@ typedef struct {
  * letters, in double quotes it is taken as it is. */
 CORE_MUST_CHECK bool triggers_reference_read(core_slice text, triggers_reference *reference);
 
+/* The next reference within an expression or template, outside of its string literals: `*at`
+ * (bytes) moves behind it, `*position` gets its place in characters, from 1. False: there is none.
+ */
+CORE_MUST_CHECK bool triggers_reference_next(core_slice text, size_t *at, size_t *position,
+                                             triggers_reference *reference);
+
 typedef struct {
     char schema[TRIGGERS_IDENTIFIER_MAX + 1]; /* "public" where none is written */
     char table[TRIGGERS_IDENTIFIER_MAX + 1];

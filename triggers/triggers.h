@@ -1,12 +1,33 @@
 /* The triggers room's public header: rules, webhooks, jobs, schedules and workflows.
  *
- * It will offer one role (core/role.h) that reads the change stream through fanout's durable
- * consumers, evaluates conditions with expr and calls out through net. It meets the other upper
- * rooms only in core's event and in stream subjects. The role does not exist yet: `--roles
- * triggers` is refused. */
+ * A process makes one API before its HTTP server, which hands what the room serves into the route
+ * table, and for each source a role, which does the work and answers for its projects. The room
+ * meets the other upper rooms only in core's event and in stream subjects. */
 #ifndef WALCAST_TRIGGERS_TRIGGERS_H
 #define WALCAST_TRIGGERS_TRIGGERS_H
 
-#include "core/core.h"
+#include "auth/auth.h"
+
+/* What it is made of; all must outlive it. */
+typedef struct {
+    const core_config *config; /* the process's; of a role the source's */
+    core_log *log;
+    core_metrics *metrics;
+    const core_clock *clock;
+    auth_audit *audit; /* NULL: nothing is recorded */
+} triggers_spec;
+
+typedef struct triggers_api triggers_api;
+
+CORE_MUST_CHECK triggers_api *triggers_api_new(const triggers_spec *spec, core_error *error);
+/* The server must have stopped. NULL is allowed. */
+void triggers_api_free(triggers_api *api);
+/* Adds what the room serves. While no role of a project's source runs, requests get 503. */
+CORE_MUST_CHECK bool triggers_api_serve(triggers_api *api, core_route_table *routes,
+                                        core_error *error);
+
+/* The role `triggers` of one source. */
+CORE_MUST_CHECK core_role *triggers_role_new(triggers_api *api, const triggers_spec *spec,
+                                             core_error *error);
 
 #endif

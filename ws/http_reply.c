@@ -41,6 +41,9 @@ core_route_request ws_http_reply_request(const ws_http_request *request,
         .path = head->path,
         .query = head->query,
         .body = request->body,
+        .if_match = ws_http_header_value(head, "if-match"),
+        .idempotency_key = ws_http_header_value(head, "idempotency-key"),
+        .prefer = ws_http_header_value(head, "prefer"),
         .caller = reply_caller(identity),
     };
 }
@@ -52,9 +55,9 @@ void ws_http_reply_response_init(core_route_response *response) {
 
 bool ws_http_reply_extra(const core_route_response *response, char extra[WS_HTTP_EXTRA_MAX]) {
     extra[0] = '\0';
-    if (response->extra_header == NULL)
-        return true;
-    int length = snprintf(extra, WS_HTTP_EXTRA_MAX, "%s\r\n", response->extra_header);
+    const char *own = response->extra_header;
+    int length = snprintf(extra, WS_HTTP_EXTRA_MAX, "%s%s%s", response->headers,
+                          own != NULL ? own : "", own != NULL ? "\r\n" : "");
     return length >= 0 && length < WS_HTTP_EXTRA_MAX;
 }
 
@@ -110,6 +113,7 @@ static core_route_caller caller_keep(uint8_t **room, const core_route_caller *ca
 static size_t reply_size(const core_route_request *input) {
     const core_route_caller *caller = &input->caller;
     return input->method.length + input->path.length + input->query.length + input->body.length +
+           input->if_match.length + input->idempotency_key.length + input->prefer.length +
            caller->project.length + caller->environment.length + caller->role.length +
            caller->subject.length + caller->id.length + caller->claims_json.length;
 }
@@ -131,6 +135,9 @@ static http_reply *reply_new(ws_service *service, const core_route_request *inpu
         .path = core_slice_keep(&room, input->path),
         .query = core_slice_keep(&room, input->query),
         .body = core_slice_keep(&room, input->body),
+        .if_match = core_slice_keep(&room, input->if_match),
+        .idempotency_key = core_slice_keep(&room, input->idempotency_key),
+        .prefer = core_slice_keep(&room, input->prefer),
         .caller = caller_keep(&room, &input->caller),
     };
     service->replies++;

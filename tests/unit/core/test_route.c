@@ -43,6 +43,38 @@ static void the_best_fit_wins(void **state) {
     assert_string_equal(found(&table, "POST", "/jobs", &known), "/jobs");
 }
 
+static void a_star_within_is_one_part(void **state) {
+    (void)state;
+    core_route_table table = {.count = 0};
+    bool known;
+    add(&table, "GET", "/v1/projects/*/triggers");
+    add(&table, "GET", "/v1/projects/*/triggers/*");
+    add(&table, "GET", "/v1/projects/*/triggers/*/deliveries");
+    add(&table, "GET", "/v1/projects/*");
+    assert_string_equal(found(&table, "GET", "/v1/projects/a/triggers", &known),
+                        "/v1/projects/*/triggers");
+    assert_string_equal(found(&table, "GET", "/v1/projects/a/triggers/", &known),
+                        "/v1/projects/*/triggers/*");
+    assert_string_equal(found(&table, "GET", "/v1/projects/a/triggers/b/c", &known),
+                        "/v1/projects/*/triggers/*");
+    assert_string_equal(found(&table, "GET", "/v1/projects/a/triggers/b/deliveries", &known),
+                        "/v1/projects/*/triggers/*/deliveries");
+    assert_string_equal(found(&table, "GET", "/v1/projects//triggers", &known), "/v1/projects/*");
+    assert_string_equal(found(&table, "GET", "/v1/projects/a/trigger", &known), "/v1/projects/*");
+}
+
+static void headers_are_added_while_there_is_room(void **state) {
+    (void)state;
+    core_route_response response = {.status = 200};
+    char value[CORE_ROUTE_HEADERS_MAX];
+    assert_true(core_route_response_header(&response, "ETag", "\"7\""));
+    assert_true(core_route_response_header(&response, "Location", "/x"));
+    memset(value, 'x', sizeof value - 1);
+    value[sizeof value - 1] = '\0';
+    assert_false(core_route_response_header(&response, "X", value));
+    assert_string_equal(response.headers, "ETag: \"7\"\r\nLocation: /x\r\n");
+}
+
 static void a_known_path_has_other_methods(void **state) {
     (void)state;
     core_route_table table = {.count = 0};
@@ -96,6 +128,8 @@ static void a_route_answers_at_once_or_later(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_best_fit_wins),
+        cmocka_unit_test(a_star_within_is_one_part),
+        cmocka_unit_test(headers_are_added_while_there_is_room),
         cmocka_unit_test(a_known_path_has_other_methods),
         cmocka_unit_test(a_route_answers_at_once_or_later),
         cmocka_unit_test(a_route_is_taken_once_and_the_table_is_bounded),

@@ -1,0 +1,103 @@
+/* See answer.h. */
+#include "triggers/answer.h"
+
+core_json_writer triggers_answer_json(core_route_reply *reply, unsigned status) {
+    core_route_response *response = &reply->response;
+    response->status = status;
+    response->content_type = "application/json";
+    core_buffer_reset(&response->body);
+    return core_json_writer_make(&response->body);
+}
+
+static const char *status_title(unsigned status) {
+    static const struct {
+        unsigned status;
+        const char *title;
+    } titles[] = {
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {409, "Conflict"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {422, "Unprocessable Content"},
+        {500, "Internal Server Error"},
+        {503, "Service Unavailable"},
+    };
+    for (size_t i = 0; i < CORE_COUNT_OF(titles); i++)
+        if (titles[i].status == status)
+            return titles[i].title;
+    return "Error";
+}
+
+void triggers_answer_problem(core_route_reply *reply, unsigned status, const char *detail,
+                             const core_problems *problems) {
+    core_json_writer json = triggers_answer_json(reply, status);
+    reply->response.content_type = "application/problem+json";
+    if (status == 503)
+        (void)core_route_response_header(&reply->response, "Retry-After", "1");
+    core_json_object_open(&json);
+    core_json_key_text(&json, "type");
+    core_json_text(&json, "about:blank");
+    core_json_key_text(&json, "title");
+    core_json_text(&json, status_title(status));
+    core_json_key_text(&json, "status");
+    core_json_unsigned(&json, status);
+    core_json_key_text(&json, "detail");
+    core_json_text(&json, detail);
+    if (problems != NULL) {
+        core_json_key_text(&json, "problems");
+        core_problems_write(problems, &json);
+    }
+    core_json_object_close(&json);
+}
+
+unsigned triggers_answer_status(core_error_code code) {
+    switch (code) {
+    case CORE_ERROR_INPUT:
+        return 400;
+    case CORE_ERROR_CONFLICT:
+        return 409;
+    case CORE_ERROR_DENIED:
+        return 403;
+    case CORE_ERROR_LIMIT:
+        return 413;
+    case CORE_ERROR_TRANSIENT:
+    case CORE_ERROR_FULL:
+        return 503;
+    default:
+        return 500;
+    }
+}
+
+static bool part_decode(core_slice part, core_buffer *out) {
+    for (size_t i = 0; i < part.length; i++) {
+        int high, low;
+        if (part.data[i] != '%') {
+            core_buffer_u8(out, part.data[i]);
+            continue;
+        }
+        if (i + 2 >= part.length || (high = core_hex_digit(part.data[i + 1])) < 0 ||
+            (low = core_hex_digit(part.data[i + 2])) < 0 || (high == 0 && low == 0))
+            return false;
+        core_buffer_u8(out, (uint8_t)(high << 4 | low));
+        i += 2;
+    }
+    return core_buffer_ok(out) && core_utf8_valid(core_buffer_slice(out));
+}
+
+bool triggers_path_part(core_slice path, size_t index, char *text, size_t text_size) {
+    size_t at = 0, slashes = 0;
+    while (at < path.length && slashes <= index)
+        slashes += path.data[at++] == '/';
+    size_t end = at;
+    while (end < path.length && path.data[end] != '/')
+        end++;
+    core_buffer out = core_buffer_over(text, text_size - 1);
+    text[0] = '\0';
+    if (slashes <= index || end == at ||
+        !part_decode(core_slice_make(path.data + at, end - at), &out))
+        return false;
+    text[out.length] = '\0';
+    return true;
+}

@@ -1,0 +1,296 @@
+/* See check.h. What is on something else than a table has a fixed shape (definition.h), which is
+ * held against as a table would be, without the database. */
+#include "triggers/check.h"
+#include "triggers/check_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CHECK_MAGIC UINT32_C(0x5443484b) /* "TCHK" */
+
+enum { TIMEOUT_MS = 10000 };
+
+struct triggers_check {
+    uint32_t magic;
+    triggers_spec spec;
+    core_tenants tenants;
+    pg_connection *connection;
+};
+
+triggers_check *triggers_check_new(const triggers_spec *spec, core_error *error) {
+    triggers_check *check = calloc(1, sizeof *check);
+    if (check == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for checks of triggers");
+        return NULL;
+    }
+    *check = (triggers_check){
+        .magic = CHECK_MAGIC, .spec = *spec, .tenants = core_tenants_of(spec->config)};
+    return check;
+}
+
+void triggers_check_rest(triggers_check *check) {
+    CORE_MAGIC_CHECK(check, CHECK_MAGIC);
+    if (check->connection != NULL)
+        pg_connection_free(check->connection);
+    check->connection = NULL;
+}
+
+void triggers_check_free(triggers_check *check) {
+    if (check == NULL)
+        return;
+    triggers_check_rest(check);
+    check->magic = 0;
+    free(check);
+}
+
+static bool check_connect(triggers_check *check, core_error *error) {
+    const pg_connection_spec spec = {.url = core_config_text(check->spec.config, "postgres.url"),
+                                     .application_name = "walcast-triggers",
+                                     .timeout_ms = TIMEOUT_MS,
+                                     .cancel_fd = -1};
+    if (check->connection != NULL && !pg_connection_alive(check->connection))
+        triggers_check_rest(check);
+    if (check->connection == NULL)
+        check->connection = pg_connection_new(&spec, error);
+    return check->connection != NULL;
+}
+
+/* ---- The parts of a definition ---- */
+
+/* All texts at and below the node. */
+static void texts_check(const triggers_check_case *it, const core_node *node, triggers_use use) {
+    if (node == NULL)
+        return;
+    if (node->kind == CORE_NODE_TEXT)
+        (void)triggers_check_text(it, node, use);
+    for (const core_node *child = node->first; child != NULL; child = child->next)
+        texts_check(it, child, use);
+}
+
+static void parts_check(const triggers_check_case *it) {
+    const core_node *root = core_document_root(it->document);
+    const core_node *action = core_node_find(root, "do");
+    const core_node *job = core_node_find(action, "job");
+    const core_node *when = core_node_find(root, "when");
+    if (when != NULL)
+        triggers_check_condition(it, when);
+    texts_check(it, core_node_find(root, "select"), TRIGGERS_USE_DATA);
+    texts_check(it, core_node_find(root, "template"), TRIGGERS_USE_DATA);
+    texts_check(it, core_node_find(root, "key"), TRIGGERS_USE_KEY);
+    texts_check(it, core_node_find(core_node_find(action, "sql"), "parameters"), TRIGGERS_USE_DATA);
+    texts_check(it, core_node_find(job, "unique"), TRIGGERS_USE_DATA);
+    texts_check(it, core_node_find(job, "concurrency"), TRIGGERS_USE_DATA);
+    texts_check(it, core_node_find(core_node_find(action, "workflow"), "run"), TRIGGERS_USE_DATA);
+}
+
+/* ---- On a table ---- */
+
+static void published_check(const triggers_check_case *it, core_place place) {
+    const core_relation *relation = &it->table->relation;
+    if (!it->table->is_published)
+        core_problem_warn(it->problems, place,
+                          "on: %.*s.%.*s is not published now, so no change of it comes "
+                          "(postgres.tables, postgres.publication)",
+                          CORE_SLICE_ARGS(relation->schema), CORE_SLICE_ARGS(relation->table));
+    else if (!it->table->has_identity &&
+             (it->definition->ops & (TRIGGERS_OP_UPDATE | TRIGGERS_OP_DELETE)) != 0)
+        core_problem_warn(
+            it->problems, place,
+            "on: PostgreSQL tells no UPDATE or DELETE of a table without a key; add a "
+            "primary key, or run: %s",
+            it->mending);
+    if (!it->table->has_primary_key && it->definition->keyed_count == 0)
+        core_problem_warn(it->problems, place,
+                          "on: the table has no primary key, so all its deliveries are made one "
+                          "after the other; key: names what may go side by side");
+}
+
+static void mending_write(const triggers_check_table *table, core_buffer *out) {
+    core_buffer_text(out, "ALTER TABLE ");
+    core_identifier_append(out, table->relation.schema);
+    core_buffer_text(out, ".");
+    core_identifier_append(out, table->relation.table);
+    core_buffer_text(out, " REPLICA IDENTITY FULL;");
+    core_buffer_u8(out, 0);
+}
+
+static void table_check(const triggers_check *check, const triggers_definition *definition,
+                        const core_document *document, const triggers_check_table *table,
+                        core_place place, core_problems *problems) {
+    char memory[512];
+    core_buffer mending = core_buffer_over(memory, sizeof memory);
+    const char *unchanged = core_config_text(check->spec.config, "cdc.toast");
+    mending_write(table, &mending);
+    const triggers_check_case it = {
+        .definition = definition,
+        .document = document,
+        .table = table,
+        .problems = problems,
+        .mending = core_buffer_ok(&mending) ? memory : "ALTER TABLE ... REPLICA IDENTITY FULL;",
+        .reads_unchanged = strcmp(unchanged, "read") == 0,
+    };
+    published_check(&it, place);
+    parts_check(&it);
+}
+
+static void absent_tell(core_problems *problems, core_place place, triggers_table_result result,
+                        const char *schema, const char *name, const char *nearest) {
+    const char *mean = *nearest != '\0' ? "; did you mean " : "";
+    const char *mark = *nearest != '\0' ? "?" : "";
+    if (result == TRIGGERS_TABLE_NO_SCHEMA)
+        (void)core_problem_tell(problems, place, "table: there is no schema %s%s%s%s", schema, mean,
+                                nearest, mark);
+    else if (result == TRIGGERS_TABLE_NONE)
+        (void)core_problem_tell(problems, place, "table: there is no table %s.%s%s%s%s%s%s", schema,
+                                name, mean, *nearest != '\0' ? schema : "",
+                                *nearest != '\0' ? "." : "", nearest, mark);
+    else
+        (void)core_problem_tell(problems, place, "table: %s.%s is no table", schema, name);
+}
+
+/* The schema as the database knows it: of a tenant `public` is its home. False, told: it is not the
+ * project's. */
+static bool schema_of(const triggers_check *check, const triggers_definition *definition,
+                      core_place place, char schema[CORE_TENANT_SCHEMA_SIZE],
+                      core_problems *problems) {
+    if (core_slice_is(definition->schema, CORE_TENANT_HOME) &&
+        core_tenants_home(&check->tenants, definition->project, schema))
+        return true;
+    (void)snprintf(schema, CORE_TENANT_SCHEMA_SIZE, "%.*s", CORE_SLICE_ARGS(definition->schema));
+    return core_tenants_owns(&check->tenants, definition->project, definition->schema) ||
+           core_problem_tell(problems, place, "table: the schema %s is not project %.*s's", schema,
+                             CORE_SLICE_ARGS(definition->project));
+}
+
+static bool on_table_check(triggers_check *check, const triggers_definition *definition,
+                           const core_document *document, core_problems *problems,
+                           core_error *error) {
+    char schema[CORE_TENANT_SCHEMA_SIZE], name[TRIGGERS_IDENTIFIER_MAX + 1];
+    char nearest[CORE_TENANT_SCHEMA_SIZE];
+    triggers_check_table table;
+    const core_node *on = core_node_find(core_document_root(document), "on");
+    core_place place = core_node_find(on, "table")->place;
+    if (!schema_of(check, definition, place, schema, problems))
+        return true;
+    if (!check_connect(check, error))
+        return false;
+    (void)snprintf(name, sizeof name, "%.*s", CORE_SLICE_ARGS(definition->table));
+    triggers_table_result result = triggers_check_table_read(
+        check->connection, core_config_text(check->spec.config, "postgres.publication"), schema,
+        name, &table, nearest, error);
+    if (result == TRIGGERS_TABLE_FOUND)
+        table_check(check, definition, document, &table, place, problems);
+    else if (result != TRIGGERS_TABLE_FAILED)
+        absent_tell(problems, place, result, schema, name, nearest);
+    triggers_check_table_fini(&table);
+    return result != TRIGGERS_TABLE_FAILED;
+}
+
+/* ---- On something else ---- */
+
+typedef struct {
+    const char *name;
+    uint32_t type;
+} fixed_column;
+
+#define FIXED_MAX 8
+
+/* pg_type.oid */
+enum { FIXED_INT4 = 23, FIXED_TEXT = 25, FIXED_TIME = 1184, FIXED_JSONB = 3802 };
+
+static const struct {
+    const char *name;
+    fixed_column columns[FIXED_MAX]; /* up to a NULL name */
+} fixed_tables[] = {
+    [TRIGGERS_ON_EVENT] = {"event",
+                           {{"id", FIXED_TEXT},
+                            {"type", FIXED_TEXT},
+                            {"source", FIXED_TEXT},
+                            {"time", FIXED_TIME},
+                            {"subject", FIXED_TEXT},
+                            {"data", FIXED_JSONB}}},
+    [TRIGGERS_ON_CRON] = {"cron", {{"schedule", FIXED_TEXT}, {"time", FIXED_TIME}}},
+    [TRIGGERS_ON_RESULT] = {"result",
+                            {{"trigger", FIXED_TEXT},
+                             {"event_id", FIXED_TEXT},
+                             {"status", FIXED_TEXT},
+                             {"http_status", FIXED_INT4},
+                             {"attempts", FIXED_INT4},
+                             {"reason", FIXED_TEXT},
+                             {"time", FIXED_TIME}}},
+};
+
+static void on_fixed_check(const triggers_definition *definition, const core_document *document,
+                           core_problems *problems) {
+    core_column columns[FIXED_MAX];
+    triggers_check_column checked[FIXED_MAX];
+    expr_column_facts facts[FIXED_MAX];
+    uint16_t count = 0;
+    for (; count < FIXED_MAX && fixed_tables[definition->on].columns[count].name != NULL; count++) {
+        const fixed_column *column = &fixed_tables[definition->on].columns[count];
+        columns[count] = (core_column){
+            .name = core_slice_text(column->name), .type_oid = column->type, .typmod = -1};
+        checked[count] = (triggers_check_column){.in_identity = true};
+        facts[count] = (expr_column_facts){.collation = EXPR_COLLATION_C};
+    }
+    const triggers_check_table table = {
+        .relation = {.schema = core_slice_text("walcast"),
+                     .table = core_slice_text(fixed_tables[definition->on].name),
+                     .replica_identity = 'f',
+                     .column_count = count,
+                     .columns = columns},
+        .facts = facts,
+        .columns = checked,
+        .has_identity = true,
+        .has_primary_key = true,
+        .is_published = true,
+    };
+    const triggers_check_case it = {
+        .definition = definition, .document = document, .table = &table, .problems = problems};
+    parts_check(&it);
+}
+
+/* ---- What hangs on the configuration ---- */
+
+/* A message on a subject of Walcast's own would stand in its streams. */
+static void subject_check(const triggers_check *check, const triggers_definition *definition,
+                          const core_document *document, core_problems *problems) {
+    const char *prefix = core_config_text(check->spec.config, "nats.prefix");
+    size_t length = strlen(prefix);
+    core_slice subject = definition->nats.subject;
+    const core_node *root = core_document_root(document);
+    const core_node *nats = core_node_find(core_node_find(root, "do"), "nats");
+    if (subject.length >= length && memcmp(subject.data, prefix, length) == 0 &&
+        (subject.length == length || subject.data[length] == '.'))
+        (void)core_problem_tell(problems, core_node_find(nats, "subject")->place,
+                                "subject: %s.* is Walcast's own: choose another", prefix);
+}
+
+static void project_check(const triggers_check *check, const triggers_definition *definition,
+                          const core_document *document, core_problems *problems) {
+    char project[AUTH_CLAIM_MAX], environment[AUTH_CLAIM_MAX];
+    const core_node *node = core_node_find(core_document_root(document), "project");
+    core_place place = node != NULL ? node->place : (core_place){.line = 1, .column = 1};
+    if (!core_slice_to_text(definition->project, project, sizeof project) ||
+        !core_slice_to_text(definition->environment, environment, sizeof environment) ||
+        !core_tenants_hosts(&check->tenants, project, environment))
+        (void)core_problem_tell(
+            problems, place, "project: %.*s (%.*s) is not hosted by this source",
+            CORE_SLICE_ARGS(definition->project), CORE_SLICE_ARGS(definition->environment));
+}
+
+bool triggers_check_definition(triggers_check *check, const triggers_definition *definition,
+                               const core_document *document, core_problems *problems,
+                               core_error *error) {
+    CORE_MAGIC_CHECK(check, CHECK_MAGIC);
+    size_t errors = problems->errors;
+    project_check(check, definition, document, problems);
+    if (definition->action == TRIGGERS_DO_NATS)
+        subject_check(check, definition, document, problems);
+    if (problems->errors > errors)
+        return true;
+    if (definition->on == TRIGGERS_ON_TABLE)
+        return on_table_check(check, definition, document, problems, error);
+    on_fixed_check(definition, document, problems);
+    return true;
+}

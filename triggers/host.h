@@ -1,0 +1,22 @@
+/* What the parts of a source's role share: the spec, and one another. Private to triggers.
+ *
+ * A part is a core_role of its own (start, ready, drain, drained, stop), made by a row of the table
+ * in role.c and started in that order, stopped in the reverse one. It gets the host when it is
+ * made, puts itself in there for those behind it, and must not use one that comes later. */
+#ifndef WALCAST_TRIGGERS_HOST_H
+#define WALCAST_TRIGGERS_HOST_H
+
+#include "triggers/triggers.h"
+
+typedef struct triggers_host triggers_host;
+struct triggers_host {
+    triggers_spec spec;
+    core_tenants tenants;
+    struct triggers_definitions *definitions; /* definitions.h */
+    struct triggers_desk *desk;               /* desk.h */
+    struct triggers_rest *rest;               /* rest.h */
+};
+
+typedef core_role *(*triggers_part_maker)(triggers_host *host, core_error *error);
+
+#endif
