@@ -27,6 +27,7 @@ const cli_command *cli_commands(size_t *count);
 /* NULL: there is none of that name. */
 const cli_command *cli_command_find(const char *name);
 
+cli_exit cli_command_apply(const cli_arguments *arguments);
 cli_exit cli_command_audit(const cli_arguments *arguments);
 cli_exit cli_command_check(const cli_arguments *arguments);
 cli_exit cli_command_help(const cli_arguments *arguments);
@@ -39,6 +40,7 @@ cli_exit cli_command_tail(const cli_arguments *arguments);
 cli_exit cli_command_token(const cli_arguments *arguments);
 /* `token` with an operand. */
 cli_exit cli_command_token_revoke(const cli_arguments *arguments);
+cli_exit cli_command_trigger(const cli_arguments *arguments);
 cli_exit cli_command_verify(const cli_arguments *arguments);
 cli_exit cli_command_version(const cli_arguments *arguments);
 

@@ -17,7 +17,9 @@
     { .name = "--help", .doc = "print this" }
 
 static const cli_option run_options[] = {
-    {.name = "--roles", .value = "LIST", .doc = "host only these: cdc, ws (default: roles)"},
+    {.name = "--roles",
+     .value = "LIST",
+     .doc = "host only these: cdc, ws, triggers (default: roles)"},
     {.name = "--on-gap",
      .value = "CHOICE",
      .doc = "when history is missing: fail, snapshot or continue (default: cdc.on_gap)"},
@@ -30,6 +32,26 @@ static const cli_option check_options[] = {
     {.name = "--policies",
      .doc = "also where each table's row-level security is evaluated, and why"},
     {.name = "--json", .doc = "print one JSON object"},
+    OPTION_CONFIG,
+    OPTION_SOURCE,
+    OPTION_HELP,
+};
+
+static const cli_option apply_options[] = {
+    {.name = "--dry-run", .doc = "say what would be done, change nothing"},
+    {.name = "--prune", .doc = "also remove what came from a file that is not among these"},
+    {.name = "--json", .doc = "print one JSON object a line"},
+    OPTION_CONFIG,
+    OPTION_SOURCE,
+    OPTION_HELP,
+};
+
+static const cli_option trigger_options[] = {
+    {.name = "--project",
+     .value = "P",
+     .doc = "whose: list (default: all), else (default: project)"},
+    {.name = "--offline", .doc = "validate: look at the files only, ask no database"},
+    {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
     OPTION_SOURCE,
     OPTION_HELP,
@@ -238,6 +260,32 @@ static const cli_command commands[] = {
      .options = audit_options,
      .option_count = CORE_COUNT_OF(audit_options),
      .run = cli_command_audit},
+    {.name = "apply",
+     .summary = "put files of triggers into the shared key-value",
+     .usage = "[DIR|FILE]... [--dry-run] [--prune] [--json]",
+     .operands = CLI_OPERANDS_MAX,
+     .doc =
+         "Reads the definitions (by default triggers.dir), holds all of them against the live\n"
+         "schema, and puts them into key-value, where every process hears of them at once. Prints\n"
+         "what is created, changed, unchanged and, with --prune, removed. When one file is wrong,\n"
+         "nothing is put: all that is wrong is printed with line and column. Ends with 1 then,\n"
+         "and when a name is taken by a trigger that was made over REST. See docs/TRIGGERS.md.\n",
+     .options = apply_options,
+     .option_count = CORE_COUNT_OF(apply_options),
+     .run = cli_command_apply},
+    {.name = "trigger",
+     .summary = "list, show, validate, pause and remove triggers",
+     .usage = "list | show NAME | validate FILE... | pause|resume|enable|disable|delete NAME "
+              "[OPTIONS]",
+     .operands = CLI_OPERANDS_MAX,
+     .doc =
+         "validate holds files against the live schema and prints all that is wrong with line and\n"
+         "column; it changes nothing. A paused trigger goes on matching, and its deliveries wait;\n"
+         "a disabled one matches nothing. What came from a file is enabled, disabled and removed\n"
+         "there (walcast apply --prune). See docs/TRIGGERS.md.\n",
+     .options = trigger_options,
+     .option_count = CORE_COUNT_OF(trigger_options),
+     .run = cli_command_trigger},
     {.name = "keys",
      .summary = "make, list, rotate and revoke API keys",
      .usage = "create --name N --role R --scope S[,S] | list | rotate N | revoke N [OPTIONS]",

@@ -79,13 +79,13 @@ static bool option_take(options_parser *parser, const char *word) {
 
 static bool operand_take(options_parser *parser, unsigned operands, const char *word) {
     cli_arguments *arguments = parser->arguments;
-    const char **place = operands > 0 && arguments->operand == NULL ? &arguments->operand
-                         : operands > 1 && arguments->second_operand == NULL
-                             ? &arguments->second_operand
-                             : NULL;
-    if (place == NULL)
+    if (arguments->operand_count >= operands)
         return core_error_set(parser->error, CORE_ERROR_INPUT, "unexpected argument \"%s\"", word);
-    *place = word;
+    arguments->operands[arguments->operand_count++] = word;
+    if (arguments->operand_count == 1)
+        arguments->operand = word;
+    if (arguments->operand_count == 2)
+        arguments->second_operand = word;
     return true;
 }
 

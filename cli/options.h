@@ -7,7 +7,8 @@
 
 #include "core/core.h"
 
-#define CLI_GIVEN_MAX 128 /* options on one command line */
+#define CLI_GIVEN_MAX    128 /* options on one command line */
+#define CLI_OPERANDS_MAX 64
 
 typedef struct {
     const char *name;  /* "--role" */
@@ -27,10 +28,12 @@ typedef struct {
     size_t count;
     const char *operand; /* NULL: none */
     const char *second_operand;
+    const char *operands[CLI_OPERANDS_MAX]; /* all of them, those two as well */
+    size_t operand_count;
 } cli_arguments;
 
 /* `arguments` point into `argv`. INPUT error with one line for the user. `operands`: how many
- * the command takes besides options, at most two. */
+ * the command takes besides options, at most CLI_OPERANDS_MAX. */
 CORE_MUST_CHECK bool cli_options_parse(const cli_option *options, size_t option_count,
                                        unsigned operands, int argc, char *const *argv,
                                        cli_arguments *arguments, core_error *error);

@@ -5,7 +5,7 @@
 #define WALCAST_TRIGGERS_CHECK_H
 
 #include "triggers/definition.h"
-#include "triggers/host.h"
+#include "triggers/spec.h"
 
 typedef struct triggers_check triggers_check;
 

@@ -72,7 +72,7 @@ static void call_show(const rest_call *call, unsigned status, const core_problem
     }
     core_json_writer json = triggers_answer_json(call->reply, status);
     etag_add(call->reply, revision);
-    triggers_view_write(&stored, revision, warnings, &json);
+    triggers_stored_view(&stored, revision, warnings, &json);
 }
 
 static void audit(const rest_call *call, const char *act, const char *detail) {

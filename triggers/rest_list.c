@@ -9,44 +9,6 @@ enum { LIMIT_INITIAL = 100, LIMIT_MAX = 1000 };
 
 #define LIST_BYTES_MAX ((size_t)6 << 20) /* of one answer */
 
-void triggers_view_write(const triggers_stored *stored, uint64_t revision,
-                         const core_problems *warnings, core_json_writer *json) {
-    static const char *const origins[] = {"rest", "file", "file"};
-    char text[CORE_CLOCK_TEXT_SIZE];
-    core_json_object_open(json);
-    core_json_key_text(json, "name");
-    core_json_string(json, stored->name);
-    core_json_key_text(json, "project");
-    core_json_string(json, stored->project);
-    core_json_key_text(json, "revision");
-    core_json_unsigned(json, revision);
-    core_json_key_text(json, "origin");
-    core_json_text(json, origins[stored->origin]);
-    if (stored->file.length > 0) {
-        core_json_key_text(json, "file");
-        core_json_string(json, stored->file);
-    }
-    core_json_key_text(json, "disabled");
-    core_json_bool(json, stored->disabled);
-    core_json_key_text(json, "paused");
-    core_json_bool(json, stored->paused);
-    core_json_key_text(json, "since");
-    core_json_string(json, stored->since);
-    core_json_key_text(json, "created_at");
-    core_clock_format(stored->created_us, text);
-    core_json_text(json, text);
-    core_json_key_text(json, "changed_at");
-    core_clock_format(stored->changed_us, text);
-    core_json_text(json, text);
-    core_json_key_text(json, "definition");
-    core_json_raw(json, stored->definition);
-    if (warnings != NULL && warnings->count > 0) {
-        core_json_key_text(json, "warnings");
-        core_problems_write(warnings, json);
-    }
-    core_json_object_close(json);
-}
-
 typedef struct {
     char name[TRIGGERS_NAME_MAX + 1];
     core_buffer json;
@@ -113,7 +75,7 @@ static bool list_take(void *context, const triggers_stored *stored, uint64_t rev
     memcpy(item->name, name, sizeof name);
     core_buffer_init(&item->json, TRIGGERS_STORED_BYTES_MAX);
     core_json_writer json = core_json_writer_make(&item->json);
-    triggers_view_write(stored, revision, NULL, &json);
+    triggers_stored_view(stored, revision, NULL, &json);
     return core_buffer_ok(&item->json) ||
            core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the list of triggers");
 }

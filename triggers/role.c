@@ -1,6 +1,7 @@
 /* The role `triggers` of one source: its parts, started in order and stopped in the reverse one. */
 #include "triggers/api.h"
 #include "triggers/definitions.h"
+#include "triggers/directory.h"
 #include "triggers/rest.h"
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 /* A part may use those above it. */
 static const triggers_part_maker part_rows[] = {
     triggers_definitions_part,
+    triggers_directory_part,
     triggers_rest_part,
 };
 

@@ -2,8 +2,8 @@
 #ifndef WALCAST_TRIGGERS_START_H
 #define WALCAST_TRIGGERS_START_H
 
+#include "fanout/fanout.h"
 #include "triggers/definition.h"
-#include "triggers/triggers.h"
 
 /* The definition's `since` (definition.h). Asks the stream for its end; one that does not exist yet
  * is empty. Blocks up to the connection's time limit. */

@@ -161,16 +161,15 @@ static triggers_stored wish_stored(const triggers_wish *wish, const triggers_sto
                                    core_slice canonical, int64_t now_us) {
     const triggers_definition *definition = wish->definition;
     bool is_new = before->created_us == 0;
-    /* A file is taken over by triggers.dir only when nobody applied it. */
-    bool applied = before->origin == TRIGGERS_ORIGIN_APPLY &&
-                   wish->origin == TRIGGERS_ORIGIN_DIRECTORY &&
-                   core_slice_equal(before->definition, canonical);
+    /* The same text of another file is no change. */
+    bool was_file = before->origin != TRIGGERS_ORIGIN_REST && wish->origin != TRIGGERS_ORIGIN_REST;
+    bool stays = !is_new && was_file && core_slice_equal(before->definition, canonical);
     return (triggers_stored){
         .project = definition->project,
         .name = definition->name,
         .definition = canonical,
-        .origin = applied ? before->origin : wish->origin,
-        .file = applied ? before->file : core_slice_text(wish->file),
+        .origin = stays ? before->origin : wish->origin,
+        .file = stays ? before->file : core_slice_text(wish->file),
         .since = before->since,
         .disabled = state_of(wish, "disabled", definition->disabled, before->disabled),
         .paused = !is_new && core_node_find(core_document_root(wish->document), "paused") == NULL

@@ -3,7 +3,7 @@
 #ifndef WALCAST_TRIGGERS_STORE_H
 #define WALCAST_TRIGGERS_STORE_H
 
-#include "triggers/host.h"
+#include "triggers/spec.h"
 #include "triggers/stored.h"
 
 typedef struct triggers_store triggers_store;

@@ -64,6 +64,33 @@ void triggers_stored_write(const triggers_stored *stored, core_buffer *out) {
     core_json_object_close(&json);
 }
 
+void triggers_stored_view(const triggers_stored *stored, uint64_t revision,
+                          const core_problems *warnings, core_json_writer *json) {
+    core_json_object_open(json);
+    slice_write(json, "name", stored->name);
+    slice_write(json, "project", stored->project);
+    core_json_key_text(json, "revision");
+    core_json_unsigned(json, revision);
+    slice_write(json, "origin",
+                core_slice_text(stored->origin == TRIGGERS_ORIGIN_REST ? "rest" : "file"));
+    if (stored->file.length > 0)
+        slice_write(json, "file", stored->file);
+    core_json_key_text(json, "disabled");
+    core_json_bool(json, stored->disabled);
+    core_json_key_text(json, "paused");
+    core_json_bool(json, stored->paused);
+    slice_write(json, "since", stored->since);
+    time_write(json, "created_at", stored->created_us);
+    time_write(json, "changed_at", stored->changed_us);
+    core_json_key_text(json, "definition");
+    core_json_raw(json, stored->definition);
+    if (warnings != NULL && warnings->count > 0) {
+        core_json_key_text(json, "warnings");
+        core_problems_write(warnings, json);
+    }
+    core_json_object_close(json);
+}
+
 /* ---- Reading ---- */
 
 static bool text_read(core_json_token token, core_arena *arena, core_slice *text) {

@@ -29,6 +29,9 @@ typedef struct {
 CORE_MUST_CHECK bool triggers_stored_key(const char *project, const char *name,
                                          char key[TRIGGERS_STORED_KEY_MAX]);
 void triggers_stored_write(const triggers_stored *stored, core_buffer *out);
+/* As REST and tools show it. `warnings` may be NULL. */
+void triggers_stored_view(const triggers_stored *stored, uint64_t revision,
+                          const core_problems *warnings, core_json_writer *json);
 /* Texts live in `arena`, `definition` in the value. INPUT when it is none, or of a later version.
  */
 CORE_MUST_CHECK bool triggers_stored_read(core_slice value, core_arena *arena,

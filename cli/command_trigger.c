@@ -1,0 +1,201 @@
+/* `walcast trigger`: what is stored of triggers, shown and switched; files of them validated. */
+#include "cli/audit.h"
+#include "cli/triggers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+typedef struct {
+    cli_triggers base; /* first: printers are handed it */
+    triggers_store *store;
+    const char *project; /* NULL: list all */
+} trigger_command;
+
+static const char *project_of(const trigger_command *command) {
+    return command->project != NULL ? command->project
+                                    : core_config_text(command->base.config, "project");
+}
+
+/* ---- Showing ---- */
+
+static void stored_print_json(const triggers_stored *stored, uint64_t revision) {
+    core_buffer text;
+    core_buffer_init(&text, TRIGGERS_STORED_BYTES_MAX * 2);
+    core_json_writer json = core_json_writer_make(&text);
+    triggers_stored_view(stored, revision, NULL, &json);
+    cli_triggers_line(&text);
+    core_buffer_fini(&text);
+}
+
+static const char *state_of(const triggers_stored *stored) {
+    return stored->disabled ? "disabled" : stored->paused ? "paused" : "active";
+}
+
+static bool list_take(void *context, const triggers_stored *stored, uint64_t revision,
+                      const char *key, const char *problem, core_error *error) {
+    trigger_command *command = context;
+    (void)error;
+    if (stored == NULL) {
+        (void)fprintf(stderr, "walcast: %s: %s\n", key, problem);
+        command->base.bad = true;
+    } else if (command->base.prints_json) {
+        stored_print_json(stored, revision);
+    } else {
+        (void)printf(
+            "%-28.*s %-12.*s %-9s %-7" PRIu64 " %.*s\n", CORE_SLICE_ARGS(stored->name),
+            CORE_SLICE_ARGS(stored->project), state_of(stored), revision,
+            CORE_SLICE_ARGS(stored->file.length > 0 ? stored->file : core_slice_text("over REST")));
+    }
+    return true;
+}
+
+static bool list_run(trigger_command *command, core_error *error) {
+    if (!command->base.prints_json)
+        (void)printf("%-28s %-12s %-9s %-7s %s\n", "NAME", "PROJECT", "STATE", "REV", "FROM");
+    return triggers_store_each(command->store, command->project, list_take, command, error);
+}
+
+static bool show_run(trigger_command *command, core_error *error) {
+    const char *name = command->base.arguments->second_operand;
+    triggers_stored stored;
+    uint64_t revision = 0;
+    if (!triggers_store_get(command->store, project_of(command), name, &stored, &revision, error))
+        return false;
+    if (revision == 0)
+        return core_error_set(error, CORE_ERROR_INPUT, "there is no trigger %s in project %s", name,
+                              project_of(command));
+    stored_print_json(&stored, revision);
+    return true;
+}
+
+/* ---- Switching ---- */
+
+static bool state_set(trigger_command *command, const triggers_state *state, const char *act,
+                      core_error *error) {
+    const char *name = command->base.arguments->second_operand;
+    const auth_act record = {.act = act, .object = name, .project = project_of(command)};
+    uint64_t revision = 0;
+    if (!triggers_store_state(command->store, project_of(command), name, state,
+                              TRIGGERS_REVISION_ANY, &revision, error))
+        return core_error_wrap(error, "trigger %s", name);
+    cli_audit(command->base.config, triggers_store_connection(command->store, error), &record);
+    return !command->base.prints_json || show_run(command, error);
+}
+
+static bool pause_run(trigger_command *command, core_error *error) {
+    static const bool yes = true;
+    return state_set(command, &(triggers_state){.paused = &yes}, "trigger.paused", error);
+}
+
+static bool resume_run(trigger_command *command, core_error *error) {
+    static const bool no = false;
+    return state_set(command, &(triggers_state){.paused = &no}, "trigger.resumed", error);
+}
+
+static bool enable_run(trigger_command *command, core_error *error) {
+    static const bool no = false;
+    return state_set(command, &(triggers_state){.disabled = &no}, "trigger.enabled", error);
+}
+
+static bool disable_run(trigger_command *command, core_error *error) {
+    static const bool yes = true;
+    return state_set(command, &(triggers_state){.disabled = &yes}, "trigger.disabled", error);
+}
+
+static bool delete_run(trigger_command *command, core_error *error) {
+    const char *name = command->base.arguments->second_operand;
+    const auth_act record = {
+        .act = "trigger.removed", .object = name, .project = project_of(command)};
+    if (!triggers_store_remove(command->store, project_of(command), name, true,
+                               TRIGGERS_REVISION_ANY, error))
+        return core_error_wrap(error, "trigger %s", name);
+    cli_audit(command->base.config, triggers_store_connection(command->store, error), &record);
+    return true;
+}
+
+/* ---- Validating ---- */
+
+static bool validate_run(trigger_command *command, core_error *error) {
+    const cli_arguments *arguments = command->base.arguments;
+    triggers_files files;
+    triggers_files_init(&files);
+    bool ok = cli_triggers_files(&command->base, arguments->operands + 1,
+                                 arguments->operand_count - 1, &files, error);
+    if (ok && !cli_flag(arguments, "--offline"))
+        ok = cli_triggers_check(&command->base, &files, error);
+    cli_triggers_print(&command->base, &files);
+    for (size_t i = 0; ok && !command->base.prints_json && i < files.count; i++)
+        if (core_problems_ok(&files.items[i].problems))
+            (void)printf("%s: good\n", files.items[i].path);
+    triggers_files_fini(&files);
+    return ok;
+}
+
+/* ---- The command ---- */
+
+typedef struct {
+    const char *name;
+    unsigned operands_min, operands_max; /* behind it */
+    bool asks_store;
+    bool (*run)(trigger_command *command, core_error *error);
+} trigger_action;
+
+static const trigger_action actions[] = {
+    {"list", 0, 0, true, list_run},
+    {"show", 1, 1, true, show_run},
+    {"validate", 0, CLI_OPERANDS_MAX - 1, false, validate_run},
+    {"pause", 1, 1, true, pause_run},
+    {"resume", 1, 1, true, resume_run},
+    {"enable", 1, 1, true, enable_run},
+    {"disable", 1, 1, true, disable_run},
+    {"delete", 1, 1, true, delete_run},
+};
+
+static const trigger_action *action_find(const cli_arguments *arguments, core_error *error) {
+    for (size_t i = 0; arguments->operand != NULL && i < CORE_COUNT_OF(actions); i++) {
+        size_t behind = arguments->operand_count - 1;
+        if (strcmp(arguments->operand, actions[i].name) != 0)
+            continue;
+        if (behind >= actions[i].operands_min && behind <= actions[i].operands_max)
+            return &actions[i];
+        (void)core_error_set(error, CORE_ERROR_INPUT,
+                             behind < actions[i].operands_min ? "%s what? the trigger's name"
+                                                              : "%s: too many arguments",
+                             arguments->operand);
+        return NULL;
+    }
+    (void)core_error_set(error, CORE_ERROR_INPUT,
+                         "expected list, show, validate, pause, resume, enable, disable or "
+                         "delete%s%s",
+                         arguments->operand != NULL ? ", not " : "",
+                         arguments->operand != NULL ? arguments->operand : "");
+    return NULL;
+}
+
+static cli_exit action_run(trigger_command *command, const trigger_action *action) {
+    core_error error = {.text = ""};
+    bool ok = true;
+    if (action->asks_store) {
+        command->store = triggers_store_new(&command->base.spec, "walcast-trigger", &error);
+        ok = command->store != NULL;
+    }
+    ok = ok && action->run(command, &error);
+    triggers_store_free(command->store);
+    if (!ok)
+        return cli_fail(&error);
+    cli_exit output = cli_output_finish();
+    return output == CLI_OK && command->base.bad ? CLI_BAD : output;
+}
+
+cli_exit cli_command_trigger(const cli_arguments *arguments) {
+    trigger_command command = {.project = cli_value(arguments, "--project")};
+    core_error error = {.text = ""};
+    cli_exit result;
+    const trigger_action *action = action_find(arguments, &error);
+    if (action == NULL)
+        return cli_usage_fail("trigger", &error);
+    if (cli_triggers_open(&command.base, arguments, &result))
+        result = action_run(&command, action);
+    cli_triggers_close(&command.base);
+    return result;
+}

@@ -1,0 +1,33 @@
+/* What the commands for triggers share. Private to cli. */
+#ifndef WALCAST_CLI_TRIGGERS_H
+#define WALCAST_CLI_TRIGGERS_H
+
+#include "cli/command.h"
+#include "triggers/triggers.h"
+
+typedef struct {
+    const cli_arguments *arguments;
+    core_config *config;
+    core_log *log;
+    triggers_spec spec;
+    bool prints_json;
+    bool bad; /* something that was printed makes the answer bad */
+} cli_triggers;
+
+/* The configuration and a log; false with `*result`, told. _close in every case. */
+CORE_MUST_CHECK bool cli_triggers_open(cli_triggers *it, const cli_arguments *arguments,
+                                       cli_exit *result);
+void cli_triggers_close(cli_triggers *it);
+/* Reads the paths; none: triggers.dir. Problems that do not hang on the schema are in the files. */
+CORE_MUST_CHECK bool cli_triggers_files(const cli_triggers *it, const char *const *paths,
+                                        size_t count, triggers_files *files, core_error *error);
+/* With the live schema's, in triggers_files_check's way. */
+CORE_MUST_CHECK bool cli_triggers_check(const cli_triggers *it, triggers_files *files,
+                                        core_error *error);
+/* What is wrong with the files, and what is hardly meant so: one line each, of which errors make
+ * the answer bad. */
+void cli_triggers_print(cli_triggers *it, const triggers_files *files);
+/* One JSON object as a line. */
+void cli_triggers_line(core_buffer *json);
+
+#endif
