@@ -1,0 +1,352 @@
+/* Partitions under faults, simulated from seeds: owners are killed, sleep and wake when another has
+ * taken over; answers are lost; what a dead owner had sent arrives late; endpoints fail, hang and
+ * are gone; streams refuse. What must hold whatever happens is checked with each step.
+ *
+ *     unit_triggers_partition_sim [FIRST_SEED [COUNT]]
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/triggers/partition_world.h"
+
+/* ---- owners ---- */
+
+static void op_free(sim_op *op) {
+    core_block_release(op->bytes);
+    *op = (sim_op){0};
+}
+
+static void owner_end(sim *s, int number) {
+    sim_owner *owner = &s->owners[number];
+    if (owner->partition == NULL)
+        return;
+    triggers_partition_free(owner->partition);
+    core_block_release(owner->record);
+    unsigned life = owner->life + 1;
+    *owner = (sim_owner){.life = life};
+    for (size_t i = 0; i < OPS; i++) {
+        sim_op *op = &s->ops[i];
+        if (op->used && op->owner == number && op->life != life && !op->effected &&
+            (op->kind == OP_FETCH || chance(s, 50)))
+            op_free(op); /* it was not sent; the others arrive, whoever sent them */
+    }
+}
+
+static void owner_begin(sim *s, int number) {
+    sim_owner *owner = &s->owners[number];
+    contexts[number] = (sim_context){.s = s, .owner = number};
+    const triggers_partition_io io = {.context = &contexts[number],
+                                      .policy = on_policy,
+                                      .admit = on_admit,
+                                      .attempt = on_attempt,
+                                      .park = on_park,
+                                      .fetch = on_fetch,
+                                      .bury = on_bury,
+                                      .append = on_append,
+                                      .clear = on_clear};
+    const triggers_partition_limits limits = {.max_tasks = 20,
+                                              .max_bytes = 64 * 1024,
+                                              .max_done = 40,
+                                              .max_parked_keys = 9,
+                                              .max_attempts = 8,
+                                              .seed = s->random};
+    core_error error = {0};
+    owner->partition = triggers_partition_new(&io, &limits, &error);
+    assert_non_null(owner->partition);
+    size_t first = s->record_count;
+    triggers_record record;
+    while (first > 0) {
+        SIM_CHECK(
+            s, triggers_record_read(core_block_slice(s->records[--first].bytes), &record, &error));
+        if (record.has_state)
+            break;
+    }
+    for (size_t i = first; i < s->record_count; i++) {
+        SIM_CHECK(s, triggers_record_read(core_block_slice(s->records[i].bytes), &record, &error));
+        if (!triggers_partition_fold(owner->partition, s->records[i].sequence, &record, &error))
+            fail_msg("seed %" PRIu64 ": %s", s->seed, error.text);
+    }
+    owner->expected = s->log_sequence;
+    owner->id = rnd(s, UINT64_C(1) << 40) + 1;
+    owner->tick_ms = s->now_ms;
+    owner->next_task = 0;
+    while (owner->next_task < TASKS &&
+           s->tasks[owner->next_task].sequence <= triggers_partition_watermark(owner->partition))
+        owner->next_task++;
+    triggers_partition_begin(owner->partition, owner->id, s->now_ms);
+}
+
+static core_block *task_bytes(sim *s, const sim_task *task) {
+    char trigger[] = {'t', (char)('0' + task->trigger), '\0'}, body[128];
+    core_buffer out;
+    core_buffer_init(&out, 1024);
+    memset(body, 'b', sizeof body);
+    const triggers_task wire = {.project = core_slice_text("p"),
+                                .trigger = core_slice_text(trigger),
+                                .event_id = core_slice_text("e"),
+                                .event_time_us = (int64_t)task->sequence,
+                                .key_hash = task->key,
+                                .body = core_slice_make(body, 1 + rnd(s, sizeof body - 1))};
+    triggers_task_write(&wire, &out);
+    core_block *block = core_block_copy(core_buffer_slice(&out));
+    core_buffer_fini(&out);
+    return block;
+}
+
+static void owner_feed(sim *s, sim_owner *owner) {
+    while (owner->next_task < s->task_count && triggers_partition_has_room(owner->partition)) {
+        const sim_task *task = &s->tasks[owner->next_task++];
+        core_block *block = task_bytes(s, task);
+        SIM_CHECK(s, triggers_partition_feed(owner->partition, task->sequence, block, s->now_ms));
+        core_block_release(block);
+    }
+    triggers_partition_stats stats = triggers_partition_look(owner->partition);
+    SIM_CHECK(s, stats.tasks <= 20 && stats.parked_keys <= 9 && stats.attempts <= 8);
+}
+
+/* The append was refused, or nobody knows: the log's last record tells, as a driver reads it. */
+static void owner_resolve(sim *s, int number, sim_op *op) {
+    sim_owner *owner = &s->owners[number];
+    triggers_record mine, last;
+    core_error error;
+    s->resolved++;
+    SIM_CHECK(s, triggers_record_read(core_block_slice(owner->record), &mine, &error));
+    if (s->record_count > 0 && s->log_sequence != owner->expected) {
+        SIM_CHECK(s, triggers_record_read(core_block_slice(s->records[s->record_count - 1].bytes),
+                                          &last, &error));
+        if (last.owner != mine.owner || last.number != mine.number) {
+            s->fenced++;
+            owner_end(s, number);
+            return;
+        }
+        core_block_release(owner->record);
+        owner->record = NULL;
+        owner->expected = s->log_sequence;
+        triggers_partition_appended(owner->partition, s->log_sequence, s->now_ms);
+        return;
+    }
+    sim_op *again = op_new(s, number, OP_APPEND, (int64_t)rnd(s, 20));
+    again->bytes = core_block_retain(owner->record);
+    again->position = op->position;
+}
+
+static void answer_append(sim *s, sim_op *op) {
+    sim_owner *owner = &s->owners[op->owner];
+    if (op->code != CORE_ERROR_NONE) {
+        owner_resolve(s, op->owner, op);
+        return;
+    }
+    core_block_release(owner->record);
+    owner->record = NULL;
+    owner->expected = op->stored;
+    triggers_partition_appended(owner->partition, op->stored, s->now_ms);
+}
+
+static void op_answer(sim *s, sim_op *op) {
+    sim_owner *owner = &s->owners[op->owner];
+    sim_op taken = *op;
+    *op = (sim_op){0};
+    if (owner->partition != NULL && owner->life == taken.life) {
+        switch (taken.kind) {
+        case OP_ATTEMPT:
+            owner->busy[key_number(s, taken.ticket)] = 0;
+            triggers_partition_attempted(owner->partition, taken.ticket, &taken.end, s->now_ms);
+            break;
+        case OP_PARK:
+            triggers_partition_parked(owner->partition, taken.ticket, taken.stored, taken.code,
+                                      s->now_ms);
+            break;
+        case OP_FETCH:
+            triggers_partition_fetched(owner->partition, taken.ticket, taken.bytes, taken.stored,
+                                       taken.code, s->now_ms);
+            break;
+        case OP_BURY:
+            triggers_partition_buried(owner->partition, taken.ticket, taken.code, s->now_ms);
+            break;
+        case OP_APPEND:
+            answer_append(s, &taken);
+            break;
+        }
+    }
+    core_block_release(taken.bytes);
+}
+
+/* ---- time ---- */
+
+static int awake(const sim *s) {
+    for (int i = 0; i < OWNERS; i++)
+        if (s->owners[i].partition != NULL && !s->owners[i].asleep)
+            return i;
+    return NEVER;
+}
+
+static void step_faults(sim *s) {
+    int number = awake(s);
+    if (s->now_ms >= FAULTS_END_MS)
+        s->faults = false;
+    if (number != NEVER && s->faults && rnd(s, 600) == 0) {
+        s->kills++;
+        owner_end(s, number);
+    } else if (number != NEVER && s->faults && rnd(s, 600) == 0) {
+        s->sleeps++;
+        s->owners[number].asleep = true;
+        s->owners[number].wake_ms = s->now_ms + 50 + (int64_t)rnd(s, 4000);
+    }
+    for (int i = 0; i < OWNERS; i++)
+        if (s->owners[i].asleep && s->owners[i].wake_ms <= s->now_ms)
+            s->owners[i].asleep = false;
+    if (awake(s) != NEVER)
+        return;
+    for (int i = 0; i < OWNERS; i++)
+        if (s->owners[i].partition == NULL) {
+            owner_begin(s, i);
+            return;
+        }
+}
+
+static void step_owners(sim *s) {
+    for (int i = 0; i < OWNERS; i++) {
+        sim_owner *owner = &s->owners[i];
+        if (owner->partition == NULL || owner->asleep)
+            continue;
+        owner_feed(s, owner);
+        if (owner->tick_ms <= s->now_ms) {
+            int64_t next_ms;
+            triggers_partition_tick(owner->partition, s->now_ms, &next_ms);
+            owner->tick_ms = s->now_ms + 1 + (int64_t)rnd(s, 20);
+        }
+        owner_feed(s, owner);
+    }
+}
+
+static void step_ops(sim *s) {
+    for (size_t i = 0; i < OPS; i++) {
+        sim_op *op = &s->ops[i];
+        if (!op->used || op->at_ms > s->now_ms)
+            continue;
+        if (!op->effected) {
+            op_effect(s, op);
+            continue;
+        }
+        bool is_deaf = s->owners[op->owner].asleep && s->owners[op->owner].life == op->life;
+        if (!is_deaf)
+            op_answer(s, op);
+    }
+}
+
+static bool is_over(const sim *s) {
+    int number = awake(s);
+    if (s->faults || s->task_count < TASKS || number == NEVER)
+        return false;
+    for (size_t i = 0; i < TASKS; i++)
+        if (!s->tasks[i].delivered && !s->tasks[i].dead)
+            return false;
+    triggers_partition_stats stats = triggers_partition_look(s->owners[number].partition);
+    return s->watermark >= s->tasks[TASKS - 1].sequence && stats.parked_tasks == 0;
+}
+
+static void sim_init(sim *s, uint64_t seed) {
+    memset(s, 0, sizeof *s);
+    s->seed = seed;
+    s->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    s->faults = true;
+    for (size_t i = 0; i < KEYS; i++) {
+        s->key_hash[i] = rnd(s, UINT64_MAX) * TRIGGERS_PARTITIONS + 5;
+        uint64_t dice = rnd(s, 10);
+        s->key_trigger[i] = dice < 4 ? 0 : dice < 8 ? 1 : dice < 9 ? 2 : 3;
+    }
+    uint64_t sequence = 0;
+    for (size_t i = 0; i < TASKS; i++) {
+        size_t key = rnd(s, KEYS);
+        sequence += 1 + rnd(s, 5);
+        s->tasks[i] = (sim_task){
+            .sequence = sequence, .key = s->key_hash[key], .trigger = s->key_trigger[key]};
+    }
+}
+
+static void sim_fini(sim *s) {
+    for (int i = 0; i < OWNERS; i++)
+        owner_end(s, i);
+    for (size_t i = 0; i < OPS; i++)
+        core_block_release(s->ops[i].bytes);
+    for (size_t i = 0; i < s->record_count; i++)
+        core_block_release(s->records[i].bytes);
+    for (size_t i = 0; i < s->copy_count; i++)
+        core_block_release(s->copies[i].bytes);
+}
+
+static void sim_stuck(const sim *s) {
+    for (size_t i = 0; i < TASKS; i++)
+        if (!s->tasks[i].delivered && !s->tasks[i].dead)
+            print_message("task %" PRIu64 " of key %zu, trigger %d: %d attempts%s\n",
+                          s->tasks[i].sequence, key_number(s, s->tasks[i].key), s->tasks[i].trigger,
+                          s->tasks[i].attempts, s->tasks[i].copied ? ", copied" : "");
+    for (int i = 0; i < OWNERS; i++)
+        if (s->owners[i].partition != NULL) {
+            triggers_partition_stats stats = triggers_partition_look(s->owners[i].partition);
+            print_message("owner %d%s: %zu tasks, %zu done, %" PRIu64
+                          " parked of %zu keys, %zu attempts, watermark %" PRIu64 "\n",
+                          i, s->owners[i].asleep ? " asleep" : "", stats.tasks, stats.done,
+                          stats.parked_tasks, stats.parked_keys, stats.attempts,
+                          triggers_partition_watermark(s->owners[i].partition));
+        }
+    fail_msg("seed %" PRIu64 ": it does not come to an end", s->seed);
+}
+
+static void sim_run(sim *s, uint64_t seed) {
+    sim_init(s, seed);
+    for (size_t step = 0; !is_over(s); step++) {
+        if (step > STEPS_MAX)
+            sim_stuck(s);
+        s->now_ms += s->faults ? 1 + (int64_t)rnd(s, 12) : 5;
+        if (s->task_count < TASKS && chance(s, 25))
+            s->task_count++;
+        step_faults(s);
+        step_owners(s);
+        step_ops(s);
+    }
+    for (size_t i = 0; i < TASKS; i++)
+        if (s->tasks[i].trigger >= 2) /* these are only ever given up */
+            SIM_CHECK(s, s->tasks[i].dead && !s->tasks[i].delivered);
+    sim_fini(s);
+}
+
+static uint64_t first_seed = 1, seed_count = 300;
+
+static void test_whatever_happens(void **state) {
+    sim *s = malloc(sizeof *s);
+    size_t kills = 0, sleeps = 0, fenced = 0, resolved = 0, repeats = 0, parked = 0, dead = 0;
+    (void)state;
+    assert_non_null(s);
+    for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
+        sim_run(s, seed);
+        kills += s->kills;
+        sleeps += s->sleeps;
+        fenced += s->fenced;
+        resolved += s->resolved;
+        repeats += s->repeats;
+        parked += s->parked;
+        dead += s->dead;
+    }
+    print_message("%" PRIu64 " seeds of %d tasks: %zu kills, %zu sleeps, %zu owners fenced, %zu "
+                  "appends looked up, %zu deliveries repeated, %zu parked, %zu dead\n",
+                  seed_count, TASKS, kills, sleeps, fenced, resolved, repeats, parked, dead);
+    if (seed_count >= 100) { /* the faults did happen */
+        assert_true(kills > seed_count && sleeps > seed_count && fenced > seed_count / 4);
+        assert_true(parked > 10 * seed_count && dead > seed_count && repeats > 0);
+    }
+    free(s);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whatever_happens)};
+    if (argc > 1) {
+        first_seed = strtoull(argv[1], NULL, 10);
+        seed_count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

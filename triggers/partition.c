@@ -1,0 +1,246 @@
+/* A partition's life and window; see partition.h.
+ *
+ * The window is a ring of the tasks that were fed and not passed by the watermark yet, in order.
+ * Done ones stay as empty places until all before them are done. */
+#include "triggers/partition_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WINDOW_FIRST = 64,
+    PENDING_MAX_BYTES = 16 * 1024 * 1024,
+    RECORD_MAX_BYTES = 64 * 1024 * 1024,
+    FULL_AGAIN_MS = 100,
+};
+
+/* ---- life ---- */
+
+triggers_partition *triggers_partition_new(const triggers_partition_io *io,
+                                           const triggers_partition_limits *limits,
+                                           core_error *error) {
+    triggers_partition *partition = calloc(1, sizeof *partition);
+    if (partition == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a partition");
+        return NULL;
+    }
+    partition->magic = TRIGGERS_PARTITION_MAGIC;
+    partition->io = *io;
+    partition->limits = *limits;
+    partition->random = limits->seed * 2 + 1;
+    core_buffer_init(&partition->pending, PENDING_MAX_BYTES);
+    core_buffer_init(&partition->record, RECORD_MAX_BYTES);
+    core_buffer_init(&partition->record_copy, RECORD_MAX_BYTES);
+    core_buffer_init(&partition->state, RECORD_MAX_BYTES);
+    return partition;
+}
+
+void triggers_partition_free(triggers_partition *partition) {
+    if (partition == NULL)
+        return;
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    for (size_t i = 0; i < partition->window_count; i++) {
+        size_t at = (partition->window_first + i) % partition->window_capacity;
+        core_block_release(partition->window[at]->task);
+        free(partition->window[at]);
+    }
+    free(partition->window);
+    partition_keys_free(partition);
+    free(partition->heap);
+    free(partition->finished);
+    free(partition->clears);
+    core_buffer_fini(&partition->pending);
+    core_buffer_fini(&partition->record);
+    core_buffer_fini(&partition->record_copy);
+    core_buffer_fini(&partition->state);
+    partition->magic = 0;
+    free(partition);
+}
+
+/* ---- the window ---- */
+
+static bool window_push(triggers_partition *partition, partition_item *item) {
+    if (partition->window_count == partition->window_capacity) {
+        size_t capacity =
+            partition->window_capacity > 0 ? partition->window_capacity * 2 : WINDOW_FIRST;
+        partition_item **window = calloc(capacity, sizeof(partition_item *));
+        if (window == NULL)
+            return false;
+        for (size_t i = 0; i < partition->window_count; i++)
+            window[i] =
+                partition->window[(partition->window_first + i) % partition->window_capacity];
+        free(partition->window);
+        partition->window = window;
+        partition->window_capacity = capacity;
+        partition->window_first = 0;
+    }
+    size_t at = (partition->window_first + partition->window_count++) % partition->window_capacity;
+    partition->window[at] = item;
+    return true;
+}
+
+static void window_pass(triggers_partition *partition) {
+    while (partition->window_count > 0) {
+        partition_item *item = partition->window[partition->window_first];
+        if (item->task != NULL)
+            return;
+        assert(item->sequence > partition->watermark);
+        partition->watermark = item->sequence;
+        free(item);
+        partition->window_first = (partition->window_first + 1) % partition->window_capacity;
+        partition->window_count--;
+    }
+}
+
+void partition_item_done(triggers_partition *partition, partition_item *item) {
+    partition->tasks--;
+    partition->bytes -= item->task->length;
+    core_block_release(item->task);
+    item->task = NULL;
+    item->key = NULL;
+    window_pass(partition);
+}
+
+bool partition_is_full(const triggers_partition *partition) {
+    return partition->tasks >= partition->limits.max_tasks ||
+           (partition->bytes >= partition->limits.max_bytes && partition->tasks > 0) ||
+           partition->window_count - partition->tasks >= partition->limits.max_done;
+}
+
+bool triggers_partition_has_room(const triggers_partition *partition) {
+    return !partition_is_full(partition);
+}
+
+uint64_t triggers_partition_watermark(const triggers_partition *partition) {
+    return partition->watermark;
+}
+
+/* ---- feeding ---- */
+
+/* A task that cannot be read becomes a dead letter by itself: nobody knows its key. */
+static partition_key *key_of_task(triggers_partition *partition, uint64_t sequence,
+                                  core_slice bytes) {
+    triggers_task task;
+    core_error error = {0};
+    if (triggers_task_read(bytes, &task, &error))
+        return partition_key_get(partition, task.key_hash, task.project, task.trigger);
+    uint64_t hash = triggers_key_hash(core_slice_text(""), core_slice_text("?"),
+                                      core_slice_make(&sequence, sizeof sequence));
+    partition_key *key =
+        partition_key_get(partition, hash, core_slice_text(""), core_slice_text("?"));
+    if (key != NULL) {
+        key->is_dead = true;
+        (void)snprintf(key->reason, sizeof key->reason, "%s", error.text);
+    }
+    return key;
+}
+
+static void key_take(triggers_partition *partition, partition_key *key, partition_item *item) {
+    item->key = key;
+    *key->last = item;
+    key->last = &item->next;
+    partition->tasks++;
+    partition->bytes += item->task->length;
+    if (!partition->is_owner)
+        return; /* all are lined up when it is */
+    if (key->is_parking || key->parked > 0)
+        partition_key_park(partition, key);
+    else
+        partition_key_line(partition, key);
+}
+
+/* Puts it into the window; false: no memory. */
+static bool feed_item(triggers_partition *partition, uint64_t sequence, core_block *task) {
+    bool is_done = partition_finished_has(partition, sequence);
+    partition_item *item = calloc(1, sizeof *item);
+    partition_key *key = NULL;
+    if (item == NULL)
+        return false;
+    if (!is_done)
+        key = key_of_task(partition, sequence, core_block_slice(task));
+    if ((!is_done && key == NULL) || !window_push(partition, item)) {
+        if (key != NULL)
+            partition_key_drop(partition, key);
+        free(item);
+        return false;
+    }
+    item->sequence = sequence;
+    item->fed_ms = partition->now_ms;
+    partition->fed = sequence;
+    if (is_done) {
+        window_pass(partition);
+        return true;
+    }
+    item->task = core_block_retain(task);
+    key_take(partition, key, item);
+    return true;
+}
+
+bool triggers_partition_feed(triggers_partition *partition, uint64_t sequence, core_block *task,
+                             int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition->now_ms = now_ms;
+    if (sequence <= partition->watermark || sequence <= partition->fed)
+        return true;
+    if (partition_is_full(partition) || !feed_item(partition, sequence, task))
+        return false;
+    partition_run(partition);
+    partition_append(partition);
+    return true;
+}
+
+/* ---- time ---- */
+
+static void earlier(int64_t *next_ms, int64_t candidate_ms) {
+    if (candidate_ms < *next_ms)
+        *next_ms = candidate_ms;
+}
+
+void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int64_t *next_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition->now_ms = now_ms;
+    while (partition->is_owner && partition->heap_count > 0 &&
+           partition->heap[0]->next_ms <= now_ms) {
+        partition_key *key = partition->heap[0];
+        partition_wait_end(partition, key);
+        partition_key_line(partition, key);
+    }
+    if (partition->again != NULL && partition->again_ms <= now_ms)
+        partition_park_again(partition);
+    if (partition_is_full(partition))
+        partition_relieve(partition);
+    partition_run(partition);
+    partition_append(partition);
+    *next_ms = partition_is_full(partition) ? now_ms + FULL_AGAIN_MS : TRIGGERS_NEVER_MS;
+    if (partition->heap_count > 0)
+        earlier(next_ms, partition->heap[0]->next_ms);
+    if (partition->again != NULL)
+        earlier(next_ms, partition->again_ms);
+    const partition_lane *lane = partition->active;
+    for (; lane != NULL; lane = lane->next_active == partition->active ? NULL : lane->next_active)
+        if (lane->not_before_ms > now_ms)
+            earlier(next_ms, lane->not_before_ms);
+}
+
+void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition->now_ms = now_ms;
+    for (size_t i = 0; i < partition->lane_count; i++)
+        partition->lanes[i]->not_before_ms = 0;
+    partition_run(partition);
+    partition_append(partition);
+}
+
+triggers_partition_stats triggers_partition_look(const triggers_partition *partition) {
+    return (triggers_partition_stats){
+        .tasks = partition->tasks,
+        .bytes = partition->bytes,
+        .done = partition->window_count - partition->tasks,
+        .parked_keys = partition->parked_keys,
+        .parked_tasks = partition->parked_tasks,
+        .attempts = partition->attempts,
+        .lanes = partition->lane_count,
+        .holds_up = partition->holds_up,
+    };
+}

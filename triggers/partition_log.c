@@ -1,0 +1,157 @@
+/* What a partition tells its log; see partition.h.
+ *
+ * Outcomes gather while a record is on its way and go with the next one; so one append is under way
+ * at a time, and the busier the partition the more goes with each. The watermark in a record is
+ * that behind its outcomes. Now and then a record carries the whole state, so that the next owner
+ * reads little; the first record of an owner does. */
+#include "triggers/partition_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STALL_BYTES = 256 * 1024, /* outcomes that the log has not taken: nothing new begins */
+    STATE_EVERY_BYTES = 256 * 1024,
+    STATE_EVERY_SIZES = 4,
+    CLEARS_MAX = 16 * 1024,
+};
+
+void partition_tell(triggers_partition *partition, const partition_key *key, core_slice task,
+                    triggers_entry *outcome) {
+    triggers_task read;
+    core_error ignored;
+    bool is_head = outcome->sequence == 0;
+    outcome->time_ms = partition->now_ms;
+    outcome->key_hash = key->hash;
+    outcome->project = key->lane->project;
+    outcome->trigger = key->lane->trigger;
+    if (is_head && outcome->kind != TRIGGERS_ENTRY_LOST) {
+        outcome->sequence = key->held_sequence;
+        outcome->attempts = key->attempts;
+        outcome->was_parked = key->parked > 0;
+        if (outcome->was_parked && outcome->kind != TRIGGERS_ENTRY_GONE)
+            outcome->position =
+                key->held_position > key->position ? key->held_position : key->position;
+    }
+    if (triggers_task_read(task, &read, &ignored)) {
+        outcome->event_id = read.event_id;
+        outcome->key = read.key;
+    }
+    triggers_entry_write(outcome, &partition->pending);
+    assert(core_buffer_ok(&partition->pending));
+}
+
+/* What finds no room stays in the stream until the key is parked another time. */
+void partition_clear_later(triggers_partition *partition, uint64_t key_hash, uint64_t position) {
+    if (partition->clear_count == partition->clear_capacity) {
+        size_t capacity = partition->clear_capacity > 0 ? partition->clear_capacity * 2 : 64;
+        partition_clear *clears =
+            capacity <= CLEARS_MAX ? realloc(partition->clears, capacity * sizeof *clears) : NULL;
+        if (clears == NULL)
+            return;
+        partition->clears = clears;
+        partition->clear_capacity = capacity;
+    }
+    partition->clears[partition->clear_count++] =
+        (partition_clear){.key_hash = key_hash, .position = position};
+}
+
+static void clears_go(triggers_partition *partition) {
+    for (size_t i = 0; i < partition->clears_told; i++)
+        partition->io.clear(partition->io.context, partition->clears[i].key_hash,
+                            partition->clears[i].position);
+    partition->clear_count -= partition->clears_told;
+    if (partition->clear_count > 0)
+        memmove(partition->clears, partition->clears + partition->clears_told,
+                partition->clear_count * sizeof *partition->clears);
+    partition->clears_told = 0;
+}
+
+bool partition_is_stalled(const triggers_partition *partition) {
+    return partition->pending.length >= STALL_BYTES;
+}
+
+static bool state_is_due(const triggers_partition *partition) {
+    size_t by_size = partition->state.length * STATE_EVERY_SIZES;
+    size_t every = by_size > STATE_EVERY_BYTES ? by_size : STATE_EVERY_BYTES;
+    return partition->wants_state || partition->since_state >= every;
+}
+
+void partition_append(triggers_partition *partition) {
+    if (partition->is_appending || (partition->pending.length == 0 && !partition->wants_state))
+        return;
+    triggers_record record = {
+        .owner = partition->owner,
+        .number = ++partition->number,
+        .watermark = partition->watermark,
+        .has_state = state_is_due(partition),
+        .outcomes = core_buffer_slice(&partition->pending),
+    };
+    record.base = record.has_state ? 0 : partition->base;
+    core_buffer_reset(&partition->state);
+    if (record.has_state)
+        partition_state_write(partition, &partition->state);
+    record.state = core_buffer_slice(&partition->state);
+    core_buffer_reset(&partition->record);
+    triggers_record_write(&record, &partition->record);
+    assert(core_buffer_ok(&partition->record));
+    core_buffer_reset(&partition->pending);
+    partition->is_appending = true;
+    partition->has_state = record.has_state;
+    partition->wants_state = false;
+    partition->clears_told = partition->clear_count;
+    partition->io.append(partition->io.context, core_buffer_slice(&partition->record));
+}
+
+static void keys_begin(triggers_partition *partition);
+
+void triggers_partition_appended(triggers_partition *partition, uint64_t sequence, int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    assert(partition->is_appending);
+    partition->now_ms = now_ms;
+    partition->is_appending = false;
+    clears_go(partition);
+    partition->since_state += partition->record.length;
+    if (partition->has_state) {
+        partition->base = sequence;
+        partition->since_state = 0;
+    }
+    if (!partition->is_owner) {
+        partition->is_owner = true;
+        keys_begin(partition);
+    }
+    partition_run(partition);
+    partition_append(partition);
+}
+
+void triggers_partition_begin(triggers_partition *partition, uint64_t owner, int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    assert(partition->owner == 0 && owner != 0);
+    partition->now_ms = now_ms;
+    partition->owner = owner;
+    partition->wants_state = true;
+    partition_finished_sort(partition);
+    partition_append(partition);
+}
+
+/* ---- an ownership begins ---- */
+
+static void key_begin_again(triggers_partition *partition, partition_key *key) {
+    if (partition_key_at(key) != KEY_IDLE)
+        return;
+    if (key->parked > 0)
+        partition_key_park(partition, key);
+    if (key->parked > 0 && key->next_ms > partition->now_ms)
+        partition_wait_begin(partition, key, key->next_ms);
+    else
+        partition_key_line(partition, key);
+}
+
+/* Lining up frees no key that has something, and the table does not move meanwhile. */
+static void keys_begin(triggers_partition *partition) {
+    for (size_t i = 0; i < partition->keys.capacity; i++) {
+        partition_key *key = partition->keys.slots[i];
+        if (key != NULL && (key->first != NULL || key->parked > 0))
+            key_begin_again(partition, key);
+    }
+}

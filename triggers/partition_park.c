@@ -1,0 +1,306 @@
+/* Parking, and the chain of parked tasks; see partition.h.
+ *
+ * Copying. One copy of a key is under way at a time, each names the task parked before it. A copy
+ * counts from its outcome in the log on; one that never gets there (its owner was stale) stands in
+ * the stream and is passed over, since it does not follow what the chain did last.
+ *
+ * Fetching. The chain's first task is known by its sequence, each later one by the one before it. A
+ * chain that has tasks left and no copy of them has been lost by the broker, which is told. */
+#include "triggers/partition_private.h"
+
+#include <stdio.h>
+
+enum {
+    AGAIN_MS = 500,
+    BURY_AGAIN_MS = 1000,
+    CLEAR_EVERY = 128, /* copies that are done with */
+    RELIEVE_LOOK = 1024,
+    RELIEVE_AGAIN_MS = 5000, /* after there was no room */
+    STUCK_MS = 1000,         /* nothing was delivered for so long */
+    WAIT_STUCK_MS = 1000,
+    WAIT_SLOW_MS = 10 * 1000,
+};
+
+/* ---- copying ---- */
+
+bool partition_may_park(const triggers_partition *partition, const partition_key *key) {
+    return key->is_counted || partition->parked_keys < partition->limits.max_parked_keys;
+}
+
+static void park_send(triggers_partition *partition, partition_key *key) {
+    const partition_item *item = key->first;
+    const triggers_parked parked = {.sequence = item->sequence,
+                                    .previous = key->last_parked,
+                                    .parked_ms = partition->now_ms,
+                                    .task = core_block_slice(item->task)};
+    core_buffer_reset(&partition->record_copy);
+    triggers_parked_write(&parked, &partition->record_copy);
+    key->parking = item->sequence;
+    partition->io.park(partition->io.context, key->hash,
+                       core_buffer_slice(&partition->record_copy));
+}
+
+void partition_key_park(triggers_partition *partition, partition_key *key) {
+    key->is_parking = true;
+    partition_key_count(partition, key);
+    if (key->first != NULL && key->parking == 0 && !key->is_again)
+        park_send(partition, key);
+}
+
+static void park_later(triggers_partition *partition, partition_key *key) {
+    if (partition->again == NULL)
+        partition->again_ms = partition->now_ms + AGAIN_MS;
+    key->is_again = true;
+    key->again = partition->again;
+    partition->again = key;
+}
+
+void partition_park_again(triggers_partition *partition) {
+    partition_key *key = partition->again;
+    partition->again = NULL;
+    while (key != NULL) {
+        partition_key *next = key->again;
+        key->again = NULL;
+        key->is_again = false;
+        if (key->is_parking)
+            partition_key_park(partition, key);
+        partition_key_line(partition, key);
+        key = next;
+    }
+}
+
+static void item_pop(partition_key *key) {
+    key->first = key->first->next;
+    if (key->first == NULL)
+        key->last = &key->first;
+}
+
+/* The window's first task of the key has its copy, at `position`. */
+static void item_parked(triggers_partition *partition, partition_key *key, uint64_t position) {
+    partition_item *item = key->first;
+    bool is_held = key->held != NULL && key->held_sequence == item->sequence;
+    if (key->parked == 0) {
+        key->head = item->sequence;
+        key->chain = 0;
+        key->position = position - 1;
+    }
+    if (is_held) {
+        key->held_position = position;
+        key->held_parked_ms = partition->now_ms;
+    }
+    triggers_entry outcome = {.kind = TRIGGERS_ENTRY_PARKED,
+                              .sequence = item->sequence,
+                              .attempts = key->attempts,
+                              .next_ms = key->next_ms,
+                              .position = position};
+    key->parked++;
+    partition->parked_tasks++;
+    key->last_parked = item->sequence;
+    partition->holds_up = false;
+    partition_tell(partition, key, core_block_slice(item->task), &outcome);
+    item_pop(key);
+    partition_item_done(partition, item);
+}
+
+/* There is no room: the key's oldest task is given up, so that there is. That is the chain's head,
+ * or without a chain the one in the window, if it has failed. Never one behind others: then two
+ * copies could name the same task as the one before them, and one of them be a stale owner's. */
+static void item_refused(triggers_partition *partition, partition_key *key) {
+    partition->holds_up = true;
+    partition->refused_ms = partition->now_ms;
+    if (key->parked > 0) {
+        park_later(partition, key);
+    } else {
+        key->is_parking = false;
+        partition_key_count(partition, key);
+    }
+    if (partition_key_at(key) != KEY_WAITING || key->attempts == 0)
+        return;
+    key->is_dead = true;
+    (void)snprintf(key->reason, sizeof key->reason,
+                   "no room to let it and its successors wait (triggers.parked_bytes)");
+    partition_wait_end(partition, key);
+    partition_key_line(partition, key);
+}
+
+/* The task was done while its copy was under way, and nothing else is parked: the key is live. */
+static void copy_is_idle(triggers_partition *partition, partition_key *key, uint64_t position) {
+    key->is_parking = false;
+    if (position > 0)
+        partition_clear_later(partition, key->hash, position);
+}
+
+void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, uint64_t position,
+                               core_error_code code, int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition_key *key = partition_key_find(partition, ticket);
+    assert(key != NULL && key->parking != 0);
+    bool is_there = key->first != NULL && key->first->sequence == key->parking;
+    partition->now_ms = now_ms;
+    key->parking = 0;
+    if (is_there && code == CORE_ERROR_NONE)
+        item_parked(partition, key, position);
+    else if (is_there && (code == CORE_ERROR_FULL || code == CORE_ERROR_LIMIT))
+        item_refused(partition, key);
+    else if (is_there)
+        park_later(partition, key);
+    else if (key->parked == 0)
+        copy_is_idle(partition, key, code == CORE_ERROR_NONE ? position : 0);
+    if (key->is_parking)
+        partition_key_park(partition, key);
+    partition_key_count(partition, key);
+    partition_key_line(partition, key);
+    partition_run(partition);
+    partition_append(partition);
+}
+
+/* ---- a window that is full ---- */
+
+static bool waits_too_long(const triggers_partition *partition, const partition_item *item) {
+    bool is_stuck = partition->now_ms - item->key->lane->delivered_ms > STUCK_MS;
+    return partition->now_ms - item->fed_ms > (is_stuck ? WAIT_STUCK_MS : WAIT_SLOW_MS);
+}
+
+void partition_relieve(triggers_partition *partition) {
+    size_t look = partition->window_count < RELIEVE_LOOK ? partition->window_count : RELIEVE_LOOK;
+    if (partition->holds_up && partition->now_ms - partition->refused_ms < RELIEVE_AGAIN_MS)
+        return;
+    for (size_t i = 0; partition->is_owner && i < look; i++) {
+        partition_item *item =
+            partition->window[(partition->window_first + i) % partition->window_capacity];
+        if (item->task == NULL || item->key->is_parking || item->key->is_dead ||
+            !waits_too_long(partition, item) || !partition_may_park(partition, item->key))
+            continue;
+        item->key->next_ms = partition->now_ms;
+        partition_key_park(partition, item->key);
+    }
+}
+
+/* ---- the chain ---- */
+
+void partition_chain_end(triggers_partition *partition, partition_key *key) {
+    if (key->uncleared > 0)
+        partition_clear_later(partition, key->hash, key->position);
+    key->uncleared = 0;
+    key->chain = key->head = key->last_parked = 0;
+}
+
+static void chain_step(triggers_partition *partition, partition_key *key) {
+    key->chain = key->held_sequence;
+    key->head = 0;
+    if (key->held_position > key->position)
+        key->position = key->held_position;
+    key->parked--;
+    partition->parked_tasks--;
+    if (++key->uncleared >= (partition->holds_up ? 1 : CLEAR_EVERY)) {
+        partition_clear_later(partition, key->hash, key->position);
+        key->uncleared = 0;
+    }
+    if (key->parked == 0)
+        partition_chain_end(partition, key);
+}
+
+void partition_head_done(triggers_partition *partition, partition_key *key) {
+    if (key->parked > 0) {
+        chain_step(partition, key);
+    } else {
+        partition_item *item = key->first;
+        assert(item != NULL && item->sequence == key->held_sequence);
+        item_pop(key);
+        partition_item_done(partition, item);
+    }
+    if (key->parked == 0 && key->parking == 0)
+        key->is_parking = false;
+    partition_key_count(partition, key);
+    key->attempts = 0;
+    key->next_ms = 0;
+    key->is_dead = false;
+    partition_head_let_go(partition, key);
+    partition_key_move(key, KEY_IDLE);
+    partition_key_line(partition, key);
+}
+
+/* ---- fetching ---- */
+
+static void chain_lost(triggers_partition *partition, partition_key *key) {
+    triggers_entry outcome = {
+        .kind = TRIGGERS_ENTRY_LOST,
+        .position = key->parked,
+        .reason = core_slice_text("the stream of parked tasks does not hold them any more"),
+    };
+    partition_tell(partition, key, (core_slice){0}, &outcome);
+    partition->parked_tasks -= key->parked;
+    key->parked = 0;
+    key->attempts = 0;
+    key->is_dead = false;
+    partition_chain_end(partition, key);
+    if (key->parking == 0)
+        key->is_parking = false;
+    partition_key_count(partition, key);
+    partition_head_let_go(partition, key);
+    partition_key_move(key, KEY_IDLE);
+    partition_key_line(partition, key);
+}
+
+/* True when the copy is the chain's next one; it is held then. */
+static bool chain_takes(partition_key *key, core_block *block, uint64_t position) {
+    triggers_parked parked;
+    core_error error;
+    if (!triggers_parked_read(core_block_slice(block), &parked, &error))
+        return false;
+    bool follows = key->head != 0 ? parked.sequence == key->head : parked.previous == key->chain;
+    if (!follows)
+        return false;
+    key->held = core_block_retain(block);
+    key->held_offset = block->length - parked.task.length;
+    key->held_sequence = parked.sequence;
+    key->held_position = position;
+    key->held_parked_ms = parked.parked_ms;
+    key->head = parked.sequence;
+    return true;
+}
+
+void triggers_partition_fetched(triggers_partition *partition, uint64_t ticket, core_block *parked,
+                                uint64_t position, core_error_code code, int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition_key *key = partition_key_find(partition, ticket);
+    assert(key != NULL && partition_key_at(key) == KEY_FETCHING && key->held == NULL);
+    partition->now_ms = now_ms;
+    if (code == CORE_ERROR_NONE && chain_takes(key, parked, position)) {
+        partition_head_go(partition, key);
+    } else if (code == CORE_ERROR_NONE) {
+        key->position = position;
+        partition->io.fetch(partition->io.context, key->hash, position + 1);
+    } else if (code == CORE_ERROR_INPUT) {
+        chain_lost(partition, key);
+    } else {
+        partition_head_let_go(partition, key);
+        partition_wait_begin(partition, key, now_ms + AGAIN_MS);
+    }
+    partition_run(partition);
+    partition_append(partition);
+}
+
+/* ---- dead letters ---- */
+
+void triggers_partition_buried(triggers_partition *partition, uint64_t ticket, core_error_code code,
+                               int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition_key *key = partition_key_find(partition, ticket);
+    assert(key != NULL && partition_key_at(key) == KEY_BURYING);
+    partition->now_ms = now_ms;
+    partition->holds_up = code != CORE_ERROR_NONE;
+    if (code != CORE_ERROR_NONE) {
+        partition_head_let_go(partition, key);
+        partition_wait_begin(partition, key, now_ms + BURY_AGAIN_MS);
+    } else {
+        triggers_entry outcome = {.kind = TRIGGERS_ENTRY_DEAD,
+                                  .reason = core_slice_text(key->reason)};
+        core_slice task = core_slice_make(key->held->bytes + key->held_offset,
+                                          key->held->length - key->held_offset);
+        partition_tell(partition, key, task, &outcome);
+        partition_head_done(partition, key);
+    }
+    partition_run(partition);
+    partition_append(partition);
+}

@@ -1,0 +1,198 @@
+/* A partition's inside, for its files. */
+#ifndef WALCAST_TRIGGERS_PARTITION_PRIVATE_H
+#define WALCAST_TRIGGERS_PARTITION_PRIVATE_H
+
+#include "triggers/partition.h"
+
+#define TRIGGERS_PARTITION_MAGIC UINT32_C(0x74706172)
+#define TRIGGERS_NEVER_MS        INT64_MAX
+#define TRIGGERS_NO_PLACE        SIZE_MAX
+
+typedef struct partition_key partition_key;
+typedef struct partition_lane partition_lane;
+
+/* A task in the window. */
+typedef struct partition_item partition_item;
+struct partition_item {
+    uint64_t sequence;
+    core_block *task;     /* NULL once it is done */
+    partition_item *next; /* of its key */
+    partition_key *key;
+    int64_t fed_ms;
+};
+
+/* What a key's head is up to; the parking of what is in the window goes on beside it. */
+typedef enum {
+    KEY_IDLE,     /* there is no head */
+    KEY_READY,    /* in its lane's line */
+    KEY_FETCHING, /* its head comes from the stream of parked tasks */
+    KEY_ATTEMPT,
+    KEY_BURYING,
+    KEY_WAITING, /* for next_ms, in the heap */
+} partition_key_state;
+
+struct partition_key {
+    uint64_t hash;
+    partition_lane *lane;
+    core_state state;
+    partition_key *next; /* in the lane's line */
+    size_t place;        /* in the heap */
+
+    partition_item *first, **last; /* in the window, not done, in order */
+    bool is_parking;               /* they are to be parked */
+    bool is_counted;               /* among the parked keys */
+    uint64_t parking;              /* the task whose copy, or burial, is under way; 0: none */
+    partition_key *again;          /* in the list of those that are to be parked again */
+    bool is_again;
+
+    uint64_t parked;      /* tasks in the chain */
+    uint64_t head;        /* the first one's sequence; 0: it is the one behind `chain` */
+    uint64_t chain;       /* the chain's last task that is done; 0: none */
+    uint64_t last_parked; /* the chain's last */
+    uint64_t position;    /* nothing of the chain is at or before it */
+    uint32_t uncleared;   /* copies that are done with and still stored */
+
+    uint32_t attempts; /* of the head */
+    int64_t next_ms;
+    core_block *held; /* the head, while it is attempted or buried */
+    size_t held_offset;
+    uint64_t held_sequence;
+    uint64_t held_position; /* 0: from the window */
+    int64_t held_parked_ms; /* 0: it is not from the stream of parked tasks */
+    bool is_dead;           /* the head is to be buried, for: */
+    char reason[TRIGGERS_REASON_MAX];
+};
+
+/* What is of one trigger. */
+struct partition_lane {
+    core_slice project, trigger;  /* its own memory, behind it */
+    uint64_t gone_revision;       /* 410 up to it; 0: never */
+    size_t keys;                  /* that name it */
+    size_t attempts;              /* under way, fetches and burials included */
+    partition_key *first, **last; /* in line */
+    partition_lane *next_active;  /* those that have a line, in a ring */
+    partition_lane *previous_active;
+    int64_t not_before_ms;
+    int64_t delivered_ms; /* the last time */
+    size_t number;        /* its place among the partition's */
+};
+
+typedef struct {
+    partition_key **slots; /* open addressing; NULL: free */
+    size_t capacity, count;
+} partition_table;
+
+/* Copies that are done with, to be removed once the log says so: a stale owner must not. */
+typedef struct {
+    uint64_t key_hash, position;
+} partition_clear;
+
+struct triggers_partition {
+    uint32_t magic;
+    triggers_partition_io io;
+    triggers_partition_limits limits;
+    int64_t now_ms;
+    uint64_t random;
+
+    partition_item **window; /* a ring, by order */
+    size_t window_capacity, window_first, window_count;
+    size_t tasks, bytes; /* not done */
+    uint64_t watermark;
+    uint64_t fed; /* the last task's sequence */
+
+    uint64_t *finished; /* above the watermark when the log was folded; sorted once it began */
+    size_t finished_count, finished_capacity;
+
+    partition_table keys;
+    partition_lane **lanes;
+    size_t lane_count, lane_capacity;
+    partition_lane *active; /* whose turn is next; NULL: nobody is in line */
+    partition_key *again;   /* to be parked again */
+    int64_t again_ms;
+    partition_key **heap; /* by next_ms */
+    size_t heap_count, heap_capacity;
+    size_t parked_keys;
+    uint64_t parked_tasks;
+    size_t attempts;
+    bool holds_up;
+    int64_t refused_ms; /* when there was no room to park */
+
+    uint64_t owner, number, base;
+    core_buffer pending;     /* outcomes that no record has yet */
+    core_buffer record;      /* the one that is being appended */
+    partition_clear *clears; /* `clears_told` of them are in the record that is being appended */
+    size_t clear_count, clear_capacity, clears_told;
+    core_buffer record_copy; /* a parked task's bytes, for one call */
+    core_buffer state;
+    bool is_owner;                /* its first record is the log's */
+    bool is_appending, has_state; /* has_state: of the record that is being appended */
+    bool wants_state;
+    size_t since_state; /* bytes appended since the last state */
+};
+
+/* partition_key.c: keys and lanes, found, made and let go */
+partition_key *partition_key_find(const triggers_partition *partition, uint64_t hash);
+/* Found or made; NULL when memory is out. */
+partition_key *partition_key_get(triggers_partition *partition, uint64_t hash, core_slice project,
+                                 core_slice trigger);
+/* Frees it when nothing is left of it. */
+void partition_key_drop(triggers_partition *partition, partition_key *key);
+void partition_keys_free(triggers_partition *partition);
+partition_lane *partition_lane_get(triggers_partition *partition, core_slice project,
+                                   core_slice trigger);
+/* Frees it when nobody needs it. */
+void partition_lane_drop(triggers_partition *partition, partition_lane *lane);
+void partition_key_move(partition_key *key, partition_key_state state);
+static inline partition_key_state partition_key_at(const partition_key *key) {
+    return (partition_key_state)key->state.current;
+}
+/* Whether it counts as parked has changed, perhaps. */
+void partition_key_count(triggers_partition *partition, partition_key *key);
+
+/* partition_wait.c: those that wait for a time */
+/* False: memory is out. */
+CORE_MUST_CHECK bool partition_wait_reserve(triggers_partition *partition);
+void partition_wait_begin(triggers_partition *partition, partition_key *key, int64_t until_ms);
+void partition_wait_end(triggers_partition *partition, partition_key *key);
+
+/* partition.c: the window */
+/* The item is out of its key's hands, and done. */
+void partition_item_done(triggers_partition *partition, partition_item *item);
+bool partition_is_full(const triggers_partition *partition);
+
+/* partition_run.c: attempts */
+/* Puts an idle key in line if it has a head; else drops it. */
+void partition_key_line(triggers_partition *partition, partition_key *key);
+void partition_run(triggers_partition *partition);
+/* The head is held: it is attempted, or buried. */
+void partition_head_go(triggers_partition *partition, partition_key *key);
+/* What a head held goes, with its place among the attempts. */
+void partition_head_let_go(triggers_partition *partition, partition_key *key);
+
+/* partition_park.c: parking, and the chain of parked tasks */
+bool partition_may_park(const triggers_partition *partition, const partition_key *key);
+/* The key's tasks in the window are to be parked from here on; the next one's copy goes. */
+void partition_key_park(triggers_partition *partition, partition_key *key);
+void partition_park_again(triggers_partition *partition);
+/* Of a window that is full: parks what waits too long. */
+void partition_relieve(triggers_partition *partition);
+void partition_chain_end(triggers_partition *partition, partition_key *key);
+/* The head was delivered or buried; the next one's turn. */
+void partition_head_done(triggers_partition *partition, partition_key *key);
+
+/* partition_log.c: what is told, and the records */
+/* Adds the outcome, with what is known of the task and its key. */
+void partition_tell(triggers_partition *partition, const partition_key *key, core_slice task,
+                    triggers_entry *outcome);
+void partition_append(triggers_partition *partition);
+/* Once the log has what was told until now, the key's copies up to the position go. */
+void partition_clear_later(triggers_partition *partition, uint64_t key_hash, uint64_t position);
+bool partition_is_stalled(const triggers_partition *partition);
+
+/* partition_fold.c: the state out of the records */
+bool partition_finished_has(const triggers_partition *partition, uint64_t sequence);
+void partition_finished_sort(triggers_partition *partition);
+CORE_MUST_CHECK bool partition_finished_add(triggers_partition *partition, uint64_t sequence);
+void partition_state_write(triggers_partition *partition, core_buffer *out);
+
+#endif

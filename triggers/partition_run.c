@@ -1,0 +1,274 @@
+/* Attempts: keys stand in their lane's line, lanes with a line in a ring, and whoever's turn it is
+ * begins when its trigger, its endpoint and the partition have room; see partition_private.h. */
+#include "triggers/partition_private.h"
+
+#include <stdio.h>
+
+enum { DELAY_MAX_MS = 7 * 24 * 3600 * 1000, ENDPOINT_WAITS_MAX_MS = 24 * 3600 * 1000 };
+
+/* ---- lines ---- */
+
+static void lane_join(triggers_partition *partition, partition_lane *lane) {
+    if (partition->active == NULL) {
+        partition->active = lane->next_active = lane->previous_active = lane;
+        return;
+    }
+    lane->next_active = partition->active;
+    lane->previous_active = partition->active->previous_active;
+    lane->previous_active->next_active = lane;
+    lane->next_active->previous_active = lane;
+}
+
+static void lane_leave(triggers_partition *partition, partition_lane *lane) {
+    if (partition->active == lane)
+        partition->active = lane->next_active == lane ? NULL : lane->next_active;
+    lane->previous_active->next_active = lane->next_active;
+    lane->next_active->previous_active = lane->previous_active;
+    lane->next_active = lane->previous_active = NULL;
+}
+
+void partition_key_line(triggers_partition *partition, partition_key *key) {
+    partition_lane *lane = key->lane;
+    bool is_free = partition_key_at(key) == KEY_IDLE || partition_key_at(key) == KEY_WAITING;
+    if (!is_free || key->place != TRIGGERS_NO_PLACE)
+        return;
+    if (key->parked == 0 && key->first == NULL) {
+        if (partition_key_at(key) == KEY_WAITING)
+            partition_key_move(key, KEY_IDLE);
+        partition_key_drop(partition, key);
+        return;
+    }
+    partition_key_move(key, KEY_READY);
+    key->next = NULL;
+    if (lane->first == NULL)
+        lane_join(partition, lane);
+    *lane->last = key;
+    lane->last = &key->next;
+}
+
+static partition_key *line_pop(triggers_partition *partition, partition_lane *lane) {
+    partition_key *key = lane->first;
+    lane->first = key->next;
+    if (lane->first == NULL) {
+        lane->last = &lane->first;
+        lane_leave(partition, lane);
+    }
+    key->next = NULL;
+    return key;
+}
+
+/* ---- a head ---- */
+
+void partition_head_let_go(triggers_partition *partition, partition_key *key) {
+    core_block_release(key->held);
+    key->held = NULL;
+    key->held_position = 0;
+    key->held_parked_ms = 0;
+    key->held_sequence = 0;
+    key->lane->attempts--;
+    partition->attempts--;
+}
+
+static core_slice head_task(const partition_key *key) {
+    return core_slice_make(key->held->bytes + key->held_offset,
+                           key->held->length - key->held_offset);
+}
+
+static void head_bury(triggers_partition *partition, partition_key *key, uint16_t status) {
+    const triggers_burial burial = {.ticket = key->hash,
+                                    .sequence = key->held_sequence,
+                                    .task = head_task(key),
+                                    .attempts = key->attempts,
+                                    .status = status,
+                                    .reason = core_slice_text(key->reason)};
+    key->is_dead = true;
+    partition_key_move(key, KEY_BURYING);
+    partition->io.bury(partition->io.context, &burial);
+}
+
+static bool head_is_dead(partition_key *key, const triggers_policy *policy) {
+    if (key->is_dead)
+        return true;
+    if (!policy->is_known)
+        (void)snprintf(key->reason, sizeof key->reason, "the trigger's definition is gone");
+    else if (key->lane->gone_revision >= policy->revision && key->lane->gone_revision != 0)
+        (void)snprintf(key->reason, sizeof key->reason,
+                       "the endpoint has answered 410 Gone; change the trigger and replay");
+    else
+        return false;
+    return true;
+}
+
+static void lane_policy(const triggers_partition *partition, const partition_lane *lane,
+                        triggers_policy *policy) {
+    *policy = (triggers_policy){0};
+    partition->io.policy(partition->io.context, lane->project, lane->trigger, policy);
+}
+
+void partition_head_go(triggers_partition *partition, partition_key *key) {
+    triggers_policy policy;
+    lane_policy(partition, key->lane, &policy);
+    if (head_is_dead(key, &policy)) {
+        head_bury(partition, key, 0);
+        return;
+    }
+    const triggers_attempt attempt = {.ticket = key->hash,
+                                      .sequence = key->held_sequence,
+                                      .number = key->attempts + 1,
+                                      .task = key->held,
+                                      .offset = key->held_offset};
+    partition_key_move(key, KEY_ATTEMPT);
+    partition->io.attempt(partition->io.context, &attempt);
+}
+
+/* ---- turns ---- */
+
+static void key_begin(triggers_partition *partition, partition_key *key) {
+    key->lane->attempts++;
+    partition->attempts++;
+    if (key->parked > 0) {
+        partition_key_move(key, KEY_FETCHING);
+        partition->io.fetch(partition->io.context, key->hash, key->position + 1);
+        return;
+    }
+    key->held = core_block_retain(key->first->task);
+    key->held_offset = 0;
+    key->held_sequence = key->first->sequence;
+    partition_head_go(partition, key);
+}
+
+/* False: nobody of the lane can begin now. */
+static bool lane_turn(triggers_partition *partition, partition_lane *lane) {
+    triggers_policy policy;
+    if (lane->not_before_ms > partition->now_ms)
+        return false;
+    lane_policy(partition, lane, &policy);
+    if (!head_is_dead(lane->first, &policy)) {
+        if (lane->attempts >= (policy.max_attempts > 0 ? policy.max_attempts : 1))
+            return false;
+        lane->not_before_ms = policy.is_paused
+                                  ? TRIGGERS_NEVER_MS
+                                  : partition->io.admit(partition->io.context, lane->project,
+                                                        lane->trigger, partition->now_ms);
+        if (lane->not_before_ms > partition->now_ms)
+            return false;
+    }
+    key_begin(partition, line_pop(partition, lane));
+    return true;
+}
+
+/* Round after round, one of each lane, until nobody can begin. */
+void partition_run(triggers_partition *partition) {
+    size_t refused = 0;
+    while (partition->is_owner && partition->active != NULL &&
+           partition->attempts < partition->limits.max_attempts &&
+           !partition_is_stalled(partition)) {
+        partition_lane *lane = partition->active;
+        partition->active = lane->next_active;
+        if (lane_turn(partition, lane)) {
+            refused = 0;
+            continue;
+        }
+        if (++refused > partition->lane_count)
+            return;
+    }
+}
+
+/* ---- ends ---- */
+
+static int64_t jittered(triggers_partition *partition, int64_t delay_ms, uint32_t percent) {
+    uint64_t *random = &partition->random;
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    int64_t spread_ms = delay_ms / 100 * (percent > 100 ? 100 : percent);
+    if (spread_ms <= 0)
+        return delay_ms;
+    return delay_ms - spread_ms + (int64_t)(*random % (uint64_t)(2 * spread_ms + 1));
+}
+
+/* When the head is tried again. False: not any more. Who has waited behind others for as long as
+ * all retries take has had his time; else a key that fails would take days for each of its tasks.
+ */
+static bool head_next_ms(triggers_partition *partition, const partition_key *key,
+                         const triggers_end *end, int64_t *next_ms) {
+    triggers_policy policy;
+    int64_t all_ms = 0;
+    lane_policy(partition, key->lane, &policy);
+    for (size_t i = 0; i < policy.retry.count; i++)
+        all_ms += policy.retry.delays_ms[i];
+    if (key->attempts > policy.retry.count ||
+        (key->held_parked_ms > 0 && partition->now_ms - key->held_parked_ms > all_ms))
+        return false;
+    int64_t delay_ms = policy.retry.delays_ms[key->attempts - 1];
+    delay_ms = jittered(partition, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS,
+                        policy.retry.jitter_percent);
+    int64_t asked_ms =
+        end->retry_after_ms < ENDPOINT_WAITS_MAX_MS ? end->retry_after_ms : ENDPOINT_WAITS_MAX_MS;
+    *next_ms = partition->now_ms + (delay_ms > asked_ms ? delay_ms : asked_ms);
+    return true;
+}
+
+static triggers_entry outcome_of(triggers_entry_kind kind, const triggers_end *end) {
+    return (triggers_entry){
+        .kind = kind, .status = end->status, .took_ms = end->took_ms, .reason = end->reason};
+}
+
+static void head_failed(triggers_partition *partition, partition_key *key,
+                        const triggers_end *end) {
+    triggers_entry outcome = outcome_of(TRIGGERS_ENTRY_FAILED, end);
+    bool again = head_next_ms(partition, key, end, &outcome.next_ms);
+    bool has_room = partition_may_park(partition, key);
+    partition_tell(partition, key, head_task(key), &outcome);
+    if (!again || !has_room) {
+        (void)snprintf(key->reason, sizeof key->reason, "%s after %u attempts: %.*s",
+                       again ? "no room to let it wait (triggers.parked_keys)" : "given up",
+                       (unsigned)key->attempts, CORE_SLICE_ARGS(end->reason));
+        head_bury(partition, key, end->status);
+        return;
+    }
+    partition_head_let_go(partition, key);
+    partition_wait_begin(partition, key, outcome.next_ms);
+    partition_key_park(partition, key);
+}
+
+static void head_gone(triggers_partition *partition, partition_key *key, const triggers_end *end) {
+    triggers_policy policy;
+    triggers_entry outcome = outcome_of(TRIGGERS_ENTRY_GONE, end);
+    lane_policy(partition, key->lane, &policy);
+    key->lane->gone_revision = policy.revision > 0 ? policy.revision : 1;
+    outcome.position = key->lane->gone_revision;
+    partition_tell(partition, key, head_task(key), &outcome);
+    (void)snprintf(key->reason, sizeof key->reason,
+                   "the endpoint has answered 410 Gone; change the trigger and replay");
+    head_bury(partition, key, end->status);
+}
+
+void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket,
+                                  const triggers_end *end, int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition_key *key = partition_key_find(partition, ticket);
+    assert(key != NULL && partition_key_at(key) == KEY_ATTEMPT);
+    triggers_entry outcome = outcome_of(TRIGGERS_ENTRY_DELIVERED, end);
+    partition->now_ms = now_ms;
+    key->attempts++;
+    switch (end->kind) {
+    case TRIGGERS_END_DELIVERED:
+        key->lane->delivered_ms = now_ms;
+        partition_tell(partition, key, head_task(key), &outcome);
+        partition_head_done(partition, key);
+        break;
+    case TRIGGERS_END_FAILED:
+        head_failed(partition, key, end);
+        break;
+    case TRIGGERS_END_GONE:
+        head_gone(partition, key, end);
+        break;
+    case TRIGGERS_END_REFUSED:
+        (void)snprintf(key->reason, sizeof key->reason, "%.*s", CORE_SLICE_ARGS(end->reason));
+        head_bury(partition, key, end->status);
+        break;
+    }
+    partition_run(partition);
+    partition_append(partition);
+}
