@@ -54,7 +54,8 @@ struct fanout_courier {
     int epoll_fd;
     uint64_t round;
     unsigned first, last, free, count;
-    core_buffer payload; /* of an answer */
+    core_buffer payload; /* of an answer, as the next two */
+    core_buffer subject, headers;
     courier_slot slots[SLOTS];
 };
 
@@ -86,6 +87,8 @@ fanout_courier *fanout_courier_new(const core_config *config, const char *name, 
     courier->timeout_ms = core_config_integer(config, "nats.ack_timeout");
     (void)snprintf(courier->name, sizeof courier->name, "%s", name);
     core_buffer_init(&courier->payload, FANOUT_COURIER_PAYLOAD_MAX);
+    core_buffer_init(&courier->subject, FANOUT_FILTER_MAX);
+    core_buffer_init(&courier->headers, FANOUT_COURIER_PAYLOAD_MAX);
     core_backoff_init(&courier->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
                       (uint64_t)(uintptr_t)courier);
     slots_init(courier);
@@ -98,6 +101,8 @@ void fanout_courier_free(fanout_courier *courier) {
     CORE_MAGIC_CHECK(courier, COURIER_MAGIC);
     fanout_link_free(courier->link);
     core_buffer_fini(&courier->payload);
+    core_buffer_fini(&courier->subject);
+    core_buffer_fini(&courier->headers);
     (void)close(courier->epoll_fd);
     courier->magic = 0;
     free(courier);
@@ -165,6 +170,14 @@ static void courier_break(fanout_courier *courier, const core_error *reason) {
 
 /* ---- requests ---- */
 
+static size_t headers_bytes(const fanout_link_message *message) {
+    enum { LINE_BYTES = 4 }; /* ": " and the line's end */
+    size_t bytes = FANOUT_LINK_HEADERS_MAX;
+    for (size_t i = 0; i < message->header_count; i++)
+        bytes += strlen(message->headers[i].name) + strlen(message->headers[i].value) + LINE_BYTES;
+    return bytes;
+}
+
 static bool courier_send(fanout_courier *courier, const fanout_link_message *message,
                          request_kind kind, fanout_reply reply, core_error *error) {
     CORE_MAGIC_CHECK(courier, COURIER_MAGIC);
@@ -174,7 +187,7 @@ static bool courier_send(fanout_courier *courier, const fanout_link_message *mes
     if (courier->free == NO_SLOT)
         return core_error_set(error, CORE_ERROR_TRANSIENT, "%u requests wait for NATS", SLOTS);
     if ((int64_t)message->payload.length >
-        fanout_link_max_payload(courier->link) - FANOUT_LINK_HEADERS_MAX)
+        fanout_link_max_payload(courier->link) - (int64_t)headers_bytes(message))
         return core_error_set(error, CORE_ERROR_LIMIT,
                               "a message of %zu bytes for %s exceeds nats-server's max_payload: "
                               "raise max_payload there",
@@ -195,6 +208,8 @@ bool fanout_courier_publish(fanout_courier *courier, const fanout_parcel *parcel
         .message_id = parcel->id,
         .expects = parcel->is_fenced ? FANOUT_EXPECT_SUBJECT : FANOUT_EXPECT_NOTHING,
         .expected_sequence = parcel->expected_sequence,
+        .headers = parcel->headers,
+        .header_count = parcel->header_count,
         .payload = parcel->payload,
     };
     return courier_send(courier, &message, REQUEST_PUBLISH, reply, error);
@@ -250,15 +265,41 @@ static bool next_read(fanout_courier *courier, core_slice bytes, fanout_answer *
                       core_error *error) {
     fanout_stored stored;
     core_buffer_reset(&courier->payload);
+    core_buffer_reset(&courier->subject);
+    core_buffer_reset(&courier->headers);
     if (!fanout_stored_read(bytes, &stored) ||
-        (stored.error_code == 0 && !core_base64_decode(stored.data, &courier->payload)))
+        (stored.error_code == 0 && !(core_base64_decode(stored.data, &courier->payload) &&
+                                     core_base64_decode(stored.headers, &courier->headers) &&
+                                     core_json_unescape(stored.subject, &courier->subject))))
         return core_error_set(error, CORE_ERROR_TRANSIENT,
                               "nats-server's answer to STREAM.MSG.GET is not one");
     if (stored.error_code != 0)
         return fanout_status_error(error, NATS_ERR, (int)stored.error_code, "read", "a message");
     answer->sequence = stored.sequence;
     answer->payload = core_buffer_slice(&courier->payload);
+    answer->subject = core_buffer_slice(&courier->subject);
+    answer->headers = core_buffer_slice(&courier->headers);
+    answer->stored_us = stored.stored_us;
     return true;
+}
+
+/* "NATS/1.0\r\nName: value\r\n...\r\n" */
+core_slice fanout_answer_header(const fanout_answer *answer, const char *name) {
+    core_slice rest = answer->headers;
+    size_t name_length = strlen(name);
+    while (rest.length > 0) {
+        const uint8_t *end = memchr(rest.data, '\r', rest.length);
+        size_t length = end != NULL ? (size_t)(end - rest.data) : rest.length;
+        if (length > name_length && rest.data[name_length] == ':' &&
+            memcmp(rest.data, name, name_length) == 0) {
+            size_t from = name_length + 1;
+            from += from < length && rest.data[from] == ' ';
+            return core_slice_make(rest.data + from, length - from);
+        }
+        size_t used = length + 2 < rest.length ? length + 2 : rest.length;
+        rest = core_slice_make(rest.data + used, rest.length - used);
+    }
+    return core_slice_make(NULL, 0);
 }
 
 static bool purge_read(core_slice bytes, core_error *error) {

@@ -232,8 +232,14 @@ typedef struct fanout_courier fanout_courier;
 typedef struct {
     uint64_t sequence;  /* of what was stored or found */
     bool is_duplicate;  /* the stream had the id already, at that sequence */
-    core_slice payload; /* of what was found; valid during the call */
+    core_slice payload; /* of what was found; valid during the call, as the next two */
+    core_slice subject;
+    core_slice headers; /* see fanout_answer_header */
+    int64_t stored_us;
 } fanout_answer;
+
+/* A header's value of what was found; empty: it has none. */
+core_slice fanout_answer_header(const fanout_answer *answer, const char *name);
 
 /* From poll. `error` is NULL when it was done. CONFLICT: the subject has another last sequence;
  * FULL; INPUT: nothing is there; LIMIT; TRANSIENT: done or not, nobody knows. It may send further
@@ -252,6 +258,8 @@ typedef struct {
     const char *id;             /* NULL: none; within the stream's window it is stored once */
     bool is_fenced;             /* stored only if the subject's last message is the expected one */
     uint64_t expected_sequence; /* 0: the subject has none */
+    const fanout_header *headers;
+    size_t header_count;
     core_slice payload;
 } fanout_parcel;
 

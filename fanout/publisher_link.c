@@ -195,6 +195,8 @@ static natsStatus link_headers(natsMsg *message, const fanout_link_message *from
         status = natsMsgHeader_Set(message, "Nats-Expected-Last-Subject-Sequence", sequence);
     if (status == NATS_OK && from->expected_id != NULL)
         status = natsMsgHeader_Set(message, "Nats-Expected-Last-Msg-Id", from->expected_id);
+    for (size_t i = 0; status == NATS_OK && i < from->header_count; i++)
+        status = natsMsgHeader_Set(message, from->headers[i].name, from->headers[i].value);
     return status;
 }
 

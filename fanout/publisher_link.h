@@ -28,9 +28,11 @@ typedef struct {
     const char *message_id;  /* NULL: no such header */
     const char *expected_id; /* the same */
     fanout_link_expectation expects;
-    uint64_t expected_sequence; /* 0 is sent too */
-    uint64_t n;                 /* comes back in fanout_link_answer */
-    core_slice payload;         /* copied */
+    uint64_t expected_sequence;   /* 0 is sent too */
+    uint64_t n;                   /* comes back in fanout_link_answer */
+    const fanout_header *headers; /* further ones */
+    size_t header_count;
+    core_slice payload; /* copied */
 } fanout_link_message;
 
 /* Into the send buffer, which goes to the socket when it is large enough, or by _flush. */

@@ -74,6 +74,10 @@ static bool message_read(core_json_reader *reader, fanout_stored *stored) {
                 member.kind == CORE_JSON_STRING && time_read(member.raw, &stored->stored_us);
         else if (core_json_raw_is(member.key, "data") && member.kind == CORE_JSON_STRING)
             stored->data = member.raw;
+        else if (core_json_raw_is(member.key, "hdrs") && member.kind == CORE_JSON_STRING)
+            stored->headers = member.raw;
+        else if (core_json_raw_is(member.key, "subject") && member.kind == CORE_JSON_STRING)
+            stored->subject = member.raw;
         else
             ok = core_json_skip(reader, member, &whole);
     }

@@ -8,6 +8,8 @@ typedef struct {
     uint64_t sequence;
     int64_t stored_us;   /* since 1970 */
     core_slice data;     /* base64, in the reply */
+    core_slice headers;  /* the same */
+    core_slice subject;  /* raw, as in the JSON */
     uint64_t error_code; /* JetStream's err_code; 0: there is a message */
 } fanout_stored;
 

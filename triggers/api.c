@@ -2,6 +2,7 @@
  * that has left is not touched any more. */
 #include "triggers/api.h"
 #include "triggers/answer.h"
+#include "triggers/events.h"
 #include "triggers/rest.h"
 
 #include <pthread.h>
@@ -24,6 +25,10 @@ static const api_row api_rows[] = {
     {"PUT", "/v1/projects/*/triggers/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
     {"DELETE", "/v1/projects/*/triggers/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
     {"POST", "/v1/projects/*/triggers/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
+    {"GET", "/events/v1", CORE_SCOPE_EVENTS, triggers_events_take},
+    {"POST", "/events/v1", CORE_SCOPE_EVENTS, triggers_events_take},
+    {"POST", "/events/v1/batch", CORE_SCOPE_EVENTS, triggers_events_take},
+    {"GET", "/events/v1/*", CORE_SCOPE_EVENTS, triggers_events_take},
 };
 
 typedef struct {

@@ -15,6 +15,7 @@ struct triggers_host {
     struct triggers_definitions *definitions; /* definitions.h */
     struct triggers_desk *desk;               /* desk.h */
     struct triggers_rest *rest;               /* rest.h */
+    struct triggers_events *events;           /* events.h */
 };
 
 typedef core_role *(*triggers_part_maker)(triggers_host *host, core_error *error);

@@ -2,6 +2,7 @@
 #include "triggers/api.h"
 #include "triggers/definitions.h"
 #include "triggers/directory.h"
+#include "triggers/events.h"
 #include "triggers/rest.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@ static const triggers_part_maker part_rows[] = {
     triggers_definitions_part,
     triggers_directory_part,
     triggers_rest_part,
+    triggers_events_part,
 };
 
 typedef struct {

@@ -2,7 +2,7 @@
 import { AckPolicy, jetstream } from '@nats-io/jetstream';
 
 const HEADERS = ['Walcast-Offset', 'Walcast-Lsn', 'Walcast-Xid', 'Walcast-Time', 'Walcast-Source',
-  'Walcast-Too-Large', 'Nats-Msg-Id'];
+  'Walcast-Too-Large', 'Walcast-Depth', 'Nats-Msg-Id'];
 
 function eventOf(message) {
   const headers = HEADERS.filter((name) => message.headers?.has(name))

@@ -1,0 +1,86 @@
+/* Records under an Idempotency-Key: what each says to whoever asks with which body, and when. */
+#include "triggers/idempotency.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static core_route_request request_of(const char *project, const char *path, const char *key,
+                                     const char *body) {
+    return (core_route_request){
+        .path = core_slice_text(path),
+        .body = core_slice_text(body),
+        .idempotency_key = core_slice_text(key),
+        .caller = {.project = core_slice_text(project), .environment = core_slice_text("dev")}};
+}
+
+static triggers_idempotency key_of(const char *project, const char *path, const char *key,
+                                   const char *body) {
+    triggers_idempotency made;
+    core_error error = {.text = ""};
+    const core_route_request request = request_of(project, path, key, body);
+    assert_true(triggers_idempotency_of(&request, &made, &error));
+    return made;
+}
+
+static void names_differ_by_project_path_and_key(void **state) {
+    (void)state;
+    triggers_idempotency one = key_of("p", "/a", "k", "{}");
+    assert_int_equal(strlen(one.name), 64);
+    assert_string_equal(one.name, key_of("p", "/a", "k", "other").name);
+    assert_string_not_equal(one.body, key_of("p", "/a", "k", "other").body);
+    assert_string_not_equal(one.name, key_of("q", "/a", "k", "{}").name);
+    assert_string_not_equal(one.name, key_of("p", "/b", "k", "{}").name);
+    assert_string_not_equal(one.name, key_of("p", "/a", "l", "{}").name);
+    assert_string_not_equal(key_of("p", "/a", "bk", "").name, key_of("p", "/ab", "k", "").name);
+    char key[TRIGGERS_IDEMPOTENCY_KEY_MAX + 2];
+    memset(key, 'k', sizeof key);
+    key[sizeof key - 1] = '\0';
+    core_error error = {.text = ""};
+    const core_route_request request = request_of("p", "/a", key, "");
+    assert_false(triggers_idempotency_of(&request, &one, &error));
+    assert_int_equal(error.code, CORE_ERROR_INPUT);
+}
+
+static void records_say_what_is_known(void **state) {
+    (void)state;
+    const triggers_idempotency mine = key_of("p", "/a", "k", "{}");
+    const triggers_idempotency other = key_of("p", "/a", "k", "[]");
+    const int64_t now = INT64_C(1700000000) * CORE_US_PER_S;
+    const int64_t stale = now + TRIGGERS_IDEMPOTENCY_STALE_MS * CORE_US_PER_MS;
+    core_buffer record;
+    core_buffer_init(&record, 4096);
+    assert_int_equal(triggers_idempotency_look(&mine, core_slice_text(""), now).verdict,
+                     TRIGGERS_IDEMPOTENCY_FREE);
+    assert_int_equal(triggers_idempotency_look(&mine, core_slice_text("{\"x\":1}"), now).verdict,
+                     TRIGGERS_IDEMPOTENCY_FREE);
+    triggers_idempotency_claim(&mine, now, &record);
+    core_slice text = core_buffer_slice(&record);
+    assert_int_equal(triggers_idempotency_look(&mine, text, now).verdict,
+                     TRIGGERS_IDEMPOTENCY_UNDER_WAY);
+    assert_int_equal(triggers_idempotency_look(&mine, text, stale - 1).verdict,
+                     TRIGGERS_IDEMPOTENCY_UNDER_WAY);
+    assert_int_equal(triggers_idempotency_look(&mine, text, stale).verdict,
+                     TRIGGERS_IDEMPOTENCY_FREE);
+    assert_int_equal(triggers_idempotency_look(&other, text, stale).verdict,
+                     TRIGGERS_IDEMPOTENCY_OTHER_BODY);
+    core_buffer_reset(&record);
+    triggers_idempotency_done(&mine, 202, core_slice_text("{\"id\": [1, {}]}"), &record);
+    triggers_idempotency_found found =
+        triggers_idempotency_look(&mine, core_buffer_slice(&record), stale);
+    assert_int_equal(found.verdict, TRIGGERS_IDEMPOTENCY_DONE);
+    assert_int_equal(found.status, 202);
+    assert_true(core_slice_is(found.answer, "{\"id\": [1, {}]}"));
+    assert_int_equal(triggers_idempotency_look(&other, core_buffer_slice(&record), now).verdict,
+                     TRIGGERS_IDEMPOTENCY_OTHER_BODY);
+    core_buffer_fini(&record);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_differ_by_project_path_and_key),
+        cmocka_unit_test(records_say_what_is_known),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

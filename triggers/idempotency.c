@@ -1,0 +1,135 @@
+/* See idempotency.h. */
+#include "triggers/idempotency.h"
+
+#include "auth/auth.h"
+#include "triggers/answer.h"
+
+#include <stdio.h>
+
+enum { TEXT_MAX = 8192 };
+
+static bool hash_text(core_slice bytes, char text[TRIGGERS_IDEMPOTENCY_NAME_SIZE]) {
+    uint8_t digest[AUTH_MAC_SIZE];
+    bool ok = auth_digest(bytes, digest);
+    for (size_t i = 0; ok && i < sizeof digest; i++)
+        (void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    return ok;
+}
+
+bool triggers_idempotency_of(const core_route_request *request, triggers_idempotency *idempotency,
+                             core_error *error) {
+    core_buffer text;
+    if (request->idempotency_key.length > TRIGGERS_IDEMPOTENCY_KEY_MAX)
+        return core_error_set(error, CORE_ERROR_INPUT, "Idempotency-Key: at most %d bytes",
+                              TRIGGERS_IDEMPOTENCY_KEY_MAX);
+    core_buffer_init(&text, TEXT_MAX);
+    const core_slice parts[] = {request->caller.project, request->caller.environment, request->path,
+                                request->idempotency_key};
+    for (size_t i = 0; i < CORE_COUNT_OF(parts); i++) {
+        core_buffer_slice_append(&text, parts[i]);
+        core_buffer_u8(&text, 0); /* none of them holds one */
+    }
+    bool ok = core_buffer_ok(&text) && hash_text(core_buffer_slice(&text), idempotency->name) &&
+              hash_text(request->body, idempotency->body);
+    core_buffer_fini(&text);
+    return ok || core_error_set(error, CORE_ERROR_INTERNAL, "no hash for an Idempotency-Key");
+}
+
+/* ---- Records ---- */
+
+typedef struct {
+    core_slice body, answer;
+    uint64_t status, claimed_us;
+} idempotency_record;
+
+static bool record_member(core_json_reader *reader, core_json_token member,
+                          idempotency_record *record) {
+    core_slice whole;
+    if (core_json_raw_is(member.key, "body") && member.kind == CORE_JSON_STRING)
+        record->body = member.raw;
+    else if (core_json_raw_is(member.key, "status") && member.kind == CORE_JSON_NUMBER)
+        return core_slice_to_u64(member.raw, &record->status);
+    else if (core_json_raw_is(member.key, "claimed") && member.kind == CORE_JSON_NUMBER)
+        return core_slice_to_u64(member.raw, &record->claimed_us);
+    else if (core_json_raw_is(member.key, "answer"))
+        return core_json_skip(reader, member, &record->answer);
+    else
+        return core_json_skip(reader, member, &whole);
+    return true;
+}
+
+static bool record_read(core_slice text, idempotency_record *record) {
+    core_json_token member;
+    core_json_reader reader = core_json_envelope_reader_make(text);
+    bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
+    *record = (idempotency_record){.status = 0};
+    while (ok && core_json_member_next(&reader, &member))
+        ok = record_member(&reader, member, record);
+    return ok && core_json_next(&reader).kind == CORE_JSON_END && record->body.length > 0;
+}
+
+triggers_idempotency_found triggers_idempotency_look(const triggers_idempotency *idempotency,
+                                                     core_slice record, int64_t now_us) {
+    idempotency_record read;
+    triggers_idempotency_found found = {.verdict = TRIGGERS_IDEMPOTENCY_FREE};
+    if (!record_read(record, &read))
+        return found;
+    int64_t age_us = now_us - (int64_t)read.claimed_us;
+    if (!core_slice_is(read.body, idempotency->body)) {
+        found.verdict = TRIGGERS_IDEMPOTENCY_OTHER_BODY;
+    } else if (read.status != 0) {
+        found.verdict = TRIGGERS_IDEMPOTENCY_DONE;
+        found.status = (unsigned)read.status;
+        found.answer = read.answer;
+    } else if (age_us < TRIGGERS_IDEMPOTENCY_STALE_MS * CORE_US_PER_MS) {
+        found.verdict = TRIGGERS_IDEMPOTENCY_UNDER_WAY;
+    }
+    return found;
+}
+
+void triggers_idempotency_claim(const triggers_idempotency *idempotency, int64_t now_us,
+                                core_buffer *record) {
+    core_json_writer json = core_json_writer_make(record);
+    core_json_object_open(&json);
+    core_json_key_text(&json, "body");
+    core_json_text(&json, idempotency->body);
+    core_json_key_text(&json, "claimed");
+    core_json_signed(&json, now_us);
+    core_json_object_close(&json);
+}
+
+void triggers_idempotency_done(const triggers_idempotency *idempotency, unsigned status,
+                               core_slice answer, core_buffer *record) {
+    core_json_writer json = core_json_writer_make(record);
+    core_json_object_open(&json);
+    core_json_key_text(&json, "body");
+    core_json_text(&json, idempotency->body);
+    core_json_key_text(&json, "status");
+    core_json_unsigned(&json, status);
+    core_json_key_text(&json, "answer");
+    core_json_raw(&json, answer);
+    core_json_object_close(&json);
+}
+
+void triggers_idempotency_answer(const triggers_idempotency_found *found, core_route_reply *reply) {
+    switch (found->verdict) {
+    case TRIGGERS_IDEMPOTENCY_DONE: {
+        core_json_writer json = triggers_answer_json(reply, found->status);
+        (void)core_route_response_header(&reply->response, "Idempotency-Replayed", "true");
+        core_json_raw(&json, found->answer);
+        return;
+    }
+    case TRIGGERS_IDEMPOTENCY_UNDER_WAY:
+        triggers_answer_problem(
+            reply, 409, "a request with this Idempotency-Key is under way; try again", NULL);
+        (void)core_route_response_header(&reply->response, "Retry-After", "1");
+        return;
+    case TRIGGERS_IDEMPOTENCY_OTHER_BODY:
+        triggers_answer_problem(
+            reply, 422, "this Idempotency-Key was used for another body; take a new key", NULL);
+        return;
+    case TRIGGERS_IDEMPOTENCY_FREE:
+        break;
+    }
+    assert(!"a free key has no answer");
+}

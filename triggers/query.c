@@ -1,0 +1,52 @@
+/* See query.h. */
+#include "triggers/query.h"
+
+static bool value_decode(core_slice value, core_buffer *out) {
+    for (size_t i = 0; i < value.length; i++) {
+        uint8_t byte = value.data[i];
+        if (byte == '%') {
+            int high = i + 2 < value.length ? core_hex_digit(value.data[i + 1]) : -1;
+            int low = i + 2 < value.length ? core_hex_digit(value.data[i + 2]) : -1;
+            if (high < 0 || low < 0 || (high == 0 && low == 0))
+                return false;
+            byte = (uint8_t)(high << 4 | low);
+            i += 2;
+        } else if (byte == '+') {
+            byte = ' ';
+        }
+        core_buffer_u8(out, byte);
+    }
+    return value.length > 0 && core_buffer_ok(out) && core_utf8_valid(core_buffer_slice(out));
+}
+
+/* The next parameter, which `query` moves behind. */
+static core_slice part_take(core_slice *query) {
+    const uint8_t *end = memchr(query->data, '&', query->length);
+    size_t length = end != NULL ? (size_t)(end - query->data) : query->length;
+    core_slice part = core_slice_make(query->data, length);
+    length += end != NULL;
+    *query = core_slice_make(query->data + length, query->length - length);
+    return part;
+}
+
+triggers_query_result triggers_query_find(core_slice query, const char *name, char *text,
+                                          size_t text_size) {
+    size_t length = strlen(name), found = 0;
+    core_buffer out = core_buffer_over(text, text_size - 1);
+    bool ok = true;
+    while (query.length > 0) {
+        core_slice part = part_take(&query);
+        if (part.length < length || memcmp(part.data, name, length) != 0 ||
+            (part.length > length && part.data[length] != '='))
+            continue;
+        size_t from = part.length > length ? length + 1 : length;
+        ok = ++found == 1 &&
+             value_decode(core_slice_make(part.data + from, part.length - from), &out);
+        if (!ok)
+            break;
+    }
+    text[ok ? out.length : 0] = '\0';
+    if (found == 0)
+        return TRIGGERS_QUERY_NONE;
+    return ok ? TRIGGERS_QUERY_FOUND : TRIGGERS_QUERY_WRONG;
+}
