@@ -235,10 +235,13 @@ static void stream_read(document_reader *reader) {
     }
 }
 
+/* A byte order mark is no character of it. */
 static core_document *document_new(core_slice text) {
     core_document *document = calloc(1, sizeof *document);
     if (document == NULL)
         return NULL;
+    if (text.length >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0)
+        text = core_slice_make(text.data + 3, text.length - 3);
     core_arena_init(&document->arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
     document->text = core_arena_copy(&document->arena, text);
     document->root = core_arena_alloc(&document->arena, sizeof *document->root);
@@ -266,7 +269,8 @@ core_document *core_document_read(core_slice text, core_problems *problems) {
         return NULL;
     }
     yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&reader.parser, reader.document->text.data, text.length);
+    yaml_parser_set_input_string(&reader.parser, reader.document->text.data,
+                                 reader.document->text.length);
     stream_read(&reader);
     yaml_parser_delete(&reader.parser);
     if (problems->errors == errors)

@@ -71,8 +71,6 @@ static void walk_escape(text_walk *walk) {
 
 static text_walk walk_to(core_slice source, core_place place) {
     text_walk walk = {.source = source, .place = {.line = 1, .column = 1}};
-    if (source.length >= 3 && memcmp(source.data, "\xEF\xBB\xBF", 3) == 0)
-        walk.at = 3;
     while (!walk_ends(&walk) && walk.place.line < place.line)
         walk_step(&walk);
     while (!walk_ends(&walk) && walk.place.line == place.line && walk.place.column < place.column)
@@ -95,15 +93,20 @@ static void flow_step(text_walk *walk, core_node_style style) {
         walk_blanks(walk, SIZE_MAX);
 }
 
-/* To a block's (| or >) first line, whose indentation is all lines'. */
+/* To the beginning of a block's (| or >) text. How far its lines are indented: as the first one
+ * that is not empty. */
 static size_t block_begin(text_walk *walk) {
     while (!walk_ends(walk) && walk_break(walk) == 0)
         walk_step(walk);
-    do {
-        walk_step(walk);
-        walk_blanks(walk, SIZE_MAX);
-    } while (!walk_ends(walk) && walk_break(walk) > 0);
-    return walk->place.column - 1;
+    walk_step(walk);
+    text_walk ahead = *walk;
+    walk_blanks(&ahead, SIZE_MAX);
+    while (!walk_ends(&ahead) && walk_break(&ahead) > 0) {
+        walk_step(&ahead);
+        walk_blanks(&ahead, SIZE_MAX);
+    }
+    walk_blanks(walk, ahead.place.column - 1);
+    return ahead.place.column - 1;
 }
 
 core_place core_node_place_of(const core_document *document, const core_node *node,

@@ -2,13 +2,15 @@
  * held against as a table would be, without the database. */
 #include "triggers/check.h"
 #include "triggers/check_private.h"
+#include "triggers/rule.h"
+#include "triggers/shape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #define CHECK_MAGIC UINT32_C(0x5443484b) /* "TCHK" */
 
-enum { TIMEOUT_MS = 10000 };
+enum { TIMEOUT_MS = 10000, PRIMARY_KEY_MAX = 32 /* PostgreSQL's INDEX_MAX_KEYS */ };
 
 struct triggers_check {
     uint32_t magic;
@@ -67,7 +69,30 @@ static void texts_check(const triggers_check_case *it, const core_node *node, tr
         texts_check(it, child, use);
 }
 
+/* What the matcher makes of it is the last word. */
+static void rule_check(const triggers_check_case *it) {
+    core_slice keys[PRIMARY_KEY_MAX];
+    triggers_relation_facts facts = {.columns = it->table->facts, .primary_key = keys};
+    const core_relation *relation = &it->table->relation;
+    for (size_t i = 0; i < relation->column_count; i++)
+        if (it->table->columns[i].in_primary_key && facts.primary_key_count < PRIMARY_KEY_MAX)
+            keys[facts.primary_key_count++] = relation->columns[i].name;
+    triggers_rule_problem problem;
+    triggers_rule *rule = triggers_rule_new(it->definition, relation, &facts, &problem);
+    triggers_rule_free(rule);
+    if (rule != NULL)
+        return;
+    const core_node *root = core_document_root(it->document);
+    const core_node *node = core_node_find(root, problem.part);
+    core_place place = node == NULL ? root->place
+                       : problem.position > 0 && node->kind == CORE_NODE_TEXT
+                           ? core_node_place_of(it->document, node, problem.position)
+                           : node->place;
+    (void)core_problem_tell(it->problems, place, "%s", problem.error.text);
+}
+
 static void parts_check(const triggers_check_case *it) {
+    size_t errors = it->problems->errors;
     const core_node *root = core_document_root(it->document);
     const core_node *action = core_node_find(root, "do");
     const core_node *job = core_node_find(action, "job");
@@ -81,6 +106,8 @@ static void parts_check(const triggers_check_case *it) {
     texts_check(it, core_node_find(job, "unique"), TRIGGERS_USE_DATA);
     texts_check(it, core_node_find(job, "concurrency"), TRIGGERS_USE_DATA);
     texts_check(it, core_node_find(core_node_find(action, "workflow"), "run"), TRIGGERS_USE_DATA);
+    if (it->problems->errors == errors)
+        rule_check(it);
 }
 
 /* ---- On a table ---- */
@@ -188,57 +215,20 @@ static bool on_table_check(triggers_check *check, const triggers_definition *def
 
 /* ---- On something else ---- */
 
-typedef struct {
-    const char *name;
-    uint32_t type;
-} fixed_column;
+#define SHAPE_COLUMNS_MAX 16
 
-#define FIXED_MAX 8
-
-/* pg_type.oid */
-enum { FIXED_INT4 = 23, FIXED_TEXT = 25, FIXED_TIME = 1184, FIXED_JSONB = 3802 };
-
-static const struct {
-    const char *name;
-    fixed_column columns[FIXED_MAX]; /* up to a NULL name */
-} fixed_tables[] = {
-    [TRIGGERS_ON_EVENT] = {"event",
-                           {{"id", FIXED_TEXT},
-                            {"type", FIXED_TEXT},
-                            {"source", FIXED_TEXT},
-                            {"time", FIXED_TIME},
-                            {"subject", FIXED_TEXT},
-                            {"data", FIXED_JSONB}}},
-    [TRIGGERS_ON_CRON] = {"cron", {{"schedule", FIXED_TEXT}, {"time", FIXED_TIME}}},
-    [TRIGGERS_ON_RESULT] = {"result",
-                            {{"trigger", FIXED_TEXT},
-                             {"event_id", FIXED_TEXT},
-                             {"status", FIXED_TEXT},
-                             {"http_status", FIXED_INT4},
-                             {"attempts", FIXED_INT4},
-                             {"reason", FIXED_TEXT},
-                             {"time", FIXED_TIME}}},
-};
-
-static void on_fixed_check(const triggers_definition *definition, const core_document *document,
+static void on_shape_check(const triggers_definition *definition, const core_document *document,
                            core_problems *problems) {
-    core_column columns[FIXED_MAX];
-    triggers_check_column checked[FIXED_MAX];
-    expr_column_facts facts[FIXED_MAX];
-    uint16_t count = 0;
-    for (; count < FIXED_MAX && fixed_tables[definition->on].columns[count].name != NULL; count++) {
-        const fixed_column *column = &fixed_tables[definition->on].columns[count];
-        columns[count] = (core_column){
-            .name = core_slice_text(column->name), .type_oid = column->type, .typmod = -1};
-        checked[count] = (triggers_check_column){.in_identity = true};
-        facts[count] = (expr_column_facts){.collation = EXPR_COLLATION_C};
+    triggers_check_column checked[SHAPE_COLUMNS_MAX];
+    expr_column_facts facts[SHAPE_COLUMNS_MAX];
+    const core_relation *shape = triggers_shape(definition->on);
+    assert(shape->column_count <= SHAPE_COLUMNS_MAX);
+    for (size_t i = 0; i < shape->column_count; i++) {
+        checked[i] = (triggers_check_column){.in_identity = true};
+        facts[i] = (expr_column_facts){.collation = EXPR_COLLATION_C};
     }
     const triggers_check_table table = {
-        .relation = {.schema = core_slice_text("walcast"),
-                     .table = core_slice_text(fixed_tables[definition->on].name),
-                     .replica_identity = 'f',
-                     .column_count = count,
-                     .columns = columns},
+        .relation = *shape,
         .facts = facts,
         .columns = checked,
         .has_identity = true,
@@ -291,6 +281,6 @@ bool triggers_check_definition(triggers_check *check, const triggers_definition 
         return true;
     if (definition->on == TRIGGERS_ON_TABLE)
         return on_table_check(check, definition, document, problems, error);
-    on_fixed_check(definition, document, problems);
+    on_shape_check(definition, document, problems);
     return true;
 }

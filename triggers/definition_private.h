@@ -9,6 +9,8 @@
 
 #include "triggers/definition.h"
 
+#include <stdio.h>
+
 typedef enum {
     TRIGGERS_KEY_TEXT,
     TRIGGERS_KEY_NAME,
@@ -50,6 +52,9 @@ typedef struct {
 /* definition_table.c */
 const triggers_key *triggers_keys(size_t *count);
 const triggers_key *triggers_key_find(const char *section, core_slice name);
+
+/* definition_reference.c: the keys as a part of docs/TRIGGERS.md. */
+void triggers_reference_print(FILE *out);
 
 typedef struct {
     triggers_definition *out;

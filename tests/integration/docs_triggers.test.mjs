@@ -1,0 +1,59 @@
+// Every command and every definition of docs/TRIGGERS.md, as it stands there: only the port is another.
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { pageBlocks, Reader } from '../lib/docs.mjs';
+import { startHouse } from '../lib/house.mjs';
+
+const SCHEMA = `CREATE TABLE orders (id bigint PRIMARY KEY, status text, total numeric, customer_id int);
+  ALTER TABLE orders REPLICA IDENTITY FULL;
+  CREATE TABLE orders_log (event text PRIMARY KEY, data jsonb);`;
+
+suite('docs/TRIGGERS.md', () => {
+  let house, reader;
+  const cleanups = [];
+  const blocks = (language) => pageBlocks('docs/TRIGGERS.md', language, { 4000: house.walcast.port });
+  before(async () => {
+    house = await startHouse({ after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true },
+      { schema: SCHEMA });
+    reader = new Reader(house.walcast.env);
+    cleanups.push(() => reader.remove());
+  });
+  after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
+
+  async function run(t, block) {
+    const shell = reader.shell(t, block);
+    const code = await shell.ended;
+    assert.equal(code, 0, shell.text());
+    return shell.text();
+  }
+
+  test('every block is run here', () => {
+    assert.equal(blocks('sh').length, 2);
+    assert.equal(blocks('yaml').length, 6);
+  });
+
+  test('in files', async (t) => {
+    const said = await run(t, blocks('sh')[0]);
+    assert.match(said, /order-paid\.yaml: good\ncreated +order-paid .*\ncreated +order-paid/);
+    assert.match(said, /^order-paid +default +active/m);
+  });
+
+  test('over REST', async (t) => {
+    const said = await run(t, blocks('sh')[1]);
+    assert.match(said, /"name":"order-large".*"select":\{"order":"new\.id","amount":"new\.total"\}/);
+    assert.match(said, /"paused":true/);
+  });
+
+  test('each definition is valid', async () => {
+    for (const [i, block] of blocks('yaml').entries()) {
+      const path = join(house.walcast.directory, `example-${i}.yaml`);
+      writeFileSync(path, block);
+      const { code, stdout, stderr } = await house.walcast.command(['trigger', 'validate', path]);
+      assert.equal(code, 0, stderr);
+      assert.equal(stderr, '', 'and without a warning');
+      assert.match(stdout, /good/);
+    }
+  });
+});

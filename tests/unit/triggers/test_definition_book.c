@@ -1,0 +1,66 @@
+/* The book of definitions, as a watch writes it: begun anew, filled, changed. */
+#include "triggers/definition_book.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const triggers_definition *made(const char *name) {
+    char text[128];
+    core_problems problems;
+    const triggers_definition_facts facts = {.project = core_slice_text("p"),
+                                             .environment = core_slice_text("e")};
+    (void)snprintf(text, sizeof text, "{name: %s, on: {table: t}, do: {workflow: {name: x}}}",
+                   name);
+    core_problems_init(&problems);
+    const triggers_definition *it =
+        triggers_definition_read(core_slice_text(text), &facts, &problems);
+    assert_non_null(it);
+    return it;
+}
+
+static void assert_names(const triggers_book *book, const char *expected) {
+    char names[256] = "";
+    const triggers_set *set = triggers_book_set(book, 1);
+    for (size_t i = 0; i < set->count; i++) {
+        size_t used = strlen(names);
+        (void)snprintf(names + used, sizeof names - used, "%.*s ",
+                       CORE_SLICE_ARGS(set->definitions[i]->name));
+    }
+    assert_string_equal(names, expected);
+    triggers_set_release(set);
+}
+
+static void test_book(void **state) {
+    (void)state;
+    triggers_book book;
+    triggers_book_init(&book, 3);
+    assert_names(&book, "");
+    assert_true(triggers_book_put(&book, "k.b", made("b")));
+    assert_true(triggers_book_put(&book, "k.a", made("a")));
+    assert_true(triggers_book_put(&book, "k.c", made("c")));
+    assert_names(&book, "a b c ");
+    assert_false(triggers_book_put(&book, "k.d", made("d")));
+    assert_true(triggers_book_put(&book, "k.b", made("bb")));
+    assert_names(&book, "a bb c ");
+    triggers_book_remove(&book, "k.a");
+    triggers_book_remove(&book, "k.nobody");
+    assert_names(&book, "bb c ");
+    triggers_book_begin(&book);
+    assert_names(&book, "bb c ");
+    assert_true(triggers_book_put(&book, "k.c", made("c")));
+    triggers_book_all(&book);
+    assert_names(&book, "c ");
+    const triggers_set *held = triggers_book_set(&book, 1);
+    triggers_book_fini(&book);
+    assert_true(core_slice_is(held->definitions[0]->name, "c"));
+    triggers_set_release(held);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_book)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

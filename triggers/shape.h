@@ -1,0 +1,12 @@
+/* The rows that triggers on something else than a table see as `new`: a fixed shape each, as
+ * definition.h and docs/TRIGGERS.md have them. */
+#ifndef WALCAST_TRIGGERS_SHAPE_H
+#define WALCAST_TRIGGERS_SHAPE_H
+
+#include "triggers/definition.h"
+
+/* A relation "walcast"."event", "cron" or "result", static; NULL of a table. Its texts compare as
+ * under "C". */
+const core_relation *triggers_shape(triggers_on on);
+
+#endif
