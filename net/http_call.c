@@ -39,8 +39,8 @@ static size_t body_take(char *data, size_t size, size_t count, void *context) {
 
 static size_t header_take(char *data, size_t size, size_t count, void *context) {
     net_http_call *call = call_of(context);
-    (void)data;
     call->header_bytes += size * count;
+    call->head_ended = data[0] == '\r' || data[0] == '\n'; /* a hint's may be followed by another */
     call->headers_too_large = call->header_bytes > NET_HTTP_HEADERS_MAX_BYTES;
     return call->headers_too_large ? 0 : size * count;
 }
@@ -213,7 +213,7 @@ static void call_clear(net_http_call *call, net_http_request *request) {
     call->request = request;
     call->began_ns = core_clock_system()->monotonic_ns(core_clock_system());
     call->header_bytes = call->passed_bytes = 0;
-    call->headers_too_large = call->body_is_cut = call->dropped = false;
+    call->head_ended = call->headers_too_large = call->body_is_cut = call->dropped = false;
     call->message[0] = '\0';
     net_gate_reset(&call->gate, request->allow);
 }
@@ -246,6 +246,8 @@ bool net_http_call_begin(net_http_call *call, net_http_request *request, const n
 /* ---- What became of it ---- */
 
 static net_http_outcome outcome_of(const net_http_call *call, CURLcode code) {
+    if (code == CURLE_OK && !call->head_ended) /* to libcurl a head that was cut is whole */
+        return NET_HTTP_BROKEN;
     if (code == CURLE_OK || call->dropped)
         return NET_HTTP_ANSWERED;
     if (call->headers_too_large)
@@ -289,6 +291,8 @@ static const char *reason_of(const net_http_call *call, net_http_outcome outcome
     default:
         break;
     }
+    if (code == CURLE_OK)
+        return "it closed within its head";
     return call->message[0] != '\0' ? call->message : curl_easy_strerror(code);
 }
 

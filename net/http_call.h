@@ -17,6 +17,7 @@ typedef struct {
     core_buffer body;
     size_t header_bytes;
     size_t passed_bytes; /* of the body behind what is kept */
+    bool head_ended;     /* the last line was the empty one */
     bool headers_too_large;
     bool body_is_cut;
     bool dropped; /* the body was long enough: the connection is not worth the rest */
