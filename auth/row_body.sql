@@ -1,7 +1,7 @@
 -- What policies that only PostgreSQL can evaluate say of rows: the body of a PL/pgSQL function of the
 -- session's own. Asked is the setting walcast.rows, a JSON object: role, table (its name, by which
 -- its columns may be qualified), condition (the policies as one expression), columns (arrays of name,
--- type's oid, typmod), rows (arrays of the columns' texts, or null), claims (texts). The answer is
+-- type's oid, typmod; those that the condition reads, perhaps none), rows (arrays of the columns' texts, or null), claims (texts). The answer is
 -- walcast.answers, a JSON array for each of the claims: of each row true, false, or the text of what
 -- failed. See row_query.c for the transaction around it.
 -- The condition is parsed once, before the role is taken, since names in a policy are looked up when
@@ -21,13 +21,13 @@ BEGIN
   IF EXISTS (SELECT FROM pg_prepared_statements WHERE name = 'walcast_rows') THEN
     DEALLOCATE walcast_rows; -- of one that was cut off
   END IF;
-  SELECT format('PREPARE walcast_rows(%s) AS SELECT (%s) FROM (SELECT %s) AS %I(%s)',
-      string_agg(format_type((c.def ->> 1)::oid, -1), ', ' ORDER BY c.n), asked ->> 'condition',
-      string_agg('$' || c.n || '::' || format_type((c.def ->> 1)::oid, (c.def ->> 2)::int), ', ' ORDER BY c.n),
-      asked ->> 'table', string_agg(quote_ident(c.def ->> 0), ', ' ORDER BY c.n))
+  SELECT format('PREPARE walcast_rows%s AS SELECT (%s)%s',
+      '(' || string_agg(format_type((c.def ->> 1)::oid, -1), ', ' ORDER BY c.n) || ')', asked ->> 'condition',
+      ' FROM (SELECT ' || string_agg('$' || c.n || '::' || format_type((c.def ->> 1)::oid, (c.def ->> 2)::int), ', ' ORDER BY c.n)
+        || format(') AS %I(', asked ->> 'table') || string_agg(quote_ident(c.def ->> 0), ', ' ORDER BY c.n) || ')')
     INTO question FROM jsonb_array_elements(asked -> 'columns') WITH ORDINALITY AS c(def, n);
-  SELECT array_agg('EXECUTE walcast_rows(' || (SELECT string_agg(coalesce(quote_literal(v), 'NULL'), ', ' ORDER BY i)
-      FROM jsonb_array_elements_text(r.row) WITH ORDINALITY AS value(v, i)) || ')' ORDER BY r.n)
+  SELECT array_agg('EXECUTE walcast_rows' || coalesce('(' || (SELECT string_agg(coalesce(quote_literal(v), 'NULL'), ', ' ORDER BY i)
+      FROM jsonb_array_elements_text(r.row) WITH ORDINALITY AS value(v, i)) || ')', '') ORDER BY r.n)
     INTO questions FROM jsonb_array_elements(asked -> 'rows') WITH ORDINALITY AS r(row, n);
   BEGIN
     SET LOCAL search_path TO DEFAULT; -- as it runs, or it would be parsed again

@@ -10,11 +10,14 @@ enum { TOGETHER_FACTOR = 4, SQL_EXTRA = 1024 };
 
 /* ---- The question ---- */
 
-static void columns_write(core_json_writer *json, const core_relation *relation) {
+static void columns_write(core_json_writer *json, const core_relation *relation,
+                          const bool *reads) {
     core_json_key_text(json, "columns");
     core_json_array_open(json);
     for (size_t i = 0; i < relation->column_count; i++) {
         const core_column *column = &relation->columns[i];
+        if (!reads[i])
+            continue;
         core_json_array_open(json);
         core_json_string(json, column->name);
         core_json_unsigned(json, column->type_oid);
@@ -25,7 +28,7 @@ static void columns_write(core_json_writer *json, const core_relation *relation)
 }
 
 void auth_row_question_open(core_buffer *out, const char *role, core_slice condition,
-                            const core_relation *relation) {
+                            const core_relation *relation, const bool *reads) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
     core_json_key_text(&json, "role");
@@ -34,16 +37,18 @@ void auth_row_question_open(core_buffer *out, const char *role, core_slice condi
     core_json_string(&json, relation->table);
     core_json_key_text(&json, "condition");
     core_json_string(&json, condition);
-    columns_write(&json, relation);
+    columns_write(&json, relation, reads);
     core_buffer_text(out, ",\"rows\":[");
 }
 
-void auth_row_question_add(core_buffer *out, const core_tuple *row) {
+void auth_row_question_add(core_buffer *out, const core_tuple *row, const bool *reads) {
     bool first = out->length > 0 && out->data[out->length - 1] == '[';
     core_buffer_text(out, first ? "" : ",");
     core_json_writer json = core_json_writer_make(out);
     core_json_array_open(&json);
     for (size_t i = 0; i < row->count; i++) {
+        if (!reads[i])
+            continue;
         if (row->values[i].kind == CORE_VALUE_TEXT)
             core_json_string(&json, row->values[i].bytes);
         else

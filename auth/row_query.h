@@ -26,10 +26,11 @@ typedef enum {
 } auth_row_verdict;
 
 /* Writes a question as JSON: open, its rows, close; its claims and its end follow when it is asked.
- * `condition` is auth_table_policy. A row's values must all have come. */
+ * `condition` is auth_table_policy; of the relation it may read the columns that `reads` says, one
+ * for each. A row's values of those must all have come, as texts or nulls. */
 void auth_row_question_open(core_buffer *out, const char *role, core_slice condition,
-                            const core_relation *relation);
-void auth_row_question_add(core_buffer *out, const core_tuple *row);
+                            const core_relation *relation, const bool *reads);
+void auth_row_question_add(core_buffer *out, const core_tuple *row, const bool *reads);
 /* False when `out` was full. */
 CORE_MUST_CHECK bool auth_row_question_close(core_buffer *out);
 

@@ -267,6 +267,9 @@ bool expr_row_changed(uint16_t column, const core_tuple *new_tuple, const core_t
 /* The columns that it reads, each once, in order, of the new image (the row) or the old one; how
  * many. `indexes` has room for the relation's columns. */
 size_t expr_condition_columns(const expr_condition *condition, bool is_old, uint16_t *indexes);
+/* Which columns of the relation an SQL expression may read, the engine's or not: all that it names
+ * anywhere, all columns where it names the row itself or cannot be parsed. */
+void expr_sql_columns(core_slice text, const core_relation *relation, bool *reads);
 /* Whether it reads nothing but key columns. */
 bool expr_condition_reads_keys_only(const expr_condition *condition, const core_relation *relation);
 /* A canonical text over column numbers, for equal conditions over one shape of one relation to be

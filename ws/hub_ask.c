@@ -104,35 +104,31 @@ static bool ask_failed_together(const hub_ask *ask) {
     return atomic_load(&ask->answered) && ask->late && ask->change_count > 1;
 }
 
-bool hub_ask_is_whole(const core_tuple *row) {
-    for (size_t i = 0; i < row->count; i++)
-        if (row->values[i].kind == CORE_VALUE_UNCHANGED)
-            return false;
-    return row->count > 0;
-}
-
-static int8_t ask_add_row(hub_ask *ask, const core_tuple *row) {
-    if (!hub_ask_is_whole(row))
+static int8_t ask_add_row(hub_ask *ask, const hub_policy *policy, const core_tuple *row,
+                          bool only_key) {
+    if (!hub_policy_covers(policy, row, only_key))
         return -1;
-    auth_row_question_add(&ask->question, row);
+    auth_row_question_add(&ask->question, row, policy->reads);
     return (int8_t)ask->row_count++;
 }
 
 /* False: there is no room for it. */
-static bool ask_add_change(hub_ask *ask, const core_change *change) {
+static bool ask_add_change(hub_ask *ask, const hub_policy *policy, const core_change *change) {
     size_t number = ask->change_count;
     bool has_new = change->op == CORE_OP_INSERT || change->op == CORE_OP_UPDATE;
     if (ask->row_count + 2 > AUTH_ROWS_MAX || ask->question.length > ASK_ROWS_BYTES)
         return false;
-    ask->new_row[number] = has_new ? ask_add_row(ask, &change->new_tuple) : -1;
+    ask->new_row[number] = has_new ? ask_add_row(ask, policy, &change->new_tuple, false) : -1;
     ask->old_row[number] =
-        change->old_kind == CORE_OLD_FULL ? ask_add_row(ask, &change->old_tuple) : -1;
+        change->old_kind != CORE_OLD_NONE
+            ? ask_add_row(ask, policy, &change->old_tuple, change->old_kind == CORE_OLD_KEY)
+            : -1;
     ask->change_count++;
     return true;
 }
 
 /* The change at hand, and as many of those behind it as there is room for. */
-static void ask_add_changes(ws_hub *hub, hub_ask *ask) {
+static void ask_add_changes(ws_hub *hub, hub_ask *ask, const hub_policy *policy) {
     size_t most = ask->home->ask_changes > 0 ? ask->home->ask_changes : AUTH_ROWS_MAX;
     core_run_reader reader;
     core_error error;
@@ -141,7 +137,7 @@ static void ask_add_changes(ws_hub *hub, hub_ask *ask) {
         return;
     for (uint32_t index = 0; (change = core_run_next(&reader)) != NULL; index++)
         if (index >= ask->place.index &&
-            (ask->change_count == most || !ask_add_change(ask, change)))
+            (ask->change_count == most || !ask_add_change(ask, policy, change)))
             return;
 }
 
@@ -167,8 +163,8 @@ static hub_ask *ask_new(ws_hub *hub, const hub_class *class, const hub_policy *p
     core_buffer_init(&ask->question, AUTH_ROW_QUESTION_MAX);
     core_arena_init(&ask->arena, 4096, AUTH_ROW_QUESTION_MAX);
     auth_row_question_open(&ask->question, auth_role_name(class->role->role), condition,
-                           hub->change->relation);
-    ask_add_changes(hub, ask);
+                           hub->change->relation, policy->reads);
+    ask_add_changes(hub, ask, policy);
     ask->change_count += ask->change_count == 0; /* it is about the change at hand, whatever */
     if (!auth_row_question_close(&ask->question) || ask->row_count == 0) {
         ask->refused = ask->submitted = true;

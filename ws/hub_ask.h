@@ -11,14 +11,13 @@ typedef struct hub_policy hub_policy;
 typedef struct ws_hub ws_hub;
 
 /* Of the change at hand, by the class's claims, its new image or its old one. LATER: it is asked
- * for with the next hub_asks_submit, or is under way. MISSING: the stream has not all of the image.
+ * for with the next hub_asks_submit, or is under way. MISSING: the stream has not all
+ * of the image that the policies may read.
  */
 typedef enum { HUB_ASK_LATER, HUB_ASK_ANSWERED, HUB_ASK_MISSING } hub_ask_result;
 hub_ask_result hub_ask_row(ws_hub *hub, const hub_class *class, const hub_policy *policy,
                            core_slice condition, bool is_old, auth_row_verdict *verdict,
                            const char **reason);
-/* All of its values came: it can be asked about. */
-bool hub_ask_is_whole(const core_tuple *row);
 /* Hands in what was gathered for the change at hand. */
 void hub_asks_submit(ws_hub *hub, hub_classes *home);
 /* The audience has gone on, or is gone: what was asked for it is of no more use. */

@@ -12,6 +12,7 @@ static void policy_free(hub_policy *policy) {
         return;
     hub_shape_free(policy->shape);
     expr_condition_release(policy->condition);
+    free(policy->reads);
     free(policy);
 }
 
@@ -41,13 +42,16 @@ static hub_policy *policy_new(hub_role *role, const core_relation *relation,
     policy->generation = sight->generation;
     policy->hash = auth_policy_hash(sight->grants, sight->table);
     policy->serial = ++role->access->policy_serial;
-    expr_refusal refusal;
+    policy->reads = calloc(relation->column_count + 1u, sizeof *policy->reads);
     expr_column_facts *facts = calloc(relation->column_count + 1u, sizeof *facts);
-    if (facts == NULL) {
+    if (facts == NULL || policy->reads == NULL) {
+        free(facts);
         policy_free(policy);
         return NULL;
     }
+    expr_sql_columns(auth_table_policy(sight->table), relation, policy->reads);
     auth_table_facts(sight->table, relation, facts);
+    expr_refusal refusal;
     const expr_condition_spec spec = {
         .text = auth_table_policy(sight->table),
         .relation = relation,
@@ -149,6 +153,20 @@ hub_policy *hub_role_policy(hub_role *role, const core_relation *relation) {
     if (role->sight_policy == NULL)
         role->sight_policy = policy_of(role, relation, sight);
     return role->sight_policy;
+}
+
+bool hub_policy_covers(const hub_policy *policy, const core_tuple *image, bool only_key) {
+    const core_relation *relation = &policy->shape->relation;
+    if (image->count != relation->column_count)
+        return false;
+    for (size_t i = 0; i < image->count; i++) {
+        const core_value *value = &image->values[i];
+        bool came = (value->kind == CORE_VALUE_TEXT || value->kind == CORE_VALUE_NULL) &&
+                    !value->read_later && (!only_key || relation->columns[i].key);
+        if (policy->reads[i] && !came)
+            return false;
+    }
+    return true;
 }
 
 bool hub_policy_asks(const hub_policy *policy, uint64_t claims_hash) {

@@ -28,6 +28,7 @@ struct hub_policy {
     uint16_t asking_count;
     uint64_t asking[HUB_POLICY_ASKING_MAX];
     expr_condition *condition; /* NULL: `reason` says why the engine cannot */
+    bool *reads;               /* of each column, whether the condition as SQL may read it */
     char reason[HUB_POLICY_REASON_MAX];
 };
 
@@ -49,6 +50,9 @@ hub_policy *hub_role_policy(hub_role *role, const core_relation *relation);
 /* Whether the one of that serial is what the role's grants say now. */
 bool hub_role_policy_holds(hub_role *role, uint64_t serial);
 void hub_role_policies_fini(hub_role *role);
+/* Whether PostgreSQL can be asked about an image: what the policies may read of it came with the
+ * change. `only_key`: of the image only the key did. */
+bool hub_policy_covers(const hub_policy *policy, const core_tuple *image, bool only_key);
 /* Whether PostgreSQL is asked for who has these claims; notes that it is. */
 bool hub_policy_asks(const hub_policy *policy, uint64_t claims_hash);
 void hub_policy_note_asks(hub_policy *policy, uint64_t claims_hash);

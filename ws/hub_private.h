@@ -159,6 +159,8 @@ struct ws_hub {
     hub_classes *audience; /* the live classes, or a lane's */
     const core_run *run;   /* of the message at hand */
     const core_change *change;
+    const core_tuple *images[2]; /* its new and old one as policies see them; NULL: not yet made */
+    uint64_t images_stamp;       /* of which change */
     core_offset offset;
     hub_encoding encodings[HUB_ENCODINGS];
     size_t encoding_count;
@@ -287,8 +289,16 @@ void hub_settle(ws_hub *hub);
 void hub_unsettle(ws_hub *hub);
 
 /* ---- hub_spread.c ---- */
-/* That changes of the table at hand are kept from the class: once a table. */
-void hub_access_tell(ws_hub *hub, hub_class *class, const char *reason);
+/* That changes of the table at hand are kept from the class: once a table and kind of reason. */
+typedef enum {
+    HUB_TOLD_ACCESS,
+    HUB_TOLD_FAILED,
+    HUB_TOLD_UPDATE,
+    HUB_TOLD_DELETE,
+    HUB_TOLD_OLD_KEY,
+    HUB_TOLD_LEAVE,
+} hub_told;
+void hub_access_tell(ws_hub *hub, hub_class *class, hub_told kind, const char *reason);
 /* What the class may see cannot be known now: its members must join again, and go on from what they
  * have once it can. */
 void hub_access_cut(ws_hub *hub, const hub_class *class, const char *reason);

@@ -105,9 +105,10 @@ static void spread_problem(void *context, const hub_rule *rule, const char *text
 
 /* ---- Access ---- */
 
-void hub_access_tell(ws_hub *hub, hub_class *class, const char *reason) {
+void hub_access_tell(ws_hub *hub, hub_class *class, hub_told kind, const char *reason) {
     const core_relation *relation = hub->change->relation;
     uint64_t hash = core_slice_hash(relation->schema) * 31 ^ core_slice_hash(relation->table);
+    hash += kind;
     uint64_t generation = hub_role_sight(class->role, relation)->generation;
     if (class->told_access != generation)
         class->told_count = 0; /* grants have changed since: what was told may be another thing */
@@ -155,7 +156,7 @@ static bool access_sift_hits(ws_hub *hub, hub_class *class, const auth_table *ta
         }
         (void)snprintf(reason, sizeof reason, "column %.*s, which a filter reads, may not be read",
                        CORE_SLICE_ARGS(hidden));
-        hub_access_tell(hub, class, reason);
+        hub_access_tell(hub, class, HUB_TOLD_ACCESS, reason);
     }
     class->matched_count = left;
     return left > 0;
@@ -184,7 +185,7 @@ static bool access_allows(ws_hub *hub, hub_class *class, const auth_table_decisi
                        "database now; join again");
         return false;
     default:
-        hub_access_tell(hub, class, sight->reason);
+        hub_access_tell(hub, class, HUB_TOLD_ACCESS, sight->reason);
         return false;
     }
 }
