@@ -2,6 +2,7 @@
 #include "core/document.h"
 
 #include "core/arena.h"
+#include "core/document_quote.h"
 
 #include <stdlib.h>
 #include <yaml.h>
@@ -253,18 +254,11 @@ static core_document *document_new(core_slice text) {
     return NULL;
 }
 
-core_document *core_document_read(core_slice text, core_problems *problems) {
-    document_reader reader = {.problems = problems};
-    core_place nowhere = {0};
+static core_document *document_parse(core_slice text, core_problems *problems) {
+    document_reader reader = {.problems = problems, .document = document_new(text)};
     size_t errors = problems->errors;
-    if (text.length > CORE_DOCUMENT_BYTES_MAX) {
-        (void)core_problem_tell(problems, nowhere, "has %zu bytes, expected at most %zu",
-                                text.length, CORE_DOCUMENT_BYTES_MAX);
-        return NULL;
-    }
-    reader.document = document_new(text);
     if (reader.document == NULL || !yaml_parser_initialize(&reader.parser)) {
-        (void)core_problem_tell(problems, nowhere, "out of memory");
+        (void)core_problem_tell(problems, (core_place){0}, "out of memory");
         core_document_free(reader.document);
         return NULL;
     }
@@ -277,6 +271,33 @@ core_document *core_document_read(core_slice text, core_problems *problems) {
         return reader.document;
     core_document_free(reader.document);
     return NULL;
+}
+
+/* Once more, with references in quotes; what was told of the first try is taken back. */
+static core_document *document_again(core_slice text, const core_problems *before,
+                                     core_problems *problems) {
+    core_buffer quoted;
+    core_document *document = NULL;
+    core_buffer_init(&quoted, CORE_DOCUMENT_BYTES_MAX);
+    if (core_document_quote(text, &quoted)) {
+        problems->count = before->count;
+        problems->errors = before->errors;
+        problems->left_out = before->left_out;
+        document = document_parse(core_buffer_slice(&quoted), problems);
+    }
+    core_buffer_fini(&quoted);
+    return document;
+}
+
+core_document *core_document_read(core_slice text, core_problems *problems) {
+    const core_problems before = *problems;
+    if (text.length > CORE_DOCUMENT_BYTES_MAX) {
+        (void)core_problem_tell(problems, (core_place){0}, "has %zu bytes, expected at most %zu",
+                                text.length, CORE_DOCUMENT_BYTES_MAX);
+        return NULL;
+    }
+    core_document *document = document_parse(text, problems);
+    return document != NULL ? document : document_again(text, &before, problems);
 }
 
 void core_document_free(core_document *document) {

@@ -32,6 +32,8 @@ static void test_json(void **state) {
          "{\"a\":\"one\\ntwo\\n\",\"b\":\"one two\\n\"}"},
         {"", "null"},
         {"# only\n", "null"},
+        {"a: {s: ${x:Y}, t: [${z}, ${w} ], u: '${q}'}\nb: ${v}",
+         "{\"a\":{\"s\":\"${x:Y}\",\"t\":[\"${z}\",\"${w}\"],\"u\":\"${q}\"},\"b\":\"${v}\"}"},
         {"without: 1\nkept: 2\n", "{\"kept\":2}"},
     };
     static const char *const without[] = {"without", NULL};
@@ -105,6 +107,8 @@ static void test_refused(void **state) {
         {"[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", 1, 17, "nested too deeply"},
         {"'': 1", 1, 1, "key of 1 to 255 bytes"},
         {"a: \"\\0\"", 1, 4, "without NUL"},
+        {"a: {b: ${x y}}", 1, 0, "not valid YAML or JSON"},
+        {"a: {b: ${x}, c: *d}", 1, 19, "alias"},
         {"a: \xFF", 0, 0, "not valid YAML or JSON"},
     };
     (void)state;

@@ -1,0 +1,11 @@
+/* What a document's reader tries where YAML finds no sense; private to document.c. */
+#ifndef WALCAST_CORE_DOCUMENT_QUOTE_H
+#define WALCAST_CORE_DOCUMENT_QUOTE_H
+
+#include "core/buffer.h"
+
+/* Appends the text with each `${NAME}` that is a value by itself in double quotes. False: there is
+ * none, or `out` is full. */
+CORE_MUST_CHECK bool core_document_quote(core_slice text, core_buffer *out);
+
+#endif
