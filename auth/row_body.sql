@@ -29,6 +29,11 @@ BEGIN
   SELECT array_agg('EXECUTE walcast_rows' || coalesce('(' || (SELECT string_agg(coalesce(quote_literal(v), 'NULL'), ', ' ORDER BY i)
       FROM jsonb_array_elements_text(r.row) WITH ORDINALITY AS value(v, i)) || ')', '') ORDER BY r.n)
     INTO questions FROM jsonb_array_elements(asked -> 'rows') WITH ORDINALITY AS r(row, n);
+  -- One plan for all claims would keep what a function gave for the first of them that says it is
+  -- immutable and reads them: where there are such functions, not of C, each is planned by itself.
+  IF EXISTS (SELECT FROM pg_proc p WHERE p.oid >= 16384 AND p.provolatile = 'i' AND p.prolang NOT IN (12, 13)) THEN
+    SET LOCAL plan_cache_mode = force_custom_plan;
+  END IF;
   BEGIN
     SET LOCAL search_path TO DEFAULT; -- as it runs, or it would be parsed again
     EXECUTE question;

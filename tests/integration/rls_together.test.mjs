@@ -72,6 +72,19 @@ suite('row-level security together with', () => {
       }
     });
 
+  test('many claims in one question, and a function that is called IMMUTABLE and reads them: each has its own answer', async (t) => {
+    await it.sql(`CREATE FUNCTION public.who() RETURNS uuid LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN auth.uid(); END $$`);
+    await it.policies('public.notes', 'CREATE POLICY own ON public.notes USING (owner = public.who())');
+    const people = Array.from({ length: 12 }, () => randomUUID());
+    const clients = await Promise.all(people.map((sub) => it.join(t, claimsOf(sub), { table: 'notes' })));
+    const first = id + 1;
+    for (let n = 0; n < 3; n++) await it.sql(`INSERT INTO notes SELECT ${id} + n, u, 'b' FROM unnest($1::uuid[]) WITH ORDINALITY AS p(u, n)`, [people]).then(() => { id += people.length; });
+    for (const [n, client] of clients.entries()) {
+      await waitFor('its rows', () => client.data().length >= 3, 30_000);
+      assert.deepEqual(client.data().map(({ record }) => [record.id, record.owner]), [0, 1, 2].map((round) => [first + round * people.length + n, people[n]]));
+    }
+  });
+
   for (const [way, condition] of Object.entries(WAYS))
     test(`conflation, ${way}: a row that comes and goes leaves no state of it behind that was hidden`, async (t) => {
       await it.policies('state', `CREATE POLICY own ON state USING (${condition()})`);
