@@ -178,3 +178,16 @@ X(LIMITS_NODES, "walcast_limits_nodes", GAUGE,
   "Nodes that share the limits, this one included; the last number known while NATS is away.")
 X(LIMITS_SHARED, "walcast_limits_shared", GAUGE,
   "1 while what all nodes admit is counted together; 0: this node admits its part of each limit.")
+X(TRIGGERS_DELIVERED, "walcast_triggers_delivered_total", COUNTER,
+  "Attempts that ended with the delivery.")
+X(TRIGGERS_FAILED, "walcast_triggers_failed_total", COUNTER, "Attempts that failed.")
+X(TRIGGERS_PARKED, "walcast_triggers_parked_total", COUNTER,
+  "Deliveries put aside until their key's next attempt.")
+X(TRIGGERS_DEAD, "walcast_triggers_dead_total", COUNTER, "Deliveries that became dead letters.")
+X(TRIGGERS_PARTITIONS, "walcast_triggers_partitions", GAUGE,
+  "Of the 16 shares of all deliveries, those that this process makes.")
+X(TRIGGERS_PARKED_TASKS, "walcast_triggers_parked_tasks", GAUGE,
+  "Deliveries that wait for their key's next attempt.")
+X(TRIGGERS_ATTEMPTS, "walcast_triggers_attempts", GAUGE, "Attempts under way.")
+X(TRIGGERS_UNDECIDED, "walcast_triggers_undecided_total", COUNTER,
+  "Changes that a trigger's condition could not be decided for, or that gave no body.")

@@ -100,6 +100,9 @@ CORE_MUST_CHECK bool fanout_stream_check(fanout_connection *connection,
 CORE_MUST_CHECK bool fanout_stream_message(fanout_connection *connection, const char *stream,
                                            uint64_t sequence, core_buffer *payload,
                                            core_error *error);
+/* Removes all messages up to `sequence`, of a stream that allows it. */
+CORE_MUST_CHECK bool fanout_stream_purge(fanout_connection *connection, const char *stream,
+                                         uint64_t sequence, core_error *error);
 /* The sequence of the last message on a subject; 0: there is none. */
 CORE_MUST_CHECK bool fanout_stream_subject_end(fanout_connection *connection, const char *stream,
                                                const char *subject, uint64_t *sequence,

@@ -230,6 +230,17 @@ bool fanout_stream_message(fanout_connection *connection, const char *stream, ui
     return true;
 }
 
+bool fanout_stream_purge(fanout_connection *connection, const char *stream, uint64_t sequence,
+                         core_error *error) {
+    jsOptions options;
+    jsErrCode code = 0;
+    (void)jsOptions_Init(&options);
+    options.Stream.Purge.Sequence = sequence + 1;
+    natsStatus status = js_PurgeStream(fanout_jetstream(connection), stream, &options, &code);
+    return status == NATS_OK ||
+           fanout_status_error(error, status, (int)code, "purge stream", stream);
+}
+
 bool fanout_last_message(fanout_connection *connection, const char *stream, const char *subject,
                          natsMsg **message, core_error *error) {
     jsErrCode code = 0;

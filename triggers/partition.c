@@ -232,6 +232,22 @@ void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms) {
     partition_append(partition);
 }
 
+void triggers_partition_hold(triggers_partition *partition, bool is_held) {
+    partition->is_held = is_held;
+}
+
+void triggers_partition_poke(triggers_partition *partition, core_slice project, core_slice trigger,
+                             int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition->now_ms = now_ms;
+    for (size_t i = 0; i < partition->lane_count; i++)
+        if (core_slice_equal(partition->lanes[i]->trigger, trigger) &&
+            core_slice_equal(partition->lanes[i]->project, project))
+            partition->lanes[i]->not_before_ms = 0;
+    partition_run(partition);
+    partition_append(partition);
+}
+
 triggers_partition_stats triggers_partition_look(const triggers_partition *partition) {
     return (triggers_partition_stats){
         .tasks = partition->tasks,
@@ -241,6 +257,8 @@ triggers_partition_stats triggers_partition_look(const triggers_partition *parti
         .parked_tasks = partition->parked_tasks,
         .attempts = partition->attempts,
         .lanes = partition->lane_count,
+        .is_quiet =
+            partition->attempts == 0 && !partition->is_appending && partition->pending.length == 0,
         .holds_up = partition->holds_up,
     };
 }

@@ -69,8 +69,10 @@ typedef struct {
     void *context;
     /* A pure look at the definitions. */
     void (*policy)(void *context, core_slice project, core_slice trigger, triggers_policy *policy);
-    /* 0: an attempt may begin now; else not before that time (breaker, rate). */
+    /* 0: an attempt may begin now, and _attempt or _unadmit follows; else not before that time
+     * (breaker, rate). */
     int64_t (*admit)(void *context, core_slice project, core_slice trigger, int64_t now_ms);
+    void (*unadmit)(void *context, core_slice project, core_slice trigger);
     void (*attempt)(void *context, const triggers_attempt *attempt);  /* _attempted */
     void (*park)(void *context, uint64_t ticket, core_slice parked);  /* _parked */
     void (*fetch)(void *context, uint64_t ticket, uint64_t position); /* _fetched */
@@ -126,6 +128,12 @@ void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int6
 /* Definitions have changed, or an endpoint may be attempted again. */
 void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms);
 
+/* While it is held nothing new begins; what is under way goes on. */
+void triggers_partition_hold(triggers_partition *partition, bool is_held);
+/* The trigger's endpoint may be attempted again. */
+void triggers_partition_poke(triggers_partition *partition, core_slice project, core_slice trigger,
+                             int64_t now_ms);
+
 typedef struct {
     size_t tasks; /* in the window, not done */
     size_t bytes; /* of them */
@@ -134,6 +142,7 @@ typedef struct {
     uint64_t parked_tasks;
     size_t attempts; /* under way */
     size_t lanes;
+    bool is_quiet; /* nothing is under way, and the log has all that was done */
     bool holds_up; /* a dead letter or a parked copy finds no room */
 } triggers_partition_stats;
 triggers_partition_stats triggers_partition_look(const triggers_partition *partition);

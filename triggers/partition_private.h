@@ -59,6 +59,7 @@ struct partition_key {
     uint64_t held_sequence;
     uint64_t held_position; /* 0: from the window */
     int64_t held_parked_ms; /* 0: it is not from the stream of parked tasks */
+    bool is_admitted;       /* and not attempted yet */
     bool is_dead;           /* the head is to be buried, for: */
     char reason[TRIGGERS_REASON_MAX];
 };
@@ -124,6 +125,7 @@ struct triggers_partition {
     size_t clear_count, clear_capacity, clears_told;
     core_buffer record_copy; /* a parked task's bytes, for one call */
     core_buffer state;
+    bool is_held;                 /* nothing new begins */
     bool is_owner;                /* its first record is the log's */
     bool is_appending, has_state; /* has_state: of the record that is being appended */
     bool wants_state;

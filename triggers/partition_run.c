@@ -65,6 +65,9 @@ void partition_head_let_go(triggers_partition *partition, partition_key *key) {
     key->held_position = 0;
     key->held_parked_ms = 0;
     key->held_sequence = 0;
+    if (key->is_admitted)
+        partition->io.unadmit(partition->io.context, key->lane->project, key->lane->trigger);
+    key->is_admitted = false;
     key->lane->attempts--;
     partition->attempts--;
 }
@@ -117,6 +120,7 @@ void partition_head_go(triggers_partition *partition, partition_key *key) {
                                       .number = key->attempts + 1,
                                       .task = key->held,
                                       .offset = key->held_offset};
+    key->is_admitted = false;
     partition_key_move(key, KEY_ATTEMPT);
     partition->io.attempt(partition->io.context, &attempt);
 }
@@ -152,6 +156,7 @@ static bool lane_turn(triggers_partition *partition, partition_lane *lane) {
                                                         lane->trigger, partition->now_ms);
         if (lane->not_before_ms > partition->now_ms)
             return false;
+        lane->first->is_admitted = true;
     }
     key_begin(partition, line_pop(partition, lane));
     return true;
@@ -160,7 +165,7 @@ static bool lane_turn(triggers_partition *partition, partition_lane *lane) {
 /* Round after round, one of each lane, until nobody can begin. */
 void partition_run(triggers_partition *partition) {
     size_t refused = 0;
-    while (partition->is_owner && partition->active != NULL &&
+    while (partition->is_owner && !partition->is_held && partition->active != NULL &&
            partition->attempts < partition->limits.max_attempts &&
            !partition_is_stalled(partition)) {
         partition_lane *lane = partition->active;

@@ -16,7 +16,9 @@ typedef enum {
     TRIGGERS_ENTRY_DEAD,   /* it is a dead letter, for the reason */
     TRIGGERS_ENTRY_GONE,   /* 410: nothing more goes to this trigger's endpoint up to the revision
                                 in `position` */
-    TRIGGERS_ENTRY_LOST,   /* `position` parked tasks of the key are not in their stream */
+    TRIGGERS_ENTRY_UNDECIDED = 7, /* not told by a partition: no task came of the event, for the
+                                     reason */
+    TRIGGERS_ENTRY_LOST = 6,      /* `position` parked tasks of the key are not in their stream */
 } triggers_entry_kind;
 
 typedef struct {

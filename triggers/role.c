@@ -1,6 +1,7 @@
 /* The role `triggers` of one source: its parts, started in order and stopped in the reverse one. */
 #include "triggers/api.h"
 #include "triggers/definitions.h"
+#include "triggers/deliver_part.h"
 #include "triggers/directory.h"
 #include "triggers/events.h"
 #include "triggers/rest.h"
@@ -16,6 +17,8 @@ static const triggers_part_maker part_rows[] = {
     triggers_directory_part,
     triggers_rest_part,
     triggers_events_part,
+    triggers_definitions_part, triggers_directory_part, triggers_rest_part,
+    triggers_deliver_part,     triggers_matcher_part,
 };
 
 typedef struct {

@@ -71,6 +71,7 @@ typedef struct {
     int64_t tick_ms;
     uint64_t busy[KEYS + 1]; /* attempts under way by key number */
     core_block *record;      /* under way */
+    long admitted[TRIGGERS]; /* and neither attempted nor given back */
 } sim_owner;
 
 typedef struct {
@@ -167,8 +168,16 @@ static void on_policy(void *context, core_slice project, core_slice trigger,
 static int64_t on_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms) {
     sim_context *c = context;
     (void)project;
-    (void)trigger;
-    return c->s->faults && chance(c->s, 5) ? now_ms + 1 + (int64_t)rnd(c->s, 200) : 0;
+    if (c->s->faults && chance(c->s, 5))
+        return now_ms + 1 + (int64_t)rnd(c->s, 200);
+    c->s->owners[c->owner].admitted[trigger_number(trigger)]++;
+    return 0;
+}
+
+static void on_unadmit(void *context, core_slice project, core_slice trigger) {
+    sim_context *c = context;
+    (void)project;
+    c->s->owners[c->owner].admitted[trigger_number(trigger)]--;
 }
 
 static void on_attempt(void *context, const triggers_attempt *attempt) {
@@ -193,6 +202,7 @@ static void on_attempt(void *context, const triggers_attempt *attempt) {
                      &read, &error));
     SIM_CHECK(s, read.event_time_us == (int64_t)attempt->sequence);
     task->attempts++;
+    owner->admitted[task->trigger]--;
 }
 
 static sim_op *op_with_bytes(sim_context *c, op_kind kind, core_slice bytes) {

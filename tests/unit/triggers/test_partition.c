@@ -55,6 +55,11 @@ static int64_t on_admit(void *context, core_slice project, core_slice trigger, i
     (void)trigger;
     return d->not_before_ms > now_ms ? d->not_before_ms : 0;
 }
+static void on_unadmit(void *context, core_slice project, core_slice trigger) {
+    (void)context;
+    (void)project;
+    (void)trigger;
+}
 static void on_attempt(void *context, const triggers_attempt *attempt) {
     desk *d = context;
     d->attempts[d->attempt_count] = *attempt;
@@ -89,8 +94,8 @@ static void on_clear(void *context, uint64_t key_hash, uint64_t position) {
 }
 
 static void desk_take_over(desk *d) {
-    const triggers_partition_io io = {d,        on_policy, on_admit,  on_attempt, on_park,
-                                      on_fetch, on_bury,   on_append, on_clear};
+    const triggers_partition_io io = {d,       on_policy, on_admit, on_unadmit, on_attempt,
+                                      on_park, on_fetch,  on_bury,  on_append,  on_clear};
     const triggers_partition_limits limits = {.max_tasks = 4,
                                               .max_bytes = 1 << 20,
                                               .max_done = 100,

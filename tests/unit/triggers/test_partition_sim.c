@@ -42,6 +42,7 @@ static void owner_begin(sim *s, int number) {
     const triggers_partition_io io = {.context = &contexts[number],
                                       .policy = on_policy,
                                       .admit = on_admit,
+                                      .unadmit = on_unadmit,
                                       .attempt = on_attempt,
                                       .park = on_park,
                                       .fetch = on_fetch,
@@ -309,6 +310,8 @@ static void sim_run(sim *s, uint64_t seed) {
         step_owners(s);
         step_ops(s);
     }
+    for (int i = 0; i < TRIGGERS; i++)
+        SIM_CHECK(s, s->owners[awake(s)].admitted[i] == 0);
     for (size_t i = 0; i < TASKS; i++)
         if (s->tasks[i].trigger >= 2) /* these are only ever given up */
             SIM_CHECK(s, s->tasks[i].dead && !s->tasks[i].delivered);

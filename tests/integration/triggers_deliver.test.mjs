@@ -1,0 +1,174 @@
+// Webhooks of triggers from the commit to the receiver: signed, in order per key, parked at a first
+// failure, given up with a reason, whatever the endpoint does and whoever is killed meanwhile.
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Webhook } from 'standardwebhooks';
+import { startHouse } from '../lib/house.mjs';
+import { Receiver } from '../lib/receiver.mjs';
+import { Walcast } from '../lib/walcast.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+const SCHEMA = 'CREATE TABLE orders (id bigint PRIMARY KEY, customer int, status text)';
+const CONFIG = { 'triggers.allow': '127.0.0.1', 'triggers.lease': '2s', 'postgres.tables': 'public.*' };
+
+function trigger(url, { name = 'orders', when = "new.status = 'paid'", more = '', retry = '[200ms, 500ms, 1s]' } = {}) {
+  return `name: ${name}
+on: { table: orders, ops: [insert] }
+when: ${JSON.stringify(when)}
+select: [new.id, new.customer]
+key: new.customer
+do: { webhook: { url: "${url}", secret: "${SECRET}"${more} } }
+retry: { delays: ${retry}, jitter: 0 }
+`;
+}
+
+// Every trigger is there and its table published before a row comes.
+async function startTriggers(t, definitions, config = {}) {
+  const house = await startHouse(t, { schema: SCHEMA, walcast: false });
+  house.walcast = await Walcast.start({ ...house, config: { ...CONFIG, ...config } });
+  const directory = join(house.walcast.directory, 'triggers');
+  mkdirSync(directory, { recursive: true });
+  definitions.forEach((text, i) => writeFileSync(join(directory, `${i}.yaml`), text));
+  house.more = async (given = {}) => {
+    const walcast = await Walcast.start({ ...house, config: { ...CONFIG, ...config, roles: 'triggers',
+      'triggers.dir': directory, ...given } });
+    t.after(() => walcast.remove());
+    return walcast.ready();
+  };
+  await house.walcast.ready();
+  await waitFor('loaded triggers', async () => {
+    const lines = (await house.walcast.commandOk(['trigger', 'list', '--json'])).trim().split('\n');
+    return lines.filter(Boolean).length === definitions.length;
+  });
+  await waitFor('all partitions', async () =>
+    await house.walcast.metric('walcast_triggers_partitions') === 16);
+  return house;
+}
+
+const insert = (house, first, last, customers) => house.postgres.query(
+  `INSERT INTO orders SELECT i, i % ${customers}, 'paid' FROM generate_series(${first}, ${last}) i`);
+
+function assertInOrder(events) {
+  const last = new Map();
+  for (const { body: { data } } of events) {
+    assert.ok(!(last.get(data.customer) > data.id), `key ${data.customer}: ${data.id} came late`);
+    last.set(data.customer, data.id);
+  }
+}
+const ids = (events) => events.map((event) => event.body.data.id).sort((a, b) => a - b);
+const range = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+test('what matches is delivered once, in order per key, and its signature is good', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url)]);
+  await house.postgres.query("INSERT INTO orders VALUES (1000000, 1, 'open')");
+  await insert(house, 1, 500, 20);
+  await receiver.waitFor(500);
+  await house.postgres.query("INSERT INTO orders VALUES (501, 1, 'paid')");
+  const events = await receiver.waitFor(501);
+  assert.equal(receiver.events.length, 501);
+  assert.deepEqual(ids(events), range(1, 501));
+  assertInOrder(receiver.events);
+  for (const { text, headers } of events.slice(0, 50)) new Webhook(SECRET).verify(text, headers);
+  assert.throws(() => new Webhook(SECRET).verify(`${events[0].text} `, events[0].headers));
+});
+
+test('a key that fails waits by itself, in order, and its id stays the same', async (t) => {
+  let failing = true;
+  const receiver = await Receiver.start(t, ({ body: { data } }) => failing && data.customer === 3 ? 500 : 200);
+  const house = await startTriggers(t, [trigger(receiver.url, { retry: '[300ms, 300ms, 300ms, 300ms, 300ms, 300ms, 300ms, 300ms]' })]);
+  await insert(house, 1, 100, 10);
+  await receiver.waitFor(90);
+  await waitFor('a third attempt', () => receiver.events.filter((it) => it.body.data.id === 3).length >= 3);
+  assert.equal(receiver.events.filter((it) => it.body.data.id === 13).length, 0);
+  failing = false;
+  await receiver.waitFor(100);
+  assertInOrder(receiver.delivered);
+  assert.equal(new Set(receiver.events.filter((it) => it.body.data.id === 3).map((it) => it.id)).size, 1);
+  await waitFor('nothing parked', async () => await house.walcast.metric('walcast_triggers_parked_tasks') === 0);
+});
+
+test('retries end as dead letters, 410 at once; 429 waits as it is asked', async (t) => {
+  const answers = { '/fails': 503, '/gone': 410, '/later': 200 };
+  let asked = 0;
+  const receiver = await Receiver.start(t, ({ path }) =>
+    path === '/later' && asked++ === 0 ? { status: 429, headers: { 'retry-after': '2' } } : answers[path]);
+  const house = await startTriggers(t, ['fails', 'gone', 'later'].map((name) =>
+    trigger(`${receiver.url}/${name}`, { name, retry: '[100ms, 100ms]' })));
+  await insert(house, 1, 3, 1);
+  // The breaker opens behind the fifth failure in a row.
+  await waitFor('dead letters', async () => await house.walcast.metric('walcast_triggers_dead_total') === 6, 40_000);
+  const of = (path) => receiver.events.filter((it) => it.path === path);
+  assert.equal(of('/gone').length, 1);
+  await waitFor('the later ones', () => of('/later').filter((it) => it.answer === 200).length === 3);
+  const [first, second] = of('/later');
+  assert.equal(first.id, second.id);
+  assert.ok(second.at - first.at >= 1900, `after ${second.at - first.at} ms`);
+});
+
+test('an endpoint that hangs delays no other', async (t) => {
+  const receiver = await Receiver.start(t, ({ path }) => path === '/hangs' ? 'hang' : 200);
+  const house = await startTriggers(t, [
+    trigger(`${receiver.url}/hangs`, { name: 'hangs', more: ', timeout: 8s' }),
+    trigger(`${receiver.url}/good`, { name: 'good' })]);
+  await insert(house, 1, 3000, 300);
+  const began = Date.now();
+  const events = await receiver.waitFor(3000, 30_000);
+  t.diagnostic(`3,000 deliveries beside an endpoint that hangs: ${Date.now() - began} ms`);
+  assert.equal(events.filter((it) => it.path === '/good').length, 3000);
+  assertInOrder(events);
+  assert.ok(Date.now() - began < 20_000);
+});
+
+test('kills of walcast and of nats-server lose nothing, and keys stay in order', async (t) => {
+  const COUNT = 3000;
+  let served = 0;
+  const receiver = await Receiver.start(t, () => served++ % 97 === 96 ? 500 : 200);
+  const house = await startTriggers(t, [trigger(receiver.url, { retry: `[${Array(12).fill('200ms').join(', ')}]` })]);
+  for (let round = 0; round < 6; round++) {
+    await insert(house, round * COUNT / 6 + 1, (round + 1) * COUNT / 6, 50);
+    await waitFor('some deliveries', () => receiver.delivered.length > round * COUNT / 12, 60_000);
+    if (round % 2) {
+      await house.nats.kill();
+      await house.nats.restart();
+    } else {
+      await house.walcast.kill();
+      house.walcast.start();
+    }
+  }
+  await receiver.waitFor(COUNT, 120_000);
+  assert.deepEqual(ids(receiver.delivered), range(1, COUNT));
+  assertInOrder(receiver.delivered);
+  t.diagnostic(`${receiver.events.length} attempts for ${COUNT} deliveries`);
+  assert.equal(await house.walcast.metric('walcast_triggers_dead_total'), 0);
+});
+
+test('a process that slept past its lease records nothing when it wakes', async (t) => {
+  let slow = true;
+  const receiver = await Receiver.start(t, async () => {
+    if (slow) await new Promise((resolve) => setTimeout(resolve, 200));
+    return 200;
+  });
+  const house = await startTriggers(t, [trigger(receiver.url)]);
+  const other = await house.more();
+  await waitFor('shared partitions', async () => await other.metric('walcast_triggers_partitions') === 8
+    && await house.walcast.metric('walcast_triggers_partitions') === 8);
+  await insert(house, 1, 400, 40);
+  await waitFor('some', () => receiver.delivered.length > 40);
+  other.process.child.kill('SIGSTOP');
+  await waitFor('the others', async () => await house.walcast.metric('walcast_triggers_partitions') === 16, 30_000);
+  slow = false;
+  await receiver.waitFor(400);
+  const attempts = receiver.events.length;
+  other.process.child.kill('SIGCONT');
+  await waitFor('shared partitions again', async () => await house.walcast.metric('walcast_triggers_partitions') === 8
+    && await other.metric('walcast_triggers_partitions') === 8, 30_000);
+  assertInOrder(receiver.delivered);
+  assert.equal(receiver.events.length, attempts); // nothing was begun on waking
+  await insert(house, 401, 440, 40);
+  await receiver.waitFor(440);
+  assertInOrder(receiver.delivered);
+});

@@ -1,0 +1,10 @@
+/* The parts that match changes and make deliveries; see host.h. */
+#ifndef WALCAST_TRIGGERS_DELIVER_PART_H
+#define WALCAST_TRIGGERS_DELIVER_PART_H
+
+#include "triggers/host.h"
+
+CORE_MUST_CHECK core_role *triggers_deliver_part(triggers_host *host, core_error *error);
+CORE_MUST_CHECK core_role *triggers_matcher_part(triggers_host *host, core_error *error);
+
+#endif

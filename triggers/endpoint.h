@@ -1,0 +1,50 @@
+/* A trigger's endpoint: what its definition's texts mean now, and how much it may be asked. */
+#ifndef WALCAST_TRIGGERS_ENDPOINT_H
+#define WALCAST_TRIGGERS_ENDPOINT_H
+
+#include "net/net.h"
+#include "triggers/definition.h"
+
+/* The texts with their secrets put in. Counted, since requests under way use them; immutable. */
+typedef struct {
+    atomic_uint references;
+    char *url;
+    net_http_header headers[TRIGGERS_HEADERS_MAX];
+    char *texts[2 * TRIGGERS_HEADERS_MAX]; /* that the headers point to */
+    size_t header_count;
+    net_signing_key keys[TRIGGERS_SECRETS_MAX];
+    size_t key_count;
+} triggers_endpoint_texts;
+
+typedef struct triggers_endpoint triggers_endpoint;
+struct triggers_endpoint {
+    triggers_endpoint *next;
+    core_slice project, name; /* its own memory, behind it */
+    uint64_t revision;
+    int64_t texts_ms;               /* when they were made */
+    triggers_endpoint_texts *texts; /* NULL: they could not be made, for: */
+    core_error error;
+    net_throttle throttle;
+    net_breaker breaker;
+    uint32_t ticket; /* of the breaker, for what was admitted last */
+    bool was_full;   /* somebody was refused for want of a place */
+};
+
+/* Puts a project's secrets into a text; appended. */
+typedef bool (*triggers_secret_expander)(void *context, core_slice project, core_slice text,
+                                         core_buffer *out, core_error *error);
+
+/* NULL: memory is out. */
+CORE_MUST_CHECK triggers_endpoint *triggers_endpoint_new(const triggers_definition *definition,
+                                                         int64_t now_ms, int64_t now_ns);
+void triggers_endpoint_free(triggers_endpoint *endpoint);
+/* The definition may have changed: rate and places are its present ones, and so are the texts,
+ * which are made anew after half a minute too. */
+void triggers_endpoint_renew(triggers_endpoint *endpoint, const triggers_definition *definition,
+                             triggers_secret_expander expand, void *context, int64_t now_ms);
+triggers_endpoint_texts *triggers_endpoint_texts_hold(triggers_endpoint_texts *texts);
+void triggers_endpoint_texts_release(triggers_endpoint_texts *texts);
+/* 0: one may go and holds a place; else not before that time. */
+int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns);
+
+#endif

@@ -1,0 +1,40 @@
+/* The matcher: of a source one, wherever its processes run. It reads the change stream in order,
+ * asks the index of each table's rules what a change makes true, and writes the tasks that come of
+ * it, each stored once and in commit order.
+ *
+ * A thread of its own, which waits for the broker. */
+#ifndef WALCAST_TRIGGERS_MATCHER_H
+#define WALCAST_TRIGGERS_MATCHER_H
+
+#include "fanout/fanout.h"
+#include "triggers/set.h"
+
+typedef struct triggers_matcher triggers_matcher;
+
+typedef struct {
+    const core_config *config;
+    core_log *log;
+    core_metrics *metrics;
+    const core_clock *clock;
+    /* The set at this moment, held for the caller; NULL or generation 0: not known yet. Any
+     * thread. */
+    const triggers_set *(*definitions)(void *context);
+    void *definitions_context;
+} triggers_matcher_spec;
+
+/* Starts the thread. */
+CORE_MUST_CHECK triggers_matcher *triggers_matcher_new(const triggers_matcher_spec *spec,
+                                                       core_error *error);
+/* Ends it; what is not stored by then comes again with the next one. NULL is allowed. */
+void triggers_matcher_free(triggers_matcher *matcher);
+
+typedef enum {
+    TRIGGERS_MATCHER_TROUBLE, /* the text says why */
+    TRIGGERS_MATCHER_STANDBY, /* another process does it */
+    TRIGGERS_MATCHER_RUNS,
+} triggers_matcher_state;
+/* Any thread. */
+triggers_matcher_state triggers_matcher_look(triggers_matcher *matcher, char *text,
+                                             size_t text_size);
+
+#endif

@@ -1,0 +1,133 @@
+/* Tasks into their stream, what was not decided into the log of deliveries, and the purge of what
+ * is done; see matcher.h. */
+#include "triggers/matcher_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { FULL_WAIT_MS = 200, TOLD_MAX = 100, LOG_RECORD_MAX = 64 * 1024 * 1024 };
+
+/* ---- tasks ---- */
+
+bool triggers_matcher_poll(triggers_matcher *matcher, core_error *error) {
+    return fanout_publisher_poll(matcher->publisher, &matcher->acked, error);
+}
+
+bool triggers_matcher_send(triggers_matcher *matcher, uint64_t key_hash, core_slice task,
+                           core_error *error) {
+    char last[8], subject[CORE_SUBJECT_MAX];
+    (void)snprintf(last, sizeof last, "%02u", triggers_key_partition(key_hash));
+    if (!core_subject_work(matcher->spec.config, fanout_work_word(FANOUT_WORK_TASKS), last,
+                           subject))
+        return core_error_set(error, CORE_ERROR_CONFIG, "nats.prefix or project is too long");
+    for (;;) {
+        uint64_t sequence = 0;
+        fanout_send_result result =
+            fanout_publisher_send(matcher->publisher, subject, task, &sequence, error);
+        if (result == FANOUT_BROKEN)
+            return false;
+        if (result == FANOUT_SENT)
+            matcher->sent = sequence;
+        if (!triggers_matcher_poll(matcher, error))
+            return false;
+        if (result == FANOUT_SENT)
+            return true;
+        if (fanout_publisher_sleep(matcher->publisher))
+            triggers_matcher_wait(matcher, fanout_publisher_wake_fd(matcher->publisher),
+                                  FULL_WAIT_MS);
+        fanout_publisher_wake_clear(matcher->publisher);
+        if (!triggers_matcher_goes_on(matcher))
+            return core_error_set(error, CORE_ERROR_CONFLICT, "another process matches changes");
+    }
+}
+
+/* ---- what was not decided ---- */
+
+void triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry) {
+    core_metrics_add(matcher->spec.metrics, CORE_METRIC_TRIGGERS_UNDECIDED, 1);
+    if (matcher->told_count >= TOLD_MAX)
+        return; /* of one message: the metric counts the others */
+    entry->time_ms = core_clock_wall_us(matcher->spec.clock) / CORE_US_PER_MS;
+    triggers_entry_write(entry, &matcher->told);
+    matcher->told_count++;
+}
+
+bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error) {
+    char subject[CORE_SUBJECT_MAX], id[64];
+    bool duplicate;
+    if (matcher->told_count == 0)
+        return true;
+    const triggers_record record = {.outcomes = core_buffer_slice(&matcher->told)};
+    core_buffer_reset(&matcher->task);
+    triggers_record_write(&record, &matcher->task);
+    (void)snprintf(id, sizeof id, "m-%" PRIu64 "-%" PRIu32, matcher->position.change.sequence,
+                   matcher->position.change.index);
+    const fanout_event event = {
+        .subject = subject, .id = id, .payload = core_buffer_slice(&matcher->task)};
+    bool ok = core_subject_work(matcher->spec.config, fanout_work_word(FANOUT_WORK_DELIVERIES),
+                                "match", subject) &&
+              fanout_event_publish(matcher->connection, &event, &duplicate, error);
+    core_buffer_reset(&matcher->told);
+    matcher->told_count = 0;
+    return ok;
+}
+
+/* ---- the purge ---- */
+
+/* What the partition's owner said last; false: nobody has owned it. */
+static bool partition_watermark(triggers_matcher *matcher, const char *last, uint64_t *watermark) {
+    char subject[CORE_SUBJECT_MAX];
+    triggers_record record;
+    uint64_t sequence = 0;
+    core_error ignored;
+    core_buffer payload;
+    core_buffer_init(&payload, LOG_RECORD_MAX);
+    bool ok = core_subject_work(matcher->spec.config, fanout_work_word(FANOUT_WORK_DELIVERIES),
+                                last, subject) &&
+              fanout_log_end(matcher->connection, matcher->deliveries_stream, subject, &payload,
+                             &sequence, &ignored) &&
+              sequence != 0 && triggers_record_read(core_buffer_slice(&payload), &record, &ignored);
+    if (ok)
+        *watermark = record.watermark;
+    core_buffer_fini(&payload);
+    return ok;
+}
+
+/* Lowers `*up_to` to what the partition is done with. The watermark is asked for first: all tasks
+ * up to the end that is then seen are done if it has reached that. */
+static bool partition_allows(triggers_matcher *matcher, unsigned number, uint64_t *up_to) {
+    char last[8], subject[CORE_SUBJECT_MAX];
+    uint64_t watermark = 0, end = 0;
+    core_error ignored;
+    (void)snprintf(last, sizeof last, "%02u", number);
+    bool is_owned = partition_watermark(matcher, last, &watermark);
+    if (!core_subject_work(matcher->spec.config, fanout_work_word(FANOUT_WORK_TASKS), last,
+                           subject) ||
+        !fanout_stream_subject_end(matcher->connection, matcher->tasks_stream, subject, &end,
+                                   &ignored))
+        return false;
+    if (end == 0 || (is_owned && watermark >= end))
+        return true;
+    if (!is_owned)
+        return false;
+    if (watermark < *up_to)
+        *up_to = watermark;
+    return true;
+}
+
+/* The last message stays: it says where to go on. */
+void triggers_matcher_purge(triggers_matcher *matcher) {
+    fanout_stream_info info;
+    core_error error = {0};
+    if (!fanout_stream_inspect(matcher->connection, matcher->tasks_stream, &info, &error) ||
+        info.messages < 2)
+        return;
+    uint64_t up_to = info.last_sequence - 1;
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
+        if (!partition_allows(matcher, i, &up_to))
+            return;
+    if (up_to >= info.first_sequence &&
+        !fanout_stream_purge(matcher->connection, matcher->tasks_stream, up_to, &error))
+        CORE_LOG(matcher->spec.log, WARN, "triggers", "tasks that are done cannot be removed yet",
+                 CORE_LOG_TEXT("reason", error.text));
+}

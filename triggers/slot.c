@@ -1,0 +1,106 @@
+/* A slot: one of the sixteen partitions, while this process owns it; see worker.h. */
+#include "triggers/worker_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { RECORD_MAX_BYTES = 64 * 1024 * 1024, LEASE_LOOK_MS = 50 };
+
+void triggers_slot_init(triggers_slot *slot, triggers_worker *worker, unsigned number) {
+    char last[8];
+    *slot = (triggers_slot){.worker = worker, .number = number};
+    (void)snprintf(last, sizeof last, "%02u", number);
+    core_buffer_init(&slot->record, RECORD_MAX_BYTES);
+    /* A prefix that is too long is refused where the streams are made. */
+    (void)!core_subject_work(worker->spec.config, fanout_work_word(FANOUT_WORK_DELIVERIES), last,
+                             slot->log_subject);
+}
+
+void triggers_slot_fini(triggers_slot *slot) {
+    triggers_partition_free(slot->partition);
+    core_block_release(slot->task);
+    core_buffer_fini(&slot->record);
+}
+
+static uint64_t owner_id(void) {
+    uint64_t id = 0;
+    while (id == 0)
+        if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
+            abort(); /* the system gives no random bytes: nothing can be fenced */
+    return id;
+}
+
+void triggers_slot_take(triggers_slot *slot, const triggers_handover *handover) {
+    assert(slot->state == SLOT_EMPTY && slot->partition == NULL);
+    slot->state = SLOT_OWNED;
+    slot->life++;
+    slot->partition = handover->partition;
+    slot->inbox = handover->inbox;
+    slot->lease = handover->lease;
+    slot->log_end = handover->log_end;
+    slot->owner = owner_id();
+    slot->append = APPEND_NONE;
+    slot->mark_count = 0;
+    slot->log_bytes = 0;
+    slot->next_ms = 0;
+    slot->is_fenced = slot->is_leaving_at_once = false;
+    triggers_partition_begin(slot->partition, slot->owner, triggers_worker_now_ms(slot->worker));
+}
+
+void triggers_slot_drop(triggers_slot *slot, const char *why) {
+    triggers_worker *worker = slot->worker;
+    CORE_LOG(worker->spec.log, INFO, "triggers", "deliveries of a partition are let go",
+             CORE_LOG_NUMBER("partition", slot->number), CORE_LOG_TEXT("reason", why));
+    triggers_partition_free(slot->partition);
+    core_block_release(slot->task);
+    slot->partition = NULL;
+    slot->task = NULL;
+    slot->inbox = NULL;
+    slot->lease = NULL;
+    slot->state = SLOT_EMPTY;
+    slot->life++;
+    worker->spec.on_back(worker->spec.on_back_context, slot->number);
+}
+
+static void slot_feed(triggers_slot *slot, int64_t now_ms) {
+    while (slot->state == SLOT_OWNED && triggers_partition_has_room(slot->partition)) {
+        if (slot->task == NULL)
+            slot->task = triggers_inbox_take(slot->inbox, &slot->task_sequence);
+        if (slot->task == NULL ||
+            !triggers_partition_feed(slot->partition, slot->task_sequence, slot->task, now_ms))
+            return;
+        core_block_release(slot->task);
+        slot->task = NULL;
+        slot->next_ms = 0;
+    }
+}
+
+void triggers_slot_step(triggers_slot *slot, int64_t *next_ms) {
+    int64_t now_ms = triggers_worker_now_ms(slot->worker);
+    if (slot->partition == NULL)
+        return;
+    if (slot->is_fenced) {
+        triggers_slot_drop(slot, "another process owns it now");
+        return;
+    }
+    bool is_held = triggers_slot_lease_held(slot) && slot->state == SLOT_OWNED;
+    triggers_partition_hold(slot->partition, !is_held);
+    if (slot->append == APPEND_AGAIN && slot->append_again_ms <= now_ms)
+        triggers_slot_append_again(slot);
+    slot_feed(slot, now_ms);
+    if (slot->next_ms <= now_ms)
+        triggers_partition_tick(slot->partition, now_ms, &slot->next_ms);
+    slot_feed(slot, now_ms);
+    bool is_quiet = triggers_partition_look(slot->partition).is_quiet;
+    if (slot->state == SLOT_LEAVING && (is_quiet || slot->is_leaving_at_once)) {
+        triggers_slot_drop(slot, "it was wanted back");
+        return;
+    }
+    int64_t wanted_ms = is_held ? slot->next_ms : now_ms + LEASE_LOOK_MS;
+    if (slot->append == APPEND_AGAIN && slot->append_again_ms < wanted_ms)
+        wanted_ms = slot->append_again_ms;
+    if (wanted_ms < *next_ms)
+        *next_ms = wanted_ms;
+}

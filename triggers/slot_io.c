@@ -1,0 +1,299 @@
+/* What a partition asks for, carried out over the courier and the sender; see partition.h.
+ *
+ * A request that cannot be sent is told with the slot's next turn, never from within, as the
+ * partition wants it. */
+#include "triggers/letter.h"
+#include "triggers/worker_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_MAX_TEXT = 64, LEASE_AGAIN_MS = 50 };
+
+/* ---- calls ---- */
+
+triggers_call *triggers_call_new(triggers_slot *slot, triggers_call_kind kind, uint64_t ticket) {
+    triggers_worker *worker = slot->worker;
+    triggers_call *call = calloc(1, sizeof *call);
+    /* Without 80 bytes of memory nothing goes on; the log makes a new start whole. */
+    if (call == NULL)
+        abort();
+    *call = (triggers_call){
+        .next = worker->calls, .slot = slot, .life = slot->life, .ticket = ticket, .kind = kind};
+    if (worker->calls != NULL)
+        worker->calls->previous = call;
+    worker->calls = call;
+    return call;
+}
+
+void triggers_call_free(triggers_call *call) {
+    triggers_worker *worker = call->slot->worker;
+    if (call->previous != NULL)
+        call->previous->next = call->next;
+    else
+        worker->calls = call->next;
+    if (call->next != NULL)
+        call->next->previous = call->previous;
+    free(call);
+}
+
+static void on_answer(void *context, uint64_t tag, const fanout_answer *answer,
+                      const core_error *error) {
+    (void)tag;
+    triggers_slot_answer(context, answer, error != NULL ? error->code : CORE_ERROR_NONE);
+}
+
+fanout_reply triggers_call_reply(triggers_call *call) {
+    return (fanout_reply){.on_answer = on_answer, .context = call};
+}
+
+void triggers_call_fail(triggers_call *call, const core_error *error) {
+    call->code = error->code;
+    call->next_failed = call->slot->worker->failed;
+    call->slot->worker->failed = call;
+}
+
+bool triggers_slot_lease_held(const triggers_slot *slot) {
+    return fanout_lease_held(slot->lease);
+}
+
+/* ---- definitions ---- */
+
+static const triggers_definition *slot_definition(const triggers_slot *slot, core_slice project,
+                                                  core_slice trigger) {
+    const triggers_set *set = slot->worker->set;
+    return set != NULL ? triggers_set_find(set, project, trigger) : NULL;
+}
+
+static uint32_t attempts_at_once(const triggers_definition *definition) {
+    enum { OTHER_ACTIONS = 16 };
+    if (definition->action == TRIGGERS_DO_WEBHOOK && definition->webhook.concurrency > 0)
+        return definition->webhook.concurrency;
+    return OTHER_ACTIONS;
+}
+
+static void io_policy(void *context, core_slice project, core_slice trigger,
+                      triggers_policy *policy) {
+    const triggers_slot *slot = context;
+    const triggers_definition *definition = slot_definition(slot, project, trigger);
+    /* As long as definitions are not read, nobody knows that one is gone. */
+    if (slot->worker->set == NULL || slot->worker->set->generation == 0)
+        *policy = (triggers_policy){.is_known = true, .is_paused = true};
+    if (definition == NULL)
+        return;
+    *policy = (triggers_policy){.is_known = true,
+                                .is_paused = definition->paused,
+                                .revision = definition->revision,
+                                .max_attempts = attempts_at_once(definition),
+                                .retry = definition->retry};
+}
+
+static int64_t io_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms) {
+    triggers_slot *slot = context;
+    const triggers_sender *sender = &slot->worker->spec.sender;
+    const triggers_definition *definition = slot_definition(slot, project, trigger);
+    if (!triggers_slot_lease_held(slot))
+        return now_ms + LEASE_AGAIN_MS;
+    return definition != NULL ? sender->admit(sender->context, definition, now_ms) : 0;
+}
+
+static void io_unadmit(void *context, core_slice project, core_slice trigger) {
+    const triggers_sender *sender = &((triggers_slot *)context)->worker->spec.sender;
+    sender->unadmit(sender->context, project, trigger);
+}
+
+/* ---- attempts ---- */
+
+static triggers_delivery *delivery_new(triggers_slot *slot, const triggers_attempt *attempt) {
+    triggers_delivery *delivery = calloc(1, sizeof *delivery);
+    if (delivery == NULL)
+        abort();
+    delivery->block = core_block_retain(attempt->task);
+    delivery->number = attempt->number;
+    delivery->worker = slot->worker;
+    delivery->slot = slot->number;
+    delivery->life = slot->life;
+    delivery->ticket = attempt->ticket;
+    return delivery;
+}
+
+static void delivery_refuse(triggers_delivery *delivery, triggers_end_kind kind,
+                            const char *reason) {
+    (void)snprintf(delivery->reason, sizeof delivery->reason, "%s", reason);
+    delivery->end = (triggers_end){.kind = kind, .reason = core_slice_text(delivery->reason)};
+    triggers_delivery_ended(delivery);
+}
+
+static void io_attempt(void *context, const triggers_attempt *attempt) {
+    triggers_slot *slot = context;
+    const triggers_sender *sender = &slot->worker->spec.sender;
+    triggers_delivery *delivery = delivery_new(slot, attempt);
+    core_slice bytes = core_slice_make(attempt->task->bytes + attempt->offset,
+                                       attempt->task->length - attempt->offset);
+    core_error error = {0};
+    const triggers_definition *definition = NULL;
+    bool is_task = triggers_task_read(bytes, &delivery->task, &error);
+    if (is_task)
+        definition = slot_definition(slot, delivery->task.project, delivery->task.trigger);
+    if (definition == NULL) {
+        delivery_refuse(delivery, TRIGGERS_END_REFUSED,
+                        is_task ? "the trigger's definition is gone" : error.text);
+        return;
+    }
+    delivery->definition = triggers_definition_hold(definition);
+    triggers_webhook_id(&delivery->task, delivery->id);
+    sender->send(sender->context, delivery);
+}
+
+/* ---- the streams ---- */
+
+static bool parked_subject(const triggers_slot *slot, uint64_t key_hash,
+                           char subject[CORE_SUBJECT_MAX]) {
+    char last[NAME_MAX_TEXT];
+    (void)snprintf(last, sizeof last, "%02u%016" PRIx64, slot->number, key_hash);
+    return core_subject_work(slot->worker->spec.config, fanout_work_word(FANOUT_WORK_PARKED), last,
+                             subject);
+}
+
+static void call_publish(triggers_call *call, const fanout_parcel *parcel) {
+    core_error error = {0};
+    if (!fanout_courier_publish(call->slot->worker->courier, parcel, triggers_call_reply(call),
+                                &error))
+        triggers_call_fail(call, &error);
+}
+
+static void io_park(void *context, uint64_t ticket, core_slice parked) {
+    triggers_slot *slot = context;
+    triggers_call *call = triggers_call_new(slot, CALL_PARK, ticket);
+    char subject[CORE_SUBJECT_MAX], id[NAME_MAX_TEXT];
+    triggers_parked read;
+    core_error error = {0};
+    if (!triggers_parked_read(parked, &read, &error) || !parked_subject(slot, ticket, subject)) {
+        triggers_call_fail(call, &(core_error){.code = CORE_ERROR_LIMIT});
+        return;
+    }
+    (void)snprintf(id, sizeof id, "%" PRIx64 "-%" PRIu64, slot->owner, read.sequence);
+    const fanout_parcel parcel = {.subject = subject, .id = id, .payload = parked};
+    call_publish(call, &parcel);
+}
+
+static void io_fetch(void *context, uint64_t ticket, uint64_t position) {
+    triggers_slot *slot = context;
+    triggers_worker *worker = slot->worker;
+    triggers_call *call = triggers_call_new(slot, CALL_FETCH, ticket);
+    char subject[CORE_SUBJECT_MAX];
+    core_error error = {.code = CORE_ERROR_LIMIT};
+    if (!parked_subject(slot, ticket, subject) ||
+        !fanout_courier_next(worker->courier, worker->streams[FANOUT_WORK_PARKED], subject,
+                             position, triggers_call_reply(call), &error))
+        triggers_call_fail(call, &error);
+}
+
+static void io_bury(void *context, const triggers_burial *burial) {
+    triggers_slot *slot = context;
+    triggers_worker *worker = slot->worker;
+    triggers_call *call = triggers_call_new(slot, CALL_BURY, burial->ticket);
+    char subject[CORE_SUBJECT_MAX], id[NAME_MAX_TEXT], trigger[TRIGGERS_NAME_MAX + 1] = "?";
+    triggers_task task;
+    core_error error = {.code = CORE_ERROR_TRANSIENT};
+    const triggers_letter letter = {.sequence = burial->sequence,
+                                    .attempts = burial->attempts,
+                                    .status = burial->status,
+                                    .dead_ms = triggers_worker_now_ms(worker),
+                                    .reason = burial->reason,
+                                    .task = burial->task};
+    core_buffer_reset(&worker->letter);
+    triggers_letter_write(&letter, &worker->letter);
+    if (triggers_task_read(burial->task, &task, &error))
+        (void)!core_slice_to_text(task.trigger, trigger, sizeof trigger);
+    if (!core_buffer_ok(&worker->letter) ||
+        !core_subject_work(worker->spec.config, fanout_work_word(FANOUT_WORK_DEAD), trigger,
+                           subject)) {
+        triggers_call_fail(call, &error);
+        return;
+    }
+    (void)snprintf(id, sizeof id, "%u-%" PRIu64, slot->number, burial->sequence);
+    const fanout_parcel parcel = {
+        .subject = subject, .id = id, .payload = core_buffer_slice(&worker->letter)};
+    call_publish(call, &parcel);
+}
+
+static void io_append(void *context, core_slice record) {
+    triggers_slot_append(context, record);
+}
+
+static void io_clear(void *context, uint64_t key_hash, uint64_t position) {
+    triggers_slot *slot = context;
+    triggers_worker *worker = slot->worker;
+    char subject[CORE_SUBJECT_MAX];
+    core_error ignored;
+    triggers_call *call = triggers_call_new(slot, CALL_FORGET, 0);
+    /* What is not cleared now is with the key's next chain. */
+    if (!parked_subject(slot, key_hash, subject) ||
+        !fanout_courier_purge(worker->courier, worker->streams[FANOUT_WORK_PARKED], subject,
+                              position, triggers_call_reply(call), &ignored))
+        triggers_call_free(call);
+}
+
+triggers_partition_io triggers_slot_io(triggers_slot *slot) {
+    return (triggers_partition_io){.context = slot,
+                                   .policy = io_policy,
+                                   .admit = io_admit,
+                                   .unadmit = io_unadmit,
+                                   .attempt = io_attempt,
+                                   .park = io_park,
+                                   .fetch = io_fetch,
+                                   .bury = io_bury,
+                                   .append = io_append,
+                                   .clear = io_clear};
+}
+
+/* ---- answers ---- */
+
+static void fetched(triggers_slot *slot, uint64_t ticket, const fanout_answer *answer,
+                    core_error_code code, int64_t now_ms) {
+    core_block *block = NULL;
+    if (code == CORE_ERROR_NONE) {
+        block = core_block_copy(answer->payload);
+        if (block == NULL)
+            code = CORE_ERROR_TRANSIENT;
+    }
+    triggers_partition_fetched(slot->partition, ticket, block, answer->sequence, code, now_ms);
+    core_block_release(block);
+}
+
+static void count(const triggers_slot *slot, core_metric metric, core_error_code code) {
+    if (code == CORE_ERROR_NONE)
+        core_metrics_add(slot->worker->spec.metrics, metric, 1);
+}
+
+void triggers_slot_answer(triggers_call *call, const fanout_answer *answer, core_error_code code) {
+    triggers_slot *slot = call->slot;
+    triggers_call taken = *call;
+    int64_t now_ms = triggers_worker_now_ms(slot->worker);
+    triggers_call_free(call);
+    if (slot->partition == NULL || slot->life != taken.life)
+        return;
+    slot->next_ms = 0;
+    switch (taken.kind) {
+    case CALL_PARK:
+        count(slot, CORE_METRIC_TRIGGERS_PARKED, code);
+        triggers_partition_parked(slot->partition, taken.ticket, answer->sequence, code, now_ms);
+        break;
+    case CALL_FETCH:
+        fetched(slot, taken.ticket, answer, code, now_ms);
+        break;
+    case CALL_BURY:
+        count(slot, CORE_METRIC_TRIGGERS_DEAD, code);
+        triggers_partition_buried(slot->partition, taken.ticket, code, now_ms);
+        break;
+    case CALL_APPEND:
+    case CALL_LOOK:
+        triggers_slot_append_answer(slot, taken.kind, answer, code);
+        break;
+    case CALL_FORGET:
+        break;
+    }
+}

@@ -1,0 +1,326 @@
+/* The worker's thread; see worker.h.
+ *
+ * Each turn: answers of the broker, requests that could not be sent, attempts that have ended, what
+ * other threads want, then each slot's own. It sleeps on the courier's socket and on an eventfd,
+ * for as long as no slot wants to be called. */
+#include "triggers/worker_private.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+    SLEEP_MAX_MS = 100, /* the courier's time limits, and a clock that was moved */
+    LETTER_MAX_BYTES = 64 * 1024 * 1024,
+    TASKS_MAX = 1024,      /* of a partition, not done */
+    DONE_MAX = 16384,      /* above its watermark */
+    ATTEMPTS_MAX = 128,    /* at once */
+    PARKED_KEY_BYTES = 64, /* in a record */
+    RECORD_ROOM_BYTES = 512 * 1024,
+};
+
+/* ---- from other threads ---- */
+
+void triggers_delivery_ended(triggers_delivery *delivery) {
+    triggers_worker *worker = delivery->worker;
+    CORE_MAGIC_CHECK(worker, TRIGGERS_WORKER_MAGIC);
+    (void)pthread_mutex_lock(&worker->lock);
+    bool was_empty = worker->ended == NULL;
+    delivery->next = worker->ended;
+    worker->ended = delivery;
+    (void)pthread_mutex_unlock(&worker->lock);
+    if (was_empty)
+        core_wake_set(worker->wake_fd);
+}
+
+void triggers_worker_give(triggers_worker *worker, const triggers_handover *handover) {
+    (void)pthread_mutex_lock(&worker->lock);
+    worker->handovers[handover->number] = *handover;
+    worker->has_handover[handover->number] = true;
+    (void)pthread_mutex_unlock(&worker->lock);
+    core_wake_set(worker->wake_fd);
+}
+
+void triggers_worker_want_back(triggers_worker *worker, unsigned number, bool at_once) {
+    (void)pthread_mutex_lock(&worker->lock);
+    worker->wants_back[number] = true;
+    worker->wants_at_once[number] = worker->wants_at_once[number] || at_once;
+    (void)pthread_mutex_unlock(&worker->lock);
+    core_wake_set(worker->wake_fd);
+}
+
+void triggers_worker_refresh(triggers_worker *worker) {
+    (void)pthread_mutex_lock(&worker->lock);
+    worker->has_changed = true;
+    (void)pthread_mutex_unlock(&worker->lock);
+    core_wake_set(worker->wake_fd);
+}
+
+int triggers_worker_wake_fd(const triggers_worker *worker) {
+    return worker->wake_fd;
+}
+
+triggers_worker_stats triggers_worker_look(triggers_worker *worker) {
+    (void)pthread_mutex_lock(&worker->lock);
+    triggers_worker_stats stats = worker->stats;
+    (void)pthread_mutex_unlock(&worker->lock);
+    return stats;
+}
+
+triggers_partition *triggers_worker_partition(triggers_worker *worker, unsigned number,
+                                              core_error *error) {
+    const core_config *config = worker->spec.config;
+    const triggers_partition_io io = triggers_slot_io(&worker->slots[number]);
+    size_t parked_keys = (size_t)core_config_integer(config, "triggers.parked_keys");
+    const triggers_partition_limits limits = {
+        .max_tasks = TASKS_MAX,
+        .max_bytes =
+            (size_t)core_config_integer(config, "triggers.memory") / (2 * TRIGGERS_PARTITIONS),
+        .max_done = DONE_MAX,
+        .max_parked_keys = 1 + (parked_keys - 1) / TRIGGERS_PARTITIONS,
+        .max_attempts = ATTEMPTS_MAX,
+        .seed = (uint64_t)core_clock_wall_us(worker->spec.clock) + number,
+    };
+    return triggers_partition_new(&io, &limits, error);
+}
+
+/* ---- the thread's turn ---- */
+
+static void poke(triggers_worker *worker, const triggers_definition *definition) {
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
+        if (worker->slots[i].partition != NULL)
+            triggers_partition_poke(worker->slots[i].partition, definition->project,
+                                    definition->name, triggers_worker_now_ms(worker));
+}
+
+static void delivery_free(triggers_delivery *delivery) {
+    triggers_definition_release(delivery->definition);
+    core_block_release(delivery->block);
+    free(delivery);
+}
+
+static void ended_take(triggers_worker *worker) {
+    (void)pthread_mutex_lock(&worker->lock);
+    triggers_delivery *delivery = worker->ended;
+    worker->ended = NULL;
+    (void)pthread_mutex_unlock(&worker->lock);
+    while (delivery != NULL) {
+        triggers_delivery *next = delivery->next;
+        triggers_slot *slot = &worker->slots[delivery->slot];
+        bool others = worker->spec.sender.done(worker->spec.sender.context, delivery);
+        if (slot->partition != NULL && slot->life == delivery->life) {
+            core_metrics_add(worker->spec.metrics,
+                             delivery->end.kind == TRIGGERS_END_DELIVERED
+                                 ? CORE_METRIC_TRIGGERS_DELIVERED
+                                 : CORE_METRIC_TRIGGERS_FAILED,
+                             1);
+            slot->next_ms = 0;
+            triggers_partition_attempted(slot->partition, delivery->ticket, &delivery->end,
+                                         triggers_worker_now_ms(worker));
+        }
+        if (others && delivery->definition != NULL)
+            poke(worker, delivery->definition);
+        delivery_free(delivery);
+        delivery = next;
+    }
+}
+
+static void failed_tell(triggers_worker *worker) {
+    static const fanout_answer none;
+    triggers_call *call = worker->failed;
+    worker->failed = NULL;
+    while (call != NULL) {
+        triggers_call *next = call->next_failed;
+        triggers_slot_answer(call, &none, call->code);
+        call = next;
+    }
+}
+
+static void set_replace(triggers_worker *worker) {
+    const triggers_set *set = worker->spec.definitions(worker->spec.definitions_context);
+    if (worker->set != NULL && set != NULL && worker->set->generation == set->generation) {
+        triggers_set_release(set);
+        return;
+    }
+    if (worker->set != NULL)
+        triggers_set_release(worker->set);
+    worker->set = set;
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
+        if (worker->slots[i].partition != NULL) {
+            worker->slots[i].next_ms = 0;
+            triggers_partition_refresh(worker->slots[i].partition, triggers_worker_now_ms(worker));
+        }
+}
+
+typedef struct {
+    bool give, back, at_once;
+    triggers_handover handover;
+} slot_wish;
+
+static slot_wish wish_take(triggers_worker *worker, unsigned number, bool *has_changed) {
+    (void)pthread_mutex_lock(&worker->lock);
+    const slot_wish wish = {.give = worker->has_handover[number],
+                            .back = worker->wants_back[number],
+                            .at_once = worker->wants_at_once[number],
+                            .handover = worker->handovers[number]};
+    worker->has_handover[number] = worker->wants_back[number] = worker->wants_at_once[number] =
+        false;
+    *has_changed = *has_changed || worker->has_changed;
+    worker->has_changed = false;
+    (void)pthread_mutex_unlock(&worker->lock);
+    return wish;
+}
+
+static void wishes_take(triggers_worker *worker) {
+    bool has_changed = worker->set == NULL;
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++) {
+        triggers_slot *slot = &worker->slots[i];
+        slot_wish wish = wish_take(worker, i, &has_changed);
+        if (wish.give)
+            triggers_slot_take(slot, &wish.handover);
+        if (wish.back && slot->partition != NULL) {
+            slot->state = SLOT_LEAVING;
+            slot->is_leaving_at_once = slot->is_leaving_at_once || wish.at_once;
+        }
+    }
+    if (has_changed)
+        set_replace(worker);
+}
+
+static void stats_note(triggers_worker *worker) {
+    triggers_worker_stats stats = {.is_connected = fanout_courier_ready(worker->courier)};
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++) {
+        if (worker->slots[i].partition == NULL)
+            continue;
+        triggers_partition_stats one = triggers_partition_look(worker->slots[i].partition);
+        stats.partitions++;
+        stats.tasks += one.tasks;
+        stats.parked_tasks += (size_t)one.parked_tasks;
+        stats.attempts += one.attempts;
+        stats.holds_up = stats.holds_up || one.holds_up;
+    }
+    (void)pthread_mutex_lock(&worker->lock);
+    worker->stats = stats;
+    (void)pthread_mutex_unlock(&worker->lock);
+    core_metrics *metrics = worker->spec.metrics;
+    core_metrics_set(metrics, CORE_METRIC_TRIGGERS_PARTITIONS, (int64_t)stats.partitions);
+    core_metrics_set(metrics, CORE_METRIC_TRIGGERS_PARKED_TASKS, (int64_t)stats.parked_tasks);
+    core_metrics_set(metrics, CORE_METRIC_TRIGGERS_ATTEMPTS, (int64_t)stats.attempts);
+}
+
+static void worker_sleep(triggers_worker *worker, int64_t next_ms) {
+    int64_t wait_ms = next_ms - triggers_worker_now_ms(worker);
+    struct pollfd fds[] = {{.fd = fanout_courier_wake_fd(worker->courier), .events = POLLIN},
+                           {.fd = worker->wake_fd, .events = POLLIN}};
+    fanout_courier_flush(worker->courier);
+    if (worker->failed != NULL || wait_ms < 0)
+        wait_ms = 0;
+    (void)poll(fds, 2, (int)(wait_ms < SLEEP_MAX_MS ? wait_ms : SLEEP_MAX_MS));
+    core_wake_clear(worker->wake_fd);
+}
+
+static void *worker_run(void *argument) {
+    triggers_worker *worker = argument;
+    CORE_MAGIC_CHECK(worker, TRIGGERS_WORKER_MAGIC);
+    int64_t noted_ms = 0;
+    while (!atomic_load(&worker->stopping)) {
+        int64_t next_ms = INT64_MAX;
+        fanout_courier_poll(worker->courier);
+        failed_tell(worker);
+        wishes_take(worker);
+        ended_take(worker);
+        for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
+            triggers_slot_step(&worker->slots[i], &next_ms);
+        if (triggers_worker_now_ms(worker) - noted_ms > SLEEP_MAX_MS) {
+            noted_ms = triggers_worker_now_ms(worker);
+            stats_note(worker);
+        }
+        worker_sleep(worker, next_ms);
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void worker_prepare(triggers_worker *worker) {
+    const core_config *config = worker->spec.config;
+    char subjects[CORE_SUBJECT_MAX];
+    for (int work = FANOUT_WORK_TASKS; work <= FANOUT_WORK_DEAD; work++)
+        (void)fanout_stream_work_spec(config, (fanout_work)work, worker->streams[work], subjects);
+    worker->history_age_ms = core_config_integer(config, "triggers.history_age");
+    worker->history_share_bytes =
+        (uint64_t)core_config_integer(config, "triggers.history_bytes") / (2 * TRIGGERS_PARTITIONS);
+    core_buffer_init(&worker->letter, LETTER_MAX_BYTES);
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
+        triggers_slot_init(&worker->slots[i], worker, i);
+}
+
+triggers_worker *triggers_worker_new(const triggers_worker_spec *spec, core_error *error) {
+    triggers_worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the triggers' worker");
+        return NULL;
+    }
+    worker->magic = TRIGGERS_WORKER_MAGIC;
+    worker->spec = *spec;
+    (void)pthread_mutex_init(&worker->lock, NULL);
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    worker_prepare(worker);
+    worker->courier =
+        fanout_courier_new(spec->config, "walcast deliveries", spec->log, spec->clock, error);
+    if (worker->courier == NULL) {
+        triggers_worker_free(worker);
+        return NULL;
+    }
+    worker->has_thread =
+        worker->wake_fd >= 0 && pthread_create(&worker->thread, NULL, worker_run, worker) == 0;
+    if (worker->has_thread) {
+        (void)pthread_setname_np(worker->thread, "walcast-deliver");
+        return worker;
+    }
+    (void)core_error_set(error, CORE_ERROR_INTERNAL, "cannot start the triggers' worker: %s",
+                         strerror(errno));
+    triggers_worker_free(worker);
+    return NULL;
+}
+
+void triggers_worker_stop(triggers_worker *worker) {
+    if (worker == NULL || !worker->has_thread)
+        return;
+    atomic_store(&worker->stopping, true);
+    core_wake_set(worker->wake_fd);
+    (void)pthread_join(worker->thread, NULL);
+    worker->has_thread = false;
+}
+
+void triggers_worker_free(triggers_worker *worker) {
+    if (worker == NULL)
+        return;
+    CORE_MAGIC_CHECK(worker, TRIGGERS_WORKER_MAGIC);
+    triggers_worker_stop(worker);
+    fanout_courier_free(worker->courier);
+    while (worker->calls != NULL)
+        triggers_call_free(worker->calls);
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++) {
+        if (worker->has_handover[i])
+            triggers_partition_free(worker->handovers[i].partition);
+        triggers_slot_fini(&worker->slots[i]);
+    }
+    while (worker->ended != NULL) {
+        triggers_delivery *next = worker->ended->next;
+        (void)worker->spec.sender.done(worker->spec.sender.context, worker->ended);
+        delivery_free(worker->ended);
+        worker->ended = next;
+    }
+    if (worker->set != NULL)
+        triggers_set_release(worker->set);
+    core_buffer_fini(&worker->letter);
+    (void)pthread_mutex_destroy(&worker->lock);
+    if (worker->wake_fd >= 0)
+        (void)close(worker->wake_fd);
+    worker->magic = 0;
+    free(worker);
+}

@@ -1,0 +1,130 @@
+/* A worker's inside: worker.c (the thread), slot.c (one partition's turn), slot_io.c (what it asks
+ * for), slot_log.c (its log). */
+#ifndef WALCAST_TRIGGERS_WORKER_PRIVATE_H
+#define WALCAST_TRIGGERS_WORKER_PRIVATE_H
+
+#include "triggers/worker.h"
+
+#define TRIGGERS_WORKER_MAGIC UINT32_C(0x74776f72)
+#define TRIGGERS_MARKS_MAX    64
+
+/* A request to the broker that is under way, or failed before it was sent and waits to be told. */
+typedef enum {
+    CALL_PARK,
+    CALL_FETCH,
+    CALL_BURY,
+    CALL_APPEND,
+    CALL_LOOK, /* what stands behind the last record that we know */
+    CALL_FORGET,
+} triggers_call_kind;
+
+typedef struct triggers_slot triggers_slot;
+typedef struct triggers_call triggers_call;
+struct triggers_call {
+    triggers_call *next, *previous; /* among all of the worker */
+    triggers_call *next_failed;
+    triggers_slot *slot;
+    uint64_t life, ticket;
+    triggers_call_kind kind;
+    core_error_code code; /* of one that was not sent */
+};
+
+typedef enum {
+    SLOT_EMPTY,
+    SLOT_OWNED,
+    SLOT_LEAVING, /* nothing new begins */
+} triggers_slot_state;
+
+/* How the append of slot->record stands. */
+typedef enum { APPEND_NONE, APPEND_SENT, APPEND_LOOKING, APPEND_AGAIN } triggers_append_state;
+
+typedef struct {
+    uint64_t sequence; /* a record with a state: what is before it may go */
+    int64_t at_ms;
+    uint64_t bytes; /* appended since the mark before */
+} triggers_mark;
+
+struct triggers_slot {
+    triggers_worker *worker;
+    unsigned number;
+    triggers_slot_state state;
+    bool is_leaving_at_once;
+    uint64_t life; /* one more with each owner; answers to a former one are nobody's */
+    triggers_partition *partition;
+    triggers_inbox *inbox;
+    const fanout_lease *lease;
+    core_block *task; /* taken, and there was no room */
+    uint64_t task_sequence;
+    int64_t next_ms;
+
+    char log_subject[CORE_SUBJECT_MAX];
+    uint64_t owner;
+    uint64_t log_end;   /* the log's last record that we know */
+    core_buffer record; /* the one that is being appended */
+    bool record_has_state;
+    triggers_append_state append;
+    int64_t append_again_ms;
+    triggers_mark marks[TRIGGERS_MARKS_MAX];
+    size_t mark_count;
+    uint64_t log_bytes; /* since the last mark */
+    bool is_fenced;
+};
+
+struct triggers_worker {
+    uint32_t magic;
+    triggers_worker_spec spec;
+    fanout_courier *courier;
+    char streams[4][FANOUT_NAME_MAX]; /* by fanout_work */
+    triggers_slot slots[TRIGGERS_PARTITIONS];
+    triggers_call *calls;  /* under way */
+    triggers_call *failed; /* to be told */
+    core_buffer letter;
+    const triggers_set *set;
+    int64_t history_age_ms;
+    uint64_t history_share_bytes;
+
+    pthread_mutex_t lock; /* guards these, which other threads put in */
+    triggers_delivery *ended;
+    triggers_handover handovers[TRIGGERS_PARTITIONS];
+    bool has_handover[TRIGGERS_PARTITIONS];
+    bool wants_back[TRIGGERS_PARTITIONS], wants_at_once[TRIGGERS_PARTITIONS];
+    bool has_changed;
+    triggers_worker_stats stats;
+
+    int wake_fd;
+    atomic_bool stopping;
+    bool has_thread;
+    pthread_t thread;
+};
+
+/* slot.c */
+void triggers_slot_init(triggers_slot *slot, triggers_worker *worker, unsigned number);
+void triggers_slot_fini(triggers_slot *slot);
+void triggers_slot_take(triggers_slot *slot, const triggers_handover *handover);
+/* The partition goes, the inbox and the lease are their owner's. */
+void triggers_slot_drop(triggers_slot *slot, const char *why);
+/* What is due; `*next_ms` becomes earlier when it wants to be called again before. */
+void triggers_slot_step(triggers_slot *slot, int64_t *next_ms);
+
+/* slot_io.c */
+triggers_partition_io triggers_slot_io(triggers_slot *slot);
+void triggers_slot_answer(triggers_call *call, const fanout_answer *answer, core_error_code code);
+/* Sends nothing; its failure is told with the next turn. NULL: memory is out. */
+triggers_call *triggers_call_new(triggers_slot *slot, triggers_call_kind kind, uint64_t ticket);
+fanout_reply triggers_call_reply(triggers_call *call);
+/* It was not sent. */
+void triggers_call_fail(triggers_call *call, const core_error *error);
+void triggers_call_free(triggers_call *call);
+bool triggers_slot_lease_held(const triggers_slot *slot);
+
+/* slot_log.c */
+void triggers_slot_append(triggers_slot *slot, core_slice record);
+void triggers_slot_append_answer(triggers_slot *slot, triggers_call_kind kind,
+                                 const fanout_answer *answer, core_error_code code);
+void triggers_slot_append_again(triggers_slot *slot);
+
+static inline int64_t triggers_worker_now_ms(const triggers_worker *worker) {
+    return core_clock_wall_us(worker->spec.clock) / CORE_US_PER_MS;
+}
+
+#endif
