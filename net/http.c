@@ -281,8 +281,8 @@ net_http *net_http_new(const net_http_spec *spec, core_error *error) {
     http->spec.idle_max = or_else(spec->idle_max, IDLE_MAX);
     http->has_mutex = pthread_mutex_init(&http->mutex, NULL) == 0;
     http->library = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK; /* counted */
-    bool looped = net_http_loop_init(&http->loop, http->spec.in_flight_max + http->spec.idle_max,
-                                     http->spec.idle_max, error);
+    bool looped =
+        net_http_loop_init(&http->loop, http->spec.in_flight_max + http->spec.idle_max, error);
     if (http->has_mutex && http->library && looped && places_make(http) && thread_start(http))
         return http;
     net_http_free(http);

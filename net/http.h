@@ -95,7 +95,7 @@ typedef struct {
     const char *ca_file;    /* PEM instead of the system's authorities, outlives it; NULL: those */
     unsigned in_flight_max; /* 0: 1024 */
     unsigned queue_max;     /* that wait for one of those places; 0: 4096 */
-    unsigned idle_max;      /* connections that are kept; 0: 256 */
+    unsigned idle_max;      /* connections that are kept beside those; 0: 256 */
 } net_http_spec;
 
 /* Starts the thread. INTERNAL when the system has no more of something. */

@@ -49,7 +49,9 @@ static int timer_set(CURLM *multi, long timeout_ms, void *context) {
 
 /* ---- Life ---- */
 
-static bool multi_set(net_http_loop *loop, unsigned connections_max, unsigned idle_max) {
+/* MAXCONNECTS counts those in use too, and past it libcurl looks through all of them at each
+ * answer. */
+static bool multi_set(net_http_loop *loop, unsigned connections_max) {
     CURLMcode code = CURLM_OK;
 #define SET(option, value)                                                                         \
     code = code == CURLM_OK ? curl_multi_setopt(loop->multi, option, value) : code
@@ -58,14 +60,13 @@ static bool multi_set(net_http_loop *loop, unsigned connections_max, unsigned id
     SET(CURLMOPT_TIMERFUNCTION, timer_set);
     SET(CURLMOPT_TIMERDATA, loop);
     SET(CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
-    SET(CURLMOPT_MAXCONNECTS, (long)idle_max);
+    SET(CURLMOPT_MAXCONNECTS, (long)connections_max);
     SET(CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)connections_max);
 #undef SET
     return code == CURLM_OK;
 }
 
-bool net_http_loop_init(net_http_loop *loop, unsigned connections_max, unsigned idle_max,
-                        core_error *error) {
+bool net_http_loop_init(net_http_loop *loop, unsigned connections_max, core_error *error) {
     *loop = (net_http_loop){.magic = LOOP_MAGIC, .due_ns = INT64_MAX};
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -73,7 +74,7 @@ bool net_http_loop_init(net_http_loop *loop, unsigned connections_max, unsigned 
     struct epoll_event event = {.events = EPOLLIN, .data.fd = loop->wake_fd};
     if (loop->epoll_fd >= 0 && loop->wake_fd >= 0 && loop->multi != NULL &&
         epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &event) == 0 &&
-        multi_set(loop, connections_max, idle_max))
+        multi_set(loop, connections_max))
         return true;
     return core_error_set(error, CORE_ERROR_INTERNAL, "cannot make a loop for HTTP: %s",
                           strerror(errno));

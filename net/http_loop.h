@@ -16,10 +16,10 @@ typedef struct {
     int64_t due_ns; /* when libcurl wants to be called; INT64_MAX: not */
 } net_http_loop;
 
-/* Neither copied nor moved until _fini, which is called in every case. `connections_max` of all,
- * `idle_max` of those that are kept. */
+/* Neither copied nor moved until _fini, which is called in every case. `connections_max`: in use
+ * and kept. */
 CORE_MUST_CHECK bool net_http_loop_init(net_http_loop *loop, unsigned connections_max,
-                                        unsigned idle_max, core_error *error);
+                                        core_error *error);
 /* No transfer is left in it. */
 void net_http_loop_fini(net_http_loop *loop);
 /* Waits until a socket, libcurl's timer or _wake has work, and has libcurl do it. False: libcurl

@@ -21,6 +21,7 @@ struct test_server {
     unsigned port;    /* 0: any */
     atomic_uint requests;
     int listener;
+    atomic_int connection; /* that is open now; 0: none */
     pthread_t thread;
 };
 
@@ -49,6 +50,7 @@ static inline void *test_server_thread(void *context) {
     while ((fd = accept(server->listener, NULL, NULL)) >= 0) {
         char request[2048], path[256] = "";
         ssize_t length;
+        atomic_store(&server->connection, fd);
         do {
             length = recv(fd, request, sizeof request - 1, 0);
             request[length > 0 ? length : 0] = '\0';
@@ -59,6 +61,7 @@ static inline void *test_server_thread(void *context) {
         } while (server->keeps && length > 0);
         (void)shutdown(fd, SHUT_WR);
         test_server_hang(fd);
+        atomic_store(&server->connection, 0);
         (void)close(fd);
     }
     return NULL;
@@ -80,8 +83,12 @@ static inline int test_server_start(test_server *server) {
     return pthread_create(&server->thread, NULL, test_server_thread, server);
 }
 
+/* Also while a client still holds a connection, as one of a test that failed does. */
 static inline int test_server_stop(test_server *server) {
+    int connection = atomic_load(&server->connection);
     (void)shutdown(server->listener, SHUT_RDWR);
+    if (connection > 0)
+        (void)shutdown(connection, SHUT_RDWR);
     (void)pthread_join(server->thread, NULL);
     return close(server->listener);
 }

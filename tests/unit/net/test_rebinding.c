@@ -11,12 +11,15 @@
 
 #define ANSWERS_MAX 4
 
-/* What the next look-up finds, and how often one was asked for. */
+/* What the next look-up finds, and how often one was asked for and has ended. While it is stuck it
+ * answers nobody. */
 static struct {
     pthread_mutex_t mutex;
+    pthread_cond_t changed;
     const char *addresses[ANSWERS_MAX];
-    unsigned asked;
-} resolver = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    unsigned asked, ended;
+    bool stuck;
+} resolver = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 typedef struct {
     struct addrinfo info;
@@ -49,13 +52,17 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     (void)name;
     (void)hints;
     (void)pthread_mutex_lock(&resolver.mutex);
+    resolver.asked++;
+    while (resolver.stuck)
+        (void)pthread_cond_wait(&resolver.changed, &resolver.mutex);
     for (size_t i = 0; i < ANSWERS_MAX && resolver.addresses[i] != NULL; i++) {
         *last = found_make(resolver.addresses[i],
                            service != NULL ? (unsigned)strtoul(service, NULL, 10) : 0);
         last = &(*last)->ai_next;
     }
     *last = NULL;
-    resolver.asked++;
+    resolver.ended++;
+    (void)pthread_cond_broadcast(&resolver.changed);
     (void)pthread_mutex_unlock(&resolver.mutex);
     return last != all ? 0 : EAI_NONAME;
 }
@@ -72,6 +79,15 @@ static void resolve_to(const char *one, const char *two) {
     (void)pthread_mutex_lock(&resolver.mutex);
     resolver.addresses[0] = one;
     resolver.addresses[1] = two;
+    (void)pthread_mutex_unlock(&resolver.mutex);
+}
+
+static void resolver_stick(bool stuck) {
+    (void)pthread_mutex_lock(&resolver.mutex);
+    resolver.stuck = stuck;
+    (void)pthread_cond_broadcast(&resolver.changed);
+    while (!stuck && resolver.ended < resolver.asked)
+        (void)pthread_cond_wait(&resolver.changed, &resolver.mutex);
     (void)pthread_mutex_unlock(&resolver.mutex);
 }
 
@@ -206,12 +222,35 @@ static void a_kept_connection_is_no_way_in_for_another_project(void **state) {
     the_secret_was_not_reached(it);
 }
 
+/* The resolver's threads go on by themselves; nobody waits for them. */
+static void a_resolver_that_hangs_holds_nobody(void **state) {
+    static exchange asked, waiting, numeric;
+    house *it = *state;
+    char url[64];
+    net_http *http = exchange_http(it->guard);
+    resolve_to("127.0.0.2", NULL);
+    resolver_stick(true);
+    exchange_init(&asked, it->url);
+    asked.request.timeout_ms = 300;
+    assert_int_equal(exchange_run(&asked, http), NET_HTTP_TIMED_OUT);
+    exchange_init(&waiting, it->url);
+    waiting.request.timeout_ms = 600000;
+    exchange_send(&waiting, http);
+    snprintf(url, sizeof url, "http://127.0.0.2:%u/", it->public.port);
+    exchange_init(&numeric, url);
+    assert_int_equal(exchange_run(&numeric, http), NET_HTTP_ANSWERED); /* meanwhile */
+    net_http_free(http);
+    assert_int_equal(waiting.result.outcome, NET_HTTP_STOPPED);
+    resolver_stick(false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_that_changes_is_judged_when_it_is_connected_to),
         cmocka_unit_test(of_several_addresses_only_good_ones_are_tried),
         cmocka_unit_test(no_form_of_an_address_that_a_resolver_gives_leads_in),
         cmocka_unit_test(a_kept_connection_is_no_way_in_for_another_project),
+        cmocka_unit_test(a_resolver_that_hangs_holds_nobody),
     };
     return cmocka_run_group_tests(tests, house_open, house_close);
 }
