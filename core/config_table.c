@@ -407,6 +407,10 @@ static const core_config_row config_rows[] = {
      .check = core_config_check_network,
      .doc = "Addresses or networks that webhooks may reach although they are private. Never this "
             "process's own port, nor its database's or broker's."},
+    {.key = "triggers.ca",
+     .type = CORE_CONFIG_TEXT,
+     .doc = "File with the certificates (PEM) of the authorities that receivers' own are checked "
+            "against, instead of the system's."},
     {.key = "workflows.dir",
      .type = CORE_CONFIG_TEXT,
      .initial = "workflows/",
