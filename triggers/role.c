@@ -13,12 +13,8 @@
 
 /* A part may use those above it. */
 static const triggers_part_maker part_rows[] = {
-    triggers_definitions_part,
-    triggers_directory_part,
-    triggers_rest_part,
-    triggers_events_part,
     triggers_definitions_part, triggers_directory_part, triggers_rest_part,
-    triggers_deliver_part,     triggers_matcher_part,
+    triggers_events_part,      triggers_deliver_part,   triggers_matcher_part,
 };
 
 typedef struct {

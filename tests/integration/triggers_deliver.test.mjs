@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { startHouse } from '../lib/house.mjs';
-import { Receiver } from '../lib/receiver.mjs';
+import { Receiver } from '../lib/webhooks.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
