@@ -196,7 +196,8 @@ typedef enum {
     AUTH_ACCESS_FILTERED,    /* the same, of the rows that auth_table_policy lets pass */
     AUTH_ACCESS_REFUSED,     /* the reason says what to do */
     AUTH_ACCESS_ABSENT,      /* there is no such table (any more); asked anew for each `oid` */
-    AUTH_ACCESS_UNAVAILABLE, /* the database is away for longer than auth.grants_valid */
+    AUTH_ACCESS_UNAVAILABLE, /* the database is away for longer than auth.grants_valid, or does
+                                not show changed policies that the stream has told of */
 } auth_access_verdict;
 
 /* A role's grants differ from those given out before (its generation is another), or what was
@@ -251,6 +252,27 @@ void auth_table_decision_fini(auth_table_decision *decision);
 /* Whether the role exists, whatever its tables: PENDING, ALLOWED, REFUSED or UNAVAILABLE, with the
  * generation and reason; no table. What a subscription to a whole schema needs at its join. */
 void auth_role_decision(auth_role *role, auth_table_decision *decision);
+
+/* ---- In order with the change stream ----
+ *
+ * DDL that a transaction of the stream holds counts for what stands behind it: from the call on,
+ * decisions are PENDING until a look that sees the transaction has been had, for five seconds;
+ * then UNAVAILABLE until it has. Whoever reads the stream tells of it before it reads on. */
+
+typedef enum {
+    AUTH_CURRENT,     /* all that was told is seen */
+    AUTH_CATCHING_UP, /* decisions are PENDING; `changed` will be called */
+    AUTH_BEHIND,      /* they are UNAVAILABLE; the same */
+} auth_currency;
+
+/* A committed transaction, by its top-level id, changed what roles may see. Any number of calls
+ * costs a bounded number of looks a second. Answers about private channels that are kept are
+ * dropped. */
+void auth_access_altered(auth_access *access, uint32_t xid);
+/* The stream was not read for a while, or is read from here on: looks of before count no more. */
+void auth_access_renew(auth_access *access);
+/* The worst of the roles that are held and were looked at. */
+auth_currency auth_access_currency(auth_access *access);
 
 auth_grants *auth_grants_retain(auth_grants *grants);
 void auth_grants_release(auth_grants *grants);

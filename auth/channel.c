@@ -40,6 +40,7 @@ typedef struct channel_entry {
     core_slice topic;
     core_slice claims_json;
     uint64_t claims_hash;
+    uint64_t generation; /* of the channels', when it was asked */
     bool answered;
     int64_t answered_ms;
     channel_waiter *waiters; /* newest first */
@@ -57,6 +58,7 @@ struct auth_channels {
     channel_entry *buckets[CHANNEL_BUCKETS];
     channel_entry *newest; /* of the answered */
     channel_entry *oldest;
+    uint64_t generation; /* of policies, as far as changes were told */
     size_t answered;
     size_t asking;
     size_t waiting;
@@ -84,7 +86,8 @@ static bool entry_is(const channel_entry *entry, const auth_channel_question *qu
 static channel_entry **entry_find(auth_channels *channels, const auth_channel_question *question,
                                   uint64_t hash) {
     channel_entry **at = &channels->buckets[hash & (CHANNEL_BUCKETS - 1)];
-    while (*at != NULL && !entry_is(*at, question, hash))
+    while (*at != NULL &&
+           ((*at)->generation != channels->generation || !entry_is(*at, question, hash)))
         at = &(*at)->next;
     return at;
 }
@@ -196,7 +199,7 @@ static void entry_done(pg_job *job, bool ok, const core_error *error) {
     entry->answered = true;
     entry->answered_ms = now_ms();
     answered_put(channels, entry);
-    if (rights.unavailable || channels->keep_ms == 0)
+    if (rights.unavailable || channels->keep_ms == 0 || entry->generation != channels->generation)
         answered_drop(channels, entry);
     else if (channels->answered > CHANNEL_ENTRIES_MAX)
         answered_drop(channels, channels->oldest);
@@ -280,6 +283,7 @@ static bool question_enter(auth_channels *channels, const auth_channel_question 
         free(entry);
         return false;
     }
+    entry->generation = channels->generation;
     *at = entry;
     channels->asking++;
     *fresh = entry;
@@ -321,6 +325,15 @@ bool auth_channel_check(auth_access *access, const auth_channel_question *questi
     entry_done(&fresh->job, false, &error);
     auth_channel_refuse(rights, true, error.text);
     return true;
+}
+
+/* Who asks from here on does not share a question that is under way either. */
+void auth_channels_forget(auth_channels *channels) {
+    (void)pthread_mutex_lock(&channels->mutex);
+    channels->generation++;
+    while (channels->oldest != NULL)
+        answered_drop(channels, channels->oldest);
+    (void)pthread_mutex_unlock(&channels->mutex);
 }
 
 /* ---- Life ---- */

@@ -435,9 +435,9 @@ static cdc_feed_result message_feed(cdc_run_builder *builder, const core_message
         .index = builder->next_index,
         .message = *message,
     };
-    /* A mark of our own is counted, as everything is that survived. */
-    cdc_feed_result result =
-        core_message_is_own(message) ? CDC_FED : change_feed(builder, &change, error);
+    /* A mark of our own is counted, as everything is that survived; of them only DDL is told. */
+    bool is_told = !core_message_is_own(message) || core_message_tells_ddl(message);
+    cdc_feed_result result = is_told ? change_feed(builder, &change, error) : CDC_FED;
     builder->next_index += result == CDC_FED;
     return result;
 }

@@ -213,10 +213,13 @@ static const cli_command commands[] = {
          "What private channels, broadcasts from SQL and policies need in the database: roles "
          "anon,\n"
          "authenticated and service_role; realtime.messages, realtime.topic(), realtime.send(),\n"
-         "realtime.broadcast_changes(); auth.uid(), auth.jwt(), auth.role(). One transaction; run\n"
-         "again it changes nothing, and what is there but not Walcast's is left as it is. The\n"
-         "user needs CREATE on the database and, for roles that are missing, the right to make\n"
-         "them. Nothing else of Walcast runs it. See docs/ACCESS.md.\n",
+         "realtime.broadcast_changes(); auth.uid(), auth.jwt(), auth.role(); and two event "
+         "triggers\n"
+         "that tell of changed policies and grants. One transaction; run again it changes\n"
+         "nothing, and what is there but not Walcast's is left as it is. The user needs CREATE on\n"
+         "the database and, for roles that are missing, the right to make them; the event\n"
+         "triggers only a superuser can make, without one they are left out. Nothing else of\n"
+         "Walcast runs it. See docs/ACCESS.md.\n",
      .options = setup_options,
      .option_count = CORE_COUNT_OF(setup_options),
      .run = cli_command_setup},

@@ -5,7 +5,7 @@
 
 enum { SETUP_TIMEOUT_MS = 60000, HINT_TIMEOUT_MS = 5000 };
 
-/* Kind, name, and what of it there is: made, foreign, missing. */
+/* Kind, name, and what of it there is: made, foreign, missing, or absent, which hinders nothing. */
 static const char look_sql[] =
     "SELECT 'role', wanted, CASE WHEN r.oid IS NULL THEN 'missing'"
     "   WHEN wanted = 'service_role' AND NOT (r.rolbypassrls OR r.rolsuper) THEN 'foreign'"
@@ -20,13 +20,25 @@ static const char look_sql[] =
     "   ELSE 'foreign' END"
     " FROM unnest(ARRAY['realtime.topic()', 'realtime.send(jsonb,text,text,boolean)',"
     "  'realtime.broadcast_changes(text,text,text,text,text,record,record,text)', 'auth.uid()',"
-    "  'auth.jwt()', 'auth.role()']) AS signature";
+    "  'auth.jwt()', 'auth.role()']) AS signature"
+    " UNION ALL SELECT 'trigger', wanted, CASE WHEN e.oid IS NULL THEN 'absent'"
+    "   WHEN e.evtfoid = to_regprocedure('realtime.tell_ddl()') AND e.evtenabled IN ('O', 'A')"
+    "   THEN 'made' ELSE 'foreign' END"
+    " FROM unnest(ARRAY['walcast_ddl', 'walcast_drop']) AS wanted"
+    " LEFT JOIN pg_event_trigger e ON e.evtname = wanted"
+    " WHERE current_setting('server_version_num')::int >= 140000";
 
 static const char *state_text(const char *kind, const char *state) {
     if (strcmp(state, "made") == 0)
         return "there";
     if (strcmp(state, "missing") == 0)
         return "MISSING";
+    if (strcmp(state, "absent") == 0)
+        return "not there: an event trigger is a superuser's to make; changed policies are "
+               "noticed by asking, every auth.grants_interval";
+    if (strcmp(kind, "trigger") == 0)
+        return "there, disabled or not Walcast's: changed policies are noticed by asking, every "
+               "auth.grants_interval";
     return strcmp(kind, "role") == 0
                ? "there, but does not bypass row-level security: ALTER ROLE service_role BYPASSRLS"
                : "there, not Walcast's: left as it is";
@@ -44,6 +56,7 @@ bool cli_setup_look(pg_connection *connection, FILE *out, cli_setup_count *count
         count->made += strcmp(state, "made") == 0;
         count->foreign += strcmp(state, "foreign") == 0;
         count->missing += strcmp(state, "missing") == 0;
+        count->absent += strcmp(state, "absent") == 0;
         if (out != NULL)
             (void)fprintf(out, "%-8s %-76s %s\n", kind, pg_result_value(result, row, 1),
                           state_text(kind, state));
@@ -73,10 +86,16 @@ void cli_setup_hint(const core_config *config, FILE *out) {
     pg_connection *connection = database_connect(config, HINT_TIMEOUT_MS, &error);
     if (connection == NULL)
         return;
-    if (cli_setup_look(connection, NULL, &count, &error) && count.missing > 0)
+    bool looked = cli_setup_look(connection, NULL, &count, &error);
+    if (looked && count.missing > 0)
         (void)fprintf(out,
                       "%u of the roles and functions for clients are missing (private channels, "
                       "broadcasts from SQL): see walcast setup --help\n",
                       count.missing);
+    else if (looked && count.absent > 0)
+        (void)fprintf(out,
+                      "the event triggers that tell of changed policies are not there: those are "
+                      "noticed by asking, every auth.grants_interval, and not in order with the "
+                      "data (a superuser's walcast setup makes them)\n");
     pg_connection_free(connection);
 }

@@ -14,6 +14,7 @@ typedef struct {
     unsigned made;    /* Walcast's, or as Walcast needs them */
     unsigned foreign; /* functions of the same name that are not Walcast's */
     unsigned missing;
+    unsigned absent; /* event triggers, which only a superuser may make */
 } cli_setup_count;
 
 /* Prints one line for each object to `out` (NULL: counts only). */

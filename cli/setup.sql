@@ -1,5 +1,5 @@
--- Walcast's part in the source database: roles, the schemas realtime and auth, and the functions in
--- them. `walcast setup --print` prints this, `walcast setup --apply` runs it; nothing else does. Run
+-- Walcast's part in the source database: roles, the schemas realtime and auth, the functions in
+-- them, and two event triggers. `walcast setup --print` prints this, `walcast setup --apply` runs it; nothing else does. Run
 -- again it changes nothing. Functions of the same name that are not Walcast's (a Supabase project
 -- has its own) are left as they are.
 BEGIN;
@@ -199,6 +199,76 @@ BEGIN
       realtime.broadcast_changes(text, text, text, text, text, record, record, text)
       TO service_role;
   END IF;
+END
+$setup$;
+
+-- DDL is told of in the WAL, by the logical message walcast.ddl in its transaction: so changed
+-- policies, grants and functions count in order with the data. The message holds {"xid", "tag"};
+-- what it makes Walcast do is to ask the database anew, whoever wrote it. A statement that changes
+-- nothing which a role may see (an index, a comment, a temporary table) is passed over; what cannot
+-- be told is nobody's failure: policies are asked for every auth.grants_interval all the same, which
+-- is also how changes of roles themselves are noticed, since PostgreSQL fires nothing for them.
+-- Event triggers are a superuser's to make; for others all but this is done.
+DO $setup$
+BEGIN
+  IF current_setting('server_version_num')::int < 140000 THEN
+    RETURN; -- 13 does not send logical messages to subscribers
+  END IF;
+  IF pg_temp.walcast_may_make('realtime.tell_ddl()') THEN
+    CREATE OR REPLACE FUNCTION realtime.tell_ddl() RETURNS event_trigger LANGUAGE plpgsql
+    SECURITY DEFINER SET search_path = '' AS $body$
+    DECLARE
+      matters boolean := true;
+    BEGIN
+      BEGIN
+        IF tg_event = 'sql_drop' THEN
+          matters := EXISTS (SELECT FROM pg_event_trigger_dropped_objects() AS d
+            WHERE NOT d.is_temporary AND d.object_type NOT IN ('index', 'trigger', 'sequence',
+              'statistics object', 'table constraint', 'default value', 'rule'));
+        ELSIF tg_tag LIKE 'DROP %' AND tg_tag <> 'DROP OWNED' THEN
+          matters := false; -- what was dropped, sql_drop has told
+        ELSIF tg_tag IN ('COMMENT', 'SECURITY LABEL', 'CREATE INDEX', 'ALTER INDEX', 'REINDEX',
+          'CREATE TRIGGER', 'ALTER TRIGGER', 'CREATE SEQUENCE', 'ALTER SEQUENCE',
+          'CREATE STATISTICS', 'ALTER STATISTICS', 'REFRESH MATERIALIZED VIEW',
+          'CREATE SUBSCRIPTION', 'ALTER SUBSCRIPTION', 'ALTER LARGE OBJECT') THEN
+          matters := false;
+        ELSE
+          matters := NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands())
+            OR EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d
+              WHERE d.schema_name IS DISTINCT FROM 'pg_temp');
+        END IF;
+      EXCEPTION WHEN OTHERS THEN
+        matters := true;
+      END;
+      IF matters THEN
+        PERFORM pg_logical_emit_message(true, 'walcast.ddl',
+          json_build_object('xid', pg_current_xact_id()::text, 'tag', tg_tag)::text);
+        -- Decoding places a message at the end of its record, where the next one begins; between a
+        -- subtransaction, which this block is, and the one around it such a tie may fall either way.
+        -- With a record in between no row that follows comes first.
+        PERFORM pg_logical_emit_message(true, 'walcast.mark', '');
+      END IF;
+    EXCEPTION WHEN OTHERS THEN
+      RAISE LOG 'Walcast could not be told of %: %', tg_tag, SQLERRM;
+    END
+    $body$;
+    COMMENT ON FUNCTION realtime.tell_ddl() IS
+      'Walcast: tells of DDL in the WAL, as logical message walcast.ddl';
+    REVOKE ALL ON FUNCTION realtime.tell_ddl() FROM PUBLIC;
+  END IF;
+  IF obj_description('realtime.tell_ddl()'::regprocedure, 'pg_proc') LIKE 'Walcast: %' THEN
+    -- Also in sessions whose session_replication_role is replica.
+    IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'walcast_ddl') THEN
+      CREATE EVENT TRIGGER walcast_ddl ON ddl_command_end EXECUTE FUNCTION realtime.tell_ddl();
+      ALTER EVENT TRIGGER walcast_ddl ENABLE ALWAYS;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'walcast_drop') THEN
+      CREATE EVENT TRIGGER walcast_drop ON sql_drop EXECUTE FUNCTION realtime.tell_ddl();
+      ALTER EVENT TRIGGER walcast_drop ENABLE ALWAYS;
+    END IF;
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE WARNING 'event triggers were not made: % (a superuser may make them)', SQLERRM;
 END
 $setup$;
 DROP FUNCTION pg_temp.walcast_may_make(text);

@@ -135,8 +135,9 @@
      .min = 100,
      .max = MINUTE,
      .doc = "How often the database is asked what the roles of the connected clients may see, so "
-            "how soon a REVOKE reaches them; less often where asking takes more than a twentieth "
-            "of the time."},
+            "how soon a REVOKE reaches them where the event triggers of `walcast setup` do not "
+            "tell of it in order with the data; less often where asking takes more than a "
+            "twentieth of the time."},
     {.key = "auth.grants_valid",
      .type = CORE_CONFIG_DURATION,
      .initial = "1m",

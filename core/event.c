@@ -25,6 +25,10 @@ bool core_message_is_own(const core_message *message) {
            memcmp(message->prefix.data, own.data, own.length) == 0;
 }
 
+bool core_message_tells_ddl(const core_message *message) {
+    return message->transactional && core_slice_is(message->prefix, CORE_DDL_PREFIX);
+}
+
 /* Of a key's image only the key columns count. */
 const core_value *core_change_old_value(const core_change *change, size_t column) {
     bool has_column = change->op == CORE_OP_UPDATE && column < change->old_tuple.count &&

@@ -108,6 +108,11 @@ typedef struct {
 /* Its prefix begins with "walcast.": a mark that Walcast itself put into the WAL (a heartbeat,
  * say), which nobody else sees. */
 bool core_message_is_own(const core_message *message);
+/* The one of its own that is in the change stream: its transaction changed what roles may see
+ * (policies, grants, functions). Written by the event triggers of `walcast setup`, or by whoever
+ * may write logical messages: nothing but that it came is to be believed. */
+#define CORE_DDL_PREFIX "walcast.ddl"
+bool core_message_tells_ddl(const core_message *message);
 
 #define CORE_TRUNCATE_CASCADE          1u
 #define CORE_TRUNCATE_RESTART_IDENTITY 2u

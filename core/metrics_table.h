@@ -159,6 +159,10 @@ X(AUTH_GRANT_LOOKS, "walcast_auth_grant_looks_total", COUNTER,
   "Times that the database was asked what a role may see.")
 X(AUTH_GRANT_CHANGES, "walcast_auth_grant_changes_total", COUNTER,
   "Times that the answer differed from the one before.")
+X(AUTH_DDL, "walcast_auth_ddl_total", COUNTER,
+  "Transactions and statements of the stream that may have changed what roles may see.")
+X(AUTH_DDL_VIEWS, "walcast_auth_ddl_views_total", COUNTER,
+  "Times that the database was asked whether it shows them by now.")
 X(AUTH_GRANTS_UNAVAILABLE, "walcast_auth_grants_unavailable", GAUGE,
   "1 while the database cannot be asked.")
 X(AUTH_CHANNEL_CHECKS, "walcast_auth_channel_checks_total", COUNTER,

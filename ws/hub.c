@@ -258,6 +258,7 @@ static void hub_begin_take(ws_hub *hub, const hub_message *message) {
     hub_tail_reset(&hub->tail, message->sequence);
     hub_slow_reset(hub);
     hub_recent_begin(&hub->snapshots.recent, hub->position, hub->epoch);
+    hub_order_begin(hub);
     hub->begun = true;
 }
 

@@ -107,7 +107,9 @@ struct ws_hub {
     hub_access access;
     pg_pool *pool;
     atomic_bool access_changed;
-    hub_joining *joins; /* that wait, the last one first */
+    bool ordering;       /* DDL was noted, and roles may not have caught up with it */
+    bool ordering_blind; /* they do not in time: nothing narrows by what was known before */
+    hub_joining *joins;  /* that wait, the last one first */
     size_t joins_waiting;
     int64_t joins_looked_ms; /* when those that waited too long were looked for */
     hub_joining *answers;    /* those whose private channel was decided, under the lock */
@@ -264,6 +266,15 @@ typedef enum {
 CORE_MUST_CHECK hub_secured hub_secure(ws_hub *hub, hub_class *class,
                                        const auth_table_decision *sight);
 
+/* ---- hub_order.c ---- */
+/* A message of the stream tells of DDL that the hub has not passed yet: what stands behind it
+ * waits. */
+void hub_order_note(ws_hub *hub, const core_change *change);
+/* The live stream begins: what was in it before is not known. */
+void hub_order_begin(ws_hub *hub);
+/* The live change at hand, before anything is looked up for it, must wait. */
+CORE_MUST_CHECK bool hub_order_holds(ws_hub *hub);
+
 /* ---- hub_slow.c ---- */
 void hub_slow_init(ws_hub *hub);
 void hub_slow_fini(ws_hub *hub);
@@ -285,8 +296,9 @@ void hub_settle_note(ws_hub *hub, hub_class *class, const hub_class_policy *poli
                      uint64_t generation);
 /* Behind a change: narrows the rules of those that were noted. */
 void hub_settle(ws_hub *hub);
-/* What roles may see has changed: takes out what no longer counts. */
+/* What roles may see has changed: takes out what no longer counts; or all that is there. */
 void hub_unsettle(ws_hub *hub);
+void hub_unsettle_all(ws_hub *hub);
 
 /* ---- hub_spread.c ---- */
 /* That changes of the table at hand are kept from the class: once a table and kind of reason. */

@@ -93,6 +93,18 @@ static void unsettle_class(hub_class *class, uint64_t generation) {
     }
 }
 
+void hub_unsettle_all(ws_hub *hub) {
+    for (uint32_t id = 0; id < hub->class_ids.count; id++) {
+        hub_class *class = hub_ids_owner(&hub->class_ids, id);
+        if (class == NULL || class->settled_serial == 0)
+            continue;
+        class->settled_serial = 0;
+        for (uint32_t i = 0; i < class->subscription->count; i++)
+            if (class->rules[i]->policy_serial != 0)
+                settle_binding(class, i, NULL);
+    }
+}
+
 void hub_unsettle(ws_hub *hub) {
     for (uint32_t id = 0; id < hub->class_ids.count; id++) {
         hub_class *class = hub_ids_owner(&hub->class_ids, id);

@@ -471,14 +471,22 @@ static hub_outcome spread_run(ws_hub *hub, const core_run *run, uint64_t sequenc
     return HUB_SPREAD;
 }
 
-/* Logical messages, which go to rooms: those who catch up do not hear them again. */
-static hub_outcome spread_messages(ws_hub *hub, const core_run *run, core_error *error) {
+/* Logical messages, which go to rooms: those who catch up do not hear them again. But history may
+ * come by DDL before the live stream does. */
+static hub_outcome spread_messages(ws_hub *hub, const core_run *run, uint64_t sequence,
+                                   core_error *error) {
     core_run_reader reader;
+    bool is_live = hub->audience == &hub->classes;
+    if (!is_live && sequence <= hub->position)
+        return HUB_SPREAD;
     if (!core_run_reader_init(&reader, run, &hub->arena, error))
         return HUB_RESET;
     const core_change *change;
     while ((change = core_run_next(&reader)) != NULL)
-        hub_spread_message(hub, change);
+        if (core_message_tells_ddl(&change->message))
+            hub_order_note(hub, change);
+        else if (is_live)
+            hub_spread_message(hub, change);
     return HUB_SPREAD;
 }
 
@@ -509,9 +517,12 @@ static hub_outcome spread_message(ws_hub *hub, core_slice payload, uint64_t sequ
     /* Not spread: whoever saw an offset of it would come back behind what is missing. */
     if (changed)
         return HUB_RESET;
-    if (ok && run->op == CORE_OP_MESSAGE && hub->audience == &hub->classes)
-        outcome = spread_messages(hub, run, &error);
-    if (ok && spread_is_live_op(run->op) && run->has_relation)
+    if (ok && run->op == CORE_OP_MESSAGE)
+        outcome = spread_messages(hub, run, sequence, &error);
+    bool is_live_op = ok && spread_is_live_op(run->op) && run->has_relation;
+    if (is_live_op && hub->audience == &hub->classes && hub_order_holds(hub))
+        return HUB_HELD;
+    if (is_live_op)
         outcome = spread_run(hub, run, sequence, next, &error);
     if (outcome == HUB_RESET)
         CORE_LOG(hub->log, ERROR, "ws", "a message of the stream cannot be delivered",

@@ -26,6 +26,7 @@ async function everything(postgres) {
     UNION ALL SELECT 'schema', nspname, nspacl::text FROM pg_namespace WHERE nspname IN ('realtime', 'auth', 'public')
     UNION ALL SELECT 'relation', oid::regclass::text, concat(oid, relacl, relrowsecurity) FROM pg_class WHERE relnamespace = to_regnamespace('realtime')
     UNION ALL SELECT 'function', oid::regprocedure::text, concat(oid, proacl, prosrc, obj_description(oid)) FROM pg_proc WHERE pronamespace IN (to_regnamespace('realtime'), to_regnamespace('auth'))
+    UNION ALL SELECT 'trigger', evtname, concat(oid, evtevent, evtfoid, evtenabled) FROM pg_event_trigger
     UNION ALL SELECT 'member', roleid::regrole::text, member::regrole::text FROM pg_auth_members WHERE roleid::regrole::text !~ '^pg_'
     ORDER BY 1, 2, 3`);
   return rows;
@@ -36,7 +37,7 @@ for (const major of [13, 15, 18]) {
     const postgres = await start(t, { major });
     const first = await setup(postgres);
     assert.equal(first.code, 0, first.stderr);
-    assert.equal([...first.stdout.matchAll(/ there$/gm)].length, 10);
+    assert.equal([...first.stdout.matchAll(/ there$/gm)].length, major === 13 ? 10 : 12);
     assert.equal(/note: PostgreSQL 13 sends no logical messages/.test(first.stdout), major === 13);
     const made = await everything(postgres);
     assert.deepEqual(made.filter(({ kind }) => kind === 'role').map(({ name, what }) => [name, what]),
@@ -66,6 +67,82 @@ for (const major of [13, 15, 18]) {
       ['event', 'extension', 'id', 'inserted_at', 'payload', 'private', 'topic', 'updated_at']);
   });
 }
+
+// What the event triggers told since the slot was made: the tags, a transaction a list.
+async function told(postgres) {
+  const { rows } = await postgres.query("SELECT xid, data FROM pg_logical_slot_get_changes('ddl', NULL, NULL, 'include-xids', '0')");
+  const lists = new Map();
+  for (const { xid, data } of rows) {
+    const [, content] = /^message: transactional: 1 prefix: walcast\.ddl, sz: \d+ content:(.*)$/.exec(data) ?? [];
+    if (content === undefined) continue;
+    const { xid: full, tag } = JSON.parse(content);
+    assert.equal(Number(BigInt(full) % 2n ** 32n), Number(xid), 'the xid of its top transaction');
+    lists.set(xid, [...lists.get(xid) ?? [], tag]);
+  }
+  return [...lists.values()];
+}
+
+for (const major of [14, 15, 18])
+  test(`PostgreSQL ${major}: DDL is told in its transaction, whoever runs it, and never fails for it`, async (t) => {
+    const postgres = await start(t, { major });
+    assert.equal((await setup(postgres)).code, 0);
+    await postgres.query(`SELECT pg_create_logical_replication_slot('ddl', 'test_decoding');
+      REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text${major >= 17 ? ', boolean' : ''}) FROM PUBLIC;
+      CREATE ROLE plain LOGIN; GRANT CREATE ON DATABASE postgres TO plain; CREATE SCHEMA plain AUTHORIZATION plain`);
+    await told(postgres);
+    const client = await postgres.connect({ connectionString: postgres.url.replace('postgres@', 'plain@') });
+    t.after(() => client.end());
+    const after = async (statement, ...expected) => {
+      await client.query(statement);
+      assert.deepEqual(await told(postgres), expected, statement);
+    };
+    await client.query('SET search_path = plain');
+    // As a user with no right to anything of Walcast's, nor to write messages.
+    await after('CREATE TABLE t (id int, v text)', ['CREATE TABLE']);
+    await after('ALTER TABLE t ENABLE ROW LEVEL SECURITY', ['ALTER TABLE']);
+    await after('ALTER TABLE t FORCE ROW LEVEL SECURITY', ['ALTER TABLE']);
+    await after('CREATE POLICY p ON t USING (true)', ['CREATE POLICY']);
+    await after('ALTER POLICY p ON t USING (false)', ['ALTER POLICY']);
+    await after('GRANT SELECT ON t TO anon', ['GRANT']);
+    await after('GRANT SELECT (id) ON t TO anon', ['GRANT']);
+    await after('REVOKE ALL ON ALL TABLES IN SCHEMA plain FROM anon', ['REVOKE']);
+    await after('ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO anon', ['ALTER DEFAULT PRIVILEGES']);
+    await after("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", ['CREATE FUNCTION']);
+    await after("CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2'", ['CREATE FUNCTION']);
+    await after('GRANT EXECUTE ON FUNCTION f() TO anon', ['GRANT']);
+    await after('CREATE VIEW s AS SELECT * FROM t', ['CREATE VIEW']);
+    await after('ALTER TABLE t RENAME COLUMN v TO w', ['ALTER TABLE']);
+    await after("CREATE TYPE mood AS ENUM ('a')", ['CREATE TYPE']);
+    await after('GRANT USAGE ON SCHEMA plain TO anon', ['GRANT']);
+    await after('DROP POLICY p ON t', ['DROP POLICY']);
+    await after('DROP FUNCTION f()', ['DROP FUNCTION']);
+    await after('CREATE TABLE cast_of AS SELECT 1 AS a', ['CREATE TABLE AS']);
+    // What no role sees otherwise for it.
+    await after('CREATE INDEX i ON t (id); COMMENT ON TABLE t IS $$x$$; DROP INDEX i');
+    await after('CREATE TEMP TABLE passing (a int); ALTER TABLE passing ADD b int; DROP TABLE passing');
+    await after('CREATE TEMP TABLE passing AS SELECT 1 AS a; DROP TABLE passing');
+    await after('DROP TABLE IF EXISTS never');
+    await after('CREATE SEQUENCE q; DROP SEQUENCE q');
+    // What is rolled back is not told; what a savepoint keeps is, in the one transaction.
+    await after('BEGIN; ALTER TABLE t DISABLE ROW LEVEL SECURITY; ROLLBACK');
+    await after(`BEGIN; SAVEPOINT a; CREATE POLICY a ON t USING (true); ROLLBACK TO a;
+      CREATE POLICY b ON t USING (true); SAVEPOINT b; ALTER POLICY b ON t USING (false); COMMIT`, ['CREATE POLICY', 'ALTER POLICY']);
+    await after(`DO $$ BEGIN EXECUTE 'DROP POLICY b ON t'; BEGIN EXECUTE 'CREATE TABLE t (a int)'; EXCEPTION WHEN OTHERS THEN NULL; END; END $$`, ['DROP POLICY']);
+    // One that drops tells twice, which is no harm.
+    await after('ALTER TABLE t DROP COLUMN w CASCADE', ['ALTER TABLE', 'ALTER TABLE']);
+    await after('DROP OWNED BY plain', ['DROP OWNED', 'DROP OWNED']);
+    await assert.rejects(client.query('BEGIN READ ONLY; CREATE TABLE ro (a int)'), /read-only transaction/);
+    await client.query('ROLLBACK');
+
+    // A superuser's session that passes over triggers is told of too.
+    await postgres.query("CREATE TABLE u (a int); SET session_replication_role = replica; GRANT SELECT ON u TO anon");
+    assert.deepEqual((await told(postgres)).flat(), ['CREATE TABLE', 'GRANT']);
+    // Were the message itself to fail, the DDL would not.
+    await postgres.query(`ALTER FUNCTION realtime.tell_ddl() OWNER TO plain`);
+    await told(postgres);
+    await client.query('CREATE SCHEMA again; CREATE TABLE again.t (a int)');
+    assert.deepEqual(await told(postgres), []);
+  });
 
 // The logical messages of prefix realtime.broadcast in the WAL since the slot was made.
 async function broadcasts(postgres) {
@@ -161,7 +238,9 @@ for (const major of [13, 15, 18]) {
     await postgres.query('GRANT anon, authenticated, service_role TO plain');
     const done = await setup(postgres, '--apply', 'plain');
     assert.equal(done.code, 0);
-    assert.match(done.stderr, UNRECORDED);
+    assert.match(done.stderr, major === 13 ? UNRECORDED : /event triggers were not made: permission denied to create event trigger .* \(a superuser may make them\)/);
+    assert.equal([...done.stdout.matchAll(/^trigger +walcast_(ddl|drop) +not there: an event trigger is a superuser's/gm)].length, major === 13 ? 0 : 2);
+    assert.deepEqual((await everything(postgres)).filter(({ kind, name }) => kind === 'trigger' || name === 'realtime.tell_ddl()'), []);
     const { rows: [{ owner }] } = await postgres.query("SELECT relowner::regrole::text AS owner FROM pg_class WHERE oid = 'realtime.messages'::regclass");
     assert.equal(owner, 'plain');
   });
@@ -202,4 +281,6 @@ test('one of --print and --apply; a database that is away; check hints', async (
   assert.match(before.stdout, /10 of the roles and functions for clients are missing .* walcast setup/);
   await setup(postgres);
   assert.doesNotMatch((await check()).stdout, /walcast setup/);
+  await postgres.query('DROP EVENT TRIGGER walcast_drop');
+  assert.match((await check()).stdout, /event triggers that tell of changed policies are not there/);
 });
