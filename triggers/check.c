@@ -281,6 +281,8 @@ bool triggers_check_definition(triggers_check *check, const triggers_definition 
         return true;
     if (definition->on == TRIGGERS_ON_TABLE)
         return on_table_check(check, definition, document, problems, error);
+    if (definition->on == TRIGGERS_ON_CRON)
+        triggers_check_schedule(definition, document, problems);
     on_shape_check(definition, document, problems);
     return true;
 }

@@ -29,5 +29,8 @@ bool triggers_check_reference(const triggers_check_case *it, core_place place, t
 bool triggers_check_text(const triggers_check_case *it, const core_node *node, triggers_use use);
 /* check_condition.c */
 void triggers_check_condition(const triggers_check_case *it, const core_node *node);
+/* check_schedule.c: expression and time zone of one that is on cron. */
+void triggers_check_schedule(const triggers_definition *definition, const core_document *document,
+                             core_problems *problems);
 
 #endif

@@ -5,6 +5,7 @@
 #include "triggers/desk.h"
 #include "triggers/rest_list.h"
 #include "triggers/store.h"
+#include "triggers/tick.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 #define REST_MAGIC UINT32_C(0x54525354) /* "TRST" */
 
-enum { PART_PROJECT = 2, PART_NAME = 4, PART_ACT = 5 };
+enum { PART_PROJECT = 2, PART_KIND = 3, PART_NAME = 4, PART_ACT = 5 };
 
 typedef struct triggers_rest {
     core_role part; /* first: the interface points here */
@@ -29,6 +30,7 @@ typedef struct {
     char project[TRIGGERS_PROJECT_MAX];
     char name[TRIGGERS_NAME_MAX + 1];
     uint64_t expected; /* by If-Match */
+    bool is_cron;      /* asked for under /cron, where schedules alone are seen */
 } rest_call;
 
 static triggers_rest *rest_of(void *context) {
@@ -47,7 +49,14 @@ static void call_fail(const rest_call *call, const core_error *error) {
 }
 
 static void call_missing(const rest_call *call) {
-    triggers_answer_problem(call->reply, 404, "there is no trigger of that name", NULL);
+    triggers_answer_problem(call->reply, 404,
+                            call->is_cron ? "there is no schedule of that name"
+                                          : "there is no trigger of that name",
+                            NULL);
+}
+
+static bool call_sees(const rest_call *call, const triggers_stored *stored, uint64_t revision) {
+    return revision != 0 && (!call->is_cron || triggers_view_is_schedule(stored));
 }
 
 static void etag_add(core_route_reply *reply, uint64_t revision) {
@@ -66,7 +75,7 @@ static void call_show(const rest_call *call, unsigned status, const core_problem
         call_fail(call, &error);
         return;
     }
-    if (revision == 0) {
+    if (!call_sees(call, &stored, revision)) {
         call_missing(call);
         return;
     }
@@ -99,6 +108,9 @@ static void identity_check(const rest_call *call, const core_document *document,
     if (!core_slice_is(definition->project, call->project))
         (void)core_problem_tell(problems, project->place,
                                 "project: expected %s, the address's project", call->project);
+    if (call->is_cron && definition->on != TRIGGERS_ON_CRON)
+        (void)core_problem_tell(problems, core_node_find(root, "on")->place,
+                                "on: expected cron, for it is put among the schedules");
     if (call->name[0] != '\0' && !core_slice_is(definition->name, call->name))
         (void)core_problem_tell(problems, core_node_find(root, "name")->place,
                                 "name: expected %s, the address's name", call->name);
@@ -168,6 +180,20 @@ static void serve_put(rest_call *call) {
     core_problems_fini(&problems);
 }
 
+/* Not in the place of a trigger that is on something else. */
+static void serve_replace(rest_call *call) {
+    triggers_stored stored;
+    uint64_t revision = 0;
+    core_error error = {.text = ""};
+    if (call->is_cron && !triggers_store_get(call->rest->store, call->project, call->name, &stored,
+                                             &revision, &error))
+        call_fail(call, &error);
+    else if (revision != 0 && !call_sees(call, &stored, revision))
+        triggers_answer_problem(call->reply, 409, "a trigger of that name is no schedule", NULL);
+    else
+        serve_put(call);
+}
+
 static void serve_create(rest_call *call) {
     call->expected = 0;
     serve_put(call);
@@ -177,7 +203,7 @@ static void serve_create(rest_call *call) {
 
 static void serve_list(rest_call *call) {
     core_error error = {.text = ""};
-    if (!triggers_list_write(call->rest->store, call->project, call->reply, &error))
+    if (!triggers_list_write(call->rest->store, call->project, call->is_cron, call->reply, &error))
         call_fail(call, &error);
 }
 
@@ -192,7 +218,7 @@ static bool exists(const rest_call *call) {
     if (!triggers_store_get(call->rest->store, call->project, call->name, &stored, &revision,
                             &error))
         call_fail(call, &error);
-    else if (revision == 0)
+    else if (!call_sees(call, &stored, revision))
         call_missing(call);
     else
         return true;
@@ -213,6 +239,47 @@ static void serve_delete(rest_call *call) {
     call->reply->response.content_type = "application/json";
 }
 
+/* Its moment is now; those that it names are not touched by it. */
+static void run_write(const rest_call *call, const triggers_definition *definition) {
+    const triggers_spec *spec = &call->rest->host->spec;
+    core_error error = {.text = ""};
+    int64_t now_us = core_clock_wall_us(spec->clock);
+    fanout_connection *connection = triggers_store_connection(call->rest->store, &error);
+    core_json_writer json = triggers_answer_json(call->reply, 202);
+    (void)json;
+    triggers_tick_body(definition, now_us, &call->reply->response.body);
+    if (definition->disabled)
+        triggers_answer_problem(call->reply, 409, "the schedule is disabled", NULL);
+    else if (connection == NULL || !triggers_tick_run(connection, spec->config, definition, now_us,
+                                                      call->reply->request.idempotency_key, &error))
+        call_fail(call, &error);
+    else
+        audit(call, "cron.run", NULL);
+}
+
+static void serve_run(rest_call *call) {
+    const core_slice environment = call->reply->request.caller.environment;
+    triggers_stored stored;
+    uint64_t revision = 0;
+    core_error error = {.text = ""};
+    if (!triggers_store_get(call->rest->store, call->project, call->name, &stored, &revision,
+                            &error)) {
+        call_fail(call, &error);
+        return;
+    }
+    if (!call_sees(call, &stored, revision)) {
+        call_missing(call);
+        return;
+    }
+    const triggers_definition *definition =
+        triggers_stored_definition(&stored, environment, revision, &error);
+    if (definition == NULL)
+        call_fail(call, &error);
+    else
+        run_write(call, definition);
+    triggers_definition_release(definition);
+}
+
 static void serve_act(rest_call *call) {
     static const bool yes = true, no = false;
     static const struct {
@@ -229,6 +296,10 @@ static void serve_act(rest_call *call) {
     uint64_t revision = 0;
     if (!triggers_path_part(call->reply->request.path, PART_ACT, name, sizeof name))
         name[0] = '\0';
+    if (call->is_cron && strcmp(name, "run") == 0) {
+        serve_run(call);
+        return;
+    }
     for (size_t i = 0; i < CORE_COUNT_OF(acts); i++) {
         if (strcmp(acts[i].name, name) != 0)
             continue;
@@ -257,7 +328,7 @@ static const struct {
     void (*serve)(rest_call *call);
 } rest_rows[] = {
     {"GET", 0, serve_list},      {"HEAD", 0, serve_list}, {"POST", 0, serve_create},
-    {"GET", 1, serve_get},       {"HEAD", 1, serve_get},  {"PUT", 1, serve_put},
+    {"GET", 1, serve_get},       {"HEAD", 1, serve_get},  {"PUT", 1, serve_replace},
     {"DELETE", 1, serve_delete}, {"POST", 2, serve_act},
 };
 
@@ -283,6 +354,9 @@ static void rest_serve(void *context, core_route_reply *reply) {
     const core_route_request *request = &reply->request;
     rest_call call = {.rest = rest_of(context), .reply = reply};
     size_t parts = parts_count(request->path);
+    char kind[16] = "";
+    call.is_cron = triggers_path_part(request->path, PART_KIND, kind, sizeof kind) &&
+                   strcmp(kind, "cron") == 0;
     bool named =
         triggers_path_part(request->path, PART_PROJECT, call.project, sizeof call.project) &&
         (parts == 0 || triggers_path_part(request->path, PART_NAME, call.name, sizeof call.name));

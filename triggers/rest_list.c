@@ -9,6 +9,15 @@ enum { LIMIT_INITIAL = 100, LIMIT_MAX = 1000 };
 
 #define LIST_BYTES_MAX ((size_t)6 << 20) /* of one answer */
 
+bool triggers_view_is_schedule(const triggers_stored *stored) {
+    const core_slice none = {0};
+    core_error ignored;
+    const triggers_definition *definition = triggers_stored_definition(stored, none, 0, &ignored);
+    bool is_one = definition != NULL && definition->on == TRIGGERS_ON_CRON;
+    triggers_definition_release(definition);
+    return is_one;
+}
+
 typedef struct {
     char name[TRIGGERS_NAME_MAX + 1];
     core_buffer json;
@@ -18,6 +27,7 @@ typedef struct {
     char after[TRIGGERS_NAME_MAX + 1];
     list_item items[LIMIT_MAX]; /* by name, in order */
     size_t count, limit;
+    bool only_schedules;
     bool more; /* there are some behind them */
 } list;
 
@@ -67,7 +77,7 @@ static bool list_take(void *context, const triggers_stored *stored, uint64_t rev
     (void)key;
     (void)problem;
     if (stored == NULL || !core_slice_to_text(stored->name, name, sizeof name) ||
-        strcmp(name, it->after) <= 0)
+        strcmp(name, it->after) <= 0 || (it->only_schedules && !triggers_view_is_schedule(stored)))
         return true;
     list_item *item = item_place(it, name);
     if (item == NULL)
@@ -85,7 +95,7 @@ static void list_answer(const list *it, core_route_reply *reply) {
     core_json_writer json = triggers_answer_json(reply, 200);
     size_t bytes = 0, given = 0;
     core_json_object_open(&json);
-    core_json_key_text(&json, "triggers");
+    core_json_key_text(&json, it->only_schedules ? "schedules" : "triggers");
     core_json_array_open(&json);
     for (; given < it->count && bytes < LIST_BYTES_MAX; given++) {
         core_json_raw(&json, core_buffer_slice(&it->items[given].json));
@@ -100,11 +110,12 @@ static void list_answer(const list *it, core_route_reply *reply) {
     core_json_object_close(&json);
 }
 
-bool triggers_list_write(triggers_store *store, const char *project, core_route_reply *reply,
-                         core_error *error) {
+bool triggers_list_write(triggers_store *store, const char *project, bool only_schedules,
+                         core_route_reply *reply, core_error *error) {
     list *it = calloc(1, sizeof *it);
     if (it == NULL)
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the list of triggers");
+    it->only_schedules = only_schedules;
     bool ok = list_read(it, reply->request.query, error) &&
               triggers_store_each(store, project, list_take, it, error);
     if (ok)

@@ -62,7 +62,8 @@ bool triggers_start_find(fanout_connection *connection, const core_config *confi
     else if (definition->start == TRIGGERS_START_NOW && definition->on == TRIGGERS_ON_TABLE) {
         if (!change_end(connection, config, &offset, error))
             return false;
-    } else if (definition->start == TRIGGERS_START_NOW && definition->on == TRIGGERS_ON_EVENT) {
+    } else if (definition->start == TRIGGERS_START_NOW &&
+               (definition->on == TRIGGERS_ON_EVENT || definition->on == TRIGGERS_ON_CRON)) {
         if (!event_end(connection, config, &offset, error))
             return false;
     }

@@ -1,7 +1,7 @@
 /* Says on standard output which moments schedules name: for each line of standard input,
  * "EXPRESSION|ZONE|AFTER_S|COUNT", a line of seconds since 1970 with blanks between, or the reason
  * why it is none behind an exclamation mark. */
-#include "triggers/schedule.h"
+#include "triggers/timetable.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 static void answer(const char *expression, const char *zone, int64_t after_s, long count) {
     core_error error = {.text = ""};
-    triggers_schedule *schedule = triggers_schedule_new(
+    triggers_timetable *schedule = triggers_timetable_new(
         core_slice_text(expression), core_slice_text(zone), TRIGGERS_ZONE_DIRECTORY, &error);
     if (schedule == NULL) {
         (void)printf("!%s\n", error.text);
@@ -19,11 +19,11 @@ static void answer(const char *expression, const char *zone, int64_t after_s, lo
     }
     int64_t at_us = after_s * CORE_US_PER_S;
     for (long i = 0; i < count; i++) {
-        at_us = triggers_schedule_next(schedule, at_us);
+        at_us = triggers_timetable_next(schedule, at_us);
         (void)printf("%" PRId64 " ", at_us / CORE_US_PER_S);
     }
     (void)printf("\n");
-    triggers_schedule_free(schedule);
+    triggers_timetable_free(schedule);
 }
 
 int main(void) {

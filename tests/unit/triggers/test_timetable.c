@@ -1,5 +1,5 @@
 /* Schedules: where clocks are moved, and what is due after a pause. */
-#include "triggers/schedule.h"
+#include "triggers/timetable.h"
 
 #include "triggers/civil.h"
 
@@ -19,9 +19,9 @@ static int64_t moment(const char *text) {
            CORE_US_PER_S;
 }
 
-static triggers_schedule *schedule_of(const char *expression, const char *zone) {
+static triggers_timetable *schedule_of(const char *expression, const char *zone) {
     core_error error = {.text = ""};
-    triggers_schedule *schedule = triggers_schedule_new(
+    triggers_timetable *schedule = triggers_timetable_new(
         core_slice_text(expression), core_slice_text(zone), TRIGGERS_ZONE_DIRECTORY, &error);
     if (schedule == NULL)
         fail_msg("%s", error.text);
@@ -144,47 +144,48 @@ static const struct {
 static void clocks_are_moved(void **state) {
     (void)state;
     for (size_t i = 0; i < CORE_COUNT_OF(move_cases); i++) {
-        triggers_schedule *schedule = schedule_of(move_cases[i].expression, move_cases[i].zone);
+        triggers_timetable *schedule = schedule_of(move_cases[i].expression, move_cases[i].zone);
         int64_t at = moment(move_cases[i].after);
         for (size_t n = 0; n < CORE_COUNT_OF(move_cases[i].next); n++) {
-            at = triggers_schedule_next(schedule, at);
+            at = triggers_timetable_next(schedule, at);
             char text[CORE_CLOCK_TEXT_SIZE];
             core_clock_format(at, text);
             if (at != moment(move_cases[i].next[n]))
                 fail_msg("%s in %s: %zu. is %s, not %s", move_cases[i].expression,
                          move_cases[i].zone, n, text, move_cases[i].next[n]);
         }
-        triggers_schedule_free(schedule);
+        triggers_timetable_free(schedule);
     }
 }
 
 static void a_moment_follows_itself_never(void **state) {
     (void)state;
-    triggers_schedule *schedule = schedule_of("* * * * * *", "UTC");
+    triggers_timetable *schedule = schedule_of("* * * * * *", "UTC");
     int64_t ten = moment("2026-01-01T00:00:10"), eleven = moment("2026-01-01T00:00:11");
-    assert_int_equal(triggers_schedule_next(schedule, ten - 1), ten);
-    assert_int_equal(triggers_schedule_next(schedule, ten), eleven);
-    assert_int_equal(triggers_schedule_next(schedule, ten + 1), eleven);
-    assert_int_equal(triggers_schedule_next(schedule, -1), 0);
-    assert_int_equal(triggers_schedule_next(schedule, -CORE_US_PER_S - 1), -CORE_US_PER_S);
-    assert_int_equal(triggers_schedule_next(schedule, moment("9999-12-31T23:59:59")),
-                     TRIGGERS_SCHEDULE_NEVER);
-    assert_int_not_equal(triggers_schedule_next(schedule, INT64_MIN / 2), TRIGGERS_SCHEDULE_NEVER);
-    triggers_schedule_free(schedule);
+    assert_int_equal(triggers_timetable_next(schedule, ten - 1), ten);
+    assert_int_equal(triggers_timetable_next(schedule, ten), eleven);
+    assert_int_equal(triggers_timetable_next(schedule, ten + 1), eleven);
+    assert_int_equal(triggers_timetable_next(schedule, -1), 0);
+    assert_int_equal(triggers_timetable_next(schedule, -CORE_US_PER_S - 1), -CORE_US_PER_S);
+    assert_int_equal(triggers_timetable_next(schedule, moment("9999-12-31T23:59:59")),
+                     TRIGGERS_TIMETABLE_NEVER);
+    assert_int_not_equal(triggers_timetable_next(schedule, INT64_MIN / 2),
+                         TRIGGERS_TIMETABLE_NEVER);
+    triggers_timetable_free(schedule);
 }
 
 static void between_has_both_ends_right(void **state) {
     (void)state;
     int64_t moments[10];
-    triggers_schedule *schedule = schedule_of("0 * * * *", "Europe/Berlin");
-    size_t count = triggers_schedule_between(schedule, moment("2026-01-01T00:00"),
-                                             moment("2026-01-01T03:00"), moments, 10);
+    triggers_timetable *schedule = schedule_of("0 * * * *", "Europe/Berlin");
+    size_t count = triggers_timetable_between(schedule, moment("2026-01-01T00:00"),
+                                              moment("2026-01-01T03:00"), moments, 10);
     assert_int_equal(count, 3);
     assert_int_equal(moments[0], moment("2026-01-01T01:00"));
     assert_int_equal(moments[2], moment("2026-01-01T03:00"));
-    assert_int_equal(triggers_schedule_between(schedule, 0, INT64_MAX / 2, moments, 4), 4);
-    assert_int_equal(triggers_schedule_between(schedule, 100, 99, moments, 4), 0);
-    triggers_schedule_free(schedule);
+    assert_int_equal(triggers_timetable_between(schedule, 0, INT64_MAX / 2, moments, 4), 4);
+    assert_int_equal(triggers_timetable_between(schedule, 100, 99, moments, 4), 0);
+    triggers_timetable_free(schedule);
 }
 
 /* Every hour; the last one decided is 00:00, tolerance one minute. */
@@ -198,18 +199,18 @@ static void what_is_due_after_a_pause(void **state) {
         const char *first, *last;
         size_t left_out;
     } cases[] = {
-        {TRIGGERS_CATCH_UP_SKIP, 1, "2026-01-01T00:59:59", 0, NULL, NULL, 0},
-        {TRIGGERS_CATCH_UP_SKIP, 1, "2026-01-01T01:00", 1, "2026-01-01T01:00", "2026-01-01T01:00",
+        {TRIGGERS_CATCH_UP_NONE, 1, "2026-01-01T00:59:59", 0, NULL, NULL, 0},
+        {TRIGGERS_CATCH_UP_NONE, 1, "2026-01-01T01:00", 1, "2026-01-01T01:00", "2026-01-01T01:00",
          0},
-        {TRIGGERS_CATCH_UP_SKIP, 1, "2026-01-01T01:01", 1, "2026-01-01T01:00", "2026-01-01T01:00",
+        {TRIGGERS_CATCH_UP_NONE, 1, "2026-01-01T01:01", 1, "2026-01-01T01:00", "2026-01-01T01:00",
          0},
-        {TRIGGERS_CATCH_UP_SKIP, 1, "2026-01-01T01:01:01", 0, NULL, NULL, 1},
-        {TRIGGERS_CATCH_UP_SKIP, 1, "2026-01-01T05:00:30", 1, "2026-01-01T05:00",
+        {TRIGGERS_CATCH_UP_NONE, 1, "2026-01-01T01:01:01", 0, NULL, NULL, 1},
+        {TRIGGERS_CATCH_UP_NONE, 1, "2026-01-01T05:00:30", 1, "2026-01-01T05:00",
          "2026-01-01T05:00", 4},
-        {TRIGGERS_CATCH_UP_ONE, 1, "2026-01-01T05:30", 1, "2026-01-01T05:00", "2026-01-01T05:00",
+        {TRIGGERS_CATCH_UP_LAST, 1, "2026-01-01T05:30", 1, "2026-01-01T05:00", "2026-01-01T05:00",
          4},
-        {TRIGGERS_CATCH_UP_ONE, 1, "2026-01-01T05:00:30", 1, "2026-01-01T05:00", "2026-01-01T05:00",
-         4},
+        {TRIGGERS_CATCH_UP_LAST, 1, "2026-01-01T05:00:30", 1, "2026-01-01T05:00",
+         "2026-01-01T05:00", 4},
         {TRIGGERS_CATCH_UP_ALL, 100, "2026-01-01T05:30", 5, "2026-01-01T01:00", "2026-01-01T05:00",
          0},
         {TRIGGERS_CATCH_UP_ALL, 3, "2026-01-01T05:30", 3, "2026-01-01T03:00", "2026-01-01T05:00",
@@ -220,17 +221,17 @@ static void what_is_due_after_a_pause(void **state) {
          4296},
         {TRIGGERS_CATCH_UP_ALL, 1, "2029-01-01T00:30", 1, "2029-01-01T00:00", "2029-01-01T00:00",
          10000},
-        {TRIGGERS_CATCH_UP_ONE, 1, "2025-12-31T23:00", 0, NULL, NULL, 0}, /* the clock went back */
+        {TRIGGERS_CATCH_UP_LAST, 1, "2025-12-31T23:00", 0, NULL, NULL, 0}, /* the clock went back */
     };
-    static triggers_schedule_due due;
-    triggers_schedule *schedule = schedule_of("0 * * * *", "UTC");
+    static triggers_timetable_due due;
+    triggers_timetable *schedule = schedule_of("0 * * * *", "UTC");
     int64_t last = moment("2026-01-01T00:00");
     for (size_t i = 0; i < CORE_COUNT_OF(cases); i++) {
-        const triggers_schedule_policy policy = {.catch_up = cases[i].catch_up,
-                                                 .tolerance_us = 60 * CORE_US_PER_S,
-                                                 .max_runs = cases[i].max_runs};
+        const triggers_timetable_policy policy = {.catch_up = cases[i].catch_up,
+                                                  .tolerance_us = 60 * CORE_US_PER_S,
+                                                  .max_runs = cases[i].max_runs};
         int64_t now = moment(cases[i].now);
-        triggers_schedule_due_at(schedule, &policy, last, now, &due);
+        triggers_timetable_due_at(schedule, &policy, last, now, &due);
         assert_int_equal(due.count, cases[i].count);
         assert_int_equal(due.left_out, cases[i].left_out);
         assert_int_equal(due.left_out_more, cases[i].left_out == 10000);
@@ -240,40 +241,37 @@ static void what_is_due_after_a_pause(void **state) {
             assert_int_equal(due.moments[due.count - 1], moment(cases[i].last));
         }
     }
-    triggers_schedule_free(schedule);
+    triggers_timetable_free(schedule);
 }
 
 /* More on time than a call gives: the next ones give the rest, each once. */
 static void a_wide_tolerance_comes_in_pieces(void **state) {
     (void)state;
-    static triggers_schedule_due due;
-    triggers_schedule *schedule = schedule_of("* * * * * *", "UTC");
-    const triggers_schedule_policy policy = {
-        .catch_up = TRIGGERS_CATCH_UP_SKIP, .tolerance_us = 3600 * CORE_US_PER_S, .max_runs = 1};
+    static triggers_timetable_due due;
+    triggers_timetable *schedule = schedule_of("* * * * * *", "UTC");
+    const triggers_timetable_policy policy = {
+        .catch_up = TRIGGERS_CATCH_UP_NONE, .tolerance_us = 3600 * CORE_US_PER_S, .max_runs = 1};
     int64_t last = moment("2026-01-01T00:00"), now = moment("2026-01-01T00:50"), expected = last;
     while (last < now) {
-        triggers_schedule_due_at(schedule, &policy, last, now, &due);
+        triggers_timetable_due_at(schedule, &policy, last, now, &due);
         assert_true(due.count > 0);
         for (size_t i = 0; i < due.count; i++)
             assert_int_equal(due.moments[i], expected += CORE_US_PER_S);
         last = due.covered_us;
     }
     assert_int_equal(expected, now);
-    triggers_schedule_free(schedule);
+    triggers_timetable_free(schedule);
 }
 
 static void what_cannot_be_a_schedule_is_refused(void **state) {
     (void)state;
     core_error error = {.text = ""};
-    assert_null(triggers_schedule_new(core_slice_text("* * * *"), core_slice_text("UTC"),
-                                      TRIGGERS_ZONE_DIRECTORY, &error));
-    assert_null(triggers_schedule_new(core_slice_text("* * * * *"), core_slice_text("Mars/Olympus"),
-                                      TRIGGERS_ZONE_DIRECTORY, &error));
+    assert_null(triggers_timetable_new(core_slice_text("* * * *"), core_slice_text("UTC"),
+                                       TRIGGERS_ZONE_DIRECTORY, &error));
+    assert_null(triggers_timetable_new(core_slice_text("* * * * *"),
+                                       core_slice_text("Mars/Olympus"), TRIGGERS_ZONE_DIRECTORY,
+                                       &error));
     assert_non_null(strstr(error.text, "Mars/Olympus"));
-    triggers_catch_up catch_up;
-    assert_true(triggers_catch_up_read(core_slice_text("all"), &catch_up));
-    assert_string_equal(triggers_catch_up_name(catch_up), "all");
-    assert_false(triggers_catch_up_read(core_slice_text("some"), &catch_up));
 }
 
 int main(void) {
