@@ -33,7 +33,8 @@ typedef struct {
     core_slice
         query; /* after '?', or empty; it may hold the caller's credential: not to be logged */
     core_slice body;
-    core_slice if_match, idempotency_key, prefer; /* the headers' values; empty: not sent */
+    /* The headers' values; empty: not sent. */
+    core_slice if_match, idempotency_key, prefer, last_event_id;
     core_route_caller caller;
 } core_route_request;
 
@@ -61,8 +62,44 @@ struct core_route_reply {
     core_route_request request;   /* copies, which live as long as the reply */
     core_route_response response; /* for the room to fill */
     atomic_bool abandoned; /* set by the server: the client went away, or the answer is late */
-    void (*send)(core_route_reply *reply); /* the server's */
+    void (*send)(core_route_reply *reply); /* the server's, as the next one */
+    struct core_route_stream *(*stream)(core_route_reply *reply);
 };
+
+/* A response that goes on: server-sent events to one client. The room has it until it calls
+ * core_route_stream_end, which it must, once, before its role's stop returns; also when it is
+ * closed. It ends with the caller's credential and with the server. */
+typedef struct core_route_stream core_route_stream;
+
+typedef struct {
+    const char *name; /* static; NULL: a message */
+    core_slice id;    /* with which the client comes back, in Last-Event-ID */
+    core_slice data;  /* JSON */
+} core_route_event;
+
+struct core_route_stream {
+    atomic_bool closed; /* set by the server: nothing can be sent any more */
+    atomic_size_t held; /* bytes that the client has not taken: send no more beyond what it may */
+    bool (*send)(core_route_stream *stream, const core_route_event *event); /* the server's */
+    void (*end)(core_route_stream *stream, unsigned status, const char *detail);
+};
+
+/* Instead of core_route_reply_send, any thread: the reply is gone, the stream the room's. NULL:
+ * memory is out, and the reply is to be sent. */
+CORE_MUST_CHECK static inline core_route_stream *core_route_reply_stream(core_route_reply *reply) {
+    return reply->stream(reply);
+}
+/* One thread at a time; copied. False: memory is out. Of one that is closed it is dropped. */
+CORE_MUST_CHECK static inline bool core_route_stream_send(core_route_stream *stream,
+                                                          const core_route_event *event) {
+    return stream->send(stream, event);
+}
+/* The stream is gone. `status` 0: it ends without a word; else with a problem, whose `detail` is
+ * static text. */
+static inline void core_route_stream_end(core_route_stream *stream, unsigned status,
+                                         const char *detail) {
+    stream->end(stream, status, detail);
+}
 
 /* Runs on a service thread: it hands the reply on and must not block. */
 typedef void (*core_route_deferred)(void *context, core_route_reply *reply);

@@ -238,6 +238,15 @@ bool fanout_courier_next(fanout_courier *courier, const char *stream, const char
     return courier_ask(courier, "MSG.GET", stream, body, REQUEST_NEXT, reply, error);
 }
 
+bool fanout_courier_last(fanout_courier *courier, const char *stream, const char *filter,
+                         fanout_reply reply, core_error *error) {
+    char escaped[FANOUT_FILTER_MAX], body[BODY_MAX];
+    if (!fanout_filter_escape(filter, escaped, error))
+        return false;
+    (void)snprintf(body, sizeof body, "{\"last_by_subj\":\"%s\"}", escaped);
+    return courier_ask(courier, "MSG.GET", stream, body, REQUEST_NEXT, reply, error);
+}
+
 bool fanout_courier_purge(fanout_courier *courier, const char *stream, const char *subject,
                           uint64_t sequence, fanout_reply reply, core_error *error) {
     char escaped[FANOUT_FILTER_MAX], body[BODY_MAX];

@@ -275,10 +275,13 @@ void fanout_courier_free(fanout_courier *courier);
 /* False: not sent, and never answered. TRANSIENT: no connection, or no room now. All is copied. */
 CORE_MUST_CHECK bool fanout_courier_publish(fanout_courier *courier, const fanout_parcel *parcel,
                                             fanout_reply reply, core_error *error);
-/* The subject's first message at or behind `sequence`. */
+/* The first message at or behind `sequence` of a subject, or that a filter matches. */
 CORE_MUST_CHECK bool fanout_courier_next(fanout_courier *courier, const char *stream,
                                          const char *subject, uint64_t sequence, fanout_reply reply,
                                          core_error *error);
+/* The last message that the filter matches. */
+CORE_MUST_CHECK bool fanout_courier_last(fanout_courier *courier, const char *stream,
+                                         const char *filter, fanout_reply reply, core_error *error);
 /* Removes the subject's messages up to `sequence`, of a stream that allows it. */
 CORE_MUST_CHECK bool fanout_courier_purge(fanout_courier *courier, const char *stream,
                                           const char *subject, uint64_t sequence,

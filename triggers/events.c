@@ -111,6 +111,8 @@ static void call_route(events_call *call) {
     const core_route_request *request = &call->reply->request;
     if (core_slice_is(request->method, "POST"))
         triggers_events_publish(call);
+    else if (core_slice_is(request->path, TRIGGERS_EVENTS_PATH "/stream"))
+        triggers_events_stream(call);
     else if (core_slice_is(request->path, TRIGGERS_EVENTS_PATH))
         triggers_events_list(call);
     else
@@ -256,6 +258,7 @@ static void calls_end(triggers_events *events) {
         else
             triggers_events_refuse(call, 503, "this server is shutting down");
     }
+    triggers_events_streams_end(events);
 }
 
 static void *events_run(void *argument) {
@@ -265,6 +268,7 @@ static void *events_run(void *argument) {
     while (!stopping) {
         courier_turn(events);
         stalled_turn(events);
+        triggers_events_streams_turn(events);
         for (core_route_reply *reply; (reply = inbox_take(events, &stopping)) != NULL;)
             call_new(events, reply);
         if (!stopping)

@@ -18,6 +18,7 @@ enum {
 #define TRIGGERS_EVENTS_PATH "/events/v1"
 
 typedef struct events_call events_call;
+typedef struct events_stream events_stream;
 
 struct triggers_events {
     core_role part; /* first: the interface points here */
@@ -37,6 +38,12 @@ struct triggers_events {
     int64_t created_us; /* of the stream */
     events_call *calls;
     size_t call_count;
+    events_stream *streams;
+    size_t stream_count;
+    fanout_connection *news_connection;
+    fanout_ordered *consumer;    /* that says what is new; NULL: none */
+    int64_t news_at_ms;          /* when it may be tried again */
+    atomic_bool news, news_lost; /* any thread */
     /* Shared, under the lock. */
     pthread_mutex_t lock;
     core_route_reply *inbox[TRIGGERS_EVENTS_INBOX];
@@ -95,6 +102,14 @@ void triggers_events_stall(events_call *call, events_step step, const core_error
 void triggers_events_publish(events_call *call);
 void triggers_events_list(events_call *call);
 void triggers_events_get(events_call *call);
+void triggers_events_stream(events_call *call); /* events_stream.c, as the next two */
+void triggers_events_streams_turn(triggers_events *events);
+void triggers_events_streams_end(triggers_events *events);
+/* The parameters `type`, into the call's filter, and `since` (or the other's value), into `at`: 0
+ * when there is none. GAP: of a stream that is no more. */
+CORE_MUST_CHECK bool triggers_events_type(events_call *call, core_slice query, core_error *error);
+CORE_MUST_CHECK bool triggers_events_since(events_call *call, core_slice query,
+                                           core_slice otherwise, core_error *error);
 /* Publishes; the key, if there is one, is claimed (events_publish.c). */
 void triggers_events_send(events_call *call);
 /* Claims the key, then sends; and has the answer, which the reply holds, kept under it, then

@@ -105,7 +105,7 @@ static void list_ask(events_call *call) {
         triggers_events_stall(call, list_ask, &error);
 }
 
-static bool type_take(events_call *call, core_slice query, core_error *error) {
+bool triggers_events_type(events_call *call, core_slice query, core_error *error) {
     char type[TRIGGERS_EVENT_TYPE_MAX + 1];
     core_subject_scope scope = call->events->scope;
     scope.project = call->project;
@@ -124,19 +124,19 @@ static bool type_take(events_call *call, core_slice query, core_error *error) {
                           TRIGGERS_EVENT_TYPE_MAX);
 }
 
-static bool since_take(events_call *call, core_slice query, core_error *error) {
+bool triggers_events_since(events_call *call, core_slice query, core_slice otherwise,
+                           core_error *error) {
     char id[TRIGGERS_EVENT_ID_MAX];
     uint64_t sequence = 0;
     triggers_query_result result = triggers_query_find(query, "since", id, sizeof id);
-    triggers_event_id_kind kind =
-        result == TRIGGERS_QUERY_FOUND
-            ? triggers_event_id_read(core_slice_text(id), call->events->created_us, &sequence)
-            : TRIGGERS_EVENT_ID_NONE;
-    call->at = sequence < UINT64_MAX ? sequence + 1 : sequence;
-    if (kind == TRIGGERS_EVENT_ID_OTHERS)
+    bool has = result != TRIGGERS_QUERY_NONE || otherwise.length > 0;
+    core_slice text = result == TRIGGERS_QUERY_NONE ? otherwise : core_slice_text(id);
+    triggers_event_id_kind kind = triggers_event_id_read(text, call->events->created_us, &sequence);
+    call->at = has && sequence < UINT64_MAX ? sequence + 1 : 0;
+    if (has && kind == TRIGGERS_EVENT_ID_OTHERS)
         return core_error_set(error, CORE_ERROR_GAP,
                               "since: an id of a stream that is no more; begin without it");
-    return result == TRIGGERS_QUERY_NONE || kind == TRIGGERS_EVENT_ID_OURS ||
+    return !has || kind == TRIGGERS_EVENT_ID_OURS ||
            core_error_set(error, CORE_ERROR_INPUT, "since: expected an event's id");
 }
 
@@ -154,8 +154,9 @@ static bool limit_take(events_call *call, core_slice query, core_error *error) {
 void triggers_events_list(events_call *call) {
     core_slice query = call->reply->request.query;
     core_error error = {.text = ""};
-    if (!type_take(call, query, &error) || !since_take(call, query, &error) ||
-        !limit_take(call, query, &error)) {
+    const core_slice none = {0};
+    if (!triggers_events_type(call, query, &error) ||
+        !triggers_events_since(call, query, none, &error) || !limit_take(call, query, &error)) {
         triggers_events_refuse(call, error.code == CORE_ERROR_GAP ? 410 : 400, error.text);
         return;
     }

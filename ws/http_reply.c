@@ -2,6 +2,7 @@
 #include "ws/http_reply.h"
 
 #include "ws/post.h"
+#include "ws/route_stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,9 @@ typedef struct {
     ws_post post;
     ws_service *service;
     ws_http_handle handle;
-    size_t size; /* of bytes */
+    ws_identity *identity;     /* NULL: the route is open to all. The service thread's */
+    core_route_stream *stream; /* what it becomes; NULL: an answer */
+    size_t size;               /* of bytes */
     uint8_t bytes[];
 } http_reply;
 
@@ -44,6 +47,7 @@ core_route_request ws_http_reply_request(const ws_http_request *request,
         .if_match = ws_http_header_value(head, "if-match"),
         .idempotency_key = ws_http_header_value(head, "idempotency-key"),
         .prefer = ws_http_header_value(head, "prefer"),
+        .last_event_id = ws_http_header_value(head, "last-event-id"),
         .caller = reply_caller(identity),
     };
 }
@@ -71,6 +75,7 @@ static void reply_free(http_reply *reply) {
     reply->service->replies--;
     reply->service->reply_bytes -= reply->size;
     core_buffer_fini(&reply->reply.response.body);
+    ws_identity_release(reply->identity);
     reply->magic = 0;
     free(reply);
 }
@@ -86,6 +91,27 @@ static void reply_run(ws_post *post, ws_service *service) {
         (void)ws_http_complete(service, reply->handle, response->status, response->content_type,
                                extra, core_buffer_slice(&response->body));
     reply_free(reply);
+}
+
+/* The same, of one that becomes a stream. */
+static void reply_become(ws_post *post, ws_service *service) {
+    http_reply *reply = reply_of(post, offsetof(http_reply, post));
+    (void)service;
+    ws_route_stream_begin(reply->stream, reply->identity);
+    reply_free(reply);
+}
+
+/* Any thread. */
+static core_route_stream *reply_stream(core_route_reply *inner) {
+    http_reply *reply = reply_of(inner, offsetof(http_reply, reply));
+    assert(reply->identity != NULL);
+    core_route_stream *stream = ws_route_stream_new(reply->service, reply->handle);
+    if (stream == NULL)
+        return NULL;
+    reply->stream = stream;
+    reply->post.run = reply_become;
+    ws_post_send(reply->service, &reply->post);
+    return stream;
 }
 
 static void reply_gone(void *context) {
@@ -114,8 +140,9 @@ static size_t reply_size(const core_route_request *input) {
     const core_route_caller *caller = &input->caller;
     return input->method.length + input->path.length + input->query.length + input->body.length +
            input->if_match.length + input->idempotency_key.length + input->prefer.length +
-           caller->project.length + caller->environment.length + caller->role.length +
-           caller->subject.length + caller->id.length + caller->claims_json.length;
+           input->last_event_id.length + caller->project.length + caller->environment.length +
+           caller->role.length + caller->subject.length + caller->id.length +
+           caller->claims_json.length;
 }
 
 static http_reply *reply_new(ws_service *service, const core_route_request *input) {
@@ -128,6 +155,7 @@ static http_reply *reply_new(ws_service *service, const core_route_request *inpu
     reply->size = size;
     reply->post.run = reply_run;
     reply->reply.send = reply_send;
+    reply->reply.stream = reply_stream;
     ws_http_reply_response_init(&reply->reply.response);
     uint8_t *room = reply->bytes;
     reply->reply.request = (core_route_request){
@@ -138,6 +166,7 @@ static http_reply *reply_new(ws_service *service, const core_route_request *inpu
         .if_match = core_slice_keep(&room, input->if_match),
         .idempotency_key = core_slice_keep(&room, input->idempotency_key),
         .prefer = core_slice_keep(&room, input->prefer),
+        .last_event_id = core_slice_keep(&room, input->last_event_id),
         .caller = caller_keep(&room, &input->caller),
     };
     service->replies++;
@@ -146,7 +175,7 @@ static http_reply *reply_new(ws_service *service, const core_route_request *inpu
 }
 
 void ws_http_reply_defer(ws_http_request *request, const core_route_request *input,
-                         const core_route *route) {
+                         const core_route *route, ws_identity *identity) {
     ws_service *service = request->connection->service;
     bool room = service->replies < WS_HTTP_WAITING_MAX &&
                 service->reply_bytes + input->body.length <= WS_HTTP_REPLY_BYTES;
@@ -155,6 +184,7 @@ void ws_http_reply_defer(ws_http_request *request, const core_route_request *inp
         ws_http_refuse(request, 503, "Retry-After: 1\r\n", "too much work is under way");
         return;
     }
+    reply->identity = identity != NULL ? ws_identity_retain(identity) : NULL;
     const ws_http_waiter waiter = {.gone = reply_gone, .context = reply};
     reply->handle = ws_http_defer(request, &waiter);
     if (reply->handle == 0)

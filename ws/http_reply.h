@@ -22,8 +22,8 @@ void ws_http_reply_response_init(core_route_response *response);
 /* The response's extra header as a line, or "". False: it is too long. */
 CORE_MUST_CHECK bool ws_http_reply_extra(const core_route_response *response,
                                          char extra[WS_HTTP_EXTRA_MAX]);
-/* Defers, and hands the route a reply; or refuses. */
+/* Defers, and hands the route a reply; or refuses. `identity` (NULL: open to all) is retained. */
 void ws_http_reply_defer(ws_http_request *request, const core_route_request *input,
-                         const core_route *route);
+                         const core_route *route, ws_identity *identity);
 
 #endif

@@ -80,11 +80,10 @@ static void route_refuse(ws_http_request *request, auth_verdict verdict) {
 }
 
 /* `identity` is NULL on an open route. */
-static void route_call(ws_http_request *request, const core_route *route,
-                       const ws_identity *identity) {
+static void route_call(ws_http_request *request, const core_route *route, ws_identity *identity) {
     core_route_request input = ws_http_reply_request(request, identity);
     if (route->defer != NULL) {
-        ws_http_reply_defer(request, &input, route);
+        ws_http_reply_defer(request, &input, route, identity);
         return;
     }
     core_route_response response;

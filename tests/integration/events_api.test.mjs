@@ -5,6 +5,7 @@ import { after, before, suite, test } from 'node:test';
 import { pageBlocks, Reader } from '../lib/docs.mjs';
 import { readEvents } from '../lib/events.mjs';
 import { startHouse } from '../lib/house.mjs';
+import { EventStream } from '../lib/sse.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
@@ -164,16 +165,64 @@ suite('events over HTTP', () => {
     assert.equal((await publish('crowd', 1, { 'idempotency-key': 'crowd' })).headers.get('idempotency-replayed'), 'true');
   });
 
+  const follow = (t, parameters = {}, headers = {}) => EventStream.open(t,
+    `${house.walcast.url}/events/v1/stream?${new URLSearchParams(parameters)}`, { headers: { authorization: as(), ...headers } });
+
+  test('a stream has what comes, and goes on from an id', async (t) => {
+    const [all, some, acme] = await Promise.all([follow(t), follow(t, { type: 'sse.some' }), follow(t, {}, { authorization: as('acme') })]);
+    assert.equal(all.response.status, 200);
+    assert.match(all.response.headers.get('content-type'), /^text\/event-stream/);
+    const began = performance.now();
+    const ids = [];
+    for (let i = 0; i < 20; i++) ids.push((await publish(i % 2 ? 'sse.some' : 'sse.other', i)).body.id);
+    assert.deepEqual((await all.count(20)).map(({ data }) => data), ids.map((_, i) => i));
+    t.diagnostic(`20 events one after the other, each to two streams: ${Math.round(performance.now() - began)} ms`);
+    assert.deepEqual(all.changes.map(({ id, data }) => [id, data.id]), ids.map((id) => [id, id]));
+    assert.deepEqual((await some.count(10)).map(({ data }) => data), ids.map((_, i) => i).filter((i) => i % 2));
+    const again = await follow(t, {}, { 'last-event-id': ids[4] });
+    assert.deepEqual((await again.count(15)).map(({ data }) => data), ids.map((_, i) => i).slice(5));
+    const since = await follow(t, { since: ids[17], type: 'sse.some' });
+    assert.deepEqual((await since.count(1)).map(({ data }) => data), [19]);
+    assert.equal(acme.changes.length, 0);
+    assert.equal((await follow(t, { since: 'abc-7' })).response.status, 410);
+    assert.equal((await follow(t, { since: 'x' })).response.status, 400);
+    assert.equal((await follow(t, {}, { authorization: '' })).response.status, 401);
+  });
+
+  test('a stream has all of it in order, also of one that reads slowly, and ends with its token', async (t) => {
+    const data = 'x'.repeat(10_000);
+    const first = (await publish('large', 'first')).body.id;
+    for (let i = 0; i < 10; i++)
+      assert.equal((await ask('POST', '/batch', { events: Array.from({ length: 90 }, (_, n) => ({ type: 'large', data: `${i * 90 + n} ${data}` })) })).status, 202);
+    const slow = await fetch(`${house.walcast.url}/events/v1/stream?type=large&since=${first}`, { headers: { authorization: as() } });
+    await new Promise((done) => setTimeout(done, 1500));
+    let text = '';
+    for await (const chunk of slow.body.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (text.includes('"899 ')) break;
+    }
+    assert.deepEqual([...text.matchAll(/"data":"(\d+) /g)].map(([, n]) => Number(n)), Array.from({ length: 900 }, (_, n) => n));
+    const brief = await follow(t, {}, { authorization: as(undefined, { exp: Math.floor(Date.now() / 1000) + 2 }) });
+    const { data: problem } = await brief.event('problem');
+    assert.equal(problem.status, 401);
+    await brief.ended;
+  });
+
   test('every example of docs/EVENTS.md', async (t) => {
     const reader = new Reader({ TOKEN: as().slice('Bearer '.length) });
     t.after(() => reader.remove());
     const blocks = pageBlocks('docs/EVENTS.md', 'sh', { 4000: house.walcast.port });
-    assert.equal(blocks.length, 3);
+    assert.equal(blocks.length, 4);
     const before = (await stored('order.paid')).length;
     await reader.shell(t, blocks[0]).says(/\{"id":"\w+-\d+"\}/);
     await reader.shell(t, blocks[1]).says(/\{"ids":\["\w+-\d+","\w+-\d+"\]\}/);
     await reader.shell(t, blocks[2]).says(/"data":\{"id": 7\}.*"data":\{"id": 8\}.*"next":/);
     assert.equal((await stored('order.paid')).length, before + 2);
+    const curl = reader.shell(t, blocks[3]);
+    await waitFor('curl to follow', async () => {
+      await publish('order.paid', { id: 9 });
+      return /^id: \w+-\d+\ndata: \{"id":"\w+-\d+","type":"order.paid",.*"data":\{"id":9\}\}$/m.test(curl.text());
+    });
   });
 
   test('thousands at once', async (t) => {
@@ -193,6 +242,7 @@ suite('events over HTTP', () => {
   test('what was answered is in the stream, whatever becomes of NATS; under a key it is there once', async (t) => {
     const answered = [], doubts = new Set();
     let running = true, refused = 0;
+    const followed = await follow(t, { type: 'killed' });
     const writers = Array.from({ length: 8 }, async (_, writer) => {
       for (let i = 0; running; i++) {
         const value = `${writer}-${i}`;
@@ -228,6 +278,8 @@ suite('events over HTTP', () => {
     for (const { text } of await stored('killed')) counts.set(JSON.parse(text), (counts.get(JSON.parse(text)) ?? 0) + 1);
     t.diagnostic(`${answered.length} answered, ${refused} refused`);
     for (const value of answered) assert.equal(counts.get(value), 1, `${value} is there once`);
+    const told = await waitFor('all of it on the stream', () => followed.changes.length >= counts.size && followed.changes);
+    assert.deepEqual(told.map(({ data }) => data.data), (await stored('killed')).map(({ text }) => JSON.parse(text)));
     for (const value of counts.keys()) assert.ok(answered.includes(value) || doubts.has(value), `${value} was not asked for`);
   });
 });
