@@ -273,13 +273,18 @@ static core_document *document_parse(core_slice text, core_problems *problems) {
     return NULL;
 }
 
-/* Once more, with references in quotes; what was told of the first try is taken back. */
+/* Once more, as YAML takes it; what was told of the first try is taken back. */
 static core_document *document_again(core_slice text, const core_problems *before,
                                      core_problems *problems) {
     core_buffer quoted;
     core_document *document = NULL;
     core_buffer_init(&quoted, CORE_DOCUMENT_BYTES_MAX);
-    if (core_document_quote(text, &quoted)) {
+    bool changed = core_document_join(text, &quoted);
+    if (!changed) {
+        core_buffer_reset(&quoted);
+        changed = core_document_quote(text, &quoted);
+    }
+    if (changed) {
         problems->count = before->count;
         problems->errors = before->errors;
         problems->left_out = before->left_out;

@@ -8,4 +8,8 @@
  * none, or `out` is full. */
 CORE_MUST_CHECK bool core_document_quote(core_slice text, core_buffer *out);
 
+/* The same of JSON, whose characters beyond U+FFFF may be pairs of escapes, which YAML does not
+ * know: each pair becomes one escape of YAML's. False also of what is no JSON. */
+CORE_MUST_CHECK bool core_document_join(core_slice text, core_buffer *out);
+
 #endif

@@ -34,6 +34,7 @@ static void test_json(void **state) {
         {"# only\n", "null"},
         {"a: {s: ${x:Y}, t: [${z}, ${w} ], u: '${q}'}\nb: ${v}",
          "{\"a\":{\"s\":\"${x:Y}\",\"t\":[\"${z}\",\"${w}\"],\"u\":\"${q}\"},\"b\":\"${v}\"}"},
+        {"{\"a\": \"\\\\ \\ud83d\\uDE00 \\u00e9\"}", "{\"a\":\"\\\\ \xF0\x9F\x98\x80 \xC3\xA9\"}"},
         {"without: 1\nkept: 2\n", "{\"kept\":2}"},
     };
     static const char *const without[] = {"without", NULL};
@@ -107,6 +108,8 @@ static void test_refused(void **state) {
         {"[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", 1, 17, "nested too deeply"},
         {"'': 1", 1, 1, "key of 1 to 255 bytes"},
         {"a: \"\\0\"", 1, 4, "without NUL"},
+        {"{\"a\": \"\\ud83d\"}", 0, 0, "not valid YAML or JSON"},
+        {"{\"a\": \"\\\\\\ud83d\"}", 0, 0, "not valid YAML or JSON"},
         {"a: {b: ${x y}}", 1, 0, "not valid YAML or JSON"},
         {"a: {b: ${x}, c: *d}", 1, 19, "alias"},
         {"a: \xFF", 0, 0, "not valid YAML or JSON"},
