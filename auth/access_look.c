@@ -171,6 +171,20 @@ static void back_note(auth_access *access) {
     core_metrics_set(access->metrics, CORE_METRIC_AUTH_GRANTS_UNAVAILABLE, 0);
 }
 
+/* Once for each answer that differs. */
+static void unread_tell(const auth_access *access, const auth_role *role) {
+    char name[2 * AUTH_NAME_MAX + 2];
+    const auth_table *table = auth_grants_unread(role->grants);
+    if (table == NULL)
+        return;
+    (void)snprintf(name, sizeof name, "%.*s.%.*s", CORE_SLICE_ARGS(table->schema),
+                   CORE_SLICE_ARGS(table->name));
+    CORE_LOG(access->log, WARN, "auth",
+             "a table's policies are longer than 64 KiB: none of its rows is given to this role "
+             "(put them into functions)",
+             CORE_LOG_TEXT("role", role->name), CORE_LOG_TEXT("table", name));
+}
+
 /* Takes over `grants`. The role may have been forgotten meanwhile. */
 static void look_apply(auth_access *access, const access_turn *turn, auth_grants *grants,
                        changed_list *list) {
@@ -197,6 +211,7 @@ static void look_apply(auth_access *access, const access_turn *turn, auth_grants
         role->grants = grants;
         role->generation = ++access->generation;
         core_metrics_add(access->metrics, CORE_METRIC_AUTH_GRANT_CHANGES, 1);
+        unread_tell(access, role);
     } else {
         auth_grants_release(grants);
     }

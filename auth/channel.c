@@ -78,7 +78,9 @@ static uint64_t question_hash(const auth_channel_question *question) {
 
 static bool entry_is(const channel_entry *entry, const auth_channel_question *question,
                      uint64_t hash) {
+    /* The hash leaves out times and jti, which a policy may read all the same. */
     return entry->hash == hash && entry->claims_hash == question->claims_hash &&
+           core_slice_equal(entry->claims_json, question->claims_json) &&
            strcmp(entry->role, question->role) == 0 &&
            core_slice_equal(entry->topic, question->topic);
 }

@@ -25,7 +25,7 @@ enum {
     COLUMN_FACTS,
 };
 
-enum { POLICY_MAX_BYTES = 64 << 10 }; /* of a table; with more its rows are not given out */
+enum { POLICY_MAX_BYTES = 64 << 10 }; /* of a table; with more its rows are not given out, told */
 
 #define TEXT_OF(number)  TEXT_OF_(number)
 #define TEXT_OF_(number) #number
@@ -114,6 +114,7 @@ static bool policy_read(core_arena *arena, const char *text, const char *facts, 
     core_buffer condition;
     core_buffer_init(&condition, POLICY_MAX_BYTES);
     bool ok = text != NULL && auth_policy_condition(core_slice_text(text), &condition);
+    table->unread = text != NULL && !ok;
     table->policy =
         core_arena_copy(arena, ok ? core_buffer_slice(&condition) : core_slice_text("false"));
     core_buffer_fini(&condition);
@@ -255,6 +256,13 @@ const auth_table *auth_grants_find(const auth_grants *grants, core_slice schema,
     if (grants->count == 0)
         return NULL;
     return bsearch(&wanted, grants->tables, grants->count, sizeof wanted, table_compare);
+}
+
+const auth_table *auth_grants_unread(const auth_grants *grants) {
+    for (size_t i = 0; grants->secured && i < grants->count; i++)
+        if (grants->tables[i].unread)
+            return &grants->tables[i];
+    return NULL;
 }
 
 bool auth_grants_secured(const auth_grants *grants, core_slice schema, core_slice name) {

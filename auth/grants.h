@@ -22,6 +22,7 @@ struct auth_table {
     bool select;               /* on the whole table */
     bool row_security;         /* applies to the role */
     core_slice policy;         /* with it: what its policies ask of a row */
+    bool unread;               /* the policies are too long: none of its rows is given out */
     core_slice facts;          /* and of its columns, as the query gives it (policy.c) */
     bool published;            /* its changes are in the stream */
     const core_slice *columns; /* without `select`: those it may read, sorted */
@@ -55,6 +56,8 @@ CORE_MUST_CHECK auth_grants *auth_grants_query(pg_connection *connection, const 
 bool auth_grants_equal(const auth_grants *a, const auth_grants *b);
 /* SELECT on some of it. */
 bool auth_grants_readable(const auth_table *table);
+/* The first table whose policies are too long to be read; NULL: none. */
+const auth_table *auth_grants_unread(const auth_grants *grants);
 /* As auth_role_secured. */
 bool auth_grants_secured(const auth_grants *grants, core_slice schema, core_slice name);
 /* NULL: no such table. */

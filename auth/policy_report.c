@@ -62,6 +62,14 @@ static void table_tell(policy_report *it, const char *role, auth_grants *grants,
                        const auth_table *table, const core_relation *relation,
                        expr_column_facts *facts) {
     expr_refusal refusal;
+    it->lines++;
+    if (table->unread) {
+        (void)fprintf(it->report,
+                      "%.*s.%.*s as %s: none of its rows is given out: its policies are longer "
+                      "than 64 KiB (put them into functions)\n",
+                      CORE_SLICE_ARGS(table->schema), CORE_SLICE_ARGS(table->name), role);
+        return;
+    }
     auth_table_facts(table, relation, facts);
     const expr_condition_spec spec = {.text = table->policy,
                                       .relation = relation,
@@ -75,7 +83,6 @@ static void table_tell(policy_report *it, const char *role, auth_grants *grants,
                   condition != NULL ? "" : refusal.error.text);
     (void)fprintf(it->report, "  %.*s\n", CORE_SLICE_ARGS(table->policy));
     expr_condition_release(condition);
-    it->lines++;
 }
 
 static bool table_look(policy_report *it, const char *role, auth_grants *grants,

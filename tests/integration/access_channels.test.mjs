@@ -162,14 +162,16 @@ suite('answers that are kept', () => {
   test('equal questions at the same time are one, and later ones none', async (t) => {
     const probe = AccessProbe.start(t, postgres, { 'auth.policy_timeout': '10s', 'auth.policy_cache': '1h' });
     const before = await asked();
-    const all = await probe.askAll({ ask: 'channel', role: 'anon', topic: 'counted', claims: '{}', sub: '', hash: 1, times: 500 });
+    const all = await probe.askAll({ ask: 'channel', role: 'anon', topic: 'counted', claims: '{"role":"anon"}', sub: '', hash: 1, times: 500 });
     assert.ok(all.every(({ allowed }) => allowed[0] && !allowed[1]));
     assert.equal(await asked() - before, 1);
     assert.equal((await probe.channel('anon', 'counted', { hash: 1 })).at_once, true);
-    // Another topic, role or claims are another question.
+    // Another topic, role or claims are another question; so is a token that differs in what the
+    // hash leaves out, its jti: a policy may read it.
+    assert.equal((await probe.channel('anon', 'counted', { hash: 1, claims: { jti: 'another' } })).at_once, false);
     for (const [role, topic, hash] of [['anon', 'counted2', 1], ['authenticated', 'counted', 1], ['anon', 'counted', 2]])
       assert.equal((await probe.channel(role, topic, { hash })).at_once, false);
-    assert.equal(await asked() - before, 4);
+    assert.equal(await asked() - before, 5);
   });
 
   test('they are asked again when they are old, or not kept at all', async (t) => {

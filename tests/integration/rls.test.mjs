@@ -154,7 +154,14 @@ suite('row-level security', () => {
 
   test('walcast check --policies tells where each is evaluated, and why', async () => {
     await policies('notes', `CREATE POLICY a ON notes TO authenticated USING (owner = auth.uid()); CREATE POLICY b ON notes TO anon USING (org IN (SELECT t.org FROM teams t))`);
+    // More than is read of a table's policies, 64 KiB.
+    await sql(`CREATE TABLE lengthy (id int PRIMARY KEY, org text); ALTER TABLE lengthy ENABLE ROW LEVEL SECURITY;
+      CREATE POLICY a ON lengthy TO anon USING (org IN (${Array.from({ length: 8000 }, (_, n) => `'org${n}'`)}))`);
+    await waitFor('its publication', async () => (await sql("SELECT FROM pg_publication_tables WHERE tablename = 'lengthy'")).rowCount === 1);
     const text = await house.walcast.commandOk(['check', '--policies']);
+    assert.match(text, /public\.lengthy as anon: none of its rows is given out: its policies are longer than 64 KiB/);
+    await waitFor('its being logged', () => /policies are longer than 64 KiB.* role=anon table=public\.lengthy/.test(house.walcast.process.logText()));
+    await sql('DROP TABLE lengthy');
     assert.match(text, /public\.notes as authenticated: in the engine\n/);
     assert.match(text, /public\.notes as anon: in SQL, .*sub-?quer/i);
     assert.doesNotMatch(text, /as service_role/);
