@@ -31,6 +31,7 @@ cli_exit cli_command_apply(const cli_arguments *arguments);
 cli_exit cli_command_audit(const cli_arguments *arguments);
 cli_exit cli_command_check(const cli_arguments *arguments);
 cli_exit cli_command_help(const cli_arguments *arguments);
+cli_exit cli_command_job(const cli_arguments *arguments);
 cli_exit cli_command_keys(const cli_arguments *arguments);
 cli_exit cli_command_run(const cli_arguments *arguments);
 cli_exit cli_command_secret(const cli_arguments *arguments);

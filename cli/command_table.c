@@ -57,6 +57,23 @@ static const cli_option trigger_options[] = {
     OPTION_HELP,
 };
 
+static const cli_option job_options[] = {
+    {.name = "--project", .value = "P", .doc = "whose jobs (default: project)"},
+    {.name = "--payload", .value = "JSON", .doc = "enqueue: what the worker gets"},
+    {.name = "--type", .value = "T", .doc = "enqueue: what the worker tells kinds of jobs by"},
+    {.name = "--delay", .value = "TIME", .doc = "enqueue: not before, as 90s or 2h"},
+    {.name = "--priority", .value = "N", .doc = "enqueue: -100 to 100, higher ones first"},
+    {.name = "--attempts", .value = "N", .doc = "enqueue: then it is dead"},
+    {.name = "--unique-key", .value = "K", .doc = "enqueue: one that is not over in the queue"},
+    {.name = "--concurrency-key", .value = "K", .doc = "enqueue: one at a time in the queue"},
+    {.name = "--queue", .value = "Q", .doc = "list: of that queue"},
+    {.name = "--state", .value = "S", .doc = "list: scheduled, ready, running, dead, ..."},
+    {.name = "--limit", .value = "N", .doc = "list: at most, of each partition (100)"},
+    {.name = "--json", .doc = "enqueue, list: print one JSON object a line"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
 static const cli_option secret_options[] = {
     {.name = "--project", .value = "P", .doc = "whose: set and rm (default: project), list (all)"},
     {.name = "--json", .doc = "list, rotate: print one JSON object a line"},
@@ -193,6 +210,18 @@ static const cli_command commands[] = {
      .options = check_options,
      .option_count = CORE_COUNT_OF(check_options),
      .run = cli_command_check},
+    {.name = "job",
+     .summary = "enqueue, look up, list, cancel and retry jobs",
+     .usage = "enqueue QUEUE | show ID | list | cancel ID | retry ID [OPTIONS]",
+     .operands = 2,
+     .doc = "enqueue prints the new job's id once the stream has the job. show, cancel and retry\n"
+            "print the job as JSON; retry makes a dead or cancelled job ready again, with all its\n"
+            "attempts. list prints the newest jobs of each partition. They are asked of the\n"
+            "partitions' owners over NATS, so nats.url must be that of the processes. See\n"
+            "docs/JOBS.md.\n",
+     .options = job_options,
+     .option_count = CORE_COUNT_OF(job_options),
+     .run = cli_command_job},
     {.name = "secret",
      .summary = "keep webhook secrets and credentials, sealed, in key-value",
      .usage = "set NAME | list | rm NAME | rotate | key [--project P] [--json]",

@@ -398,6 +398,8 @@ static const core_config_row config_rows[] = {
 
 #include "core/config_table_work.h"
 
+#include "core/config_table_jobs.h"
+
     {.key = "triggers.dir",
      .type = CORE_CONFIG_TEXT,
      .initial = "triggers/",

@@ -195,3 +195,16 @@ X(TRIGGERS_PARKED_TASKS, "walcast_triggers_parked_tasks", GAUGE,
 X(TRIGGERS_ATTEMPTS, "walcast_triggers_attempts", GAUGE, "Attempts under way.")
 X(TRIGGERS_UNDECIDED, "walcast_triggers_undecided_total", COUNTER,
   "Changes that a trigger's condition could not be decided for, or that gave no body.")
+X(TRIGGERS_JOBS_ACCEPTED, "walcast_triggers_jobs_accepted_total", COUNTER,
+  "Jobs that were enqueued over HTTP.")
+X(TRIGGERS_JOBS_WORDS_LOST, "walcast_triggers_jobs_words_lost_total", COUNTER,
+  "Words of workers that found no room; workers say them again.")
+X(TRIGGERS_JOBS_PARTITIONS, "walcast_triggers_jobs_partitions", GAUGE,
+  "Partitions of jobs, of 16, that this process owns; the gauges below are of these.")
+X(TRIGGERS_JOBS_SCHEDULED, "walcast_triggers_jobs_scheduled", GAUGE,
+  "Jobs that wait for their time.")
+X(TRIGGERS_JOBS_READY, "walcast_triggers_jobs_ready", GAUGE, "Jobs that wait for a worker.")
+X(TRIGGERS_JOBS_RUNNING, "walcast_triggers_jobs_running", GAUGE, "Jobs that workers have.")
+X(TRIGGERS_JOBS_DEAD, "walcast_triggers_jobs_dead", GAUGE, "Jobs that were given up.")
+X(TRIGGERS_JOBS_BYTES, "walcast_triggers_jobs_bytes", GAUGE, "Memory that jobs take.")
+X(TRIGGERS_JOBS_PULLS, "walcast_triggers_jobs_pulls", GAUGE, "Pulls of workers that wait.")

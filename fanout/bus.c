@@ -102,7 +102,11 @@ static void bus_deliver(fanout_bus *bus, natsMsg *message) {
         core_slice_make(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
     core_metrics_add(bus->connection->metrics, CORE_METRIC_FANOUT_BUS_RECEIVED, 1);
     (void)pthread_mutex_lock(&bus->lock);
-    if (!bus->silent)
+    const char *reply = natsMsg_GetReply(message);
+    if (!bus->silent && bus->spec.on_request != NULL)
+        bus->spec.on_request(bus->spec.context, natsMsg_GetSubject(message),
+                             reply != NULL ? reply : "", payload);
+    else if (!bus->silent)
         bus->spec.on_message(bus->spec.context, natsMsg_GetSubject(message), payload);
     (void)pthread_mutex_unlock(&bus->lock);
 }

@@ -75,6 +75,8 @@ typedef enum {
     FANOUT_WORK_DELIVERIES, /* _DELIVERIES: the partitions' logs */
     FANOUT_WORK_PARKED,     /* _PARKED: tasks that wait for their key's next attempt */
     FANOUT_WORK_DEAD,       /* _DLQ: those that were given up */
+    FANOUT_WORK_JOBS,       /* _JOBS: jobs that no partition has taken yet */
+    FANOUT_WORK_JOB_LOGS,   /* _JOBLOG: the logs of the jobs' partitions */
 } fanout_work;
 fanout_stream_spec fanout_stream_work_spec(const core_config *config, fanout_work work,
                                            char name[FANOUT_NAME_MAX],
@@ -417,8 +419,10 @@ typedef struct {
     int max_pending_messages; /* of others', and of what waits to be sent; 0: 65,536 */
     int max_pending_bytes;    /* the same; 0: 32 MiB */
     /* On the bus's own thread, from before _new returns until _free does. They may publish, and
-     * must not wait for whoever frees. Message: valid during the call. */
+     * must not wait for whoever frees. Message: valid during the call. One of both: the second one
+     * is told where the answer is to be published, "" where none is wanted. */
     void (*on_message)(void *context, const char *subject, core_slice payload);
+    void (*on_request)(void *context, const char *subject, const char *reply, core_slice payload);
     /* So many messages came faster than they were taken, and are gone. */
     void (*on_dropped)(void *context, uint64_t count);
     /* The connection was lost and is back, and the subscription too: what was sent meanwhile is
@@ -440,6 +444,12 @@ void fanout_bus_free(fanout_bus *bus);
  * subject that is too long. True: handed over, not arrived. */
 CORE_MUST_CHECK bool fanout_bus_publish(fanout_bus *bus, const char *subject, core_slice payload,
                                         core_error *error);
+
+/* Asks over core NATS and waits for the first answer, which is appended to `answer`. Blocks.
+ * TRANSIENT: nobody answered in time, or nobody listens there. Any thread. */
+CORE_MUST_CHECK bool fanout_request(fanout_connection *connection, const char *subject,
+                                    core_slice payload, int64_t timeout_ms, core_buffer *answer,
+                                    core_error *error);
 
 /* ---- Key-value ---- */
 typedef struct fanout_bucket fanout_bucket;

@@ -3,6 +3,7 @@
 #include "triggers/api.h"
 #include "triggers/answer.h"
 #include "triggers/events.h"
+#include "triggers/job_part.h"
 #include "triggers/rest.h"
 
 #include <pthread.h>
@@ -35,6 +36,9 @@ static const api_row api_rows[] = {
     {"POST", "/events/v1", CORE_SCOPE_EVENTS, triggers_events_take},
     {"POST", "/events/v1/batch", CORE_SCOPE_EVENTS, triggers_events_take},
     {"GET", "/events/v1/*", CORE_SCOPE_EVENTS, triggers_events_take},
+    {"POST", "/jobs/v1", CORE_SCOPE_JOBS, triggers_jobs_take},
+    {"GET", "/jobs/v1/*", CORE_SCOPE_JOBS, triggers_jobs_take},
+    {"DELETE", "/jobs/v1/*", CORE_SCOPE_JOBS, triggers_jobs_take},
 };
 
 typedef struct {

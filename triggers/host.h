@@ -16,6 +16,7 @@ struct triggers_host {
     struct triggers_desk *desk;               /* desk.h */
     struct triggers_rest *rest;               /* rest.h */
     struct triggers_events *events;           /* events.h */
+    struct triggers_job_runner *jobs;         /* job_runner.h */
 };
 
 typedef core_role *(*triggers_part_maker)(triggers_host *host, core_error *error);

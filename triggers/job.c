@@ -122,7 +122,7 @@ bool triggers_job_check(const triggers_job *job, core_error *error) {
 /* Crockford's base 32, which sorts as the numbers do. */
 static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
-unsigned triggers_job_partition(core_slice project, core_slice queue) {
+unsigned triggers_job_partition_of(core_slice project, core_slice queue) {
     uint64_t hash = core_slice_hash_more(core_slice_hash(project), core_slice_make("", 1));
     hash = core_slice_hash_more(hash, queue);
     return (unsigned)((hash ^ hash >> 32) % TRIGGERS_JOB_PARTITIONS);

@@ -91,7 +91,7 @@ triggers_job triggers_job_defaults(void);
 CORE_MUST_CHECK bool triggers_job_check(const triggers_job *job, core_error *error);
 
 /* The partition that a queue of a project belongs to, below TRIGGERS_JOB_PARTITIONS. */
-unsigned triggers_job_partition(core_slice project, core_slice queue);
+unsigned triggers_job_partition_of(core_slice project, core_slice queue);
 /* A new id. INTERNAL when the system gives no random bytes. */
 CORE_MUST_CHECK bool triggers_job_id_make(unsigned partition, int64_t now_us,
                                           char id[TRIGGERS_JOB_ID_LENGTH + 1], core_error *error);

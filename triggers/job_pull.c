@@ -65,12 +65,17 @@ static bool hand_out(triggers_jobs *jobs, triggers_job_entry *entry, const trigg
     return true;
 }
 
+/* Up to `max`, and as many bytes as one answer carries. */
 static size_t pull_serve(triggers_jobs *jobs, const triggers_job_pull *pull, int64_t now_us) {
-    size_t count = 0;
+    size_t count = 0, bytes = 0;
     triggers_job_entry *entry;
-    while (count < pull->max && (entry = triggers_job_line_next(pull->line)) != NULL &&
-           hand_out(jobs, entry, pull, now_us))
+    while (count < pull->max && (entry = triggers_job_line_next(pull->line)) != NULL) {
+        bytes += entry->asked.payload.length;
+        if ((count > 0 && bytes > TRIGGERS_JOBS_HANDOUT_BYTES) ||
+            !hand_out(jobs, entry, pull, now_us))
+            break;
         count++;
+    }
     return count;
 }
 

@@ -21,9 +21,10 @@
 
 #include "triggers/job.h"
 
-#define TRIGGERS_JOBS_PULLS_MAX     4096 /* that wait at once */
-#define TRIGGERS_JOBS_HANDOUT_MAX   100  /* jobs for one pull */
-#define TRIGGERS_JOBS_CALLBACKS_MAX 12   /* attempts of one */
+#define TRIGGERS_JOBS_PULLS_MAX     4096                /* that wait at once */
+#define TRIGGERS_JOBS_HANDOUT_MAX   100                 /* jobs for one pull */
+#define TRIGGERS_JOBS_HANDOUT_BYTES ((size_t)384 << 10) /* of their payloads; one always fits */
+#define TRIGGERS_JOBS_CALLBACKS_MAX 12                  /* attempts of one */
 
 typedef struct triggers_jobs triggers_jobs;
 

@@ -4,6 +4,7 @@
 #include "triggers/deliver_part.h"
 #include "triggers/directory.h"
 #include "triggers/events.h"
+#include "triggers/job_part.h"
 #include "triggers/rest.h"
 #include "triggers/ticker.h"
 
@@ -15,7 +16,7 @@
 /* A part may use those above it. */
 static const triggers_part_maker part_rows[] = {
     triggers_definitions_part, triggers_directory_part, triggers_rest_part,   triggers_events_part,
-    triggers_deliver_part,     triggers_matcher_part,   triggers_ticker_part,
+    triggers_deliver_part,     triggers_matcher_part,   triggers_ticker_part, triggers_jobs_part,
 };
 
 typedef struct {

@@ -51,13 +51,13 @@ static void queues_spread_over_the_partitions(void **state) {
         char queue[16];
         core_buffer text = core_buffer_over(queue, sizeof queue);
         core_buffer_format(&text, "q%u", i);
-        counts[triggers_job_partition(core_slice_text("acme"), core_buffer_slice(&text))]++;
+        counts[triggers_job_partition_of(core_slice_text("acme"), core_buffer_slice(&text))]++;
     }
     for (unsigned i = 0; i < TRIGGERS_JOB_PARTITIONS; i++)
         assert_in_range(counts[i], 50, 150);
     /* "a" + "bc" is not "ab" + "c" */
-    assert_int_equal(triggers_job_partition(core_slice_text("a"), core_slice_text("bc")),
-                     triggers_job_partition(core_slice_text("a"), core_slice_text("bc")));
+    assert_int_equal(triggers_job_partition_of(core_slice_text("a"), core_slice_text("bc")),
+                     triggers_job_partition_of(core_slice_text("a"), core_slice_text("bc")));
 }
 
 static void each_bound_is_told_by_name(void **state) {

@@ -1,0 +1,41 @@
+/* The keys of jobs: rows of the table in config_table.c, which includes them. No guard. */
+/* clang-format off */
+    {.key = "jobs.max_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "1GiB",
+     .min = MIB,
+     .max = 1024 * TIB,
+     .unit = "bytes",
+     .doc = "Size of the stream of jobs that were accepted and not yet taken in "
+            "(`{nats.stream}_JOBS`); at the maximum further jobs are refused."},
+    {.key = "jobs.log_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "4GiB",
+     .min = 16 * MIB,
+     .max = 1024 * TIB,
+     .unit = "bytes",
+     .doc = "Size of the stream of what became of jobs (`{nats.stream}_JOBLOG`), about three times "
+            "the jobs that are held; at the maximum nothing is handed out and readiness says so."},
+    {.key = "jobs.max_jobs",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "250000",
+     .min = 100,
+     .max = 10000000,
+     .unit = "jobs",
+     .doc = "Jobs that each of the 16 partitions holds in memory, those that are over among them; "
+            "at the maximum those that are over go early, then accepted jobs wait in the stream."},
+    {.key = "jobs.memory",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "256MiB",
+     .min = MIB,
+     .max = 64 * GIB,
+     .unit = "bytes",
+     .doc = "Memory of the jobs of each of the 16 partitions, about 500 bytes a job and its "
+            "payload; at the maximum as `jobs.max_jobs`."},
+    {.key = "jobs.dead_keep",
+     .type = CORE_CONFIG_DURATION,
+     .initial = "14d",
+     .min = MINUTE,
+     .max = 3650 * DAY,
+     .doc = "How long dead jobs are kept, to be looked at and retried."},
+    /* clang-format on */
