@@ -1,6 +1,8 @@
 /* See check.h. What is on something else than a table has a fixed shape (definition.h), which is
  * held against as a table would be, without the database. */
 #include "triggers/check.h"
+
+#include "net/net.h"
 #include "triggers/check_private.h"
 #include "triggers/rule.h"
 #include "triggers/shape.h"
@@ -17,6 +19,7 @@ struct triggers_check {
     triggers_spec spec;
     core_tenants tenants;
     pg_connection *connection;
+    net_guard *guard; /* made when a URL is there to ask it about */
 };
 
 triggers_check *triggers_check_new(const triggers_spec *spec, core_error *error) {
@@ -41,6 +44,7 @@ void triggers_check_free(triggers_check *check) {
     if (check == NULL)
         return;
     triggers_check_rest(check);
+    net_guard_free(check->guard);
     check->magic = 0;
     free(check);
 }
@@ -256,6 +260,25 @@ static void subject_check(const triggers_check *check, const triggers_definition
                                 "subject: %s.* is Walcast's own: choose another", prefix);
 }
 
+/* A warning, since the process that delivers may allow more than this one. What a secret is part of
+ * is judged when it is sent. */
+static void reach_check(triggers_check *check, const triggers_definition *definition,
+                        const core_document *document, core_problems *problems) {
+    char url[NET_URL_MAX_BYTES + 1];
+    core_slice text = definition->webhook.url;
+    const core_node *root = core_document_root(document);
+    const core_node *webhook = core_node_find(core_node_find(root, "do"), "webhook");
+    core_error error;
+    if (memmem(text.data, text.length, "${", 2) != NULL)
+        return;
+    if (check->guard == NULL)
+        check->guard = net_guard_for_config(check->spec.config, &error);
+    if (check->guard != NULL && core_slice_to_text(text, url, sizeof url) &&
+        net_guard_url_check(check->guard, NULL, url, &error) != NET_GUARD_PASS)
+        core_problem_warn(problems, core_node_find(webhook, "url")->place,
+                          "url: it will not be reached: %s", error.text);
+}
+
 static void project_check(const triggers_check *check, const triggers_definition *definition,
                           const core_document *document, core_problems *problems) {
     char project[AUTH_CLAIM_MAX], environment[AUTH_CLAIM_MAX];
@@ -277,6 +300,8 @@ bool triggers_check_definition(triggers_check *check, const triggers_definition 
     project_check(check, definition, document, problems);
     if (definition->action == TRIGGERS_DO_NATS)
         subject_check(check, definition, document, problems);
+    if (definition->action == TRIGGERS_DO_WEBHOOK)
+        reach_check(check, definition, document, problems);
     if (problems->errors > errors)
         return true;
     if (definition->on == TRIGGERS_ON_TABLE)

@@ -268,8 +268,10 @@ triggers_webhooks *triggers_webhooks_new(const triggers_webhooks_spec *spec, cor
     webhooks->magic = WEBHOOKS_MAGIC;
     webhooks->spec = *spec;
     webhooks->guard = net_guard_for_config(spec->config, error);
-    const net_http_spec http = {
-        .guard = webhooks->guard, .in_flight_max = IN_FLIGHT_MAX, .queue_max = QUEUE_MAX};
+    const net_http_spec http = {.guard = webhooks->guard,
+                                .ca_file = core_config_text(spec->config, "triggers.ca"),
+                                .in_flight_max = IN_FLIGHT_MAX,
+                                .queue_max = QUEUE_MAX};
     if (webhooks->guard != NULL)
         webhooks->http = net_http_new(&http, error);
     if (webhooks->http != NULL)

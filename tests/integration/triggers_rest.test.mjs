@@ -215,6 +215,7 @@ suite('triggers over REST', () => {
     };
     const action = 'do: {webhook: {url: https://e.org/, secret: "${secret:A}"}}\n';
     assert.match(await said('on: {table: orders}\ndo: {webhook: {url: https://e.org/, secret: whsec_abc}}'), /literal secret/);
+    assert.match(await said('on: {table: orders}\ndo: {webhook: {url: "http://0xa9fea9fe/", secret: "${secret:A}"}}'), /not be reached: 169.254.169.254 is a link-local/);
     assert.match(await said(`${action}on: {table: plain, ops: update}\nwhen: new.body = 'x'`), /did not change: .*REPLICA IDENTITY FULL/);
     assert.match(await said(`${action}on: {table: nokey}`), /no UPDATE or DELETE of a table without a key[^]*no primary key/);
     assert.match(await said(`${action}on: {table: plain, ops: insert}\nselect: {was: old.n}`), /always null/);
