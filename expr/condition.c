@@ -194,8 +194,8 @@ void expr_condition_release(const expr_condition *condition) {
     }
 }
 
-static bool compile_root(const expr_condition_spec *spec, expr_condition *condition,
-                         expr_refusal *refusal, const expr_node **root) {
+bool expr_condition_compile_root(const expr_condition_spec *spec, expr_condition *condition,
+                                 expr_refusal *refusal, const expr_node **root) {
     expr_compiler compiler = {.spec = spec, .condition = condition, .refusal = refusal};
     expr_sql sql;
     if (!expr_sql_parse_expression(spec->text, &sql, refusal))
@@ -222,7 +222,7 @@ expr_condition *expr_condition_new(const expr_condition_spec *spec, expr_refusal
         (void)expr_refuse(refusal, EXPR_REFUSED_MEMORY, 0, "no memory");
         return NULL;
     }
-    if (!compile_root(spec, condition, refusal, &root)) {
+    if (!expr_condition_compile_root(spec, condition, refusal, &root)) {
         expr_condition_release(condition);
         return NULL;
     }

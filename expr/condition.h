@@ -48,6 +48,10 @@ CORE_MUST_CHECK const expr_node *expr_simplify(expr_condition *condition, const 
                                                const expr_settings *settings,
                                                expr_refusal *refusal);
 
+/* The typed tree of the condition's text, not simplified. False with the refusal. */
+CORE_MUST_CHECK bool expr_condition_compile_root(const expr_condition_spec *spec,
+                                                 expr_condition *condition, expr_refusal *refusal,
+                                                 const expr_node **root);
 /* Of one conjunct: the values that it takes of one column of that image, perhaps none
  * (condition_key.c). False when it is of another kind. */
 CORE_MUST_CHECK bool expr_conjunct_key(const expr_node *node, bool is_old, expr_key *key);

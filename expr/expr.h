@@ -183,6 +183,20 @@ const char *expr_verdict_name(expr_verdict verdict);
  * From any thread. */
 expr_verdict expr_condition_evaluate(const expr_condition *condition, const core_tuple *new_tuple,
                                      const core_tuple *old_tuple, const char **reason);
+/* ---- For telling why not ---- */
+
+#define EXPR_CLAUSES_MAX 64
+
+typedef struct {
+    core_slice text; /* of the condition's text */
+    size_t position; /* of characters in it, from 1 */
+} expr_clause;
+
+/* What the condition is joined of by AND at its top, each a condition by itself: how many, at least
+ * one. The whole text is one where it cannot be told apart. `spec` is one that compiles. */
+size_t expr_condition_clauses(const expr_condition_spec *spec,
+                              expr_clause clauses[EXPR_CLAUSES_MAX]);
+
 /* Whether every row gets the same verdict, and which. */
 bool expr_condition_constant(const expr_condition *condition, expr_verdict *verdict,
                              const char **reason);

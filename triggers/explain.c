@@ -1,0 +1,311 @@
+/* See explain.h. */
+#include "triggers/explain.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    const triggers_definition *definition;
+    const core_change *change;
+    const triggers_relation_facts *facts;
+    const triggers_body_facts *body;
+    core_arena *arena;
+    triggers_images images;
+    triggers_explanation *out;
+} explainer;
+
+/* ---- Texts that live in the arena ---- */
+
+static bool keep(explainer *x, const core_buffer *text, core_slice *kept) {
+    *kept = core_buffer_ok(text) ? core_arena_copy(x->arena, core_buffer_slice(text))
+                                 : core_slice_make(NULL, 0);
+    return kept->data != NULL;
+}
+
+static bool tell(explainer *x, const char *outcome, const char *format, ...) CORE_PRINTF(3, 4);
+static bool tell(explainer *x, const char *outcome, const char *format, ...) {
+    char text[CORE_ERROR_TEXT_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    x->out->outcome = core_slice_text(outcome);
+    x->out->reason = core_arena_copy(x->arena, core_slice_text(text));
+    return x->out->reason.data != NULL;
+}
+
+/* ---- Clauses ---- */
+
+static expr_condition_spec spec_of(const explainer *x, core_slice text) {
+    return (expr_condition_spec){.text = text,
+                                 .relation = x->change->relation,
+                                 .facts = x->facts != NULL ? x->facts->columns : NULL,
+                                 .has_images = true};
+}
+
+static void values_write(const explainer *x, const expr_condition *condition, bool is_old,
+                         core_json_writer *json) {
+    uint16_t columns[CORE_COLUMNS_MAX];
+    size_t count = expr_condition_columns(condition, is_old, columns);
+    for (size_t i = 0; i < count; i++) {
+        char name[TRIGGERS_IDENTIFIER_MAX + 8];
+        const triggers_rule_value which = {.is_old = is_old, .column = columns[i]};
+        const core_column *column = &x->change->relation->columns[columns[i]];
+        const core_value *value = triggers_images_value(&x->images, &which);
+        if (value == NULL)
+            continue;
+        (void)snprintf(name, sizeof name, "%s.%.*s", is_old ? "old" : "new",
+                       CORE_SLICE_ARGS(column->name));
+        core_json_key_text(json, name);
+        core_column_value_json(json, column, value);
+    }
+}
+
+static bool clause_explain(explainer *x, const expr_clause *clause,
+                           triggers_explained_clause *explained) {
+    expr_refusal refusal;
+    core_buffer values;
+    expr_condition_spec spec = spec_of(x, clause->text);
+    expr_condition *condition = expr_condition_new(&spec, &refusal);
+    if (condition == NULL)
+        return false;
+    *explained = (triggers_explained_clause){.text = clause->text, .position = clause->position};
+    explained->verdict = expr_condition_evaluate(condition, x->images.new_tuple,
+                                                 x->images.old_tuple, &explained->reason);
+    core_buffer_init(&values, TRIGGERS_EXPLANATION_MAX);
+    core_json_writer json = core_json_writer_make(&values);
+    core_json_object_open(&json);
+    values_write(x, condition, false, &json);
+    values_write(x, condition, true, &json);
+    core_json_object_close(&json);
+    bool ok = keep(x, &values, &explained->values);
+    core_buffer_fini(&values);
+    expr_condition_release(condition);
+    return ok;
+}
+
+static bool clauses_explain(explainer *x) {
+    expr_clause clauses[EXPR_CLAUSES_MAX];
+    expr_condition_spec spec = spec_of(x, x->definition->when);
+    size_t count = expr_condition_clauses(&spec, clauses);
+    for (size_t i = 0; i < count; i++)
+        if (!clause_explain(x, &clauses[i], &x->out->clauses[i]))
+            return false;
+    x->out->clause_count = count;
+    return true;
+}
+
+/* ---- What it comes to ---- */
+
+static const char *word_of(expr_verdict verdict) {
+    return verdict == EXPR_VERDICT_UNKNOWN ? "null" : expr_verdict_name(verdict);
+}
+
+/* The first part that says what the whole says; else the first that does not hold. */
+static const triggers_explained_clause *deciding(const explainer *x, expr_verdict verdict) {
+    const triggers_explained_clause *first = NULL;
+    for (size_t i = 0; i < x->out->clause_count; i++) {
+        const triggers_explained_clause *clause = &x->out->clauses[i];
+        if (clause->verdict == verdict)
+            return clause;
+        if (first == NULL && clause->verdict != EXPR_VERDICT_TRUE)
+            first = clause;
+    }
+    return first;
+}
+
+static bool verdict_tell(explainer *x, expr_verdict verdict, const char *reason) {
+    static const char *const outcomes[] = {[EXPR_VERDICT_FALSE] = "not matched",
+                                           [EXPR_VERDICT_UNKNOWN] = "not matched",
+                                           [EXPR_VERDICT_MISSING] = "missing",
+                                           [EXPR_VERDICT_UNDECIDED] = "undecided",
+                                           [EXPR_VERDICT_ERROR] = "error"};
+    const triggers_explained_clause *clause = deciding(x, verdict);
+    if (clause == NULL)
+        return tell(x, outcomes[verdict], "the condition is %s%s%s", word_of(verdict),
+                    reason != NULL ? ": " : "", reason != NULL ? reason : "");
+    return tell(x, outcomes[verdict], "at character %zu of when: %.*s is %s%s%s, with %.*s",
+                clause->position, CORE_SLICE_ARGS(clause->text), word_of(clause->verdict),
+                reason != NULL ? ": " : "", reason != NULL ? reason : "",
+                CORE_SLICE_ARGS(clause->values));
+}
+
+/* What is delivered, and its key. */
+static bool delivery_explain(explainer *x, const triggers_rule *rule) {
+    bool missing = false;
+    core_buffer text;
+    core_buffer_init(&text, TRIGGERS_EXPLANATION_MAX);
+    bool ok = triggers_key_write(rule, x->change, &x->images, &text, &missing) &&
+              keep(x, &text, &x->out->key);
+    core_buffer_reset(&text);
+    if (missing) {
+        core_buffer_fini(&text);
+        return tell(x, "missing", "the change does not carry a value of the key");
+    }
+    ok = ok && triggers_body_write(rule, x->change, &x->images, x->body, &text, &missing) &&
+         keep(x, &text, &x->out->body);
+    core_buffer_fini(&text);
+    if (missing)
+        return tell(x, "missing", "the change does not carry a value of the template");
+    x->out->outcome = core_slice_text("matched");
+    return ok;
+}
+
+static bool rule_explain(explainer *x, const triggers_rule *rule) {
+    expr_verdict verdict = EXPR_VERDICT_TRUE;
+    const char *reason = NULL;
+    if (rule->condition != NULL) {
+        if (!clauses_explain(x))
+            return false;
+        verdict = expr_condition_evaluate(rule->condition, x->images.new_tuple, x->images.old_tuple,
+                                          &reason);
+    }
+    return verdict == EXPR_VERDICT_TRUE ? delivery_explain(x, rule)
+                                        : verdict_tell(x, verdict, reason);
+}
+
+/* Before the condition is asked. */
+static bool applies(explainer *x, bool *told) {
+    const triggers_definition *definition = x->definition;
+    const core_relation *relation = x->change->relation;
+    const char *op = core_op_name(x->change->op);
+    *told = true;
+    if (definition->on != TRIGGERS_ON_TABLE)
+        return tell(x, "not matched", "the trigger is not on a table");
+    if (definition->disabled)
+        return tell(x, "not matched", "the trigger is disabled");
+    if (relation->table.length > 0 && !core_slice_equal(relation->table, definition->table))
+        return tell(x, "not matched", "the trigger is on %.*s, and the event of %.*s",
+                    CORE_SLICE_ARGS(definition->table), CORE_SLICE_ARGS(relation->table));
+    if ((definition->ops & triggers_op_of(x->change->op)) == 0)
+        return tell(x, "not matched", "the trigger's ops do not name %s", op);
+    *told = false;
+    return true;
+}
+
+bool triggers_explain(const triggers_definition *definition, const core_change *change,
+                      const triggers_relation_facts *facts, const triggers_body_facts *body,
+                      core_arena *arena, triggers_explanation *explanation) {
+    triggers_rule_problem problem;
+    bool told = false;
+    explainer x = {.definition = definition,
+                   .change = change,
+                   .facts = facts,
+                   .body = body,
+                   .arena = arena,
+                   .out = explanation};
+    *explanation = (triggers_explanation){.clause_count = 0};
+    core_value *room =
+        core_arena_array(arena, (size_t)change->relation->column_count + 1, sizeof *room);
+    if (room == NULL)
+        return false;
+    triggers_images_make(&x.images, change, room);
+    if (!applies(&x, &told) || told)
+        return told && explanation->reason.data != NULL;
+    triggers_rule *rule = triggers_rule_new(definition, change->relation, facts, &problem);
+    if (rule == NULL)
+        return tell(&x, "unfit", "%s", problem.error.text);
+    bool ok = rule_explain(&x, rule);
+    triggers_rule_free(rule);
+    return ok;
+}
+
+/* ---- Writing ---- */
+
+static void text_member(core_json_writer *json, const char *name, core_slice text) {
+    core_json_key_text(json, name);
+    core_json_string(json, text);
+}
+
+static void clause_json(core_json_writer *json, const triggers_explained_clause *clause) {
+    core_json_object_open(json);
+    text_member(json, "text", clause->text);
+    core_json_key_text(json, "position");
+    core_json_unsigned(json, clause->position);
+    text_member(json, "result", core_slice_text(word_of(clause->verdict)));
+    if (clause->reason != NULL)
+        text_member(json, "reason", core_slice_text(clause->reason));
+    core_json_key_text(json, "values");
+    core_json_raw(json, clause->values);
+    core_json_object_close(json);
+}
+
+void triggers_explanation_json(const triggers_definition *definition,
+                               const triggers_explanation *explanation, core_buffer *out) {
+    core_json_writer json = core_json_writer_make(out);
+    core_json_object_open(&json);
+    text_member(&json, "trigger", definition->name);
+    text_member(&json, "outcome", explanation->outcome);
+    if (explanation->reason.length > 0)
+        text_member(&json, "reason", explanation->reason);
+    core_json_key_text(&json, "clauses");
+    core_json_array_open(&json);
+    for (size_t i = 0; i < explanation->clause_count; i++)
+        clause_json(&json, &explanation->clauses[i]);
+    core_json_array_close(&json);
+    if (explanation->body.length > 0) {
+        text_member(&json, "key", explanation->key);
+        core_json_key_text(&json, "body");
+        core_json_raw(&json, explanation->body);
+    }
+    core_json_object_close(&json);
+}
+
+void triggers_explanation_text(const triggers_definition *definition,
+                               const triggers_explanation *explanation, core_buffer *out) {
+    core_buffer_format(out, "%.*s: %.*s\n", CORE_SLICE_ARGS(definition->name),
+                       CORE_SLICE_ARGS(explanation->outcome));
+    if (explanation->reason.length > 0)
+        core_buffer_format(out, "  %.*s\n", CORE_SLICE_ARGS(explanation->reason));
+    for (size_t i = 0; i < explanation->clause_count; i++) {
+        const triggers_explained_clause *clause = &explanation->clauses[i];
+        core_buffer_format(out, "  %-9s at %-4zu %.*s   ", word_of(clause->verdict),
+                           clause->position, CORE_SLICE_ARGS(clause->text));
+        core_buffer_slice_append(out, clause->values);
+        core_buffer_text(out, "\n");
+    }
+    if (explanation->body.length == 0)
+        return;
+    core_buffer_text(out, "  key  ");
+    core_buffer_slice_append(out, explanation->key);
+    core_buffer_text(out, "\n  body ");
+    core_buffer_slice_append(out, explanation->body);
+    core_buffer_text(out, "\n");
+}
+
+/* ---- Of an event ---- */
+
+static bool event_explain(const triggers_definition *definition, const triggers_event *event,
+                          const triggers_relation_facts *facts, int64_t now_us, bool as_json,
+                          core_arena *arena, core_buffer *out, bool *matched) {
+    static const char no_offset[] = "0-0.0";
+    const triggers_body_facts body = {
+        .time_us = now_us,
+        .offset = event->offset.length > 0 ? event->offset : core_slice_text(no_offset)};
+    triggers_explanation *explanation = core_arena_alloc(arena, sizeof *explanation);
+    if (explanation == NULL ||
+        !triggers_explain(definition, &event->change, facts, &body, arena, explanation))
+        return false;
+    *matched = core_slice_is(explanation->outcome, "matched");
+    if (as_json)
+        triggers_explanation_json(definition, explanation, out);
+    else
+        triggers_explanation_text(definition, explanation, out);
+    return core_buffer_ok(out);
+}
+
+bool triggers_explain_event(const triggers_definition *definition, core_slice event_json,
+                            const core_relation *relation, const triggers_relation_facts *facts,
+                            int64_t now_us, bool as_json, core_buffer *out, bool *matched,
+                            core_error *error) {
+    core_arena arena;
+    triggers_event event;
+    *matched = false;
+    core_arena_init(&arena, (size_t)64 << 10, 4 * TRIGGERS_EXPLANATION_MAX);
+    bool ok = triggers_event_read(event_json, relation, &arena, &event, error);
+    if (ok && !event_explain(definition, &event, facts, now_us, as_json, &arena, out, matched))
+        ok = core_error_set(error, CORE_ERROR_INTERNAL, "no memory to explain the event");
+    core_arena_fini(&arena);
+    return ok;
+}
