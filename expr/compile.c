@@ -51,7 +51,10 @@ static expr_collating collating_join(expr_collating left, expr_collating right) 
         return right;
     if (right.collation == EXPR_COLLATION_DEFAULT)
         return left;
-    bool same = left.collation == right.collation && left.collation == EXPR_COLLATION_C;
+    bool is_column = left.column != 0 && left.column == right.column;
+    bool same =
+        left.collation == right.collation && (left.collation == EXPR_COLLATION_C || is_column);
+    left.column = is_column ? left.column : 0;
     left.conflicts = left.conflicts || right.conflicts || !same;
     if (right.collation == EXPR_COLLATION_LOOSE)
         left.collation = EXPR_COLLATION_LOOSE;
@@ -185,7 +188,8 @@ static const expr_node *column_make(const expr_compiler *c, uint16_t index, bool
     if (expr_type_is(type, EXPR_TYPE_NAME))
         node->collating.collation = EXPR_COLLATION_C;
     if (c->spec->facts != NULL && (expr_type_is_string(type) || type.is_array))
-        node->collating.collation = c->spec->facts[index].collation;
+        node->collating = (expr_collating){.collation = c->spec->facts[index].collation,
+                                           .column = (uint16_t)(index + 1)};
     return node;
 }
 

@@ -50,7 +50,8 @@ typedef struct {
 typedef struct {
     expr_collation collation;
     bool is_explicit;
-    bool conflicts; /* several that are not the same */
+    bool conflicts;  /* several that are not the same */
+    uint16_t column; /* from 1: whose own it is, of one image or both; 0: of no one column */
 } expr_collating;
 
 struct expr_node {

@@ -4,8 +4,10 @@
  * the OID that a domain is over (or 0), the type's name, its collation (d, c, o, l) and "enum" or
  * ""; how many functions, of each its schema, name, body, result's OID, "strict" or "", how many
  * arguments, of each its type's OID and name; how many rows, of each value "-" (null) or "+" and
- * its text; then cases: the condition, the claims ("-": none, or "+" and their text), the role.
- * Standard output is a line of JSON for each case: {"refused":KIND,"position":N,"error":TEXT} or
+ * its text (with the argument `images` these are new rows, and behind each stands "old" and the old
+ * row's values, or "none"; columns are written new.x and old.x); then cases: the condition, the
+ * claims ("-": none, or "+" and their text), the role. Standard output is a line of JSON for each
+ * case: {"refused":KIND,"position":N,"error":TEXT} or
  * {"verdicts":"TFUM?E...","keys":N,"reason":TEXT}, one letter a row. What must hold whatever
  * PostgreSQL says ends it where it does not: a key finds each row that the condition takes, and a
  * value left out changes no answer but to "missing". */
@@ -31,7 +33,9 @@ typedef struct {
     expr_column_facts *facts;
     sql_function functions[FUNCTIONS_MAX];
     size_t function_count;
-    core_value *values; /* row after row */
+    bool has_images;
+    core_value *values[2]; /* row after row; of the new and the old image */
+    bool *has_old;         /* a row */
     size_t rows;
     core_buffer line;
     core_slice text; /* of the case at hand */
@@ -108,17 +112,28 @@ static void functions_read(driver *d) {
     }
 }
 
-static void rows_read(driver *d) {
-    d->rows = number(d, 100000);
-    size_t count = d->rows * d->relation.column_count;
-    d->values = room(count, sizeof *d->values);
-    for (size_t i = 0; i < count; i++) {
+static void row_read(driver *d, core_value *values) {
+    for (size_t i = 0; i < d->relation.column_count; i++) {
         core_slice text = field(d);
         if (text.length == 0)
             fail("a value without its mark");
         if (text.data[0] == '+')
-            d->values[i] = (core_value){.kind = CORE_VALUE_TEXT,
-                                        .bytes = core_slice_make(text.data + 1, text.length - 1)};
+            values[i] = (core_value){.kind = CORE_VALUE_TEXT,
+                                     .bytes = core_slice_make(text.data + 1, text.length - 1)};
+    }
+}
+
+static void rows_read(driver *d) {
+    size_t columns = d->relation.column_count;
+    d->rows = number(d, 100000);
+    d->values[0] = room(d->rows * columns, sizeof(core_value));
+    d->values[1] = room(d->rows * columns, sizeof(core_value));
+    d->has_old = room(d->rows, sizeof *d->has_old);
+    for (size_t row = 0; row < d->rows; row++) {
+        row_read(d, d->values[0] + row * columns);
+        d->has_old[row] = d->has_images && core_slice_is(field(d), "old");
+        if (d->has_old[row])
+            row_read(d, d->values[1] + row * columns);
     }
 }
 
@@ -137,9 +152,9 @@ static bool function_find(void *context, core_slice schema, core_slice name, siz
     return false;
 }
 
-static core_tuple row_of(const driver *d, size_t row) {
+static core_tuple row_of(const driver *d, size_t image, size_t row) {
     return (core_tuple){.count = d->relation.column_count,
-                        .values = d->values + row * d->relation.column_count};
+                        .values = d->values[image] + row * d->relation.column_count};
 }
 
 static void fail_case(const driver *d, const char *what) {
@@ -172,21 +187,46 @@ static size_t keys_check(const driver *d, const expr_condition *condition,
     return count;
 }
 
+/* The row's new and old image; the old one may be none. */
+typedef struct {
+    core_tuple tuples[2];
+    const core_tuple *old;
+} images;
+
 /* Without one of the values that it reads the answer is the same or that it is missing. */
-static void missing_check(const driver *d, const expr_condition *condition, core_tuple *tuple,
-                          expr_verdict whole) {
+static void missing_check(const driver *d, const expr_condition *condition, images *row,
+                          size_t image, expr_verdict whole) {
     uint16_t columns[CORE_COLUMNS_MAX];
-    size_t count = expr_condition_columns(condition, false, columns);
+    size_t count = expr_condition_columns(condition, image == 1, columns);
+    if (image == 1 && row->old == NULL)
+        return;
     for (size_t i = 0; i < count; i++) {
-        core_value *value = &tuple->values[columns[i]];
+        core_value *value = &row->tuples[image].values[columns[i]];
         core_value kept = *value;
         *value = (core_value){.kind = CORE_VALUE_UNCHANGED};
-        expr_verdict verdict = expr_condition_evaluate(condition, tuple, NULL, NULL);
+        expr_verdict verdict = expr_condition_evaluate(condition, &row->tuples[0], row->old, NULL);
+        bool holds = places_hold(condition, &d->relation, &row->tuples[0], row->old, verdict);
         *value = kept;
+        if (!holds)
+            fail_case(d, "a row without a value is not at its places");
         if (verdict != whole && verdict != EXPR_VERDICT_MISSING &&
             verdict != EXPR_VERDICT_UNDECIDED && whole != EXPR_VERDICT_UNDECIDED)
             fail_case(d, "it decides otherwise without a value");
     }
+}
+
+static expr_verdict row_check(const driver *d, const expr_condition *condition, size_t number,
+                              const char **reason, size_t *keys) {
+    images row = {.tuples = {row_of(d, 0, number), row_of(d, 1, number)}};
+    row.old = d->has_old[number] ? &row.tuples[1] : NULL;
+    expr_verdict verdict = expr_condition_evaluate(condition, &row.tuples[0], row.old, reason);
+    if (verdict == EXPR_VERDICT_TRUE)
+        *keys = keys_check(d, condition, &row.tuples[0]);
+    if (!places_hold(condition, &d->relation, &row.tuples[0], row.old, verdict))
+        fail_case(d, "a row is not at its places");
+    missing_check(d, condition, &row, 0, verdict);
+    missing_check(d, condition, &row, 1, verdict);
+    return verdict;
 }
 
 static void verdicts_write(const driver *d, core_json_writer *json,
@@ -196,16 +236,9 @@ static void verdicts_write(const driver *d, core_json_writer *json,
     const char *last_reason = "";
     size_t keys = 0;
     for (size_t row = 0; row < d->rows; row++) {
-        core_tuple tuple = row_of(d, row);
         const char *reason = NULL;
-        expr_verdict verdict = expr_condition_evaluate(condition, &tuple, NULL, &reason);
-        verdicts[row] = letters[verdict];
+        verdicts[row] = letters[row_check(d, condition, row, &reason, &keys)];
         last_reason = reason != NULL ? reason : last_reason;
-        if (verdict == EXPR_VERDICT_TRUE)
-            keys = keys_check(d, condition, &tuple);
-        if (!places_hold(condition, &d->relation, &tuple, NULL, verdict))
-            fail_case(d, "a row is not at its places");
-        missing_check(d, condition, &tuple, verdict);
     }
     core_json_key_text(json, "verdicts");
     core_json_text(json, verdicts);
@@ -230,6 +263,7 @@ static expr_condition *condition_make(driver *d, core_slice text, expr_refusal *
     expr_condition_spec spec = {.text = text,
                                 .relation = &d->relation,
                                 .facts = d->facts,
+                                .has_images = d->has_images,
                                 .function = function_find,
                                 .context = d};
     return expr_condition_new(&spec, refusal);
@@ -269,8 +303,9 @@ static void input_read(driver *d) {
     d->rest = core_slice_make(input, length);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
     static driver d;
+    d.has_images = argc > 1 && strcmp(argv[1], "images") == 0;
     core_buffer_init(&d.line, OUTPUT_MAX);
     input_read(&d);
     columns_read(&d);
