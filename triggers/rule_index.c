@@ -120,8 +120,8 @@ static bool item_add(triggers_rule_index *index, const triggers_definition *defi
     index_item *item = &index->items[index->item_count++];
     triggers_rule_problem problem;
     item->definition = triggers_definition_hold(definition);
-    item->ops = definition->ops;
-    index->ops |= definition->ops;
+    item->ops = definition->on == TRIGGERS_ON_TABLE ? definition->ops : TRIGGERS_OP_INSERT;
+    index->ops |= item->ops;
     item->rule = triggers_rule_new(definition, &index->relation, facts, &problem);
     if (item->rule != NULL)
         return true;
@@ -165,7 +165,7 @@ static void conditions_fill(triggers_rule_index *index, const condition_sorted *
                 (index_condition){.condition = item->rule->condition, .first = (uint32_t)i};
         index_condition *condition = &index->conditions[index->condition_count - 1];
         condition->count++;
-        condition->ops |= item->definition->ops;
+        condition->ops |= item->ops;
         index->members[i] = sorted[i].item;
     }
     for (size_t i = 0; i < index->condition_count; i++)
@@ -223,26 +223,18 @@ static bool index_room(triggers_rule_index *index, size_t count) {
            index->members != NULL && index->matches != NULL;
 }
 
-static bool index_fill(triggers_rule_index *index, const triggers_set *set,
-                       const core_tenants *tenants, const triggers_relation_facts *facts) {
-    for (size_t i = 0; i < set->count; i++)
-        if (triggers_definition_is_on(set->definitions[i], tenants, index->relation.schema,
-                                      index->relation.table) &&
-            !item_add(index, set->definitions[i], facts))
+static bool index_fill(triggers_rule_index *index, const triggers_definition *const *definitions,
+                       size_t count, const triggers_relation_facts *facts) {
+    for (size_t i = 0; i < count; i++)
+        if (!item_add(index, definitions[i], facts))
             return false;
     return conditions_make(index) && tables_make(index);
 }
 
-triggers_rule_index *triggers_rule_index_new(const triggers_set *set, const core_tenants *tenants,
-                                             const core_relation *relation,
-                                             const triggers_relation_facts *facts,
-                                             core_error *error) {
-    size_t count = 0;
-    for (size_t i = 0; i < set->count; i++)
-        count += triggers_definition_is_on(set->definitions[i], tenants, relation->schema,
-                                           relation->table)
-                     ? 1
-                     : 0;
+triggers_rule_index *triggers_rule_index_of(const triggers_definition *const *definitions,
+                                            size_t count, const core_relation *relation,
+                                            const triggers_relation_facts *facts,
+                                            core_error *error) {
     if (count > TRIGGERS_INDEX_RULES_MAX) {
         (void)core_error_set(error, CORE_ERROR_LIMIT,
                              "%zu triggers are on %.*s.%.*s: at most %u are taken", count,
@@ -256,12 +248,31 @@ triggers_rule_index *triggers_rule_index_new(const triggers_set *set, const core
         core_arena_init(&index->arena, ARENA_CHUNK, ARENA_MAX);
     }
     if (index != NULL && index_room(index, count) && relation_copy(index, relation) &&
-        missing_make(index) && index_fill(index, set, tenants, facts))
+        missing_make(index) && index_fill(index, definitions, count, facts))
         return index;
     (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the triggers of %.*s.%.*s",
                          CORE_SLICE_ARGS(relation->schema), CORE_SLICE_ARGS(relation->table));
     triggers_rule_index_free(index);
     return NULL;
+}
+
+triggers_rule_index *triggers_rule_index_new(const triggers_set *set, const core_tenants *tenants,
+                                             const core_relation *relation,
+                                             const triggers_relation_facts *facts,
+                                             core_error *error) {
+    size_t count = 0;
+    const triggers_definition **definitions = calloc(set->count + 1, sizeof *definitions);
+    for (size_t i = 0; definitions != NULL && i < set->count; i++)
+        if (triggers_definition_is_on(set->definitions[i], tenants, relation->schema,
+                                      relation->table))
+            definitions[count++] = set->definitions[i];
+    if (definitions == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the set of triggers");
+        return NULL;
+    }
+    triggers_rule_index *index = triggers_rule_index_of(definitions, count, relation, facts, error);
+    free(definitions);
+    return index;
 }
 
 void triggers_rule_index_free(triggers_rule_index *index) {
@@ -413,6 +424,7 @@ size_t triggers_rule_index_match(triggers_rule_index *index, const core_change *
     *images = &index->images;
     if ((op & index->ops) == 0)
         return 0;
+    assert(change->relation->column_count == index->relation.column_count);
     triggers_images_make(&index->images, change, index->old_values);
     for (size_t i = 0; i < index->unfit_count; i++)
         match_push(index, &index->items[index->unfit[i]], TRIGGERS_VERDICT_UNFIT,

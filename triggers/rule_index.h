@@ -47,6 +47,12 @@ CORE_MUST_CHECK triggers_rule_index *triggers_rule_index_new(const triggers_set 
                                                              const core_relation *relation,
                                                              const triggers_relation_facts *facts,
                                                              core_error *error);
+/* The same of these definitions, whatever they are on: of one that is on no table each change is an
+ * INSERT of `relation`, the shape of what it is on (definition.h). The order is theirs. */
+CORE_MUST_CHECK triggers_rule_index *
+triggers_rule_index_of(const triggers_definition *const *definitions, size_t count,
+                       const core_relation *relation, const triggers_relation_facts *facts,
+                       core_error *error);
 void triggers_rule_index_free(triggers_rule_index *index);
 /* How many rules there are; of which operations (TRIGGERS_OP_*) there is one. */
 size_t triggers_rule_index_count(const triggers_rule_index *index);
