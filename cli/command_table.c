@@ -50,7 +50,10 @@ static const cli_option trigger_options[] = {
     {.name = "--project",
      .value = "P",
      .doc = "whose: list (default: all), else (default: project)"},
-    {.name = "--offline", .doc = "validate: look at the files only, ask no database"},
+    {.name = "--offline", .doc = "validate, test: look at the files only, ask no database"},
+    {.name = "--event",
+     .value = "FILE",
+     .doc = "test: the event, as walcast tail --json prints it; - is standard input"},
     {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
     OPTION_SOURCE,
@@ -306,15 +309,20 @@ static const cli_command commands[] = {
      .option_count = CORE_COUNT_OF(apply_options),
      .run = cli_command_apply},
     {.name = "trigger",
-     .summary = "list, show, validate, pause and remove triggers",
-     .usage = "list | show NAME | validate FILE... | pause|resume|enable|disable|delete NAME "
-              "[OPTIONS]",
+     .summary = "list, show, validate, try, pause and remove triggers",
+     .usage = "list | show NAME | validate FILE... | test FILE... --event FILE | "
+              "pause|resume|enable|disable|delete NAME [OPTIONS]",
      .operands = CLI_OPERANDS_MAX,
      .doc =
          "validate holds files against the live schema and prints all that is wrong with line and\n"
-         "column; it changes nothing. A paused trigger goes on matching, and its deliveries wait;\n"
-         "a disabled one matches nothing. What came from a file is enabled, disabled and removed\n"
-         "there (walcast apply --prune). See docs/TRIGGERS.md.\n",
+         "column; it changes nothing. test says what each trigger of its files makes of one "
+         "event:\n"
+         "what would be delivered, or which part of its condition did not hold and with which\n"
+         "values; exit code 1 where one would not be delivered. A paused trigger goes on "
+         "matching,\n"
+         "and its deliveries wait; a disabled one matches nothing. What came from a file is "
+         "enabled,\n"
+         "disabled and removed there (walcast apply --prune). See docs/TRIGGERS.md.\n",
      .options = trigger_options,
      .option_count = CORE_COUNT_OF(trigger_options),
      .run = cli_command_trigger},

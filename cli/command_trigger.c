@@ -2,8 +2,10 @@
 #include "cli/audit.h"
 #include "cli/triggers.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct {
     cli_triggers base; /* first: printers are handed it */
@@ -131,6 +133,81 @@ static bool validate_run(trigger_command *command, core_error *error) {
     return ok;
 }
 
+/* ---- Trying one on an event ---- */
+
+/* Of a file, or of standard input ("-"). */
+static bool event_read(const char *path, core_buffer *event, core_error *error) {
+    bool is_input = strcmp(path, "-") == 0;
+    FILE *file = is_input ? stdin : fopen(path, "r");
+    size_t length = 1;
+    if (file == NULL)
+        return core_error_set(error, CORE_ERROR_INPUT, "cannot open %s: %s", path, strerror(errno));
+    while (length > 0) {
+        uint8_t bytes[65536];
+        length = fread(bytes, 1, sizeof bytes, file);
+        core_buffer_append(event, bytes, length);
+    }
+    bool ok = ferror(file) == 0;
+    if (!is_input)
+        (void)fclose(file);
+    if (!ok)
+        return core_error_set(error, CORE_ERROR_INPUT, "cannot read %s", path);
+    return core_buffer_ok(event) ||
+           core_error_set(error, CORE_ERROR_LIMIT, "%s is larger than 16 MiB", path);
+}
+
+/* One that is not delivered makes the answer bad. */
+static bool trial_run(trigger_command *command, triggers_check *check, const triggers_file *file,
+                      core_slice event, core_error *error) {
+    core_buffer out;
+    bool matched = false;
+    const core_clock *clock = core_clock_system();
+    core_buffer_init(&out, (size_t)128 << 20);
+    bool ok = triggers_trial(check, file->definition, event, clock->wall_us(clock),
+                             command->base.prints_json, &out, &matched, error);
+    if (ok)
+        (void)printf("%.*s%s", CORE_SLICE_ARGS(core_buffer_slice(&out)),
+                     command->base.prints_json ? "\n" : "");
+    command->base.bad |= !matched;
+    core_buffer_fini(&out);
+    return ok;
+}
+
+static bool trials_run(trigger_command *command, const triggers_files *files, core_slice event,
+                       core_error *error) {
+    triggers_check *check = NULL;
+    bool offline = cli_flag(command->base.arguments, "--offline");
+    if (!offline && (check = triggers_check_new(&command->base.spec, error)) == NULL)
+        return false;
+    bool ok = true;
+    for (size_t i = 0; ok && i < files->count; i++)
+        if (files->items[i].definition != NULL)
+            ok = trial_run(command, check, &files->items[i], event, error);
+    triggers_check_free(check);
+    return ok;
+}
+
+static bool test_run(trigger_command *command, core_error *error) {
+    const cli_arguments *arguments = command->base.arguments;
+    const char *path = cli_value(arguments, "--event");
+    triggers_files files;
+    core_buffer event;
+    if (path == NULL)
+        return core_error_set(error, CORE_ERROR_CONFIG,
+                              "test: expected --event FILE, an event as walcast tail --json "
+                              "prints it");
+    core_buffer_init(&event, (size_t)16 << 20);
+    triggers_files_init(&files);
+    bool ok = event_read(path, &event, error) &&
+              cli_triggers_files(&command->base, arguments->operands + 1,
+                                 arguments->operand_count - 1, &files, error);
+    cli_triggers_print(&command->base, &files);
+    ok = ok && trials_run(command, &files, core_buffer_slice(&event), error);
+    triggers_files_fini(&files);
+    core_buffer_fini(&event);
+    return ok;
+}
+
 /* ---- The command ---- */
 
 typedef struct {
@@ -144,6 +221,7 @@ static const trigger_action actions[] = {
     {"list", 0, 0, true, list_run},
     {"show", 1, 1, true, show_run},
     {"validate", 0, CLI_OPERANDS_MAX - 1, false, validate_run},
+    {"test", 1, CLI_OPERANDS_MAX - 1, false, test_run},
     {"pause", 1, 1, true, pause_run},
     {"resume", 1, 1, true, resume_run},
     {"enable", 1, 1, true, enable_run},
@@ -165,7 +243,7 @@ static const trigger_action *action_find(const cli_arguments *arguments, core_er
         return NULL;
     }
     (void)core_error_set(error, CORE_ERROR_INPUT,
-                         "expected list, show, validate, pause, resume, enable, disable or "
+                         "expected list, show, validate, test, pause, resume, enable, disable or "
                          "delete%s%s",
                          arguments->operand != NULL ? ", not " : "",
                          arguments->operand != NULL ? arguments->operand : "");

@@ -193,6 +193,20 @@ static bool schema_of(const triggers_check *check, const triggers_definition *de
                              CORE_SLICE_ARGS(definition->project));
 }
 
+static triggers_table_result table_read(triggers_check *check,
+                                        const triggers_definition *definition, const char *schema,
+                                        triggers_check_table *table,
+                                        char nearest[CORE_TENANT_SCHEMA_SIZE], core_error *error) {
+    char name[TRIGGERS_IDENTIFIER_MAX + 1];
+    *table = (triggers_check_table){.columns = NULL};
+    if (!check_connect(check, error))
+        return TRIGGERS_TABLE_FAILED;
+    (void)snprintf(name, sizeof name, "%.*s", CORE_SLICE_ARGS(definition->table));
+    return triggers_check_table_read(check->connection,
+                                     core_config_text(check->spec.config, "postgres.publication"),
+                                     schema, name, table, nearest, error);
+}
+
 static bool on_table_check(triggers_check *check, const triggers_definition *definition,
                            const core_document *document, core_problems *problems,
                            core_error *error) {
@@ -203,18 +217,30 @@ static bool on_table_check(triggers_check *check, const triggers_definition *def
     core_place place = core_node_find(on, "table")->place;
     if (!schema_of(check, definition, place, schema, problems))
         return true;
-    if (!check_connect(check, error))
-        return false;
     (void)snprintf(name, sizeof name, "%.*s", CORE_SLICE_ARGS(definition->table));
-    triggers_table_result result = triggers_check_table_read(
-        check->connection, core_config_text(check->spec.config, "postgres.publication"), schema,
-        name, &table, nearest, error);
+    triggers_table_result result = table_read(check, definition, schema, &table, nearest, error);
     if (result == TRIGGERS_TABLE_FOUND)
         table_check(check, definition, document, &table, place, problems);
     else if (result != TRIGGERS_TABLE_FAILED)
         absent_tell(problems, place, result, schema, name, nearest);
     triggers_check_table_fini(&table);
     return result != TRIGGERS_TABLE_FAILED;
+}
+
+bool triggers_check_shape(triggers_check *check, const triggers_definition *definition,
+                          triggers_check_table *table, core_error *error) {
+    char schema[CORE_TENANT_SCHEMA_SIZE], nearest[CORE_TENANT_SCHEMA_SIZE];
+    const core_place nowhere = {0};
+    CORE_MAGIC_CHECK(check, CHECK_MAGIC);
+    *table = (triggers_check_table){.columns = NULL};
+    if (!schema_of(check, definition, nowhere, schema, NULL))
+        return core_error_set(error, CORE_ERROR_INPUT, "the schema %s is not project %.*s's",
+                              schema, CORE_SLICE_ARGS(definition->project));
+    triggers_table_result result = table_read(check, definition, schema, table, nearest, error);
+    return result == TRIGGERS_TABLE_FOUND ||
+           (result != TRIGGERS_TABLE_FAILED &&
+            core_error_set(error, CORE_ERROR_INPUT, "there is no table %s.%.*s", schema,
+                           CORE_SLICE_ARGS(definition->table)));
 }
 
 /* ---- On something else ---- */

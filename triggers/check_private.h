@@ -15,6 +15,11 @@ typedef struct {
     bool reads_unchanged; /* cdc fills in what an UPDATE did not send */
 } triggers_check_case;
 
+/* check.c: the definition's table as it is now; `_fini` in every case. False with an error. */
+CORE_MUST_CHECK bool triggers_check_shape(triggers_check *check,
+                                          const triggers_definition *definition,
+                                          triggers_check_table *table, core_error *error);
+
 /* How a reference is used. */
 typedef enum {
     TRIGGERS_USE_CONDITION,

@@ -33,8 +33,8 @@ static const triggers_key key_rows[] = {
             "with whole rows."},
     {.section = "", .name = "template", .kind = TRIGGERS_KEY_TEXT, .max = 64 << 10,
      .offset = FIELD(template_text),
-     .doc = "JSON that `data` is instead, in which `{{new.total}}` stands for a column's value as "
-            "JSON."},
+     .doc = "What `data` is instead: a JSON document in which `${new.total}` stands for a column's "
+            "value, or a text with such values."},
     {.section = "", .name = "key", .kind = TRIGGERS_KEY_KEY, .offset = FIELD(keyed),
      .count = FIELD(keyed_count), .max = TRIGGERS_KEYED_MAX,
      .doc = "Deliveries of equal keys are made one at a time, in the order of their commits: "

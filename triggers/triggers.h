@@ -8,6 +8,7 @@
 
 #include "triggers/apply.h"
 #include "triggers/job_client.h"
+#include "triggers/trial.h"
 
 typedef struct triggers_api triggers_api;
 
