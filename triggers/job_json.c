@@ -41,7 +41,6 @@ static const member_row job_members[] = {
     JOB(MEMBER_DELAY, "delay_ms", run_at_us),
     JOB(MEMBER_TIME, "run_at_ms", run_at_us),
     JOB(MEMBER_TIME, "deadline_ms", deadline_us),
-    JOB(MEMBER_TEXT, "callback", callback_url),
 };
 
 #define WORD(kind, name)                                                                           \

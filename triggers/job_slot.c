@@ -137,7 +137,7 @@ static bool slot_fold(void *context, const fanout_message *message, core_error *
 static void on_callback(void *context, const triggers_job *job, const triggers_job_status *status) {
     job_slot *slot = context;
     (void)status;
-    /* There is no outbound client here yet: the callback is given up at once, and told so. */
+    /* Nobody can ask for one yet (job_json.c), for there is no outbound client here. */
     triggers_job_partition_called(slot->partition, core_slice_text(job->id), false,
                                   wall_us(slot->runner));
 }
