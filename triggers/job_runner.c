@@ -185,6 +185,7 @@ static int64_t runner_turn(triggers_job_runner *runner) {
 static void *runner_run(void *argument) {
     triggers_job_runner *runner = argument;
     CORE_MAGIC_CHECK(runner, TRIGGERS_JOB_RUNNER_MAGIC);
+    (void)pthread_setname_np(pthread_self(), "walcast-jobs");
     while (!atomic_load(&runner->stopping))
         runner_sleep(runner, runner_turn(runner));
     triggers_job_mailbox_close(&runner->mailbox);
