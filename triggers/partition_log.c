@@ -77,8 +77,14 @@ static bool state_is_due(const triggers_partition *partition) {
     return partition->wants_state || partition->since_state >= every;
 }
 
+/* The watermark passes what the log knows to be done without an outcome. */
+static bool watermark_is_news(const triggers_partition *partition) {
+    return partition->is_owner && partition->watermark != partition->told_watermark;
+}
+
 void partition_append(triggers_partition *partition) {
-    if (partition->is_appending || (partition->pending.length == 0 && !partition->wants_state))
+    if (partition->is_appending || (partition->pending.length == 0 && !partition->wants_state &&
+                                    !watermark_is_news(partition)))
         return;
     triggers_record record = {
         .owner = partition->owner,
@@ -97,6 +103,7 @@ void partition_append(triggers_partition *partition) {
     assert(core_buffer_ok(&partition->record));
     core_buffer_reset(&partition->pending);
     partition->is_appending = true;
+    partition->told_watermark = record.watermark;
     partition->has_state = record.has_state;
     partition->wants_state = false;
     partition->clears_told = partition->clear_count;

@@ -60,6 +60,7 @@ struct partition_key {
     uint64_t held_position; /* 0: from the window */
     int64_t held_parked_ms; /* 0: it is not from the stream of parked tasks */
     bool is_admitted;       /* and not attempted yet */
+    bool gave_up;           /* on the head before, and nothing was delivered since */
     bool is_dead;           /* the head is to be buried, for: */
     char reason[TRIGGERS_REASON_MAX];
 };
@@ -99,7 +100,8 @@ struct triggers_partition {
     size_t window_capacity, window_first, window_count;
     size_t tasks, bytes; /* not done */
     uint64_t watermark;
-    uint64_t fed; /* the last task's sequence */
+    uint64_t told_watermark; /* in the last record */
+    uint64_t fed;            /* the last task's sequence */
 
     uint64_t *finished; /* above the watermark when the log was folded; sorted once it began */
     size_t finished_count, finished_capacity;

@@ -202,8 +202,8 @@ static bool head_next_ms(triggers_partition *partition, const partition_key *key
     lane_policy(partition, key->lane, &policy);
     for (size_t i = 0; i < policy.retry.count; i++)
         all_ms += policy.retry.delays_ms[i];
-    if (key->attempts > policy.retry.count ||
-        (key->held_parked_ms > 0 && partition->now_ms - key->held_parked_ms > all_ms))
+    if (key->attempts > policy.retry.count || (key->gave_up && key->held_parked_ms > 0 &&
+                                               partition->now_ms - key->held_parked_ms > all_ms))
         return false;
     int64_t delay_ms = policy.retry.delays_ms[key->attempts - 1];
     delay_ms = jittered(partition, delay_ms < DELAY_MAX_MS ? delay_ms : DELAY_MAX_MS,
@@ -226,6 +226,7 @@ static void head_failed(triggers_partition *partition, partition_key *key,
     bool has_room = partition_may_park(partition, key);
     partition_tell(partition, key, head_task(key), &outcome);
     if (!again || !has_room) {
+        key->gave_up = !again;
         (void)snprintf(key->reason, sizeof key->reason, "%s after %u attempts: %.*s",
                        again ? "no room to let it wait (triggers.parked_keys)" : "given up",
                        (unsigned)key->attempts, CORE_SLICE_ARGS(end->reason));
@@ -260,6 +261,7 @@ void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket
     switch (end->kind) {
     case TRIGGERS_END_DELIVERED:
         key->lane->delivered_ms = now_ms;
+        key->gave_up = false;
         partition_tell(partition, key, head_task(key), &outcome);
         partition_head_done(partition, key);
         break;

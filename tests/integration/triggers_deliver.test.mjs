@@ -127,7 +127,7 @@ test('kills of walcast and of nats-server lose nothing, and keys stay in order',
   const COUNT = 3000;
   let served = 0;
   const receiver = await Receiver.start(t, () => served++ % 97 === 96 ? 500 : 200);
-  const house = await startTriggers(t, [trigger(receiver.url, { retry: `[${Array(12).fill('200ms').join(', ')}]` })]);
+  const house = await startTriggers(t, [trigger(receiver.url, { retry: `[${Array(12).fill('1s').join(', ')}]` })]);
   for (let round = 0; round < 6; round++) {
     await insert(house, round * COUNT / 6 + 1, (round + 1) * COUNT / 6, 50);
     await waitFor('some deliveries', () => receiver.delivered.length > round * COUNT / 12, 60_000);
