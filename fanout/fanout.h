@@ -576,14 +576,14 @@ CORE_MUST_CHECK fanout_lease *fanout_lease_new(fanout_bucket *bucket, const fano
 /* Does not release it. */
 void fanout_lease_free(fanout_lease *lease);
 /* Takes the lease when it is free, renews it when it is ours. False: somebody else has it
- * (CONFLICT), or no answer (TRANSIENT). Asks the server. */
+ * (CONFLICT), or no answer (TRANSIENT). Asks the server; at once TRANSIENT while there is none. */
 CORE_MUST_CHECK bool fanout_lease_keep(fanout_lease *lease, core_error *error);
 /* Whether it is ours and not over, by our own clock, which counts from before the renewal was
  * asked for. Any thread; no call to the server. */
 bool fanout_lease_held(const fanout_lease *lease);
 /* When it is over unless it is renewed, by the clock's milliseconds. Any thread. */
 int64_t fanout_lease_until_ms(const fanout_lease *lease);
-/* Gives it back at once, if it is ours. */
+/* Gives it back at once, if it is ours and there is a server to ask; else it ends by itself. */
 void fanout_lease_release(fanout_lease *lease);
 
 #endif

@@ -5,8 +5,11 @@
  * lost is understood with the next _keep. When the owner stops asking, the server forgets the key
  * after the bucket's age, and whoever asks next makes it anew.
  *
- * Our own end is counted from before the request: the server's is never earlier. */
-#include "fanout/fanout.h"
+ * Our own end is counted from before the request: the server's is never earlier.
+ *
+ * While the connection is down nothing is asked: nats.c would wait out each request's time limit,
+ * and whoever holds many leases, or is to stop, has no such time. */
+#include "fanout/bucket.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -79,10 +82,17 @@ static bool lease_look(fanout_lease *lease, uint64_t *revision, core_error *erro
                           CORE_SLICE_ARGS(core_buffer_slice(&owner)), lease->key);
 }
 
+static bool lease_can_ask(const fanout_lease *lease) {
+    return fanout_connection_alive(lease->bucket->connection);
+}
+
 bool fanout_lease_keep(fanout_lease *lease, core_error *error) {
     uint64_t revision = 0;
     core_error why = {0};
     CORE_MAGIC_CHECK(lease, LEASE_MAGIC);
+    if (!lease_can_ask(lease))
+        return core_error_set(error, CORE_ERROR_TRANSIENT, "no NATS to ask for the lease '%s'",
+                              lease->key);
     if (lease->revision != 0 && lease_write(lease, lease->revision, &why))
         return true;
     /* Without an answer it stays ours until its end. */
@@ -108,6 +118,6 @@ void fanout_lease_release(fanout_lease *lease) {
     core_error ignored;
     CORE_MAGIC_CHECK(lease, LEASE_MAGIC);
     lease_lose(lease);
-    if (revision != 0)
+    if (revision != 0 && lease_can_ask(lease))
         (void)!fanout_bucket_erase(lease->bucket, lease->key, revision, &ignored);
 }

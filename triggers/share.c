@@ -58,6 +58,7 @@ struct triggers_share {
     char trouble[CORE_ERROR_TEXT_MAX];
     int wake_fd;
     atomic_bool stopping;
+    int64_t until_ms; /* of the stop: later no lease is let go; 0: it has not begun */
     bool has_thread;
     pthread_t thread;
 };
@@ -197,12 +198,19 @@ static bool part_take(share_part *part, core_error *error) {
     return true;
 }
 
+/* A release is kindness: the lease ends by itself. So a stop does not wait for all of a broker that
+ * does not answer. */
+static void lease_let_go(triggers_share *share, fanout_lease *lease) {
+    if (share->until_ms == 0 || core_clock_ms(share->spec.clock) < share->until_ms)
+        fanout_lease_release(lease);
+}
+
 static void part_back(share_part *part) {
     if (!atomic_exchange(&part->is_back, false))
         return;
     part->is_out = false;
     part_clear(part);
-    fanout_lease_release(part->lease);
+    lease_let_go(part->share, part->lease);
 }
 
 void triggers_share_back(void *context, unsigned number) {
@@ -286,7 +294,7 @@ static bool share_size(triggers_share *share, size_t *size, core_error *error) {
 
 static void parts_keep(triggers_share *share, size_t size, core_error *error) {
     size_t kept = 0;
-    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++) {
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS && !atomic_load(&share->stopping); i++) {
         share_part *part = &share->parts[i];
         part_back(part);
         if (!part->is_out)
@@ -311,7 +319,8 @@ static void parts_take(triggers_share *share, size_t size, core_error *error) {
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         held += share->parts[i].is_out && !share->parts[i].is_wanted;
     unsigned first = (unsigned)share->node[0] % TRIGGERS_PARTITIONS; /* not all try the same one */
-    for (unsigned i = 0; i < TRIGGERS_PARTITIONS && held < size; i++) {
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS && held < size && !atomic_load(&share->stopping);
+         i++) {
         share_part *part = &share->parts[(first + i) % TRIGGERS_PARTITIONS];
         core_error refused = {0};
         if (part->is_out || !fanout_lease_keep(part->lease, &refused))
@@ -410,11 +419,11 @@ void triggers_share_stop(triggers_share *share, int64_t wait_ms) {
     core_wake_set(share->wake_fd);
     (void)pthread_join(share->thread, NULL);
     share->has_thread = false;
-    int64_t until_ms = core_clock_ms(share->spec.clock) + wait_ms;
+    share->until_ms = core_clock_ms(share->spec.clock) + wait_ms;
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         if (share->parts[i].is_out)
             part_want(&share->parts[i], false);
-    while (parts_are_out(share) && core_clock_ms(share->spec.clock) < until_ms)
+    while (parts_are_out(share) && core_clock_ms(share->spec.clock) < share->until_ms)
         share_wait(share, 20);
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         if (share->parts[i].is_out)
@@ -422,7 +431,7 @@ void triggers_share_stop(triggers_share *share, int64_t wait_ms) {
     while (parts_are_out(share))
         share_wait(share, 20);
     if (share->node_lease != NULL)
-        fanout_lease_release(share->node_lease);
+        lease_let_go(share, share->node_lease);
 }
 
 void triggers_share_free(triggers_share *share) {
