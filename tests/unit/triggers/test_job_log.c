@@ -85,9 +85,9 @@ static void a_snapshot_alone_gives_the_state(void **state) {
 static void what_is_no_log_is_refused(void **state) {
     fixture *f = *state;
     core_error error = {0};
-    static const char *const wrong[] = {"x", "\x01\0\0\0\x05", "\x09\0\0\0\0",
-                                        "\x04\0\0\0\x09"
-                                        "123456789"};
+    static const char short_end[] = "\x04\0\0\0\x09"
+                                    "123456789";
+    static const char *const wrong[] = {"x", "\x01\0\0\0\x05", "\x09\0\0\0\0", short_end};
     static const size_t lengths[] = {1, 5, 5, 14};
     for (size_t i = 0; i < CORE_COUNT_OF(wrong); i++) {
         assert_false(triggers_jobs_fold(f->jobs, core_slice_make(wrong[i], lengths[i]), &error));
