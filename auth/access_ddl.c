@@ -18,13 +18,16 @@ enum {
 
 enum { VIEW_SNAPSHOT, VIEW_HOLDING, VIEW_WAITING };
 
-/* The locks are read while the snapshot is there: who is seen and holds none has ended. */
+/* The locks are read while the snapshot is there: who is seen and holds none has ended. Where
+ * nothing tells of DDL (`walcast setup` was not applied), no commit that waits is one that was
+ * told. */
 static const char view_sql[] =
     "SELECT pg_current_snapshot()::text,"
     " (SELECT string_agg(l.transactionid::text, ',') FROM pg_locks l"
     "  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted),"
     " (SELECT string_agg(a.backend_xid::text, ',') FROM pg_stat_activity a"
-    "  WHERE a.wait_event = 'SyncRep' AND a.backend_xid IS NOT NULL)";
+    "  WHERE a.wait_event = 'SyncRep' AND a.backend_xid IS NOT NULL AND EXISTS (SELECT FROM"
+    "   pg_event_trigger t WHERE t.evtname = 'walcast_ddl' AND t.evtenabled <> 'D'))";
 
 static bool xids_read(const char *text, core_xid_set *set) {
     while (text != NULL && *text != '\0') {

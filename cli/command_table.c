@@ -54,6 +54,7 @@ static const cli_option trigger_options[] = {
     {.name = "--event",
      .value = "FILE",
      .doc = "test: the event, as walcast tail --json prints it; - is standard input"},
+    {.name = "--id", .value = "EVENT", .doc = "deliveries: only of the event with that id"},
     {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
     OPTION_SOURCE,
@@ -311,15 +312,16 @@ static const cli_command commands[] = {
     {.name = "trigger",
      .summary = "list, show, validate, try, pause and remove triggers",
      .usage = "list | show NAME | validate FILE... | test FILE... --event FILE | "
-              "pause|resume|enable|disable|delete NAME [OPTIONS]",
+              "deliveries NAME | pause|resume|enable|disable|delete NAME [OPTIONS]",
      .operands = CLI_OPERANDS_MAX,
      .doc =
          "validate holds files against the live schema and prints all that is wrong with line and\n"
          "column; it changes nothing. test says what each trigger of its files makes of one "
          "event:\n"
          "what would be delivered, or which part of its condition did not hold and with which\n"
-         "values; exit code 1 where one would not be delivered. A paused trigger goes on "
-         "matching,\n"
+         "values; exit code 1 where one would not be delivered. deliveries tells what became of\n"
+         "its events: each attempt, what waits and until when, what was given up and why, and\n"
+         "rows for which the condition could not be decided. A paused trigger goes on matching,\n"
          "and its deliveries wait; a disabled one matches nothing. What came from a file is "
          "enabled,\n"
          "disabled and removed there (walcast apply --prune). See docs/TRIGGERS.md.\n",

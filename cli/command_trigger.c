@@ -208,6 +208,27 @@ static bool test_run(trigger_command *command, core_error *error) {
     return ok;
 }
 
+/* ---- What became of its events ---- */
+
+static bool delivery_take(void *context, const triggers_history_entry *entry) {
+    const trigger_command *command = context;
+    core_slice text = command->base.prints_json ? entry->json : entry->line;
+    (void)printf("%.*s\n", CORE_SLICE_ARGS(text));
+    return ferror(stdout) == 0;
+}
+
+static bool deliveries_run(trigger_command *command, core_error *error) {
+    const cli_arguments *arguments = command->base.arguments;
+    const char *id = cli_value(arguments, "--id");
+    const triggers_history_filter filter = {.project = core_slice_text(project_of(command)),
+                                            .trigger = core_slice_text(arguments->second_operand),
+                                            .event_id = core_slice_text(id != NULL ? id : "")};
+    if (!command->base.prints_json)
+        (void)printf("%s\n", triggers_history_heading());
+    return triggers_history_read(command->base.config, command->base.log, &filter, delivery_take,
+                                 command, error);
+}
+
 /* ---- The command ---- */
 
 typedef struct {
@@ -222,6 +243,7 @@ static const trigger_action actions[] = {
     {"show", 1, 1, true, show_run},
     {"validate", 0, CLI_OPERANDS_MAX - 1, false, validate_run},
     {"test", 1, CLI_OPERANDS_MAX - 1, false, test_run},
+    {"deliveries", 1, 1, false, deliveries_run},
     {"pause", 1, 1, true, pause_run},
     {"resume", 1, 1, true, resume_run},
     {"enable", 1, 1, true, enable_run},
@@ -243,8 +265,8 @@ static const trigger_action *action_find(const cli_arguments *arguments, core_er
         return NULL;
     }
     (void)core_error_set(error, CORE_ERROR_INPUT,
-                         "expected list, show, validate, test, pause, resume, enable, disable or "
-                         "delete%s%s",
+                         "expected list, show, validate, test, deliveries, pause, resume, enable, "
+                         "disable or delete%s%s",
                          arguments->operand != NULL ? ", not " : "",
                          arguments->operand != NULL ? arguments->operand : "");
     return NULL;

@@ -2,7 +2,7 @@
 /* clang-format off */
     {.key = "jobs.max_bytes",
      .type = CORE_CONFIG_BYTES,
-     .initial = "1GiB",
+     .initial = "256MiB",
      .min = MIB,
      .max = 1024 * TIB,
      .unit = "bytes",
@@ -10,7 +10,7 @@
             "(`{nats.stream}_JOBS`); at the maximum further jobs are refused."},
     {.key = "jobs.log_bytes",
      .type = CORE_CONFIG_BYTES,
-     .initial = "4GiB",
+     .initial = "512MiB",
      .min = 16 * MIB,
      .max = 1024 * TIB,
      .unit = "bytes",

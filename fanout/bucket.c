@@ -8,6 +8,7 @@
  * decides. */
 #include "fanout/bucket.h"
 #include "fanout/bucket_key.h"
+#include "fanout/newborn.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ bool fanout_bucket_ensure(fanout_bucket *bucket, core_error *error) {
     jsStreamInfo *found = NULL;
     jsErrCode code = 0;
     jsCtx *jetstream = fanout_jetstream(bucket->connection);
+    int64_t asked_us = core_clock_wall_us(core_clock_system());
     (void)snprintf(all, sizeof all, "%s>", bucket->prefix);
     natsStatus status = js_GetStreamInfo(&found, jetstream, bucket->stream, NULL, &code);
     if (status == NATS_NOT_FOUND) {
@@ -64,6 +66,7 @@ bool fanout_bucket_ensure(fanout_bucket *bucket, core_error *error) {
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make or find bucket", bucket->name);
     bool ok = bucket_matches(bucket, found->Config, all, error);
+    fanout_newborn_wait(found, asked_us);
     jsStreamInfo_Destroy(found);
     return ok;
 }

@@ -5,6 +5,7 @@
  * subject that another stream takes, a stream that is not ours, or a server without JetStream are
  * CONFIG; everything else is TRANSIENT. */
 #include "fanout/filter.h"
+#include "fanout/newborn.h"
 #include "fanout/stream_check.h"
 
 #include <stdio.h>
@@ -161,9 +162,11 @@ bool fanout_stream_ensure(fanout_connection *connection, const fanout_stream_spe
                           fanout_stream_info *info, core_error *error) {
     jsStreamInfo *found = NULL;
     jsErrCode code = 0;
+    int64_t asked_us = core_clock_wall_us(core_clock_system());
     natsStatus status = stream_find_or_make(connection, spec, &found, &code);
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make or find stream", spec->name);
+    fanout_newborn_wait(found, asked_us);
     bool ok = fanout_stream_matches(spec, found->Config, error);
     if (ok && !spec->keeps_limits &&
         (fanout_stream_differs(spec, found->Config) ||

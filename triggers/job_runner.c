@@ -90,11 +90,14 @@ static void runner_try(triggers_job_runner *runner) {
         return;
     if (runner_connect(runner, &error)) {
         core_backoff_reset(&runner->backoff);
+        runner->refused[0] = '\0';
         atomic_store(&runner->is_up, true);
         return;
     }
-    CORE_LOG(runner->spec.log, WARN, "triggers", "jobs cannot begin; tried again",
-             CORE_LOG_TEXT("error", error.text));
+    if (strcmp(runner->refused, error.text) != 0) /* said once, not at each attempt */
+        CORE_LOG(runner->spec.log, WARN, "triggers", "jobs cannot begin; tried again",
+                 CORE_LOG_TEXT("error", error.text));
+    (void)snprintf(runner->refused, sizeof runner->refused, "%s", error.text);
     runner_disconnect(runner);
     runner->connect_ms = now_ms(runner) + core_backoff_next_ms(&runner->backoff);
 }

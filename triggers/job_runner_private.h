@@ -70,6 +70,7 @@ struct triggers_job_runner {
     fanout_bus *bus;
     fanout_courier *courier;
     core_backoff backoff;
+    char refused[CORE_ERROR_TEXT_MAX]; /* why it did not begin, as it was said last */
     int64_t connect_ms;
     int64_t lease_ms;
     core_tenants tenants;

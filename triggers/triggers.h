@@ -7,6 +7,7 @@
 #define WALCAST_TRIGGERS_TRIGGERS_H
 
 #include "triggers/apply.h"
+#include "triggers/history.h"
 #include "triggers/job_client.h"
 #include "triggers/trial.h"
 

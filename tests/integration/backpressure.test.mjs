@@ -109,7 +109,7 @@ test('stream full: age makes room, bit by bit', async (t) => {
 
 test('the server\'s store full: it goes on when the server is given more', async (t) => {
   const house = await startHouse(t, { schema: SCHEMA, settings: IMPATIENT,
-    nats: { maxFileStore: '3MB' } });
+    config: { roles: 'cdc,ws' }, nats: { maxFileStore: '3MB' } });
   const { postgres, nats, walcast } = house;
   await insert(postgres, 1, 10);
   await waitConfirmed(postgres);

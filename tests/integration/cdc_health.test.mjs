@@ -124,7 +124,7 @@ test('a slot that is held back is told by readiness, metrics and log, and so is 
     const { postgres, nats, walcast } = await startHouse(t, { schema: SCHEMA,
       settings: { max_slot_wal_keep_size: '128MB' },
       config: { ...ONLY_ITEMS, 'nats.ack_timeout': '5m', 'nats.window_bytes': '1MiB',
-        'cdc.warn_lag_bytes': '16MiB' } });
+        'cdc.warn_lag_bytes': '16MiB', roles: 'cdc,ws' } });
     await postgres.query("INSERT INTO items VALUES (1, 'a')");
     await waitConfirmed(postgres);
     assert.deepEqual(await walcast.health(), { code: 200, status: 'ready', reason: undefined });

@@ -9,6 +9,7 @@ import { startHouse } from '../lib/house.mjs';
 import { run } from '../lib/process.mjs';
 import { freePort, scratchDirectory, removeScratch } from '../lib/scratch.mjs';
 import { BINARY, JWT_SECRET } from '../lib/walcast.mjs';
+import '../lib/triggers_role.mjs';
 
 const directory = scratchDirectory();
 after(() => removeScratch(directory));

@@ -7,6 +7,7 @@ import { startHouse } from '../lib/house.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import '../lib/triggers_role.mjs';
 
 const headers = { authorization: `Bearer ${goodToken({ role: 'service_role' })}` };
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));

@@ -6,6 +6,7 @@ import { after, before, suite, test } from 'node:test';
 import { pageBlocks, Reader } from '../lib/docs.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import '../lib/triggers_role.mjs';
 
 suite('docs/JOBS.md', () => {
   let house;

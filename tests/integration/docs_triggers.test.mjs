@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { pageBlocks, Reader } from '../lib/docs.mjs';
 import { startHouse } from '../lib/house.mjs';
+import '../lib/triggers_role.mjs';
 
 const SCHEMA = `CREATE TABLE orders (id bigint PRIMARY KEY, status text, total numeric, customer_id int);
   ALTER TABLE orders REPLICA IDENTITY FULL;
@@ -30,7 +31,7 @@ suite('docs/TRIGGERS.md', () => {
   }
 
   test('every block is run here', () => {
-    assert.equal(blocks('sh').length, 2);
+    assert.equal(blocks('sh').length, 3);
     assert.equal(blocks('yaml').length, 6);
   });
 
@@ -44,6 +45,10 @@ suite('docs/TRIGGERS.md', () => {
     const said = await run(t, blocks('sh')[1]);
     assert.match(said, /"name":"order-large".*"select":\{"order":"new\.id","amount":"new\.total"\}/);
     assert.match(said, /"paused":true/);
+  });
+
+  test('what became of an event', async (t) => {
+    assert.match(await run(t, blocks('sh')[2]), /^TIME +OUTCOME/m);
   });
 
   test('each definition is valid', async () => {

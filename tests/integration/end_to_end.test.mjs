@@ -5,6 +5,7 @@ import { startHouse } from '../lib/house.mjs';
 import WebSocket from 'ws';
 import { connectRealtime, received, subscribe } from '../lib/subscriber.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import '../lib/triggers_role.mjs';
 
 const SCHEMA = `
   CREATE TABLE todos (id bigint PRIMARY KEY, task text, done boolean, due timestamptz);

@@ -8,6 +8,7 @@ import { startHouse } from '../lib/house.mjs';
 import { EventStream } from '../lib/sse.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import '../lib/triggers_role.mjs';
 
 const as = (project, more = {}) => `Bearer ${goodToken({ role: 'service_role', ...(project && { project_id: project }), ...more })}`;
 

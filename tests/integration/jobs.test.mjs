@@ -7,6 +7,7 @@ import { startHouse } from '../lib/house.mjs';
 import { runOk } from '../lib/process.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { BINARY, Walcast } from '../lib/walcast.mjs';
+import '../lib/triggers_role.mjs';
 
 const CONFIG = { 'triggers.lease': '2s' };
 

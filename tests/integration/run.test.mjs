@@ -5,6 +5,7 @@ import { startHouse } from '../lib/house.mjs';
 import { run } from '../lib/process.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { BINARY, Walcast } from '../lib/walcast.mjs';
+import '../lib/triggers_role.mjs';
 
 const SCHEMA = 'CREATE TABLE todos (id bigint PRIMARY KEY, title text)';
 

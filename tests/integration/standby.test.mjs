@@ -6,6 +6,7 @@ import { startHouse } from '../lib/house.mjs';
 import { assertHoldsTable, slotRow, waitConfirmed } from '../lib/slot.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+import '../lib/triggers_role.mjs';
 
 const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, text text)';
 // What a dead host costs: the server finds it out by its silence.

@@ -9,6 +9,7 @@ import { startHouse } from '../lib/house.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import '../lib/triggers_role.mjs';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 const SCHEMA = 'CREATE TABLE orders (id bigint PRIMARY KEY, customer int, status text)';
@@ -61,6 +62,10 @@ function assertInOrder(events) {
 const ids = (events) => events.map((event) => event.body.data.id).sort((a, b) => a - b);
 const range = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
+// As `walcast trigger deliveries` tells them.
+const outcomes = async (house, name, ...more) =>
+  (await house.walcast.commandOk(['trigger', 'deliveries', name, '--json', ...more])).split('\n').filter(Boolean).map(JSON.parse);
+
 test('what matches is delivered once, in order per key, and its signature is good', async (t) => {
   const receiver = await Receiver.start(t);
   const house = await startTriggers(t, [trigger(receiver.url)]);
@@ -107,6 +112,42 @@ test('retries end as dead letters, 410 at once; 429 waits as it is asked', async
   const [first, second] = of('/later');
   assert.equal(first.id, second.id);
   assert.ok(second.at - first.at >= 1900, `after ${second.at - first.at} ms`);
+
+  const later = await waitFor('all outcomes', async () => {
+    const told = await outcomes(house, 'later');
+    return told.filter(({ outcome }) => outcome === 'delivered').length === 3 && told;
+  });
+  const asks = later.find(({ outcome }) => outcome === 'failed');
+  assert.equal(asks.status, 429);
+  assert.equal(asks.webhook_id, first.id);
+  assert.ok(Date.parse(asks.next_attempt) - Date.parse(asks.time) >= 1900, asks.next_attempt);
+  const one = await outcomes(house, 'later', '--id', first.body.offset);
+  assert.equal(one.at(-1).outcome, 'delivered');
+  assert.equal(one.at(-1).status, 200);
+  assert.ok(one.every(({ event_id, key }) => event_id === first.body.offset && key === one[0].key));
+  const fails = await outcomes(house, 'fails', '--id', of('/fails')[0].body.offset);
+  assert.deepEqual(fails.filter(({ outcome }) => outcome === 'failed').map(({ status, attempts }) => [status, attempts]),
+    [[503, 1], [503, 2], [503, 3]]);
+  assert.equal(fails.at(-1).outcome, 'dead');
+  assert.match(fails.at(-1).reason, /given up after 3 attempts/);
+  assert.ok((await outcomes(house, 'gone')).some(({ outcome, status }) => outcome === 'gone' && status === 410));
+  assert.deepEqual(await outcomes(house, 'nobody'), []);
+  const { stdout } = await house.walcast.command(['trigger', 'deliveries', 'fails']);
+  assert.match(stdout, /^TIME .*\n20\S+Z +failed +503 /);
+});
+
+test('a row for which the condition fails is told, and those around it are delivered', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url, { when: '10 / new.customer > 0' })]);
+  await insert(house, 1, 6, 3);
+  await receiver.waitFor(4);
+  const [told, ...others] = await waitFor('outcomes', async () => {
+    const all = (await outcomes(house, 'orders')).filter(({ outcome }) => outcome === 'undecided');
+    return all.length === 2 && all;
+  });
+  assert.match(told.reason, /division by zero/);
+  assert.notEqual(told.event_id, others[0].event_id);
+  assert.deepEqual(ids(receiver.delivered), [1, 2, 4, 5]);
 });
 
 test('an endpoint that hangs delays no other', async (t) => {

@@ -9,6 +9,7 @@ import { goodToken } from '../lib/tokens.mjs';
 import { scratchDirectory, removeScratch } from '../lib/scratch.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import '../lib/triggers_role.mjs';
 
 const SCHEMA = `CREATE TABLE orders (id bigint PRIMARY KEY, status text, total numeric);
   ALTER TABLE orders REPLICA IDENTITY FULL; CREATE TABLE plain (id int PRIMARY KEY, n int);`;

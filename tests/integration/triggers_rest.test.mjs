@@ -7,6 +7,7 @@ import { createKey } from '../lib/keys.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import '../lib/triggers_role.mjs';
 
 const SCHEMA = `
   CREATE TYPE mood AS ENUM ('sad', 'glad');

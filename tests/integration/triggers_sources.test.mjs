@@ -9,6 +9,7 @@ import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+import '../lib/triggers_role.mjs';
 
 const definition = (name, table, more = '') =>
   `name: ${name}\non: {table: ${table}}\ndo: {webhook: {url: https://e.org/, secret: "\${secret:A}"}}\n${more}\n`;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
+import '../lib/triggers_role.mjs';
 
 const SCHEMA = `CREATE TYPE mood AS ENUM ('sad', 'ok');
   CREATE TABLE orders (id bigint, status text, total numeric(12,2), at timestamptz, tags text[], doc jsonb, raw bytea, m mood, PRIMARY KEY (id));

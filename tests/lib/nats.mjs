@@ -9,8 +9,8 @@ import { waitFor } from './wait.mjs';
 
 export class Nats {
   // extra: further lines of the server's configuration file.
-  // maxFileStore: what JetStream may use of the disk.
-  static async start({ extra = '', jetstream = true, maxFileStore = '8GB' } = {}) {
+  // maxFileStore: what JetStream may promise of the disk: streams reserve their maximum.
+  static async start({ extra = '', jetstream = true, maxFileStore = '32GB' } = {}) {
     const server = new Nats();
     server.directory = scratchDirectory();
     server.port = await freePort();

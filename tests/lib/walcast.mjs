@@ -21,6 +21,8 @@ function environmentOf(config) {
 }
 
 export class Walcast {
+  static roles = 'cdc,ws';
+
   // config: keys as in walcast.yaml. Not ready yet: see ready().
   // wrap: a command that runs it, as ['nice', '-n', '5'].
   // file: what its walcast.yaml holds besides.
@@ -34,6 +36,8 @@ export class Walcast {
     server.config = {
       'http.listen': `127.0.0.1:${server.port}`,
       'auth.jwt_secret': JWT_SECRET,
+      // The role triggers has tests of its own, which import triggers_role.mjs.
+      ...(Walcast.roles && { roles: Walcast.roles }),
       ...(postgres && { 'postgres.url': postgres.url }),
       ...(nats && { 'nats.url': nats.url }),
       // Snapshots beside changes go as fast as they can; how they give way has tests of its own.
