@@ -17,6 +17,8 @@ DECLARE
   failure text;
   claims text;
   seen boolean;
+  prepared boolean := false;
+  alone boolean;
 BEGIN
   IF EXISTS (SELECT FROM pg_prepared_statements WHERE name = 'walcast_rows') THEN
     DEALLOCATE walcast_rows; -- of one that was cut off
@@ -30,21 +32,33 @@ BEGIN
       FROM jsonb_array_elements_text(r.row) WITH ORDINALITY AS value(v, i)) || ')', '') ORDER BY r.n)
     INTO questions FROM jsonb_array_elements(asked -> 'rows') WITH ORDINALITY AS r(row, n);
   -- One plan for all claims would keep what a function gave for the first of them that says it is
-  -- immutable and reads them: where there are such functions, not of C, each is planned by itself.
-  IF EXISTS (SELECT FROM pg_proc p WHERE p.oid >= 16384 AND p.provolatile = 'i' AND p.prolang NOT IN (12, 13)) THEN
+  -- immutable and reads them. Where there are such functions, not of C, each has a plan of its own:
+  -- of one row made when it is run, of several prepared anew.
+  alone := EXISTS (SELECT FROM pg_proc p WHERE p.oid >= 16384 AND p.provolatile = 'i' AND p.prolang NOT IN (12, 13));
+  IF alone AND cardinality(questions) = 1 THEN
     SET LOCAL plan_cache_mode = force_custom_plan;
+    alone := false;
+  ELSE
+    SET LOCAL plan_cache_mode = force_generic_plan;
   END IF;
-  BEGIN
-    SET LOCAL search_path TO DEFAULT; -- as it runs, or it would be parsed again
-    EXECUTE question;
-    SET LOCAL search_path TO '';
-  EXCEPTION WHEN query_canceled THEN
-    RAISE;
-  WHEN OTHERS THEN
-    failure := format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);
-  END;
   FOR claims IN SELECT jsonb_array_elements_text(asked -> 'claims') LOOP
     answer := '[]';
+    IF prepared AND alone THEN
+      DEALLOCATE walcast_rows;
+      prepared := false;
+    END IF;
+    IF NOT prepared AND failure IS NULL THEN
+      BEGIN
+        SET LOCAL search_path TO DEFAULT; -- as it runs, or it would be parsed again
+        EXECUTE question;
+        SET LOCAL search_path TO '';
+        prepared := true;
+      EXCEPTION WHEN query_canceled THEN
+        RAISE;
+      WHEN OTHERS THEN
+        failure := pg_catalog.format('%s (SQLSTATE %s)', SQLERRM, SQLSTATE);
+      END;
+    END IF;
     FOR n IN 1..cardinality(questions) LOOP
       IF failure IS NOT NULL THEN
         answer := jsonb_insert(answer, '{-1}', to_jsonb(failure), true);
@@ -66,7 +80,7 @@ BEGIN
     END LOOP;
     answers := pg_catalog.jsonb_insert(answers, '{-1}', answer, true);
   END LOOP;
-  IF failure IS NULL THEN
+  IF prepared THEN
     DEALLOCATE walcast_rows;
   END IF;
   PERFORM pg_catalog.set_config('walcast.answers', answers::text, true);
