@@ -17,10 +17,10 @@
 
 #define DEFINITIONS_MAGIC UINT32_C(0x54444653) /* "TDFS" */
 
-enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 5000, LISTENERS_MAX = 8 };
+enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 5000 };
 
 struct triggers_definitions {
-    core_role part; /* first: the interface points here */
+    triggers_part part; /* first: the interface points here */
     uint32_t magic;
     const triggers_host *host;
     fanout_connection *connection;
@@ -32,13 +32,8 @@ struct triggers_definitions {
     bool telling;       /* the watch tells all of it: no sets meanwhile */
     atomic_size_t unreadable;
     atomic_bool known;
-    _Atomic uint64_t generation;
-    struct {
-        triggers_definitions_listener call;
-        void *context;
-    } listeners[LISTENERS_MAX];
-    size_t listener_count;
-    pthread_mutex_t mutex; /* guards the rest */
+    _Atomic uint64_t generation; /* of `set`, for whoever looks without the mutex */
+    pthread_mutex_t mutex;       /* guards the rest */
     pthread_cond_t wake;
     bool stopping;
     const triggers_set *set;
@@ -52,23 +47,13 @@ static triggers_definitions *definitions_of(void *context) {
 
 /* ---- The set ---- */
 
-const triggers_set *triggers_definitions_get(triggers_definitions *definitions) {
-    (void)pthread_mutex_lock(&definitions->mutex);
-    const triggers_set *set = triggers_set_hold(definitions->set);
-    (void)pthread_mutex_unlock(&definitions->mutex);
-    return set;
-}
-
-uint64_t triggers_definitions_generation(const triggers_definitions *definitions) {
-    return atomic_load_explicit(&definitions->generation, memory_order_acquire);
-}
-
-bool triggers_definitions_listen(triggers_definitions *definitions,
-                                 triggers_definitions_listener listener, void *context) {
-    if (definitions->listener_count == LISTENERS_MAX)
+bool triggers_definitions_renew(triggers_definitions *definitions, const triggers_set **set) {
+    if (*set != NULL && (*set)->generation == atomic_load(&definitions->generation))
         return false;
-    definitions->listeners[definitions->listener_count].call = listener;
-    definitions->listeners[definitions->listener_count++].context = context;
+    triggers_set_release(*set);
+    (void)pthread_mutex_lock(&definitions->mutex);
+    *set = triggers_set_hold(definitions->set);
+    (void)pthread_mutex_unlock(&definitions->mutex);
     return true;
 }
 
@@ -84,11 +69,9 @@ static void set_publish(triggers_definitions *definitions) {
     (void)pthread_mutex_lock(&definitions->mutex);
     const triggers_set *before = definitions->set;
     definitions->set = set;
+    atomic_store(&definitions->generation, generation);
     (void)pthread_mutex_unlock(&definitions->mutex);
     triggers_set_release(before);
-    atomic_store_explicit(&definitions->generation, generation, memory_order_release);
-    for (size_t i = 0; i < definitions->listener_count; i++)
-        definitions->listeners[i].call(definitions->listeners[i].context);
 }
 
 /* ---- What the watch tells ---- */
@@ -192,7 +175,7 @@ static void *definitions_run(void *context) {
 
 /* ---- The part ---- */
 
-static bool part_start(core_role *part, core_error *error) {
+static bool part_start(triggers_part *part, core_error *error) {
     triggers_definitions *definitions = definitions_of(part);
     int failure = pthread_create(&definitions->thread, NULL, definitions_run, definitions);
     definitions->started = failure == 0;
@@ -201,7 +184,7 @@ static bool part_start(core_role *part, core_error *error) {
                           strerror(failure));
 }
 
-static core_readiness part_ready(core_role *part, char *reason, size_t reason_size) {
+static core_readiness part_ready(triggers_part *part, char *reason, size_t reason_size) {
     triggers_definitions *definitions = definitions_of(part);
     size_t unreadable = atomic_load(&definitions->unreadable);
     if (!atomic_load(&definitions->known)) {
@@ -215,16 +198,7 @@ static core_readiness part_ready(core_role *part, char *reason, size_t reason_si
     return CORE_READY_WARNING;
 }
 
-static void part_drain(core_role *part) {
-    (void)part;
-}
-
-static bool part_drained(core_role *part) {
-    (void)part;
-    return true;
-}
-
-static void part_stop(core_role *part) {
+static void part_stop(triggers_part *part) {
     triggers_definitions *definitions = definitions_of(part);
     (void)pthread_mutex_lock(&definitions->mutex);
     definitions->stopping = true;
@@ -246,7 +220,7 @@ static void part_stop(core_role *part) {
     free(definitions);
 }
 
-core_role *triggers_definitions_part(triggers_host *host, core_error *error) {
+triggers_part *triggers_definitions_part(triggers_host *host, core_error *error) {
     triggers_definitions *definitions = calloc(1, sizeof *definitions);
     const triggers_set *empty = triggers_set_new(NULL, 0, 0);
     if (definitions == NULL || empty == NULL) {
@@ -259,8 +233,6 @@ core_role *triggers_definitions_part(triggers_host *host, core_error *error) {
         .part = {.name = "definitions",
                  .start = part_start,
                  .ready = part_ready,
-                 .drain = part_drain,
-                 .drained = part_drained,
                  .stop = part_stop},
         .magic = DEFINITIONS_MAGIC,
         .host = host,

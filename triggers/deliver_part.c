@@ -18,15 +18,10 @@
 
 enum { STOP_WAIT_MS = 3000 };
 
-static const triggers_set *host_definitions(void *context) {
-    const triggers_host *host = context;
-    return triggers_definitions_get(host->definitions);
-}
-
 /* ---- deliveries ---- */
 
 typedef struct {
-    core_role part; /* first: the interface points here */
+    triggers_part part; /* first: the interface points here */
     uint32_t magic;
     triggers_host *host;
     triggers_webhooks *webhooks;
@@ -40,10 +35,6 @@ static deliver_part *deliver_of(void *context) {
     return deliver;
 }
 
-static void on_definitions(void *context) {
-    triggers_worker_refresh(deliver_of(context)->worker);
-}
-
 static bool worker_make(deliver_part *deliver, core_error *error) {
     const triggers_spec *spec = &deliver->host->spec;
     const triggers_worker_spec worker = {
@@ -52,8 +43,7 @@ static bool worker_make(deliver_part *deliver, core_error *error) {
         .metrics = spec->metrics,
         .clock = spec->clock,
         .sender = triggers_webhooks_sender(deliver->webhooks),
-        .definitions = host_definitions,
-        .definitions_context = deliver->host,
+        .definitions = deliver->host->definitions,
         .on_back = triggers_share_back,
         .on_back_context = deliver->share,
     };
@@ -61,7 +51,7 @@ static bool worker_make(deliver_part *deliver, core_error *error) {
     return deliver->worker != NULL;
 }
 
-static bool deliver_start(core_role *part, core_error *error) {
+static bool deliver_start(triggers_part *part, core_error *error) {
     deliver_part *deliver = deliver_of(part);
     const triggers_spec *spec = &deliver->host->spec;
     const triggers_webhooks_spec webhooks = {
@@ -73,11 +63,10 @@ static bool deliver_start(core_role *part, core_error *error) {
         return false;
     deliver->share = triggers_share_new(&share, error);
     return deliver->share != NULL && worker_make(deliver, error) &&
-           triggers_definitions_listen(deliver->host->definitions, on_definitions, deliver) &&
            triggers_share_start(deliver->share, deliver->worker, error);
 }
 
-static core_readiness deliver_ready(core_role *part, char *reason, size_t reason_size) {
+static core_readiness deliver_ready(triggers_part *part, char *reason, size_t reason_size) {
     deliver_part *deliver = deliver_of(part);
     triggers_share_trouble(deliver->share, reason, reason_size);
     if (reason[0] != '\0')
@@ -90,22 +79,11 @@ static core_readiness deliver_ready(core_role *part, char *reason, size_t reason
     return CORE_READY_WARNING;
 }
 
-static void part_drain(core_role *part) {
-    (void)part;
-}
-
-static bool part_drained(core_role *part) {
-    (void)part;
-    return true;
-}
-
-static void deliver_stop(core_role *part) {
+static void deliver_stop(triggers_part *part) {
     deliver_part *deliver = deliver_of(part);
     triggers_share_stop(deliver->share, STOP_WAIT_MS);
     triggers_worker_stop(deliver->worker);
     triggers_webhooks_stop(deliver->webhooks);
-    /* The listener is called no more: the definitions' part stops behind this one, but a change may
-     * be told until then, so the worker stays until the process has let go of the part. */
     triggers_worker_free(deliver->worker);
     triggers_share_free(deliver->share);
     triggers_webhooks_free(deliver->webhooks);
@@ -113,7 +91,7 @@ static void deliver_stop(core_role *part) {
     free(deliver);
 }
 
-core_role *triggers_deliver_part(triggers_host *host, core_error *error) {
+triggers_part *triggers_deliver_part(triggers_host *host, core_error *error) {
     deliver_part *deliver = calloc(1, sizeof *deliver);
     if (deliver == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for deliveries");
@@ -122,8 +100,6 @@ core_role *triggers_deliver_part(triggers_host *host, core_error *error) {
     *deliver = (deliver_part){.part = {.name = "deliveries",
                                        .start = deliver_start,
                                        .ready = deliver_ready,
-                                       .drain = part_drain,
-                                       .drained = part_drained,
                                        .stop = deliver_stop},
                               .magic = DELIVER_MAGIC,
                               .host = host};
@@ -133,46 +109,45 @@ core_role *triggers_deliver_part(triggers_host *host, core_error *error) {
 /* ---- the matcher ---- */
 
 typedef struct {
-    core_role part; /* first: the interface points here */
+    triggers_part part; /* first: the interface points here */
     uint32_t magic;
     triggers_host *host;
     triggers_matcher *matcher;
 } matcher_part;
 
-static matcher_part *matcher_of(core_role *part) {
+static matcher_part *matcher_of(triggers_part *part) {
     matcher_part *matcher = (matcher_part *)part;
     CORE_MAGIC_CHECK(matcher, MATCHER_PART_MAGIC);
     return matcher;
 }
 
-static bool matcher_start(core_role *part, core_error *error) {
+static bool matcher_start(triggers_part *part, core_error *error) {
     matcher_part *matcher = matcher_of(part);
     const triggers_spec *spec = &matcher->host->spec;
     const triggers_matcher_spec made = {.config = spec->config,
                                         .log = spec->log,
                                         .metrics = spec->metrics,
                                         .clock = spec->clock,
-                                        .definitions = host_definitions,
-                                        .definitions_context = matcher->host};
+                                        .definitions = matcher->host->definitions};
     matcher->matcher = triggers_matcher_new(&made, error);
     return matcher->matcher != NULL;
 }
 
-static core_readiness matcher_ready(core_role *part, char *reason, size_t reason_size) {
+static core_readiness matcher_ready(triggers_part *part, char *reason, size_t reason_size) {
     static const core_readiness readiness[] = {[TRIGGERS_MATCHER_TROUBLE] = CORE_READY_NO,
                                                [TRIGGERS_MATCHER_STANDBY] = CORE_READY_YES,
                                                [TRIGGERS_MATCHER_RUNS] = CORE_READY_YES};
     return readiness[triggers_matcher_look(matcher_of(part)->matcher, reason, reason_size)];
 }
 
-static void matcher_stop(core_role *part) {
+static void matcher_stop(triggers_part *part) {
     matcher_part *matcher = matcher_of(part);
     triggers_matcher_free(matcher->matcher);
     matcher->magic = 0;
     free(matcher);
 }
 
-core_role *triggers_matcher_part(triggers_host *host, core_error *error) {
+triggers_part *triggers_matcher_part(triggers_host *host, core_error *error) {
     matcher_part *matcher = calloc(1, sizeof *matcher);
     if (matcher == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a matcher");
@@ -181,8 +156,6 @@ core_role *triggers_matcher_part(triggers_host *host, core_error *error) {
     *matcher = (matcher_part){.part = {.name = "matcher",
                                        .start = matcher_start,
                                        .ready = matcher_ready,
-                                       .drain = part_drain,
-                                       .drained = part_drained,
                                        .stop = matcher_stop},
                               .magic = MATCHER_PART_MAGIC,
                               .host = host};

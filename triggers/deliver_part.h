@@ -4,7 +4,7 @@
 
 #include "triggers/host.h"
 
-CORE_MUST_CHECK core_role *triggers_deliver_part(triggers_host *host, core_error *error);
-CORE_MUST_CHECK core_role *triggers_matcher_part(triggers_host *host, core_error *error);
+CORE_MUST_CHECK triggers_part *triggers_deliver_part(triggers_host *host, core_error *error);
+CORE_MUST_CHECK triggers_part *triggers_matcher_part(triggers_host *host, core_error *error);
 
 #endif

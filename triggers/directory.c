@@ -21,7 +21,7 @@
 enum { LOOK_MS = 1000, BACKOFF_FIRST_MS = 500, BACKOFF_MAX_MS = 10000, REASON_MAX = 1024 };
 
 typedef struct {
-    core_role part; /* first: the interface points here */
+    triggers_part part; /* first: the interface points here */
     uint32_t magic;
     const triggers_host *host;
     const char *path;
@@ -234,7 +234,7 @@ static void *directory_run(void *context) {
 
 /* ---- The part ---- */
 
-static bool part_start(core_role *part, core_error *error) {
+static bool part_start(triggers_part *part, core_error *error) {
     triggers_directory *directory = directory_of(part);
     int failure = pthread_create(&directory->thread, NULL, directory_run, directory);
     directory->started = failure == 0;
@@ -243,7 +243,7 @@ static bool part_start(core_role *part, core_error *error) {
                           strerror(failure));
 }
 
-static core_readiness part_ready(core_role *part, char *reason, size_t reason_size) {
+static core_readiness part_ready(triggers_part *part, char *reason, size_t reason_size) {
     triggers_directory *directory = directory_of(part);
     (void)pthread_mutex_lock(&directory->mutex);
     bool warns = directory->reason[0] != '\0';
@@ -253,16 +253,7 @@ static core_readiness part_ready(core_role *part, char *reason, size_t reason_si
     return warns ? CORE_READY_WARNING : CORE_READY_YES;
 }
 
-static void part_drain(core_role *part) {
-    (void)part;
-}
-
-static bool part_drained(core_role *part) {
-    (void)part;
-    return true;
-}
-
-static void part_stop(core_role *part) {
+static void part_stop(triggers_part *part) {
     triggers_directory *directory = directory_of(part);
     (void)pthread_mutex_lock(&directory->mutex);
     directory->stopping = true;
@@ -281,19 +272,14 @@ static void part_stop(core_role *part) {
     free(directory);
 }
 
-core_role *triggers_directory_part(triggers_host *host, core_error *error) {
+triggers_part *triggers_directory_part(triggers_host *host, core_error *error) {
     triggers_directory *directory = calloc(1, sizeof *directory);
     if (directory == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for files of triggers");
         return NULL;
     }
     *directory = (triggers_directory){
-        .part = {.name = "files",
-                 .start = part_start,
-                 .ready = part_ready,
-                 .drain = part_drain,
-                 .drained = part_drained,
-                 .stop = part_stop},
+        .part = {.name = "files", .start = part_start, .ready = part_ready, .stop = part_stop},
         .magic = DIRECTORY_MAGIC,
         .host = host,
         .path = core_config_text(host->spec.config, "triggers.dir"),

@@ -5,6 +5,6 @@
 #include "triggers/host.h"
 
 /* The part. */
-CORE_MUST_CHECK core_role *triggers_directory_part(triggers_host *host, core_error *error);
+CORE_MUST_CHECK triggers_part *triggers_directory_part(triggers_host *host, core_error *error);
 
 #endif

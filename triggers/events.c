@@ -298,7 +298,7 @@ void triggers_events_take(triggers_host *host, core_route_reply *reply) {
     core_route_reply_send(reply);
 }
 
-static bool part_start(core_role *part, core_error *error) {
+static bool part_start(triggers_part *part, core_error *error) {
     triggers_events *events = events_of(part);
     const triggers_spec *spec = &events->host->spec;
     events->courier =
@@ -310,7 +310,7 @@ static bool part_start(core_role *part, core_error *error) {
            core_error_set(error, CORE_ERROR_INTERNAL, "cannot start the events' thread");
 }
 
-static core_readiness part_ready(core_role *part, char *reason, size_t reason_size) {
+static core_readiness part_ready(triggers_part *part, char *reason, size_t reason_size) {
     triggers_events *events = events_of(part);
     (void)pthread_mutex_lock(&events->lock);
     bool has_problem = events->problem[0] != '\0';
@@ -320,16 +320,7 @@ static core_readiness part_ready(core_role *part, char *reason, size_t reason_si
     return has_problem ? CORE_READY_WARNING : CORE_READY_YES;
 }
 
-static void part_drain(core_role *part) {
-    (void)part;
-}
-
-static bool part_drained(core_role *part) {
-    (void)part;
-    return true;
-}
-
-static void part_stop(core_role *part) {
+static void part_stop(triggers_part *part) {
     triggers_events *events = events_of(part);
     const uint64_t one = 1;
     (void)pthread_mutex_lock(&events->lock);
@@ -347,7 +338,7 @@ static void part_stop(core_role *part) {
     free(events);
 }
 
-core_role *triggers_events_part(triggers_host *host, core_error *error) {
+triggers_part *triggers_events_part(triggers_host *host, core_error *error) {
     triggers_events *events = calloc(1, sizeof *events);
     int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (events == NULL || wake_fd < 0) {
@@ -356,12 +347,7 @@ core_role *triggers_events_part(triggers_host *host, core_error *error) {
         return NULL;
     }
     *events = (triggers_events){
-        .part = {.name = "events",
-                 .start = part_start,
-                 .ready = part_ready,
-                 .drain = part_drain,
-                 .drained = part_drained,
-                 .stop = part_stop},
+        .part = {.name = "events", .start = part_start, .ready = part_ready, .stop = part_stop},
         .magic = EVENTS_MAGIC,
         .host = host,
         .scope = core_subject_scope_of(host->spec.config),

@@ -14,6 +14,6 @@ typedef struct triggers_events triggers_events;
 void triggers_events_take(triggers_host *host, core_route_reply *reply);
 
 /* The part. */
-CORE_MUST_CHECK core_role *triggers_events_part(triggers_host *host, core_error *error);
+CORE_MUST_CHECK triggers_part *triggers_events_part(triggers_host *host, core_error *error);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct events_call events_call;
 typedef struct events_stream events_stream;
 
 struct triggers_events {
-    core_role part; /* first: the interface points here */
+    triggers_part part; /* first: the interface points here */
     uint32_t magic;
     triggers_host *host;
     core_subject_scope scope;

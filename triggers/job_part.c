@@ -7,18 +7,18 @@
 #define PART_MAGIC 0x10b9a900u
 
 typedef struct {
-    core_role part; /* first: the interface points here */
+    triggers_part part; /* first: the interface points here */
     uint32_t magic;
     triggers_host *host;
 } jobs_part;
 
-static jobs_part *part_of(core_role *base) {
+static jobs_part *part_of(triggers_part *base) {
     jobs_part *part = (jobs_part *)base;
     CORE_MAGIC_CHECK(part, PART_MAGIC);
     return part;
 }
 
-static bool part_start(core_role *base, core_error *error) {
+static bool part_start(triggers_part *base, core_error *error) {
     triggers_host *host = part_of(base)->host;
     const triggers_job_runner_spec spec = {.config = host->spec.config,
                                            .log = host->spec.log,
@@ -28,22 +28,13 @@ static bool part_start(core_role *base, core_error *error) {
     return host->jobs != NULL;
 }
 
-static core_readiness part_ready(core_role *base, char *reason, size_t reason_size) {
+static core_readiness part_ready(triggers_part *base, char *reason, size_t reason_size) {
     triggers_host *host = part_of(base)->host;
     return host->jobs != NULL ? triggers_job_runner_ready(host->jobs, reason, reason_size)
                               : CORE_READY_NO;
 }
 
-static void part_drain(core_role *base) {
-    (void)base;
-}
-
-static bool part_drained(core_role *base) {
-    (void)base;
-    return true;
-}
-
-static void part_stop(core_role *base) {
+static void part_stop(triggers_part *base) {
     jobs_part *part = part_of(base);
     triggers_job_runner_free(part->host->jobs);
     part->host->jobs = NULL;
@@ -51,19 +42,14 @@ static void part_stop(core_role *base) {
     free(part);
 }
 
-core_role *triggers_jobs_part(triggers_host *host, core_error *error) {
+triggers_part *triggers_jobs_part(triggers_host *host, core_error *error) {
     jobs_part *part = calloc(1, sizeof *part);
     if (part == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for jobs");
         return NULL;
     }
     *part = (jobs_part){
-        .part = {.name = "jobs",
-                 .start = part_start,
-                 .ready = part_ready,
-                 .drain = part_drain,
-                 .drained = part_drained,
-                 .stop = part_stop},
+        .part = {.name = "jobs", .start = part_start, .ready = part_ready, .stop = part_stop},
         .magic = PART_MAGIC,
         .host = host,
     };

@@ -4,7 +4,7 @@
 
 #include "triggers/host.h"
 
-CORE_MUST_CHECK core_role *triggers_jobs_part(triggers_host *host, core_error *error);
+CORE_MUST_CHECK triggers_part *triggers_jobs_part(triggers_host *host, core_error *error);
 /* A request on /jobs/v1 (api.h). */
 void triggers_jobs_take(triggers_host *host, core_route_reply *reply);
 

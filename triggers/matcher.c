@@ -248,8 +248,7 @@ void triggers_matcher_free(triggers_matcher *matcher) {
     if (matcher->has_thread)
         (void)pthread_join(matcher->thread, NULL);
     triggers_matcher_tables_forget(matcher);
-    if (matcher->set != NULL)
-        triggers_set_release(matcher->set);
+    triggers_set_release(matcher->set);
     fanout_publisher_free(matcher->publisher);
     fanout_lease_free(matcher->lease);
     fanout_bucket_free(matcher->leases);

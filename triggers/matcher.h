@@ -7,7 +7,7 @@
 #define WALCAST_TRIGGERS_MATCHER_H
 
 #include "fanout/fanout.h"
-#include "triggers/set.h"
+#include "triggers/definitions.h"
 
 typedef struct triggers_matcher triggers_matcher;
 
@@ -16,10 +16,7 @@ typedef struct {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
-    /* The set at this moment, held for the caller; NULL or generation 0: not known yet. Any
-     * thread. */
-    const triggers_set *(*definitions)(void *context);
-    void *definitions_context;
+    triggers_definitions *definitions; /* outlive the matcher */
 } triggers_matcher_spec;
 
 /* Starts the thread. */

@@ -53,15 +53,8 @@ static triggers_table *table_find(triggers_matcher *matcher, const core_relation
 }
 
 void triggers_matcher_set_renew(triggers_matcher *matcher) {
-    const triggers_set *set = matcher->spec.definitions(matcher->spec.definitions_context);
-    if (matcher->set != NULL && set != NULL && set->generation == matcher->set->generation) {
-        triggers_set_release(set);
-        return;
-    }
-    triggers_matcher_tables_forget(matcher);
-    if (matcher->set != NULL)
-        triggers_set_release(matcher->set);
-    matcher->set = set;
+    if (triggers_definitions_renew(matcher->spec.definitions, &matcher->set))
+        triggers_matcher_tables_forget(matcher);
 }
 
 triggers_rule_index *triggers_matcher_index(triggers_matcher *matcher,

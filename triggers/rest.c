@@ -16,7 +16,7 @@
 enum { PART_PROJECT = 2, PART_KIND = 3, PART_NAME = 4, PART_ACT = 5 };
 
 typedef struct triggers_rest {
-    core_role part; /* first: the interface points here */
+    triggers_part part; /* first: the interface points here */
     uint32_t magic;
     triggers_host *host;
     triggers_store *store;
@@ -382,29 +382,13 @@ void triggers_rest_take(triggers_host *host, core_route_reply *reply) {
 
 /* ---- The part ---- */
 
-static bool part_start(core_role *part, core_error *error) {
+static bool part_start(triggers_part *part, core_error *error) {
     triggers_rest *rest = rest_of(part);
     rest->host->desk = triggers_desk_new("triggers-rest", error);
     return rest->host->desk != NULL;
 }
 
-static core_readiness part_ready(core_role *part, char *reason, size_t reason_size) {
-    (void)part;
-    (void)reason;
-    (void)reason_size;
-    return CORE_READY_YES;
-}
-
-static void part_drain(core_role *part) {
-    (void)part;
-}
-
-static bool part_drained(core_role *part) {
-    (void)part;
-    return true;
-}
-
-static void part_stop(core_role *part) {
+static void part_stop(triggers_part *part) {
     triggers_rest *rest = rest_of(part);
     if (rest->host->desk != NULL)
         triggers_desk_stop(rest->host->desk);
@@ -416,19 +400,14 @@ static void part_stop(core_role *part) {
     free(rest);
 }
 
-core_role *triggers_rest_part(triggers_host *host, core_error *error) {
+triggers_part *triggers_rest_part(triggers_host *host, core_error *error) {
     triggers_rest *rest = calloc(1, sizeof *rest);
     if (rest == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for triggers over REST");
         return NULL;
     }
     *rest = (triggers_rest){
-        .part = {.name = "rest",
-                 .start = part_start,
-                 .ready = part_ready,
-                 .drain = part_drain,
-                 .drained = part_drained,
-                 .stop = part_stop},
+        .part = {.name = "rest", .start = part_start, .stop = part_stop},
         .magic = REST_MAGIC,
         .host = host,
         .store = triggers_store_new(&host->spec, "walcast-triggers", error),

@@ -8,6 +8,6 @@
 void triggers_rest_take(triggers_host *host, core_route_reply *reply);
 
 /* The part: the desk, and what it answers with. */
-CORE_MUST_CHECK core_role *triggers_rest_part(triggers_host *host, core_error *error);
+CORE_MUST_CHECK triggers_part *triggers_rest_part(triggers_host *host, core_error *error);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct {
     triggers_api *api;
     bool joined;
     triggers_host host;
-    core_role *parts[CORE_COUNT_OF(part_rows)];
+    triggers_part *parts[CORE_COUNT_OF(part_rows)];
     size_t count;
 } triggers_role;
 
@@ -50,7 +50,9 @@ static core_readiness role_ready(core_role *base, char *reason, size_t reason_si
     core_readiness worst = CORE_READY_YES;
     for (size_t i = 0; i < role->count; i++) {
         char said[CORE_ERROR_TEXT_MAX] = "";
-        core_readiness ready = role->parts[i]->ready(role->parts[i], said, sizeof said);
+        triggers_part *part = role->parts[i];
+        core_readiness ready =
+            part->ready != NULL ? part->ready(part, said, sizeof said) : CORE_READY_YES;
         if (ready < worst) {
             worst = ready;
             reason[0] = '\0';
@@ -62,17 +64,13 @@ static core_readiness role_ready(core_role *base, char *reason, size_t reason_si
     return worst;
 }
 
+/* What is under way is ended by the stop, which has its time limits. */
 static void role_drain(core_role *base) {
-    triggers_role *role = role_of(base);
-    for (size_t i = 0; i < role->count; i++)
-        role->parts[i]->drain(role->parts[i]);
+    (void)base;
 }
 
 static bool role_drained(core_role *base) {
-    triggers_role *role = role_of(base);
-    for (size_t i = 0; i < role->count; i++)
-        if (!role->parts[i]->drained(role->parts[i]))
-            return false;
+    (void)base;
     return true;
 }
 

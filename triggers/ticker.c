@@ -28,7 +28,7 @@ enum {
 };
 
 typedef struct triggers_ticker {
-    core_role part; /* first: the interface points here */
+    triggers_part part; /* first: the interface points here */
     uint32_t magic;
     triggers_host *host;
     pthread_t thread;
@@ -73,8 +73,6 @@ static void ticks_free(triggers_ticker *ticker) {
     free(ticker->ticks);
     ticker->ticks = NULL;
     ticker->count = 0;
-    triggers_set_release(ticker->set);
-    ticker->set = NULL;
 }
 
 static void tick_add(triggers_ticker *ticker, const triggers_definition *definition) {
@@ -93,16 +91,16 @@ static void tick_add(triggers_ticker *ticker, const triggers_definition *definit
 
 /* All anew: what was decided is read again, so nothing is lost by it. */
 static bool ticks_read(triggers_ticker *ticker, core_error *error) {
-    struct triggers_definitions *definitions = ticker->host->definitions;
-    if (ticker->set != NULL &&
-        ticker->set->generation == triggers_definitions_generation(definitions))
+    if (!triggers_definitions_renew(ticker->host->definitions, &ticker->set))
         return true;
     ticks_free(ticker);
-    const triggers_set *set = triggers_definitions_get(definitions);
-    ticker->set = set;
+    const triggers_set *set = ticker->set;
     ticker->ticks = calloc(set->count + 1, sizeof *ticker->ticks);
-    if (ticker->ticks == NULL)
+    if (ticker->ticks == NULL) {
+        triggers_set_release(set);
+        ticker->set = NULL; /* tried again */
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for schedules");
+    }
     for (size_t i = 0; i < set->count; i++)
         if (set->definitions[i]->on == TRIGGERS_ON_CRON)
             tick_add(ticker, set->definitions[i]);
@@ -245,14 +243,14 @@ static void *ticker_run(void *context) {
 
 /* ---- The part ---- */
 
-static bool part_start(core_role *part, core_error *error) {
+static bool part_start(triggers_part *part, core_error *error) {
     triggers_ticker *ticker = ticker_of(part);
     ticker->started = pthread_create(&ticker->thread, NULL, ticker_run, ticker) == 0;
     return ticker->started ||
            core_error_set(error, CORE_ERROR_INTERNAL, "cannot start the schedules' thread");
 }
 
-static core_readiness part_ready(core_role *part, char *reason, size_t reason_size) {
+static core_readiness part_ready(triggers_part *part, char *reason, size_t reason_size) {
     triggers_ticker *ticker = ticker_of(part);
     (void)pthread_mutex_lock(&ticker->mutex);
     bool has_problem = ticker->problem[0] != '\0';
@@ -262,16 +260,7 @@ static core_readiness part_ready(core_role *part, char *reason, size_t reason_si
     return has_problem ? CORE_READY_WARNING : CORE_READY_YES;
 }
 
-static void part_drain(core_role *part) {
-    (void)part;
-}
-
-static bool part_drained(core_role *part) {
-    (void)part;
-    return true;
-}
-
-static void part_stop(core_role *part) {
+static void part_stop(triggers_part *part) {
     triggers_ticker *ticker = ticker_of(part);
     (void)pthread_mutex_lock(&ticker->mutex);
     ticker->stopping = true;
@@ -280,6 +269,7 @@ static void part_stop(core_role *part) {
     if (ticker->started)
         (void)pthread_join(ticker->thread, NULL);
     ticks_free(ticker);
+    triggers_set_release(ticker->set);
     fanout_lease_free(ticker->lease);
     fanout_bucket_free(ticker->leases);
     fanout_bucket_free(ticker->place.state);
@@ -290,18 +280,14 @@ static void part_stop(core_role *part) {
     free(ticker);
 }
 
-core_role *triggers_ticker_part(triggers_host *host, core_error *error) {
+triggers_part *triggers_ticker_part(triggers_host *host, core_error *error) {
     triggers_ticker *ticker = calloc(1, sizeof *ticker);
     if (ticker == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for schedules");
         return NULL;
     }
-    ticker->part = (core_role){.name = "cron",
-                               .start = part_start,
-                               .ready = part_ready,
-                               .drain = part_drain,
-                               .drained = part_drained,
-                               .stop = part_stop};
+    ticker->part = (triggers_part){
+        .name = "cron", .start = part_start, .ready = part_ready, .stop = part_stop};
     ticker->magic = TICKER_MAGIC;
     ticker->host = host;
     ticker->place = (triggers_tick_place){

@@ -16,6 +16,6 @@
 #define TRIGGERS_RUN_TYPE  "walcast.run."  /* the same, of one that was asked for by hand */
 
 /* The part. */
-CORE_MUST_CHECK core_role *triggers_ticker_part(triggers_host *host, core_error *error);
+CORE_MUST_CHECK triggers_part *triggers_ticker_part(triggers_host *host, core_error *error);
 
 #endif

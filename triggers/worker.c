@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    SLEEP_MAX_MS = 100, /* the courier's time limits, and a clock that was moved */
+    SLEEP_MAX_MS = 100, /* the courier's time limits, definitions, and a clock that was moved */
     LETTER_MAX_BYTES = 64 * 1024 * 1024,
     TASKS_MAX = 1024,      /* of a partition, not done */
     DONE_MAX = 16384,      /* above its watermark */
@@ -48,13 +48,6 @@ void triggers_worker_want_back(triggers_worker *worker, unsigned number, bool at
     (void)pthread_mutex_lock(&worker->lock);
     worker->wants_back[number] = true;
     worker->wants_at_once[number] = worker->wants_at_once[number] || at_once;
-    (void)pthread_mutex_unlock(&worker->lock);
-    core_wake_set(worker->wake_fd);
-}
-
-void triggers_worker_refresh(triggers_worker *worker) {
-    (void)pthread_mutex_lock(&worker->lock);
-    worker->has_changed = true;
     (void)pthread_mutex_unlock(&worker->lock);
     core_wake_set(worker->wake_fd);
 }
@@ -139,15 +132,9 @@ static void failed_tell(triggers_worker *worker) {
     }
 }
 
-static void set_replace(triggers_worker *worker) {
-    const triggers_set *set = worker->spec.definitions(worker->spec.definitions_context);
-    if (worker->set != NULL && set != NULL && worker->set->generation == set->generation) {
-        triggers_set_release(set);
+static void set_renew(triggers_worker *worker) {
+    if (!triggers_definitions_renew(worker->spec.definitions, &worker->set))
         return;
-    }
-    if (worker->set != NULL)
-        triggers_set_release(worker->set);
-    worker->set = set;
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         if (worker->slots[i].partition != NULL) {
             worker->slots[i].next_ms = 0;
@@ -160,7 +147,7 @@ typedef struct {
     triggers_handover handover;
 } slot_wish;
 
-static slot_wish wish_take(triggers_worker *worker, unsigned number, bool *has_changed) {
+static slot_wish wish_take(triggers_worker *worker, unsigned number) {
     (void)pthread_mutex_lock(&worker->lock);
     const slot_wish wish = {.give = worker->has_handover[number],
                             .back = worker->wants_back[number],
@@ -168,17 +155,14 @@ static slot_wish wish_take(triggers_worker *worker, unsigned number, bool *has_c
                             .handover = worker->handovers[number]};
     worker->has_handover[number] = worker->wants_back[number] = worker->wants_at_once[number] =
         false;
-    *has_changed = *has_changed || worker->has_changed;
-    worker->has_changed = false;
     (void)pthread_mutex_unlock(&worker->lock);
     return wish;
 }
 
 static void wishes_take(triggers_worker *worker) {
-    bool has_changed = worker->set == NULL;
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++) {
         triggers_slot *slot = &worker->slots[i];
-        slot_wish wish = wish_take(worker, i, &has_changed);
+        slot_wish wish = wish_take(worker, i);
         if (wish.give)
             triggers_slot_take(slot, &wish.handover);
         if (wish.back && slot->partition != NULL) {
@@ -186,8 +170,6 @@ static void wishes_take(triggers_worker *worker) {
             slot->is_leaving_at_once = slot->is_leaving_at_once || wish.at_once;
         }
     }
-    if (has_changed)
-        set_replace(worker);
 }
 
 static void stats_note(triggers_worker *worker) {
@@ -231,6 +213,7 @@ static void *worker_run(void *argument) {
         fanout_courier_poll(worker->courier);
         failed_tell(worker);
         wishes_take(worker);
+        set_renew(worker);
         ended_take(worker);
         for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
             triggers_slot_step(&worker->slots[i], &next_ms);
@@ -315,8 +298,7 @@ void triggers_worker_free(triggers_worker *worker) {
         delivery_free(worker->ended);
         worker->ended = next;
     }
-    if (worker->set != NULL)
-        triggers_set_release(worker->set);
+    triggers_set_release(worker->set);
     core_buffer_fini(&worker->letter);
     (void)pthread_mutex_destroy(&worker->lock);
     if (worker->wake_fd >= 0)

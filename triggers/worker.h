@@ -5,9 +5,9 @@
 #define WALCAST_TRIGGERS_WORKER_H
 
 #include "fanout/fanout.h"
+#include "triggers/definitions.h"
 #include "triggers/delivery.h"
 #include "triggers/inbox.h"
-#include "triggers/set.h"
 
 typedef struct triggers_worker triggers_worker;
 
@@ -16,10 +16,8 @@ typedef struct {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
-    triggers_sender sender; /* outlives the worker */
-    /* The set at this moment, held for the caller; on the worker's thread, now and then. */
-    const triggers_set *(*definitions)(void *context);
-    void *definitions_context;
+    triggers_sender sender;            /* outlives the worker */
+    triggers_definitions *definitions; /* outlive the worker */
     /* A partition is the caller's again, quiet or fenced: its inbox and lease may go. On the
      * worker's thread; must not wait. */
     void (*on_back)(void *context, unsigned number);
@@ -52,8 +50,6 @@ void triggers_worker_give(triggers_worker *worker, const triggers_handover *hand
 /* Nothing new begins; on_back comes when attempts under way have ended and the log has them.
  * `at_once`: without waiting. */
 void triggers_worker_want_back(triggers_worker *worker, unsigned number, bool at_once);
-/* Wakes it: definitions have changed. Any thread. */
-void triggers_worker_refresh(triggers_worker *worker);
 int triggers_worker_wake_fd(const triggers_worker *worker);
 
 typedef struct {

@@ -88,7 +88,6 @@ struct triggers_worker {
     triggers_handover handovers[TRIGGERS_PARTITIONS];
     bool has_handover[TRIGGERS_PARTITIONS];
     bool wants_back[TRIGGERS_PARTITIONS], wants_at_once[TRIGGERS_PARTITIONS];
-    bool has_changed;
     triggers_worker_stats stats;
 
     int wake_fd;
