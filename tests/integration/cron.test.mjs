@@ -10,7 +10,8 @@ import { waitFor } from '../lib/wait.mjs';
 import '../lib/triggers_role.mjs';
 
 const headers = { authorization: `Bearer ${goodToken({ role: 'service_role' })}` };
-const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+// Moments of the clock in which nothing that could be looked at is running.
+const pass = (ms, until = Date.now() + ms) => waitFor('moments to pass', () => Date.now() >= until);
 
 suite('schedules', () => {
   let house, other;
@@ -38,6 +39,10 @@ suite('schedules', () => {
   const eventsOf = async (name, type = 'cron') =>
     (await readEvents(house.nats)).filter((event) => event.type === `walcast%2E${type}%2E${name}`);
   const ticks = async (name) => (await eventsOf(name)).map(({ headers: { 'Walcast-Time': time } }) => Date.parse(time));
+  async function grown(name, n) {
+    const before = (await ticks(name)).length;
+    await waitFor(`${n} moments more`, async () => (await ticks(name)).length >= before + n, 30_000, 200);
+  }
   async function contiguous(name) {
     const moments = await ticks(name);
     for (let i = 1; i < moments.length; i++)
@@ -105,33 +110,30 @@ suite('schedules', () => {
   test('each moment once and none left out, while processes and nats-server are killed and stopped', async (t) => {
     const names = ['a', 'b', 'c', 'd', 'e'].map((letter) => `once-${letter}`);
     for (const name of names) assert.equal((await put(name, '* * * * * *', { catch_up: 'all', tolerance: '0s' })).status, 201);
-    const grown = async (n) => {
-      const before = (await ticks(names[4])).length;
-      await waitFor(`${n} moments more`, async () => (await ticks(names[4])).length >= before + n, 30_000, 200);
-    };
-    await grown(2);
+    await grown(names[4], 2);
     for (const walcast of [house.walcast, other]) {
       await walcast.kill();
-      await grown(2);
+      await grown(names[4], 2);
       walcast.start();
       await walcast.ready();
     }
     for (const walcast of [house.walcast, other]) {
       walcast.process.child.kill('SIGSTOP');
-      await pause(3500); // past its lease
+      await grown(names[4], 5); // past its lease: four seconds and more, whoever has it
       walcast.process.child.kill('SIGCONT');
-      await grown(2);
+      await grown(names[4], 2);
     }
     await house.nats.kill();
-    await pause(1500);
+    await waitFor('word of it', () => /schedules wait/.test(house.walcast.logText()));
+    await pass(1000);
     await house.nats.restart();
-    await grown(2);
+    await grown(names[4], 2);
     await Promise.all([house.walcast.kill(), other.kill()]);
-    await pause(2500);
+    await pass(2500);
     house.walcast.start();
     other.start();
     await Promise.all([house.walcast.ready(), other.ready()]);
-    await grown(4);
+    await grown(names[4], 4);
     let count = 0;
     for (const name of names) {
       assert.equal((await ask('DELETE', `cron/${name}`)).status, 204);
@@ -142,12 +144,12 @@ suite('schedules', () => {
   });
 
   test('what it was switched off for does not happen; one that is made anew begins anew', async () => {
-    assert.equal((await put('off', '* * * * * *', { catch_up: 'all' })).status, 201);
+    for (const name of ['beside', 'off']) assert.equal((await put(name, '* * * * * *', { catch_up: 'all' })).status, 201);
     await waitFor('a moment', async () => (await ticks('off')).length >= 1);
     assert.equal((await ask('POST', 'cron/off/disable')).status, 200);
-    await pause(2500);
+    await grown('beside', 3);
     const before = (await ticks('off')).length;
-    await pause(1500);
+    await grown('beside', 2);
     assert.equal((await ticks('off')).length, before);
     const enabled = Date.now();
     assert.equal((await ask('POST', 'cron/off/enable')).status, 200);
@@ -155,11 +157,12 @@ suite('schedules', () => {
     const moments = await ticks('off');
     assert.ok(moments[before] > enabled - 1000, 'nothing of the time between');
     assert.equal((await ask('DELETE', 'cron/off')).status, 204);
-    await pause(2500);
+    await grown('beside', 3);
     const removed = (await ticks('off')).length;
     const anew = Date.now();
     assert.equal((await put('off', '* * * * * *', { catch_up: 'all' })).status, 201);
     await waitFor('a moment of the new one', async () => (await ticks('off')).length > removed);
     assert.ok((await ticks('off'))[removed] > anew - 1000);
+    await contiguous('beside');
   });
 });
