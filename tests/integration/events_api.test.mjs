@@ -196,7 +196,7 @@ suite('events over HTTP', () => {
     for (let i = 0; i < 10; i++)
       assert.equal((await ask('POST', '/batch', { events: Array.from({ length: 90 }, (_, n) => ({ type: 'large', data: `${i * 90 + n} ${data}` })) })).status, 202);
     const slow = await fetch(`${house.walcast.url}/events/v1/stream?type=large&since=${first}`, { headers: { authorization: as() } });
-    await new Promise((done) => setTimeout(done, 1500));
+    await waitFor('what does not fit into the socket', async () => await house.walcast.metric('walcast_ws_held_bytes') > 0);
     let text = '';
     for await (const chunk of slow.body.pipeThrough(new TextDecoderStream())) {
       text += chunk;
