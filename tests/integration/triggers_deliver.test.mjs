@@ -27,8 +27,8 @@ retry: { delays: ${retry}, jitter: 0 }
 }
 
 // Every trigger is there and its table published before a row comes.
-async function startTriggers(t, definitions, config = {}) {
-  const house = await startHouse(t, { schema: SCHEMA, walcast: false });
+async function startTriggers(t, definitions, config = {}, schema = SCHEMA) {
+  const house = await startHouse(t, { schema, walcast: false });
   house.walcast = await Walcast.start({ ...house, config: { ...CONFIG, ...config } });
   const directory = join(house.walcast.directory, 'triggers');
   mkdirSync(directory, { recursive: true });
@@ -148,6 +148,22 @@ test('a row for which the condition fails is told, and those around it are deliv
   assert.match(told.reason, /division by zero/);
   assert.notEqual(told.event_id, others[0].event_id);
   assert.deepEqual(ids(receiver.delivered), [1, 2, 4, 5]);
+});
+
+test("a tenant's trigger hears of its own rows only, whoever has tables and triggers of the same names", async (t) => {
+  const receiver = await Receiver.start(t);
+  const projects = ['default', 'acme', 'beta'];
+  const schemas = ['public', 'proj_acme', 'proj_beta'];
+  const house = await startTriggers(t, projects.map((project) => `project: ${project}\n${trigger(`${receiver.url}/${project}`)}`),
+    { 'postgres.tables': '*.*', 'postgres.tenant_schemas': 'proj_{project_id}' },
+    `${SCHEMA}; ${schemas.slice(1).map((schema) => `CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.orders (LIKE orders INCLUDING ALL)`).join(';')}`);
+  for (let id = 1; id <= 30; id++)
+    await house.postgres.query(`INSERT INTO ${schemas[id % 3]}.orders VALUES (${id}, ${id % 5}, 'paid')`);
+  const events = await receiver.waitFor(30);
+  assert.equal(events.length, 30);
+  for (const { path, body: { data } } of events) assert.equal(path, `/${projects[data.id % 3]}`);
+  for (const project of projects)
+    assert.equal((await outcomes(house, 'orders', '--project', project)).filter(({ outcome }) => outcome === 'delivered').length, 10);
 });
 
 test('an endpoint that hangs delays no other', async (t) => {
