@@ -65,20 +65,24 @@ static void etag_add(core_route_reply *reply, uint64_t revision) {
     (void)core_route_response_header(&reply->response, "ETag", etag);
 }
 
-/* The trigger as it is stored now. */
+/* The trigger as it is stored now; its slices live until the store's next call. False: answered. */
+static bool call_get(const rest_call *call, triggers_stored *stored, uint64_t *revision) {
+    core_error error = {.text = ""};
+    *revision = 0;
+    if (!triggers_store_get(call->rest->store, call->project, call->name, stored, revision, &error))
+        call_fail(call, &error);
+    else if (!call_sees(call, stored, *revision))
+        call_missing(call);
+    else
+        return true;
+    return false;
+}
+
 static void call_show(const rest_call *call, unsigned status, const core_problems *warnings) {
     triggers_stored stored;
-    uint64_t revision = 0;
-    core_error error = {.text = ""};
-    if (!triggers_store_get(call->rest->store, call->project, call->name, &stored, &revision,
-                            &error)) {
-        call_fail(call, &error);
+    uint64_t revision;
+    if (!call_get(call, &stored, &revision))
         return;
-    }
-    if (!call_sees(call, &stored, revision)) {
-        call_missing(call);
-        return;
-    }
     core_json_writer json = triggers_answer_json(call->reply, status);
     etag_add(call->reply, revision);
     triggers_stored_view(&stored, revision, warnings, &json);
@@ -211,23 +215,11 @@ static void serve_get(rest_call *call) {
     call_show(call, 200, NULL);
 }
 
-static bool exists(const rest_call *call) {
-    triggers_stored stored;
-    uint64_t revision = 0;
-    core_error error = {.text = ""};
-    if (!triggers_store_get(call->rest->store, call->project, call->name, &stored, &revision,
-                            &error))
-        call_fail(call, &error);
-    else if (!call_sees(call, &stored, revision))
-        call_missing(call);
-    else
-        return true;
-    return false;
-}
-
 static void serve_delete(rest_call *call) {
+    triggers_stored stored;
+    uint64_t revision;
     core_error error = {.text = ""};
-    if (!exists(call))
+    if (!call_get(call, &stored, &revision))
         return;
     if (!triggers_store_remove(call->rest->store, call->project, call->name, true, call->expected,
                                &error)) {
@@ -245,32 +237,26 @@ static void run_write(const rest_call *call, const triggers_definition *definiti
     core_error error = {.text = ""};
     int64_t now_us = core_clock_wall_us(spec->clock);
     fanout_connection *connection = triggers_store_connection(call->rest->store, &error);
-    core_json_writer json = triggers_answer_json(call->reply, 202);
-    (void)json;
-    triggers_tick_body(definition, now_us, &call->reply->response.body);
-    if (definition->disabled)
+    if (definition->disabled) {
         triggers_answer_problem(call->reply, 409, "the schedule is disabled", NULL);
-    else if (connection == NULL || !triggers_tick_run(connection, spec->config, definition, now_us,
-                                                      call->reply->request.idempotency_key, &error))
+    } else if (connection == NULL ||
+               !triggers_tick_run(connection, spec->config, definition, now_us,
+                                  call->reply->request.idempotency_key, &error)) {
         call_fail(call, &error);
-    else
+    } else {
+        (void)triggers_answer_json(call->reply, 202);
+        triggers_tick_body(definition, now_us, &call->reply->response.body);
         audit(call, "cron.run", NULL);
+    }
 }
 
 static void serve_run(rest_call *call) {
     const core_slice environment = call->reply->request.caller.environment;
     triggers_stored stored;
-    uint64_t revision = 0;
+    uint64_t revision;
     core_error error = {.text = ""};
-    if (!triggers_store_get(call->rest->store, call->project, call->name, &stored, &revision,
-                            &error)) {
-        call_fail(call, &error);
+    if (!call_get(call, &stored, &revision))
         return;
-    }
-    if (!call_sees(call, &stored, revision)) {
-        call_missing(call);
-        return;
-    }
     const triggers_definition *definition =
         triggers_stored_definition(&stored, environment, revision, &error);
     if (definition == NULL)
@@ -292,8 +278,9 @@ static void serve_act(rest_call *call) {
         {"disable", "trigger.disabled", {.disabled = &yes}},
     };
     char name[16];
+    triggers_stored stored;
     core_error error = {.text = ""};
-    uint64_t revision = 0;
+    uint64_t revision;
     if (!triggers_path_part(call->reply->request.path, PART_ACT, name, sizeof name))
         name[0] = '\0';
     if (call->is_cron && strcmp(name, "run") == 0) {
@@ -303,7 +290,7 @@ static void serve_act(rest_call *call) {
     for (size_t i = 0; i < CORE_COUNT_OF(acts); i++) {
         if (strcmp(acts[i].name, name) != 0)
             continue;
-        if (!exists(call))
+        if (!call_get(call, &stored, &revision))
             return;
         if (!triggers_store_state(call->rest->store, call->project, call->name, &acts[i].state,
                                   call->expected, &revision, &error)) {
