@@ -8,8 +8,8 @@
 #ifndef WALCAST_CORE_ROUTE_H
 #define WALCAST_CORE_ROUTE_H
 
-#include "core/buffer.h"
 #include "core/error.h"
+#include "core/json.h"
 #include "core/scope.h"
 
 #include <stdatomic.h>
@@ -50,6 +50,11 @@ typedef struct {
 
 /* One header more. False: it has no room, and is left out. `value` must hold no control bytes. */
 bool core_route_response_header(core_route_response *response, const char *name, const char *value);
+
+/* RFC 9110's phrase for the status. Static. */
+const char *core_route_status_text(unsigned status);
+/* Begins an RFC 9457 problem: an object that may get further members, and is then closed. */
+void core_route_problem_open(core_json_writer *json, unsigned status, const char *detail);
 
 typedef void (*core_route_handler)(void *context, const core_route_request *request,
                                    core_route_response *response);

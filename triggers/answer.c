@@ -9,42 +9,13 @@ core_json_writer triggers_answer_json(core_route_reply *reply, unsigned status) 
     return core_json_writer_make(&response->body);
 }
 
-static const char *status_title(unsigned status) {
-    static const struct {
-        unsigned status;
-        const char *title;
-    } titles[] = {
-        {400, "Bad Request"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {409, "Conflict"},
-        {412, "Precondition Failed"},
-        {413, "Content Too Large"},
-        {422, "Unprocessable Content"},
-        {500, "Internal Server Error"},
-        {503, "Service Unavailable"},
-    };
-    for (size_t i = 0; i < CORE_COUNT_OF(titles); i++)
-        if (titles[i].status == status)
-            return titles[i].title;
-    return "Error";
-}
-
 void triggers_answer_problem(core_route_reply *reply, unsigned status, const char *detail,
                              const core_problems *problems) {
     core_json_writer json = triggers_answer_json(reply, status);
     reply->response.content_type = "application/problem+json";
     if (status == 503)
         (void)core_route_response_header(&reply->response, "Retry-After", "1");
-    core_json_object_open(&json);
-    core_json_key_text(&json, "type");
-    core_json_text(&json, "about:blank");
-    core_json_key_text(&json, "title");
-    core_json_text(&json, status_title(status));
-    core_json_key_text(&json, "status");
-    core_json_unsigned(&json, status);
-    core_json_key_text(&json, "detail");
-    core_json_text(&json, detail);
+    core_route_problem_open(&json, status, detail);
     if (problems != NULL) {
         core_json_key_text(&json, "problems");
         core_problems_write(problems, &json);

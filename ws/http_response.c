@@ -6,57 +6,10 @@
 
 #define RESPONSE_HEAD_MAX 4096
 
-const char *ws_http_status_text(unsigned status) {
-    static const struct {
-        unsigned status;
-        const char *text;
-    } rows[] = {
-        {101, "Switching Protocols"},
-        {200, "OK"},
-        {201, "Created"},
-        {202, "Accepted"},
-        {204, "No Content"},
-        {304, "Not Modified"},
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {411, "Length Required"},
-        {413, "Content Too Large"},
-        {415, "Unsupported Media Type"},
-        {417, "Expectation Failed"},
-        {422, "Unprocessable Content"},
-        {426, "Upgrade Required"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-    };
-    for (size_t i = 0; i < CORE_COUNT_OF(rows); i++)
-        if (rows[i].status == status)
-            return rows[i].text;
-    return "Unknown";
-}
-
 void ws_http_problem_append(core_buffer *out, unsigned status, const char *detail,
                             const char *member) {
     core_json_writer json = core_json_writer_make(out);
-    core_json_object_open(&json);
-    core_json_key_text(&json, "type");
-    core_json_text(&json, "about:blank");
-    core_json_key_text(&json, "title");
-    core_json_text(&json, ws_http_status_text(status));
-    core_json_key_text(&json, "status");
-    core_json_unsigned(&json, status);
-    core_json_key_text(&json, "detail");
-    core_json_text(&json, detail);
+    core_route_problem_open(&json, status, detail);
     if (member != NULL) {
         core_json_key_text(&json, member);
         core_json_text(&json, detail);
@@ -94,7 +47,7 @@ static void response_cors(core_buffer *out, const ws_http_cors *cors) {
 
 static void response_head(core_buffer *out, const ws_http_response *response) {
     core_buffer_format(out, "HTTP/1.1 %u %s\r\n", response->status,
-                       ws_http_status_text(response->status));
+                       core_route_status_text(response->status));
     response_date(out, response->wall_us);
     core_buffer_format(out, "X-Request-Id: %.*s\r\n", CORE_SLICE_ARGS(response->request_id));
     core_buffer_text(out, "X-Content-Type-Options: nosniff\r\n");

@@ -25,8 +25,6 @@ typedef struct {
 
 /* NULL when memory is out. */
 CORE_MUST_CHECK core_block *ws_http_response_block(const ws_http_response *response);
-/* RFC 9110's phrase for the status. Static. */
-const char *ws_http_status_text(unsigned status);
 /* An RFC 9457 problem, appended to `out`. `member` (NULL: none) is one more that says the detail,
  * under the name by which a protocol's clients look for it. */
 void ws_http_problem_append(core_buffer *out, unsigned status, const char *detail,

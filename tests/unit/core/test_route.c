@@ -125,8 +125,24 @@ static void a_route_answers_at_once_or_later(void **state) {
     assert_true(route->defer == NULL && route->handler == answer);
 }
 
+/* What any room answers with has its phrase: both of HTTP/1.1's line and of problems. */
+static void statuses_have_their_phrase(void **state) {
+    (void)state;
+    char memory[256];
+    core_buffer text = core_buffer_over(memory, sizeof memory);
+    core_json_writer json = core_json_writer_make(&text);
+    assert_string_equal(core_route_status_text(412), "Precondition Failed");
+    assert_string_equal(core_route_status_text(299), "Unknown");
+    core_route_problem_open(&json, 410, "of a stream that is no more");
+    core_json_object_close(&json);
+    assert_true(core_slice_is(core_buffer_slice(&text),
+                              "{\"type\":\"about:blank\",\"title\":\"Gone\",\"status\":410,"
+                              "\"detail\":\"of a stream that is no more\"}"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(statuses_have_their_phrase),
         cmocka_unit_test(the_best_fit_wins),
         cmocka_unit_test(a_star_within_is_one_part),
         cmocka_unit_test(headers_are_added_while_there_is_room),
