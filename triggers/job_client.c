@@ -66,13 +66,8 @@ bool triggers_job_client_enqueue(triggers_job_client *client, core_slice project
     triggers_job job;
     int64_t now_us = core_clock_wall_us(core_clock_system());
     core_arena_init(&arena, 4096, ARENA_BYTES);
-    bool ok = triggers_job_read(json, &arena, now_us, &job, error);
-    if (ok) {
-        job.project = project;
-        ok = triggers_job_id_make(triggers_job_partition_of(job.project, job.queue), now_us, job.id,
-                                  error) &&
-             triggers_job_check(&job, error) && job_store(client, &job, error);
-    }
+    bool ok = triggers_job_make(json, project, &arena, now_us, &job, error) &&
+              job_store(client, &job, error);
     if (ok)
         (void)snprintf(id, TRIGGERS_JOB_CLIENT_ID_SIZE, "%s", job.id);
     core_arena_fini(&arena);
@@ -108,45 +103,15 @@ static void word_member(core_json_writer *json, const char *name, core_slice tex
     core_json_string(json, text);
 }
 
-/* The members of an answer that are there, as they stand. */
-typedef struct {
-    core_slice status, job, jobs, more, error;
-} answer_parts;
-
-static bool answer_read(core_slice text, answer_parts *parts) {
-    const struct {
-        const char *name;
-        core_slice *value;
-    } rows[] = {{"status", &parts->status},
-                {"job", &parts->job},
-                {"jobs", &parts->jobs},
-                {"more", &parts->more},
-                {"error", &parts->error}};
-    core_json_reader reader = core_json_envelope_reader_make(text);
-    core_json_token token;
-    *parts = (answer_parts){0};
-    if (core_json_next(&reader).kind != CORE_JSON_OBJECT_OPEN)
-        return false;
-    while (core_json_member_next(&reader, &token)) {
-        core_slice whole;
-        if (!core_json_skip(&reader, token, &whole))
-            return false;
-        for (size_t i = 0; i < CORE_COUNT_OF(rows); i++)
-            if (core_json_raw_is(token.key, rows[i].name))
-                *rows[i].value = whole;
-    }
-    return core_json_next(&reader).kind == CORE_JSON_END;
-}
-
 /* What an answer that is no job says. */
-static bool answer_refuse(const answer_parts *parts, core_slice id, core_error *error) {
-    if (core_slice_is(parts->status, "\"unknown\""))
+static bool answer_refuse(const triggers_job_answer *parts, core_slice id, core_error *error) {
+    if (core_slice_is(parts->status, "unknown"))
         return core_error_set(error, CORE_ERROR_CONFLICT, "there is no job %.*s, or no more",
                               CORE_SLICE_ARGS(id));
-    if (core_slice_is(parts->status, "\"over\""))
+    if (core_slice_is(parts->status, "over"))
         return core_error_set(error, CORE_ERROR_CONFLICT, "job %.*s is not in a state for that",
                               CORE_SLICE_ARGS(id));
-    if (core_slice_is(parts->status, "\"taken\""))
+    if (core_slice_is(parts->status, "taken"))
         return core_error_set(error, CORE_ERROR_CONFLICT,
                               "another job has the unique key of job %.*s now",
                               CORE_SLICE_ARGS(id));
@@ -159,7 +124,7 @@ bool triggers_job_client_ask(triggers_job_client *client, const char *verb, core
     unsigned partition;
     char memory[1024];
     core_buffer word = core_buffer_over(memory, sizeof memory);
-    answer_parts parts;
+    triggers_job_answer parts;
     if (!triggers_job_id_partition(id, &partition))
         return core_error_set(error, CORE_ERROR_INPUT, "\"%.*s\" is no job's id",
                               CORE_SLICE_ARGS(id));
@@ -170,9 +135,9 @@ bool triggers_job_client_ask(triggers_job_client *client, const char *verb, core
     core_json_object_close(&json);
     if (!partition_ask(client, partition, verb, core_buffer_slice(&word), error))
         return false;
-    if (!answer_read(core_buffer_slice(&client->answer), &parts))
+    if (!triggers_job_answer_read(core_buffer_slice(&client->answer), &parts))
         return core_error_set(error, CORE_ERROR_TRANSIENT, "the owner's answer cannot be read");
-    bool done = core_slice_is(parts.status, "\"ok\"") || core_slice_is(parts.status, "\"cancels\"");
+    bool done = core_slice_is(parts.status, "ok") || core_slice_is(parts.status, "cancels");
     if (!done || parts.job.length == 0)
         return answer_refuse(&parts, id, error);
     core_buffer_reset(answer);
@@ -213,11 +178,12 @@ bool triggers_job_client_list(triggers_job_client *client, const triggers_job_fi
     if (filter->queue.length > 0)
         first = last = triggers_job_partition_of(filter->project, filter->queue);
     for (unsigned i = first; i <= last; i++) {
-        answer_parts parts;
+        triggers_job_answer parts;
         if (!partition_ask(client, i, triggers_job_ask_name(TRIGGERS_JOB_ASK_LIST),
                            core_buffer_slice(&word), error))
             return false;
-        if (!answer_read(core_buffer_slice(&client->answer), &parts) || parts.jobs.length == 0)
+        if (!triggers_job_answer_read(core_buffer_slice(&client->answer), &parts) ||
+            parts.jobs.length == 0)
             return answer_refuse(&parts, core_slice_make("", 0), error);
         jobs_tell(parts.jobs, take, context);
         *more = *more || core_slice_is(parts.more, "true");

@@ -174,6 +174,16 @@ bool triggers_job_read(core_slice json, core_arena *arena, int64_t now_us, trigg
     return object_read(json, &table, arena, now_us, job, error);
 }
 
+bool triggers_job_make(core_slice json, core_slice project, core_arena *arena, int64_t now_us,
+                       triggers_job *job, core_error *error) {
+    if (!triggers_job_read(json, arena, now_us, job, error))
+        return false;
+    job->project = project;
+    return triggers_job_id_make(triggers_job_partition_of(project, job->queue), now_us, job->id,
+                                error) &&
+           triggers_job_check(job, error);
+}
+
 static void word_seen(void *target, const member_row *row) {
     triggers_job_word *word = target;
     if (row->offset == offsetof(triggers_job_word, lease))
@@ -195,6 +205,32 @@ bool triggers_job_word_read(core_slice json, core_arena *arena, triggers_job_wor
         return core_error_set(error, CORE_ERROR_INPUT, "result has %zu bytes, expected at most %zu",
                               word->result.length, TRIGGERS_JOB_RESULT_MAX);
     return true;
+}
+
+bool triggers_job_answer_read(core_slice json, triggers_job_answer *answer) {
+    const struct {
+        const char *name;
+        core_slice *value;
+    } rows[] = {{"job", &answer->job},
+                {"jobs", &answer->jobs},
+                {"more", &answer->more},
+                {"error", &answer->error}};
+    core_json_reader reader = core_json_envelope_reader_make(json);
+    core_json_token token;
+    *answer = (triggers_job_answer){0};
+    if (core_json_next(&reader).kind != CORE_JSON_OBJECT_OPEN)
+        return false;
+    while (core_json_member_next(&reader, &token)) {
+        core_slice whole;
+        if (core_json_raw_is(token.key, "status"))
+            answer->status = token.raw;
+        if (!core_json_skip(&reader, token, &whole))
+            return false;
+        for (size_t i = 0; i < CORE_COUNT_OF(rows); i++)
+            if (core_json_raw_is(token.key, rows[i].name))
+                *rows[i].value = whole;
+    }
+    return core_json_next(&reader).kind == CORE_JSON_END;
 }
 
 /* ---- Writing ---- */

@@ -10,6 +10,11 @@
 CORE_MUST_CHECK bool triggers_job_read(core_slice json, core_arena *arena, int64_t now_us,
                                        triggers_job *job, core_error *error);
 
+/* A new job: the same, with its project and an id of its own, and checked. INPUT error as above;
+ * INTERNAL: the system gives no random bytes. */
+CORE_MUST_CHECK bool triggers_job_make(core_slice json, core_slice project, core_arena *arena,
+                                       int64_t now_us, triggers_job *job, core_error *error);
+
 /* What a worker, or whoever asks about jobs, says. What was not said is 0 or empty. */
 typedef struct {
     uint64_t max;
@@ -31,6 +36,14 @@ typedef struct {
 /* An empty text says nothing. Texts are copied into `arena`. INPUT error that names the member. */
 CORE_MUST_CHECK bool triggers_job_word_read(core_slice json, core_arena *arena,
                                             triggers_job_word *word, core_error *error);
+
+/* A partition's answer: its members as they stand in the text, the status without its quotes; empty
+ * where there is none. */
+typedef struct {
+    core_slice status, job, jobs, more, error;
+} triggers_job_answer;
+/* False: it cannot be read. */
+CORE_MUST_CHECK bool triggers_job_answer_read(core_slice json, triggers_job_answer *answer);
 
 /* The job as its worker gets it. */
 void triggers_job_write_handout(core_json_writer *json, const triggers_job *job,

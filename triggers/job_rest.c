@@ -18,39 +18,21 @@ void job_http_refuse(core_route_reply *reply, unsigned status, const char *detai
     core_route_reply_send(reply);
 }
 
-/* The verdict's name and the job, of a partition's answer. */
-static bool answer_read(core_slice text, core_slice *status, core_slice *job) {
-    core_json_reader reader = core_json_envelope_reader_make(text);
-    core_json_token token;
-    core_slice whole;
-    if (core_json_next(&reader).kind != CORE_JSON_OBJECT_OPEN)
-        return false;
-    while (core_json_member_next(&reader, &token)) {
-        if (core_json_raw_is(token.key, "status"))
-            *status = token.raw;
-        if (!core_json_skip(&reader, token, &whole))
-            return false;
-        if (core_json_raw_is(token.key, "job"))
-            *job = whole;
-    }
-    return core_json_next(&reader).kind == CORE_JSON_END;
-}
-
 void job_http_answer(core_route_reply *reply, triggers_job_ask ask, core_slice json) {
-    core_slice status = {0}, job = {0};
-    if (!answer_read(json, &status, &job)) {
+    triggers_job_answer answer;
+    if (!triggers_job_answer_read(json, &answer)) {
         job_http_refuse(reply, 503, "the partition's owner gave no answer that can be read");
-    } else if (core_slice_is(status, "unknown")) {
+    } else if (core_slice_is(answer.status, "unknown")) {
         job_http_refuse(reply, 404, "there is no such job, or no more");
-    } else if (core_slice_is(status, "over")) {
+    } else if (core_slice_is(answer.status, "over")) {
         job_http_refuse(reply, 409, "the job is over already");
-    } else if (core_slice_is(status, "full") || job.length == 0) {
+    } else if (core_slice_is(answer.status, "full") || answer.job.length == 0) {
         job_http_refuse(reply, 503, "there is no room now; try again");
     } else {
         /* of one that runs the cancellation is only asked for */
-        bool accepted = ask == TRIGGERS_JOB_ASK_CANCEL && core_slice_is(status, "cancels");
+        bool accepted = ask == TRIGGERS_JOB_ASK_CANCEL && core_slice_is(answer.status, "cancels");
         core_json_writer out = triggers_answer_json(reply, accepted ? 202 : 200);
-        core_json_raw(&out, job);
+        core_json_raw(&out, answer.job);
         core_route_reply_send(reply);
     }
 }
@@ -113,14 +95,8 @@ static void http_enqueue(triggers_job_runner *runner, core_route_reply *reply, c
         job_http_refuse(reply, 413, "a job's request may have 320 KiB, its payload 256 KiB");
         return;
     }
-    if (!triggers_job_read(reply->request.body, arena, now_us, &job, &error)) {
-        job_http_refuse(reply, 400, error.text);
-        return;
-    }
-    job.project = reply->request.caller.project;
-    if (!triggers_job_id_make(triggers_job_partition_of(job.project, job.queue), now_us, job.id,
-                              &error) ||
-        !triggers_job_check(&job, &error))
+    if (!triggers_job_make(reply->request.body, reply->request.caller.project, arena, now_us, &job,
+                           &error))
         job_http_refuse(reply, error.code == CORE_ERROR_INPUT ? 400 : 503, error.text);
     else if (runner->connection == NULL || !job_store(runner, &job, reply, &error))
         job_http_refuse(reply, 503, runner->connection == NULL ? "NATS is away" : error.text);

@@ -1,5 +1,5 @@
-/* Jobs over HTTP and workers' words over NATS, as JSON from anybody: what is taken as a job and
- * checked is written in the wire form and read back. */
+/* Jobs over HTTP, workers' words and other nodes' answers over NATS, as JSON from anybody: what is
+ * taken as a job and checked is written in the wire form and read back. */
 #include "triggers/job_json.h"
 
 #include <stdlib.h>
@@ -29,12 +29,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     core_error error;
     triggers_job job;
     triggers_job_word word;
+    triggers_job_answer answer;
     core_slice json = core_slice_make(data, size);
     core_arena_init(&arena, 4096, (size_t)4 << 20);
     if (triggers_job_read(json, &arena, INT64_C(1800000000000000), &job, &error))
         job_check(&job);
     if (triggers_job_word_read(json, &arena, &word, &error) &&
         (word.state >= TRIGGERS_JOB_STATES || word.result.length > TRIGGERS_JOB_RESULT_MAX))
+        abort();
+    if (triggers_job_answer_read(json, &answer) && answer.status.length > size)
         abort();
     core_arena_fini(&arena);
     return 0;
