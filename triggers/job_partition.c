@@ -255,8 +255,12 @@ bool triggers_job_partition_fold(triggers_job_partition *partition, core_slice m
 }
 
 void triggers_job_partition_begin(triggers_job_partition *partition, int64_t now_us) {
-    partition->now_us = now_us;
     partition->stored = triggers_jobs_taken(partition->jobs);
+    triggers_job_partition_resume(partition, now_us);
+}
+
+void triggers_job_partition_resume(triggers_job_partition *partition, int64_t now_us) {
+    partition->now_us = now_us;
     triggers_jobs_resume(partition->jobs, now_us);
 }
 

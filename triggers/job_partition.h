@@ -67,6 +67,8 @@ void triggers_job_partition_first(core_buffer *out);
 CORE_MUST_CHECK bool triggers_job_partition_fold(triggers_job_partition *partition,
                                                  core_slice message, core_error *error);
 void triggers_job_partition_begin(triggers_job_partition *partition, int64_t now_us);
+/* It was not asked and did nothing for a while: running attempts get their time anew. */
+void triggers_job_partition_resume(triggers_job_partition *partition, int64_t now_us);
 
 /* A message of the inbox. False: there is no room; it is to be offered again later. One that is no
  * job is passed over and counted. */

@@ -56,9 +56,10 @@ void job_forget(void *context, triggers_job_asker *asker) {
 
 job_pending *job_pending_new(triggers_job_runner *runner, core_route_reply *reply,
                              triggers_job_ask ask) {
-    job_pending *pending = calloc(1, sizeof *pending);
+    job_pending *pending = runner->pending_count < PENDING_MAX ? calloc(1, sizeof *pending) : NULL;
     if (pending == NULL)
         return NULL;
+    runner->pending_count++;
     pending->number = ++runner->pending_number;
     pending->until_ms = core_clock_ms(runner->spec.clock) + PENDING_WAIT_MS;
     pending->http = reply;
@@ -73,6 +74,7 @@ job_pending *job_pending_take(triggers_job_runner *runner, uint64_t number) {
          at = &pending->next)
         if (pending->number == number) {
             *at = pending->next;
+            runner->pending_count--;
             return pending;
         }
     return NULL;
@@ -86,6 +88,7 @@ void job_pending_expire(triggers_job_runner *runner, bool all) {
             continue;
         }
         *at = pending->next;
+        runner->pending_count--;
         job_http_refuse(pending->http, 503, "nobody owns the queue's partition now; try again");
         free(pending);
     }
@@ -114,7 +117,9 @@ static void ask_remote(triggers_job_runner *runner, triggers_job_ask ask, unsign
     core_error error = {0};
     const job_pending *pending = runner->bus != NULL ? job_pending_new(runner, reply, ask) : NULL;
     if (pending == NULL) {
-        job_http_refuse(reply, 503, "NATS is away; try again");
+        job_http_refuse(reply, 503,
+                        runner->bus != NULL ? "too many requests wait; try again"
+                                            : "NATS is away; try again");
         return;
     }
     uint64_t number = pending->number;
@@ -141,6 +146,10 @@ void job_http_ask(triggers_job_runner *runner, triggers_job_ask ask, const trigg
     job_slot *slot = &runner->slots[partition];
     if (!job_slot_owns(slot)) {
         ask_remote(runner, ask, partition, word, reply);
+        return;
+    }
+    if (!job_slot_serves(slot)) {
+        job_http_refuse(reply, 503, "the jobs' log is full (jobs.log_bytes); try again");
         return;
     }
     triggers_job_asker *asker = asker_new(ask, core_slice_make(NULL, 0), reply);
@@ -260,7 +269,7 @@ static void worker_take(triggers_job_runner *runner, const word_subject *parts,
         !project_read(runner, parts->owner, arena, &project))
         return;
     job_slot *slot = &runner->slots[triggers_job_partition_of(project, parts->name)];
-    if (!job_slot_owns(slot))
+    if (!job_slot_serves(slot))
         return;
     if (!triggers_job_word_read(mail->payload, arena, &word, &error)) {
         word_refuse(runner, mail, &error);
@@ -284,7 +293,7 @@ static void ask_take(triggers_job_runner *runner, const word_subject *parts,
     triggers_job_ask ask = triggers_job_ask_parse(parts->verb);
     if (ask >= TRIGGERS_JOB_ASKS || triggers_job_ask_is_workers(ask) ||
         !scope_is_ours(runner, parts->owner) || !core_slice_to_u64(parts->name, &number) ||
-        number >= TRIGGERS_JOB_PARTITIONS || !job_slot_owns(&runner->slots[number]))
+        number >= TRIGGERS_JOB_PARTITIONS || !job_slot_serves(&runner->slots[number]))
         return;
     if (!triggers_job_word_read(mail->payload, arena, &word, &error))
         word_refuse(runner, mail, &error);

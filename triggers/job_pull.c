@@ -57,9 +57,7 @@ static bool hand_out(triggers_jobs *jobs, triggers_job_entry *entry, const trigg
     status.started_us = now_us;
     if (!triggers_job_move(jobs, entry, &status))
         return false;
-    int64_t due_us = now_us + entry->asked.timeout_ms * CORE_US_PER_MS;
-    if (due_us < entry->timer_us) /* else its deadline comes first */
-        triggers_job_time(jobs, entry, due_us);
+    triggers_job_time_attempt(jobs, entry, now_us);
     triggers_job_emit_status(jobs, entry);
     jobs->spec.sink.handed_out(jobs->spec.sink.context, pull->token, &entry->asked, &entry->status);
     return true;

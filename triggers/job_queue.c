@@ -238,10 +238,7 @@ triggers_jobs_verdict triggers_jobs_progress(triggers_jobs *jobs, core_slice pro
         return TRIGGERS_JOBS_UNKNOWN;
     if (!attempt_runs(entry, lease))
         return TRIGGERS_JOBS_STALE;
-    int64_t due_us = now_us + entry->asked.timeout_ms * CORE_US_PER_MS;
-    if (entry->asked.deadline_us > 0 && entry->asked.deadline_us < due_us)
-        due_us = entry->asked.deadline_us;
-    triggers_job_time(jobs, entry, due_us);
+    triggers_job_time_attempt(jobs, entry, now_us);
     return entry->status.cancels ? TRIGGERS_JOBS_CANCELS : TRIGGERS_JOBS_OK;
 }
 
@@ -428,9 +425,7 @@ uint64_t triggers_jobs_taken(const triggers_jobs *jobs) {
 }
 
 void triggers_jobs_resume(triggers_jobs *jobs, int64_t now_us) {
-    for (triggers_job_entry *entry = jobs->oldest; entry != NULL; entry = entry->newer) {
-        int64_t due_us = now_us + entry->asked.timeout_ms * CORE_US_PER_MS;
-        if (entry->status.state == TRIGGERS_JOB_RUNNING && due_us < entry->timer_us)
-            triggers_job_time(jobs, entry, due_us);
-    }
+    for (triggers_job_entry *entry = jobs->oldest; entry != NULL; entry = entry->newer)
+        if (entry->status.state == TRIGGERS_JOB_RUNNING)
+            triggers_job_time_attempt(jobs, entry, now_us);
 }

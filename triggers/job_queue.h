@@ -141,7 +141,8 @@ size_t triggers_jobs_records_wait(const triggers_jobs *jobs);
 /* Applies records as another machine made them. INPUT: they are none, and the log cannot be read;
  * FULL: they need more room than the spec gives. */
 CORE_MUST_CHECK bool triggers_jobs_fold(triggers_jobs *jobs, core_slice records, core_error *error);
-/* Once, behind the last fold: the owner begins. Running attempts get their time anew. */
+/* The owner begins, behind the last fold, or goes on when it could not be asked for a while:
+ * running attempts get their time anew. */
 void triggers_jobs_resume(triggers_jobs *jobs, int64_t now_us);
 
 /* A snapshot goes into the log among other records, a piece at a time: from the message in which it

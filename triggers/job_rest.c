@@ -69,7 +69,7 @@ static bool job_store(triggers_job_runner *runner, const triggers_job *job, core
     job_pending *pending = job_pending_new(runner, reply, TRIGGERS_JOB_ASKS);
     core_buffer wire;
     if (pending == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "out of memory");
+        return core_error_set(error, CORE_ERROR_FULL, "too many requests wait; try again");
     memcpy(pending->id, job->id, sizeof pending->id);
     core_buffer_init(&wire, TRIGGERS_JOB_WIRE_MAX);
     triggers_job_encode(job, &wire);

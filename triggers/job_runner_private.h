@@ -78,6 +78,7 @@ struct triggers_job_runner {
     char inbox_stream[FANOUT_NAME_MAX], log_stream[FANOUT_NAME_MAX];
     job_slot slots[TRIGGERS_JOB_PARTITIONS];
     job_pending *pending;
+    size_t pending_count;
     uint64_t pending_number;
     int64_t figures_ms;
     atomic_uint owned;
@@ -96,6 +97,10 @@ void job_slot_answered(job_slot *slot, unsigned kind, uint64_t generation,
                        const fanout_answer *answer, const core_error *error);
 static inline bool job_slot_owns(const job_slot *slot) {
     return slot->state.current == SLOT_OWNER;
+}
+/* It can be asked now. */
+static inline bool job_slot_serves(const job_slot *slot) {
+    return job_slot_owns(slot) && !slot->message_waits;
 }
 
 /* What a courier's answer is for: its tag's lowest bits. */
@@ -117,7 +122,7 @@ void job_word_take(triggers_job_runner *runner, const triggers_job_mail *mail);
 /* A question of HTTP, put to the owner, wherever it is. */
 void job_http_ask(triggers_job_runner *runner, triggers_job_ask ask, const triggers_job_word *word,
                   core_route_reply *reply);
-/* NULL: no memory. */
+/* NULL: too many wait, or no memory. */
 CORE_MUST_CHECK job_pending *job_pending_new(triggers_job_runner *runner, core_route_reply *reply,
                                              triggers_job_ask ask);
 /* Out of the list, the caller's to free; NULL: it is over. */

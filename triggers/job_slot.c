@@ -7,7 +7,8 @@
  *
  * Failure: a lease that is lost, an append that is refused or not answered, or a log that cannot be
  * read: the partition is let go with all that was not told, and the lease asked for again after a
- * while. A log without room holds the message until there is some; nothing is told meanwhile. */
+ * while. A log without room holds the message until there is some; nothing is asked, done or told
+ * meanwhile, and running attempts get their time anew then. */
 #include "triggers/job_runner_private.h"
 
 #include <stdio.h>
@@ -232,13 +233,9 @@ static void inbox_purge(job_slot *slot) {
 
 static void slot_append(job_slot *slot) {
     core_error error = {0};
-    if (slot->under_way)
+    if (slot->under_way || (slot->message_waits && now_ms(slot->runner) < slot->retry_ms))
         return;
-    if (slot->message_waits) {
-        if (now_ms(slot->runner) < slot->retry_ms)
-            return;
-        slot->message_waits = false;
-    } else {
+    if (!slot->message_waits) {
         core_buffer_reset(&slot->message);
         if (!triggers_job_partition_append(slot->partition, &slot->message, &error)) {
             slot_fail(slot, "making a message of its log", &error);
@@ -252,8 +249,14 @@ static void slot_append(job_slot *slot) {
         slot_fail(slot, "appending", &error);
 }
 
+/* Of a log without room nothing is done that would only be more for it: a job that is handed out
+ * and cannot be told would lose an attempt. */
 static int64_t owner_run(job_slot *slot) {
     triggers_job_runner *runner = slot->runner;
+    if (slot->message_waits) {
+        slot_append(slot);
+        return now_ms(runner) + FULL_MS;
+    }
     if (slot->inbox != NULL && triggers_job_inbox_is_lost(slot->inbox)) {
         triggers_job_inbox_free(slot->inbox);
         slot->inbox = NULL;
@@ -292,6 +295,9 @@ static void append_stored(job_slot *slot, uint64_t sequence) {
     uint64_t unneeded;
     slot->sequence = sequence;
     atomic_store(&slot->runner->is_full, false);
+    if (slot->message_waits)
+        triggers_job_partition_resume(slot->partition, wall_us(slot->runner));
+    slot->message_waits = false;
     triggers_job_partition_appended(slot->partition, sequence, wall_us(slot->runner), &unneeded);
     log_purge(slot, unneeded);
 }

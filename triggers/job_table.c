@@ -213,6 +213,12 @@ void triggers_job_time(triggers_jobs *jobs, triggers_job_entry *entry, int64_t t
         triggers_job_heap_push(timer_heap(jobs, entry), &entry->timer);
 }
 
+void triggers_job_time_attempt(triggers_jobs *jobs, triggers_job_entry *entry, int64_t now_us) {
+    int64_t due_us = now_us + entry->asked.timeout_ms * CORE_US_PER_MS;
+    int64_t deadline_us = entry->asked.deadline_us;
+    triggers_job_time(jobs, entry, deadline_us > 0 && deadline_us < due_us ? deadline_us : due_us);
+}
+
 /* Rooms were reserved when it was entered: nothing here can fail. */
 static void entry_place(triggers_jobs *jobs, triggers_job_entry *entry) {
     triggers_job_state state = entry->status.state;

@@ -100,6 +100,8 @@ CORE_MUST_CHECK bool triggers_job_move(triggers_jobs *jobs, triggers_job_entry *
 bool triggers_job_may_move(triggers_job_state from, triggers_job_state to);
 /* Its timer is at that time from here on. */
 void triggers_job_time(triggers_jobs *jobs, triggers_job_entry *entry, int64_t timer_us);
+/* The running attempt's: its `timeout_ms` from now, or the deadline where that comes first. */
+void triggers_job_time_attempt(triggers_jobs *jobs, triggers_job_entry *entry, int64_t now_us);
 CORE_MUST_CHECK triggers_job_entry *triggers_job_by_id(const triggers_jobs *jobs, core_slice id);
 /* The job that has the key, of a queue of a project; NULL: none has. */
 CORE_MUST_CHECK triggers_job_entry *triggers_job_by_unique(const triggers_jobs *jobs,

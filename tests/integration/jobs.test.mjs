@@ -270,6 +270,30 @@ suite('jobs', () => {
     assert.equal((await show(taken[0].id)).result, 'before');
   });
 
+  test('while the log has no room nothing is asked or handed out, and no attempt is lost', async () => {
+    const queue = newQueue();
+    const limit = (change) => house.nats.manage(async (manager) => {
+      const { config, state } = await manager.streams.info('WALCAST_JOBLOG');
+      await manager.streams.update('WALCAST_JOBLOG', { max_bytes: change(state.bytes) });
+      return config.max_bytes;
+    });
+    const first = await enqueue({ queue, timeout_ms: 2000 });
+    const [running] = await pull(queue, { wait_ms: 10_000 });
+    const began = Date.now();
+    const before = await limit((bytes) => bytes + 1);
+    const second = await enqueue({ queue });
+    await waitFor('a full log', async () => /jobs.log_bytes/.test((await house.walcast.health()).reason));
+    const refused = await http('GET', `/${first}`);
+    assert.deepEqual([refused.status, /jobs.log_bytes/.test(refused.json.detail)], [503, true], JSON.stringify(refused));
+    await assert.rejects(nats.request(`atlasdb.jobs.default.${queue}.work.pull`, '{}', { timeout: 500 }));
+    await waitFor('longer than the timeout', () => Date.now() - began > 3000);
+    await limit(() => before);
+    assert.equal((await done(running, { result: 1 })).status, 'ok');
+    assert.equal((await show(second)).attempts, 0);
+    assert.deepEqual((await pull(queue, { max: 2 })).map((job) => [job.id, job.attempt]), [[second, 1]]);
+    assert.equal((await house.walcast.health()).code, 200);
+  });
+
   test('a hundred thousand scheduled jobs cost memory and nothing else', async (t) => {
     const queue = newQueue();
     const before = await house.walcast.metric('process_resident_memory_bytes');

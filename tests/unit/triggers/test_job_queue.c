@@ -164,6 +164,25 @@ static void a_silent_worker_loses_its_attempt(void **state) {
     assert_int_equal(succeed(f, 1, 2, now_us + 21 * SECOND), TRIGGERS_JOBS_OK);
 }
 
+/* When its worker could not be heard, the attempt begins its time again, but no later deadline. */
+static void who_could_not_be_heard_was_not_silent(void **state) {
+    fixture *f = *state;
+    char digits[16];
+    triggers_job late = job_sample(2, "mail", digits);
+    late.deadline_us = START + 25 * SECOND;
+    add_plain(f, 1);
+    assert_int_equal(add(f, late, START), TRIGGERS_JOBS_OK);
+    pull(f, 1, 2, START);
+    triggers_jobs_resume(f->jobs, START + 20 * SECOND);
+    tick(f, START + 20 * SECOND);
+    stands(f, 1, "running");
+    tick(f, START + 25 * SECOND);
+    stands(f, 1, "running");
+    stands(f, 2, "dead");
+    assert_int_equal(succeed(f, 1, 1, START + 29 * SECOND), TRIGGERS_JOBS_OK);
+    assert_int_equal(triggers_jobs_count(f->jobs).expired, 1);
+}
+
 static void jobs_are_cancelled_before_and_while_they_run(void **state) {
     fixture *f = *state;
     const core_slice acme = core_slice_text("acme");
@@ -388,6 +407,7 @@ int main(void) {
         TEST(a_failed_attempt_comes_again_and_at_last_is_dead),
         TEST(a_worker_says_when_or_that_never),
         TEST(a_silent_worker_loses_its_attempt),
+        TEST(who_could_not_be_heard_was_not_silent),
         TEST(jobs_are_cancelled_before_and_while_they_run),
         TEST(a_unique_key_holds_while_its_job_is_not_over),
         TEST(as_many_of_a_concurrency_key_run_as_it_says),
