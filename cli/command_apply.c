@@ -43,7 +43,8 @@ static void applied_record(const cli_triggers *it, const triggers_applied *appli
                           .object = applied->name,
                           .detail = applied->file,
                           .project = applied->project};
-    cli_audit(it->config, NULL, &act);
+    core_error error = {.text = ""};
+    cli_audit(it->config, triggers_store_connection(it->store, &error), &act);
 }
 
 static void applied_take(void *context, const triggers_applied *applied) {
@@ -76,10 +77,8 @@ static bool apply_files(cli_triggers *it, triggers_files *files, core_error *err
         (void)fprintf(stderr, "walcast apply: nothing was changed\n");
         return true;
     }
-    triggers_store *store = triggers_store_new(&it->spec, "walcast-apply", error);
-    bool ok = store != NULL && triggers_apply(store, files, &options, &refused, error);
-    triggers_store_free(store);
-    return ok;
+    it->store = triggers_store_new(&it->spec, "walcast-apply", error);
+    return it->store != NULL && triggers_apply(it->store, files, &options, &refused, error);
 }
 
 cli_exit cli_command_apply(const cli_arguments *arguments) {

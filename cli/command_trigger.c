@@ -8,8 +8,7 @@
 #include <string.h>
 
 typedef struct {
-    cli_triggers base; /* first: printers are handed it */
-    triggers_store *store;
+    cli_triggers base;   /* first: printers are handed it */
     const char *project; /* NULL: list all */
 } trigger_command;
 
@@ -54,14 +53,15 @@ static bool list_take(void *context, const triggers_stored *stored, uint64_t rev
 static bool list_run(trigger_command *command, core_error *error) {
     if (!command->base.prints_json)
         (void)printf("%-28s %-12s %-9s %-7s %s\n", "NAME", "PROJECT", "STATE", "REV", "FROM");
-    return triggers_store_each(command->store, command->project, list_take, command, error);
+    return triggers_store_each(command->base.store, command->project, list_take, command, error);
 }
 
 static bool show_run(trigger_command *command, core_error *error) {
     const char *name = command->base.arguments->second_operand;
     triggers_stored stored;
     uint64_t revision = 0;
-    if (!triggers_store_get(command->store, project_of(command), name, &stored, &revision, error))
+    if (!triggers_store_get(command->base.store, project_of(command), name, &stored, &revision,
+                            error))
         return false;
     if (revision == 0)
         return core_error_set(error, CORE_ERROR_INPUT, "there is no trigger %s in project %s", name,
@@ -77,10 +77,10 @@ static bool state_set(trigger_command *command, const triggers_state *state, con
     const char *name = command->base.arguments->second_operand;
     const auth_act record = {.act = act, .object = name, .project = project_of(command)};
     uint64_t revision = 0;
-    if (!triggers_store_state(command->store, project_of(command), name, state,
+    if (!triggers_store_state(command->base.store, project_of(command), name, state,
                               TRIGGERS_REVISION_ANY, &revision, error))
         return core_error_wrap(error, "trigger %s", name);
-    cli_audit(command->base.config, triggers_store_connection(command->store, error), &record);
+    cli_audit(command->base.config, triggers_store_connection(command->base.store, error), &record);
     return !command->base.prints_json || show_run(command, error);
 }
 
@@ -108,10 +108,10 @@ static bool delete_run(trigger_command *command, core_error *error) {
     const char *name = command->base.arguments->second_operand;
     const auth_act record = {
         .act = "trigger.removed", .object = name, .project = project_of(command)};
-    if (!triggers_store_remove(command->store, project_of(command), name, true,
+    if (!triggers_store_remove(command->base.store, project_of(command), name, true,
                                TRIGGERS_REVISION_ANY, error))
         return core_error_wrap(error, "trigger %s", name);
-    cli_audit(command->base.config, triggers_store_connection(command->store, error), &record);
+    cli_audit(command->base.config, triggers_store_connection(command->base.store, error), &record);
     return true;
 }
 
@@ -142,7 +142,7 @@ static bool event_read(const char *path, core_buffer *event, core_error *error) 
     size_t length = 1;
     if (file == NULL)
         return core_error_set(error, CORE_ERROR_INPUT, "cannot open %s: %s", path, strerror(errno));
-    while (length > 0) {
+    while (length > 0 && core_buffer_ok(event)) {
         uint8_t bytes[65536];
         length = fread(bytes, 1, sizeof bytes, file);
         core_buffer_append(event, bytes, length);
@@ -276,11 +276,10 @@ static cli_exit action_run(trigger_command *command, const trigger_action *actio
     core_error error = {.text = ""};
     bool ok = true;
     if (action->asks_store) {
-        command->store = triggers_store_new(&command->base.spec, "walcast-trigger", &error);
-        ok = command->store != NULL;
+        command->base.store = triggers_store_new(&command->base.spec, "walcast-trigger", &error);
+        ok = command->base.store != NULL;
     }
     ok = ok && action->run(command, &error);
-    triggers_store_free(command->store);
     if (!ok)
         return cli_fail(&error);
     cli_exit output = cli_output_finish();

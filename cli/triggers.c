@@ -19,6 +19,7 @@ bool cli_triggers_open(cli_triggers *it, const cli_arguments *arguments, cli_exi
 }
 
 void cli_triggers_close(cli_triggers *it) {
+    triggers_store_free(it->store);
     core_log_free(it->log);
     core_config_free(it->config);
 }

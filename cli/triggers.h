@@ -10,6 +10,7 @@ typedef struct {
     core_config *config;
     core_log *log;
     triggers_spec spec;
+    triggers_store *store; /* the command's, to make; freed by _close */
     bool prints_json;
     bool bad; /* something that was printed makes the answer bad */
 } cli_triggers;
