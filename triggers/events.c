@@ -79,10 +79,7 @@ void triggers_events_refuse(events_call *call, unsigned status, const char *deta
 }
 
 void triggers_events_fail(events_call *call, const core_error *error) {
-    unsigned status = triggers_answer_status(error->code);
-    if (error->code == CORE_ERROR_FULL || error->code == CORE_ERROR_TRANSIENT)
-        status = 503;
-    triggers_events_refuse(call, status, error->text);
+    triggers_events_refuse(call, triggers_answer_status(error->code), error->text);
 }
 
 fanout_reply triggers_events_expect(events_call *call, fanout_answer_handler handler,
@@ -240,11 +237,10 @@ static core_route_reply *inbox_take(triggers_events *events, bool *stopping) {
 static void events_wait(const triggers_events *events) {
     struct pollfd fds[] = {{.fd = events->wake_fd, .events = POLLIN},
                            {.fd = fanout_courier_wake_fd(events->courier), .events = POLLIN}};
-    uint64_t count;
     fanout_courier_flush(events->courier);
     (void)poll(fds, CORE_COUNT_OF(fds), has_stalled(events) ? STALLED_TURN_MS : TURN_MS);
     if ((fds[0].revents & POLLIN) != 0)
-        (void)!read(events->wake_fd, &count, sizeof count);
+        core_wake_clear(events->wake_fd);
 }
 
 static void calls_end(triggers_events *events) {
@@ -282,7 +278,6 @@ static void *events_run(void *argument) {
 
 void triggers_events_take(triggers_host *host, core_route_reply *reply) {
     triggers_events *events = events_of(host->events);
-    const uint64_t one = 1;
     (void)pthread_mutex_lock(&events->lock);
     bool room = !events->stopping && events->inbox_count < TRIGGERS_EVENTS_INBOX;
     if (room) {
@@ -291,7 +286,7 @@ void triggers_events_take(triggers_host *host, core_route_reply *reply) {
     }
     (void)pthread_mutex_unlock(&events->lock);
     if (room) {
-        (void)!write(events->wake_fd, &one, sizeof one);
+        core_wake_set(events->wake_fd);
         return;
     }
     triggers_answer_problem(reply, 503, "too many requests wait", NULL);

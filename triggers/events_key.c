@@ -85,17 +85,21 @@ void triggers_events_claim(events_call *call) {
 
 /* ---- Keeping ---- */
 
-/* The work is done: a record that could not be written is a claim that somebody takes over. */
+/* A record that could not be written is a claim that somebody takes over. Of events that are
+ * answered early the stream's word may be still to come, or have been a failure. */
 static void on_kept(void *context, uint64_t tag, const fanout_answer *answer,
                     const core_error *error) {
     events_call *call = triggers_events_arrived(context);
     (void)tag;
-    (void)answer;
-    if (error != NULL)
+    if (error == NULL)
+        call->revision = answer->sequence;
+    else
         CORE_LOG(call->events->host->spec.log, WARN, "triggers",
                  "an answer could not be kept under its Idempotency-Key",
                  CORE_LOG_TEXT("error", error->text));
-    triggers_events_answer(call);
+    if (call->failure.code == CORE_ERROR_NONE)
+        triggers_events_answer_early(call);
+    triggers_events_settle(call);
 }
 
 static void record_keep(events_call *call) {

@@ -112,6 +112,8 @@ CORE_MUST_CHECK bool triggers_events_since(events_call *call, core_slice query,
                                            core_slice otherwise, core_error *error);
 /* Publishes; the key, if there is one, is claimed (events_publish.c). */
 void triggers_events_send(events_call *call);
+/* Ends the call, if all that it waits for has come. */
+void triggers_events_settle(events_call *call);
 /* Claims the key, then sends; and has the answer, which the reply holds, kept under it, then
  * answers (events_key.c). */
 void triggers_events_claim(events_call *call);

@@ -68,7 +68,7 @@ static void failed_answer(events_call *call) {
 
 /* ---- Sending ---- */
 
-static void settle(events_call *call) {
+void triggers_events_settle(events_call *call) {
     if (call->sent < call->batch.count && call->failure.code == CORE_ERROR_NONE)
         return;
     if (call->waiting > 0)
@@ -88,7 +88,7 @@ static void on_stored(void *context, uint64_t tag, const fanout_answer *answer,
         call->failure = *error;
     if (call->stalled == NULL || call->failure.code != CORE_ERROR_NONE) {
         call->stalled = NULL;
-        settle(call);
+        triggers_events_settle(call);
     }
 }
 
@@ -147,7 +147,7 @@ void triggers_events_send(events_call *call) {
         }
         triggers_events_answer_early(call); /* what it pointed into was copied */
     }
-    settle(call);
+    triggers_events_settle(call);
 }
 
 /* ---- The request ---- */

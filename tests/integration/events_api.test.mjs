@@ -143,6 +143,20 @@ suite('events over HTTP', () => {
     assert.equal((await stored('early.keyed')).length, 1);
   });
 
+  test('an early answer is not kept under its key when the events found no room', async () => {
+    const limit = (change) => house.nats.manage(async (manager) => {
+      const { config, state } = await manager.streams.info('WALCAST_EVENTS');
+      await manager.streams.update('WALCAST_EVENTS', { max_bytes: change(state.bytes) });
+      return config.max_bytes;
+    });
+    const keyed = { prefer: 'respond-async', 'idempotency-key': 'no room' };
+    const before = await limit((bytes) => bytes + 1);
+    const lost = await publish('early.full', 1, keyed);
+    assert.ok([202, 503].includes(lost.status), lost.text);
+    await limit(() => before);
+    await waitFor('it done when asked again', async () => (await publish('early.full', 1, keyed)).status === 202 && (await stored('early.full')).length === 1);
+  });
+
   test('under a key it is done once and answered alike', async () => {
     const key = { 'idempotency-key': 'order-7' };
     const first = await publish('keyed', 7, key);
