@@ -12,6 +12,7 @@ enum {
     PULL_WAIT_MAX_MS = 60 * 1000,
     GET_WAIT_MS = 1500, /* of an id that is not known yet: it may stand in the inbox */
     GET_YOUNG_MS = 60 * 1000,
+    GETS_MAX = 1024, /* that wait so */
 };
 /* A snapshot is due when the log has grown by so much and by twice what the jobs take: so that
  * writing them again costs a third at the most. */
@@ -55,6 +56,7 @@ struct triggers_job_partition {
     partition_answer *first_answer, **last_answer;
     partition_pull *pulls;
     partition_get *gets;
+    size_t get_count;
     int64_t now_us;
     uint64_t malformed;
     bool appends;
@@ -425,7 +427,8 @@ static void ask_get(triggers_job_partition *partition, const triggers_job_word *
         job_tell(partition, job, status, asker);
         return;
     }
-    partition_get *get = id_is_young(word->id, partition->now_us) ? calloc(1, sizeof *get) : NULL;
+    bool waits = partition->get_count < GETS_MAX && id_is_young(word->id, partition->now_us);
+    partition_get *get = waits ? calloc(1, sizeof *get) : NULL;
     if (get == NULL || !core_slice_to_text(word->id, get->id, sizeof get->id) ||
         !core_slice_to_text(word->project, get->project, sizeof get->project)) {
         free(get);
@@ -436,6 +439,7 @@ static void ask_get(triggers_job_partition *partition, const triggers_job_word *
     get->until_us = partition->now_us + GET_WAIT_MS * CORE_US_PER_MS;
     get->next = partition->gets;
     partition->gets = get;
+    partition->get_count++;
 }
 
 static void gets_look(triggers_job_partition *partition) {
@@ -448,6 +452,7 @@ static void gets_look(triggers_job_partition *partition) {
             continue;
         }
         *at = get->next;
+        partition->get_count--;
         if (job != NULL)
             job_tell(partition, job, status, get->asker);
         else

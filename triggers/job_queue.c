@@ -180,12 +180,6 @@ static bool room_make(triggers_jobs *jobs, size_t bytes, size_t count,
     return true;
 }
 
-static size_t bytes_of(const triggers_job *job) {
-    return sizeof(triggers_job_entry) + sizeof(triggers_job_limit) + 16 * sizeof(void *) +
-           job->project.length + job->queue.length + job->type.length + job->payload.length +
-           job->unique_key.length + 2 * job->concurrency_key.length + job->callback_url.length;
-}
-
 triggers_jobs_verdict triggers_jobs_add(triggers_jobs *jobs, const triggers_job *job,
                                         uint64_t sequence, int64_t now_us) {
     if ((sequence > 0 && sequence <= jobs->taken) ||
@@ -193,7 +187,7 @@ triggers_jobs_verdict triggers_jobs_add(triggers_jobs *jobs, const triggers_job 
         sequence_take(jobs, sequence);
         return TRIGGERS_JOBS_KNOWN;
     }
-    if (!room_make(jobs, bytes_of(job), 1, NULL))
+    if (!room_make(jobs, triggers_job_bytes(job), 1, NULL))
         return TRIGGERS_JOBS_FULL;
     triggers_job_status status = {
         .state = job->run_at_us > now_us ? TRIGGERS_JOB_SCHEDULED : TRIGGERS_JOB_READY,

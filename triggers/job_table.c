@@ -282,11 +282,19 @@ static bool entry_join(triggers_jobs *jobs, triggers_job_entry *entry) {
     return true;
 }
 
+static size_t texts_length(const triggers_job *job) {
+    return job->project.length + job->queue.length + job->type.length + job->payload.length +
+           job->unique_key.length + job->concurrency_key.length + job->callback_url.length;
+}
+
+size_t triggers_job_bytes(const triggers_job *job) {
+    size_t key = job->concurrency_key.length; /* at the most: jobs of one key share a limit */
+    return sizeof(triggers_job_entry) + texts_length(job) + ENTRY_PLACES_BYTES +
+           (key > 0 ? sizeof(triggers_job_limit) + key : 0);
+}
+
 static triggers_job_entry *entry_new(const triggers_job *job) {
-    size_t texts = job->project.length + job->queue.length + job->type.length +
-                   job->payload.length + job->unique_key.length + job->concurrency_key.length +
-                   job->callback_url.length;
-    triggers_job_entry *entry = calloc(1, sizeof *entry + texts);
+    triggers_job_entry *entry = calloc(1, sizeof *entry + texts_length(job));
     if (entry == NULL)
         return NULL;
     uint8_t *room = entry->texts;
@@ -298,9 +306,7 @@ static triggers_job_entry *entry_new(const triggers_job *job) {
     entry->asked.unique_key = core_slice_keep(&room, job->unique_key);
     entry->asked.concurrency_key = core_slice_keep(&room, job->concurrency_key);
     entry->asked.callback_url = core_slice_keep(&room, job->callback_url);
-    entry->bytes = sizeof *entry + texts + ENTRY_PLACES_BYTES;
-    if (job->concurrency_key.length > 0) /* at the most: jobs of one key share it */
-        entry->bytes += sizeof(triggers_job_limit) + job->concurrency_key.length;
+    entry->bytes = triggers_job_bytes(job);
     return entry;
 }
 

@@ -88,6 +88,8 @@ struct triggers_jobs {
 
 /* ---- job_table.c ---- */
 
+/* What an entry takes, without the texts of its status. */
+size_t triggers_job_bytes(const triggers_job *job);
 /* A new entry, placed by its status, which must not be NONE. NULL: no memory; nothing changed. */
 CORE_MUST_CHECK triggers_job_entry *triggers_job_enter(triggers_jobs *jobs, const triggers_job *job,
                                                        const triggers_job_status *status);
