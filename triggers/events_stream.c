@@ -206,7 +206,8 @@ static void stream_open(events_call *call, events_stream *stream) {
 static void on_end(void *context, uint64_t tag, const fanout_answer *answer,
                    const core_error *error) {
     events_call *call = triggers_events_arrived(context);
-    events_stream *stream = calloc(1, sizeof *stream);
+    bool room = call->events->stream_count < STREAMS_MAX;
+    events_stream *stream = room ? calloc(1, sizeof *stream) : NULL;
     (void)tag;
     if (error != NULL && error->code != CORE_ERROR_INPUT) {
         free(stream);
@@ -214,7 +215,7 @@ static void on_end(void *context, uint64_t tag, const fanout_answer *answer,
         return;
     }
     if (stream == NULL) {
-        triggers_events_refuse(call, 503, "out of memory");
+        triggers_events_refuse(call, 503, room ? "out of memory" : "too many streams of events");
         return;
     }
     *stream = (events_stream){.events = call->events, .at = call->at};
@@ -234,10 +235,8 @@ static void end_ask(events_call *call) {
 void triggers_events_stream(events_call *call) {
     const core_route_request *request = &call->reply->request;
     core_error error = {.text = ""};
-    if (call->events->stream_count >= STREAMS_MAX)
-        triggers_events_refuse(call, 503, "too many streams of events");
-    else if (!triggers_events_type(call, request->query, &error) ||
-             !triggers_events_since(call, request->query, request->last_event_id, &error))
+    if (!triggers_events_type(call, request->query, &error) ||
+        !triggers_events_since(call, request->query, request->last_event_id, &error))
         triggers_events_refuse(call, error.code == CORE_ERROR_GAP ? 410 : 400, error.text);
     else
         end_ask(call);
