@@ -88,9 +88,13 @@ static void slot_fail(job_slot *slot, const char *what, const core_error *error)
     CORE_LOG(slot->runner->spec.log, WARN, "triggers", "a partition of jobs is let go",
              CORE_LOG_NUMBER("partition", slot->number), CORE_LOG_TEXT("while", what),
              CORE_LOG_TEXT("error", error->text));
-    if (error->code == CORE_ERROR_INPUT)
-        atomic_store(&slot->runner->is_unreadable, true);
     slot_let_go(slot);
+    if (error->code != CORE_ERROR_INPUT)
+        return;
+    /* Another node may be able to read it. */
+    atomic_store(&slot->runner->is_unreadable, true);
+    fanout_lease_release(slot->lease);
+    slot->retry_ms = now_ms(slot->runner) + slot->runner->lease_ms;
 }
 
 void job_slots_close(triggers_job_runner *runner) {
@@ -174,6 +178,7 @@ static void slot_begin(job_slot *slot) {
     }
     triggers_job_partition_begin(slot->partition, wall_us(runner));
     core_state_move(&slot->state, SLOT_OWNER);
+    atomic_store(&runner->is_unreadable, false); /* another one that is says so again */
     atomic_fetch_add(&runner->owned, 1);
     slot->purged = 0;
     slot->purge_ms = now_ms(runner) + PURGE_MS;

@@ -291,7 +291,26 @@ suite('jobs', () => {
     assert.equal((await done(running, { result: 1 })).status, 'ok');
     assert.equal((await show(second)).attempts, 0);
     assert.deepEqual((await pull(queue, { max: 2 })).map((job) => [job.id, job.attempt]), [[second, 1]]);
-    assert.equal((await house.walcast.health()).code, 200);
+    assert.doesNotMatch(`${(await house.walcast.health()).reason}`, /jobs.log_bytes/);
+  });
+
+  test('a log that cannot be read is left to other nodes, and taken again when it can', async () => {
+    const log = 'atlasdb.joblog.default.00';
+    const partitions = () => house.walcast.metric('walcast_triggers_jobs_partitions');
+    await house.nats.manage(async (manager) => {
+      const { seq } = await manager.jetstream().publish(log, Buffer.from([9]));
+      const holder = () => manager.streams.getMessage('KV_WALCAST_leases', { last_by_subj: '$KV.WALCAST_leases.jobs.00' })
+        .then((message) => message?.header?.get('KV-Operation') ? undefined : message, () => undefined);
+      let queue;
+      do queue = newQueue(); while ((await enqueue({ queue }))[11] !== '0'); // one of that partition's
+      await waitFor('the log refused', async () => /cannot be read/.test((await house.walcast.health()).reason));
+      await waitFor('the lease given back', async () => !await holder());
+      await waitFor('one partition less', async () => await partitions() === 15);
+      await manager.streams.purge('WALCAST_JOBLOG', { filter: log, seq: seq + 1 }); // what it holds that matters stands in the inbox
+      await waitFor('the partition again', async () => await partitions() === 16, 30_000);
+      assert.equal((await pull(queue, { wait_ms: 5000 })).length, 1);
+      assert.doesNotMatch(`${(await house.walcast.health()).reason}`, /cannot be read/);
+    });
   });
 
   test('a hundred thousand scheduled jobs cost memory and nothing else', async (t) => {
