@@ -34,8 +34,9 @@ bool core_clock_parse(const char *text, int64_t *time_us) {
     int64_t east_s = 0;
     uint64_t seconds = 0;
     if (core_slice_to_u64(core_slice_text(text), &seconds)) {
-        *time_us = (int64_t)seconds * CORE_US_PER_S;
-        return seconds < INT64_MAX / CORE_US_PER_S;
+        bool fits = seconds < INT64_MAX / CORE_US_PER_S;
+        *time_us = fits ? (int64_t)seconds * CORE_US_PER_S : 0;
+        return fits;
     }
     const char *rest = strptime(text, "%Y-%m-%d", &day);
     if (rest != NULL && (*rest == 'T' || *rest == 't' || *rest == ' '))
