@@ -20,13 +20,17 @@ enum { VIEW_SNAPSHOT, VIEW_HOLDING, VIEW_WAITING };
 
 /* The locks are read while the snapshot is there: who is seen and holds none has ended. Where
  * nothing tells of DDL (`walcast setup` was not applied), no commit that waits is one that was
- * told. */
+ * told. Without pg_read_all_stats nothing is seen of other users' sessions but that they have a
+ * transaction: with synchronous standbys each may be one that waits. */
 static const char view_sql[] =
     "SELECT pg_current_snapshot()::text,"
     " (SELECT string_agg(l.transactionid::text, ',') FROM pg_locks l"
     "  WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted),"
     " (SELECT string_agg(a.backend_xid::text, ',') FROM pg_stat_activity a"
-    "  WHERE a.wait_event = 'SyncRep' AND a.backend_xid IS NOT NULL AND EXISTS (SELECT FROM"
+    "  WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL"
+    "  AND (a.wait_event = 'SyncRep'"
+    "   OR (a.state IS NULL AND current_setting('synchronous_standby_names') <> ''))"
+    "  AND EXISTS (SELECT FROM"
     "   pg_event_trigger t WHERE t.evtname = 'walcast_ddl' AND t.evtenabled <> 'D'))";
 
 static bool xids_read(const char *text, core_xid_set *set) {
