@@ -24,6 +24,7 @@ struct hub_group {
     hub_map firsts; /* by the hash of a value */
     uint16_t column;
     uint32_t untold; /* entries to look at when an update does not carry the column, or more */
+    uint32_t untold_later; /* of them those by a policy, to which a value read later is none */
 };
 
 /* The list's group of that column; NULL when there is none. */

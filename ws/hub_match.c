@@ -1,7 +1,9 @@
 /* What a change matches among a table's entries; see hub_table.h.
  *
  * A large value that an update left as it was is not in the stream, unless the old image is whole:
- * those whose filter reads it are told once that theirs cannot be answered.
+ * those whose filter reads it are told once that theirs cannot be answered. One that was read later
+ * answers filters, but no policies (hub_secure.c): it may be of a row that is shown while this one
+ * is not, or the other way round.
  *
  * A delete is held against the old image, a leave against both. An old image that is only the key
  * answers filters over key columns; all others are told once that theirs cannot be answered. */
@@ -70,16 +72,18 @@ static bool entry_stands_under(const hub_entry *entry, uint16_t column) {
     return false;
 }
 
-/* The column that the group looks at did not come. Each entry that stands under it alone is told
- * once, so that updates do not cost by the entries; the others may match by their other columns, so
- * their policies decide, each time. */
-static void match_absent(const table_match *match, const hub_shelf *shelf, hub_group *group) {
-    hub_entry *entry = group->untold > 0 ? shelf->places[HUB_PLACE_EQUAL] : NULL;
-    group->untold = 0;
+/* The column that the group looks at did not come, or `later`, which counts for policies alone.
+ * Each entry that stands under it alone is told once, so that updates do not cost by the entries;
+ * the others may match by their other columns, so their policies decide, each time. */
+static void match_absent(const table_match *match, const hub_shelf *shelf, hub_group *group,
+                         bool later) {
+    uint32_t *untold = later ? &group->untold_later : &group->untold;
+    hub_entry *entry = *untold > 0 ? shelf->places[HUB_PLACE_EQUAL] : NULL;
+    *untold = 0;
     for (; entry != NULL; entry = entry->next) {
-        if (!entry_stands_under(entry, group->column))
+        if (!entry_stands_under(entry, group->column) || (later && !entry->policy_key))
             continue;
-        group->untold += entry->several ? 1 : 0;
+        *untold += entry->several ? 1 : 0;
         if (entry->several)
             match_evaluate(match, entry);
         else if (!entry->told_update)
@@ -90,8 +94,9 @@ static void match_absent(const table_match *match, const hub_shelf *shelf, hub_g
 static void match_group(const table_match *match, const hub_shelf *shelf, hub_group *group) {
     uint64_t hash;
     const core_relation *relation = &match->table->shape->relation;
-    if (match->update && match->tuple->values[group->column].kind == CORE_VALUE_UNCHANGED)
-        match_absent(match, shelf, group);
+    const core_value *value = &match->tuple->values[group->column];
+    if (match->update && (value->kind == CORE_VALUE_UNCHANGED || value->read_later))
+        match_absent(match, shelf, group, value->read_later);
     if (group->firsts.count == 0 || !expr_row_hash(relation, group->column, match->tuple, &hash))
         return;
     const hub_link *link = hub_group_first(group, hash);

@@ -48,11 +48,12 @@ static void entry_unlink(hub_entry *entry) {
 }
 
 /* The filter's keys, then the policy's. */
-static bool entry_key(const hub_entry *entry, size_t number, expr_key *key) {
+static bool entry_key(const hub_entry *entry, size_t number, expr_key *key, bool *of_policy) {
     size_t own = 0;
     if (entry->bound != NULL)
         while (own <= number && expr_bound_key(entry->bound, own, key))
             own++;
+    *of_policy = own <= number;
     if (own > number)
         return true;
     return entry->by_policy && expr_condition_key(entry->rule->policy, number - own, key);
@@ -60,11 +61,12 @@ static bool entry_key(const hub_entry *entry, size_t number, expr_key *key) {
 
 /* What it is found by: the key that the fewest others have, of equal ones a key column's, which old
  * images have, then the first; where there is none those of the policy's OR. How many; 0: none. */
-static size_t entry_choose(const hub_entry *entry, expr_key keys[EXPR_ALTERNATIVES_MAX]) {
+static size_t entry_choose(hub_entry *entry, expr_key keys[EXPR_ALTERNATIVES_MAX]) {
     const core_column *columns = entry->table->shape->relation.columns;
     uint64_t least = UINT64_MAX;
     expr_key key;
-    for (size_t i = 0; entry_key(entry, i, &key); i++) {
+    bool of_policy;
+    for (size_t i = 0; entry_key(entry, i, &key, &of_policy); i++) {
         const hub_group *group = hub_group_find(entry_shelf(entry)->groups, key.column);
         uint64_t cost =
             (uint64_t)hub_group_fill(group, &key) * 2 + (columns[key.column].key ? 0 : 1);
@@ -72,9 +74,11 @@ static size_t entry_choose(const hub_entry *entry, expr_key keys[EXPR_ALTERNATIV
             continue;
         least = cost;
         keys[0] = key;
+        entry->policy_key = of_policy;
     }
     if (least != UINT64_MAX)
         return 1;
+    entry->policy_key = entry->by_policy;
     return entry->by_policy ? expr_condition_alternatives(entry->rule->policy, keys) : 0;
 }
 
@@ -117,6 +121,8 @@ static void entry_count(hub_entry *entry, bool more) {
             continue;
         hub_group *group = hub_group_find(entry_shelf(entry)->groups, column);
         group->untold = more ? group->untold + 1 : group->untold - 1;
+        if (entry->policy_key)
+            group->untold_later = more ? group->untold_later + 1 : group->untold_later - 1;
     }
 }
 

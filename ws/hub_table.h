@@ -38,6 +38,7 @@ struct hub_entry {
     uint16_t link_count;
     uint8_t place;   /* hub_place */
     bool several;    /* HUB_PLACE_EQUAL: a row can find it by more than one column */
+    bool policy_key; /* HUB_PLACE_EQUAL: what it is found by is its policy's, not its filter's */
     hub_link *links; /* HUB_PLACE_EQUAL: one for each value, column by column; `link` when one is
                         enough */
     hub_table *table;

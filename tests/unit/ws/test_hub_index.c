@@ -1,122 +1,7 @@
 /* The subscription index: what a change matches, by table, wildcard and value, and its cost. */
-#include "tests/unit/ws/hub_fixture.h"
-#include "ws/hub_index.h"
+#include "tests/unit/ws/hub_index_fixture.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
-
-#include <cmocka.h>
-
-#define ANY UINT32_MAX
-
-typedef struct {
-    hub_index index;
-    char matched[512]; /* the rules' filters and tables, in order of the alphabet */
-    unsigned matches, problems, left;
-    char problem[CORE_ERROR_TEXT_MAX];
-} fixture;
-
-static void on_matched(void *context, const hub_rule *rule) {
-    fixture *f = context;
-    size_t used = strlen(f->matched);
-    f->matches++;
-    (void)snprintf(f->matched + used, sizeof f->matched - used, "%.*s.%.*s?%.*s ",
-                   CORE_SLICE_ARGS(rule->schema), CORE_SLICE_ARGS(rule->table),
-                   CORE_SLICE_ARGS(rule->filter));
-}
-
-static void on_left(void *context, const hub_rule *rule) {
-    fixture *f = context;
-    size_t used = strlen(f->matched);
-    f->left++;
-    (void)snprintf(f->matched + used, sizeof f->matched - used, "left %.*s ",
-                   CORE_SLICE_ARGS(rule->filter));
-}
-
-static void on_problem(void *context, const hub_rule *rule, const char *text) {
-    fixture *f = context;
-    (void)rule;
-    f->problems++;
-    (void)snprintf(f->problem, sizeof f->problem, "%s", text);
-}
-
-static hub_rule *add(fixture *f, hub_rule_key key, hub_user user, core_error *error) {
-    uint32_t position;
-    return hub_index_add(&f->index, &key, &user, &position, error);
-}
-
-static hub_rule *must_add_key(fixture *f, hub_rule_key key, hub_user user) {
-    core_error error;
-    hub_rule *rule = add(f, key, user, &error);
-    assert_non_null(rule);
-    return rule;
-}
-
-static hub_rule *must_add(fixture *f, const char *schema, const char *table, const char *filter) {
-    return must_add_key(f, fixture_key(schema, table, filter), (hub_user){.operations = ANY});
-}
-
-/* On public.todos. */
-static hub_rule *must_add_user(fixture *f, const char *filter, unsigned operations, bool leaves) {
-    hub_user user = {.operations = operations, .leaves = leaves};
-    return must_add_key(f, fixture_key("public", "todos", filter), user);
-}
-
-static void must_add_tenant(fixture *f, const char *tenant, const char *table) {
-    hub_rule_key key = fixture_key("", table, "");
-    key.tenant = core_slice_text(tenant);
-    (void)must_add_key(f, key, (hub_user){.operations = ANY});
-}
-
-static void drop(fixture *f, hub_rule *rule) {
-    (void)hub_rule_drop_user(rule, rule->user_count - 1);
-    if (rule->user_count == 0)
-        hub_index_drop(&f->index, rule);
-}
-
-static void drop_all(fixture *f) {
-    for (;;) {
-        size_t cursor = 0;
-        hub_map_node *at = NULL;
-        hub_rule *rule = hub_map_each(&f->index.rules, &cursor, &at);
-        if (rule == NULL)
-            break;
-        drop(f, rule);
-    }
-    assert_int_equal(f->index.tables.count, 0);
-}
-
-static unsigned match(fixture *f, const core_change *change) {
-    hub_listener listener = {
-        .matched = on_matched, .left = on_left, .problem = on_problem, .context = f};
-    f->matches = 0;
-    f->left = 0;
-    f->matched[0] = '\0';
-    assert_true(hub_index_match(&f->index, change, &listener));
-    return f->matches;
-}
-
-static unsigned match_insert(fixture *f, const core_relation *relation, const char *id,
-                             const char *name, const char *price) {
-    core_value values[3];
-    core_change change = {.op = CORE_OP_INSERT,
-                          .relation = relation,
-                          .new_tuple = fixture_tuple(values, id, name, price)};
-    return match(f, &change);
-}
-
-static unsigned match_delete(fixture *f, const core_relation *relation, core_old_kind kind,
-                             const char *id, const char *name) {
-    core_value values[3];
-    core_change change = {.op = CORE_OP_DELETE,
-                          .relation = relation,
-                          .old_kind = kind,
-                          .old_tuple = fixture_tuple(values, id, name, NULL)};
-    return match(f, &change);
-}
 
 static void test_tables_and_wildcards(void **state) {
     fixture *f = *state;
@@ -460,73 +345,6 @@ static void test_many_of_one_value_come_and_go(void **state) {
     drop_all(f);
 }
 
-/* ---- Rows that a policy narrows to ---- */
-
-static hub_rule *must_add_policy(fixture *f, const core_relation *relation, const char *filter,
-                                 const char *text) {
-    expr_refusal refusal;
-    expr_condition_spec spec = {.text = core_slice_text(text), .relation = relation};
-    expr_condition *policy = expr_condition_new(&spec, &refusal);
-    assert_non_null(policy);
-    hub_rule_key key = fixture_key("public", "todos", filter);
-    key.policy = policy;
-    key.policy_serial = 1;
-    hub_rule *rule = must_add_key(f, key, (hub_user){.operations = ANY});
-    expr_condition_release(policy);
-    return rule;
-}
-
-static unsigned match_update_without_name(fixture *f, const core_relation *relation,
-                                          const char *price) {
-    core_value values[3];
-    core_change change = {.op = CORE_OP_UPDATE,
-                          .relation = relation,
-                          .new_tuple = fixture_tuple(values, "1", NULL, price)};
-    values[1] = (core_value){.kind = CORE_VALUE_UNCHANGED};
-    return match(f, &change);
-}
-
-static void test_a_policy_narrows_to_its_rows(void **state) {
-    fixture *f = *state;
-    core_relation todos = fixture_relation("public", "todos");
-    hub_rule *plain = must_add(f, "public", "todos", "");
-    (void)match_insert(f, &todos, "1", "a", "1"); /* policies come when the shape is known */
-    must_add_policy(f, &todos, "", "name = 'a'");
-    must_add_policy(f, &todos, "price=gt.5", "name = 'a'");
-    must_add_policy(f, &todos, "", "id > 0"); /* bounds nothing */
-    drop(f, plain);
-    assert_int_equal(match_insert(f, &todos, "1", "a", "1"), 2);
-    assert_int_equal(match_insert(f, &todos, "1", "a", "9"), 3);
-    assert_int_equal(match_insert(f, &todos, "1", "b", "9"), 1);
-    drop_all(f);
-}
-
-static void test_a_policy_of_several_columns_is_found_by_each_and_matches_once(void **state) {
-    fixture *f = *state;
-    core_relation todos = fixture_relation("public", "todos");
-    char text[64];
-    hub_rule *plain = must_add(f, "public", "todos", "");
-    (void)match_insert(f, &todos, "1", "a", "1");
-    for (int i = 0; i < 100; i++) {
-        (void)snprintf(text, sizeof text, "name IN ('a', 'b') OR price = %d", i);
-        must_add_policy(f, &todos, "", text);
-    }
-    hub_rule *filtered = must_add_policy(f, &todos, "id=gt.5", "name = 'a' OR price = 7");
-    drop(f, plain);
-    assert_int_equal(match_insert(f, &todos, "1", "c", "7"), 1);
-    assert_int_equal(match_insert(f, &todos, "9", "c", "7.0"), 2);
-    assert_int_equal(match_insert(f, &todos, "1", "c", "100"), 0);
-    assert_int_equal(match_insert(f, &todos, "1", "b", "7"), 100); /* both: once */
-    assert_int_equal(match_insert(f, &todos, "1", "b", "7"), 100);
-    /* Without one of the columns the other may still find it: the policies decide, all of them. */
-    assert_int_equal(match_update_without_name(f, &todos, "7"), 100);
-    assert_int_equal(match_update_without_name(f, &todos, "100"), 100);
-    assert_int_equal(f->problems, 0);
-    drop(f, filtered);
-    assert_int_equal(match_insert(f, &todos, "9", "c", "7"), 1);
-    drop_all(f);
-}
-
 /* Of any schema each project gets its own: the tenant by its pattern, the rest the source's. */
 static void test_any_schema_is_ones_own(void **state) {
     fixture *f = *state;
@@ -549,18 +367,6 @@ static void test_any_schema_is_ones_own(void **state) {
     assert_int_equal(match_insert(f, &others, "1", "a", "1"), 2);
     drop_all(f);
     f->index.tenants = NULL;
-}
-
-static int setup(void **state) {
-    *state = calloc(1, sizeof(fixture));
-    return *state == NULL;
-}
-
-static int teardown(void **state) {
-    fixture *f = *state;
-    hub_index_fini(&f->index);
-    free(f);
-    return 0;
 }
 
 int main(void) {
@@ -589,9 +395,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_shapes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_equalities_cost_what_matches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_of_one_value_come_and_go, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_policy_narrows_to_its_rows, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            test_a_policy_of_several_columns_is_found_by_each_and_matches_once, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
