@@ -157,6 +157,7 @@ struct ws_hub {
     core_buffer head;
     uint64_t stamp;
     hub_class *touched;
+    bool unsaid;           /* something is kept from somebody, and memory was out to say so */
     hub_class *settling;   /* whose rules are to be narrowed by their policies */
     hub_classes *audience; /* the live classes, or a lane's */
     const core_run *run;   /* of the message at hand */

@@ -260,8 +260,10 @@ hub_secured hub_secure(ws_hub *hub, hub_class *class, const auth_table_decision 
     if (!class->by_claims)
         return secure_renew(hub, class);
     hub_policy *policy = hub_role_policy(class->role, hub->change->relation);
-    if (policy == NULL)
+    if (policy == NULL) {
+        hub->unsaid = true;
         return HUB_SECURED_NO;
+    }
     const secured it = {.hub = hub,
                         .class = class,
                         .policy = policy,

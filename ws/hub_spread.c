@@ -91,15 +91,21 @@ core_block *hub_problem_frame(const ws_subscription *subscription, unsigned stat
                               ws_topic_plain(subscription->topic), "postgres_changes", false, text);
 }
 
+/* Takes over a frame that says why something is not delivered. */
+static void spread_word(ws_hub *hub, const hub_class *class, core_block *frame) {
+    if (frame != NULL)
+        spread_block(hub, class, frame, NULL, NULL);
+    else
+        hub->unsaid = true;
+    core_block_release(frame);
+}
+
 /* Tells everybody who asked for the rule that its filter cannot be evaluated. */
 static void spread_problem(void *context, const hub_rule *rule, const char *text) {
     ws_hub *hub = context;
     for (uint32_t i = 0; i < rule->user_count; i++) {
         const hub_class *class = rule->users[i].class;
-        core_block *frame = hub_problem_frame(class->subscription, 422, text);
-        if (frame != NULL)
-            spread_block(hub, class, frame, NULL, NULL);
-        core_block_release(frame);
+        spread_word(hub, class, hub_problem_frame(class->subscription, 422, text));
     }
 }
 
@@ -118,19 +124,20 @@ void hub_access_tell(ws_hub *hub, hub_class *class, hub_told kind, const char *r
             return;
     if (class->told == NULL)
         class->told = malloc(HUB_TOLD_MAX * sizeof *class->told);
+    if (class->told == NULL)
+        hub->unsaid = true;
     if (class->told == NULL || class->told_count == HUB_TOLD_MAX)
         return;
     class->told[class->told_count++] = hash;
     char text[ACCESS_TEXT_MAX];
     (void)snprintf(text, sizeof text, "Unauthorized: %s", reason);
-    core_block *frame = hub_problem_frame(class->subscription, 403, text);
-    if (frame != NULL)
-        spread_block(hub, class, frame, NULL, NULL);
-    core_block_release(frame);
+    spread_word(hub, class, hub_problem_frame(class->subscription, 403, text));
 }
 
 void hub_access_cut(ws_hub *hub, const hub_class *class, const char *reason) {
     core_block *text = core_block_copy(core_slice_text(reason));
+    if (text == NULL)
+        hub->unsaid = true;
     for (size_t thread = 0; text != NULL && thread < hub->threads; thread++) {
         if (class->members[thread] == 0)
             continue;
@@ -383,14 +390,16 @@ static hub_outcome spread_change(ws_hub *hub, const core_change *change, core_er
     hub->change = change;
     hub->touched = NULL;
     hub->encoding_count = 0;
+    hub->unsaid = false;
     hub->stamp++;
     bool ok = hub_index_match(&hub->audience->index, change, &listener);
-    if (!access_sift(hub)) {
+    if (!access_sift(hub) && !hub->unsaid) {
         hub_settle(hub);
         return HUB_HELD;
     }
     for (hub_class *class = hub->touched; class != NULL; class = class->touched_next)
         ok &= spread_class(hub, class);
+    ok &= !hub->unsaid;
     made_forget(hub);
     hub_settle(hub);
     core_metrics_add(hub->metrics, CORE_METRIC_WS_EVENTS, 1);
