@@ -8,14 +8,20 @@
  * whom a change concerns is found without policies then, and must join again. */
 #include "ws/hub_private.h"
 
+/* Also where a role is late already: those that are not were narrowed again meanwhile. */
+static void order_wait(ws_hub *hub) {
+    hub->ordering = true;
+    hub->ordering_blind = false;
+}
+
 void hub_order_note(ws_hub *hub, const core_change *change) {
     auth_access_altered(hub->access.source, change->transaction.xid);
-    hub->ordering = true;
+    order_wait(hub);
 }
 
 void hub_order_begin(ws_hub *hub) {
     auth_access_renew(hub->access.source);
-    hub->ordering = true;
+    order_wait(hub);
 }
 
 bool hub_order_holds(ws_hub *hub) {
