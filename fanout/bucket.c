@@ -44,29 +44,23 @@ bool fanout_bucket_ensure(fanout_bucket *bucket, core_error *error) {
     const char *subjects[] = {all};
     jsStreamInfo *found = NULL;
     jsErrCode code = 0;
-    jsCtx *jetstream = fanout_jetstream(bucket->connection);
-    int64_t asked_us = core_clock_wall_us(core_clock_system());
+    jsStreamConfig config;
     (void)snprintf(all, sizeof all, "%s>", bucket->prefix);
-    natsStatus status = js_GetStreamInfo(&found, jetstream, bucket->stream, NULL, &code);
-    if (status == NATS_NOT_FOUND) {
-        jsStreamConfig config;
-        (void)jsStreamConfig_Init(&config);
-        config.Name = bucket->stream;
-        config.Subjects = subjects;
-        config.SubjectsLen = 1;
-        config.MaxMsgsPerSubject = 1;
-        config.Discard = js_DiscardNew;
-        config.Replicas = bucket->replicas;
-        config.MaxAge = bucket->max_age_ms * CORE_NS_PER_MS;
-        config.Duplicates = config.MaxAge; /* must not be longer; ids are not used */
-        config.DenyDelete = true;
-        config.AllowRollup = true;
-        status = js_AddStream(&found, jetstream, &config, NULL, &code);
-    }
+    (void)jsStreamConfig_Init(&config);
+    config.Name = bucket->stream;
+    config.Subjects = subjects;
+    config.SubjectsLen = 1;
+    config.MaxMsgsPerSubject = 1;
+    config.Discard = js_DiscardNew;
+    config.Replicas = bucket->replicas;
+    config.MaxAge = bucket->max_age_ms * CORE_NS_PER_MS;
+    config.Duplicates = config.MaxAge; /* must not be longer; ids are not used */
+    config.DenyDelete = true;
+    config.AllowRollup = true;
+    natsStatus status = fanout_newborn_ensure(bucket->connection, &config, &found, NULL, &code);
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make or find bucket", bucket->name);
     bool ok = bucket_matches(bucket, found->Config, all, error);
-    fanout_newborn_wait(found, asked_us);
     jsStreamInfo_Destroy(found);
     return ok;
 }

@@ -102,6 +102,9 @@ CORE_MUST_CHECK bool fanout_stream_check(fanout_connection *connection,
 CORE_MUST_CHECK bool fanout_stream_message(fanout_connection *connection, const char *stream,
                                            uint64_t sequence, core_buffer *payload,
                                            core_error *error);
+/* Removes all but the last `count` messages on the subject, of a stream that allows it. */
+CORE_MUST_CHECK bool fanout_stream_keep(fanout_connection *connection, const char *stream,
+                                        const char *subject, uint64_t count, core_error *error);
 /* Removes all messages up to `sequence`, of a stream that allows it. */
 CORE_MUST_CHECK bool fanout_stream_purge(fanout_connection *connection, const char *stream,
                                          uint64_t sequence, core_error *error);

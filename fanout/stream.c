@@ -142,31 +142,20 @@ static bool stream_update(fanout_connection *connection, const fanout_stream_spe
     return true;
 }
 
-static natsStatus stream_find_or_make(fanout_connection *connection, const fanout_stream_spec *spec,
-                                      jsStreamInfo **info, jsErrCode *code) {
-    const char *subjects[1];
-    jsStreamConfig config;
-    natsStatus status =
-        js_GetStreamInfo(info, fanout_jetstream(connection), spec->name, NULL, code);
-    if (status != NATS_NOT_FOUND)
-        return status;
-    fanout_stream_config(spec, subjects, &config);
-    status = js_AddStream(info, fanout_jetstream(connection), &config, NULL, code);
-    if (status == NATS_OK)
-        CORE_LOG(connection->log, INFO, "fanout", "stream made",
-                 CORE_LOG_TEXT("stream", spec->name), CORE_LOG_TEXT("subjects", spec->subjects));
-    return status;
-}
-
 bool fanout_stream_ensure(fanout_connection *connection, const fanout_stream_spec *spec,
                           fanout_stream_info *info, core_error *error) {
     jsStreamInfo *found = NULL;
     jsErrCode code = 0;
-    int64_t asked_us = core_clock_wall_us(core_clock_system());
-    natsStatus status = stream_find_or_make(connection, spec, &found, &code);
+    const char *subjects[1];
+    jsStreamConfig config;
+    bool is_made;
+    fanout_stream_config(spec, subjects, &config);
+    natsStatus status = fanout_newborn_ensure(connection, &config, &found, &is_made, &code);
     if (status != NATS_OK)
         return fanout_status_error(error, status, (int)code, "make or find stream", spec->name);
-    fanout_newborn_wait(found, asked_us);
+    if (is_made)
+        CORE_LOG(connection->log, INFO, "fanout", "stream made",
+                 CORE_LOG_TEXT("stream", spec->name), CORE_LOG_TEXT("subjects", spec->subjects));
     bool ok = fanout_stream_matches(spec, found->Config, error);
     if (ok && !spec->keeps_limits &&
         (fanout_stream_differs(spec, found->Config) ||
@@ -233,15 +222,29 @@ bool fanout_stream_message(fanout_connection *connection, const char *stream, ui
     return true;
 }
 
+static bool stream_purge(fanout_connection *connection, const char *stream, jsOptions *options,
+                         core_error *error) {
+    jsErrCode code = 0;
+    natsStatus status = js_PurgeStream(fanout_jetstream(connection), stream, options, &code);
+    return status == NATS_OK ||
+           fanout_status_error(error, status, (int)code, "purge stream", stream);
+}
+
 bool fanout_stream_purge(fanout_connection *connection, const char *stream, uint64_t sequence,
                          core_error *error) {
     jsOptions options;
-    jsErrCode code = 0;
     (void)jsOptions_Init(&options);
     options.Stream.Purge.Sequence = sequence + 1;
-    natsStatus status = js_PurgeStream(fanout_jetstream(connection), stream, &options, &code);
-    return status == NATS_OK ||
-           fanout_status_error(error, status, (int)code, "purge stream", stream);
+    return stream_purge(connection, stream, &options, error);
+}
+
+bool fanout_stream_keep(fanout_connection *connection, const char *stream, const char *subject,
+                        uint64_t count, core_error *error) {
+    jsOptions options;
+    (void)jsOptions_Init(&options);
+    options.Stream.Purge.Subject = subject;
+    options.Stream.Purge.Keep = count;
+    return stream_purge(connection, stream, &options, error);
 }
 
 bool fanout_last_message(fanout_connection *connection, const char *stream, const char *subject,
