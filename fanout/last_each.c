@@ -9,44 +9,16 @@
  * Failure: a pull that is over (fanout/pull.c says when), or a count that does not come true. */
 #include "fanout/pull.h"
 
-#include <inttypes.h>
-
-enum {
-    WAIT_MS = 200,
-    SILENCE_MAX_MS = 10 * 1000,
-};
-
-static bool each_take(fanout_pull *pull, fanout_each_handler take, void *context, uint64_t *left,
-                      core_error *error) {
-    fanout_message message;
-    int64_t silent_ms = 0;
-    while (silent_ms < SILENCE_MAX_MS) {
-        switch (fanout_pull_next(pull, WAIT_MS, &message, error)) {
-        case FANOUT_PULL_MESSAGE:
-            *left = message.pending;
-            return take(context, &message, error);
-        case FANOUT_PULL_OVER:
-            return false;
-        case FANOUT_PULL_NOTHING:
-            silent_ms += WAIT_MS;
-            break;
-        }
-    }
-    return core_error_set(error, CORE_ERROR_TRANSIENT,
-                          "%" PRIu64 " messages are to come, none came within %d ms", *left,
-                          SILENCE_MAX_MS);
-}
-
 bool fanout_stream_last_each(fanout_connection *connection, const char *stream, const char *filter,
                              fanout_each_handler take, void *context, core_error *error) {
     const fanout_pull_start start = {.stream = stream, .filter = filter, .last_each = true};
     fanout_pull *pull = fanout_pull_new(connection, &start, error);
     if (pull == NULL)
         return false;
-    uint64_t left = fanout_pull_pending(pull);
+    fanout_message message = {.pending = fanout_pull_pending(pull)};
     bool ok = true;
-    while (ok && left > 0)
-        ok = each_take(pull, take, context, &left, error);
+    while (ok && message.pending > 0)
+        ok = fanout_pull_await(pull, &message, error) && take(context, &message, error);
     fanout_pull_free(pull);
     return ok ||
            core_error_wrap(error, "reading the last messages on %s of stream %s", filter, stream);

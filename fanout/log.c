@@ -6,8 +6,6 @@
 
 #include <inttypes.h>
 
-enum { WAIT_MS = 200, SILENCE_MAX_MS = 10 * 1000 };
-
 bool fanout_log_end(fanout_connection *connection, const char *stream, const char *subject,
                     core_buffer *payload, uint64_t *sequence, core_error *error) {
     natsMsg *message;
@@ -26,35 +24,19 @@ bool fanout_log_end(fanout_connection *connection, const char *stream, const cha
                           stream, payload->max_bytes);
 }
 
-static bool log_take(fanout_pull *pull, fanout_each_handler take, void *context, uint64_t *at,
-                     core_error *error) {
-    fanout_message message;
-    for (int64_t silent_ms = 0; silent_ms < SILENCE_MAX_MS; silent_ms += WAIT_MS)
-        switch (fanout_pull_next(pull, WAIT_MS, &message, error)) {
-        case FANOUT_PULL_MESSAGE:
-            *at = message.sequence;
-            return take(context, &message, error);
-        case FANOUT_PULL_OVER:
-            return false;
-        case FANOUT_PULL_NOTHING:
-            break;
-        }
-    return core_error_set(error, CORE_ERROR_TRANSIENT, "nothing came within %d ms", SILENCE_MAX_MS);
-}
-
 bool fanout_log_read(fanout_connection *connection, const fanout_log_range *range,
                      fanout_each_handler take, void *context, core_error *error) {
     const fanout_pull_start start = {
         .stream = range->stream, .filter = range->subject, .sequence = range->first};
-    uint64_t at = 0;
+    fanout_message message = {.sequence = 0};
     if (range->last == 0)
         return true;
     fanout_pull *pull = fanout_pull_new(connection, &start, error);
     if (pull == NULL)
         return false;
     bool ok = true;
-    while (ok && at < range->last)
-        ok = log_take(pull, take, context, &at, error);
+    while (ok && message.sequence < range->last)
+        ok = fanout_pull_await(pull, &message, error) && take(context, &message, error);
     fanout_pull_free(pull);
     return ok || core_error_wrap(error, "reading %s of stream %s", range->subject, range->stream);
 }

@@ -309,6 +309,21 @@ fanout_pull_result fanout_pull_next(fanout_pull *pull, int64_t timeout_ms, fanou
     return FANOUT_PULL_OVER;
 }
 
+bool fanout_pull_await(fanout_pull *pull, fanout_message *message, core_error *error) {
+    enum { WAIT_MS = 200, TURNS = 50 };
+    for (unsigned i = 0; i < TURNS; i++)
+        switch (fanout_pull_next(pull, WAIT_MS, message, error)) {
+        case FANOUT_PULL_MESSAGE:
+            return true;
+        case FANOUT_PULL_OVER:
+            return false;
+        case FANOUT_PULL_NOTHING:
+            break;
+        }
+    return core_error_set(error, CORE_ERROR_TRANSIENT, "nothing came within %d ms",
+                          WAIT_MS * TURNS);
+}
+
 bool fanout_pull_caught_up(fanout_pull *pull) {
     jsConsumerInfo *info = NULL;
     natsStatus status = js_GetConsumerInfo(&info, fanout_jetstream(pull->connection), pull->stream,

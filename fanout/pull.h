@@ -32,6 +32,9 @@ typedef enum {
 /* The next message, valid until the next call. */
 CORE_MUST_CHECK fanout_pull_result fanout_pull_next(fanout_pull *pull, int64_t timeout_ms,
                                                     fanout_message *message, core_error *error);
+/* The same, for a stream that has one: TRANSIENT when none comes within ten seconds. */
+CORE_MUST_CHECK bool fanout_pull_await(fanout_pull *pull, fanout_message *message,
+                                       core_error *error);
 /* The message that _next gave last, for its headers. */
 natsMsg *fanout_pull_message(const fanout_pull *pull);
 /* How many messages the server had for us when it made the consumer. */
