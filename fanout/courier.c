@@ -215,13 +215,19 @@ bool fanout_courier_publish(fanout_courier *courier, const fanout_parcel *parcel
     return courier_send(courier, &message, REQUEST_PUBLISH, reply, error);
 }
 
-static bool courier_ask(fanout_courier *courier, const char *api, const char *stream,
-                        const char *body, request_kind kind, fanout_reply reply,
-                        core_error *error) {
-    char subject[FANOUT_NAME_MAX + 32];
-    (void)snprintf(subject, sizeof subject, "$JS.API.STREAM.%s.%s", api, stream);
+/* Asks `api` of the stream: an object with the subject under `name` and, above 0, a sequence. */
+static bool courier_ask(fanout_courier *courier, request_kind kind, const char *api,
+                        const char *stream, const char *name, const char *subject,
+                        uint64_t sequence, fanout_reply reply, core_error *error) {
+    char escaped[FANOUT_FILTER_MAX], body[BODY_MAX], number[32] = "", to[FANOUT_NAME_MAX + 32];
+    if (!fanout_filter_escape(subject, escaped, error))
+        return false;
+    if (sequence > 0)
+        (void)snprintf(number, sizeof number, ",\"seq\":%" PRIu64, sequence);
+    (void)snprintf(body, sizeof body, "{\"%s\":\"%s\"%s}", name, escaped, number);
+    (void)snprintf(to, sizeof to, "$JS.API.STREAM.%s.%s", api, stream);
     const fanout_link_message message = {
-        .subject = subject,
+        .subject = to,
         .expects = FANOUT_EXPECT_NOTHING,
         .payload = core_slice_text(body),
     };
@@ -230,31 +236,20 @@ static bool courier_ask(fanout_courier *courier, const char *api, const char *st
 
 bool fanout_courier_next(fanout_courier *courier, const char *stream, const char *subject,
                          uint64_t sequence, fanout_reply reply, core_error *error) {
-    char escaped[FANOUT_FILTER_MAX], body[BODY_MAX];
-    if (!fanout_filter_escape(subject, escaped, error))
-        return false;
-    (void)snprintf(body, sizeof body, "{\"next_by_subj\":\"%s\",\"seq\":%" PRIu64 "}", escaped,
-                   sequence > 0 ? sequence : 1);
-    return courier_ask(courier, "MSG.GET", stream, body, REQUEST_NEXT, reply, error);
+    return courier_ask(courier, REQUEST_NEXT, "MSG.GET", stream, "next_by_subj", subject,
+                       sequence > 0 ? sequence : 1, reply, error);
 }
 
 bool fanout_courier_last(fanout_courier *courier, const char *stream, const char *filter,
                          fanout_reply reply, core_error *error) {
-    char escaped[FANOUT_FILTER_MAX], body[BODY_MAX];
-    if (!fanout_filter_escape(filter, escaped, error))
-        return false;
-    (void)snprintf(body, sizeof body, "{\"last_by_subj\":\"%s\"}", escaped);
-    return courier_ask(courier, "MSG.GET", stream, body, REQUEST_NEXT, reply, error);
+    return courier_ask(courier, REQUEST_NEXT, "MSG.GET", stream, "last_by_subj", filter, 0, reply,
+                       error);
 }
 
 bool fanout_courier_purge(fanout_courier *courier, const char *stream, const char *subject,
                           uint64_t sequence, fanout_reply reply, core_error *error) {
-    char escaped[FANOUT_FILTER_MAX], body[BODY_MAX];
-    if (!fanout_filter_escape(subject, escaped, error))
-        return false;
-    (void)snprintf(body, sizeof body, "{\"filter\":\"%s\",\"seq\":%" PRIu64 "}", escaped,
-                   sequence + 1);
-    return courier_ask(courier, "PURGE", stream, body, REQUEST_PURGE, reply, error);
+    return courier_ask(courier, REQUEST_PURGE, "PURGE", stream, "filter", subject, sequence + 1,
+                       reply, error);
 }
 
 /* ---- answers ---- */
