@@ -18,6 +18,7 @@ struct triggers_inbox {
     size_t capacity, first, count;
     size_t bytes, max_bytes;
     uint64_t last;
+    uint64_t missing; /* there was no memory for it: nothing behind it is taken; 0: none */
     int wake_fd;
     bool closed;
 };
@@ -60,26 +61,30 @@ static bool inbox_is_full(const triggers_inbox *inbox) {
            (inbox->count > 0 && inbox->bytes >= inbox->max_bytes);
 }
 
-void triggers_inbox_put(triggers_inbox *inbox, uint64_t sequence, core_slice task) {
+bool triggers_inbox_put(triggers_inbox *inbox, uint64_t sequence, core_slice task) {
     CORE_MAGIC_CHECK(inbox, INBOX_MAGIC);
     core_block *block = core_block_copy(task);
     (void)pthread_mutex_lock(&inbox->lock);
     while (inbox_is_full(inbox) && !inbox->closed)
         (void)pthread_cond_wait(&inbox->room, &inbox->lock);
     bool was_empty = inbox->count == 0;
-    /* Without memory nothing more is taken: the partition is owned anew then. */
-    if (inbox->closed || block == NULL) {
-        inbox->closed = true;
-        core_block_release(block);
-    } else {
+    bool is_taken =
+        !inbox->closed && block != NULL && (inbox->missing == 0 || sequence <= inbox->missing);
+    if (inbox->missing == 0 && !is_taken)
+        inbox->missing = sequence;
+    if (is_taken) {
+        inbox->missing = 0;
         inbox->items[(inbox->first + inbox->count++) % inbox->capacity] =
             (inbox_item){.task = block, .sequence = sequence};
         inbox->bytes += task.length;
         inbox->last = sequence;
     }
     (void)pthread_mutex_unlock(&inbox->lock);
-    if (was_empty)
+    if (!is_taken)
+        core_block_release(block);
+    else if (was_empty)
         core_wake_set(inbox->wake_fd);
+    return is_taken;
 }
 
 core_block *triggers_inbox_take(triggers_inbox *inbox, uint64_t *sequence) {

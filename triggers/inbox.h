@@ -12,8 +12,9 @@ CORE_MUST_CHECK triggers_inbox *triggers_inbox_new(size_t max_tasks, size_t max_
                                                    core_error *error);
 /* Nobody waits in it. What is still inside is forgotten. */
 void triggers_inbox_free(triggers_inbox *inbox);
-/* Copies it; waits while there is no room. Nothing is put once it is closed. */
-void triggers_inbox_put(triggers_inbox *inbox, uint64_t sequence, core_slice task);
+/* Copies it; waits while there is no room. False: it is closed, or memory is out; then nothing is
+ * taken until this one comes again, behind triggers_inbox_last. */
+CORE_MUST_CHECK bool triggers_inbox_put(triggers_inbox *inbox, uint64_t sequence, core_slice task);
 /* The oldest, whose block is the caller's; NULL: none. */
 CORE_MUST_CHECK core_block *triggers_inbox_take(triggers_inbox *inbox, uint64_t *sequence);
 /* Whoever waits goes on, and what comes is dropped. */

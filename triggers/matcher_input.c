@@ -90,16 +90,17 @@ bool triggers_matcher_place(triggers_matcher *matcher, const fanout_tail *tail, 
 
 /* ---- the change stream ---- */
 
-static void on_message(void *context, const fanout_message *message) {
-    triggers_matcher *matcher = context;
-    triggers_inbox_put(matcher->inbox, message->sequence, message->payload);
-}
-
 static void on_lost(void *context, const core_error *reason) {
     triggers_matcher *matcher = context;
     (void)reason;
     atomic_store(&matcher->is_lost, true);
     core_wake_set(matcher->wake_fd);
+}
+
+static void on_message(void *context, const fanout_message *message) {
+    triggers_matcher *matcher = context;
+    if (!triggers_inbox_put(matcher->inbox, message->sequence, message->payload))
+        on_lost(matcher, NULL);
 }
 
 /* The stream's first message that is to be read. What is missing before it is told. */

@@ -13,7 +13,6 @@ enum { TASK_HEAD_MAX = 2048 }; /* what the publisher and a parked copy add, at m
 
 typedef struct {
     triggers_matcher *matcher;
-    const core_run *run;
     const core_change *change;
     const triggers_images *images;
     char offset[CORE_OFFSET_TEXT_SIZE];
@@ -163,7 +162,7 @@ static bool run_take(triggers_matcher *matcher, uint64_t sequence, core_slice wh
         return true;
     if (!core_run_reader_init(&reader, &run, &matcher->arena, error))
         return false;
-    change_at_hand at = {.matcher = matcher, .run = &run};
+    change_at_hand at = {.matcher = matcher};
     core_offset offset = {.sequence = sequence};
     memcpy(offset.epoch, run.epoch, sizeof offset.epoch);
     while ((at.change = core_run_next(&reader)) != NULL) {

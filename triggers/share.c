@@ -38,7 +38,8 @@ typedef struct {
     bool is_out;    /* the worker has it */
     bool is_wanted; /* back */
     atomic_bool is_back;
-    atomic_bool is_lost; /* the consumer's place: the stream begins later by now */
+    atomic_bool
+        is_lost; /* the consumer's place: the stream begins later, or a task found no memory */
 } share_part;
 
 struct triggers_share {
@@ -83,16 +84,17 @@ void triggers_share_trouble(triggers_share *share, char *text, size_t text_size)
 
 /* ---- a part's tasks ---- */
 
-static void on_task(void *context, const fanout_message *message) {
-    share_part *part = context;
-    triggers_inbox_put(part->inbox, message->sequence, message->payload);
-}
-
 static void on_lost(void *context, const core_error *reason) {
     share_part *part = context;
     (void)reason;
     atomic_store(&part->is_lost, true);
     core_wake_set(part->share->wake_fd);
+}
+
+static void on_task(void *context, const fanout_message *message) {
+    share_part *part = context;
+    if (!triggers_inbox_put(part->inbox, message->sequence, message->payload))
+        on_lost(part, NULL);
 }
 
 static unsigned part_number(const share_part *part) {
@@ -126,15 +128,11 @@ static bool tasks_begin(share_part *part, uint64_t after, core_error *error) {
 
 /* ---- a part's log ---- */
 
-typedef struct {
-    triggers_partition *partition;
-} fold_context;
-
 static bool fold_take(void *context, const fanout_message *message, core_error *error) {
-    fold_context *fold = context;
+    triggers_partition *partition = context;
     triggers_record record;
     return triggers_record_read(message->payload, &record, error) &&
-           triggers_partition_fold(fold->partition, message->sequence, &record, error);
+           triggers_partition_fold(partition, message->sequence, &record, error);
 }
 
 static bool part_fold(share_part *part, triggers_partition *partition, uint64_t *end,
@@ -157,8 +155,7 @@ static bool part_fold(share_part *part, triggers_partition *partition, uint64_t 
                                     .subject = subject,
                                     .first = record.has_state ? *end : record.base,
                                     .last = *end};
-    fold_context fold = {.partition = partition};
-    return fanout_log_read(share->connection, &range, fold_take, &fold, error);
+    return fanout_log_read(share->connection, &range, fold_take, partition, error);
 }
 
 /* ---- taking and giving back ---- */
