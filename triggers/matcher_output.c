@@ -5,7 +5,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { FULL_WAIT_MS = 200, TOLD_MAX = 100, LOG_RECORD_MAX = 64 * 1024 * 1024 };
+enum {
+    FULL_WAIT_MS = 200,
+    TOLD_MAX = 100, /* of one message */
+    TOLD_MAX_BYTES = 32 * 1024,
+    TOLD_SHARE = 8, /* of the stream they take at most one in so many, and half of it again */
+    LOG_RECORD_MAX = 64 * 1024 * 1024,
+};
 
 /* ---- tasks ---- */
 
@@ -45,11 +51,24 @@ bool triggers_matcher_send(triggers_matcher *matcher, uint64_t key_hash, core_sl
 
 void triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry) {
     core_metrics_add(matcher->spec.metrics, CORE_METRIC_TRIGGERS_UNDECIDED, 1);
-    if (matcher->told_count >= TOLD_MAX)
+    if (matcher->told_count >= TOLD_MAX || matcher->told.length >= TOLD_MAX_BYTES)
         return; /* of one message: the metric counts the others */
     entry->time_ms = core_clock_wall_us(matcher->spec.clock) / CORE_US_PER_MS;
     triggers_entry_write(entry, &matcher->told);
     matcher->told_count++;
+}
+
+/* Nobody else removes them, and a stream that is full takes no partition's records either. */
+static bool told_trim(triggers_matcher *matcher, const char *subject, core_error *error) {
+    enum { RECORD_BYTES = 2 * TOLD_MAX_BYTES };
+    int64_t bytes = core_config_integer(matcher->spec.config, "triggers.history_bytes");
+    uint64_t kept = (uint64_t)bytes / TOLD_SHARE / RECORD_BYTES;
+    if (matcher->has_told && matcher->told_records < kept / 2)
+        return true;
+    matcher->has_told = true;
+    matcher->told_records = 0;
+    return fanout_stream_keep(matcher->connection, matcher->deliveries_stream, subject, kept,
+                              error);
 }
 
 bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error) {
@@ -66,9 +85,11 @@ bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error) {
         .subject = subject, .id = id, .payload = core_buffer_slice(&matcher->task)};
     bool ok = core_subject_work(matcher->spec.config, fanout_work_word(FANOUT_WORK_DELIVERIES),
                                 "match", subject) &&
-              fanout_event_publish(matcher->connection, &event, &duplicate, error);
+              fanout_event_publish(matcher->connection, &event, &duplicate, error) &&
+              told_trim(matcher, subject, error);
     core_buffer_reset(&matcher->told);
     matcher->told_count = 0;
+    matcher->told_records++;
     return ok;
 }
 

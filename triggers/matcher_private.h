@@ -34,7 +34,6 @@ struct triggers_matcher {
     int64_t ttl_ms, keep_ms;
 
     fanout_publisher *publisher;
-    bool is_open;         /* the publisher; a broken one is opened anew from the stream's tail */
     uint64_t acked, sent; /* sequences in the stream of tasks */
     triggers_inbox *inbox;
     fanout_ordered *consumer;
@@ -56,6 +55,8 @@ struct triggers_matcher {
     core_arena arena;
     core_buffer body, key, task, told;
     size_t told_count;
+    bool has_told;
+    uint64_t told_records; /* since older ones were removed */
     int64_t max_payload;
 
     pthread_mutex_t lock; /* guards these */
