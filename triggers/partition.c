@@ -226,8 +226,8 @@ void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int6
 void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms) {
     CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
     partition->now_ms = now_ms;
-    for (size_t i = 0; i < partition->lane_count; i++)
-        partition->lanes[i]->not_before_ms = 0;
+    for (size_t i = partition->lane_count; i > 0; i--) /* a dropped one's place gets the last */
+        partition_lane_refresh(partition, partition->lanes[i - 1]);
     partition_run(partition);
     partition_append(partition);
 }

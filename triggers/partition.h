@@ -94,6 +94,7 @@ typedef struct {
 CORE_MUST_CHECK triggers_partition *triggers_partition_new(const triggers_partition_io *io,
                                                            const triggers_partition_limits *limits,
                                                            core_error *error);
+/* What was admitted and not attempted is given back before. NULL is allowed. */
 void triggers_partition_free(triggers_partition *partition);
 
 /* Before anything else: the log, record by record, from its last one with a state. INPUT error when

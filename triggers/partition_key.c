@@ -111,6 +111,12 @@ partition_key *partition_key_get(triggers_partition *partition, uint64_t hash, c
     return key;
 }
 
+void partition_key_unadmit(triggers_partition *partition, partition_key *key) {
+    if (key->is_admitted)
+        partition->io.unadmit(partition->io.context, key->lane->project, key->lane->trigger);
+    key->is_admitted = false;
+}
+
 void partition_key_count(triggers_partition *partition, partition_key *key) {
     bool counts = key->is_parking || key->parked > 0;
     if (counts == key->is_counted)
@@ -133,11 +139,14 @@ void partition_key_drop(triggers_partition *partition, partition_key *key) {
 }
 
 void partition_keys_free(triggers_partition *partition) {
-    for (size_t i = 0; i < partition->keys.capacity; i++)
-        if (partition->keys.slots[i] != NULL) {
-            core_block_release(partition->keys.slots[i]->held);
-            free(partition->keys.slots[i]);
-        }
+    for (size_t i = 0; i < partition->keys.capacity; i++) {
+        partition_key *key = partition->keys.slots[i];
+        if (key == NULL)
+            continue;
+        partition_key_unadmit(partition, key);
+        core_block_release(key->held);
+        free(key);
+    }
     free(partition->keys.slots);
     for (size_t i = 0; i < partition->lane_count; i++)
         free(partition->lanes[i]);

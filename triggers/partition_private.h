@@ -150,6 +150,8 @@ void partition_key_move(partition_key *key, partition_key_state state);
 static inline partition_key_state partition_key_at(const partition_key *key) {
     return (partition_key_state)key->state.current;
 }
+/* What was admitted for it and not attempted is given back. */
+void partition_key_unadmit(triggers_partition *partition, partition_key *key);
 /* Whether it counts as parked has changed, perhaps. */
 void partition_key_count(triggers_partition *partition, partition_key *key);
 
@@ -168,6 +170,8 @@ bool partition_is_full(const triggers_partition *partition);
 /* Puts an idle key in line if it has a head; else drops it. */
 void partition_key_line(triggers_partition *partition, partition_key *key);
 void partition_run(triggers_partition *partition);
+/* Definitions have changed: nobody waits, and what a former one's endpoint said is forgotten. */
+void partition_lane_refresh(triggers_partition *partition, partition_lane *lane);
 /* The head is held: it is attempted, or buried. */
 void partition_head_go(triggers_partition *partition, partition_key *key);
 /* What a head held goes, with its place among the attempts. */

@@ -65,9 +65,7 @@ void partition_head_let_go(triggers_partition *partition, partition_key *key) {
     key->held_position = 0;
     key->held_parked_ms = 0;
     key->held_sequence = 0;
-    if (key->is_admitted)
-        partition->io.unadmit(partition->io.context, key->lane->project, key->lane->trigger);
-    key->is_admitted = false;
+    partition_key_unadmit(partition, key);
     key->lane->attempts--;
     partition->attempts--;
 }
@@ -106,6 +104,16 @@ static void lane_policy(const triggers_partition *partition, const partition_lan
                         triggers_policy *policy) {
     *policy = (triggers_policy){0};
     partition->io.policy(partition->io.context, lane->project, lane->trigger, policy);
+}
+
+void partition_lane_refresh(triggers_partition *partition, partition_lane *lane) {
+    triggers_policy policy;
+    lane->not_before_ms = 0;
+    lane_policy(partition, lane, &policy);
+    if (lane->gone_revision == 0 || (policy.is_known && policy.revision <= lane->gone_revision))
+        return;
+    lane->gone_revision = 0;
+    partition_lane_drop(partition, lane);
 }
 
 void partition_head_go(triggers_partition *partition, partition_key *key) {
@@ -164,18 +172,16 @@ static bool lane_turn(triggers_partition *partition, partition_lane *lane) {
 
 /* Round after round, one of each lane, until nobody can begin. */
 void partition_run(triggers_partition *partition) {
-    size_t refused = 0;
-    while (partition->is_owner && !partition->is_held && partition->active != NULL &&
+    const partition_lane *refused = NULL; /* the first since one has begun */
+    while (partition->is_owner && !partition->is_held && partition->active != refused &&
            partition->attempts < partition->limits.max_attempts &&
            !partition_is_stalled(partition)) {
         partition_lane *lane = partition->active;
         partition->active = lane->next_active;
-        if (lane_turn(partition, lane)) {
-            refused = 0;
-            continue;
-        }
-        if (++refused > partition->lane_count)
-            return;
+        if (lane_turn(partition, lane))
+            refused = NULL;
+        else if (refused == NULL)
+            refused = lane;
     }
 }
 

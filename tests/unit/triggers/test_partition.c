@@ -32,9 +32,10 @@ typedef struct {
     uint64_t copy_keys[MANY];
     size_t copy_count, clears;
     int64_t now_ms;
-    bool is_paused;
+    bool is_paused, is_unknown;
     uint64_t revision;
     int64_t not_before_ms;
+    size_t admitted; /* and neither attempted nor given back */
 } desk;
 
 static const int64_t delays[] = {5000, 60000};
@@ -43,20 +44,23 @@ static void on_policy(void *context, core_slice project, core_slice trigger,
                       triggers_policy *policy) {
     const desk *d = context;
     (void)project;
-    *policy = (triggers_policy){.is_known = !core_slice_is(trigger, "unknown"),
+    *policy = (triggers_policy){.is_known = !d->is_unknown && !core_slice_is(trigger, "unknown"),
                                 .is_paused = d->is_paused,
                                 .revision = d->revision,
                                 .max_attempts = 2,
                                 .retry = {.delays_ms = delays, .count = 2}};
 }
 static int64_t on_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms) {
-    const desk *d = context;
+    desk *d = context;
     (void)project;
     (void)trigger;
-    return d->not_before_ms > now_ms ? d->not_before_ms : 0;
+    if (d->not_before_ms > now_ms)
+        return d->not_before_ms;
+    d->admitted++;
+    return 0;
 }
 static void on_unadmit(void *context, core_slice project, core_slice trigger) {
-    (void)context;
+    ((desk *)context)->admitted--;
     (void)project;
     (void)trigger;
 }
@@ -65,6 +69,7 @@ static void on_attempt(void *context, const triggers_attempt *attempt) {
     d->attempts[d->attempt_count] = *attempt;
     (void)core_block_retain(attempt->task);
     d->attempt_count++;
+    d->admitted--;
 }
 static void on_park(void *context, uint64_t ticket, core_slice parked) {
     desk *d = context;
@@ -144,6 +149,7 @@ static void settle(desk *d) {
 
 static void desk_close(desk *d) {
     triggers_partition_free(d->partition);
+    assert_int_equal(d->admitted, 0);
     for (size_t i = 0; i < MANY; i++) {
         core_block_release(d->records[i]);
         core_block_release(d->copies[i]);
@@ -382,6 +388,35 @@ static void test_what_cannot_be_read_is_a_dead_letter(void **state) {
     desk_close(&d);
 }
 
+/* Its head is on its way from the stream when the ownership ends: nobody will attempt it here. */
+static void test_what_was_admitted_is_given_back_with_the_partition(void **state) {
+    desk d;
+    int64_t next_ms;
+    (void)state;
+    desk_open(&d);
+    feed(&d, 1, "a");
+    bad(&d, 1);
+    d.now_ms += 5000;
+    triggers_partition_tick(d.partition, d.now_ms, &next_ms);
+    assert_int_equal(d.fetch_count, 1);
+    assert_int_equal(d.admitted, 1);
+    desk_close(&d);
+}
+
+static void test_an_endpoint_that_is_gone_is_forgotten_with_its_definition(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    feed(&d, 1, "a");
+    end(&d, 1, TRIGGERS_END_GONE, 0);
+    triggers_partition_refresh(d.partition, d.now_ms);
+    assert_int_equal(triggers_partition_look(d.partition).lanes, 1);
+    d.is_unknown = true;
+    triggers_partition_refresh(d.partition, d.now_ms);
+    assert_int_equal(triggers_partition_look(d.partition).lanes, 0);
+    desk_close(&d);
+}
+
 /* Another owner goes on from the log: what is done is not done again, what was under way is. */
 static void test_a_takeover_goes_on_from_the_log(void **state) {
     desk d;
@@ -447,6 +482,8 @@ int main(void) {
         cmocka_unit_test(test_a_paused_trigger_and_a_breaker_wait),
         cmocka_unit_test(test_a_hanging_endpoint_holds_nobody_up),
         cmocka_unit_test(test_what_cannot_be_read_is_a_dead_letter),
+        cmocka_unit_test(test_what_was_admitted_is_given_back_with_the_partition),
+        cmocka_unit_test(test_an_endpoint_that_is_gone_is_forgotten_with_its_definition),
         cmocka_unit_test(test_a_takeover_goes_on_from_the_log),
         cmocka_unit_test(test_a_log_with_a_hole_is_refused),
     };

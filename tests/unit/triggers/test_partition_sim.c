@@ -25,6 +25,8 @@ static void owner_end(sim *s, int number) {
     if (owner->partition == NULL)
         return;
     triggers_partition_free(owner->partition);
+    for (size_t i = 0; i < TRIGGERS; i++)
+        SIM_CHECK(s, owner->admitted[i] == 0);
     core_block_release(owner->record);
     unsigned life = owner->life + 1;
     *owner = (sim_owner){.life = life};
