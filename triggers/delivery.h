@@ -4,6 +4,8 @@
 
 #include "triggers/partition.h"
 
+#define TRIGGERS_ATTEMPTS_MAX 128 /* at once, of a partition */
+
 typedef struct triggers_delivery triggers_delivery;
 
 /* The worker's, lent to the sender until _ended. */

@@ -18,8 +18,10 @@ enum {
     OWN_HEADERS = 4,
     SIGNATURES_MAX = NET_SIGNING_KEYS_MAX * 48 + 1,
     WORK_MAX_BYTES = 64 * 1024 * 1024,
+    WORK_KEPT_BYTES = 256 * 1024, /* between deliveries */
     IN_FLIGHT_MAX = 1024,
-    QUEUE_MAX = 4096,
+    /* Of all partitions' attempts at once: nothing that was admitted is refused. */
+    QUEUE_MAX = TRIGGERS_PARTITIONS * TRIGGERS_ATTEMPTS_MAX,
 };
 
 struct triggers_webhooks {
@@ -80,6 +82,22 @@ static bool expand(void *context, core_slice project, core_slice text, core_buff
            auth_secrets_expand(webhooks->secrets, name, text, out, error);
 }
 
+/* Those of triggers that are gone, say; what they keep of secrets goes with them. */
+static void endpoints_forget(triggers_webhooks *webhooks, int64_t now_ms) {
+    enum { UNUSED_MS = 3600 * 1000 }; /* longer than a breaker stays open */
+    triggers_endpoint **at = &webhooks->endpoints;
+    while (*at != NULL) {
+        triggers_endpoint *endpoint = *at;
+        bool is_used = endpoint->throttle.under_way > 0 || now_ms - endpoint->texts_ms < UNUSED_MS;
+        if (is_used) {
+            at = &endpoint->next;
+            continue;
+        }
+        *at = endpoint->next;
+        triggers_endpoint_free(endpoint);
+    }
+}
+
 static triggers_endpoint *endpoint_get(triggers_webhooks *webhooks,
                                        const triggers_definition *definition, int64_t now_ms) {
     int64_t now_ns = webhooks->spec.clock->monotonic_ns(webhooks->spec.clock);
@@ -88,6 +106,7 @@ static triggers_endpoint *endpoint_get(triggers_webhooks *webhooks,
         endpoint = triggers_endpoint_new(definition, now_ms, now_ns);
         if (endpoint == NULL)
             return NULL;
+        endpoints_forget(webhooks, now_ms);
         endpoint->next = webhooks->endpoints;
         webhooks->endpoints = endpoint;
     }
@@ -100,8 +119,6 @@ static int64_t webhooks_admit(void *context, const triggers_definition *definiti
     enum { AGAIN_MS = 1000 };
     triggers_webhooks *webhooks = context;
     CORE_MAGIC_CHECK(webhooks, WEBHOOKS_MAGIC);
-    if (definition->action != TRIGGERS_DO_WEBHOOK)
-        return 0;
     triggers_endpoint *endpoint = endpoint_get(webhooks, definition, now_ms);
     if (endpoint == NULL)
         return now_ms + AGAIN_MS;
@@ -161,11 +178,11 @@ static bool call_sign(triggers_webhooks *webhooks, webhook_call *call, core_erro
     core_buffer out = core_buffer_over(call->signature, sizeof call->signature - 1);
     int64_t now_s = core_clock_wall_us(webhooks->spec.clock) / CORE_US_PER_S;
     (void)snprintf(call->timestamp, sizeof call->timestamp, "%" PRId64, now_s);
-    core_buffer_init(&webhooks->work, WORK_MAX_BYTES);
     bool ok = net_signature_write(auth_mac, call->texts->keys, call->texts->key_count,
                                   core_slice_text(delivery->id), now_s, delivery->task.body,
                                   &webhooks->work, &out, error);
-    core_buffer_fini(&webhooks->work);
+    if (webhooks->work.capacity > WORK_KEPT_BYTES)
+        core_buffer_fini(&webhooks->work);
     call->signature[out.length] = '\0';
     return ok;
 }
@@ -230,7 +247,7 @@ static bool webhooks_done(void *context, triggers_delivery *delivery) {
     triggers_webhooks *webhooks = context;
     webhook_call *call = delivery->made;
     const triggers_definition *definition = delivery->definition;
-    if (definition == NULL || definition->action != TRIGGERS_DO_WEBHOOK)
+    if (definition == NULL)
         return false;
     triggers_endpoint *endpoint = endpoint_find(webhooks, definition->project, definition->name);
     bool was_full = false;
@@ -267,6 +284,7 @@ triggers_webhooks *triggers_webhooks_new(const triggers_webhooks_spec *spec, cor
     }
     webhooks->magic = WEBHOOKS_MAGIC;
     webhooks->spec = *spec;
+    core_buffer_init(&webhooks->work, WORK_MAX_BYTES);
     webhooks->guard = net_guard_for_config(spec->config, error);
     const net_http_spec http = {.guard = webhooks->guard,
                                 .ca_file = core_config_text(spec->config, "triggers.ca"),
@@ -300,6 +318,7 @@ void triggers_webhooks_free(triggers_webhooks *webhooks) {
     auth_secrets_free(webhooks->secrets);
     fanout_connection_free(webhooks->connection);
     net_guard_free(webhooks->guard);
+    core_buffer_fini(&webhooks->work);
     webhooks->magic = 0;
     free(webhooks);
 }

@@ -15,11 +15,8 @@
 enum {
     SLEEP_MAX_MS = 100, /* the courier's time limits, definitions, and a clock that was moved */
     LETTER_MAX_BYTES = 64 * 1024 * 1024,
-    TASKS_MAX = 1024,      /* of a partition, not done */
-    DONE_MAX = 16384,      /* above its watermark */
-    ATTEMPTS_MAX = 128,    /* at once */
-    PARKED_KEY_BYTES = 64, /* in a record */
-    RECORD_ROOM_BYTES = 512 * 1024,
+    TASKS_MAX = 1024, /* of a partition, not done */
+    DONE_MAX = 16384, /* above its watermark */
 };
 
 /* ---- from other threads ---- */
@@ -74,7 +71,7 @@ triggers_partition *triggers_worker_partition(triggers_worker *worker, unsigned 
             (size_t)core_config_integer(config, "triggers.memory") / (2 * TRIGGERS_PARTITIONS),
         .max_done = DONE_MAX,
         .max_parked_keys = 1 + (parked_keys - 1) / TRIGGERS_PARTITIONS,
-        .max_attempts = ATTEMPTS_MAX,
+        .max_attempts = TRIGGERS_ATTEMPTS_MAX,
         .seed = (uint64_t)core_clock_wall_us(worker->spec.clock) + number,
     };
     return triggers_partition_new(&io, &limits, error);

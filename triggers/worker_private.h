@@ -108,7 +108,7 @@ void triggers_slot_step(triggers_slot *slot, int64_t *next_ms);
 /* slot_io.c */
 triggers_partition_io triggers_slot_io(triggers_slot *slot);
 void triggers_slot_answer(triggers_call *call, const fanout_answer *answer, core_error_code code);
-/* Sends nothing; its failure is told with the next turn. NULL: memory is out. */
+/* Sends nothing; its failure is told with the next turn. Aborts when memory is out. */
 triggers_call *triggers_call_new(triggers_slot *slot, triggers_call_kind kind, uint64_t ticket);
 fanout_reply triggers_call_reply(triggers_call *call);
 /* It was not sent. */

@@ -166,6 +166,25 @@ test("a tenant's trigger hears of its own rows only, whoever has tables and trig
     assert.equal((await outcomes(house, 'orders', '--project', project)).filter(({ outcome }) => outcome === 'delivered').length, 10);
 });
 
+// Partitions write into the same stream: what nobody removed would end all deliveries.
+test('what was not decided is kept up to its share of the log, the newest', async (t) => {
+  const ROWS = 120, KEPT = 32; // 16 MiB / 8 / 64 KiB; half of it more may be there
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url, { when: '10 / new.customer > 0' })],
+    { 'triggers.history_bytes': '16MiB' });
+  await house.postgres.query(`DO $$ BEGIN FOR i IN 1..${ROWS} LOOP
+    INSERT INTO orders VALUES (i, 0, 'paid'); UPDATE orders SET status = 'new' WHERE id = i; -- a message each
+    END LOOP; END $$`);
+  await waitFor('all undecided', async () =>
+    await house.walcast.metric('walcast_triggers_undecided_total') === ROWS, 60_000);
+  const told = await waitFor('the last row', async () => {
+    const all = await outcomes(house, 'orders');
+    return Number(/-(\d+)\./.exec(all.at(-1).event_id)[1]) >= 2 * ROWS - 1 && all;
+  });
+  assert.ok(told.length >= KEPT && told.length <= KEPT * 3 / 2 + 1, `${told.length} are kept`);
+  assert.ok(told.every(({ outcome }) => outcome === 'undecided'));
+});
+
 test('an endpoint that hangs delays no other', async (t) => {
   const receiver = await Receiver.start(t, ({ path }) => path === '/hangs' ? 'hang' : 200);
   const house = await startTriggers(t, [
