@@ -39,9 +39,10 @@ typedef struct {
     int64_t max_bytes;    /* 0: no limit */
     int replicas;
     int64_t duplicate_window_ms;
-    bool discards_old; /* at its limits the oldest go; else new ones are refused */
-    bool keeps_limits; /* of a stream that is there already: what differs stays */
-    bool allows_purge; /* its owner removes what is done with */
+    bool discards_old;  /* at its limits the oldest go; else new ones are refused */
+    bool keeps_limits;  /* of a stream that is there already: what differs stays */
+    bool allows_purge;  /* its owner removes what is done with */
+    bool allows_delete; /* and single messages among others */
 } fanout_stream_spec;
 
 typedef struct {
@@ -83,8 +84,8 @@ fanout_stream_spec fanout_stream_work_spec(const core_config *config, fanout_wor
                                            char subjects[CORE_SUBJECT_MAX]);
 /* The word in its subjects, for core_subject_work. */
 const char *fanout_work_word(fanout_work work);
-/* Makes the stream (file storage, discard new unless `discards_old`, deny delete and, unless
- * `allows_purge`, purge) or checks the one that is there; limits that differ (age, bytes) are
+/* Makes the stream (file storage, discard new unless `discards_old`; delete and purge are denied
+ * unless the spec allows them) or checks the one that is there; limits that differ (age, bytes) are
  * updated to the spec. CONFIG error that names both when the subjects, storage or discard policy of
  * an existing stream are others: it is not ours. */
 CORE_MUST_CHECK bool fanout_stream_ensure(fanout_connection *connection,
@@ -108,7 +109,11 @@ CORE_MUST_CHECK bool fanout_stream_keep(fanout_connection *connection, const cha
 /* Removes all messages up to `sequence`, of a stream that allows it. */
 CORE_MUST_CHECK bool fanout_stream_purge(fanout_connection *connection, const char *stream,
                                          uint64_t sequence, core_error *error);
-/* The sequence of the last message on a subject; 0: there is none. */
+/* Removes one message, of a stream that allows it; one that is not there is removed already. A
+ * server that is killed at once may have it back. */
+CORE_MUST_CHECK bool fanout_stream_remove(fanout_connection *connection, const char *stream,
+                                          uint64_t sequence, core_error *error);
+/* The sequence of the last message on a subject, or that a filter matches; 0: there is none. */
 CORE_MUST_CHECK bool fanout_stream_subject_end(fanout_connection *connection, const char *stream,
                                                const char *subject, uint64_t *sequence,
                                                core_error *error);

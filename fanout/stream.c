@@ -122,7 +122,7 @@ static bool stream_update(fanout_connection *connection, const fanout_stream_spe
     config.MaxAge = spec->max_age_ms * CORE_NS_PER_MS;
     config.MaxBytes = spec->max_bytes > 0 ? spec->max_bytes : -1;
     config.Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS;
-    config.DenyDelete = true;
+    config.DenyDelete = !spec->allows_delete;
     config.DenyPurge = !spec->allows_purge;
     const char *subjects[] = {spec->subjects};
     if (!subjects_suffice(connection, spec, (*found)->Config)) {
@@ -245,6 +245,19 @@ bool fanout_stream_keep(fanout_connection *connection, const char *stream, const
     options.Stream.Purge.Subject = subject;
     options.Stream.Purge.Keep = count;
     return stream_purge(connection, stream, &options, error);
+}
+
+bool fanout_stream_remove(fanout_connection *connection, const char *stream, uint64_t sequence,
+                          core_error *error) {
+    natsMsg *message = NULL;
+    jsErrCode code = 0;
+    jsCtx *js = fanout_jetstream(connection);
+    natsStatus status = js_DeleteMsg(js, stream, sequence, NULL, &code);
+    if (status == NATS_OK ||
+        js_GetMsg(&message, js, stream, sequence, NULL, NULL) == NATS_NOT_FOUND)
+        return true;
+    natsMsg_Destroy(message);
+    return fanout_status_error(error, status, (int)code, "remove a message of stream", stream);
 }
 
 bool fanout_last_message(fanout_connection *connection, const char *stream, const char *subject,

@@ -30,7 +30,7 @@ void fanout_stream_config(const fanout_stream_spec *spec, const char **subjects,
         .Storage = js_FileStorage,
         .Replicas = spec->replicas,
         .Duplicates = spec->duplicate_window_ms * CORE_NS_PER_MS,
-        .DenyDelete = true,
+        .DenyDelete = !spec->allows_delete,
         .DenyPurge = !spec->allows_purge,
     };
 }
@@ -80,6 +80,6 @@ bool fanout_stream_matches(const fanout_stream_spec *spec, const jsStreamConfig 
 bool fanout_stream_differs(const fanout_stream_spec *spec, const jsStreamConfig *found) {
     return found->MaxAge != spec->max_age_ms * CORE_NS_PER_MS ||
            limit_or_none(found->MaxBytes) != limit_or_none(spec->max_bytes) ||
-           found->Duplicates != spec->duplicate_window_ms * CORE_NS_PER_MS || !found->DenyDelete ||
-           found->DenyPurge == spec->allows_purge;
+           found->Duplicates != spec->duplicate_window_ms * CORE_NS_PER_MS ||
+           found->DenyDelete == spec->allows_delete || found->DenyPurge == spec->allows_purge;
 }

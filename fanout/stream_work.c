@@ -17,6 +17,7 @@ typedef struct {
     const char *word;   /* of its subjects */
     const char *bytes;  /* the key of its size */
     int64_t duplicate_window_ms;
+    bool allows_delete; /* a letter is replayed or thrown away among others */
 } work_row;
 
 static const work_row work_rows[] = {
@@ -24,7 +25,7 @@ static const work_row work_rows[] = {
     [FANOUT_WORK_DELIVERIES] = {"DELIVERIES", "deliveries", "triggers.history_bytes",
                                 unused_window_ms},
     [FANOUT_WORK_PARKED] = {"PARKED", "parked", "triggers.parked_bytes", repeat_window_ms},
-    [FANOUT_WORK_DEAD] = {"DLQ", "dlq", "triggers.dlq_bytes", repeat_window_ms},
+    [FANOUT_WORK_DEAD] = {"DLQ", "dlq", "triggers.dlq_bytes", repeat_window_ms, true},
     [FANOUT_WORK_JOBS] = {"JOBS", "jobs", "jobs.max_bytes", repeat_window_ms},
     [FANOUT_WORK_JOB_LOGS] = {"JOBLOG", "joblog", "jobs.log_bytes", unused_window_ms},
 };
@@ -48,5 +49,6 @@ fanout_stream_spec fanout_stream_work_spec(const core_config *config, fanout_wor
         .replicas = (int)core_config_integer(config, "nats.replicas"),
         .duplicate_window_ms = row->duplicate_window_ms,
         .allows_purge = true,
+        .allows_delete = row->allows_delete,
     };
 }

@@ -251,6 +251,35 @@ static void test_missing_message_and_stream(void **state) {
     core_buffer_fini(&payload);
 }
 
+static void test_single_messages_are_removed(void **state) {
+    scene *s = *state;
+    core_buffer payload;
+    core_error error = {0};
+    core_buffer_init(&payload, 1024);
+    s->house.spec.allows_delete = true;
+    (void)must_ensure(s);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(js_Publish(NULL, s->jetstream, HOUSE_SUBJECT, "1", 1, NULL, NULL),
+                         NATS_OK);
+    assert_true(fanout_stream_remove(s->connection, "WALCAST", 2, &error));
+    assert_true(fanout_stream_remove(s->connection, "WALCAST", 2, &error));
+    assert_true(fanout_stream_remove(s->connection, "WALCAST", 99, &error));
+    assert_false(fanout_stream_message(s->connection, "WALCAST", 2, &payload, &error));
+    assert_true(fanout_stream_message(s->connection, "WALCAST", 3, &payload, &error));
+    assert_int_equal(must_ensure(s).messages, 2);
+    assert_false(fanout_stream_remove(s->connection, "NOTHING", 1, &error));
+    core_buffer_fini(&payload);
+}
+
+static void test_no_message_is_removed_where_it_is_not_allowed(void **state) {
+    scene *s = *state;
+    core_error error = {0};
+    (void)must_ensure(s);
+    assert_int_equal(js_Publish(NULL, s->jetstream, HOUSE_SUBJECT, "1", 1, NULL, NULL), NATS_OK);
+    assert_false(fanout_stream_remove(s->connection, "WALCAST", 1, &error));
+    assert_int_equal(must_ensure(s).messages, 1);
+}
+
 static void test_the_last_message_of_a_subject(void **state) {
     scene *s = *state;
     core_error error = {0};
@@ -317,6 +346,8 @@ int main(void) {
         SCENE_TEST(test_subjects_that_another_stream_takes_are_refused),
         SCENE_TEST(test_streams_beside_it_do_not_overlap),
         SCENE_TEST(test_missing_message_and_stream),
+        SCENE_TEST(test_single_messages_are_removed),
+        SCENE_TEST(test_no_message_is_removed_where_it_is_not_allowed),
         SCENE_TEST(test_the_last_message_of_a_subject),
         SCENE_TEST(test_the_first_hole_is_found),
     };
