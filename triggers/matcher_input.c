@@ -13,15 +13,6 @@ enum { INBOX_TASKS = 1024, INBOX_BYTES = 8 * 1024 * 1024, POSITION_MAX = 4096 };
 
 /* ---- the place ---- */
 
-static bool position_is_later(const triggers_position *a, const triggers_position *b) {
-    if (b->change.epoch[0] == '\0' || a->change.epoch[0] == '\0')
-        return b->change.epoch[0] == '\0';
-    if (strcmp(a->change.epoch, b->change.epoch) == 0)
-        return a->change.sequence != b->change.sequence ? a->change.sequence > b->change.sequence
-                                                        : a->change.index >= b->change.index;
-    return a->change_lsn >= b->change_lsn;
-}
-
 /* The record is a task without a body: one wire form for positions. */
 static void record_write(const triggers_position *position, core_buffer *out) {
     const triggers_task task = {
@@ -54,7 +45,7 @@ static bool record_save(triggers_matcher *matcher, core_error *error) {
 
 bool triggers_matcher_save(triggers_matcher *matcher, core_error *error) {
     if (!matcher->is_done || matcher->acked < matcher->sent ||
-        memcmp(&matcher->saved, &matcher->position, sizeof matcher->saved) == 0)
+        triggers_position_equal(&matcher->saved, &matcher->position))
         return true;
     return record_save(matcher, error);
 }
@@ -69,7 +60,7 @@ bool triggers_matcher_place(triggers_matcher *matcher, const fanout_tail *tail, 
     if (tail->has_message) {
         if (!triggers_task_read(core_buffer_slice(&tail->payload), &task, error))
             return false;
-        if (!position_is_later(&record, &task.position)) {
+        if (task.position.turn > record.turn) {
             matcher->position = task.position;
             matcher->is_done = false;
             (void)!core_slice_to_text(task.project, matcher->last_project,
@@ -107,7 +98,7 @@ static void on_message(void *context, const fanout_message *message) {
 static bool input_first(triggers_matcher *matcher, const fanout_stream_info *info, uint64_t *first,
                         core_error *error) {
     const char *stream = core_config_text(matcher->spec.config, "nats.stream");
-    const core_offset *place = &matcher->position.change;
+    const core_offset *place = &matcher->position.places[TRIGGERS_INPUT_CHANGES].at;
     core_run run;
     *first = info->first_sequence > 0 ? info->first_sequence : 1;
     if (place->epoch[0] == '\0')

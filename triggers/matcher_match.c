@@ -23,21 +23,20 @@ typedef struct {
 /* Whether the change was done before this matcher. */
 static bool is_done_before(triggers_matcher *matcher, const core_offset *at,
                            const core_change *change, bool *is_partly) {
-    const triggers_position *position = &matcher->position;
+    const triggers_place *place = &matcher->position.places[TRIGGERS_INPUT_CHANGES];
     *is_partly = false;
-    if (position->change.epoch[0] == '\0')
+    if (place->at.epoch[0] == '\0')
         return false;
-    bool same_epoch = strcmp(position->change.epoch, at->epoch) == 0;
+    bool same_epoch = strcmp(place->at.epoch, at->epoch) == 0;
     int order;
     if (same_epoch)
-        order = at->sequence != position->change.sequence
-                    ? (at->sequence > position->change.sequence ? 1 : -1)
-                    : (at->index > position->change.index) - (at->index < position->change.index);
+        order = at->sequence != place->at.sequence
+                    ? (at->sequence > place->at.sequence ? 1 : -1)
+                    : (at->index > place->at.index) - (at->index < place->at.index);
     else /* the stream was made anew: the same changes may be in it, at other places */
-        order = change->transaction.commit_lsn != position->change_lsn
-                    ? (change->transaction.commit_lsn > position->change_lsn ? 1 : -1)
-                    : (change->index > position->change_index) -
-                          (change->index < position->change_index);
+        order = change->transaction.commit_lsn != place->lsn
+                    ? (change->transaction.commit_lsn > place->lsn ? 1 : -1)
+                    : (change->index > place->index) - (change->index < place->index);
     *is_partly = order == 0 && !matcher->is_done;
     return order < 0 || (order == 0 && matcher->is_done);
 }
@@ -135,9 +134,8 @@ static bool change_take(change_at_hand *at, const core_offset *offset, core_erro
     if (triggers_op_of(at->change->op) == 0 || at->change->relation == NULL ||
         is_done_before(matcher, offset, at->change, &is_partly))
         return true;
-    matcher->position.change = *offset;
-    matcher->position.change_lsn = at->change->transaction.commit_lsn;
-    matcher->position.change_index = at->change->index;
+    matcher->position.places[TRIGGERS_INPUT_CHANGES] = (triggers_place){
+        .at = *offset, .lsn = at->change->transaction.commit_lsn, .index = at->change->index};
     triggers_rule_index *index = triggers_matcher_index(matcher, at->change->relation);
     size_t count =
         index != NULL ? triggers_rule_index_match(index, at->change, &matches, &at->images) : 0;
@@ -177,6 +175,7 @@ bool triggers_matcher_take(triggers_matcher *matcher, uint64_t sequence, core_sl
                            core_error *error) {
     core_slice whole;
     triggers_matcher_set_renew(matcher);
+    matcher->position.turn++;
     switch (core_assembly_feed(&matcher->assembly, message, sequence, &whole, error)) {
     case CORE_ASSEMBLY_WHOLE:
         return run_take(matcher, sequence, whole, error) &&

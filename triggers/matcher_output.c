@@ -79,8 +79,7 @@ bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error) {
     const triggers_record record = {.outcomes = core_buffer_slice(&matcher->told)};
     core_buffer_reset(&matcher->task);
     triggers_record_write(&record, &matcher->task);
-    (void)snprintf(id, sizeof id, "m-%" PRIu64 "-%" PRIu32, matcher->position.change.sequence,
-                   matcher->position.change.index);
+    (void)snprintf(id, sizeof id, "m-%" PRIu64, matcher->position.turn);
     const fanout_event event = {
         .subject = subject, .id = id, .payload = core_buffer_slice(&matcher->task)};
     bool ok = core_subject_work(matcher->spec.config, fanout_work_word(FANOUT_WORK_DELIVERIES),

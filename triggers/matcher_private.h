@@ -39,7 +39,7 @@ struct triggers_matcher {
     fanout_ordered *consumer;
     atomic_bool is_lost;
 
-    triggers_position position; /* all before it is done; its own change, too, if `is_done` */
+    triggers_position position; /* all before it is done; its own message, too, if `is_done` */
     bool is_done;
     char last_project[TRIGGERS_NAME_MAX + 1]; /* else: its tasks up to this one are stored */
     char last_trigger[TRIGGERS_NAME_MAX + 1];

@@ -50,16 +50,6 @@ static void text_write(core_buffer *out, core_slice text, size_t max) {
     core_buffer_slice_append(out, kept);
 }
 
-static void position_write(core_buffer *out, const triggers_position *position) {
-    text_write(out, core_slice_text(position->change.epoch), CORE_EPOCH_TEXT_SIZE - 1);
-    core_buffer_u64(out, position->change.sequence);
-    core_buffer_u32(out, position->change.index);
-    core_buffer_u64(out, position->change_lsn);
-    core_buffer_u64(out, position->change_index);
-    core_buffer_u64(out, (uint64_t)position->events_created_us);
-    core_buffer_u64(out, position->events_sequence);
-}
-
 void triggers_task_write(const triggers_task *task, core_buffer *out) {
     assert(task->project.length <= TRIGGERS_NAME_MAX && task->trigger.length <= TRIGGERS_NAME_MAX);
     assert(task->event_id.length <= TRIGGERS_EVENT_ID_MAX);
@@ -68,7 +58,7 @@ void triggers_task_write(const triggers_task *task, core_buffer *out) {
     core_buffer_u64(out, task->revision);
     core_buffer_u64(out, task->key_hash);
     core_buffer_u64(out, (uint64_t)task->event_time_us);
-    position_write(out, &task->position);
+    triggers_position_write(&task->position, out);
     text_write(out, task->project, TRIGGERS_NAME_MAX);
     text_write(out, task->trigger, TRIGGERS_NAME_MAX);
     text_write(out, task->event_id, TRIGGERS_EVENT_ID_MAX);
@@ -93,18 +83,6 @@ static core_slice text_read(core_cursor *cursor, size_t max) {
     return core_cursor_bytes(cursor, length);
 }
 
-static void position_read(core_cursor *cursor, triggers_position *position) {
-    core_slice epoch = text_read(cursor, CORE_EPOCH_TEXT_SIZE - 1);
-    if (!core_slice_to_text(epoch, position->change.epoch, sizeof position->change.epoch))
-        core_cursor_fail(cursor);
-    position->change.sequence = core_cursor_u64(cursor);
-    position->change.index = core_cursor_u32(cursor);
-    position->change_lsn = core_cursor_u64(cursor);
-    position->change_index = core_cursor_u64(cursor);
-    position->events_created_us = (int64_t)core_cursor_u64(cursor);
-    position->events_sequence = core_cursor_u64(cursor);
-}
-
 static bool bytes_refuse(const core_cursor *cursor, const char *what, core_error *error) {
     return core_error_set(error, CORE_ERROR_INPUT,
                           "not a %s that this version of walcast knows, at byte %zu: was the "
@@ -121,7 +99,7 @@ bool triggers_task_read(core_slice bytes, triggers_task *task, core_error *error
     task->revision = core_cursor_u64(&cursor);
     task->key_hash = core_cursor_u64(&cursor);
     task->event_time_us = (int64_t)core_cursor_u64(&cursor);
-    position_read(&cursor, &task->position);
+    triggers_position_read(&cursor, &task->position);
     task->project = text_read(&cursor, TRIGGERS_NAME_MAX);
     task->trigger = text_read(&cursor, TRIGGERS_NAME_MAX);
     task->event_id = text_read(&cursor, TRIGGERS_EVENT_ID_MAX);

@@ -9,21 +9,13 @@
 #define WALCAST_TRIGGERS_TASK_H
 
 #include "triggers/definition.h"
+#include "triggers/position.h"
 
 #define TRIGGERS_PARTITIONS     16
 #define TRIGGERS_EVENT_ID_MAX   256
 #define TRIGGERS_KEY_MAX        256 /* of the text that is kept; the hash is of all */
 #define TRIGGERS_BODY_MAX       ((size_t)32 * 1024 * 1024)
 #define TRIGGERS_WEBHOOK_ID_MAX 40
-
-/* Where the matcher stands in its inputs. */
-typedef struct {
-    core_offset change; /* the last change that was matched; its epoch empty: none */
-    core_lsn change_lsn;
-    uint64_t change_index;     /* within its transaction */
-    int64_t events_created_us; /* of the stream of events */
-    uint64_t events_sequence;  /* the last event that was matched */
-} triggers_position;
 
 typedef struct {
     core_slice project;

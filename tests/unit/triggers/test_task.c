@@ -21,11 +21,10 @@ static triggers_task sample(void) {
         .key = core_slice_text("customer 7"),
         .key_hash = 77,
         .depth = 3,
-        .position = {.change = {.epoch = "0kq1", .sequence = 17, .index = 3},
-                     .change_lsn = 0x16B374D848,
-                     .change_index = 9,
-                     .events_created_us = 5,
-                     .events_sequence = 11},
+        .position = {.turn = 12,
+                     .input = TRIGGERS_INPUT_EVENTS,
+                     .places = {[TRIGGERS_INPUT_EVENTS] = {.at = {.epoch = "5f0",
+                                                                  .sequence = 11}}}},
         .body = core_slice_text("{\"type\":\"public.orders.update\"}"),
     };
 }
@@ -43,13 +42,7 @@ static void test_comes_back_as_it_was(void **state) {
     assert_true(core_slice_equal(back.event_id, task.event_id));
     assert_true(core_slice_equal(back.key, task.key));
     assert_true(core_slice_equal(back.body, task.body));
-    assert_string_equal(back.position.change.epoch, "0kq1");
-    assert_int_equal(back.position.change.sequence, 17);
-    assert_int_equal(back.position.change.index, 3);
-    assert_int_equal(back.position.change_lsn, task.position.change_lsn);
-    assert_int_equal(back.position.change_index, 9);
-    assert_int_equal(back.position.events_created_us, 5);
-    assert_int_equal(back.position.events_sequence, 11);
+    assert_true(triggers_position_equal(&back.position, &task.position));
     assert_int_equal(back.revision, 42);
     assert_int_equal(back.key_hash, 77);
     assert_int_equal(back.depth, 3);
