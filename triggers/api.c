@@ -4,6 +4,7 @@
 #include "triggers/answer.h"
 #include "triggers/events.h"
 #include "triggers/job_part.h"
+#include "triggers/keyed.h"
 #include "triggers/rest.h"
 
 #include <pthread.h>
@@ -119,13 +120,22 @@ static triggers_host *host_find(const triggers_api *api, const char *project,
     return NULL;
 }
 
+/* What writes, under the caller's key if there is one. */
+static void host_take(triggers_host *host, const api_row *row, core_route_reply *reply) {
+    bool writes = strcmp(row->method, "GET") != 0;
+    if (writes && reply->request.idempotency_key.length > 0)
+        triggers_keyed_take(host, reply, row->take);
+    else
+        row->take(host, reply);
+}
+
 static void api_hand(const api_route *route, core_route_reply *reply, const char *project,
                      const char *environment) {
     triggers_api *api = route->api;
     (void)pthread_mutex_lock(&api->mutex);
     triggers_host *host = host_find(api, project, environment);
     if (host != NULL)
-        route->row->take(host, reply);
+        host_take(host, route->row, reply);
     (void)pthread_mutex_unlock(&api->mutex);
     if (host == NULL)
         refuse(reply, 503, "this process does not serve the triggers of that project now");

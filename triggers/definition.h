@@ -123,7 +123,7 @@ typedef struct {
     size_t unique_count;
     const triggers_selected *serial; /* those with equal values run one at a time; 0: none */
     size_t serial_count;
-} triggers_job;
+} triggers_enqueue;
 
 typedef struct {
     core_slice name;
@@ -187,7 +187,7 @@ typedef struct triggers_definition {
         triggers_nats nats;
         triggers_sql sql;
         triggers_broadcast broadcast;
-        triggers_job job;
+        triggers_enqueue job;
         triggers_workflow workflow;
     };
     triggers_retry retry;

@@ -26,7 +26,6 @@ enum {
     STALLED_TURN_MS = 5,
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 5000,
-    RECORD_MAX = 1 << 20,
 };
 
 static triggers_events *events_of(void *context) {
@@ -47,7 +46,6 @@ static void call_free(events_call *call) {
         call->next->previous = call->previous;
     events->call_count--;
     triggers_event_batch_fini(&call->batch);
-    core_buffer_fini(&call->record);
     free(call->sequences);
     call->magic = 0;
     free(call);
@@ -130,7 +128,6 @@ static void call_new(triggers_events *events, core_route_reply *reply) {
     }
     *call =
         (events_call){.magic = CALL_MAGIC, .events = events, .reply = reply, .next = events->calls};
-    core_buffer_init(&call->record, RECORD_MAX);
     if (call->next != NULL)
         call->next->previous = call;
     events->calls = call;
@@ -149,15 +146,6 @@ static void problem_set(triggers_events *events, const char *text) {
     (void)pthread_mutex_unlock(&events->lock);
 }
 
-static bool bucket_prepare(triggers_events *events, fanout_connection *connection,
-                           core_error *error) {
-    fanout_bucket *bucket =
-        fanout_bucket_new_brief(connection, events->host->spec.config, TRIGGERS_IDEMPOTENCY_SUFFIX,
-                                TRIGGERS_IDEMPOTENCY_MS, error);
-    fanout_bucket_free(bucket);
-    return bucket != NULL;
-}
-
 static bool stream_prepare(triggers_events *events, fanout_connection *connection,
                            core_error *error) {
     char subjects[CORE_SUBJECT_MAX];
@@ -171,7 +159,7 @@ static bool stream_prepare(triggers_events *events, fanout_connection *connectio
     return true;
 }
 
-/* Stream and bucket, over a connection for that alone. */
+/* The stream, over a connection for that alone. */
 static void events_prepare(triggers_events *events) {
     const triggers_spec *spec = &events->host->spec;
     core_error error = {.text = ""};
@@ -179,8 +167,7 @@ static void events_prepare(triggers_events *events) {
         return;
     fanout_connection *connection = fanout_connection_new(spec->config, "walcast-events-setup",
                                                           spec->log, spec->metrics, &error);
-    events->prepared = connection != NULL && stream_prepare(events, connection, &error) &&
-                       bucket_prepare(events, connection, &error);
+    events->prepared = connection != NULL && stream_prepare(events, connection, &error);
     fanout_connection_free(connection);
     if (events->prepared) {
         core_backoff_reset(&events->backoff);
@@ -348,11 +335,6 @@ triggers_part *triggers_events_part(triggers_host *host, core_error *error) {
         .scope = core_subject_scope_of(host->spec.config),
         .wake_fd = wake_fd,
     };
-    const char *stream = core_config_text(host->spec.config, "nats.stream");
-    (void)snprintf(events->bucket_stream, sizeof events->bucket_stream, "KV_%s_%s", stream,
-                   TRIGGERS_IDEMPOTENCY_SUFFIX);
-    (void)snprintf(events->bucket_prefix, sizeof events->bucket_prefix, "$KV.%s_%s.", stream,
-                   TRIGGERS_IDEMPOTENCY_SUFFIX);
     core_backoff_init(&events->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
                       (uint64_t)core_clock_wall_us(host->spec.clock));
     (void)pthread_mutex_init(&events->lock, NULL);

@@ -6,7 +6,7 @@
 #include "triggers/api.h"
 #include "triggers/event_request.h"
 #include "triggers/events.h"
-#include "triggers/idempotency.h"
+#include "triggers/keyed.h"
 
 #include <pthread.h>
 
@@ -26,13 +26,11 @@ struct triggers_events {
     triggers_host *host;
     core_subject_scope scope;
     char stream[FANOUT_NAME_MAX];
-    char bucket_stream[FANOUT_NAME_MAX];
-    char bucket_prefix[FANOUT_NAME_MAX];
     pthread_t thread;
     bool started;
     /* The thread's own. */
     fanout_courier *courier;
-    bool prepared; /* stream and bucket are there */
+    bool prepared; /* the stream is there */
     int64_t prepare_at_ms;
     core_backoff backoff;
     int64_t created_us; /* of the stream */
@@ -66,11 +64,7 @@ struct events_call {
     bool over;           /* freed with the last of them */
     char project[TRIGGERS_PROJECT_MAX];
     core_error failure;
-    /* Under an Idempotency-Key. */
-    bool has_key, claimed;
-    triggers_idempotency key;
-    uint64_t revision;  /* of the record */
-    core_buffer record; /* to be written */
+    triggers_idempotency key; /* that it was claimed by; its name is empty: none */
     /* Published. */
     triggers_event_batch batch;
     bool many, early; /* a batch; answered before the stream's word */
@@ -110,15 +104,7 @@ void triggers_events_streams_end(triggers_events *events);
 CORE_MUST_CHECK bool triggers_events_type(events_call *call, core_slice query, core_error *error);
 CORE_MUST_CHECK bool triggers_events_since(events_call *call, core_slice query,
                                            core_slice otherwise, core_error *error);
-/* Publishes; the key, if there is one, is claimed (events_publish.c). */
-void triggers_events_send(events_call *call);
 /* Ends the call, if all that it waits for has come. */
 void triggers_events_settle(events_call *call);
-/* Claims the key, then sends; and has the answer, which the reply holds, kept under it, then
- * answers (events_key.c). */
-void triggers_events_claim(events_call *call);
-void triggers_events_keep(events_call *call);
-/* Gives the key back, for the work failed; then refuses. */
-void triggers_events_release(events_call *call);
 
 #endif

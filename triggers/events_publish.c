@@ -43,10 +43,7 @@ static void stored_answer(events_call *call) {
     core_json_object_open(&json);
     ids_write(call, &json);
     core_json_object_close(&json);
-    if (call->has_key)
-        triggers_events_keep(call);
-    else
-        triggers_events_answer(call);
+    triggers_events_answer(call);
 }
 
 static void failed_answer(events_call *call) {
@@ -60,10 +57,7 @@ static void failed_answer(events_call *call) {
         CORE_LOG(call->events->host->spec.log, WARN, "triggers",
                  "events that were answered early are not stored",
                  CORE_LOG_TEXT("error", call->failure.text));
-    if (call->claimed)
-        triggers_events_release(call);
-    else
-        triggers_events_fail(call, &call->failure);
+    triggers_events_fail(call, &call->failure);
 }
 
 /* ---- Sending ---- */
@@ -100,12 +94,13 @@ static bool one_send(events_call *call, size_t index, core_error *error) {
     if (!core_subject_event(&scope, event->type, subject))
         return core_error_set(error, CORE_ERROR_LIMIT,
                               "the event's subject is longer than %d bytes", CORE_SUBJECT_MAX);
+    bool has_key = call->key.name[0] != '\0';
     (void)snprintf(id, sizeof id, "api-%.*s-%zu", KEY_DIGITS, call->key.name, index);
     const fanout_header headers[] = {
         {"Walcast-Source", "api"}, {"Walcast-Time", call->time}, {"Walcast-Depth", "0"}};
     const fanout_parcel parcel = {
         .subject = subject,
-        .id = call->has_key ? id : NULL,
+        .id = has_key ? id : NULL,
         .headers = headers,
         .header_count = CORE_COUNT_OF(headers),
         .payload = event->data,
@@ -126,7 +121,7 @@ static void early_answer(events_call *call) {
     core_json_object_close(&json);
 }
 
-void triggers_events_send(events_call *call) {
+static void events_send(events_call *call) {
     core_error error = {.text = ""};
     while (call->sent < call->batch.count && call->failure.code == CORE_ERROR_NONE) {
         if (one_send(call, call->sent, &error)) {
@@ -134,17 +129,13 @@ void triggers_events_send(events_call *call) {
             continue;
         }
         if (error.code == CORE_ERROR_TRANSIENT && fanout_courier_ready(call->events->courier)) {
-            call->stalled = triggers_events_send;
+            call->stalled = events_send;
             return;
         }
         call->failure = error;
     }
     if (call->early && call->failure.code == CORE_ERROR_NONE) {
         early_answer(call);
-        if (call->has_key) {
-            triggers_events_keep(call);
-            return;
-        }
         triggers_events_answer_early(call); /* what it pointed into was copied */
     }
     triggers_events_settle(call);
@@ -160,13 +151,15 @@ static bool prefers_async(core_slice prefer) {
 
 void triggers_events_publish(events_call *call) {
     const core_route_request *request = &call->reply->request;
+    const triggers_claim *claim = triggers_keyed_claim(call->reply);
     core_error error = {.text = ""};
     call->many = core_slice_is(request->path, batch_path);
-    call->early = prefers_async(request->prefer);
-    call->has_key = request->idempotency_key.length > 0;
+    /* What is kept under a key must be true: there the answer waits. */
+    call->early = claim == NULL && prefers_async(request->prefer);
+    if (claim != NULL)
+        call->key = claim->key;
     core_clock_format(core_clock_wall_us(call->events->host->spec.clock), call->time);
-    bool ok = triggers_event_batch_read(request->body, call->many, &call->batch, &error) &&
-              (!call->has_key || triggers_idempotency_of(request, &call->key, &error));
+    bool ok = triggers_event_batch_read(request->body, call->many, &call->batch, &error);
     if (ok) {
         call->sequences = calloc(call->batch.count, sizeof *call->sequences);
         ok = call->sequences != NULL ||
@@ -178,8 +171,6 @@ void triggers_events_publish(events_call *call) {
                                : error.code == CORE_ERROR_INPUT ? 400
                                                                 : 500,
                                error.text);
-    else if (call->has_key)
-        triggers_events_claim(call);
     else
-        triggers_events_send(call);
+        events_send(call);
 }

@@ -23,8 +23,8 @@ bool triggers_idempotency_of(const core_route_request *request, triggers_idempot
         return core_error_set(error, CORE_ERROR_INPUT, "Idempotency-Key: at most %d bytes",
                               TRIGGERS_IDEMPOTENCY_KEY_MAX);
     core_buffer_init(&text, TEXT_MAX);
-    const core_slice parts[] = {request->caller.project, request->caller.environment, request->path,
-                                request->idempotency_key};
+    const core_slice parts[] = {request->caller.project, request->caller.environment,
+                                request->method, request->path, request->idempotency_key};
     for (size_t i = 0; i < CORE_COUNT_OF(parts); i++) {
         core_buffer_slice_append(&text, parts[i]);
         core_buffer_u8(&text, 0); /* none of them holds one */
@@ -38,8 +38,8 @@ bool triggers_idempotency_of(const core_route_request *request, triggers_idempot
 /* ---- Records ---- */
 
 typedef struct {
-    core_slice body, answer;
-    uint64_t status, claimed_us;
+    core_slice body, answer, headers;
+    uint64_t status, claimed_us, began_us;
 } idempotency_record;
 
 static bool record_member(core_json_reader *reader, core_json_token member,
@@ -47,10 +47,14 @@ static bool record_member(core_json_reader *reader, core_json_token member,
     core_slice whole;
     if (core_json_raw_is(member.key, "body") && member.kind == CORE_JSON_STRING)
         record->body = member.raw;
+    else if (core_json_raw_is(member.key, "headers") && member.kind == CORE_JSON_STRING)
+        record->headers = member.raw;
     else if (core_json_raw_is(member.key, "status") && member.kind == CORE_JSON_NUMBER)
         return core_slice_to_u64(member.raw, &record->status);
     else if (core_json_raw_is(member.key, "claimed") && member.kind == CORE_JSON_NUMBER)
         return core_slice_to_u64(member.raw, &record->claimed_us);
+    else if (core_json_raw_is(member.key, "began") && member.kind == CORE_JSON_NUMBER)
+        return core_slice_to_u64(member.raw, &record->began_us);
     else if (core_json_raw_is(member.key, "answer"))
         return core_json_skip(reader, member, &record->answer);
     else
@@ -81,44 +85,63 @@ triggers_idempotency_found triggers_idempotency_look(const triggers_idempotency 
         found.verdict = TRIGGERS_IDEMPOTENCY_DONE;
         found.status = (unsigned)read.status;
         found.answer = read.answer;
+        found.headers = read.headers;
     } else if (age_us < TRIGGERS_IDEMPOTENCY_STALE_MS * CORE_US_PER_MS) {
         found.verdict = TRIGGERS_IDEMPOTENCY_UNDER_WAY;
+    } else {
+        found.began_us = (int64_t)read.began_us;
     }
     return found;
 }
 
-void triggers_idempotency_claim(const triggers_idempotency *idempotency, int64_t now_us,
-                                core_buffer *record) {
+void triggers_idempotency_claim(const triggers_idempotency *idempotency, int64_t began_us,
+                                int64_t now_us, core_buffer *record) {
     core_json_writer json = core_json_writer_make(record);
     core_json_object_open(&json);
     core_json_key_text(&json, "body");
     core_json_text(&json, idempotency->body);
+    core_json_key_text(&json, "began");
+    core_json_signed(&json, began_us);
     core_json_key_text(&json, "claimed");
     core_json_signed(&json, now_us);
     core_json_object_close(&json);
 }
 
-void triggers_idempotency_done(const triggers_idempotency *idempotency, unsigned status,
-                               core_slice answer, core_buffer *record) {
+void triggers_idempotency_done(const triggers_idempotency *idempotency,
+                               const core_route_response *response, core_buffer *record) {
     core_json_writer json = core_json_writer_make(record);
     core_json_object_open(&json);
     core_json_key_text(&json, "body");
     core_json_text(&json, idempotency->body);
     core_json_key_text(&json, "status");
-    core_json_unsigned(&json, status);
-    core_json_key_text(&json, "answer");
-    core_json_raw(&json, answer);
+    core_json_unsigned(&json, response->status);
+    core_json_key_text(&json, "headers");
+    core_json_text(&json, response->headers);
+    if (response->body.length > 0) {
+        core_json_key_text(&json, "answer");
+        core_json_raw(&json, core_buffer_slice(&response->body));
+    }
     core_json_object_close(&json);
+}
+
+static void done_answer(const triggers_idempotency_found *found, core_route_reply *reply) {
+    core_json_writer json = triggers_answer_json(reply, found->status);
+    char *headers = reply->response.headers;
+    core_buffer text = core_buffer_over(headers, CORE_ROUTE_HEADERS_MAX - 1);
+    if (core_json_unescape(found->headers, &text))
+        headers[text.length] = '\0';
+    else
+        headers[0] = '\0';
+    (void)core_route_response_header(&reply->response, "Idempotency-Replayed", "true");
+    if (found->answer.length > 0)
+        core_json_raw(&json, found->answer);
 }
 
 void triggers_idempotency_answer(const triggers_idempotency_found *found, core_route_reply *reply) {
     switch (found->verdict) {
-    case TRIGGERS_IDEMPOTENCY_DONE: {
-        core_json_writer json = triggers_answer_json(reply, found->status);
-        (void)core_route_response_header(&reply->response, "Idempotency-Replayed", "true");
-        core_json_raw(&json, found->answer);
+    case TRIGGERS_IDEMPOTENCY_DONE:
+        done_answer(found, reply);
         return;
-    }
     case TRIGGERS_IDEMPOTENCY_UNDER_WAY:
         triggers_answer_problem(
             reply, 409, "a request with this Idempotency-Key is under way; try again", NULL);

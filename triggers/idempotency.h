@@ -1,12 +1,12 @@
-/* `Idempotency-Key` on a POST: what was asked once under a key is done once, and answered alike for
- * a day.
+/* `Idempotency-Key` on a request that writes: what was asked once under a key is done once, and
+ * answered alike for a day.
  *
- * A record a key (of one project and path) stands in the bucket `{nats.stream}_idem`, whose values
- * are gone after TRIGGERS_IDEMPOTENCY_MS. It is claimed before the work, by compare-and-set, and
- * has the answer once that is known. A claim whose process died is taken over after a while; what
- * the work writes has ids that come of the key, so within the stream's duplicate window it is
- * written once even then. Records are pure; whoever reads and writes them asks as it must (events
- * by a courier). Private to the room. */
+ * A record a key (of one project, method and path) stands in the bucket `{nats.stream}_idem`, whose
+ * values are gone after TRIGGERS_IDEMPOTENCY_MS. It is claimed before the work, by compare-and-set,
+ * and has the answer once that is known. A claim whose process died is taken over after a while,
+ * and one whose work ended without anybody knowing is given back; when it was first claimed stays
+ * known, so ids that come of key and time are the same when it is done again. Records are pure;
+ * keyed.h reads and writes them. Private to the room. */
 #ifndef WALCAST_TRIGGERS_IDEMPOTENCY_H
 #define WALCAST_TRIGGERS_IDEMPOTENCY_H
 
@@ -24,7 +24,7 @@ typedef struct {
     char body[TRIGGERS_IDEMPOTENCY_NAME_SIZE]; /* hash of the request's body */
 } triggers_idempotency;
 
-/* Of the request: project, path, key and body. INPUT when the key is too long. */
+/* Of the request: project, method, path, key and body. INPUT when the key is too long. */
 CORE_MUST_CHECK bool triggers_idempotency_of(const core_route_request *request,
                                              triggers_idempotency *idempotency, core_error *error);
 
@@ -37,18 +37,23 @@ typedef enum {
 
 typedef struct {
     triggers_idempotency_verdict verdict;
-    unsigned status;   /* of DONE */
-    core_slice answer; /* the same: raw JSON, in the record */
+    int64_t began_us; /* of FREE: when it was first claimed; 0: it was not */
+    /* Of DONE, in the record: */
+    unsigned status;
+    core_slice answer;  /* raw JSON; empty: none */
+    core_slice headers; /* a raw JSON string */
 } triggers_idempotency_found;
 
 /* What a record says; an empty one (none, removed) is FREE, and so is one that is no record. */
 triggers_idempotency_found triggers_idempotency_look(const triggers_idempotency *idempotency,
                                                      core_slice record, int64_t now_us);
-/* The record of a claim, and of an answer (valid JSON); appended. */
-void triggers_idempotency_claim(const triggers_idempotency *idempotency, int64_t now_us,
-                                core_buffer *record);
-void triggers_idempotency_done(const triggers_idempotency *idempotency, unsigned status,
-                               core_slice answer, core_buffer *record);
+/* The record of a claim that was first made at `began_us`; appended. `now_us` 0: it is given back.
+ */
+void triggers_idempotency_claim(const triggers_idempotency *idempotency, int64_t began_us,
+                                int64_t now_us, core_buffer *record);
+/* Of an answer, whose body is JSON or empty; appended. */
+void triggers_idempotency_done(const triggers_idempotency *idempotency,
+                               const core_route_response *response, core_buffer *record);
 /* Answers the request in the words of the verdict, which is not FREE. */
 void triggers_idempotency_answer(const triggers_idempotency_found *found, core_route_reply *reply);
 

@@ -4,6 +4,7 @@
  * it from there. A caller sees the jobs of its own project only. */
 #include "triggers/answer.h"
 #include "triggers/job_runner_private.h"
+#include "triggers/keyed.h"
 
 #include <stdlib.h>
 
@@ -87,7 +88,19 @@ static bool job_store(triggers_job_runner *runner, const triggers_job *job, core
     return ok;
 }
 
+/* Whoever asks again under the same key, since the answer was lost or the job may not have been
+ * stored, asks for the same job. */
+static void id_of_claim(const triggers_claim *claim, triggers_job *job) {
+    uint8_t random[10];
+    for (size_t i = 0; i < sizeof random; i++)
+        random[i] = (uint8_t)(core_hex_digit((uint8_t)claim->key.name[2 * i]) << 4 |
+                              core_hex_digit((uint8_t)claim->key.name[2 * i + 1]));
+    triggers_job_id_write(triggers_job_partition_of(job->project, job->queue), claim->began_us,
+                          random, job->id);
+}
+
 static void http_enqueue(triggers_job_runner *runner, core_route_reply *reply, core_arena *arena) {
+    const triggers_claim *claim = triggers_keyed_claim(reply);
     triggers_job job;
     core_error error = {0};
     int64_t now_us = core_clock_wall_us(runner->spec.clock);
@@ -96,9 +109,13 @@ static void http_enqueue(triggers_job_runner *runner, core_route_reply *reply, c
         return;
     }
     if (!triggers_job_make(reply->request.body, reply->request.caller.project, arena, now_us, &job,
-                           &error))
+                           &error)) {
         job_http_refuse(reply, error.code == CORE_ERROR_INPUT ? 400 : 503, error.text);
-    else if (runner->connection == NULL || !job_store(runner, &job, reply, &error))
+        return;
+    }
+    if (claim != NULL)
+        id_of_claim(claim, &job);
+    if (runner->connection == NULL || !job_store(runner, &job, reply, &error))
         job_http_refuse(reply, 503, runner->connection == NULL ? "NATS is away" : error.text);
 }
 

@@ -47,12 +47,12 @@ suite('jobs', () => {
 
   const token = (claims = {}) => house.walcast.token({ role: 'service_role', claims });
 
-  async function http(method, path, body, { walcast = house.walcast, bearer = key } = {}) {
+  async function http(method, path, body, { walcast = house.walcast, bearer = key, headers = {} } = {}) {
     const response = await fetch(`${walcast.url}/jobs/v1${path}`, { method,
-      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json', ...headers },
       body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body) });
     const text = await response.text();
-    return { status: response.status, type: response.headers.get('content-type'), json: text ? JSON.parse(text) : undefined };
+    return { status: response.status, headers: response.headers, type: response.headers.get('content-type'), json: text ? JSON.parse(text) : undefined };
   }
 
   async function enqueue(job, options) {
@@ -220,6 +220,36 @@ suite('jobs', () => {
     const other = await token({ project_id: 'other' });
     const answer = await http('GET', `/${id}`, undefined, { bearer: other });
     assert.ok([401, 403, 404, 503].includes(answer.status), `${answer.status}`);
+  });
+
+  test('under an Idempotency-Key a job is made once, also when nobody knows whether it was', async () => {
+    const job = { queue: 'keyed', payload: 1 };
+    const ask = (body, name) => http('POST', '', body, { headers: { 'idempotency-key': name } });
+    const first = await ask(job, 'one');
+    assert.equal(first.status, 202, JSON.stringify(first));
+    const again = await ask(job, 'one');
+    assert.deepEqual([again.status, again.json, again.headers.get('idempotency-replayed')], [202, first.json, 'true']);
+    assert.equal((await ask({ ...job, payload: 2 }, 'one')).status, 422);
+    assert.equal((await ask({ queue: 'no good' }, 'wrong')).status, 400);
+    assert.equal((await ask(job, 'wrong')).status, 202, 'a refusal gives the key back');
+    const crowd = await Promise.all(Array.from({ length: 30 }, () => ask(job, 'crowd')));
+    assert.ok(crowd.every(({ status }) => status === 202 || status === 409), crowd.map(({ status }) => status).join());
+    assert.equal(new Set(crowd.filter(({ status }) => status === 202).map(({ json }) => json.id)).size, 1);
+    await waitFor('its state', async () => (await http('GET', `/${first.json.id}`)).json.state === 'ready');
+    // the stream is full: nobody can have it, and who asks again gets the same id
+    const limit = (change) => house.nats.manage(async (manager) => {
+      const { config, state } = await manager.streams.info('WALCAST_JOBS');
+      await manager.streams.update('WALCAST_JOBS', { max_bytes: change(state.bytes) });
+      return config.max_bytes;
+    });
+    const before = await limit((bytes) => bytes + 1);
+    assert.equal((await ask(job, 'full')).status, 503);
+    await limit(() => before);
+    assert.equal((await ask(job, 'full')).status, 202);
+    const jobs = await say('keyed', 'pull', { max: 10, wait_ms: 500 });
+    assert.equal(jobs.jobs.length, 4, JSON.stringify(jobs));
+    const removed = await Promise.all([0, 1].map(() => http('DELETE', `/${first.json.id}`, undefined, { headers: { 'idempotency-key': 'gone' } })));
+    assert.ok(removed.every(({ status }) => status === 202 || status === 409), JSON.stringify(removed));
   });
 
   test('the command line enqueues, shows, lists, cancels and retries', async () => {

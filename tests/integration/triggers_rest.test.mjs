@@ -92,6 +92,26 @@ suite('triggers over REST', () => {
     assert.deepEqual((await ask('GET', path())).body, { triggers: [], next: null });
   });
 
+  test('under an Idempotency-Key it is done once and answered alike', async () => {
+    const keyed = (name) => ({ ...auth, 'idempotency-key': name });
+    const made = await ask('POST', path(), definition('keyed'), keyed('a'));
+    assert.equal(made.status, 201, made.text);
+    const again = await ask('POST', path(), definition('keyed'), keyed('a'));
+    assert.deepEqual([again.status, again.text], [201, made.text]);
+    for (const name of ['etag', 'location', 'content-type']) assert.equal(again.headers.get(name), made.headers.get(name), name);
+    assert.equal(again.headers.get('idempotency-replayed'), 'true');
+    assert.equal((await ask('POST', path(), definition('keyed'), keyed('b'))).status, 409);
+    assert.equal((await ask('POST', path(), definition('other'), keyed('a'))).status, 422);
+    assert.equal((await ask('POST', path(), definition('keyed'), keyed('k'.repeat(256)))).status, 400);
+    assert.equal((await ask('POST', `${path('keyed')}/pause`, undefined, keyed('a'))).body.paused, true);
+    assert.equal((await ask('POST', `${path('keyed')}/resume`, undefined, keyed('a'))).body.paused, false);
+    assert.equal((await ask('POST', `${path('keyed')}/pause`, undefined, keyed('a'))).headers.get('idempotency-replayed'), 'true');
+    assert.equal((await ask('GET', path('keyed'), undefined, keyed('a'))).body.paused, false);
+    const gone = [await ask('DELETE', path('keyed'), undefined, keyed('a')), await ask('DELETE', path('keyed'), undefined, keyed('a'))];
+    assert.deepEqual(gone.map(({ status, text }) => [status, text]), [[204, ''], [204, '']]);
+    assert.equal((await ask('DELETE', path('keyed'), undefined, keyed('c'))).status, 404);
+  });
+
   test('If-Match keeps what somebody else has changed', async () => {
     const made = await ask('POST', path(), definition('etag'));
     const stale = { ...auth, 'if-match': made.headers.get('etag') };

@@ -9,6 +9,7 @@
 static core_route_request request_of(const char *project, const char *path, const char *key,
                                      const char *body) {
     return (core_route_request){
+        .method = core_slice_text("POST"),
         .path = core_slice_text(path),
         .body = core_slice_text(body),
         .idempotency_key = core_slice_text(key),
@@ -34,6 +35,11 @@ static void names_differ_by_project_path_and_key(void **state) {
     assert_string_not_equal(one.name, key_of("p", "/b", "k", "{}").name);
     assert_string_not_equal(one.name, key_of("p", "/a", "l", "{}").name);
     assert_string_not_equal(key_of("p", "/a", "bk", "").name, key_of("p", "/ab", "k", "").name);
+    core_route_request other = request_of("p", "/a", "k", "{}");
+    triggers_idempotency removed;
+    other.method = core_slice_text("DELETE");
+    assert_true(triggers_idempotency_of(&other, &removed, &(core_error){.text = ""}));
+    assert_string_not_equal(one.name, removed.name);
     char key[TRIGGERS_IDEMPOTENCY_KEY_MAX + 2];
     memset(key, 'k', sizeof key);
     key[sizeof key - 1] = '\0';
@@ -55,25 +61,54 @@ static void records_say_what_is_known(void **state) {
                      TRIGGERS_IDEMPOTENCY_FREE);
     assert_int_equal(triggers_idempotency_look(&mine, core_slice_text("{\"x\":1}"), now).verdict,
                      TRIGGERS_IDEMPOTENCY_FREE);
-    triggers_idempotency_claim(&mine, now, &record);
+    triggers_idempotency_claim(&mine, now - 7, now, &record);
     core_slice text = core_buffer_slice(&record);
     assert_int_equal(triggers_idempotency_look(&mine, text, now).verdict,
                      TRIGGERS_IDEMPOTENCY_UNDER_WAY);
     assert_int_equal(triggers_idempotency_look(&mine, text, stale - 1).verdict,
                      TRIGGERS_IDEMPOTENCY_UNDER_WAY);
-    assert_int_equal(triggers_idempotency_look(&mine, text, stale).verdict,
-                     TRIGGERS_IDEMPOTENCY_FREE);
+    triggers_idempotency_found found = triggers_idempotency_look(&mine, text, stale);
+    assert_int_equal(found.verdict, TRIGGERS_IDEMPOTENCY_FREE);
+    assert_int_equal(found.began_us, now - 7);
     assert_int_equal(triggers_idempotency_look(&other, text, stale).verdict,
                      TRIGGERS_IDEMPOTENCY_OTHER_BODY);
     core_buffer_reset(&record);
-    triggers_idempotency_done(&mine, 202, core_slice_text("{\"id\": [1, {}]}"), &record);
+    triggers_idempotency_claim(&mine, now - 7, 0, &record);
+    found = triggers_idempotency_look(&mine, core_buffer_slice(&record), now);
+    assert_int_equal(found.verdict, TRIGGERS_IDEMPOTENCY_FREE);
+    assert_int_equal(found.began_us, now - 7);
+    core_buffer_fini(&record);
+}
+
+static core_route_reply reply_new(void) {
+    core_route_reply reply = {.response = {.status = 200}};
+    core_buffer_init(&reply.response.body, 4096);
+    return reply;
+}
+
+static void an_answer_comes_again_as_it_was(void **state) {
+    (void)state;
+    const triggers_idempotency mine = key_of("p", "/a", "k", "{}");
+    const triggers_idempotency other = key_of("p", "/a", "k", "[]");
+    const int64_t now = INT64_C(1700000000) * CORE_US_PER_S;
+    core_route_reply first = reply_new(), again = reply_new();
+    core_buffer record;
+    core_buffer_init(&record, 4096);
+    first.response.status = 201;
+    assert_true(core_route_response_header(&first.response, "ETag", "\"7\""));
+    core_buffer_text(&first.response.body, "{\"id\": [1, {}]}");
+    triggers_idempotency_done(&mine, &first.response, &record);
     triggers_idempotency_found found =
-        triggers_idempotency_look(&mine, core_buffer_slice(&record), stale);
+        triggers_idempotency_look(&mine, core_buffer_slice(&record), now);
     assert_int_equal(found.verdict, TRIGGERS_IDEMPOTENCY_DONE);
-    assert_int_equal(found.status, 202);
-    assert_true(core_slice_is(found.answer, "{\"id\": [1, {}]}"));
     assert_int_equal(triggers_idempotency_look(&other, core_buffer_slice(&record), now).verdict,
                      TRIGGERS_IDEMPOTENCY_OTHER_BODY);
+    triggers_idempotency_answer(&found, &again);
+    assert_int_equal(again.response.status, 201);
+    assert_true(core_slice_is(core_buffer_slice(&again.response.body), "{\"id\": [1, {}]}"));
+    assert_string_equal(again.response.headers, "ETag: \"7\"\r\nIdempotency-Replayed: true\r\n");
+    core_buffer_fini(&first.response.body);
+    core_buffer_fini(&again.response.body);
     core_buffer_fini(&record);
 }
 
@@ -81,6 +116,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_differ_by_project_path_and_key),
         cmocka_unit_test(records_say_what_is_known),
+        cmocka_unit_test(an_answer_comes_again_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

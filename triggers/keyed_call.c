@@ -1,0 +1,173 @@
+/* A request's steps under its Idempotency-Key; see keyed.h. Each step is one request of the
+ * courier, each answer the next one:
+ *
+ *   look at the record ─► claim it ─► the taker works ─► keep the answer, or give the key back
+ *
+ * Failure: what the courier cannot take now is tried again after its next turn. A claim that could
+ * be neither kept nor given back is taken over once it is stale. */
+#include "triggers/answer.h"
+#include "triggers/keyed_private.h"
+
+#include <stdio.h>
+
+static int64_t now_us(const keyed_call *call) {
+    return core_clock_wall_us(call->keyed->host->spec.clock);
+}
+
+static keyed_call *call_of(void *context) {
+    keyed_call *call = context;
+    CORE_MAGIC_CHECK(call, TRIGGERS_KEYED_CALL_MAGIC);
+    return call;
+}
+
+void triggers_keyed_answer(keyed_call *call) {
+    core_route_reply *asked = call->asked;
+    core_buffer_fini(&asked->response.body);
+    asked->response = call->reply.response;
+    core_buffer_init(&call->reply.response.body, 0);
+    triggers_keyed_forget(call);
+    core_route_reply_send(asked);
+}
+
+void triggers_keyed_refuse(keyed_call *call, unsigned status, const char *detail) {
+    triggers_answer_problem(&call->reply, status, detail, NULL);
+    triggers_keyed_answer(call);
+}
+
+static fanout_reply call_expects(keyed_call *call, fanout_answer_handler handler) {
+    return (fanout_reply){.on_answer = handler, .context = call};
+}
+
+/* It was not sent: later, or never. */
+static void call_stall(keyed_call *call, const core_error *error) {
+    call->stalled = error->code == CORE_ERROR_TRANSIENT;
+    if (call->stalled)
+        return;
+    if (call->state.current == KEYED_WRITING)
+        triggers_keyed_answer(call);
+    else
+        triggers_keyed_refuse(call, triggers_answer_status(error->code), error->text);
+}
+
+static void record_subject(const keyed_call *call, char subject[CORE_SUBJECT_MAX]) {
+    (void)snprintf(subject, CORE_SUBJECT_MAX, "%s%s", call->keyed->prefix, call->claim.key.name);
+}
+
+/* Only if nobody wrote since it was read. An empty record is removed. */
+static bool record_write(keyed_call *call, fanout_answer_handler handler, core_error *error) {
+    static const fanout_header removed = {"KV-Operation", "DEL"};
+    char subject[CORE_SUBJECT_MAX];
+    record_subject(call, subject);
+    const fanout_parcel parcel = {
+        .subject = subject,
+        .is_fenced = true,
+        .expected_sequence = call->revision,
+        .headers = &removed,
+        .header_count = call->record.length == 0,
+        .payload = core_buffer_slice(&call->record),
+    };
+    return fanout_courier_publish(call->keyed->courier, &parcel, call_expects(call, handler),
+                                  error);
+}
+
+/* ---- Keeping, giving back ---- */
+
+static void on_written(void *context, uint64_t tag, const fanout_answer *answer,
+                       const core_error *error) {
+    keyed_call *call = call_of(context);
+    (void)tag;
+    (void)answer;
+    if (error != NULL)
+        CORE_LOG(call->keyed->host->spec.log, WARN, "triggers",
+                 "an answer could not be kept under its Idempotency-Key",
+                 CORE_LOG_TEXT("error", error->text));
+    triggers_keyed_answer(call);
+}
+
+static void write_step(keyed_call *call) {
+    core_error error = {.text = ""};
+    if (!record_write(call, on_written, &error))
+        call_stall(call, &error);
+}
+
+void triggers_keyed_end(keyed_call *call) {
+    const core_route_response *response = &call->reply.response;
+    core_state_move(&call->state, KEYED_WRITING);
+    core_buffer_reset(&call->record);
+    if (response->status >= 200 && response->status < 300)
+        triggers_idempotency_done(&call->claim.key, response, &call->record);
+    else if (response->status >= 500)
+        triggers_idempotency_claim(&call->claim.key, call->claim.began_us, 0, &call->record);
+    if (core_buffer_ok(&call->record) && core_buffer_ok(&response->body))
+        write_step(call);
+    else
+        triggers_keyed_answer(call);
+}
+
+/* ---- Claiming ---- */
+
+static void on_claimed(void *context, uint64_t tag, const fanout_answer *answer,
+                       const core_error *error) {
+    keyed_call *call = call_of(context);
+    const triggers_idempotency_found others = {.verdict = TRIGGERS_IDEMPOTENCY_UNDER_WAY};
+    (void)tag;
+    if (error == NULL) {
+        call->revision = answer->sequence;
+        core_state_move(&call->state, KEYED_WORKING);
+        call->take(call->keyed->host, &call->reply);
+    } else if (error->code == CORE_ERROR_CONFLICT) {
+        triggers_idempotency_answer(&others, &call->reply);
+        triggers_keyed_answer(call);
+    } else {
+        triggers_keyed_refuse(call, triggers_answer_status(error->code), error->text);
+    }
+}
+
+static void claim_step(keyed_call *call) {
+    core_error error = {.text = ""};
+    core_buffer_reset(&call->record);
+    triggers_idempotency_claim(&call->claim.key, call->claim.began_us, now_us(call), &call->record);
+    if (!record_write(call, on_claimed, &error))
+        call_stall(call, &error);
+}
+
+static void on_record(void *context, uint64_t tag, const fanout_answer *answer,
+                      const core_error *error) {
+    keyed_call *call = call_of(context);
+    (void)tag;
+    if (error != NULL && error->code != CORE_ERROR_INPUT) {
+        triggers_keyed_refuse(call, triggers_answer_status(error->code), error->text);
+        return;
+    }
+    call->revision = error == NULL ? answer->sequence : 0;
+    triggers_idempotency_found found = triggers_idempotency_look(
+        &call->claim.key, error == NULL ? answer->payload : core_slice_make(NULL, 0), now_us(call));
+    if (found.verdict != TRIGGERS_IDEMPOTENCY_FREE) {
+        triggers_idempotency_answer(&found, &call->reply);
+        triggers_keyed_answer(call);
+        return;
+    }
+    call->claim.began_us = found.began_us > 0 ? found.began_us : now_us(call);
+    core_state_move(&call->state, KEYED_CLAIMING);
+    claim_step(call);
+}
+
+static void look_step(keyed_call *call) {
+    char subject[CORE_SUBJECT_MAX];
+    core_error error = {.text = ""};
+    record_subject(call, subject);
+    if (!fanout_courier_next(call->keyed->courier, call->keyed->stream, subject, 0,
+                             call_expects(call, on_record), &error))
+        call_stall(call, &error);
+}
+
+void triggers_keyed_step(keyed_call *call) {
+    static void (*const steps[])(keyed_call * call) = {
+        [KEYED_LOOKING] = look_step,
+        [KEYED_CLAIMING] = claim_step,
+        [KEYED_WRITING] = write_step,
+    };
+    assert(call->state.current != KEYED_WORKING);
+    call->stalled = false;
+    steps[call->state.current](call);
+}

@@ -1,0 +1,73 @@
+/* Requests under an Idempotency-Key, for keyed.c (the thread and its life) and keyed_call.c (a
+ * request's steps). */
+#ifndef WALCAST_TRIGGERS_KEYED_PRIVATE_H
+#define WALCAST_TRIGGERS_KEYED_PRIVATE_H
+
+#include "triggers/keyed.h"
+
+#include <pthread.h>
+
+#define TRIGGERS_KEYED_CALL_MAGIC UINT32_C(0x5445594b)
+
+typedef enum {
+    KEYED_LOOKING,  /* what does its record say? */
+    KEYED_CLAIMING, /* the claim is being written */
+    KEYED_WORKING,  /* the taker has it */
+    KEYED_WRITING,  /* the answer is being kept, or the key given back */
+} keyed_state;
+
+typedef struct keyed_call keyed_call;
+struct keyed_call {
+    uint32_t magic;
+    core_route_reply reply; /* what the taker gets; its response goes to: */
+    core_route_reply *asked;
+    triggers_keyed *keyed;
+    triggers_taker take;
+    triggers_claim claim;
+    core_state state;
+    keyed_call *next, *previous; /* of all that our thread has looked at */
+    keyed_call *queued;          /* behind it in `came` or `ended` */
+    bool stalled;                /* its step found no room in the courier */
+    uint64_t revision;           /* of the record, as we know it */
+    core_buffer record;
+};
+
+typedef struct {
+    keyed_call *first, **last;
+} keyed_queue;
+
+struct triggers_keyed {
+    triggers_part part; /* first: the interface points here */
+    uint32_t magic;
+    triggers_host *host;
+    char stream[FANOUT_NAME_MAX];
+    char prefix[FANOUT_NAME_MAX]; /* of a record's subject */
+    pthread_t thread;
+    bool started;
+    int wake_fd;
+    /* The thread's own. */
+    fanout_courier *courier;
+    bool is_prepared; /* the bucket is there */
+    int64_t prepare_ms;
+    core_backoff backoff;
+    keyed_call *calls;
+    /* Shared, under the lock. */
+    pthread_mutex_t lock;
+    keyed_queue came, ended;
+    size_t count; /* of calls that live */
+    bool stopping;
+    bool is_detached; /* no thread any more: who ends a call sends its answer */
+    char problem[CORE_ERROR_TEXT_MAX];
+};
+
+/* The call's first step, or the one that stalled. */
+void triggers_keyed_step(keyed_call *call);
+/* The taker has answered: the answer is kept, or the key given back, and the client told. */
+void triggers_keyed_end(keyed_call *call);
+/* The client is told what the reply holds; the call is gone. */
+void triggers_keyed_answer(keyed_call *call);
+void triggers_keyed_refuse(keyed_call *call, unsigned status, const char *detail);
+/* Out of the thread's list, freed (keyed.c). */
+void triggers_keyed_forget(keyed_call *call);
+
+#endif
