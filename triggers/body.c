@@ -186,9 +186,8 @@ bool triggers_body_write(const triggers_rule *rule, const core_change *change,
 
 /* ---- The key ---- */
 
-/* Where the row is gone, its columns are what they were. */
-static const core_value *keyed_value(const triggers_rule_value *which, const core_change *change,
-                                     const triggers_images *images) {
+const core_value *triggers_keyed_value(const triggers_rule_value *which, const core_change *change,
+                                       const triggers_images *images) {
     triggers_rule_value old = *which;
     old.is_old = old.is_old || change->op == CORE_OP_DELETE;
     return triggers_images_value(images, &old);
@@ -203,7 +202,7 @@ bool triggers_key_write(const triggers_rule *rule, const core_change *change,
     if (rule->keyed_count > 1)
         core_json_array_open(&json);
     for (size_t i = 0; i < rule->keyed_count && !*missing; i++) {
-        const core_value *value = keyed_value(&rule->keyed[i], change, images);
+        const core_value *value = triggers_keyed_value(&rule->keyed[i], change, images);
         *missing = value == NULL;
         if (value != NULL)
             value_json(&json, change, &rule->keyed[i], value);

@@ -27,5 +27,8 @@ CORE_MUST_CHECK bool triggers_body_write(const triggers_rule *rule, const core_c
 CORE_MUST_CHECK bool triggers_key_write(const triggers_rule *rule, const core_change *change,
                                         const triggers_images *images, core_buffer *out,
                                         bool *missing);
+/* A key's column, which of a DELETE is the old row's; NULL: the change does not carry it. */
+const core_value *triggers_keyed_value(const triggers_rule_value *which, const core_change *change,
+                                       const triggers_images *images);
 
 #endif

@@ -1,6 +1,8 @@
 /* See explain.h. */
 #include "triggers/explain.h"
 
+#include "triggers/arguments.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,9 +147,14 @@ static bool delivery_explain(explainer *x, const triggers_rule *rule) {
     }
     ok = ok && triggers_body_write(rule, x->change, &x->images, x->body, &text, &missing) &&
          keep(x, &text, &x->out->body);
+    if (missing) {
+        core_buffer_fini(&text);
+        return tell(x, "missing", "the change does not carry a value of the template");
+    }
+    ok = ok && triggers_arguments_write(rule, x->change, &x->images, &text, &missing);
     core_buffer_fini(&text);
     if (missing)
-        return tell(x, "missing", "the change does not carry a value of the template");
+        return tell(x, "missing", "the change does not carry a value of the action");
     x->out->outcome = core_slice_text("matched");
     return ok;
 }

@@ -209,6 +209,7 @@ static bool matcher_prepare(triggers_matcher *matcher, core_error *error) {
     matcher->tenants = core_tenants_of(config);
     core_buffer_init(&matcher->body, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->key, TEXT_MAX_BYTES);
+    core_buffer_init(&matcher->arguments, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->task, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->told, TEXT_MAX_BYTES);
     core_assembly_init(&matcher->assembly, TEXT_MAX_BYTES);
@@ -256,6 +257,7 @@ void triggers_matcher_free(triggers_matcher *matcher) {
     fanout_connection_free(matcher->connection);
     core_buffer_fini(&matcher->body);
     core_buffer_fini(&matcher->key);
+    core_buffer_fini(&matcher->arguments);
     core_buffer_fini(&matcher->task);
     core_buffer_fini(&matcher->told);
     core_assembly_fini(&matcher->assembly);

@@ -4,6 +4,7 @@
  * order of the rules' names. A task carries the change's place, so the stream's last task says
  * where the next matcher goes on: at that change, behind that rule. What could not be decided is
  * told. */
+#include "triggers/arguments.h"
 #include "triggers/body.h"
 #include "triggers/matcher_private.h"
 
@@ -82,13 +83,16 @@ static bool task_make(const change_at_hand *at, const triggers_match *match, uin
     bool missing = false;
     core_buffer_reset(&matcher->body);
     core_buffer_reset(&matcher->key);
+    core_buffer_reset(&matcher->arguments);
     core_buffer_reset(&matcher->task);
     bool ok = triggers_body_write(match->rule, at->change, at->images, &facts, &matcher->body,
                                   &missing) &&
-              triggers_key_write(match->rule, at->change, at->images, &matcher->key, &missing);
+              triggers_key_write(match->rule, at->change, at->images, &matcher->key, &missing) &&
+              triggers_arguments_write(match->rule, at->change, at->images, &matcher->arguments,
+                                       &missing);
     if (!ok) {
         tell(at, definition, missing ? "missing" : "too large",
-             missing ? "the change does not carry a value of the body or of the key"
+             missing ? "the change does not carry a value of the body, the key or the action"
                      : "the body does not fit into memory");
         return false;
     }
@@ -102,6 +106,7 @@ static bool task_make(const change_at_hand *at, const triggers_match *match, uin
                                 .key = core_buffer_slice(&matcher->key),
                                 .key_hash = *key_hash,
                                 .position = matcher->position,
+                                .arguments = core_buffer_slice(&matcher->arguments),
                                 .body = core_buffer_slice(&matcher->body)};
     triggers_task_write(&task, &matcher->task);
     if (core_buffer_ok(&matcher->task) &&

@@ -53,7 +53,7 @@ struct triggers_matcher {
 
     core_assembly assembly;
     core_arena arena;
-    core_buffer body, key, task, told;
+    core_buffer body, key, arguments, task, told;
     size_t told_count;
     bool has_told;
     uint64_t told_records; /* since older ones were removed */

@@ -96,6 +96,17 @@ static bool primary_key_find(triggers_rule *rule, const core_relation *relation,
     return true;
 }
 
+/* A DELETE's key is the old row's. */
+static bool keys_carried(const triggers_rule *rule, const core_relation *relation,
+                         const triggers_rule_value *keys, size_t count,
+                         triggers_rule_problem *problem) {
+    for (size_t i = 0; i < count; i++)
+        if (!triggers_rule_old_carried(relation, rule->definition->ops & TRIGGERS_OP_DELETE,
+                                       keys[i].column, problem))
+            return false;
+    return true;
+}
+
 static bool keyed_find(triggers_rule *rule, const core_relation *relation,
                        const triggers_relation_facts *facts, triggers_rule_problem *problem) {
     const triggers_definition *definition = rule->definition;
@@ -103,14 +114,53 @@ static bool keyed_find(triggers_rule *rule, const core_relation *relation,
     if (definition->keyed_count == 0)
         return primary_key_find(rule, relation, facts, problem);
     rule->keyed_count = definition->keyed_count;
-    if (!values_find(rule, relation, definition->keyed, definition->keyed_count, &rule->keyed,
-                     problem))
-        return false;
-    for (size_t i = 0; i < rule->keyed_count; i++) /* a DELETE's key is the old row's */
-        if (!triggers_rule_old_carried(relation, definition->ops & TRIGGERS_OP_DELETE,
-                                       rule->keyed[i].column, problem))
-            return false;
-    return true;
+    return values_find(rule, relation, definition->keyed, definition->keyed_count, &rule->keyed,
+                       problem) &&
+           keys_carried(rule, relation, rule->keyed, rule->keyed_count, problem);
+}
+
+/* ---- What the action needs ---- */
+
+static size_t parameters_collect(const triggers_sql *sql, triggers_selected *out) {
+    size_t count = 0;
+    for (size_t i = 0; i < sql->parameter_count; i++) {
+        const triggers_value *value = &sql->parameters[i];
+        if (value->of == TRIGGERS_VALUE_NEW || value->of == TRIGGERS_VALUE_OLD)
+            out[count++] = (triggers_selected){.is_old = value->of == TRIGGERS_VALUE_OLD,
+                                               .column = value->column};
+    }
+    return count;
+}
+
+static size_t references_collect(const triggers_selected *from, size_t count,
+                                 triggers_selected *out) {
+    for (size_t i = 0; i < count; i++)
+        out[i] = from[i];
+    return count;
+}
+
+/* Columns in the order in which arguments.c takes them. */
+static bool arguments_find(triggers_rule *rule, const core_relation *relation,
+                           triggers_rule_problem *problem) {
+    triggers_selected wanted[TRIGGERS_PARAMETERS_MAX + 2 * TRIGGERS_KEYED_MAX];
+    const triggers_definition *definition = rule->definition;
+    const triggers_job *job = &definition->job;
+    size_t count = 0;
+    problem->part = "do";
+    if (definition->action == TRIGGERS_DO_SQL)
+        count = parameters_collect(&definition->sql, wanted);
+    if (definition->action == TRIGGERS_DO_JOB) {
+        count = references_collect(job->unique, job->unique_count, wanted);
+        count += references_collect(job->serial, job->serial_count, wanted + count);
+    }
+    if (definition->action == TRIGGERS_DO_WORKFLOW)
+        count =
+            references_collect(definition->workflow.run, definition->workflow.run_count, wanted);
+    if (count == 0)
+        return true;
+    return values_find(rule, relation, wanted, count, &rule->arguments, problem) &&
+           (definition->action == TRIGGERS_DO_SQL ||
+            keys_carried(rule, relation, rule->arguments, count, problem));
 }
 
 /* ---- Life ---- */
@@ -129,7 +179,7 @@ triggers_rule *triggers_rule_new(const triggers_definition *definition,
     core_arena_init(&rule->arena, ARENA_CHUNK, ARENA_MAX);
     if (condition_make(rule, relation, facts, problem) && selected_find(rule, relation, problem) &&
         triggers_template_read(rule, relation, problem) &&
-        keyed_find(rule, relation, facts, problem))
+        keyed_find(rule, relation, facts, problem) && arguments_find(rule, relation, problem))
         return rule;
     (void)core_error_wrap(&problem->error, "%s", problem->part);
     triggers_rule_free(rule);

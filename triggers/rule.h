@@ -36,8 +36,9 @@ typedef struct triggers_rule {
     const expr_condition *condition;       /* held; NULL: always true */
     const triggers_rule_value *selected;
     size_t selected_count;
-    const triggers_rule_value *keyed; /* the primary key's where the definition names none */
-    size_t keyed_count;               /* 0: the whole table is one key */
+    const triggers_rule_value *keyed;     /* the primary key's where the definition names none */
+    size_t keyed_count;                   /* 0: the whole table is one key */
+    const triggers_rule_value *arguments; /* of the action, as arguments.c takes them */
     const triggers_template_part *parts;
     size_t part_count;
     bool template_is_json;
@@ -46,7 +47,7 @@ typedef struct triggers_rule {
 
 /* What does not fit, and where. */
 typedef struct {
-    const char *part; /* "when", "select", "template", "key": the definition's key */
+    const char *part; /* "when", "select", "template", "key", "do": the definition's key */
     size_t position;  /* of characters in that part's text, from 1; 0: not told */
     core_error error; /* one line, the part's name in front */
 } triggers_rule_problem;

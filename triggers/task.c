@@ -63,6 +63,8 @@ void triggers_task_write(const triggers_task *task, core_buffer *out) {
     text_write(out, task->trigger, TRIGGERS_NAME_MAX);
     text_write(out, task->event_id, TRIGGERS_EVENT_ID_MAX);
     text_write(out, task->key, TRIGGERS_KEY_MAX);
+    core_buffer_u32(out, (uint32_t)task->arguments.length);
+    core_buffer_slice_append(out, task->arguments);
     core_buffer_slice_append(out, task->body);
 }
 
@@ -104,6 +106,7 @@ bool triggers_task_read(core_slice bytes, triggers_task *task, core_error *error
     task->trigger = text_read(&cursor, TRIGGERS_NAME_MAX);
     task->event_id = text_read(&cursor, TRIGGERS_EVENT_ID_MAX);
     task->key = text_read(&cursor, TRIGGERS_KEY_MAX);
+    task->arguments = core_cursor_bytes(&cursor, core_cursor_u32(&cursor));
     task->body = core_cursor_rest(&cursor);
     return (core_cursor_ok(&cursor) && task->key_hash != 0 && task->trigger.length > 0) ||
            bytes_refuse(&cursor, "task", error);

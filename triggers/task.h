@@ -27,6 +27,7 @@ typedef struct {
     uint64_t key_hash; /* of trigger and whole key: what is kept in order */
     uint16_t depth;    /* how many triggers led to the event */
     triggers_position position;
+    core_slice arguments; /* what the action needs beside the body: arguments.h */
     core_slice body;
 } triggers_task;
 

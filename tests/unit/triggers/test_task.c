@@ -25,6 +25,9 @@ static triggers_task sample(void) {
                      .input = TRIGGERS_INPUT_EVENTS,
                      .places = {[TRIGGERS_INPUT_EVENTS] = {.at = {.epoch = "5f0",
                                                                   .sequence = 11}}}},
+        .arguments = core_slice_make("\002\000\000\000\001"
+                                     "7",
+                                     6),
         .body = core_slice_text("{\"type\":\"public.orders.update\"}"),
     };
 }
@@ -41,6 +44,7 @@ static void test_comes_back_as_it_was(void **state) {
     assert_true(core_slice_equal(back.trigger, task.trigger));
     assert_true(core_slice_equal(back.event_id, task.event_id));
     assert_true(core_slice_equal(back.key, task.key));
+    assert_true(core_slice_equal(back.arguments, task.arguments));
     assert_true(core_slice_equal(back.body, task.body));
     assert_true(triggers_position_equal(&back.position, &task.position));
     assert_int_equal(back.revision, 42);
