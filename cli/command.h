@@ -30,6 +30,7 @@ const cli_command *cli_command_find(const char *name);
 cli_exit cli_command_apply(const cli_arguments *arguments);
 cli_exit cli_command_audit(const cli_arguments *arguments);
 cli_exit cli_command_check(const cli_arguments *arguments);
+cli_exit cli_command_dlq(const cli_arguments *arguments);
 cli_exit cli_command_help(const cli_arguments *arguments);
 cli_exit cli_command_job(const cli_arguments *arguments);
 cli_exit cli_command_keys(const cli_arguments *arguments);

@@ -61,6 +61,17 @@ static const cli_option trigger_options[] = {
     OPTION_HELP,
 };
 
+static const cli_option dlq_options[] = {
+    {.name = "--project", .value = "P", .doc = "whose letters (default: project)"},
+    {.name = "--trigger", .value = "N", .doc = "list, --all: only of that trigger"},
+    {.name = "--all", .doc = "replay, remove: all letters, or with --trigger all of one trigger"},
+    {.name = "--limit", .value = "N", .doc = "list: at most (default 100)"},
+    {.name = "--after", .value = "ID", .doc = "list: those behind that one"},
+    {.name = "--json", .doc = "print one JSON object a line"},
+    OPTION_CONFIG,
+    OPTION_HELP,
+};
+
 static const cli_option job_options[] = {
     {.name = "--project", .value = "P", .doc = "whose jobs (default: project)"},
     {.name = "--payload", .value = "JSON", .doc = "enqueue: what the worker gets"},
@@ -328,6 +339,21 @@ static const cli_command commands[] = {
      .options = trigger_options,
      .option_count = CORE_COUNT_OF(trigger_options),
      .run = cli_command_trigger},
+    {.name = "dlq",
+     .summary = "list, show, put back and throw away deliveries that were given up",
+     .usage = "list | show ID... | replay ID...|--all | remove ID...|--all [OPTIONS]",
+     .operands = CLI_OPERANDS_MAX,
+     .doc =
+         "Dead letters are deliveries of triggers that were given up: their retries had come to\n"
+         "an end, the endpoint is gone, or there was no room to let them wait. list prints them,\n"
+         "the oldest first, each with the reason; show prints one whole, with the body that would\n"
+         "have been delivered. replay makes each a delivery again, with the same webhook-id and\n"
+         "with all its attempts, by the trigger's present endpoint; it leaves the dead letters "
+         "once\n"
+         "it is stored. remove throws it away. See docs/TRIGGERS.md.\n",
+     .options = dlq_options,
+     .option_count = CORE_COUNT_OF(dlq_options),
+     .run = cli_command_dlq},
     {.name = "keys",
      .summary = "make, list, rotate and revoke API keys",
      .usage = "create --name N --role R --scope S[,S] | list | rotate N | revoke N [OPTIONS]",

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-void triggers_event_id(int64_t created_us, uint64_t sequence, char id[TRIGGERS_EVENT_ID_MAX]) {
-    (void)snprintf(id, TRIGGERS_EVENT_ID_MAX, "%" PRIx64 "-%" PRIu64, (uint64_t)created_us,
+void triggers_event_id(int64_t created_us, uint64_t sequence, char id[TRIGGERS_EVENT_ID_SIZE]) {
+    (void)snprintf(id, TRIGGERS_EVENT_ID_SIZE, "%" PRIx64 "-%" PRIu64, (uint64_t)created_us,
                    sequence);
 }
 
@@ -19,7 +19,7 @@ triggers_event_id_kind triggers_event_id_read(core_slice id, int64_t created_us,
     if (!is_one ||
         !core_slice_to_u64(core_slice_make(dash + 1, id.length - epoch_length - 1), sequence))
         return TRIGGERS_EVENT_ID_NONE;
-    char ours[TRIGGERS_EVENT_ID_MAX];
+    char ours[TRIGGERS_EVENT_ID_SIZE];
     triggers_event_id(created_us, *sequence, ours);
     return core_slice_is(id, ours) ? TRIGGERS_EVENT_ID_OURS : TRIGGERS_EVENT_ID_OTHERS;
 }
@@ -68,7 +68,7 @@ static void header_write(const fanout_answer *answer, const char *header, const 
 }
 
 void triggers_event_write(const fanout_answer *answer, int64_t created_us, core_json_writer *json) {
-    char id[TRIGGERS_EVENT_ID_MAX], time[CORE_CLOCK_TEXT_SIZE];
+    char id[TRIGGERS_EVENT_ID_SIZE], time[CORE_CLOCK_TEXT_SIZE];
     triggers_event_id(created_us, answer->sequence, id);
     core_json_object_open(json);
     core_json_key_text(json, "id");

@@ -6,9 +6,9 @@
 
 #include "fanout/fanout.h"
 
-#define TRIGGERS_EVENT_ID_MAX 48
+#define TRIGGERS_EVENT_ID_SIZE 48
 
-void triggers_event_id(int64_t created_us, uint64_t sequence, char id[TRIGGERS_EVENT_ID_MAX]);
+void triggers_event_id(int64_t created_us, uint64_t sequence, char id[TRIGGERS_EVENT_ID_SIZE]);
 typedef enum {
     TRIGGERS_EVENT_ID_OURS,
     TRIGGERS_EVENT_ID_OTHERS, /* of a stream that is no more */

@@ -19,7 +19,7 @@ static const char batch_path[] = TRIGGERS_EVENTS_PATH "/batch";
 /* ---- The answer ---- */
 
 static void ids_write(const events_call *call, core_json_writer *json) {
-    char id[TRIGGERS_EVENT_ID_MAX];
+    char id[TRIGGERS_EVENT_ID_SIZE];
     if (call->many) {
         core_json_key_text(json, "ids");
         core_json_array_open(json);

@@ -67,7 +67,7 @@ static void list_ask(events_call *call);
 
 /* `next` goes on behind the last one that was given, or from where this list began. */
 static void list_end(events_call *call) {
-    char id[TRIGGERS_EVENT_ID_MAX];
+    char id[TRIGGERS_EVENT_ID_SIZE];
     core_json_array_close(&call->json);
     triggers_event_id(call->events->created_us, call->at > 0 ? call->at - 1 : 0, id);
     core_json_key_text(&call->json, "next");
@@ -126,7 +126,7 @@ bool triggers_events_type(events_call *call, core_slice query, core_error *error
 
 bool triggers_events_since(events_call *call, core_slice query, core_slice otherwise,
                            core_error *error) {
-    char id[TRIGGERS_EVENT_ID_MAX];
+    char id[TRIGGERS_EVENT_ID_SIZE];
     uint64_t sequence = 0;
     triggers_query_result result = triggers_query_find(query, "since", id, sizeof id);
     bool has = result != TRIGGERS_QUERY_NONE || otherwise.length > 0;

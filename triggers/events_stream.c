@@ -101,7 +101,7 @@ static void stream_end(events_stream *stream, unsigned status, const char *detai
 }
 
 static bool stream_say(events_stream *stream, const fanout_answer *answer) {
-    char id[TRIGGERS_EVENT_ID_MAX];
+    char id[TRIGGERS_EVENT_ID_SIZE];
     core_buffer data;
     core_buffer_init(&data, EVENT_MAX);
     core_json_writer json = core_json_writer_make(&data);

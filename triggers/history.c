@@ -3,6 +3,7 @@
 #include "triggers/history.h"
 
 #include "fanout/fanout.h"
+#include "triggers/members.h"
 #include "triggers/record.h"
 
 #include <inttypes.h>
@@ -27,23 +28,6 @@ static bool history_wants(const history *it, const triggers_entry *entry) {
            (filter->event_id.length == 0 || core_slice_equal(entry->event_id, filter->event_id));
 }
 
-static void time_write(core_json_writer *json, const char *name, int64_t time_ms) {
-    char text[CORE_CLOCK_TEXT_SIZE];
-    core_clock_format(time_ms * CORE_US_PER_MS, text);
-    core_json_key_text(json, name);
-    core_json_text(json, text);
-}
-
-static void slice_write(core_json_writer *json, const char *name, core_slice value) {
-    core_json_key_text(json, name);
-    core_json_string(json, value);
-}
-
-static void number_write(core_json_writer *json, const char *name, uint64_t value) {
-    core_json_key_text(json, name);
-    core_json_unsigned(json, value);
-}
-
 static void entry_json(const triggers_entry *entry, core_buffer *out) {
     const triggers_task task = {
         .project = entry->project, .trigger = entry->trigger, .event_id = entry->event_id};
@@ -51,24 +35,24 @@ static void entry_json(const triggers_entry *entry, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     triggers_webhook_id(&task, id);
     core_json_object_open(&json);
-    time_write(&json, "time", entry->time_ms);
-    slice_write(&json, "outcome", core_slice_text(triggers_entry_name(entry->kind)));
-    slice_write(&json, "project", entry->project);
-    slice_write(&json, "trigger", entry->trigger);
-    slice_write(&json, "event_id", entry->event_id);
-    slice_write(&json, "webhook_id", core_slice_text(id));
+    triggers_member_time(&json, "time", entry->time_ms * CORE_US_PER_MS);
+    triggers_member_text(&json, "outcome", core_slice_text(triggers_entry_name(entry->kind)));
+    triggers_member_text(&json, "project", entry->project);
+    triggers_member_text(&json, "trigger", entry->trigger);
+    triggers_member_text(&json, "event_id", entry->event_id);
+    triggers_member_text(&json, "webhook_id", core_slice_text(id));
     if (entry->kind != TRIGGERS_ENTRY_UNDECIDED) {
-        slice_write(&json, "key", entry->key);
-        number_write(&json, "attempts", entry->attempts);
+        triggers_member_text(&json, "key", entry->key);
+        triggers_member_number(&json, "attempts", entry->attempts);
     }
     if (entry->status != 0)
-        number_write(&json, "status", entry->status);
+        triggers_member_number(&json, "status", entry->status);
     if (entry->kind == TRIGGERS_ENTRY_DELIVERED || entry->kind == TRIGGERS_ENTRY_FAILED)
-        number_write(&json, "took_ms", entry->took_ms);
+        triggers_member_number(&json, "took_ms", entry->took_ms);
     if (entry->next_ms != 0)
-        time_write(&json, "next_attempt", entry->next_ms);
+        triggers_member_time(&json, "next_attempt", entry->next_ms * CORE_US_PER_MS);
     if (entry->reason.length > 0)
-        slice_write(&json, "reason", entry->reason);
+        triggers_member_text(&json, "reason", entry->reason);
     core_json_object_close(&json);
 }
 

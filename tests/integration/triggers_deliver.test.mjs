@@ -1,56 +1,11 @@
 // Webhooks of triggers from the commit to the receiver: signed, in order per key, parked at a first
 // failure, given up with a reason, whatever the endpoint does and whoever is killed meanwhile.
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
-import { startHouse } from '../lib/house.mjs';
+import { insertOrders, outcomes, SCHEMA, SECRET, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
-import { Walcast } from '../lib/walcast.mjs';
 import { waitFor } from '../lib/wait.mjs';
-import '../lib/triggers_role.mjs';
-
-const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-const SCHEMA = 'CREATE TABLE orders (id bigint PRIMARY KEY, customer int, status text)';
-const CONFIG = { 'triggers.allow': '127.0.0.1', 'triggers.lease': '2s', 'postgres.tables': 'public.*' };
-
-function trigger(url, { name = 'orders', when = "new.status = 'paid'", more = '', retry = '[200ms, 500ms, 1s]' } = {}) {
-  return `name: ${name}
-on: { table: orders, ops: [insert] }
-when: ${JSON.stringify(when)}
-select: [new.id, new.customer]
-key: new.customer
-do: { webhook: { url: "${url}", secret: "${SECRET}"${more} } }
-retry: { delays: ${retry}, jitter: 0 }
-`;
-}
-
-// Every trigger is there and its table published before a row comes.
-async function startTriggers(t, definitions, config = {}, schema = SCHEMA) {
-  const house = await startHouse(t, { schema, walcast: false });
-  house.walcast = await Walcast.start({ ...house, config: { ...CONFIG, ...config } });
-  const directory = join(house.walcast.directory, 'triggers');
-  mkdirSync(directory, { recursive: true });
-  definitions.forEach((text, i) => writeFileSync(join(directory, `${i}.yaml`), text));
-  house.more = async (given = {}) => {
-    const walcast = await Walcast.start({ ...house, config: { ...CONFIG, ...config, roles: 'triggers',
-      'triggers.dir': directory, ...given } });
-    t.after(() => walcast.remove());
-    return walcast.ready();
-  };
-  await house.walcast.ready();
-  await waitFor('loaded triggers', async () => {
-    const lines = (await house.walcast.commandOk(['trigger', 'list', '--json'])).trim().split('\n');
-    return lines.filter(Boolean).length === definitions.length;
-  });
-  await waitFor('all partitions', async () =>
-    await house.walcast.metric('walcast_triggers_partitions') === 16);
-  return house;
-}
-
-const insert = (house, first, last, customers) => house.postgres.query(
-  `INSERT INTO orders SELECT i, i % ${customers}, 'paid' FROM generate_series(${first}, ${last}) i`);
 
 function assertInOrder(events) {
   const last = new Map();
@@ -62,15 +17,11 @@ function assertInOrder(events) {
 const ids = (events) => events.map((event) => event.body.data.id).sort((a, b) => a - b);
 const range = (first, last) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
 
-// As `walcast trigger deliveries` tells them.
-const outcomes = async (house, name, ...more) =>
-  (await house.walcast.commandOk(['trigger', 'deliveries', name, '--json', ...more])).split('\n').filter(Boolean).map(JSON.parse);
-
 test('what matches is delivered once, in order per key, and its signature is good', async (t) => {
   const receiver = await Receiver.start(t);
   const house = await startTriggers(t, [trigger(receiver.url)]);
   await house.postgres.query("INSERT INTO orders VALUES (1000000, 1, 'open')");
-  await insert(house, 1, 500, 20);
+  await insertOrders(house, 1, 500, 20);
   await receiver.waitFor(500);
   await house.postgres.query("INSERT INTO orders VALUES (501, 1, 'paid')");
   const events = await receiver.waitFor(501);
@@ -85,7 +36,7 @@ test('a key that fails waits by itself, in order, and its id stays the same', as
   let failing = true;
   const receiver = await Receiver.start(t, ({ body: { data } }) => failing && data.customer === 3 ? 500 : 200);
   const house = await startTriggers(t, [trigger(receiver.url, { retry: '[300ms, 300ms, 300ms, 300ms, 300ms, 300ms, 300ms, 300ms]' })]);
-  await insert(house, 1, 100, 10);
+  await insertOrders(house, 1, 100, 10);
   await receiver.waitFor(90);
   await waitFor('a third attempt', () => receiver.events.filter((it) => it.body.data.id === 3).length >= 3);
   assert.equal(receiver.events.filter((it) => it.body.data.id === 13).length, 0);
@@ -103,7 +54,7 @@ test('retries end as dead letters, 410 at once; 429 waits as it is asked', async
     path === '/later' && asked++ === 0 ? { status: 429, headers: { 'retry-after': '2' } } : answers[path]);
   const house = await startTriggers(t, ['fails', 'gone', 'later'].map((name) =>
     trigger(`${receiver.url}/${name}`, { name, retry: '[100ms, 100ms]' })));
-  await insert(house, 1, 3, 1);
+  await insertOrders(house, 1, 3, 1);
   // The breaker opens behind the fifth failure in a row.
   await waitFor('dead letters', async () => await house.walcast.metric('walcast_triggers_dead_total') === 6, 40_000);
   const of = (path) => receiver.events.filter((it) => it.path === path);
@@ -139,7 +90,7 @@ test('retries end as dead letters, 410 at once; 429 waits as it is asked', async
 test('a row for which the condition fails is told, and those around it are delivered', async (t) => {
   const receiver = await Receiver.start(t);
   const house = await startTriggers(t, [trigger(receiver.url, { when: '10 / new.customer > 0' })]);
-  await insert(house, 1, 6, 3);
+  await insertOrders(house, 1, 6, 3);
   await receiver.waitFor(4);
   const [told, ...others] = await waitFor('outcomes', async () => {
     const all = (await outcomes(house, 'orders')).filter(({ outcome }) => outcome === 'undecided');
@@ -190,7 +141,7 @@ test('an endpoint that hangs delays no other', async (t) => {
   const house = await startTriggers(t, [
     trigger(`${receiver.url}/hangs`, { name: 'hangs', more: ', timeout: 8s' }),
     trigger(`${receiver.url}/good`, { name: 'good' })]);
-  await insert(house, 1, 3000, 300);
+  await insertOrders(house, 1, 3000, 300);
   const began = Date.now();
   const events = await receiver.waitFor(3000, 30_000);
   t.diagnostic(`3,000 deliveries beside an endpoint that hangs: ${Date.now() - began} ms`);
@@ -205,7 +156,7 @@ test('kills of walcast and of nats-server lose nothing, and keys stay in order',
   const receiver = await Receiver.start(t, () => served++ % 97 === 96 ? 500 : 200);
   const house = await startTriggers(t, [trigger(receiver.url, { retry: `[${Array(12).fill('1s').join(', ')}]` })]);
   for (let round = 0; round < 6; round++) {
-    await insert(house, round * COUNT / 6 + 1, (round + 1) * COUNT / 6, 50);
+    await insertOrders(house, round * COUNT / 6 + 1, (round + 1) * COUNT / 6, 50);
     await waitFor('some deliveries', () => receiver.delivered.length > round * COUNT / 12, 60_000);
     if (round % 2) {
       await house.nats.kill();
@@ -232,7 +183,7 @@ test('a process that slept past its lease records nothing when it wakes', async 
   const other = await house.more();
   await waitFor('shared partitions', async () => await other.metric('walcast_triggers_partitions') === 8
     && await house.walcast.metric('walcast_triggers_partitions') === 8);
-  await insert(house, 1, 400, 40);
+  await insertOrders(house, 1, 400, 40);
   await waitFor('some', () => receiver.delivered.length > 40);
   other.process.child.kill('SIGSTOP');
   await waitFor('the others', async () => await house.walcast.metric('walcast_triggers_partitions') === 16, 30_000);
@@ -244,7 +195,7 @@ test('a process that slept past its lease records nothing when it wakes', async 
     && await other.metric('walcast_triggers_partitions') === 8, 30_000);
   assertInOrder(receiver.delivered);
   assert.equal(receiver.events.length, attempts); // nothing was begun on waking
-  await insert(house, 401, 440, 40);
+  await insertOrders(house, 401, 440, 40);
   await receiver.waitFor(440);
   assertInOrder(receiver.delivered);
 });

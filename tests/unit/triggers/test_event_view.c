@@ -9,7 +9,7 @@
 
 static void an_id_is_of_its_stream_only(void **state) {
     (void)state;
-    char id[TRIGGERS_EVENT_ID_MAX];
+    char id[TRIGGERS_EVENT_ID_SIZE];
     uint64_t sequence = 0;
     triggers_event_id(INT64_C(0x5f00aa), 17, id);
     assert_string_equal(id, "5f00aa-17");

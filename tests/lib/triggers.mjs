@@ -1,0 +1,55 @@
+// A house with triggers on public.orders, from files, and what of their deliveries tests ask for.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startHouse } from './house.mjs';
+import { Walcast } from './walcast.mjs';
+import { waitFor } from './wait.mjs';
+import './triggers_role.mjs';
+
+export const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+export const SCHEMA = 'CREATE TABLE orders (id bigint PRIMARY KEY, customer int, status text)';
+const CONFIG = { 'triggers.allow': '127.0.0.1', 'triggers.lease': '2s', 'postgres.tables': 'public.*' };
+
+export function trigger(url, { name = 'orders', when = "new.status = 'paid'", more = '', retry = '[200ms, 500ms, 1s]' } = {}) {
+  return `name: ${name}
+on: { table: orders, ops: [insert] }
+when: ${JSON.stringify(when)}
+select: [new.id, new.customer]
+key: new.customer
+do: { webhook: { url: "${url}", secret: "${SECRET}"${more} } }
+retry: { delays: ${retry}, jitter: 0 }
+`;
+}
+
+// Every trigger is there and its table published before a row comes.
+export async function startTriggers(t, definitions, config = {}, schema = SCHEMA) {
+  const house = await startHouse(t, { schema, walcast: false });
+  house.walcast = await Walcast.start({ ...house, config: { ...CONFIG, ...config } });
+  const directory = join(house.walcast.directory, 'triggers');
+  mkdirSync(directory, { recursive: true });
+  definitions.forEach((text, i) => writeFileSync(join(directory, `${i}.yaml`), text));
+  house.more = async (given = {}) => {
+    const walcast = await Walcast.start({ ...house, config: { ...CONFIG, ...config, roles: 'triggers',
+      'triggers.dir': directory, ...given } });
+    t.after(() => walcast.remove());
+    return walcast.ready();
+  };
+  await house.walcast.ready();
+  await waitFor('loaded triggers', async () => {
+    const lines = (await house.walcast.commandOk(['trigger', 'list', '--json'])).trim().split('\n');
+    return lines.filter(Boolean).length === definitions.length;
+  });
+  await waitFor('all partitions', async () =>
+    await house.walcast.metric('walcast_triggers_partitions') === 16);
+  return house;
+}
+
+export const insertOrders = (house, first, last, customers) => house.postgres.query(
+  `INSERT INTO orders SELECT i, i % ${customers}, 'paid' FROM generate_series(${first}, ${last}) i`);
+
+// As `walcast trigger deliveries` tells them.
+export const outcomes = async (house, name, ...more) =>
+  (await house.walcast.commandOk(['trigger', 'deliveries', name, '--json', ...more])).split('\n').filter(Boolean).map(JSON.parse);
+
+export const deadLetters = (house, count, timeout_ms = 60_000) => waitFor(`${count} dead letters`,
+  async () => await house.walcast.metric('walcast_triggers_dead_total') >= count, timeout_ms);

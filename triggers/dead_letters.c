@@ -1,0 +1,183 @@
+/* See dead_letters.h. */
+#include "triggers/dead_letters.h"
+#include "triggers/members.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define LINE_FORMAT "%-8" PRIu64 " %-24s %-24.*s %6s %3" PRIu32 "  %-24.*s %.*s"
+
+#define LETTER_BYTES_MAX ((size_t)64 << 20) /* nats-server's own limit on a message */
+
+typedef struct {
+    const triggers_dead_scope *scope;
+    core_slice trigger;
+    triggers_dead_take take;
+    void *context;
+    bool over; /* no more are wanted, or there */
+} walk;
+
+/* A letter that cannot be read is one all the same: it must be seen, and can be thrown away. */
+static void letter_make(uint64_t id, core_slice payload, triggers_dead_letter *letter) {
+    core_error ignored;
+    *letter = (triggers_dead_letter){.id = id};
+    letter->is_whole = triggers_letter_read(payload, &letter->letter, &ignored) &&
+                       triggers_task_read(letter->letter.task, &letter->task, &ignored);
+}
+
+static bool letter_is_ours(const triggers_dead_scope *scope, const triggers_dead_letter *letter) {
+    return letter->is_whole
+               ? core_slice_equal(letter->task.project, scope->project)
+               : core_slice_is(scope->project, core_config_text(scope->config, "project"));
+}
+
+static bool walk_take(void *context, const fanout_message *message, core_error *error) {
+    walk *it = context;
+    triggers_dead_letter letter;
+    (void)error;
+    letter_make(message->sequence, message->payload, &letter);
+    letter.behind = message->pending;
+    bool wanted = letter_is_ours(it->scope, &letter) &&
+                  (it->trigger.length == 0 || core_slice_equal(letter.task.trigger, it->trigger));
+    /* The last one that was to come may have been removed meanwhile. */
+    it->over = (wanted && !it->take(it->context, &letter)) || message->pending == 0;
+    return !it->over;
+}
+
+/* The subject of the trigger's letters; of another project's trigger of that name it is the same.
+ */
+static bool filter_make(const triggers_dead_scope *scope, core_slice trigger,
+                        char filter[CORE_SUBJECT_MAX], core_error *error) {
+    char name[TRIGGERS_NAME_MAX + 1];
+    bool fits = core_slice_to_text(trigger, name, sizeof name) &&
+                core_subject_work(scope->config, fanout_work_word(FANOUT_WORK_DEAD),
+                                  trigger.length > 0 ? name : NULL, filter);
+    return fits || core_error_set(error, CORE_ERROR_INPUT, "%.*s: expected a trigger's name",
+                                  CORE_SLICE_ARGS(trigger));
+}
+
+static bool stream_exists(const triggers_dead_scope *scope, char name[FANOUT_NAME_MAX],
+                          bool *exists, core_error *error) {
+    char subjects[CORE_SUBJECT_MAX];
+    const fanout_stream_spec spec =
+        fanout_stream_work_spec(scope->config, FANOUT_WORK_DEAD, name, subjects);
+    fanout_stream_info info;
+    return fanout_stream_check(scope->connection, &spec, exists, &info, error);
+}
+
+bool triggers_dead_each(const triggers_dead_scope *scope, core_slice trigger, uint64_t after,
+                        triggers_dead_take take, void *context, core_error *error) {
+    walk it = {.scope = scope, .trigger = trigger, .take = take, .context = context};
+    char stream[FANOUT_NAME_MAX], filter[CORE_SUBJECT_MAX];
+    fanout_log_range range = {.stream = stream, .subject = filter, .first = after + 1};
+    bool exists = false;
+    if (!filter_make(scope, trigger, filter, error) ||
+        !stream_exists(scope, stream, &exists, error))
+        return false;
+    if (!exists || after == UINT64_MAX)
+        return true;
+    if (!fanout_stream_subject_end(scope->connection, stream, filter, &range.last, error))
+        return false;
+    return range.last <= after ||
+           fanout_log_read(scope->connection, &range, walk_take, &it, error) || it.over;
+}
+
+bool triggers_dead_get(const triggers_dead_scope *scope, uint64_t id, core_buffer *payload,
+                       triggers_dead_letter *letter, bool *found, core_error *error) {
+    char stream[FANOUT_NAME_MAX];
+    bool exists = false;
+    *found = false;
+    if (!stream_exists(scope, stream, &exists, error))
+        return false;
+    if (!exists)
+        return true;
+    if (!fanout_stream_message(scope->connection, stream, id, payload, error))
+        return error->code == CORE_ERROR_INPUT; /* there is none */
+    letter_make(id, core_buffer_slice(payload), letter);
+    *found = letter_is_ours(scope, letter);
+    return true;
+}
+
+bool triggers_dead_remove(const triggers_dead_scope *scope, uint64_t id, bool *found,
+                          core_error *error) {
+    char stream[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
+    triggers_dead_letter letter;
+    core_buffer payload;
+    core_buffer_init(&payload, LETTER_BYTES_MAX);
+    bool ok = triggers_dead_get(scope, id, &payload, &letter, found, error);
+    core_buffer_fini(&payload);
+    if (!ok || !*found)
+        return ok;
+    (void)fanout_stream_work_spec(scope->config, FANOUT_WORK_DEAD, stream, subjects);
+    return fanout_stream_remove(scope->connection, stream, id, error);
+}
+
+bool triggers_dead_id_read(core_slice text, uint64_t *id) {
+    return core_slice_to_u64(text, id) && *id > 0 && *id < UINT64_MAX;
+}
+
+/* ---- Shown ---- */
+
+static void body_write(core_json_writer *json, core_slice body) {
+    core_json_key_text(json, "body");
+    if (core_json_valid(body))
+        core_json_raw(json, body);
+    else
+        core_json_string(json, body);
+}
+
+static void id_write(core_json_writer *json, uint64_t id) {
+    char text[TRIGGERS_DEAD_ID_MAX];
+    (void)snprintf(text, sizeof text, "%" PRIu64, id);
+    triggers_member_text(json, "id", core_slice_text(text));
+}
+
+static void task_write(core_json_writer *json, const triggers_task *task) {
+    char id[TRIGGERS_WEBHOOK_ID_MAX];
+    triggers_webhook_id(task, id);
+    triggers_member_text(json, "project", task->project);
+    triggers_member_text(json, "trigger", task->trigger);
+    triggers_member_text(json, "event_id", task->event_id);
+    triggers_member_text(json, "webhook_id", core_slice_text(id));
+    triggers_member_text(json, "key", task->key);
+    triggers_member_time(json, "event_time", task->event_time_us);
+}
+
+static const char unreadable[] = "it cannot be read: was it written by a newer version of walcast?";
+
+void triggers_dead_json(const triggers_dead_letter *letter, bool is_full, core_json_writer *json) {
+    core_json_object_open(json);
+    id_write(json, letter->id);
+    if (letter->is_whole) {
+        task_write(json, &letter->task);
+        triggers_member_time(json, "dead_at", letter->letter.dead_ms * CORE_US_PER_MS);
+        triggers_member_number(json, "attempts", letter->letter.attempts);
+        if (letter->letter.status != 0)
+            triggers_member_number(json, "status", letter->letter.status);
+    }
+    triggers_member_text(json, "reason",
+                         letter->is_whole ? letter->letter.reason : core_slice_text(unreadable));
+    if (letter->is_whole && is_full) {
+        triggers_member_number(json, "revision", letter->task.revision);
+        triggers_member_number(json, "depth", letter->task.depth);
+        body_write(json, letter->task.body);
+    }
+    core_json_object_close(json);
+}
+
+void triggers_dead_line(const triggers_dead_letter *letter, core_buffer *out) {
+    char time[CORE_CLOCK_TEXT_SIZE] = "-", status[8] = "-";
+    if (letter->is_whole)
+        core_clock_format(letter->letter.dead_ms * CORE_US_PER_MS, time);
+    if (letter->letter.status != 0)
+        (void)snprintf(status, sizeof status, "%u", (unsigned)letter->letter.status);
+    core_buffer_format(
+        out, LINE_FORMAT, letter->id, time, CORE_SLICE_ARGS(letter->task.trigger), status,
+        letter->letter.attempts, CORE_SLICE_ARGS(letter->task.event_id),
+        CORE_SLICE_ARGS(letter->is_whole ? letter->letter.reason : core_slice_text(unreadable)));
+}
+
+const char *triggers_dead_heading(void) {
+    return "ID       DEAD SINCE               TRIGGER                  STATUS TRY  EVENT           "
+           "         REASON";
+}
