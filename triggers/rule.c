@@ -144,7 +144,7 @@ static bool arguments_find(triggers_rule *rule, const core_relation *relation,
                            triggers_rule_problem *problem) {
     triggers_selected wanted[TRIGGERS_PARAMETERS_MAX + 2 * TRIGGERS_KEYED_MAX];
     const triggers_definition *definition = rule->definition;
-    const triggers_job *job = &definition->job;
+    const triggers_enqueue *job = &definition->job;
     size_t count = 0;
     problem->part = "do";
     if (definition->action == TRIGGERS_DO_SQL)

@@ -31,7 +31,7 @@ suite('docs/TRIGGERS.md', () => {
   }
 
   test('every block is run here', () => {
-    assert.equal(blocks('sh').length, 3);
+    assert.equal(blocks('sh').length, 4);
     assert.equal(blocks('yaml').length, 6);
   });
 
@@ -49,6 +49,10 @@ suite('docs/TRIGGERS.md', () => {
 
   test('what became of an event', async (t) => {
     assert.match(await run(t, blocks('sh')[2]), /^TIME +OUTCOME/m);
+  });
+
+  test('dead letters', async (t) => {
+    assert.match(await run(t, blocks('sh')[3]), /^ID +DEAD SINCE[\s\S]*0 letters/m);
   });
 
   test('each definition is valid', async () => {
