@@ -2,15 +2,27 @@
 #include "triggers/explain.h"
 
 #include "triggers/arguments.h"
+#include "triggers/members.h"
+#include "triggers/shape.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A definition's parts bound to one shape: made once, then asked of many changes. */
+struct triggers_explainer {
+    const triggers_definition *definition; /* held */
+    triggers_rule *rule;                   /* NULL: it does not fit, for `problem` */
+    triggers_rule_problem problem;
+    expr_clause clauses[EXPR_CLAUSES_MAX]; /* slices of the definition's `when` */
+    expr_condition *conditions[EXPR_CLAUSES_MAX];
+    size_t clause_count;
+};
+
+/* One change asked of it. */
 typedef struct {
-    const triggers_definition *definition;
+    const triggers_explainer *made;
     const core_change *change;
-    const triggers_relation_facts *facts;
     const triggers_body_facts *body;
     core_arena *arena;
     triggers_images images;
@@ -39,13 +51,6 @@ static bool tell(explainer *x, const char *outcome, const char *format, ...) {
 
 /* ---- Clauses ---- */
 
-static expr_condition_spec spec_of(const explainer *x, core_slice text) {
-    return (expr_condition_spec){.text = text,
-                                 .relation = x->change->relation,
-                                 .facts = x->facts != NULL ? x->facts->columns : NULL,
-                                 .has_images = true};
-}
-
 static void values_write(const explainer *x, const expr_condition *condition, bool is_old,
                          core_json_writer *json) {
     uint16_t columns[CORE_COLUMNS_MAX];
@@ -64,14 +69,10 @@ static void values_write(const explainer *x, const expr_condition *condition, bo
     }
 }
 
-static bool clause_explain(explainer *x, const expr_clause *clause,
-                           triggers_explained_clause *explained) {
-    expr_refusal refusal;
+static bool clause_explain(explainer *x, size_t at, triggers_explained_clause *explained) {
+    const expr_clause *clause = &x->made->clauses[at];
+    const expr_condition *condition = x->made->conditions[at];
     core_buffer values;
-    expr_condition_spec spec = spec_of(x, clause->text);
-    expr_condition *condition = expr_condition_new(&spec, &refusal);
-    if (condition == NULL)
-        return false;
     *explained = (triggers_explained_clause){.text = clause->text, .position = clause->position};
     explained->verdict = expr_condition_evaluate(condition, x->images.new_tuple,
                                                  x->images.old_tuple, &explained->reason);
@@ -83,18 +84,14 @@ static bool clause_explain(explainer *x, const expr_clause *clause,
     core_json_object_close(&json);
     bool ok = keep(x, &values, &explained->values);
     core_buffer_fini(&values);
-    expr_condition_release(condition);
     return ok;
 }
 
 static bool clauses_explain(explainer *x) {
-    expr_clause clauses[EXPR_CLAUSES_MAX];
-    expr_condition_spec spec = spec_of(x, x->definition->when);
-    size_t count = expr_condition_clauses(&spec, clauses);
-    for (size_t i = 0; i < count; i++)
-        if (!clause_explain(x, &clauses[i], &x->out->clauses[i]))
+    for (size_t i = 0; i < x->made->clause_count; i++)
+        if (!clause_explain(x, i, &x->out->clauses[i]))
             return false;
-    x->out->clause_count = count;
+    x->out->clause_count = x->made->clause_count;
     return true;
 }
 
@@ -172,16 +169,25 @@ static bool rule_explain(explainer *x, const triggers_rule *rule) {
                                         : verdict_tell(x, verdict, reason);
 }
 
+/* Whether the row is what a trigger on something else than a table sees. */
+static bool is_shape(triggers_on on, const core_relation *relation) {
+    const core_relation *shape = triggers_shape(on);
+    return core_slice_equal(relation->schema, shape->schema) &&
+           core_slice_equal(relation->table, shape->table);
+}
+
 /* Before the condition is asked. */
 static bool applies(explainer *x, bool *told) {
-    const triggers_definition *definition = x->definition;
+    const triggers_definition *definition = x->made->definition;
     const core_relation *relation = x->change->relation;
     const char *op = core_op_name(x->change->op);
     *told = true;
-    if (definition->on != TRIGGERS_ON_TABLE)
-        return tell(x, "not matched", "the trigger is not on a table");
     if (definition->disabled)
         return tell(x, "not matched", "the trigger is disabled");
+    if (definition->on != TRIGGERS_ON_TABLE) {
+        *told = !is_shape(definition->on, relation);
+        return !*told || tell(x, "not matched", "the trigger is not on a table");
+    }
     if (relation->table.length > 0 && !core_slice_equal(relation->table, definition->table))
         return tell(x, "not matched", "the trigger is on %.*s, and the event of %.*s",
                     CORE_SLICE_ARGS(definition->table), CORE_SLICE_ARGS(relation->table));
@@ -191,17 +197,56 @@ static bool applies(explainer *x, bool *told) {
     return true;
 }
 
-bool triggers_explain(const triggers_definition *definition, const core_change *change,
-                      const triggers_relation_facts *facts, const triggers_body_facts *body,
-                      core_arena *arena, triggers_explanation *explanation) {
-    triggers_rule_problem problem;
+/* ---- Made ---- */
+
+static bool clauses_make(triggers_explainer *made, const core_relation *relation,
+                         const triggers_relation_facts *facts) {
+    expr_condition_spec spec = {.text = made->definition->when,
+                                .relation = relation,
+                                .facts = facts != NULL ? facts->columns : NULL,
+                                .has_images = true};
+    size_t count = expr_condition_clauses(&spec, made->clauses);
+    for (size_t i = 0; i < count; i++) {
+        expr_refusal refusal;
+        spec.text = made->clauses[i].text;
+        made->conditions[i] = expr_condition_new(&spec, &refusal);
+        if (made->conditions[i] == NULL)
+            return false;
+        made->clause_count++;
+    }
+    return true;
+}
+
+triggers_explainer *triggers_explainer_new(const triggers_definition *definition,
+                                           const core_relation *relation,
+                                           const triggers_relation_facts *facts) {
+    triggers_explainer *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    made->definition = triggers_definition_hold(definition);
+    made->rule = triggers_rule_new(definition, relation, facts, &made->problem);
+    if (made->rule == NULL || made->rule->condition == NULL || clauses_make(made, relation, facts))
+        return made;
+    triggers_explainer_free(made);
+    return NULL;
+}
+
+void triggers_explainer_free(triggers_explainer *made) {
+    if (made == NULL)
+        return;
+    for (size_t i = 0; i < made->clause_count; i++)
+        expr_condition_release(made->conditions[i]);
+    triggers_rule_free(made->rule);
+    triggers_definition_release(made->definition);
+    free(made);
+}
+
+bool triggers_explainer_explain(const triggers_explainer *made, const core_change *change,
+                                const triggers_body_facts *body, core_arena *arena,
+                                triggers_explanation *explanation) {
     bool told = false;
-    explainer x = {.definition = definition,
-                   .change = change,
-                   .facts = facts,
-                   .body = body,
-                   .arena = arena,
-                   .out = explanation};
+    explainer x = {
+        .made = made, .change = change, .body = body, .arena = arena, .out = explanation};
     *explanation = (triggers_explanation){.clause_count = 0};
     core_value *room =
         core_arena_array(arena, (size_t)change->relation->column_count + 1, sizeof *room);
@@ -210,29 +255,30 @@ bool triggers_explain(const triggers_definition *definition, const core_change *
     triggers_images_make(&x.images, change, room);
     if (!applies(&x, &told) || told)
         return told && explanation->reason.data != NULL;
-    triggers_rule *rule = triggers_rule_new(definition, change->relation, facts, &problem);
-    if (rule == NULL)
-        return tell(&x, "unfit", "%s", problem.error.text);
-    bool ok = rule_explain(&x, rule);
-    triggers_rule_free(rule);
+    if (made->rule == NULL)
+        return tell(&x, "unfit", "%s", made->problem.error.text);
+    return rule_explain(&x, made->rule);
+}
+
+bool triggers_explain(const triggers_definition *definition, const core_change *change,
+                      const triggers_relation_facts *facts, const triggers_body_facts *body,
+                      core_arena *arena, triggers_explanation *explanation) {
+    triggers_explainer *made = triggers_explainer_new(definition, change->relation, facts);
+    bool ok = made != NULL && triggers_explainer_explain(made, change, body, arena, explanation);
+    triggers_explainer_free(made);
     return ok;
 }
 
 /* ---- Writing ---- */
 
-static void text_member(core_json_writer *json, const char *name, core_slice text) {
-    core_json_key_text(json, name);
-    core_json_string(json, text);
-}
-
 static void clause_json(core_json_writer *json, const triggers_explained_clause *clause) {
     core_json_object_open(json);
-    text_member(json, "text", clause->text);
+    triggers_member_text(json, "text", clause->text);
     core_json_key_text(json, "position");
     core_json_unsigned(json, clause->position);
-    text_member(json, "result", core_slice_text(word_of(clause->verdict)));
+    triggers_member_text(json, "result", core_slice_text(word_of(clause->verdict)));
     if (clause->reason != NULL)
-        text_member(json, "reason", core_slice_text(clause->reason));
+        triggers_member_text(json, "reason", core_slice_text(clause->reason));
     core_json_key_text(json, "values");
     core_json_raw(json, clause->values);
     core_json_object_close(json);
@@ -242,17 +288,17 @@ void triggers_explanation_json(const triggers_definition *definition,
                                const triggers_explanation *explanation, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
-    text_member(&json, "trigger", definition->name);
-    text_member(&json, "outcome", explanation->outcome);
+    triggers_member_text(&json, "trigger", definition->name);
+    triggers_member_text(&json, "outcome", explanation->outcome);
     if (explanation->reason.length > 0)
-        text_member(&json, "reason", explanation->reason);
+        triggers_member_text(&json, "reason", explanation->reason);
     core_json_key_text(&json, "clauses");
     core_json_array_open(&json);
     for (size_t i = 0; i < explanation->clause_count; i++)
         clause_json(&json, &explanation->clauses[i]);
     core_json_array_close(&json);
     if (explanation->body.length > 0) {
-        text_member(&json, "key", explanation->key);
+        triggers_member_text(&json, "key", explanation->key);
         core_json_key_text(&json, "body");
         core_json_raw(&json, explanation->body);
     }

@@ -1,5 +1,5 @@
 /* Why a trigger does, or does not, act on a change: for `walcast trigger test` and for whoever asks
- * of one event. Costs a compilation: not for the path of changes. */
+ * of one event. Not for the path of changes: it asks each clause by itself, and writes texts. */
 #ifndef WALCAST_TRIGGERS_EXPLAIN_H
 #define WALCAST_TRIGGERS_EXPLAIN_H
 
@@ -27,8 +27,22 @@ typedef struct {
 
 #define TRIGGERS_EXPLANATION_MAX ((size_t)64 << 20)
 
-/* Of the change, whose relation is the definition's table or what an event tells of it; all is in
- * `arena`, or slices of the definition. False when memory is out. */
+/* Made once, then asked of many changes of the one shape; immutable, the relation and the facts are
+ * not needed afterwards. A definition that does not fit the shape is no error but an outcome. NULL
+ * when memory is out. */
+typedef struct triggers_explainer triggers_explainer;
+CORE_MUST_CHECK triggers_explainer *triggers_explainer_new(const triggers_definition *definition,
+                                                           const core_relation *relation,
+                                                           const triggers_relation_facts *facts);
+void triggers_explainer_free(triggers_explainer *explainer);
+/* Of a change of that shape; all is in `arena`, or slices of the definition. False when memory is
+ * out. */
+CORE_MUST_CHECK bool triggers_explainer_explain(const triggers_explainer *explainer,
+                                                const core_change *change,
+                                                const triggers_body_facts *body, core_arena *arena,
+                                                triggers_explanation *explanation);
+/* Both at once, for one change, whose relation is the definition's table or what an event tells of
+ * it. */
 CORE_MUST_CHECK bool triggers_explain(const triggers_definition *definition,
                                       const core_change *change,
                                       const triggers_relation_facts *facts,
