@@ -40,6 +40,7 @@ typedef enum {
     TRIGGERS_DO_JOB,
     TRIGGERS_DO_WORKFLOW,
 } triggers_do;
+enum { TRIGGERS_DO_COUNT = TRIGGERS_DO_WORKFLOW + 1 };
 
 enum {
     TRIGGERS_OP_INSERT = 1,

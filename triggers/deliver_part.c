@@ -1,13 +1,12 @@
 /* See deliver_part.h. Two parts, each made and stopped by itself:
  *
- *   deliveries: the webhooks' client, the worker, and the share of partitions, stopped in the order
- *               share (attempts end, leases are given back), worker, client
+ *   deliveries: the senders, the worker, and the share of partitions, stopped in the order share
+ *               (attempts end, leases are given back), worker, senders
  *   matcher     the matcher */
 #include "triggers/deliver_part.h"
 
 #include "triggers/definitions.h"
 #include "triggers/matcher.h"
-#include "triggers/sender_webhook.h"
 #include "triggers/share.h"
 
 #include <stdio.h>
@@ -24,7 +23,7 @@ typedef struct {
     triggers_part part; /* first: the interface points here */
     uint32_t magic;
     triggers_host *host;
-    triggers_webhooks *webhooks;
+    triggers_senders *senders;
     triggers_share *share;
     triggers_worker *worker;
 } deliver_part;
@@ -42,7 +41,7 @@ static bool worker_make(deliver_part *deliver, core_error *error) {
         .log = spec->log,
         .metrics = spec->metrics,
         .clock = spec->clock,
-        .sender = triggers_webhooks_sender(deliver->webhooks),
+        .senders = deliver->senders,
         .definitions = deliver->host->definitions,
         .on_back = triggers_share_back,
         .on_back_context = deliver->share,
@@ -54,12 +53,12 @@ static bool worker_make(deliver_part *deliver, core_error *error) {
 static bool deliver_start(triggers_part *part, core_error *error) {
     deliver_part *deliver = deliver_of(part);
     const triggers_spec *spec = &deliver->host->spec;
-    const triggers_webhooks_spec webhooks = {
+    const triggers_sender_spec senders = {
         .config = spec->config, .log = spec->log, .metrics = spec->metrics, .clock = spec->clock};
     const triggers_share_spec share = {
         .config = spec->config, .log = spec->log, .metrics = spec->metrics, .clock = spec->clock};
-    deliver->webhooks = triggers_webhooks_new(&webhooks, error);
-    if (deliver->webhooks == NULL)
+    deliver->senders = triggers_senders_new(&senders, error);
+    if (deliver->senders == NULL)
         return false;
     deliver->share = triggers_share_new(&share, error);
     return deliver->share != NULL && worker_make(deliver, error) &&
@@ -83,10 +82,10 @@ static void deliver_stop(triggers_part *part) {
     deliver_part *deliver = deliver_of(part);
     triggers_share_stop(deliver->share, STOP_WAIT_MS);
     triggers_worker_stop(deliver->worker);
-    triggers_webhooks_stop(deliver->webhooks);
+    triggers_senders_stop(deliver->senders);
     triggers_worker_free(deliver->worker);
     triggers_share_free(deliver->share);
-    triggers_webhooks_free(deliver->webhooks);
+    triggers_senders_free(deliver->senders);
     deliver->magic = 0;
     free(deliver);
 }

@@ -2,6 +2,7 @@
 #ifndef WALCAST_TRIGGERS_DELIVERY_H
 #define WALCAST_TRIGGERS_DELIVERY_H
 
+#include "net/net.h"
 #include "triggers/partition.h"
 
 #define TRIGGERS_ATTEMPTS_MAX 128 /* at once, of a partition */
@@ -19,7 +20,9 @@ struct triggers_delivery {
     triggers_end end; /* the sender's answer; its reason points to `reason` */
     char reason[TRIGGERS_REASON_MAX];
 
-    void *made; /* the sender's own, until _done */
+    void *made; /* the sender's own, until it is done */
+    uint32_t breaker_ticket;
+    net_breaker_word word; /* what the attempt says of its endpoint: the sender's, too */
 
     /* The worker's own. */
     triggers_delivery *next;
@@ -28,21 +31,9 @@ struct triggers_delivery {
     uint64_t life, ticket;
 };
 
-/* Whoever makes attempts. */
-typedef struct {
-    void *context;
-    /* These four on the worker's thread; none may wait. 0: an attempt may begin, and _send or
-     * _unadmit follows; else not before that time (wall clock, milliseconds). */
-    int64_t (*admit)(void *context, const triggers_definition *definition, int64_t now_ms);
-    /* What was admitted is not sent after all. */
-    void (*unadmit)(void *context, core_slice project, core_slice trigger);
-    /* Ends with triggers_delivery_ended, once, on any thread, perhaps from within. */
-    void (*send)(void *context, triggers_delivery *delivery);
-    /* It has ended. True: others of the trigger may be admitted now that were not. */
-    bool (*done)(void *context, triggers_delivery *delivery);
-} triggers_sender;
-
 /* Any thread. The delivery is the worker's again. */
 void triggers_delivery_ended(triggers_delivery *delivery);
+/* The same with its end: kind and reason are put in. */
+void triggers_delivery_end(triggers_delivery *delivery, triggers_end_kind kind, const char *reason);
 
 #endif

@@ -83,14 +83,18 @@ static bool key_make(const texts_maker *maker, triggers_endpoint_texts *texts, c
     return ok;
 }
 
+/* Of other actions than webhooks there are none. */
 static triggers_endpoint_texts *texts_new(const texts_maker *maker,
-                                          const triggers_webhook *webhook) {
+                                          const triggers_definition *definition) {
+    const triggers_webhook *webhook = &definition->webhook;
     triggers_endpoint_texts *texts = calloc(1, sizeof *texts);
     if (texts == NULL) {
         (void)core_error_set(maker->error, CORE_ERROR_INTERNAL, "no memory for an endpoint");
         return NULL;
     }
     atomic_init(&texts->references, 1);
+    if (definition->action != TRIGGERS_DO_WEBHOOK)
+        return texts;
     texts->url = text_make(maker, webhook->url);
     bool ok = texts->url != NULL;
     for (size_t i = 0; ok && i < webhook->header_count; i++)
@@ -105,8 +109,13 @@ static triggers_endpoint_texts *texts_new(const texts_maker *maker,
 
 /* ---- the endpoint ---- */
 
-static net_throttle_spec throttle_of(const triggers_webhook *webhook) {
+/* Only a webhook names limits of its own; what else a trigger does at once is limited by the
+ * partitions. */
+static net_throttle_spec throttle_of(const triggers_definition *definition) {
+    const triggers_webhook *webhook = &definition->webhook;
     uint64_t per_second = 0;
+    if (definition->action != TRIGGERS_DO_WEBHOOK)
+        return (net_throttle_spec){.burst = 1};
     if (webhook->rate_count > 0 && webhook->rate_ms > 0)
         per_second = (uint64_t)webhook->rate_count * 1000 / (uint64_t)webhook->rate_ms;
     if (webhook->rate_count > 0 && per_second == 0)
@@ -128,7 +137,7 @@ triggers_endpoint *triggers_endpoint_new(const triggers_definition *definition, 
     endpoint->project = core_slice_keep(&room, definition->project);
     endpoint->name = core_slice_keep(&room, definition->name);
     endpoint->texts_ms = now_ms - TEXTS_FOR_MS;
-    const net_throttle_spec throttle = throttle_of(&definition->webhook);
+    const net_throttle_spec throttle = throttle_of(definition);
     const net_breaker_spec breaker = net_breaker_spec_usual((uint64_t)now_ns);
     net_throttle_init(&endpoint->throttle, &throttle, now_ns);
     net_breaker_init(&endpoint->breaker, &breaker);
@@ -151,7 +160,7 @@ void triggers_endpoint_renew(triggers_endpoint *endpoint, const triggers_definit
                                .context = context,
                                .project = definition->project,
                                .error = &endpoint->error};
-    triggers_endpoint_texts *texts = texts_new(&maker, &definition->webhook);
+    triggers_endpoint_texts *texts = texts_new(&maker, definition);
     endpoint->texts_ms = now_ms;
     /* NATS is away, say: what was known is used on. */
     if (texts == NULL && !is_changed && endpoint->error.code == CORE_ERROR_TRANSIENT)
@@ -159,7 +168,7 @@ void triggers_endpoint_renew(triggers_endpoint *endpoint, const triggers_definit
     triggers_endpoint_texts_release(endpoint->texts);
     endpoint->texts = texts;
     endpoint->revision = definition->revision;
-    endpoint->throttle.spec = throttle_of(&definition->webhook);
+    endpoint->throttle.spec = throttle_of(definition);
 }
 
 int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns) {

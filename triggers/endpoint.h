@@ -1,11 +1,13 @@
-/* A trigger's endpoint: what its definition's texts mean now, and how much it may be asked. */
+/* A trigger's endpoint, whatever it does: what its definition's texts mean now, and how much it may
+ * be asked. */
 #ifndef WALCAST_TRIGGERS_ENDPOINT_H
 #define WALCAST_TRIGGERS_ENDPOINT_H
 
 #include "net/net.h"
 #include "triggers/definition.h"
 
-/* The texts with their secrets put in. Counted, since requests under way use them; immutable. */
+/* The texts of a webhook with their secrets put in. Counted, since requests under way use them;
+ * immutable. */
 typedef struct {
     atomic_uint references;
     char *url;

@@ -92,16 +92,17 @@ static void io_policy(void *context, core_slice project, core_slice trigger,
 
 static int64_t io_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms) {
     triggers_slot *slot = context;
-    const triggers_sender *sender = &slot->worker->spec.sender;
     const triggers_definition *definition = slot_definition(slot, project, trigger);
     if (!triggers_slot_lease_held(slot))
         return now_ms + LEASE_AGAIN_MS;
-    return definition != NULL ? sender->admit(sender->context, definition, now_ms) : 0;
+    return definition != NULL
+               ? triggers_senders_admit(slot->worker->spec.senders, definition, now_ms)
+               : 0;
 }
 
 static void io_unadmit(void *context, core_slice project, core_slice trigger) {
-    const triggers_sender *sender = &((triggers_slot *)context)->worker->spec.sender;
-    sender->unadmit(sender->context, project, trigger);
+    const triggers_slot *slot = context;
+    triggers_senders_unadmit(slot->worker->spec.senders, project, trigger);
 }
 
 /* ---- attempts ---- */
@@ -119,16 +120,8 @@ static triggers_delivery *delivery_new(triggers_slot *slot, const triggers_attem
     return delivery;
 }
 
-static void delivery_refuse(triggers_delivery *delivery, triggers_end_kind kind,
-                            const char *reason) {
-    (void)snprintf(delivery->reason, sizeof delivery->reason, "%s", reason);
-    delivery->end = (triggers_end){.kind = kind, .reason = core_slice_text(delivery->reason)};
-    triggers_delivery_ended(delivery);
-}
-
 static void io_attempt(void *context, const triggers_attempt *attempt) {
     triggers_slot *slot = context;
-    const triggers_sender *sender = &slot->worker->spec.sender;
     triggers_delivery *delivery = delivery_new(slot, attempt);
     core_slice bytes = core_slice_make(attempt->task->bytes + attempt->offset,
                                        attempt->task->length - attempt->offset);
@@ -138,13 +131,13 @@ static void io_attempt(void *context, const triggers_attempt *attempt) {
     if (is_task)
         definition = slot_definition(slot, delivery->task.project, delivery->task.trigger);
     if (definition == NULL) {
-        delivery_refuse(delivery, TRIGGERS_END_REFUSED,
-                        is_task ? "the trigger's definition is gone" : error.text);
+        triggers_delivery_end(delivery, TRIGGERS_END_REFUSED,
+                              is_task ? "the trigger's definition is gone" : error.text);
         return;
     }
     delivery->definition = triggers_definition_hold(definition);
     triggers_webhook_id(&delivery->task, delivery->id);
-    sender->send(sender->context, delivery);
+    triggers_senders_send(slot->worker->spec.senders, delivery);
 }
 
 /* ---- the streams ---- */

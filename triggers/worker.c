@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -31,6 +32,14 @@ void triggers_delivery_ended(triggers_delivery *delivery) {
     (void)pthread_mutex_unlock(&worker->lock);
     if (was_empty)
         core_wake_set(worker->wake_fd);
+}
+
+void triggers_delivery_end(triggers_delivery *delivery, triggers_end_kind kind,
+                           const char *reason) {
+    (void)snprintf(delivery->reason, sizeof delivery->reason, "%s", reason);
+    delivery->end.kind = kind;
+    delivery->end.reason = core_slice_text(delivery->reason);
+    triggers_delivery_ended(delivery);
 }
 
 void triggers_worker_give(triggers_worker *worker, const triggers_handover *handover) {
@@ -100,7 +109,7 @@ static void ended_take(triggers_worker *worker) {
     while (delivery != NULL) {
         triggers_delivery *next = delivery->next;
         triggers_slot *slot = &worker->slots[delivery->slot];
-        bool others = worker->spec.sender.done(worker->spec.sender.context, delivery);
+        bool others = triggers_senders_done(worker->spec.senders, delivery);
         if (slot->partition != NULL && slot->life == delivery->life) {
             core_metrics_add(worker->spec.metrics,
                              delivery->end.kind == TRIGGERS_END_DELIVERED
@@ -291,7 +300,7 @@ void triggers_worker_free(triggers_worker *worker) {
     }
     while (worker->ended != NULL) {
         triggers_delivery *next = worker->ended->next;
-        (void)worker->spec.sender.done(worker->spec.sender.context, worker->ended);
+        (void)triggers_senders_done(worker->spec.senders, worker->ended);
         delivery_free(worker->ended);
         worker->ended = next;
     }

@@ -6,8 +6,8 @@
 
 #include "fanout/fanout.h"
 #include "triggers/definitions.h"
-#include "triggers/delivery.h"
 #include "triggers/inbox.h"
+#include "triggers/senders.h"
 
 typedef struct triggers_worker triggers_worker;
 
@@ -16,7 +16,7 @@ typedef struct {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
-    triggers_sender sender;            /* outlives the worker */
+    triggers_senders *senders;         /* outlive the worker */
     triggers_definitions *definitions; /* outlive the worker */
     /* A partition is the caller's again, quiet or fenced: its inbox and lease may go. On the
      * worker's thread; must not wait. */

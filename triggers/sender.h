@@ -1,0 +1,32 @@
+/* A sender: whoever makes the attempts of one action. */
+#ifndef WALCAST_TRIGGERS_SENDER_H
+#define WALCAST_TRIGGERS_SENDER_H
+
+#include "triggers/delivery.h"
+#include "triggers/endpoint.h"
+
+typedef struct {
+    const core_config *config;
+    core_log *log;
+    core_metrics *metrics;
+    const core_clock *clock;
+} triggers_sender_spec;
+
+typedef struct {
+    void *context; /* NULL: the action is not carried out */
+    /* On the worker's thread; must not wait. Ends with triggers_delivery_ended, once, on any
+     * thread, perhaps from within. The endpoint is the trigger's, valid during the call. */
+    void (*send)(void *context, triggers_delivery *delivery, triggers_endpoint *endpoint);
+    /* It has ended: what was made for it (delivery->made) goes. On the worker's thread. */
+    void (*done)(void *context, triggers_delivery *delivery);
+    /* Ends what is under way; all deliveries have ended then. The worker must still be there. */
+    void (*stop)(void *context);
+    /* Behind the worker's end, and after _stop. */
+    void (*free)(void *context);
+} triggers_sender;
+
+/* Starts a sender. False: nothing is left of it. */
+typedef bool (*triggers_sender_maker)(const triggers_sender_spec *spec, triggers_sender *sender,
+                                      core_error *error);
+
+#endif
