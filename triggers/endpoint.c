@@ -186,3 +186,9 @@ int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int
     net_throttle_release(&endpoint->throttle);
     return now_ms + wait_ms;
 }
+
+void triggers_endpoint_release(triggers_endpoint *endpoint, uint32_t ticket, net_breaker_word word,
+                               int64_t now_ms) {
+    net_throttle_release(&endpoint->throttle);
+    net_breaker_report(&endpoint->breaker, ticket, word, now_ms);
+}

@@ -48,5 +48,8 @@ triggers_endpoint_texts *triggers_endpoint_texts_hold(triggers_endpoint_texts *t
 void triggers_endpoint_texts_release(triggers_endpoint_texts *texts);
 /* 0: one may go and holds a place; else not before that time. */
 int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns);
+/* The place that it held is free, and the breaker hears `word` by the ticket that was given. */
+void triggers_endpoint_release(triggers_endpoint *endpoint, uint32_t ticket, net_breaker_word word,
+                               int64_t now_ms);
 
 #endif

@@ -1,0 +1,115 @@
+/* See endpoints.h. */
+#include "triggers/endpoints.h"
+
+#include "auth/auth.h"
+
+#include <stdlib.h>
+
+#define ENDPOINTS_MAGIC UINT32_C(0x74656e64)
+
+struct triggers_endpoints {
+    uint32_t magic;
+    triggers_endpoints_spec spec;
+    fanout_connection *connection; /* NULL: none was needed yet */
+    auth_secrets *secrets;
+    triggers_endpoint *first;
+};
+
+/* ---- secrets ---- */
+
+static bool secrets_open(triggers_endpoints *endpoints, core_error *error) {
+    const triggers_endpoints_spec *spec = &endpoints->spec;
+    if (endpoints->connection == NULL)
+        endpoints->connection =
+            fanout_connection_new(spec->config, spec->connection, spec->log, spec->metrics, error);
+    if (endpoints->connection != NULL && endpoints->secrets == NULL)
+        endpoints->secrets = auth_secrets_new(endpoints->connection, spec->config, error);
+    return endpoints->secrets != NULL;
+}
+
+static bool expand(void *context, core_slice project, core_slice text, core_buffer *out,
+                   core_error *error) {
+    triggers_endpoints *endpoints = context;
+    char name[TRIGGERS_NAME_MAX + 1];
+    if (memmem(text.data, text.length, "${secret:", 9) == NULL) {
+        core_buffer_slice_append(out, text);
+        return core_buffer_ok(out) || core_error_set(error, CORE_ERROR_LIMIT, "a text is too long");
+    }
+    if (!core_slice_to_text(project, name, sizeof name))
+        return core_error_set(error, CORE_ERROR_INPUT, "the project's name is too long");
+    return secrets_open(endpoints, error) &&
+           auth_secrets_expand(endpoints->secrets, name, text, out, error);
+}
+
+/* ---- endpoints ---- */
+
+triggers_endpoint *triggers_endpoints_find(const triggers_endpoints *endpoints, core_slice project,
+                                           core_slice name) {
+    triggers_endpoint *endpoint = endpoints->first;
+    while (endpoint != NULL && !(core_slice_equal(endpoint->name, name) &&
+                                 core_slice_equal(endpoint->project, project)))
+        endpoint = endpoint->next;
+    return endpoint;
+}
+
+/* Those of triggers that are gone, say; what they keep of secrets goes with them. */
+static void endpoints_forget(triggers_endpoints *endpoints, int64_t now_ms) {
+    enum { UNUSED_MS = 3600 * 1000 }; /* longer than a breaker stays open */
+    triggers_endpoint **at = &endpoints->first;
+    while (*at != NULL) {
+        triggers_endpoint *endpoint = *at;
+        bool is_used = endpoint->throttle.under_way > 0 || now_ms - endpoint->texts_ms < UNUSED_MS;
+        if (is_used) {
+            at = &endpoint->next;
+            continue;
+        }
+        *at = endpoint->next;
+        triggers_endpoint_free(endpoint);
+    }
+}
+
+triggers_endpoint *triggers_endpoints_get(triggers_endpoints *endpoints,
+                                          const triggers_definition *definition, int64_t now_ms) {
+    CORE_MAGIC_CHECK(endpoints, ENDPOINTS_MAGIC);
+    int64_t now_ns = endpoints->spec.clock->monotonic_ns(endpoints->spec.clock);
+    triggers_endpoint *endpoint =
+        triggers_endpoints_find(endpoints, definition->project, definition->name);
+    if (endpoint == NULL) {
+        endpoint = triggers_endpoint_new(definition, now_ms, now_ns);
+        if (endpoint == NULL)
+            return NULL;
+        endpoints_forget(endpoints, now_ms);
+        endpoint->next = endpoints->first;
+        endpoints->first = endpoint;
+    }
+    triggers_endpoint_renew(endpoint, definition, expand, endpoints, now_ms);
+    return endpoint;
+}
+
+/* ---- life ---- */
+
+triggers_endpoints *triggers_endpoints_new(const triggers_endpoints_spec *spec, core_error *error) {
+    triggers_endpoints *endpoints = calloc(1, sizeof *endpoints);
+    if (endpoints == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for endpoints");
+        return NULL;
+    }
+    endpoints->magic = ENDPOINTS_MAGIC;
+    endpoints->spec = *spec;
+    return endpoints;
+}
+
+void triggers_endpoints_free(triggers_endpoints *endpoints) {
+    if (endpoints == NULL)
+        return;
+    CORE_MAGIC_CHECK(endpoints, ENDPOINTS_MAGIC);
+    while (endpoints->first != NULL) {
+        triggers_endpoint *next = endpoints->first->next;
+        triggers_endpoint_free(endpoints->first);
+        endpoints->first = next;
+    }
+    auth_secrets_free(endpoints->secrets);
+    fanout_connection_free(endpoints->connection);
+    endpoints->magic = 0;
+    free(endpoints);
+}
