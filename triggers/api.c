@@ -6,6 +6,7 @@
 #include "triggers/job_part.h"
 #include "triggers/keyed.h"
 #include "triggers/rest.h"
+#include "triggers/rest_letters.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -33,6 +34,10 @@ static const api_row api_rows[] = {
     {"PUT", "/v1/projects/*/cron/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
     {"DELETE", "/v1/projects/*/cron/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
     {"POST", "/v1/projects/*/cron/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
+    {"GET", "/v1/projects/*/dead-letters", CORE_SCOPE_TRIGGERS, triggers_letters_take},
+    {"GET", "/v1/projects/*/dead-letters/*", CORE_SCOPE_TRIGGERS, triggers_letters_take},
+    {"POST", "/v1/projects/*/dead-letters/*", CORE_SCOPE_TRIGGERS, triggers_letters_take},
+    {"DELETE", "/v1/projects/*/dead-letters/*", CORE_SCOPE_TRIGGERS, triggers_letters_take},
     {"GET", "/events/v1", CORE_SCOPE_EVENTS, triggers_events_take},
     {"POST", "/events/v1", CORE_SCOPE_EVENTS, triggers_events_take},
     {"POST", "/events/v1/batch", CORE_SCOPE_EVENTS, triggers_events_take},

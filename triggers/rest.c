@@ -89,17 +89,7 @@ static void call_show(const rest_call *call, unsigned status, const core_problem
 }
 
 static void audit(const rest_call *call, const char *act, const char *detail) {
-    const core_route_caller *caller = &call->reply->request.caller;
-    auth_claims claims = {.scopes = caller->scopes};
-    const auth_act record = {.act = act, .object = call->name, .detail = detail, .claims = &claims};
-    bool fits =
-        core_slice_to_text(caller->role, claims.role, sizeof claims.role) &&
-        core_slice_to_text(caller->subject, claims.subject, sizeof claims.subject) &&
-        core_slice_to_text(caller->project, claims.project, sizeof claims.project) &&
-        core_slice_to_text(caller->environment, claims.environment, sizeof claims.environment) &&
-        core_slice_to_text(caller->id, claims.id, sizeof claims.id);
-    if (call->rest->host->spec.audit != NULL && fits)
-        auth_audit_act(call->rest->host->spec.audit, &record);
+    triggers_rest_audit(call->rest->host, call->reply, act, call->name, detail);
 }
 
 /* ---- Create and replace ---- */
@@ -365,6 +355,27 @@ static void rest_serve(void *context, core_route_reply *reply) {
 
 void triggers_rest_take(triggers_host *host, core_route_reply *reply) {
     triggers_desk_put(host->desk, reply, rest_serve, host->rest);
+}
+
+/* ---- For what else the desk answers ---- */
+
+triggers_store *triggers_rest_store(const triggers_host *host) {
+    return rest_of(host->rest)->store;
+}
+
+void triggers_rest_audit(const triggers_host *host, const core_route_reply *reply, const char *act,
+                         const char *object, const char *detail) {
+    const core_route_caller *caller = &reply->request.caller;
+    auth_claims claims = {.scopes = caller->scopes};
+    const auth_act record = {.act = act, .object = object, .detail = detail, .claims = &claims};
+    bool fits =
+        core_slice_to_text(caller->role, claims.role, sizeof claims.role) &&
+        core_slice_to_text(caller->subject, claims.subject, sizeof claims.subject) &&
+        core_slice_to_text(caller->project, claims.project, sizeof claims.project) &&
+        core_slice_to_text(caller->environment, claims.environment, sizeof claims.environment) &&
+        core_slice_to_text(caller->id, claims.id, sizeof claims.id);
+    if (host->spec.audit != NULL && fits)
+        auth_audit_act(host->spec.audit, &record);
 }
 
 /* ---- The part ---- */
