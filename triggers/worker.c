@@ -88,11 +88,21 @@ triggers_partition *triggers_worker_partition(triggers_worker *worker, unsigned 
 
 /* ---- the thread's turn ---- */
 
-static void poke(triggers_worker *worker, const triggers_definition *definition) {
+/* Nothing begins before the slots' steps, whose order changes: a place that an endpoint has free
+ * again is not always the same partition's. */
+static void hold_all(triggers_worker *worker) {
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         if (worker->slots[i].partition != NULL)
+            triggers_partition_hold(worker->slots[i].partition, true);
+}
+
+static void poke(triggers_worker *worker, const triggers_definition *definition) {
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
+        if (worker->slots[i].partition != NULL) {
+            worker->slots[i].next_ms = 0;
             triggers_partition_poke(worker->slots[i].partition, definition->project,
                                     definition->name, triggers_worker_now_ms(worker));
+        }
 }
 
 static void delivery_free(triggers_delivery *delivery) {
@@ -106,6 +116,8 @@ static void ended_take(triggers_worker *worker) {
     triggers_delivery *delivery = worker->ended;
     worker->ended = NULL;
     (void)pthread_mutex_unlock(&worker->lock);
+    if (delivery != NULL)
+        hold_all(worker);
     while (delivery != NULL) {
         triggers_delivery *next = delivery->next;
         triggers_slot *slot = &worker->slots[delivery->slot];
@@ -221,8 +233,9 @@ static void *worker_run(void *argument) {
         wishes_take(worker);
         set_renew(worker);
         ended_take(worker);
+        worker->first++;
         for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
-            triggers_slot_step(&worker->slots[i], &next_ms);
+            triggers_slot_step(&worker->slots[(worker->first + i) % TRIGGERS_PARTITIONS], &next_ms);
         if (triggers_worker_now_ms(worker) - noted_ms > SLEEP_MAX_MS) {
             noted_ms = triggers_worker_now_ms(worker);
             stats_note(worker);

@@ -76,6 +76,7 @@ struct triggers_worker {
     fanout_courier *courier;
     char streams[4][FANOUT_NAME_MAX]; /* by fanout_work */
     triggers_slot slots[TRIGGERS_PARTITIONS];
+    unsigned first;        /* whose step comes first, another one each turn */
     triggers_call *calls;  /* under way */
     triggers_call *failed; /* to be told */
     core_buffer letter;

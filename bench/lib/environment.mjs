@@ -48,6 +48,8 @@ export const program = (name) => built(`bench_${name}`);
 
 // The bare publisher (bench/micro/publish.c).
 export const publishProgram = () => built('micro/micro_publish');
+// The HTTP client beside a bare loop of sockets (bench/micro/http.c).
+export const httpProgram = () => built('micro/micro_http');
 // Rules against changes (bench/micro/rules.c).
 export const rulesProgram = () => built('micro/micro_rules');
 

@@ -18,8 +18,9 @@ import snapshot from '../suites/snapshot.mjs';
 import start from '../suites/start.mjs';
 import subscriptions from '../suites/subscriptions.mjs';
 import tokens from '../suites/tokens.mjs';
+import webhooks from '../suites/webhooks.mjs';
 
-const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, rls, idle, tokens, rules];
+const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, rls, idle, tokens, rules, webhooks];
 const REPEAT = 3;
 const REPEAT_MAX = 100;
 

@@ -44,7 +44,7 @@ export function realtimeClient({ walcast }, rows) {
 const manyClients = (connections) => ({ walcast }, rows) =>
   realtimeClients(walcast, { table: TABLE, connections, rows });
 
-async function bareReader({ postgres }, rows) {
+export async function bareReader({ postgres }, rows) {
   await postgres.query(`SELECT pg_create_logical_replication_slot('${SLOT}', 'pgoutput')`);
   return [program('wal_reader'), `${postgres.url}?replication=database`, SLOT, PUBLICATION, `${rows}`];
 }

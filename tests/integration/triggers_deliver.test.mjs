@@ -150,6 +150,22 @@ test('an endpoint that hangs delays no other', async (t) => {
   assert.ok(Date.now() - began < 20_000);
 });
 
+// A place that the endpoint has free again goes to another partition each time: else those that have
+// one keep it, and the keys of the others wait until the first are done.
+test('partitions share the places of an endpoint', async (t) => {
+  const COUNT = 400, FIRST = 100;
+  const told = Promise.withResolvers();
+  const receiver = await Receiver.start(t, () => told.promise);
+  const house = await startTriggers(t, [trigger(receiver.url, { more: ', concurrency: 2' })]);
+  await insertOrders(house, 1, COUNT, COUNT);
+  await waitFor('all tasks', async () =>
+    (await house.nats.streamInfo('WALCAST_TRIGGERS')).state.messages === COUNT);
+  told.resolve(200);
+  const events = await receiver.waitFor(COUNT);
+  const last = Math.max(...ids(events.slice(0, FIRST)));
+  assert.ok(last < COUNT * 3 / 4, `row ${last} was among the first ${FIRST}`);
+});
+
 test('kills of walcast and of nats-server lose nothing, and keys stay in order', async (t) => {
   const COUNT = 3000;
   let served = 0;
