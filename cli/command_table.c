@@ -55,6 +55,14 @@ static const cli_option trigger_options[] = {
      .value = "FILE",
      .doc = "test: the event, as walcast tail --json prints it; - is standard input"},
     {.name = "--id", .value = "EVENT", .doc = "deliveries: only of the event with that id"},
+    {.name = "--from",
+     .value = "PLACE",
+     .doc = "dry-run (default first), redeliver: first, an offset or event's id, or a time"},
+    {.name = "--until",
+     .value = "PLACE",
+     .doc = "dry-run, redeliver: the last one, as --from (default now)"},
+    {.name = "--limit", .value = "N", .doc = "dry-run, redeliver: at most so many events"},
+    {.name = "--matched", .doc = "dry-run: print only what would be delivered"},
     {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
     OPTION_SOURCE,
@@ -323,16 +331,21 @@ static const cli_command commands[] = {
     {.name = "trigger",
      .summary = "list, show, validate, try, pause and remove triggers",
      .usage = "list | show NAME | validate FILE... | test FILE... --event FILE | "
-              "deliveries NAME | pause|resume|enable|disable|delete NAME [OPTIONS]",
+              "dry-run NAME|FILE | deliveries NAME | redeliver NAME EVENT... | "
+              "pause|resume|enable|disable|delete NAME [OPTIONS]",
      .operands = CLI_OPERANDS_MAX,
      .doc =
          "validate holds files against the live schema and prints all that is wrong with line and\n"
          "column; it changes nothing. test says what each trigger of its files makes of one "
          "event:\n"
          "what would be delivered, or which part of its condition did not hold and with which\n"
-         "values; exit code 1 where one would not be delivered. deliveries tells what became of\n"
+         "values; exit code 1 where one would not be delivered. dry-run does so with the changes\n"
+         "that the stream still holds, and counts what did not hold. deliveries tells what became "
+         "of\n"
          "its events: each attempt, what waits and until when, what was given up and why, and\n"
-         "rows for which the condition could not be decided. A paused trigger goes on matching,\n"
+         "rows for which the condition could not be decided. redeliver has events matched by the\n"
+         "present definition, and delivered, once more: those that are named, or from --from to\n"
+         "--until those that dry-run shows as matched. A paused trigger goes on matching,\n"
          "and its deliveries wait; a disabled one matches nothing. What came from a file is "
          "enabled,\n"
          "disabled and removed there (walcast apply --prune). See docs/TRIGGERS.md.\n",

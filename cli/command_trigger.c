@@ -1,18 +1,13 @@
 /* `walcast trigger`: what is stored of triggers, shown and switched; files of them validated. */
+#include "cli/command_trigger.h"
 #include "cli/audit.h"
-#include "cli/triggers.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef struct {
-    cli_triggers base;   /* first: printers are handed it */
-    const char *project; /* NULL: list all */
-} trigger_command;
-
-static const char *project_of(const trigger_command *command) {
+const char *cli_trigger_project(const trigger_command *command) {
     return command->project != NULL ? command->project
                                     : core_config_text(command->base.config, "project");
 }
@@ -60,12 +55,12 @@ static bool show_run(trigger_command *command, core_error *error) {
     const char *name = command->base.arguments->second_operand;
     triggers_stored stored;
     uint64_t revision = 0;
-    if (!triggers_store_get(command->base.store, project_of(command), name, &stored, &revision,
-                            error))
+    if (!triggers_store_get(command->base.store, cli_trigger_project(command), name, &stored,
+                            &revision, error))
         return false;
     if (revision == 0)
         return core_error_set(error, CORE_ERROR_INPUT, "there is no trigger %s in project %s", name,
-                              project_of(command));
+                              cli_trigger_project(command));
     stored_print_json(&stored, revision);
     return true;
 }
@@ -75,9 +70,9 @@ static bool show_run(trigger_command *command, core_error *error) {
 static bool state_set(trigger_command *command, const triggers_state *state, const char *act,
                       core_error *error) {
     const char *name = command->base.arguments->second_operand;
-    const auth_act record = {.act = act, .object = name, .project = project_of(command)};
+    const auth_act record = {.act = act, .object = name, .project = cli_trigger_project(command)};
     uint64_t revision = 0;
-    if (!triggers_store_state(command->base.store, project_of(command), name, state,
+    if (!triggers_store_state(command->base.store, cli_trigger_project(command), name, state,
                               TRIGGERS_REVISION_ANY, &revision, error))
         return core_error_wrap(error, "trigger %s", name);
     cli_audit(command->base.config, triggers_store_connection(command->base.store, error), &record);
@@ -107,8 +102,8 @@ static bool disable_run(trigger_command *command, core_error *error) {
 static bool delete_run(trigger_command *command, core_error *error) {
     const char *name = command->base.arguments->second_operand;
     const auth_act record = {
-        .act = "trigger.removed", .object = name, .project = project_of(command)};
-    if (!triggers_store_remove(command->base.store, project_of(command), name, true,
+        .act = "trigger.removed", .object = name, .project = cli_trigger_project(command)};
+    if (!triggers_store_remove(command->base.store, cli_trigger_project(command), name, true,
                                TRIGGERS_REVISION_ANY, error))
         return core_error_wrap(error, "trigger %s", name);
     cli_audit(command->base.config, triggers_store_connection(command->base.store, error), &record);
@@ -220,7 +215,8 @@ static bool delivery_take(void *context, const triggers_history_entry *entry) {
 static bool deliveries_run(trigger_command *command, core_error *error) {
     const cli_arguments *arguments = command->base.arguments;
     const char *id = cli_value(arguments, "--id");
-    const triggers_history_filter filter = {.project = core_slice_text(project_of(command)),
+    const triggers_history_filter filter = {.project =
+                                                core_slice_text(cli_trigger_project(command)),
                                             .trigger = core_slice_text(arguments->second_operand),
                                             .event_id = core_slice_text(id != NULL ? id : "")};
     if (!command->base.prints_json)
@@ -243,7 +239,9 @@ static const trigger_action actions[] = {
     {"show", 1, 1, true, show_run},
     {"validate", 0, CLI_OPERANDS_MAX - 1, false, validate_run},
     {"test", 1, CLI_OPERANDS_MAX - 1, false, test_run},
+    {"dry-run", 1, 1, true, cli_trigger_dry_run},
     {"deliveries", 1, 1, false, deliveries_run},
+    {"redeliver", 1, CLI_OPERANDS_MAX - 1, true, cli_trigger_redeliver},
     {"pause", 1, 1, true, pause_run},
     {"resume", 1, 1, true, resume_run},
     {"enable", 1, 1, true, enable_run},
@@ -265,8 +263,8 @@ static const trigger_action *action_find(const cli_arguments *arguments, core_er
         return NULL;
     }
     (void)core_error_set(error, CORE_ERROR_INPUT,
-                         "expected list, show, validate, test, deliveries, pause, resume, enable, "
-                         "disable or delete%s%s",
+                         "expected list, show, validate, test, dry-run, deliveries, redeliver, "
+                         "listen, pause, resume, enable, disable or delete%s%s",
                          arguments->operand != NULL ? ", not " : "",
                          arguments->operand != NULL ? arguments->operand : "");
     return NULL;

@@ -558,8 +558,9 @@ CORE_MUST_CHECK bool fanout_log_end(fanout_connection *connection, const char *s
 typedef struct {
     const char *stream;
     const char *subject;
-    uint64_t first; /* or what is held behind it */
-    uint64_t last;  /* a record that is there; 0: nothing to read */
+    uint64_t first;  /* or what is held behind it */
+    int64_t from_us; /* not 0: instead of it, what was stored then or later */
+    uint64_t last;   /* a record that is there; 0: nothing to read */
 } fanout_log_range;
 
 /* Gives the records in order. Blocks until the last has come, or nothing comes for ten seconds

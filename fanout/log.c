@@ -26,16 +26,18 @@ bool fanout_log_end(fanout_connection *connection, const char *stream, const cha
 
 bool fanout_log_read(fanout_connection *connection, const fanout_log_range *range,
                      fanout_each_handler take, void *context, core_error *error) {
-    const fanout_pull_start start = {
-        .stream = range->stream, .filter = range->subject, .sequence = range->first};
+    const fanout_pull_start start = {.stream = range->stream,
+                                     .filter = range->subject,
+                                     .sequence = range->from_us != 0 ? 0 : range->first,
+                                     .time_us = range->from_us};
     fanout_message message = {.sequence = 0};
     if (range->last == 0)
         return true;
     fanout_pull *pull = fanout_pull_new(connection, &start, error);
     if (pull == NULL)
         return false;
-    bool ok = true;
-    while (ok && message.sequence < range->last)
+    bool ok = true, any = fanout_pull_pending(pull) > 0;
+    while (ok && any && message.sequence < range->last)
         ok = fanout_pull_await(pull, &message, error) && take(context, &message, error);
     fanout_pull_free(pull);
     return ok || core_error_wrap(error, "reading %s of stream %s", range->subject, range->stream);

@@ -36,7 +36,7 @@ bool triggers_event_type_check(core_slice type, core_error *error) {
     return true;
 }
 
-static triggers_event *batch_add(triggers_event_batch *batch, core_error *error) {
+static triggers_posted_event *batch_add(triggers_event_batch *batch, core_error *error) {
     if (batch->count == TRIGGERS_EVENT_BATCH_MAX) {
         (void)core_error_set(error, CORE_ERROR_LIMIT, "a batch holds at most %d events",
                              TRIGGERS_EVENT_BATCH_MAX);
@@ -44,7 +44,7 @@ static triggers_event *batch_add(triggers_event_batch *batch, core_error *error)
     }
     if (batch->count == batch->capacity) {
         size_t capacity = batch->capacity > 0 ? 2 * batch->capacity : 1;
-        triggers_event *events = realloc(batch->events, capacity * sizeof *events);
+        triggers_posted_event *events = realloc(batch->events, capacity * sizeof *events);
         if (events == NULL) {
             (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for events");
             return NULL;
@@ -52,13 +52,13 @@ static triggers_event *batch_add(triggers_event_batch *batch, core_error *error)
         batch->events = events;
         batch->capacity = capacity;
     }
-    triggers_event *event = &batch->events[batch->count++];
-    *event = (triggers_event){.data = core_slice_text("null")};
+    triggers_posted_event *event = &batch->events[batch->count++];
+    *event = (triggers_posted_event){.data = core_slice_text("null")};
     return event;
 }
 
 /* Behind the opening bracket of one event. */
-static bool event_read(core_json_reader *reader, triggers_event *event, core_error *error) {
+static bool event_read(core_json_reader *reader, triggers_posted_event *event, core_error *error) {
     core_json_token member;
     bool has_type = false;
     while (core_json_member_next(reader, &member)) {
@@ -85,7 +85,7 @@ static bool event_read(core_json_reader *reader, triggers_event *event, core_err
 static bool events_read(core_json_reader *reader, triggers_event_batch *batch, core_error *error) {
     core_json_token token;
     while ((token = core_json_next(reader)).kind == CORE_JSON_OBJECT_OPEN) {
-        triggers_event *event = batch_add(batch, error);
+        triggers_posted_event *event = batch_add(batch, error);
         if (event == NULL)
             return false;
         if (!event_read(reader, event, error))
@@ -110,7 +110,7 @@ static bool many_read(core_json_reader *reader, triggers_event_batch *batch, cor
 }
 
 static bool one_read(core_json_reader *reader, triggers_event_batch *batch, core_error *error) {
-    triggers_event *event = batch_add(batch, error);
+    triggers_posted_event *event = batch_add(batch, error);
     return event != NULL && event_read(reader, event, error);
 }
 

@@ -13,10 +13,10 @@
 typedef struct {
     core_slice type;
     core_slice data;
-} triggers_event;
+} triggers_posted_event;
 
 typedef struct {
-    triggers_event *events;
+    triggers_posted_event *events;
     size_t count, capacity;
 } triggers_event_batch;
 

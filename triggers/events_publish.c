@@ -88,7 +88,7 @@ static void on_stored(void *context, uint64_t tag, const fanout_answer *answer,
 
 static bool one_send(events_call *call, size_t index, core_error *error) {
     char subject[CORE_SUBJECT_MAX], id[ID_MAX];
-    const triggers_event *event = &call->batch.events[index];
+    const triggers_posted_event *event = &call->batch.events[index];
     core_subject_scope scope = call->events->scope;
     scope.project = call->project;
     if (!core_subject_event(&scope, event->type, subject))

@@ -121,6 +121,7 @@ static bool verdict_tell(explainer *x, expr_verdict verdict, const char *reason)
                                            [EXPR_VERDICT_UNDECIDED] = "undecided",
                                            [EXPR_VERDICT_ERROR] = "error"};
     const triggers_explained_clause *clause = deciding(x, verdict);
+    x->out->decided_by = clause != NULL ? (size_t)(clause - x->out->clauses) + 1 : 0;
     if (clause == NULL)
         return tell(x, outcomes[verdict], "the condition is %s%s%s", word_of(verdict),
                     reason != NULL ? ": " : "", reason != NULL ? reason : "");
@@ -182,8 +183,6 @@ static bool applies(explainer *x, bool *told) {
     const core_relation *relation = x->change->relation;
     const char *op = core_op_name(x->change->op);
     *told = true;
-    if (definition->disabled)
-        return tell(x, "not matched", "the trigger is disabled");
     if (definition->on != TRIGGERS_ON_TABLE) {
         *told = !is_shape(definition->on, relation);
         return !*told || tell(x, "not matched", "the trigger is not on a table");
@@ -263,6 +262,12 @@ bool triggers_explainer_explain(const triggers_explainer *made, const core_chang
 bool triggers_explain(const triggers_definition *definition, const core_change *change,
                       const triggers_relation_facts *facts, const triggers_body_facts *body,
                       core_arena *arena, triggers_explanation *explanation) {
+    if (definition->disabled) {
+        static const char reason[] = "the trigger is disabled";
+        *explanation = (triggers_explanation){.outcome = core_slice_text("not matched"),
+                                              .reason = core_slice_text(reason)};
+        return true;
+    }
     triggers_explainer *made = triggers_explainer_new(definition, change->relation, facts);
     bool ok = made != NULL && triggers_explainer_explain(made, change, body, arena, explanation);
     triggers_explainer_free(made);
@@ -284,24 +289,28 @@ static void clause_json(core_json_writer *json, const triggers_explained_clause 
     core_json_object_close(json);
 }
 
+void triggers_explanation_members(const triggers_explanation *explanation, core_json_writer *json) {
+    triggers_member_text(json, "outcome", explanation->outcome);
+    if (explanation->reason.length > 0)
+        triggers_member_text(json, "reason", explanation->reason);
+    core_json_key_text(json, "clauses");
+    core_json_array_open(json);
+    for (size_t i = 0; i < explanation->clause_count; i++)
+        clause_json(json, &explanation->clauses[i]);
+    core_json_array_close(json);
+    if (explanation->body.length > 0) {
+        triggers_member_text(json, "key", explanation->key);
+        core_json_key_text(json, "body");
+        core_json_raw(json, explanation->body);
+    }
+}
+
 void triggers_explanation_json(const triggers_definition *definition,
                                const triggers_explanation *explanation, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
     triggers_member_text(&json, "trigger", definition->name);
-    triggers_member_text(&json, "outcome", explanation->outcome);
-    if (explanation->reason.length > 0)
-        triggers_member_text(&json, "reason", explanation->reason);
-    core_json_key_text(&json, "clauses");
-    core_json_array_open(&json);
-    for (size_t i = 0; i < explanation->clause_count; i++)
-        clause_json(&json, &explanation->clauses[i]);
-    core_json_array_close(&json);
-    if (explanation->body.length > 0) {
-        triggers_member_text(&json, "key", explanation->key);
-        core_json_key_text(&json, "body");
-        core_json_raw(&json, explanation->body);
-    }
+    triggers_explanation_members(explanation, &json);
     core_json_object_close(&json);
 }
 

@@ -21,8 +21,9 @@ typedef struct {
     core_slice reason;  /* one line; empty with "matched" */
     triggers_explained_clause clauses[EXPR_CLAUSES_MAX];
     size_t clause_count;
-    core_slice key;  /* with "matched": as triggers_key_write has it */
-    core_slice body; /* with "matched": as triggers_body_write has it */
+    size_t decided_by; /* the clause that the reason names, from 1; 0: none */
+    core_slice key;    /* with "matched": as triggers_key_write has it */
+    core_slice body;   /* with "matched": as triggers_body_write has it */
 } triggers_explanation;
 
 #define TRIGGERS_EXPLANATION_MAX ((size_t)64 << 20)
@@ -35,20 +36,22 @@ CORE_MUST_CHECK triggers_explainer *triggers_explainer_new(const triggers_defini
                                                            const core_relation *relation,
                                                            const triggers_relation_facts *facts);
 void triggers_explainer_free(triggers_explainer *explainer);
-/* Of a change of that shape; all is in `arena`, or slices of the definition. False when memory is
- * out. */
+/* Of a change of that shape; all is in `arena`, or slices of the definition. Whether the definition
+ * is disabled is not asked. False when memory is out. */
 CORE_MUST_CHECK bool triggers_explainer_explain(const triggers_explainer *explainer,
                                                 const core_change *change,
                                                 const triggers_body_facts *body, core_arena *arena,
                                                 triggers_explanation *explanation);
-/* Both at once, for one change, whose relation is the definition's table or what an event tells of
- * it. */
+/* Both at once, and whether it is disabled, for one change, whose relation is the definition's
+ * table or what an event tells of it. */
 CORE_MUST_CHECK bool triggers_explain(const triggers_definition *definition,
                                       const core_change *change,
                                       const triggers_relation_facts *facts,
                                       const triggers_body_facts *body, core_arena *arena,
                                       triggers_explanation *explanation);
-/* As one JSON object, and as lines to read. */
+/* As members of a JSON object: outcome, reason, clauses, key, body; as one such object; and as
+ * lines to read. */
+void triggers_explanation_members(const triggers_explanation *explanation, core_json_writer *json);
 void triggers_explanation_json(const triggers_definition *definition,
                                const triggers_explanation *explanation, core_buffer *out);
 void triggers_explanation_text(const triggers_definition *definition,

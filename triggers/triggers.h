@@ -10,6 +10,7 @@
 #include "triggers/apply.h"
 #include "triggers/history.h"
 #include "triggers/job_client.h"
+#include "triggers/rehearsal.h"
 #include "triggers/trial.h"
 
 typedef struct triggers_api triggers_api;

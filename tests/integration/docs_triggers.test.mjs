@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { pageBlocks, Reader } from '../lib/docs.mjs';
 import { startHouse } from '../lib/house.mjs';
+import { waitFor } from '../lib/wait.mjs';
 import '../lib/triggers_role.mjs';
 
 const SCHEMA = `CREATE TABLE orders (id bigint PRIMARY KEY, status text, total numeric, customer_id int);
@@ -31,7 +32,7 @@ suite('docs/TRIGGERS.md', () => {
   }
 
   test('every block is run here', () => {
-    assert.equal(blocks('sh').length, 4);
+    assert.equal(blocks('sh').length, 5);
     assert.equal(blocks('yaml').length, 6);
   });
 
@@ -53,6 +54,14 @@ suite('docs/TRIGGERS.md', () => {
 
   test('dead letters', async (t) => {
     assert.match(await run(t, blocks('sh')[3]), /^ID +DEAD SINCE[\s\S]*0 letters/m);
+  });
+
+  test('why it did not act', async (t) => {
+    await house.postgres.query("INSERT INTO orders VALUES (1, 'open', 9.5, 7), (2, 'paid', 9.5, 7)");
+    await waitFor('both in the stream', async () => (await house.walcast.changes({ table: 'public.orders' })).length === 2);
+    const said = await run(t, blocks('sh')[4]);
+    assert.match(said, /^2 events: 1 would be delivered, 1 not\n +1 +not matched: new\.status = 'paid' is false$/m);
+    assert.match(said, /"event_id":"[^"]+","op":"INSERT".*\n\{"summary":\{"events":2,"matched":1,/);
   });
 
   test('each definition is valid', async () => {
