@@ -38,6 +38,7 @@
 #include "core/subject.h"
 #include "core/tenant.h"
 #include "core/value.h"
+#include "core/value_text.h"
 #include "core/visibility.h"
 #include "core/wait.h"
 #include "core/xid_set.h"

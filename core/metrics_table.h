@@ -193,6 +193,8 @@ X(TRIGGERS_PARTITIONS, "walcast_triggers_partitions", GAUGE,
 X(TRIGGERS_PARKED_TASKS, "walcast_triggers_parked_tasks", GAUGE,
   "Deliveries that wait for their key's next attempt.")
 X(TRIGGERS_ATTEMPTS, "walcast_triggers_attempts", GAUGE, "Attempts under way.")
+X(TRIGGERS_GAPS, "walcast_triggers_gaps_total", COUNTER,
+  "Times that changes or events were gone before they were matched.")
 X(TRIGGERS_UNDECIDED, "walcast_triggers_undecided_total", COUNTER,
   "Changes that a trigger's condition could not be decided for, or that gave no body.")
 X(TRIGGERS_JOBS_ACCEPTED, "walcast_triggers_jobs_accepted_total", COUNTER,

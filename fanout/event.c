@@ -82,3 +82,11 @@ bool fanout_event_last(fanout_connection *connection, const char *stream, const 
     natsMsg_Destroy(message);
     return true;
 }
+
+core_slice fanout_message_header(const fanout_message *message, const char *name) {
+    const char *value = NULL;
+    natsMsg *source = (natsMsg *)(uintptr_t)message->source; /* it keeps what it has parsed */
+    if (source == NULL || natsMsgHeader_Get(source, name, &value) != NATS_OK || value == NULL)
+        return core_slice_make(NULL, 0);
+    return core_slice_text(value);
+}

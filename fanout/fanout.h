@@ -31,6 +31,21 @@ bool fanout_connection_alive(const fanout_connection *connection);
 /* The server's limit on one message, headers included. */
 int64_t fanout_connection_max_payload(const fanout_connection *connection);
 
+/* ---- Messages ---- */
+typedef struct {
+    const char *subject;
+    core_slice payload; /* valid during the call (ordered) or until the ack (durable) */
+    uint64_t sequence;
+    uint64_t pending;   /* messages behind it: 0 means the tail is reached */
+    int64_t stored_us;  /* when JetStream stored it */
+    const void *source; /* of fanout_message_header; NULL: its headers were not kept */
+} fanout_message;
+/* A header's value, which lives as long as the payload; empty when there is none. */
+core_slice fanout_message_header(const fanout_message *message, const char *name);
+/* On the calling thread; the message is valid during the call. False, with `error` set, ends it. */
+typedef bool (*fanout_each_handler)(void *context, const fanout_message *message,
+                                    core_error *error);
+
 /* ---- Stream ---- */
 typedef struct {
     const char *name;
@@ -66,8 +81,7 @@ fanout_stream_spec fanout_stream_event_spec(const core_config *config, char name
 fanout_stream_spec fanout_stream_realtime_spec(const core_config *config,
                                                char name[FANOUT_NAME_MAX], char *subjects,
                                                size_t subjects_size);
-/* The stream of audit records: four tokens, many writers, discard old; ids count for two minutes.
- */
+/* The stream of audit records: four tokens, many writers, discard old; ids count two minutes. */
 fanout_stream_spec fanout_stream_audit_spec(const core_config *config, char name[FANOUT_NAME_MAX],
                                             char *subjects, size_t subjects_size);
 /* The streams that triggers live on. */
@@ -103,6 +117,10 @@ CORE_MUST_CHECK bool fanout_stream_check(fanout_connection *connection,
 CORE_MUST_CHECK bool fanout_stream_message(fanout_connection *connection, const char *stream,
                                            uint64_t sequence, core_buffer *payload,
                                            core_error *error);
+/* The same with subject and headers: `take` is called once, and its word is the result. */
+CORE_MUST_CHECK bool fanout_stream_read(fanout_connection *connection, const char *stream,
+                                        uint64_t sequence, fanout_each_handler take, void *context,
+                                        core_error *error);
 /* Removes all but the last `count` messages on the subject, of a stream that allows it. */
 CORE_MUST_CHECK bool fanout_stream_keep(fanout_connection *connection, const char *stream,
                                         const char *subject, uint64_t count, core_error *error);
@@ -292,7 +310,7 @@ CORE_MUST_CHECK bool fanout_courier_next(fanout_courier *courier, const char *st
 /* The last message that the filter matches. */
 CORE_MUST_CHECK bool fanout_courier_last(fanout_courier *courier, const char *stream,
                                          const char *filter, fanout_reply reply, core_error *error);
-/* Removes the subject's messages up to `sequence`, of a stream that allows it. */
+/* Removes the subject's messages up to `sequence`. */
 CORE_MUST_CHECK bool fanout_courier_purge(fanout_courier *courier, const char *stream,
                                           const char *subject, uint64_t sequence,
                                           fanout_reply reply, core_error *error);
@@ -308,19 +326,8 @@ size_t fanout_courier_waiting(const fanout_courier *courier);
 int fanout_courier_wake_fd(const fanout_courier *courier);
 
 /* ---- Consumers ---- */
-typedef struct {
-    const char *subject;
-    core_slice payload; /* valid during the call (ordered) or until the ack (durable) */
-    uint64_t sequence;
-    uint64_t pending;  /* messages behind it: 0 means the tail is reached */
-    int64_t stored_us; /* when JetStream stored it */
-} fanout_message;
-
-/* On the calling thread; the message is valid during the call. False, with `error` set, ends it. */
-typedef bool (*fanout_each_handler)(void *context, const fanout_message *message,
-                                    core_error *error);
-/* Of each subject that `filter` matches the last stored message, in stream order. Blocks until all
- * have come or nothing comes for ten seconds (TRANSIENT). */
+/* Of each subject that `filter` matches the last stored message, in stream order; TRANSIENT when
+ * none comes for ten seconds. */
 CORE_MUST_CHECK bool fanout_stream_last_each(fanout_connection *connection, const char *stream,
                                              const char *filter, fanout_each_handler take,
                                              void *context, core_error *error);
@@ -399,7 +406,6 @@ CORE_MUST_CHECK bool fanout_durable_ack(fanout_durable *consumer, size_t index, 
 
 /* Whether the message counts; NULL: all do. */
 typedef bool (*fanout_history_filter)(void *context, const fanout_message *message);
-
 typedef struct {
     const char *stream;
     const char *subject; /* one, without wildcards */
@@ -474,9 +480,8 @@ void fanout_bucket_free(fanout_bucket *bucket);
 /* `value` is reset and filled; `*revision` is 0 and the value empty when the key is not there. */
 CORE_MUST_CHECK bool fanout_bucket_get(fanout_bucket *bucket, const char *key, core_buffer *value,
                                        uint64_t *revision, core_error *error);
-/* Compare-and-set: stored only if the key's revision is `expected` (0: not there). CONFLICT when
- * somebody else was first. `*revision` gets the new one. Keys may hold any bytes: what the server
- * does not allow is escaped as =XX. */
+/* Compare-and-set: stored only if the key's revision is `expected` (0: not there), else CONFLICT.
+ * `*revision` gets the new one. Keys may hold any bytes: others are escaped as =XX. */
 CORE_MUST_CHECK bool fanout_bucket_set(fanout_bucket *bucket, const char *key, core_slice value,
                                        uint64_t expected, uint64_t *revision, core_error *error);
 /* Stored whatever is there: for keys that have one writer. */
@@ -550,7 +555,7 @@ void fanout_watch_free(fanout_watch *watch);
  * one before it (a fenced parcel), so that whoever did not see the last one cannot append. One
  * append under way at a time, for the sequence alone does not keep a pipeline whole (TRAPS 1). */
 
-/* The last record; `*sequence` 0: none. `payload` is reset and filled. */
+/* The last record, into `payload`; `*sequence` 0: none. */
 CORE_MUST_CHECK bool fanout_log_end(fanout_connection *connection, const char *stream,
                                     const char *subject, core_buffer *payload, uint64_t *sequence,
                                     core_error *error);
@@ -563,8 +568,7 @@ typedef struct {
     uint64_t last;   /* a record that is there; 0: nothing to read */
 } fanout_log_range;
 
-/* Gives the records in order. Blocks until the last has come, or nothing comes for ten seconds
- * (TRANSIENT). */
+/* Gives the records in order, until the last; TRANSIENT when none comes for ten seconds. */
 CORE_MUST_CHECK bool fanout_log_read(fanout_connection *connection, const fanout_log_range *range,
                                      fanout_each_handler take, void *context, core_error *error);
 
@@ -582,17 +586,16 @@ typedef struct {
 /* Holds nothing yet. The bucket must outlive it; one thread. */
 CORE_MUST_CHECK fanout_lease *fanout_lease_new(fanout_bucket *bucket, const fanout_lease_spec *spec,
                                                const core_clock *clock, core_error *error);
-/* Does not release it. */
-void fanout_lease_free(fanout_lease *lease);
+void fanout_lease_free(fanout_lease *lease); /* does not release it */
 /* Takes the lease when it is free, renews it when it is ours. False: somebody else has it
  * (CONFLICT), or no answer (TRANSIENT). Asks the server; at once TRANSIENT while there is none. */
 CORE_MUST_CHECK bool fanout_lease_keep(fanout_lease *lease, core_error *error);
 /* Whether it is ours and not over, by our own clock, which counts from before the renewal was
  * asked for. Any thread; no call to the server. */
 bool fanout_lease_held(const fanout_lease *lease);
-/* When it is over unless it is renewed, by the clock's milliseconds. Any thread. */
+/* When it is over unless renewed, by the clock's milliseconds. Any thread. */
 int64_t fanout_lease_until_ms(const fanout_lease *lease);
-/* Gives it back at once, if it is ours and there is a server to ask; else it ends by itself. */
+/* Gives it back at once, if it is ours and a server is there; else it ends by itself. */
 void fanout_lease_release(fanout_lease *lease);
 
 #endif

@@ -264,6 +264,7 @@ static bool pull_take_delivery(fanout_pull *pull, const fanout_delivery *deliver
         .sequence = delivery->stream_sequence,
         .pending = delivery->pending,
         .stored_us = delivery->stored_us,
+        .source = pull->message,
     };
     return true;
 }

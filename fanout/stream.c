@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { NS_PER_US = 1000 };
+
 static const int64_t change_duplicate_window_ms = 100; /* ids are used once; the least allowed */
 static const int64_t realtime_duplicate_window_ms = 10 * CORE_MS_PER_S; /* ids are not used */
 static const int64_t event_duplicate_window_ms = 10 * 60 * CORE_MS_PER_S;
@@ -198,20 +200,28 @@ bool fanout_stream_check(fanout_connection *connection, const fanout_stream_spec
     return ok;
 }
 
-bool fanout_stream_message(fanout_connection *connection, const char *stream, uint64_t sequence,
-                           core_buffer *payload, core_error *error) {
+static natsMsg *message_get(fanout_connection *connection, const char *stream, uint64_t sequence,
+                            core_error *error) {
     natsMsg *message = NULL;
     jsErrCode code = 0;
     natsStatus status =
         js_GetMsg(&message, fanout_jetstream(connection), stream, sequence, NULL, &code);
-    if (status != NATS_OK) {
-        char object[FANOUT_NAME_MAX + 64];
-        (void)snprintf(object, sizeof object, "message %llu of stream %s",
-                       (unsigned long long)sequence, stream);
-        if (status == NATS_NOT_FOUND)
-            code = JSNoMessageFoundErr;
-        return fanout_status_error(error, status, (int)code, "read", object);
-    }
+    if (status == NATS_OK)
+        return message;
+    char object[FANOUT_NAME_MAX + 64];
+    (void)snprintf(object, sizeof object, "message %llu of stream %s", (unsigned long long)sequence,
+                   stream);
+    if (status == NATS_NOT_FOUND)
+        code = JSNoMessageFoundErr;
+    (void)fanout_status_error(error, status, (int)code, "read", object);
+    return NULL;
+}
+
+bool fanout_stream_message(fanout_connection *connection, const char *stream, uint64_t sequence,
+                           core_buffer *payload, core_error *error) {
+    natsMsg *message = message_get(connection, stream, sequence, error);
+    if (message == NULL)
+        return false;
     core_buffer_reset(payload);
     core_buffer_append(payload, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
     natsMsg_Destroy(message);
@@ -220,6 +230,22 @@ bool fanout_stream_message(fanout_connection *connection, const char *stream, ui
                               "message %llu of stream %s does not fit into %zu bytes",
                               (unsigned long long)sequence, stream, payload->max_bytes);
     return true;
+}
+
+bool fanout_stream_read(fanout_connection *connection, const char *stream, uint64_t sequence,
+                        fanout_each_handler take, void *context, core_error *error) {
+    natsMsg *got = message_get(connection, stream, sequence, error);
+    if (got == NULL)
+        return false;
+    const fanout_message message = {
+        .subject = natsMsg_GetSubject(got),
+        .payload = core_slice_make(natsMsg_GetData(got), (size_t)natsMsg_GetDataLength(got)),
+        .sequence = sequence,
+        .stored_us = natsMsg_GetTime(got) / NS_PER_US,
+        .source = got};
+    bool ok = take(context, &message, error);
+    natsMsg_Destroy(got);
+    return ok;
 }
 
 static bool stream_purge(fanout_connection *connection, const char *stream, jsOptions *options,

@@ -55,6 +55,22 @@ static void images_json(core_json_writer *json, const core_change *change,
     core_json_object_close(json);
 }
 
+/* Of what is no table's: an event's data, which may not have come; else the whole row. */
+static void own_json(core_json_writer *json, const triggers_rule *rule, const core_change *change,
+                     const triggers_images *images) {
+    uint16_t last = (uint16_t)(change->relation->column_count - 1);
+    const triggers_rule_value data = {.column = last};
+    if (rule->definition->on != TRIGGERS_ON_EVENT) {
+        core_tuple_json(json, change->relation, images->new_tuple, false);
+        return;
+    }
+    const core_value *value = triggers_images_value(images, &data);
+    if (value != NULL)
+        value_json(json, change, &data, value);
+    else
+        core_json_null(json);
+}
+
 /* ---- Templates ---- */
 
 /* What begins at `start` is a JSON string: takes its quotes away. */
@@ -158,7 +174,9 @@ static bool data_json(core_json_writer *json, const triggers_rule *rule, const c
         json->needs_comma = true;
         return ok;
     }
-    if (rule->selected_count == 0)
+    if (rule->selected_count == 0 && rule->definition->on != TRIGGERS_ON_TABLE)
+        own_json(json, rule, change, images);
+    else if (rule->selected_count == 0)
         images_json(json, change, images);
     else if (!selected_json(json, rule, change, images))
         selected_unchanged(json, rule, images);

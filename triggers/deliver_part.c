@@ -135,7 +135,8 @@ static bool matcher_start(triggers_part *part, core_error *error) {
 static core_readiness matcher_ready(triggers_part *part, char *reason, size_t reason_size) {
     static const core_readiness readiness[] = {[TRIGGERS_MATCHER_TROUBLE] = CORE_READY_NO,
                                                [TRIGGERS_MATCHER_STANDBY] = CORE_READY_YES,
-                                               [TRIGGERS_MATCHER_RUNS] = CORE_READY_YES};
+                                               [TRIGGERS_MATCHER_RUNS] = CORE_READY_YES,
+                                               [TRIGGERS_MATCHER_GAP] = CORE_READY_WARNING};
     return readiness[triggers_matcher_look(matcher_of(part)->matcher, reason, reason_size)];
 }
 

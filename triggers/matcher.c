@@ -21,6 +21,8 @@ enum {
     PURGE_EVERY_MS = 3000,
     TEXT_MAX_BYTES = 64 * 1024 * 1024,
     ARENA_CHUNK = 256 * 1024,
+    NAME_MAX_BYTES = 4096,
+    GAP_TOLD_MS = 60 * 60 * 1000,
 };
 
 /* ---- told to others ---- */
@@ -38,11 +40,23 @@ static void matcher_say(triggers_matcher *matcher, triggers_matcher_state state,
 
 triggers_matcher_state triggers_matcher_look(triggers_matcher *matcher, char *text,
                                              size_t text_size) {
+    int64_t now_ms = core_clock_ms(matcher->spec.clock);
     (void)pthread_mutex_lock(&matcher->lock);
     triggers_matcher_state state = matcher->state_now;
-    (void)snprintf(text, text_size, "%s", matcher->trouble);
+    bool has_gap = state == TRIGGERS_MATCHER_RUNS && now_ms < matcher->gap_until_ms;
+    (void)snprintf(text, text_size, "%s", has_gap ? matcher->gap : matcher->trouble);
     (void)pthread_mutex_unlock(&matcher->lock);
-    return state;
+    return has_gap ? TRIGGERS_MATCHER_GAP : state;
+}
+
+void triggers_matcher_gap(triggers_matcher *matcher, const char *text) {
+    (void)pthread_mutex_lock(&matcher->lock);
+    matcher->gap_until_ms = core_clock_ms(matcher->spec.clock) + GAP_TOLD_MS;
+    (void)snprintf(matcher->gap, sizeof matcher->gap, "%s", text);
+    (void)pthread_mutex_unlock(&matcher->lock);
+    core_metrics_add(matcher->spec.metrics, CORE_METRIC_TRIGGERS_GAPS, 1);
+    CORE_LOG(matcher->spec.log, ERROR, "triggers", "triggers have missed something",
+             CORE_LOG_TEXT("reason", text));
 }
 
 /* ---- waiting, the lease ---- */
@@ -126,15 +140,60 @@ static bool matcher_keep(triggers_matcher *matcher, core_error *error) {
     return true;
 }
 
+/* ---- whose message is next ---- */
+
+/* A change or event that is done partly comes first, before anything else is taken: what of it is
+ * stored is known only as long as it is the last. When its stream does not hold it any more the
+ * rest of it is lost. */
+static bool partly_ends(triggers_matcher *matcher) {
+    const triggers_feed *feed = &matcher->feeds[matcher->position.input];
+    if (matcher->is_done || feed->taken < feed->end)
+        return matcher->is_done;
+    triggers_matcher_gap(matcher, "a change is gone whose triggers were matched only in part");
+    return matcher->is_done = true;
+}
+
+/* One input after the other, so that none waits for another that is always full. */
+static core_block *message_next(triggers_matcher *matcher, triggers_input *input,
+                                uint64_t *sequence) {
+    if (!partly_ends(matcher)) {
+        *input = matcher->position.input;
+        return triggers_feed_next(&matcher->feeds[*input], sequence);
+    }
+    for (unsigned i = 1; i <= TRIGGERS_STREAMS; i++) {
+        *input = (triggers_input)((matcher->last_input + i) % TRIGGERS_STREAMS);
+        core_block *message = triggers_feed_next(&matcher->feeds[*input], sequence);
+        if (message != NULL)
+            return message;
+    }
+    return NULL;
+}
+
+static bool message_take(triggers_matcher *matcher, triggers_input input, uint64_t sequence,
+                         core_slice message, core_error *error) {
+    triggers_matcher_set_renew(matcher);
+    matcher->last_input = input;
+    matcher->position.turn++;
+    matcher->position.input = input;
+    bool ok = triggers_input_kind(input) == TRIGGERS_STREAM_CHANGES
+                  ? triggers_matcher_take_changes(matcher, input, sequence, message, error)
+                  : triggers_matcher_take_event(matcher, input, sequence, message, error);
+    if (ok)
+        matcher->feeds[input].taken = sequence;
+    return ok;
+}
+
 static bool matcher_step(triggers_matcher *matcher, core_error *error) {
     uint64_t sequence;
-    if (atomic_load(&matcher->is_lost))
-        return core_error_set(error, CORE_ERROR_GAP,
-                              "the change stream does not go on where it was read");
-    core_block *message = triggers_inbox_take(matcher->inbox, &sequence);
+    triggers_input input;
+    for (size_t i = 0; i < TRIGGERS_INPUTS; i++)
+        if (triggers_feed_is_lost(&matcher->feeds[i]))
+            return core_error_set(error, CORE_ERROR_GAP,
+                                  "a stream does not go on where it was read");
+    core_block *message = message_next(matcher, &input, &sequence);
     bool ok = true;
     if (message != NULL) {
-        ok = triggers_matcher_take(matcher, sequence, core_block_slice(message), error);
+        ok = message_take(matcher, input, sequence, core_block_slice(message), error);
         core_block_release(message);
     } else if (fanout_publisher_sleep(matcher->publisher)) {
         triggers_matcher_wait(matcher, fanout_publisher_wake_fd(matcher->publisher), IDLE_MS);
@@ -147,12 +206,13 @@ static void matcher_match(triggers_matcher *matcher, core_error *error) {
     const fanout_tail *tail = NULL;
     bool ok = fanout_publisher_open(matcher->publisher, &tail, error) &&
               triggers_matcher_place(matcher, tail, error) &&
-              triggers_matcher_input_open(matcher, error);
+              triggers_matcher_inputs_open(matcher, error) &&
+              triggers_matcher_claim(matcher, error);
     if (ok)
         matcher_say(matcher, TRIGGERS_MATCHER_RUNS, "");
     while (ok && triggers_matcher_goes_on(matcher))
         ok = matcher_step(matcher, error);
-    triggers_matcher_input_close(matcher);
+    triggers_matcher_inputs_close(matcher);
     matcher->told_count = 0;
     core_buffer_reset(&matcher->told);
 }
@@ -212,9 +272,15 @@ static bool matcher_prepare(triggers_matcher *matcher, core_error *error) {
     core_buffer_init(&matcher->arguments, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->task, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->told, TEXT_MAX_BYTES);
-    core_assembly_init(&matcher->assembly, TEXT_MAX_BYTES);
+    for (size_t i = 0; i < CORE_COUNT_OF(matcher->names); i++)
+        core_buffer_init(&matcher->names[i], NAME_MAX_BYTES);
+    for (size_t i = 0; i < TRIGGERS_INPUTS; i++)
+        core_assembly_init(&matcher->assemblies[i], TEXT_MAX_BYTES);
     core_arena_init(&matcher->arena, ARENA_CHUNK, (size_t)4 * TEXT_MAX_BYTES);
-    return core_subject_filter_source(config, matcher->change_filter) ||
+    triggers_matcher_stream *changes = &matcher->streams[TRIGGERS_STREAM_CHANGES];
+    (void)snprintf(changes->name, sizeof changes->name, "%s",
+                   core_config_text(config, "nats.stream"));
+    return core_subject_filter_source(config, changes->filter) ||
            core_error_set(error, CORE_ERROR_CONFIG, "nats.prefix or project is too long");
 }
 
@@ -249,6 +315,7 @@ void triggers_matcher_free(triggers_matcher *matcher) {
     if (matcher->has_thread)
         (void)pthread_join(matcher->thread, NULL);
     triggers_matcher_tables_forget(matcher);
+    free(matcher->others);
     triggers_set_release(matcher->set);
     fanout_publisher_free(matcher->publisher);
     fanout_lease_free(matcher->lease);
@@ -260,7 +327,10 @@ void triggers_matcher_free(triggers_matcher *matcher) {
     core_buffer_fini(&matcher->arguments);
     core_buffer_fini(&matcher->task);
     core_buffer_fini(&matcher->told);
-    core_assembly_fini(&matcher->assembly);
+    for (size_t i = 0; i < CORE_COUNT_OF(matcher->names); i++)
+        core_buffer_fini(&matcher->names[i]);
+    for (size_t i = 0; i < TRIGGERS_INPUTS; i++)
+        core_assembly_fini(&matcher->assemblies[i]);
     core_arena_fini(&matcher->arena);
     (void)pthread_mutex_destroy(&matcher->lock);
     if (matcher->wake_fd >= 0)

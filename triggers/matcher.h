@@ -1,6 +1,6 @@
-/* The matcher: of a source one, wherever its processes run. It reads the change stream in order,
- * asks the index of each table's rules what a change makes true, and writes the tasks that come of
- * it, each stored once and in commit order.
+/* The matcher: of a source one, wherever its processes run. It reads the change stream and the
+ * stream of events, each in order, asks the index of rules what a change or event makes true, and
+ * writes the tasks that come of it, each stored once and in that order.
  *
  * A thread of its own, which waits for the broker. */
 #ifndef WALCAST_TRIGGERS_MATCHER_H
@@ -29,6 +29,7 @@ typedef enum {
     TRIGGERS_MATCHER_TROUBLE, /* the text says why */
     TRIGGERS_MATCHER_STANDBY, /* another process does it */
     TRIGGERS_MATCHER_RUNS,
+    TRIGGERS_MATCHER_GAP, /* the same; it has missed something lately, which the text says */
 } triggers_matcher_state;
 /* Any thread. */
 triggers_matcher_state triggers_matcher_look(triggers_matcher *matcher, char *text,

@@ -1,164 +1,185 @@
-/* Where the matcher goes on, and its reading of the change stream; see matcher.h.
+/* The matcher's feeds, opened where it goes on; see matcher.h.
  *
- * Two places are known: the last task in the stream of tasks, and a record in key-value, for where
- * nothing matched. The later one counts. The record is written under its revision, and once by each
- * new matcher before it does anything: so one that slept cannot move it any more. */
+ * What a stream does not hold any more although it was not matched is a gap: it is logged, counted,
+ * a warning of readiness, and an outcome of each trigger that it concerns. */
 #include "triggers/matcher_private.h"
 
+#include "triggers/event_view.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 
-static const char position_key[] = "triggers.matcher";
+static const struct {
+    size_t max_messages, max_bytes;
+} inboxes[TRIGGERS_INPUTS] = {
+    [TRIGGERS_INPUT_CHANGES] = {1024, (size_t)8 << 20},
+    [TRIGGERS_INPUT_EVENTS] = {1024, (size_t)4 << 20},
+    [TRIGGERS_INPUT_CHANGES_NEAR] = {256, (size_t)2 << 20},
+    [TRIGGERS_INPUT_EVENTS_NEAR] = {256, (size_t)2 << 20},
+    [TRIGGERS_INPUT_CHANGES_FAR] = {256, (size_t)2 << 20},
+    [TRIGGERS_INPUT_EVENTS_FAR] = {256, (size_t)2 << 20},
+};
 
-enum { INBOX_TASKS = 1024, INBOX_BYTES = 8 * 1024 * 1024, POSITION_MAX = 4096 };
+/* ---- where a stream ends ---- */
 
-/* ---- the place ---- */
-
-/* The record is a task without a body: one wire form for positions. */
-static void record_write(const triggers_position *position, core_buffer *out) {
-    const triggers_task task = {
-        .trigger = core_slice_text("position"), .key_hash = 1, .position = *position};
-    triggers_task_write(&task, out);
-}
-
-static bool record_read(triggers_matcher *matcher, triggers_position *position, core_error *error) {
-    triggers_task task;
-    core_buffer value;
-    core_buffer_init(&value, POSITION_MAX);
-    bool ok =
-        fanout_bucket_get(matcher->state, position_key, &value, &matcher->position_revision, error);
-    *position = (triggers_position){0};
-    if (ok && matcher->position_revision != 0 &&
-        triggers_task_read(core_buffer_slice(&value), &task, error))
-        *position = task.position;
-    core_buffer_fini(&value);
-    return ok;
-}
-
-static bool record_save(triggers_matcher *matcher, core_error *error) {
-    char memory[1024];
-    core_buffer value = core_buffer_over(memory, sizeof memory);
-    record_write(&matcher->position, &value);
-    matcher->saved = matcher->position;
-    return fanout_bucket_set(matcher->state, position_key, core_buffer_slice(&value),
-                             matcher->position_revision, &matcher->position_revision, error);
-}
-
-bool triggers_matcher_save(triggers_matcher *matcher, core_error *error) {
-    if (!matcher->is_done || matcher->acked < matcher->sent ||
-        triggers_position_equal(&matcher->saved, &matcher->position))
-        return true;
-    return record_save(matcher, error);
-}
-
-bool triggers_matcher_place(triggers_matcher *matcher, const fanout_tail *tail, core_error *error) {
-    triggers_position record;
-    triggers_task task;
-    if (!record_read(matcher, &record, error))
-        return false;
-    matcher->position = record;
-    matcher->is_done = true;
-    if (tail->has_message) {
-        if (!triggers_task_read(core_buffer_slice(&tail->payload), &task, error))
-            return false;
-        if (task.position.turn > record.turn) {
-            matcher->position = task.position;
-            matcher->is_done = false;
-            (void)!core_slice_to_text(task.project, matcher->last_project,
-                                      sizeof matcher->last_project);
-            (void)!core_slice_to_text(task.trigger, matcher->last_trigger,
-                                      sizeof matcher->last_trigger);
-        }
-    }
-    matcher->acked = matcher->sent = tail->stream.last_sequence;
-    /* Of a change that is done partly the record must not say that it is done: the tail says it. */
-    triggers_position place = matcher->position;
-    if (!matcher->is_done)
-        matcher->position = record;
-    bool ok = record_save(matcher, error);
-    matcher->position = place;
-    return ok;
-}
-
-/* ---- the change stream ---- */
-
-static void on_lost(void *context, const core_error *reason) {
-    triggers_matcher *matcher = context;
-    (void)reason;
-    atomic_store(&matcher->is_lost, true);
-    core_wake_set(matcher->wake_fd);
-}
-
-static void on_message(void *context, const fanout_message *message) {
-    triggers_matcher *matcher = context;
-    if (!triggers_inbox_put(matcher->inbox, message->sequence, message->payload))
-        on_lost(matcher, NULL);
-}
-
-/* The stream's first message that is to be read. What is missing before it is told. */
-static bool input_first(triggers_matcher *matcher, const fanout_stream_info *info, uint64_t *first,
-                        core_error *error) {
-    const char *stream = core_config_text(matcher->spec.config, "nats.stream");
-    const core_offset *place = &matcher->position.places[TRIGGERS_INPUT_CHANGES].at;
-    core_run run;
-    *first = info->first_sequence > 0 ? info->first_sequence : 1;
-    if (place->epoch[0] == '\0')
-        return true; /* of a new matcher: definitions say where they begin */
-    if (place->sequence < info->first_sequence || place->sequence > info->last_sequence) {
-        if (place->sequence + 1 != info->first_sequence && info->messages > 0)
-            CORE_LOG(matcher->spec.log, ERROR, "triggers",
-                     "changes are missing: the stream does not go on where they were matched last",
-                     CORE_LOG_TEXT("stream", stream), CORE_LOG_NUMBER("matched", place->sequence),
-                     CORE_LOG_NUMBER("first", info->first_sequence),
-                     CORE_LOG_NUMBER("last", info->last_sequence));
-        return true;
-    }
+/* Of the message at `sequence`: the run that it is, and where the row begins that it is of. */
+static bool run_at(triggers_matcher *matcher, uint64_t sequence, core_run *run, uint64_t *first,
+                   bool *ends, core_error *error) {
+    const char *stream = matcher->streams[TRIGGERS_STREAM_CHANGES].name;
     core_buffer_reset(&matcher->body);
-    if (!fanout_stream_message(matcher->connection, stream, place->sequence, &matcher->body, error))
-        return false;
-    core_slice message = core_buffer_slice(&matcher->body);
     core_arena_reset(&matcher->arena);
-    if (!core_run_decode(message, &matcher->arena, &run, error))
+    if (!fanout_stream_message(matcher->connection, stream, sequence, &matcher->body, error) ||
+        !core_run_decode(core_buffer_slice(&matcher->body), &matcher->arena, run, error))
         return false;
-    bool ends;
-    if (strcmp(run.epoch, place->epoch) == 0)
-        *first = core_assembly_first(message, place->sequence, &ends);
-    return true; /* of another epoch: from the beginning, by the changes' own places */
-}
-
-bool triggers_matcher_input_open(triggers_matcher *matcher, core_error *error) {
-    const char *stream = core_config_text(matcher->spec.config, "nats.stream");
-    fanout_stream_info info;
-    uint64_t first;
-    core_assembly_reset(&matcher->assembly);
-    if (!fanout_stream_inspect(matcher->connection, stream, &info, error) ||
-        !input_first(matcher, &info, &first, error))
-        return false;
-    matcher->inbox = triggers_inbox_new(INBOX_TASKS, INBOX_BYTES, matcher->wake_fd, error);
-    if (matcher->inbox == NULL)
-        return false;
-    const fanout_ordered_spec spec = {.stream = stream,
-                                      .filter = matcher->change_filter,
-                                      .from = FANOUT_FROM_SEQUENCE,
-                                      .sequence = first,
-                                      .on_message = on_message,
-                                      .on_lost = on_lost,
-                                      .context = matcher};
-    atomic_store(&matcher->is_lost, false);
-    matcher->consumer = fanout_ordered_new(matcher->connection, &spec, matcher->spec.log, error);
-    if (matcher->consumer == NULL) {
-        triggers_matcher_input_close(matcher);
-        return false;
-    }
-    CORE_LOG(matcher->spec.log, INFO, "triggers", "changes are matched here",
-             CORE_LOG_TEXT("stream", stream), CORE_LOG_NUMBER("from", first));
+    *first = core_assembly_first(core_buffer_slice(&matcher->body), sequence, ends);
     return true;
 }
 
-void triggers_matcher_input_close(triggers_matcher *matcher) {
-    if (matcher->inbox != NULL)
-        triggers_inbox_close(matcher->inbox);
-    fanout_ordered_free(matcher->consumer);
-    triggers_inbox_free(matcher->inbox);
-    matcher->consumer = NULL;
-    matcher->inbox = NULL;
+/* A new matcher begins at the end: who begins before it has a history. */
+static bool changes_end(triggers_matcher *matcher, const fanout_stream_info *info,
+                        triggers_place *place, uint64_t *first, core_error *error) {
+    core_run run;
+    bool ends = true;
+    *first = info->last_sequence + 1;
+    *place = (triggers_place){
+        .at = {.epoch = CORE_OFFSET_BEGINNING_EPOCH, .sequence = info->last_sequence}};
+    if (info->messages == 0)
+        return true;
+    if (!run_at(matcher, info->last_sequence, &run, first, &ends, error))
+        return false;
+    if (ends)
+        *first = info->last_sequence + 1;
+    memcpy(place->at.epoch, run.epoch, sizeof place->at.epoch);
+    place->at.index = UINT32_MAX;
+    place->lsn = run.last_transaction.commit_lsn;
+    place->index = run.last_index;
+    return true;
+}
+
+/* ---- where to go on ---- */
+
+static bool changes_first(triggers_matcher *matcher, const fanout_stream_info *info,
+                          const triggers_place *place, uint64_t *first, core_error *error) {
+    core_run run;
+    bool ends;
+    const core_offset *at = &place->at;
+    *first = info->first_sequence > 0 ? info->first_sequence : 1;
+    if (at->sequence < info->first_sequence || at->sequence > info->last_sequence ||
+        info->messages == 0)
+        return true;
+    if (strcmp(at->epoch, CORE_OFFSET_BEGINNING_EPOCH) == 0) {
+        *first = at->sequence + 1;
+        return true;
+    }
+    uint64_t begins;
+    if (!run_at(matcher, at->sequence, &run, &begins, &ends, error))
+        return error->code == CORE_ERROR_INPUT; /* aged away meanwhile */
+    if (strcmp(run.epoch, at->epoch) == 0)
+        *first = begins;
+    return true; /* of another epoch: from the beginning, by the changes' own places */
+}
+
+/* An event that is done partly is read again. */
+static void events_first(const triggers_matcher *matcher, const fanout_stream_info *info,
+                         const triggers_place *place, bool is_partly, uint64_t *first) {
+    const char *epoch = matcher->streams[TRIGGERS_STREAM_EVENTS].epoch;
+    *first = info->first_sequence > 0 ? info->first_sequence : 1;
+    uint64_t next = place->at.sequence + (is_partly ? 0 : 1);
+    if (strcmp(place->at.epoch, epoch) == 0 && next > *first && next <= info->last_sequence + 1)
+        *first = next;
+}
+
+/* ---- gaps ---- */
+
+/* What stood between the place and the stream's first message. */
+static void gap_look(triggers_matcher *matcher, triggers_input input, bool is_partly,
+                     const fanout_stream_info *info) {
+    const triggers_place *place = &matcher->position.places[input];
+    const triggers_matcher_stream *stream = &matcher->streams[triggers_input_kind(input)];
+    uint64_t next = place->at.sequence + (is_partly ? 0 : 1);
+    char text[CORE_ERROR_TEXT_MAX];
+    bool is_ours = triggers_input_kind(input) == TRIGGERS_STREAM_CHANGES ||
+                   strcmp(place->at.epoch, stream->epoch) == 0;
+    if (!is_ours || info->first_sequence <= next)
+        return;
+    (void)snprintf(text, sizeof text,
+                   "messages %" PRIu64 " to %" PRIu64 " of %s were removed before they were "
+                   "matched",
+                   next, info->first_sequence - 1, stream->name);
+    triggers_matcher_gap(matcher, text);
+}
+
+/* ---- opened ---- */
+
+static bool stream_look(triggers_matcher *matcher, triggers_stream_kind kind,
+                        fanout_stream_info *info, core_error *error) {
+    triggers_matcher_stream *stream = &matcher->streams[kind];
+    if (kind == TRIGGERS_STREAM_CHANGES)
+        return fanout_stream_inspect(matcher->connection, stream->name, info, error);
+    char subjects[CORE_SUBJECT_MAX];
+    fanout_stream_spec spec =
+        fanout_stream_event_spec(matcher->spec.config, stream->name, subjects, sizeof subjects);
+    spec.keeps_limits = true;
+    if (!fanout_stream_ensure(matcher->connection, &spec, info, error))
+        return false;
+    (void)snprintf(stream->filter, sizeof stream->filter, "%s", subjects);
+    (void)snprintf(stream->epoch, sizeof stream->epoch, "%" PRIx64, (uint64_t)info->created_us);
+    return true;
+}
+
+static bool input_first(triggers_matcher *matcher, triggers_input input,
+                        const fanout_stream_info *info, uint64_t *first, core_error *error) {
+    triggers_place *place = &matcher->position.places[input];
+    bool is_events = triggers_input_kind(input) == TRIGGERS_STREAM_EVENTS;
+    bool is_partly = !matcher->is_done && matcher->position.input == input;
+    if (place->at.epoch[0] != '\0') {
+        gap_look(matcher, input, is_partly, info);
+        if (!is_events)
+            return changes_first(matcher, info, place, first, error);
+        events_first(matcher, info, place, is_partly, first);
+        return true;
+    }
+    if (!is_events)
+        return changes_end(matcher, info, place, first, error);
+    place->at.sequence = info->last_sequence;
+    memcpy(place->at.epoch, matcher->streams[TRIGGERS_STREAM_EVENTS].epoch, sizeof place->at.epoch);
+    *first = info->last_sequence + 1;
+    return true;
+}
+
+static bool input_open(triggers_matcher *matcher, triggers_input input, core_error *error) {
+    triggers_stream_kind kind = triggers_input_kind(input);
+    const triggers_matcher_stream *stream = &matcher->streams[kind];
+    fanout_stream_info info;
+    uint64_t first;
+    core_assembly_reset(&matcher->assemblies[input]);
+    if (!stream_look(matcher, kind, &info, error) ||
+        !input_first(matcher, input, &info, &first, error))
+        return false;
+    const triggers_feed_spec spec = {.stream = stream->name,
+                                     .filter = stream->filter,
+                                     .first = first,
+                                     .end = info.last_sequence,
+                                     .is_events = kind == TRIGGERS_STREAM_EVENTS,
+                                     .max_messages = inboxes[input].max_messages,
+                                     .max_bytes = inboxes[input].max_bytes,
+                                     .wake_fd = matcher->wake_fd};
+    if (!triggers_feed_open(&matcher->feeds[input], matcher->connection, &spec, matcher->spec.log,
+                            error))
+        return false;
+    CORE_LOG(matcher->spec.log, INFO, "triggers", "a stream is matched here",
+             CORE_LOG_TEXT("stream", stream->name), CORE_LOG_NUMBER("from", first));
+    return true;
+}
+
+bool triggers_matcher_inputs_open(triggers_matcher *matcher, core_error *error) {
+    for (triggers_input input = 0; triggers_input_is_live(input); input++)
+        if (!input_open(matcher, input, error))
+            return false;
+    return true;
+}
+
+void triggers_matcher_inputs_close(triggers_matcher *matcher) {
+    for (size_t i = 0; i < TRIGGERS_INPUTS; i++)
+        triggers_feed_close(&matcher->feeds[i]);
 }

@@ -1,48 +1,18 @@
-/* From a message of the change stream to tasks; see matcher.h.
+/* From a change or event to tasks; see matcher.h.
  *
- * Each change is looked up in its table's index; each rule that it makes true gives a task, in the
- * order of the rules' names. A task carries the change's place, so the stream's last task says
- * where the next matcher goes on: at that change, behind that rule. What could not be decided is
- * told. */
+ * Each rule that it makes true gives a task, in the order of the rules' names. A task carries the
+ * matcher's position, so the stream's last task says where the next matcher goes on: at that change
+ * or event, behind that rule. What could not be decided is told. */
 #include "triggers/arguments.h"
-#include "triggers/body.h"
 #include "triggers/matcher_private.h"
 
 #include <stdio.h>
 
 enum { TASK_HEAD_MAX = 2048 }; /* what the publisher and a parked copy add, at most */
 
-typedef struct {
-    triggers_matcher *matcher;
-    const core_change *change;
-    const triggers_images *images;
-    char offset[CORE_OFFSET_TEXT_SIZE];
-} change_at_hand;
+/* ---- who hears it ---- */
 
-/* ---- what is passed over ---- */
-
-/* Whether the change was done before this matcher. */
-static bool is_done_before(triggers_matcher *matcher, const core_offset *at,
-                           const core_change *change, bool *is_partly) {
-    const triggers_place *place = &matcher->position.places[TRIGGERS_INPUT_CHANGES];
-    *is_partly = false;
-    if (place->at.epoch[0] == '\0')
-        return false;
-    bool same_epoch = strcmp(place->at.epoch, at->epoch) == 0;
-    int order;
-    if (same_epoch)
-        order = at->sequence != place->at.sequence
-                    ? (at->sequence > place->at.sequence ? 1 : -1)
-                    : (at->index > place->at.index) - (at->index < place->at.index);
-    else /* the stream was made anew: the same changes may be in it, at other places */
-        order = change->transaction.commit_lsn != place->lsn
-                    ? (change->transaction.commit_lsn > place->lsn ? 1 : -1)
-                    : (change->index > place->index) - (change->index < place->index);
-    *is_partly = order == 0 && !matcher->is_done;
-    return order < 0 || (order == 0 && matcher->is_done);
-}
-
-/* Of the change that was done partly: tasks up to this rule are stored. */
+/* Of what was done partly: tasks up to this rule are stored. */
 static bool is_stored(const triggers_matcher *matcher, const triggers_definition *definition) {
     int order = core_slice_compare(definition->project, core_slice_text(matcher->last_project));
     return order < 0 ||
@@ -51,144 +21,110 @@ static bool is_stored(const triggers_matcher *matcher, const triggers_definition
 }
 
 /* A definition sees what stands behind its beginning. */
-static bool is_since(const triggers_definition *definition, const core_offset *at) {
+static bool is_since(const triggers_case *it, const triggers_definition *definition) {
     core_offset since;
+    if (definition->start == TRIGGERS_START_TIME && it->facts.time_us < definition->start_us)
+        return false;
     if (definition->since.length == 0 || !core_offset_parse(definition->since, &since) ||
-        strcmp(since.epoch, at->epoch) != 0)
+        strcmp(since.epoch, it->at.epoch) != 0)
         return true;
-    return at->sequence > since.sequence ||
-           (at->sequence == since.sequence && at->index > since.index);
+    return it->at.sequence > since.sequence ||
+           (it->at.sequence == since.sequence && it->at.index > since.index);
+}
+
+static bool is_heard(const triggers_case *it, const triggers_definition *definition) {
+    if (it->is_partly && is_stored(it->matcher, definition))
+        return false;
+    if (definition->on == TRIGGERS_ON_RESULT && (definition->results & it->result) == 0)
+        return false;
+    return is_since(it, definition);
 }
 
 /* ---- a task ---- */
 
-static void tell(const change_at_hand *at, const triggers_definition *definition,
+static void tell(const triggers_case *it, const triggers_definition *definition,
                  const char *verdict, const char *reason) {
     char text[TRIGGERS_REASON_MAX];
     (void)snprintf(text, sizeof text, "%s: %s", verdict, reason);
     triggers_entry entry = {.kind = TRIGGERS_ENTRY_UNDECIDED,
                             .project = definition->project,
                             .trigger = definition->name,
-                            .event_id = core_slice_text(at->offset),
+                            .event_id = it->facts.offset,
                             .reason = core_slice_text(text)};
-    triggers_matcher_tell(at->matcher, &entry);
+    triggers_matcher_tell(it->matcher, &entry);
 }
 
-/* False: told, there is no task. */
-static bool task_make(const change_at_hand *at, const triggers_match *match, uint64_t *key_hash) {
-    triggers_matcher *matcher = at->matcher;
-    const triggers_definition *definition = match->definition;
-    const triggers_body_facts facts = {.time_us = at->change->transaction.commit_time_us,
-                                       .offset = core_slice_text(at->offset)};
+/* The body, the key's text, what the action needs. False: told, there is no task. */
+static bool texts_write(const triggers_case *it, const triggers_images *images,
+                        const triggers_match *match) {
+    triggers_matcher *matcher = it->matcher;
     bool missing = false;
     core_buffer_reset(&matcher->body);
     core_buffer_reset(&matcher->key);
     core_buffer_reset(&matcher->arguments);
-    core_buffer_reset(&matcher->task);
-    bool ok = triggers_body_write(match->rule, at->change, at->images, &facts, &matcher->body,
-                                  &missing) &&
-              triggers_key_write(match->rule, at->change, at->images, &matcher->key, &missing) &&
-              triggers_arguments_write(match->rule, at->change, at->images, &matcher->arguments,
-                                       &missing);
-    if (!ok) {
-        tell(at, definition, missing ? "missing" : "too large",
-             missing ? "the change does not carry a value of the body, the key or the action"
-                     : "the body does not fit into memory");
+    if (triggers_body_write(match->rule, it->change, images, &it->facts, &matcher->body,
+                            &missing) &&
+        triggers_key_write(match->rule, it->change, images, &matcher->key, &missing) &&
+        triggers_arguments_write(match->rule, it->change, images, &matcher->arguments, &missing))
+        return true;
+    tell(it, match->definition, missing ? "missing" : "too large",
+         missing ? "the change does not carry a value of the body, the key or the action"
+                 : "the body does not fit into memory");
+    return false;
+}
+
+/* The same. */
+static bool task_make(const triggers_case *it, const triggers_images *images,
+                      const triggers_match *match, uint64_t *key_hash) {
+    triggers_matcher *matcher = it->matcher;
+    const triggers_definition *definition = match->definition;
+    if (!texts_write(it, images, match))
         return false;
-    }
     *key_hash =
         triggers_key_hash(definition->project, definition->name, core_buffer_slice(&matcher->key));
     const triggers_task task = {.project = definition->project,
                                 .trigger = definition->name,
                                 .revision = definition->revision,
-                                .event_id = core_slice_text(at->offset),
-                                .event_time_us = facts.time_us,
+                                .event_id = it->facts.offset,
+                                .event_time_us = it->facts.time_us,
                                 .key = core_buffer_slice(&matcher->key),
                                 .key_hash = *key_hash,
+                                .depth = it->depth,
                                 .position = matcher->position,
                                 .arguments = core_buffer_slice(&matcher->arguments),
                                 .body = core_buffer_slice(&matcher->body)};
+    core_buffer_reset(&matcher->task);
     triggers_task_write(&task, &matcher->task);
     if (core_buffer_ok(&matcher->task) &&
         (int64_t)matcher->task.length + TASK_HEAD_MAX <= matcher->max_payload)
         return true;
-    tell(at, definition, "too large",
+    tell(it, definition, "too large",
          "the body exceeds what nats-server takes in one message (max_payload): select fewer "
          "columns or raise it");
     return false;
 }
 
-static bool match_take(const change_at_hand *at, const triggers_match *match, core_error *error) {
+static bool match_take(const triggers_case *it, const triggers_images *images,
+                       const triggers_match *match, core_error *error) {
     uint64_t key_hash;
     if (match->verdict != TRIGGERS_VERDICT_TRUE) {
-        tell(at, match->definition, triggers_verdict_name(match->verdict),
+        tell(it, match->definition, triggers_verdict_name(match->verdict),
              match->reason != NULL ? match->reason : "");
         return true;
     }
-    return !task_make(at, match, &key_hash) ||
-           triggers_matcher_send(at->matcher, key_hash, core_buffer_slice(&at->matcher->task),
+    return !task_make(it, images, match, &key_hash) ||
+           triggers_matcher_send(it->matcher, key_hash, core_buffer_slice(&it->matcher->task),
                                  error);
 }
 
-/* ---- a change, a message ---- */
-
-static bool change_take(change_at_hand *at, const core_offset *offset, core_error *error) {
-    triggers_matcher *matcher = at->matcher;
+bool triggers_matcher_match(triggers_case *it, triggers_rule_index *index, core_error *error) {
     const triggers_match *matches = NULL;
-    bool is_partly;
-    if (triggers_op_of(at->change->op) == 0 || at->change->relation == NULL ||
-        is_done_before(matcher, offset, at->change, &is_partly))
-        return true;
-    matcher->position.places[TRIGGERS_INPUT_CHANGES] = (triggers_place){
-        .at = *offset, .lsn = at->change->transaction.commit_lsn, .index = at->change->index};
-    triggers_rule_index *index = triggers_matcher_index(matcher, at->change->relation);
+    const triggers_images *images = NULL;
     size_t count =
-        index != NULL ? triggers_rule_index_match(index, at->change, &matches, &at->images) : 0;
-    if (count > 0)
-        core_offset_format(offset, at->offset);
+        index != NULL ? triggers_rule_index_match(index, it->change, &matches, &images) : 0;
     for (size_t i = 0; i < count; i++)
-        if (!(is_partly && is_stored(matcher, matches[i].definition)) &&
-            is_since(matches[i].definition, offset) && !match_take(at, &matches[i], error))
+        if (is_heard(it, matches[i].definition) && !match_take(it, images, &matches[i], error))
             return false;
-    matcher->is_done = true;
+    it->matcher->is_done = true;
     return true;
-}
-
-static bool run_take(triggers_matcher *matcher, uint64_t sequence, core_slice whole,
-                     core_error *error) {
-    core_run run;
-    core_run_reader reader;
-    core_arena_reset(&matcher->arena);
-    if (!core_run_decode(whole, &matcher->arena, &run, error))
-        return false;
-    if (run.rows == 0 || triggers_op_of(run.op) == 0)
-        return true;
-    if (!core_run_reader_init(&reader, &run, &matcher->arena, error))
-        return false;
-    change_at_hand at = {.matcher = matcher};
-    core_offset offset = {.sequence = sequence};
-    memcpy(offset.epoch, run.epoch, sizeof offset.epoch);
-    while ((at.change = core_run_next(&reader)) != NULL) {
-        offset.index = core_run_row(&reader);
-        if (!change_take(&at, &offset, error))
-            return false;
-    }
-    return true;
-}
-
-bool triggers_matcher_take(triggers_matcher *matcher, uint64_t sequence, core_slice message,
-                           core_error *error) {
-    core_slice whole;
-    triggers_matcher_set_renew(matcher);
-    matcher->position.turn++;
-    switch (core_assembly_feed(&matcher->assembly, message, sequence, &whole, error)) {
-    case CORE_ASSEMBLY_WHOLE:
-        return run_take(matcher, sequence, whole, error) &&
-               triggers_matcher_tell_all(matcher, error);
-    case CORE_ASSEMBLY_MORE:
-        return true;
-    case CORE_ASSEMBLY_REFUSED:
-        break;
-    }
-    return false;
 }

@@ -1,30 +1,55 @@
-/* The matcher's inside: matcher.c (the thread, the lease), matcher_input.c (where it goes on),
- * matcher_match.c (changes to tasks), matcher_output.c (tasks into their stream, the position, what
- * is purged), matcher_tables.c (indexes of rules). */
+/* The matcher's inside: matcher.c (the thread, the lease, whose message is next), matcher_place.c
+ * (where it goes on), matcher_input.c (feeds opened there), matcher_change.c and matcher_event.c (a
+ * message of either kind), matcher_match.c (matches to tasks), matcher_output.c (tasks into their
+ * stream, what is told, what is purged), matcher_tables.c (indexes of rules). */
 #ifndef WALCAST_TRIGGERS_MATCHER_PRIVATE_H
 #define WALCAST_TRIGGERS_MATCHER_PRIVATE_H
 
-#include "triggers/inbox.h"
+#include "triggers/body.h"
+#include "triggers/feed.h"
+#include "triggers/heard.h"
 #include "triggers/matcher.h"
 #include "triggers/record.h"
 #include "triggers/rule_index.h"
 
-#define TRIGGERS_MATCHER_MAGIC UINT32_C(0x746d6174)
+#define TRIGGERS_MATCHER_MAGIC   UINT32_C(0x746d6174)
+#define TRIGGERS_MATCHER_BUCKETS 512u
 
-/* Of one table in one shape. */
+/* What a feed reads. */
+typedef enum {
+    TRIGGERS_STREAM_CHANGES,
+    TRIGGERS_STREAM_EVENTS,
+    TRIGGERS_STREAMS,
+} triggers_stream_kind;
+
+static inline triggers_stream_kind triggers_input_kind(triggers_input input) {
+    return input % (unsigned)TRIGGERS_STREAMS == 0 ? TRIGGERS_STREAM_CHANGES
+                                                   : TRIGGERS_STREAM_EVENTS;
+}
+static inline bool triggers_input_is_live(triggers_input input) {
+    return input <= TRIGGERS_INPUT_EVENTS;
+}
+
+typedef struct {
+    char name[FANOUT_NAME_MAX];
+    char filter[CORE_SUBJECT_MAX];
+    char epoch[CORE_EPOCH_TEXT_SIZE]; /* of the stream of events */
+} triggers_matcher_stream;
+
+/* Rules of one table in one shape, or of one project's events of one type. */
 typedef struct triggers_table triggers_table;
 struct triggers_table {
-    triggers_table *next;
+    triggers_table *next; /* of its bucket */
     uint32_t oid, version;
     core_slice schema, name;    /* its own memory, behind it */
-    triggers_rule_index *index; /* NULL: it could not be made */
+    triggers_rule_index *index; /* NULL: it could not be made, or there are none */
 };
 
 struct triggers_matcher {
     uint32_t magic;
     triggers_matcher_spec spec;
     core_tenants tenants;
-    char change_filter[CORE_SUBJECT_MAX];
+    triggers_matcher_stream streams[TRIGGERS_STREAMS];
     char tasks_stream[FANOUT_NAME_MAX], tasks_subjects[CORE_SUBJECT_MAX];
     char deliveries_stream[FANOUT_NAME_MAX];
     fanout_connection *connection;
@@ -35,11 +60,11 @@ struct triggers_matcher {
 
     fanout_publisher *publisher;
     uint64_t acked, sent; /* sequences in the stream of tasks */
-    triggers_inbox *inbox;
-    fanout_ordered *consumer;
-    atomic_bool is_lost;
+    triggers_feed feeds[TRIGGERS_INPUTS];
+    triggers_input last_input; /* whose message was taken last, for fairness */
 
-    triggers_position position; /* all before it is done; its own message, too, if `is_done` */
+    triggers_position position; /* all before it is done; its own change or event, too, if `is_done`
+                                 */
     bool is_done;
     char last_project[TRIGGERS_NAME_MAX + 1]; /* else: its tasks up to this one are stored */
     char last_trigger[TRIGGERS_NAME_MAX + 1];
@@ -48,12 +73,14 @@ struct triggers_matcher {
     int64_t save_ms, purge_ms;
 
     const triggers_set *set;
-    triggers_table *tables;
+    const triggers_definition **others; /* of the set those that are on no table */
+    size_t other_count;
+    triggers_table *tables[TRIGGERS_MATCHER_BUCKETS];
     size_t table_count;
 
-    core_assembly assembly;
+    core_assembly assemblies[TRIGGERS_INPUTS]; /* of changes */
     core_arena arena;
-    core_buffer body, key, arguments, task, told;
+    core_buffer body, key, arguments, task, told, names[2];
     size_t told_count;
     bool has_told;
     uint64_t told_records; /* since older ones were removed */
@@ -62,6 +89,8 @@ struct triggers_matcher {
     pthread_mutex_t lock; /* guards these */
     triggers_matcher_state state_now;
     char trouble[CORE_ERROR_TEXT_MAX];
+    char gap[CORE_ERROR_TEXT_MAX]; /* what was missing last, while that is news */
+    int64_t gap_until_ms;
 
     int wake_fd;
     atomic_bool stopping;
@@ -69,23 +98,54 @@ struct triggers_matcher {
     pthread_t thread;
 };
 
+/* A change or an event that is to be matched. */
+typedef struct {
+    triggers_matcher *matcher;
+    triggers_input input;
+    core_offset at; /* its place in the input's stream */
+    const core_change *change;
+    triggers_body_facts facts; /* `offset` is its id */
+    unsigned result;           /* of another trigger's: TRIGGERS_RESULT_*; 0: it is none */
+    uint16_t depth;
+    bool is_partly; /* tasks up to the matcher's last trigger are stored already */
+} triggers_case;
+
 /* matcher.c */
 /* Keeps the lease. False: it is lost, or we are to stop. */
 bool triggers_matcher_goes_on(triggers_matcher *matcher);
 void triggers_matcher_wait(triggers_matcher *matcher, int fd, int64_t wait_ms);
+/* Something is gone that was not matched: logged, counted, and a warning of readiness for a while.
+ */
+void triggers_matcher_gap(triggers_matcher *matcher, const char *text);
 
-/* matcher_input.c */
-/* The place to go on from, out of the tail and the record in key-value, which is then ours. */
+/* matcher_place.c */
+/* The place to go on from, out of the tail and the record in key-value; changes nothing. */
 CORE_MUST_CHECK bool triggers_matcher_place(triggers_matcher *matcher, const fanout_tail *tail,
                                             core_error *error);
-CORE_MUST_CHECK bool triggers_matcher_input_open(triggers_matcher *matcher, core_error *error);
-void triggers_matcher_input_close(triggers_matcher *matcher);
+/* Makes the record ours: whoever read it before cannot move it any more. */
+CORE_MUST_CHECK bool triggers_matcher_claim(triggers_matcher *matcher, core_error *error);
 /* Stores the position when all before it is stored; CONFLICT: another matcher has. */
 CORE_MUST_CHECK bool triggers_matcher_save(triggers_matcher *matcher, core_error *error);
+/* Whether the input's change or event was done before. `*is_partly`: some of its tasks were. */
+bool triggers_matcher_is_done(const triggers_matcher *matcher, triggers_input input,
+                              const core_offset *at, const core_change *change, bool *is_partly);
 
-/* matcher_match.c: one message of the change stream. False: begin again from the tail. */
-CORE_MUST_CHECK bool triggers_matcher_take(triggers_matcher *matcher, uint64_t sequence,
-                                           core_slice message, core_error *error);
+/* matcher_input.c */
+CORE_MUST_CHECK bool triggers_matcher_inputs_open(triggers_matcher *matcher, core_error *error);
+void triggers_matcher_inputs_close(triggers_matcher *matcher);
+
+/* matcher_change.c, matcher_event.c: one message of the input. False: begin again from the tail. */
+CORE_MUST_CHECK bool triggers_matcher_take_changes(triggers_matcher *matcher, triggers_input input,
+                                                   uint64_t sequence, core_slice message,
+                                                   core_error *error);
+CORE_MUST_CHECK bool triggers_matcher_take_event(triggers_matcher *matcher, triggers_input input,
+                                                 uint64_t sequence, core_slice message,
+                                                 core_error *error);
+
+/* matcher_match.c: all rules of the index that the case makes true become tasks; it is done then.
+ * `index` may be NULL. */
+CORE_MUST_CHECK bool triggers_matcher_match(triggers_case *it, triggers_rule_index *index,
+                                            core_error *error);
 
 /* matcher_output.c */
 CORE_MUST_CHECK bool triggers_matcher_send(triggers_matcher *matcher, uint64_t key_hash,
@@ -103,6 +163,10 @@ void triggers_matcher_set_renew(triggers_matcher *matcher);
 /* NULL: there are no rules on the table, or their index cannot be made. */
 triggers_rule_index *triggers_matcher_index(triggers_matcher *matcher,
                                             const core_relation *relation);
+/* The same of a project's events: of a schedule's or a result's `name` is the trigger's, else the
+ * event's type. */
+triggers_rule_index *triggers_matcher_event_index(triggers_matcher *matcher, triggers_on on,
+                                                  core_slice project, core_slice name);
 void triggers_matcher_tables_forget(triggers_matcher *matcher);
 
 #endif

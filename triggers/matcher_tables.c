@@ -1,73 +1,158 @@
-/* Indexes of rules, one of each table in its present shape, for one set of definitions. */
+/* Indexes of rules: one of each table in its present shape, and one of each type of a project's
+ * events, for one set of definitions. */
 #include "triggers/matcher_private.h"
+
+#include "triggers/shape.h"
 
 #include <stdlib.h>
 
 enum { TABLES_MAX = 4096 };
 
 void triggers_matcher_tables_forget(triggers_matcher *matcher) {
-    while (matcher->tables != NULL) {
-        triggers_table *next = matcher->tables->next;
-        triggers_rule_index_free(matcher->tables->index);
-        free(matcher->tables);
-        matcher->tables = next;
-    }
+    for (size_t i = 0; i < CORE_COUNT_OF(matcher->tables); i++)
+        while (matcher->tables[i] != NULL) {
+            triggers_table *next = matcher->tables[i]->next;
+            triggers_rule_index_free(matcher->tables[i]->index);
+            free(matcher->tables[i]);
+            matcher->tables[i] = next;
+        }
     matcher->table_count = 0;
 }
 
-static triggers_table *table_new(triggers_matcher *matcher, const core_relation *relation) {
-    core_error error = {0};
-    triggers_table *table =
-        calloc(1, sizeof *table + relation->schema.length + relation->table.length);
+/* ---- the set ---- */
+
+/* Those that are on no table, since these are gone through for each new type of event. */
+static bool others_find(triggers_matcher *matcher) {
+    const triggers_set *set = matcher->set;
+    free(matcher->others);
+    matcher->other_count = 0;
+    matcher->others = calloc(set->count + 1, sizeof *matcher->others);
+    for (size_t i = 0; matcher->others != NULL && i < set->count; i++)
+        if (set->definitions[i]->on != TRIGGERS_ON_TABLE)
+            matcher->others[matcher->other_count++] = set->definitions[i];
+    return matcher->others != NULL;
+}
+
+void triggers_matcher_set_renew(triggers_matcher *matcher) {
+    if (!triggers_definitions_renew(matcher->spec.definitions, &matcher->set))
+        return;
+    triggers_matcher_tables_forget(matcher);
+    if (!others_find(matcher))
+        CORE_LOG(matcher->spec.log, ERROR, "triggers",
+                 "triggers on events cannot be matched: no memory");
+}
+
+/* ---- found ---- */
+
+static uint64_t key_hash(const core_relation *key) {
+    return core_slice_hash_more(core_slice_hash(key->schema), key->table);
+}
+
+static triggers_table **table_place(triggers_matcher *matcher, const core_relation *key) {
+    triggers_table **at = &matcher->tables[key_hash(key) % CORE_COUNT_OF(matcher->tables)];
+    while (*at != NULL && !((*at)->oid == key->oid && (*at)->version == key->version &&
+                            core_slice_equal((*at)->name, key->table) &&
+                            core_slice_equal((*at)->schema, key->schema)))
+        at = &(*at)->next;
+    return at;
+}
+
+/* Behind all of its bucket. NULL without memory. */
+static triggers_table *table_new(triggers_matcher *matcher, const core_relation *key) {
+    if (matcher->table_count >= TABLES_MAX)
+        triggers_matcher_tables_forget(matcher);
+    triggers_table *table = calloc(1, sizeof *table + key->schema.length + key->table.length);
     if (table == NULL)
         return NULL;
     uint8_t *room = (uint8_t *)(table + 1);
-    table->oid = relation->oid;
-    table->version = relation->version;
-    table->schema = core_slice_keep(&room, relation->schema);
-    table->name = core_slice_keep(&room, relation->table);
-    table->index = triggers_rule_index_new(matcher->set, &matcher->tenants, relation, NULL, &error);
-    if (table->index == NULL)
-        CORE_LOG(matcher->spec.log, ERROR, "triggers", "triggers of a table cannot be matched",
-                 CORE_LOG_NUMBER("oid", relation->oid), CORE_LOG_TEXT("reason", error.text));
-    table->next = matcher->tables;
-    matcher->tables = table;
+    table->oid = key->oid;
+    table->version = key->version;
+    table->schema = core_slice_keep(&room, key->schema);
+    table->name = core_slice_keep(&room, key->table);
+    *table_place(matcher, key) = table;
     matcher->table_count++;
     return table;
 }
 
-/* The one that was found stands in front for the next change. */
-static triggers_table *table_find(triggers_matcher *matcher, const core_relation *relation) {
-    triggers_table **at = &matcher->tables;
-    while (*at != NULL && !((*at)->oid == relation->oid && (*at)->version == relation->version &&
-                            core_slice_equal((*at)->name, relation->table) &&
-                            core_slice_equal((*at)->schema, relation->schema)))
-        at = &(*at)->next;
-    triggers_table *table = *at;
-    if (table == NULL || table == matcher->tables)
-        return table;
-    *at = table->next;
-    table->next = matcher->tables;
-    matcher->tables = table;
-    return table;
-}
-
-void triggers_matcher_set_renew(triggers_matcher *matcher) {
-    if (triggers_definitions_renew(matcher->spec.definitions, &matcher->set))
-        triggers_matcher_tables_forget(matcher);
+static triggers_rule_index *index_of(const triggers_matcher *matcher, triggers_table *table,
+                                     const core_error *error) {
+    if (table->index == NULL && error->code != CORE_ERROR_NONE)
+        CORE_LOG(matcher->spec.log, ERROR, "triggers", "triggers cannot be matched",
+                 CORE_LOG_TEXT("reason", error->text));
+    if (table->index != NULL && triggers_rule_index_count(table->index) == 0) {
+        triggers_rule_index_free(table->index);
+        table->index = NULL;
+    }
+    return table->index;
 }
 
 triggers_rule_index *triggers_matcher_index(triggers_matcher *matcher,
                                             const core_relation *relation) {
+    core_error error = {0};
     if (matcher->set == NULL)
         return NULL;
-    triggers_table *table = table_find(matcher, relation);
-    if (table == NULL) {
-        if (matcher->table_count >= TABLES_MAX)
-            triggers_matcher_tables_forget(matcher);
-        table = table_new(matcher, relation);
-    }
-    if (table == NULL || table->index == NULL || triggers_rule_index_count(table->index) == 0)
+    triggers_table *table = *table_place(matcher, relation);
+    if (table != NULL)
+        return table->index;
+    table = table_new(matcher, relation);
+    if (table == NULL)
         return NULL;
-    return table->index;
+    table->index = triggers_rule_index_new(matcher->set, &matcher->tenants, relation, NULL, &error);
+    return index_of(matcher, table, &error);
+}
+
+/* ---- events ---- */
+
+/* `pattern` may end in '*'. */
+static bool type_matches(core_slice pattern, core_slice type) {
+    if (pattern.length == 0 || pattern.data[pattern.length - 1] != '*')
+        return core_slice_equal(pattern, type);
+    size_t length = pattern.length - 1;
+    return type.length >= length && memcmp(type.data, pattern.data, length) == 0;
+}
+
+static bool is_on_event(const triggers_definition *definition, const core_tenants *tenants,
+                        triggers_on on, core_slice project, core_slice name) {
+    if (definition->on != on || definition->disabled ||
+        !core_slice_is(definition->environment, tenants->environment) ||
+        !core_slice_equal(definition->project, project))
+        return false;
+    if (on == TRIGGERS_ON_EVENT)
+        return type_matches(definition->event_type, name);
+    return core_slice_equal(on == TRIGGERS_ON_CRON ? definition->name : definition->result_of,
+                            name);
+}
+
+static triggers_rule_index *event_index_new(const triggers_matcher *matcher, triggers_on on,
+                                            core_slice project, core_slice name,
+                                            core_error *error) {
+    size_t count = 0;
+    const triggers_definition **found = calloc(matcher->other_count + 1, sizeof *found);
+    if (found == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the triggers on events");
+        return NULL;
+    }
+    for (size_t i = 0; i < matcher->other_count; i++)
+        if (is_on_event(matcher->others[i], &matcher->tenants, on, project, name))
+            found[count++] = matcher->others[i];
+    triggers_rule_index *index =
+        count > 0 ? triggers_rule_index_of(found, count, triggers_shape(on), NULL, error) : NULL;
+    free(found);
+    return index;
+}
+
+triggers_rule_index *triggers_matcher_event_index(triggers_matcher *matcher, triggers_on on,
+                                                  core_slice project, core_slice name) {
+    core_error error = {0};
+    const core_relation key = {.schema = project, .table = name, .version = on};
+    if (matcher->set == NULL || matcher->others == NULL || matcher->other_count == 0)
+        return NULL;
+    triggers_table *table = *table_place(matcher, &key); /* no table has the oid 0 */
+    if (table != NULL)
+        return table->index;
+    table = table_new(matcher, &key);
+    if (table == NULL)
+        return NULL;
+    table->index = event_index_new(matcher, on, project, name, &error);
+    return index_of(matcher, table, &error);
 }

@@ -82,6 +82,11 @@ static bool is_primary(const core_relation *relation, const triggers_relation_fa
     return false;
 }
 
+/* What stands for the primary key where there is no table: events of one type are in order. */
+static bool is_key_of_event(const triggers_definition *definition, const core_column *column) {
+    return definition->on == TRIGGERS_ON_EVENT && core_slice_is(column->name, "type");
+}
+
 /* The new image's: a DELETE's is taken from the old one (key.c). */
 static bool primary_key_find(triggers_rule *rule, const core_relation *relation,
                              const triggers_relation_facts *facts, triggers_rule_problem *problem) {
@@ -90,7 +95,8 @@ static bool primary_key_find(triggers_rule *rule, const core_relation *relation,
     if (found == NULL)
         return no_memory(problem);
     for (uint16_t i = 0; i < relation->column_count; i++)
-        if (is_primary(relation, facts, i))
+        if (is_primary(relation, facts, i) ||
+            is_key_of_event(rule->definition, &relation->columns[i]))
             found[rule->keyed_count++] = (triggers_rule_value){.column = i};
     rule->keyed = found;
     return true;

@@ -1,0 +1,86 @@
+// Triggers on what is no table's: events over HTTP, one and many, and logical messages; moments of
+// schedules; other triggers' results. Each is heard once, in order, by those that it is for.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startTriggers, trigger } from '../lib/triggers.mjs';
+import { Receiver } from '../lib/webhooks.mjs';
+import { goodToken } from '../lib/tokens.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const as = (project = 'default') => `Bearer ${goodToken({ role: 'service_role', project_id: project })}`;
+
+async function publish(house, path, body, project) {
+  const response = await fetch(`${house.walcast.url}/events/v1${path}`, { method: 'POST',
+    headers: { authorization: as(project) }, body: JSON.stringify(body) });
+  assert.equal(response.status, 202, await response.clone().text());
+  return response.json();
+}
+
+// On an event; `more`: further lines.
+const onEvent = (url, name, type, more = []) => [`name: ${name}`, `on: { event: "${type}" }`, ...more,
+  `do: { webhook: { url: "${url}/${name}" } }`].join('\n');
+const of = (receiver, name) => receiver.delivered.filter(({ path }) => path === `/${name}`);
+
+test('an event is heard by those on its type, with its data as it was published', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [
+    onEvent(receiver.url, 'paid', 'order.paid'),
+    onEvent(receiver.url, 'orders', 'order.*'),
+    onEvent(receiver.url, 'large', 'order.*', ["when: (new.data->>'total')::int > 10", 'select: [new.id, new.type, new.source, new.subject, new.data]']),
+    onEvent(receiver.url, 'others', 'user.*'),
+  ]);
+  const { id } = await publish(house, '', { type: 'order.paid', data: { total: 11, deep: [1, { a: null }] } });
+  await publish(house, '/batch', { events: [{ type: 'order.sent', data: { total: 3 } }, { type: 'order.none' }] });
+  await house.postgres.query(`SELECT pg_logical_emit_message(true, 'order.sql', '{"total": 70}'),
+    pg_logical_emit_message(true, 'order.text', 'no json')`);
+  await waitFor('all', () => of(receiver, 'orders').length >= 5 && of(receiver, 'large').length >= 2 && of(receiver, 'paid').length >= 1);
+  const [paid] = of(receiver, 'paid');
+  assert.deepEqual(Object.keys(paid.body), ['type', 'timestamp', 'data', 'offset']);
+  assert.equal(paid.body.type, 'order.paid');
+  assert.equal(paid.body.offset, id);
+  assert.deepEqual(paid.body.data, { total: 11, deep: [1, { a: null }] });
+  const byType = Object.fromEntries(of(receiver, 'orders').map(({ body }) => [body.type, body.data]));
+  assert.deepEqual(byType, { 'order.paid': { total: 11, deep: [1, { a: null }] }, 'order.sent': { total: 3 },
+    'order.none': null, 'order.sql': { total: 70 }, 'order.text': 'no json' });
+  const large = of(receiver, 'large').map(({ body: { data } }) => data);
+  assert.deepEqual(large.map(({ type, source }) => [type, source]), [['order.paid', 'api'], ['order.sql', 'message']]);
+  assert.equal(large[0].id, id);
+  assert.equal(large[0].subject, 'atlasdb.events.default.order%2Epaid');
+  assert.equal(of(receiver, 'others').length, 0);
+});
+
+test('events of one type come in order, and other projects hear nothing', async (t) => {
+  const COUNT = 300;
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [
+    onEvent(receiver.url, 'mine', 'step'),
+    `project: acme\n${onEvent(receiver.url, 'theirs', '*')}`,
+  ], { 'postgres.tenant_schemas': 'proj_{project_id}', 'postgres.tables': '*.*' });
+  const events = Array.from({ length: COUNT }, (_, data) => ({ type: 'step', data }));
+  await publish(house, '/batch', { events });
+  await publish(house, '', { type: 'step', data: 'of acme' }, 'acme');
+  await receiver.waitFor(COUNT + 1);
+  assert.deepEqual(of(receiver, 'mine').map(({ body }) => body.data), events.map(({ data }) => data));
+  assert.deepEqual(of(receiver, 'theirs').map(({ body }) => body.data), ['of acme']);
+});
+
+test('a schedule acts at its moments, and when it is run by hand', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [
+    ['name: tick', 'on: { cron: "* * * * * *" }', `do: { webhook: { url: "${receiver.url}/tick" } }`].join('\n'),
+    ['name: rare', 'on: { cron: "0 0 1 1 *" }', `do: { webhook: { url: "${receiver.url}/rare" } }`].join('\n'),
+    onEvent(receiver.url, 'all', '*'),
+  ]);
+  await waitFor('three moments', () => of(receiver, 'tick').length >= 3);
+  const moments = of(receiver, 'tick').map(({ body }) => Date.parse(body.data.time));
+  for (let i = 1; i < moments.length; i++) assert.equal(moments[i] - moments[i - 1], 1000);
+  const [first] = of(receiver, 'tick');
+  assert.equal(first.body.type, 'walcast.cron.tick');
+  assert.equal(first.body.data.schedule, 'tick');
+  assert.equal(Date.parse(first.body.timestamp), Date.parse(first.body.data.time));
+  const run = await fetch(`${house.walcast.url}/v1/projects/default/cron/rare/run`, { method: 'POST', headers: { authorization: as() } });
+  assert.equal(run.status, 202);
+  await waitFor('the run', () => of(receiver, 'rare').length === 1);
+  assert.equal(of(receiver, 'rare')[0].body.type, 'walcast.run.rare');
+  assert.equal(of(receiver, 'all').length, 0, "Walcast's own events are no application's");
+});

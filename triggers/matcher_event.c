@@ -1,0 +1,109 @@
+/* From an event to what is matched; see matcher.h. An application's event is heard by triggers on
+ * its type; Walcast's own, whose types begin with "walcast.", by those that they are for. */
+#include "triggers/matcher_private.h"
+
+#include "triggers/event_row.h"
+#include "triggers/event_view.h"
+#include "triggers/ticker.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Of an event of Walcast's own. */
+static const struct {
+    const char *type; /* its beginning; the trigger's name follows */
+    triggers_on on;
+} own_rows[] = {
+    {TRIGGERS_TICK_TYPE, TRIGGERS_ON_CRON},
+    {TRIGGERS_RUN_TYPE, TRIGGERS_ON_CRON},
+    {TRIGGERS_RESULT_TYPE, TRIGGERS_ON_RESULT},
+};
+
+static bool begins(core_slice text, core_slice beginning) {
+    return text.length >= beginning.length &&
+           memcmp(text.data, beginning.data, beginning.length) == 0;
+}
+
+/* What triggers the event is for; `*name` is theirs, or of an application's event its type. False:
+ * nobody hears it. */
+static bool event_kind(core_slice type, triggers_on *on, core_slice *name) {
+    *name = type;
+    *on = TRIGGERS_ON_EVENT;
+    if (!begins(type, core_slice_text("walcast.")))
+        return true;
+    for (size_t i = 0; i < CORE_COUNT_OF(own_rows); i++) {
+        core_slice beginning = core_slice_text(own_rows[i].type);
+        if (!begins(type, beginning))
+            continue;
+        *on = own_rows[i].on;
+        *name = core_slice_make(type.data + beginning.length, type.length - beginning.length);
+        return true;
+    }
+    return false;
+}
+
+/* Which result it is. */
+static unsigned result_of(const core_change *change) {
+    for (uint16_t i = 0; i < change->relation->column_count; i++)
+        if (core_slice_is(change->relation->columns[i].name, "status"))
+            return core_slice_is(change->new_tuple.values[i].bytes, "dead")
+                       ? TRIGGERS_RESULT_DEAD
+                       : TRIGGERS_RESULT_DELIVERED;
+    return 0;
+}
+
+static bool event_match(triggers_case *it, const triggers_heard *heard, triggers_occurrence *what,
+                        core_error *error) {
+    triggers_matcher *matcher = it->matcher;
+    triggers_on on;
+    core_slice name;
+    core_change change;
+    triggers_rule_index *index = NULL;
+    if (event_kind(what->type, &on, &name))
+        index =
+            triggers_matcher_event_index(matcher, on, core_buffer_slice(&matcher->names[0]), name);
+    if (index == NULL)
+        return triggers_matcher_match(it, NULL, error);
+    if (!heard->is_cut)
+        what->data = triggers_occurrence_data(heard->payload, &matcher->arena);
+    if ((!heard->is_cut && what->data.data == NULL) ||
+        !triggers_occurrence_row(what, on, &matcher->arena, &change))
+        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for event %.*s",
+                              CORE_SLICE_ARGS(what->id));
+    it->change = &change;
+    it->result = on == TRIGGERS_ON_RESULT ? result_of(&change) : 0;
+    return triggers_matcher_match(it, index, error);
+}
+
+static bool event_take(triggers_case *it, const triggers_heard *heard, core_error *error) {
+    triggers_matcher *matcher = it->matcher;
+    char id[TRIGGERS_EVENT_ID_SIZE];
+    (void)snprintf(id, sizeof id, "%s-%" PRIu64, it->at.epoch, it->at.sequence);
+    core_buffer_reset(&matcher->names[0]);
+    core_buffer_reset(&matcher->names[1]);
+    if (!triggers_heard_names(heard->subject, &matcher->names[0], &matcher->names[1]))
+        return triggers_matcher_match(it, NULL, error);
+    triggers_occurrence what = {.id = core_slice_text(id),
+                                .type = core_buffer_slice(&matcher->names[1]),
+                                .source = heard->source,
+                                .subject = heard->subject,
+                                .time_us = heard->time_us};
+    it->facts =
+        (triggers_body_facts){.type = what.type, .time_us = heard->time_us, .offset = what.id};
+    it->depth = heard->depth;
+    return event_match(it, heard, &what, error);
+}
+
+bool triggers_matcher_take_event(triggers_matcher *matcher, triggers_input input, uint64_t sequence,
+                                 core_slice message, core_error *error) {
+    triggers_heard heard;
+    triggers_case it = {.matcher = matcher, .input = input, .at = {.sequence = sequence}};
+    const char *epoch = matcher->streams[TRIGGERS_STREAM_EVENTS].epoch;
+    memcpy(it.at.epoch, epoch, sizeof it.at.epoch);
+    if (triggers_matcher_is_done(matcher, input, &it.at, NULL, &it.is_partly))
+        return true;
+    matcher->position.places[input].at = it.at;
+    core_arena_reset(&matcher->arena);
+    return triggers_heard_read(message, &heard, error) && event_take(&it, &heard, error) &&
+           triggers_matcher_tell_all(matcher, error);
+}
