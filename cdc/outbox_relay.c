@@ -167,11 +167,23 @@ static bool broadcast_relay(cdc_outbox_relay *relay, const core_change *change,
     return broadcast_store(relay, &event);
 }
 
+/* How deep in a chain of triggers the message stands. A relay that was started in the middle of a
+ * transaction does not know: then its chain begins anew. */
+static unsigned depth_of(cdc_outbox_relay *relay, const core_change *change) {
+    uint32_t xid = change->transaction.xid;
+    if (core_message_tells_chain(&change->message)) {
+        relay->chain_xid = xid;
+        relay->chain_depth = core_message_chain_depth(&change->message);
+    }
+    return xid != 0 && relay->chain_xid == xid ? relay->chain_depth : 0;
+}
+
 static bool change_relay(cdc_outbox_relay *relay, const core_change *change,
                          const core_offset *offset, core_error *error) {
     char subject[CORE_SUBJECT_MAX], id[CORE_OFFSET_TEXT_SIZE], lsn[LSN_TEXT_MAX], xid[NUMBER_MAX],
-        time[CORE_CLOCK_TEXT_SIZE], bytes[NUMBER_MAX];
+        time[CORE_CLOCK_TEXT_SIZE], bytes[NUMBER_MAX], depth[NUMBER_MAX];
     const core_message *message = &change->message;
+    (void)snprintf(depth, sizeof depth, "%u", depth_of(relay, change));
     if (change->op != CORE_OP_MESSAGE || core_message_is_own(message))
         return true;
     if (core_slice_is(message->prefix, CORE_REALTIME_PREFIX))
@@ -185,8 +197,9 @@ static bool change_relay(cdc_outbox_relay *relay, const core_change *change,
     core_clock_format(change->transaction.commit_time_us, time);
     (void)snprintf(bytes, sizeof bytes, "%zu", message->content.length);
     const fanout_header headers[] = {
-        {"Walcast-Offset", id}, {"Walcast-Lsn", lsn},          {"Walcast-Xid", xid},
-        {"Walcast-Time", time}, {"Walcast-Source", "message"}, {"Walcast-Too-Large", bytes},
+        {"Walcast-Offset", id},       {"Walcast-Lsn", lsn},          {"Walcast-Xid", xid},
+        {"Walcast-Time", time},       {"Walcast-Source", "message"}, {"Walcast-Depth", depth},
+        {"Walcast-Too-Large", bytes},
     };
     const fanout_event event = {
         .subject = subject,

@@ -34,6 +34,8 @@ typedef struct {
     core_buffer part;
     core_buffer texts, envelope; /* of a broadcast */
     core_backoff backoff;
+    uint32_t chain_xid; /* the transaction that said last how deep in a chain of triggers it is */
+    uint16_t chain_depth;
     bool doubt;             /* the next event may be stored already */
     uint64_t done_sequence; /* all up to it is relayed; 0: not known */
     int64_t fresh_until_ms; /* after that somebody else may have relayed what is at hand */

@@ -435,8 +435,9 @@ static cdc_feed_result message_feed(cdc_run_builder *builder, const core_message
         .index = builder->next_index,
         .message = *message,
     };
-    /* A mark of our own is counted, as everything is that survived; of them only DDL is told. */
-    bool is_told = !core_message_is_own(message) || core_message_tells_ddl(message);
+    /* A mark of our own is counted, as everything is that survived; of them two are told. */
+    bool is_told = !core_message_is_own(message) || core_message_tells_ddl(message) ||
+                   core_message_tells_chain(message);
     cdc_feed_result result = is_told ? change_feed(builder, &change, error) : CDC_FED;
     builder->next_index += result == CDC_FED;
     return result;

@@ -29,6 +29,17 @@ bool core_message_tells_ddl(const core_message *message) {
     return message->transactional && core_slice_is(message->prefix, CORE_DDL_PREFIX);
 }
 
+bool core_message_tells_chain(const core_message *message) {
+    return message->transactional && core_slice_is(message->prefix, CORE_CHAIN_PREFIX);
+}
+
+uint16_t core_message_chain_depth(const core_message *message) {
+    uint64_t depth;
+    if (!core_slice_to_u64(message->content, &depth) || depth > CORE_CHAIN_DEPTH_MAX)
+        return CORE_CHAIN_DEPTH_MAX;
+    return (uint16_t)depth;
+}
+
 /* Of a key's image only the key columns count. */
 const core_value *core_change_old_value(const core_change *change, size_t column) {
     bool has_column = change->op == CORE_OP_UPDATE && column < change->old_tuple.count &&

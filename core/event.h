@@ -108,11 +108,19 @@ typedef struct {
 /* Its prefix begins with "walcast.": a mark that Walcast itself put into the WAL (a heartbeat,
  * say), which nobody else sees. */
 bool core_message_is_own(const core_message *message);
-/* The one of its own that is in the change stream: its transaction changed what roles may see
+/* Two of its own are in the change stream. This one: its transaction changed what roles may see
  * (policies, grants, functions). Written by the event triggers of `walcast setup`, or by whoever
  * may write logical messages: nothing but that it came is to be believed. */
 #define CORE_DDL_PREFIX "walcast.ddl"
 bool core_message_tells_ddl(const core_message *message);
+/* The other one: a trigger's statement made the transaction, and what it changes stands so deep in
+ * a chain of triggers as its content says, a number. */
+#define CORE_CHAIN_PREFIX    "walcast.chain"
+#define CORE_CHAIN_DEPTH_MAX 1000u
+bool core_message_tells_chain(const core_message *message);
+/* At most CORE_CHAIN_DEPTH_MAX, also for what is no number: whoever cannot say it ends the chain.
+ */
+uint16_t core_message_chain_depth(const core_message *message);
 
 #define CORE_TRUNCATE_CASCADE          1u
 #define CORE_TRUNCATE_RESTART_IDENTITY 2u

@@ -233,7 +233,6 @@ CORE_MUST_CHECK bool fanout_event_last(fanout_connection *connection, const char
 #define FANOUT_JOURNAL_RECORD_MAX 1016 /* subject and record together, in bytes */
 
 typedef struct fanout_journal fanout_journal;
-
 typedef struct {
     const core_config *config;
     core_log *log;
@@ -403,7 +402,6 @@ CORE_MUST_CHECK bool fanout_durable_ack(fanout_durable *consumer, size_t index, 
  * The last messages of one subject, without a consumer: those are dear, and a join must not cost
  * one. */
 #define FANOUT_HISTORY_MAX 100
-
 /* Whether the message counts; NULL: all do. */
 typedef bool (*fanout_history_filter)(void *context, const fanout_message *message);
 typedef struct {
@@ -427,7 +425,6 @@ CORE_MUST_CHECK bool fanout_history_read(fanout_connection *connection,
  * Core NATS between gateways: at most once, nothing stored, in order from each sender. What a
  * connection publishes does not come back to it. */
 typedef struct fanout_bus fanout_bus;
-
 typedef struct {
     const char *filter;       /* subscribed to while the bus lives, over reconnects too; copied */
     int max_pending_messages; /* of others', and of what waits to be sent; 0: 65,536 */
@@ -546,8 +543,8 @@ typedef struct {
 CORE_MUST_CHECK fanout_watch *fanout_bucket_watch(fanout_bucket *bucket,
                                                   const fanout_watch_spec *spec, core_log *log,
                                                   core_error *error);
-/* Waits until no call is running or will run; up to the connection's time limit while the server
- * does not answer. Not from a call. */
+/* Waits until no call is running or will run, up to the connection's time limit. Not from a call.
+ */
 void fanout_watch_free(fanout_watch *watch);
 
 /* ---- Log ----
@@ -576,7 +573,6 @@ CORE_MUST_CHECK bool fanout_log_read(fanout_connection *connection, const fanout
  * A key of a brief bucket that says who does something. Only a hint who should: what is done under
  * it is fenced at its stream, for a holder that slept does not know that the lease is over. */
 typedef struct fanout_lease fanout_lease;
-
 typedef struct {
     const char *key;
     const char *owner; /* who asks: one id for each process start */

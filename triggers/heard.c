@@ -16,7 +16,7 @@ static uint16_t depth_of(const fanout_message *message) {
     uint64_t depth = 0;
     if (!core_slice_to_u64(fanout_message_header(message, "Walcast-Depth"), &depth))
         return 0;
-    return (uint16_t)(depth < TRIGGERS_DEPTH_MAX ? depth : TRIGGERS_DEPTH_MAX);
+    return (uint16_t)(depth < CORE_CHAIN_DEPTH_MAX ? depth : CORE_CHAIN_DEPTH_MAX);
 }
 
 triggers_heard triggers_heard_of(const fanout_message *message) {

@@ -7,9 +7,6 @@
 
 #include "fanout/fanout.h"
 
-/* Chains of triggers are cut long before that. */
-#define TRIGGERS_DEPTH_MAX 1000u
-
 typedef struct {
     core_slice subject;
     core_slice source, offset; /* of the headers; empty: none */

@@ -1,16 +1,26 @@
 /* From a message of the change stream to what is matched; see matcher.h. */
 #include "triggers/matcher_private.h"
 
-/* How deep in a chain of triggers the change stands: its transaction said so. */
+/* How deep in a chain of triggers the change stands: its transaction said so before. */
 static uint16_t depth_of(const triggers_place *place, const core_change *change) {
     bool is_told = place->chain_xid != 0 && place->chain_xid == change->transaction.xid;
     return is_told ? place->chain_depth : 0;
+}
+
+static void message_take(triggers_case *it) {
+    triggers_place *place = &it->matcher->position.places[it->input];
+    if (!core_message_tells_chain(&it->change->message))
+        return;
+    place->chain_xid = it->change->transaction.xid;
+    place->chain_depth = core_message_chain_depth(&it->change->message);
 }
 
 static bool change_take(triggers_case *it, core_error *error) {
     triggers_matcher *matcher = it->matcher;
     triggers_place *place = &matcher->position.places[it->input];
     char offset[CORE_OFFSET_TEXT_SIZE];
+    if (it->change->op == CORE_OP_MESSAGE)
+        message_take(it);
     if (triggers_op_of(it->change->op) == 0 || it->change->relation == NULL ||
         triggers_matcher_is_done(matcher, it->input, &it->at, it->change, &it->is_partly))
         return true;
@@ -31,7 +41,7 @@ static bool run_take(triggers_case *it, core_slice whole, core_error *error) {
     core_arena_reset(arena);
     if (!core_run_decode(whole, arena, &run, error))
         return false;
-    if (run.rows == 0 || triggers_op_of(run.op) == 0)
+    if (run.rows == 0 || (triggers_op_of(run.op) == 0 && run.op != CORE_OP_MESSAGE))
         return true;
     if (!core_run_reader_init(&reader, &run, arena, error))
         return false;

@@ -2,7 +2,7 @@
 // schedules; other triggers' results. Each is heard once, in order, by those that it is for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startTriggers, trigger } from '../lib/triggers.mjs';
+import { insertOrders, startTriggers, trigger, watchTasks } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -83,4 +83,48 @@ test('a schedule acts at its moments, and when it is run by hand', async (t) => 
   await waitFor('the run', () => of(receiver, 'rare').length === 1);
   assert.equal(of(receiver, 'rare')[0].body.type, 'walcast.run.rare');
   assert.equal(of(receiver, 'all').length, 0, "Walcast's own events are no application's");
+});
+
+test('what stands in a chain of triggers is so deep as its transaction or its event says', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url), onEvent(receiver.url, 'said', 'said')]);
+  const tasks = await watchTasks(t, house.nats);
+  const chained = (depth, id) => house.postgres.query(`BEGIN; INSERT INTO orders VALUES (${id}, 0, 'paid');
+    SELECT pg_logical_emit_message(true, 'walcast.chain', '${depth}'); INSERT INTO orders VALUES (${id + 1}, 0, 'paid');
+    SELECT pg_logical_emit_message(true, 'said', '${id}'); INSERT INTO orders VALUES (${id + 2}, 0, 'paid'); COMMIT`);
+  await insertOrders(house, 1, 1, 1);
+  await chained(3, 10);
+  await insertOrders(house, 2, 2, 1);
+  await chained('no number', 20);
+  await waitFor('ten tasks', () => tasks.length === 10);
+  assert.deepEqual(tasks.filter(({ trigger: name }) => name === 'orders').map(({ depth }) => depth), [0, 0, 3, 3, 0, 0, 1000, 1000]);
+  assert.deepEqual(tasks.filter(({ trigger: name }) => name === 'said').map(({ depth }) => depth), [3, 1000]);
+});
+
+// Tasks are the events that match, each once, whoever is killed in between.
+test('kills of walcast leave each event one task', async (t) => {
+  const COUNT = 2000, BATCH = 100, KILLS = 4;
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [onEvent(receiver.url, 'all', 'many.*', ['key: new.id']),
+    onEvent(receiver.url, 'odd', 'many.odd', ['key: new.id']), trigger(receiver.url)]);
+  const tasks = await watchTasks(t, house.nats);
+  for (let first = 0; first < COUNT; first += BATCH) {
+    const events = Array.from({ length: BATCH }, (_, i) => ({ type: (first + i) % 2 ? 'many.odd' : 'many.even', data: first + i }));
+    await publish(house, '/batch', { events });
+    await insertOrders(house, first, first + BATCH - 1, 7);
+    if (first % (COUNT / KILLS) === 0) {
+      await waitFor('some tasks', () => tasks.length > 0);
+      await house.walcast.kill();
+      house.walcast.start();
+      await house.walcast.ready();
+    }
+  }
+  const wanted = COUNT + COUNT / 2 + COUNT;
+  await waitFor('all tasks', () => tasks.length >= wanted, 60_000).catch((error) => { throw new Error(`${error.message}: ${tasks.length}`); });
+  assert.equal(tasks.length, wanted);
+  assert.equal(new Set(tasks.map(({ trigger: name, event_id }) => `${name} ${event_id}`)).size, wanted);
+  assert.ok(tasks.every(({ turn }, i) => i === 0 || turn >= tasks[i - 1].turn));
+  await receiver.waitFor(wanted);
+  const data = of(receiver, 'all').map(({ body }) => body.data).sort((a, b) => a - b);
+  assert.deepEqual(data, Array.from({ length: COUNT }, (_, i) => i));
 });

@@ -1,6 +1,7 @@
 // A house with triggers on public.orders, from files, and what of their deliveries tests ask for.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { jetstream } from '@nats-io/jetstream';
 import { startHouse } from './house.mjs';
 import { Walcast } from './walcast.mjs';
 import { waitFor } from './wait.mjs';
@@ -53,3 +54,33 @@ export const outcomes = async (house, name, ...more) =>
 
 export const deadLetters = (house, count, timeout_ms = 60_000) => waitFor(`${count} dead letters`,
   async () => await house.walcast.metric('walcast_triggers_dead_total') >= count, timeout_ms);
+
+// A task's head, as triggers/task.c writes it.
+function taskOf(sequence, bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = (at) => new TextDecoder().decode(bytes.subarray(at + 2, at + 2 + view.getUint16(at)));
+  const PLACE_BYTES = 38; // besides its epoch
+  let at = 27;
+  const task = { sequence, depth: view.getUint16(1), turn: view.getBigUint64(at), input: bytes[at + 8] };
+  let known = bytes[at + 9];
+  for (at += 10; known !== 0; known &= known - 1) at += 1 + bytes[at] + PLACE_BYTES;
+  for (const name of ['project', 'trigger', 'event_id']) {
+    task[name] = text(at);
+    at += 2 + view.getUint16(at);
+  }
+  return task;
+}
+
+// All tasks that the matcher writes from now on, while nats-server lives: what is done is removed
+// from their stream.
+export async function watchTasks(t, nats) {
+  const tasks = [];
+  const connection = await nats.connect({ maxReconnectAttempts: -1 });
+  t.after(() => connection.close());
+  const consumer = await jetstream(connection).consumers.get('WALCAST_TRIGGERS');
+  const messages = await consumer.consume();
+  (async () => {
+    for await (const message of messages) tasks.push(taskOf(message.seq, message.data));
+  })().catch(() => {}); // the connection was closed
+  return tasks;
+}

@@ -429,25 +429,27 @@ static void marks_of_our_own_are_counted_and_not_published(void **state) {
     assert_int_equal(it->out.safe_lsn[0], 500); /* what the heartbeat is for */
 }
 
-/* What `walcast setup`'s event triggers write; beside a transaction nobody of ours does. */
-static void ddl_is_published_in_its_place(void **state) {
+/* What `walcast setup`'s event triggers write, and a trigger's statement; only within one. */
+static void own_words_are_published_in_their_place(void **state) {
     fixture *it = *state;
     script *sent = &it->script;
     script_relations(sent);
     script_begin(sent, 1);
     script_row(sent, CDC_INSERT, 1);
     script_message(sent, true, 90);
-    sent->messages[sent->count - 1].message.prefix = core_slice_text("walcast.ddl");
+    sent->messages[sent->count - 1].message.prefix = core_slice_text(CORE_DDL_PREFIX);
+    script_message(sent, true, 95);
+    sent->messages[sent->count - 1].message.prefix = core_slice_text(CORE_CHAIN_PREFIX);
     script_row(sent, CDC_INSERT, 1);
     script_commit(sent);
     script_message(sent, false, 500);
-    sent->messages[sent->count - 1].message.prefix = core_slice_text("walcast.ddl");
+    sent->messages[sent->count - 1].message.prefix = core_slice_text(CORE_CHAIN_PREFIX);
     play_new(it, 128, 1 << 18, 0);
-    assert_int_equal(it->out.count, 3);
+    assert_int_equal(it->out.count, 4);
     assert_int_equal(it->out.changes[1].op, CORE_OP_MESSAGE);
-    assert_int_equal(it->out.changes[1].index, 1);
-    assert_int_equal(it->out.changes[2].op, CORE_OP_INSERT);
-    assert_true(it->out.changes[2].last);
+    assert_int_equal(it->out.changes[2].index, 2);
+    assert_int_equal(it->out.changes[3].op, CORE_OP_INSERT);
+    assert_true(it->out.changes[3].last);
 }
 
 /* The first message of the first transaction whose commit is at or beyond `lsn`: what the server
@@ -585,7 +587,7 @@ int main(void) {
         TEST(a_changed_relation_starts_a_run_of_its_version),
         TEST(a_lone_message_has_a_place_of_its_own),
         TEST(marks_of_our_own_are_counted_and_not_published),
-        TEST(ddl_is_published_in_its_place),
+        TEST(own_words_are_published_in_their_place),
         TEST(a_restart_after_any_run_goes_on_exactly),
         TEST(bounds_and_flushes_change_nothing_but_runs),
         TEST(what_does_not_follow_is_refused),
