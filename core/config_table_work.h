@@ -48,7 +48,7 @@
             "the same on all nodes."},
     {.key = "triggers.memory",
      .type = CORE_CONFIG_BYTES,
-     .initial = "16MiB",
+     .initial = "8MiB",
      .min = MIB,
      .max = 16 * GIB,
      .unit = "bytes",

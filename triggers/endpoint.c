@@ -174,7 +174,7 @@ void triggers_endpoint_renew(triggers_endpoint *endpoint, const triggers_definit
 int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns) {
     int64_t wait_ns = net_throttle_admit(&endpoint->throttle, now_ns);
     if (wait_ns == NET_THROTTLE_FULL) {
-        endpoint->was_full = true;
+        endpoint->was_refused = true;
         return now_ms + FULL_AGAIN_MS;
     }
     if (wait_ns != 0)
@@ -183,6 +183,7 @@ int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int
         net_breaker_admit(&endpoint->breaker, now_ns / CORE_NS_PER_MS, &endpoint->ticket);
     if (wait_ms == 0)
         return 0;
+    endpoint->was_refused = true;
     net_throttle_release(&endpoint->throttle);
     return now_ms + wait_ms;
 }

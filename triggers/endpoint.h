@@ -28,8 +28,9 @@ struct triggers_endpoint {
     core_error error;
     net_throttle throttle;
     net_breaker breaker;
-    uint32_t ticket; /* of the breaker, for what was admitted last */
-    bool was_full;   /* somebody was refused for want of a place */
+    uint32_t ticket;  /* of the breaker, for what was admitted last */
+    bool was_refused; /* somebody, until another's attempt ends: for want of a place, or since its
+                         word is awaited */
 };
 
 /* Puts a project's secrets into a text; appended. */

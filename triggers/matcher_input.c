@@ -12,8 +12,8 @@
 static const struct {
     size_t max_messages, max_bytes;
 } inboxes[TRIGGERS_INPUTS] = {
-    [TRIGGERS_INPUT_CHANGES] = {1024, (size_t)8 << 20},
-    [TRIGGERS_INPUT_EVENTS] = {1024, (size_t)4 << 20},
+    [TRIGGERS_INPUT_CHANGES] = {1024, (size_t)2 << 20},
+    [TRIGGERS_INPUT_EVENTS] = {1024, (size_t)2 << 20},
     [TRIGGERS_INPUT_CHANGES_NEAR] = {256, (size_t)2 << 20},
     [TRIGGERS_INPUT_EVENTS_NEAR] = {256, (size_t)2 << 20},
     [TRIGGERS_INPUT_CHANGES_FAR] = {256, (size_t)2 << 20},

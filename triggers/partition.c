@@ -95,6 +95,7 @@ static void window_pass(triggers_partition *partition) {
 
 void partition_item_done(triggers_partition *partition, partition_item *item) {
     partition->tasks--;
+    item->key->lane->tasks--;
     partition->bytes -= item->task->length;
     core_block_release(item->task);
     item->task = NULL;
@@ -141,10 +142,11 @@ static void key_take(triggers_partition *partition, partition_key *key, partitio
     *key->last = item;
     key->last = &item->next;
     partition->tasks++;
+    key->lane->tasks++;
     partition->bytes += item->task->length;
     if (!partition->is_owner)
         return; /* all are lined up when it is */
-    if (key->is_parking || key->parked > 0)
+    if (key->is_parking)
         partition_key_park(partition, key);
     else
         partition_key_line(partition, key);

@@ -10,8 +10,8 @@
  * takes so long that the window would fill behind it), each is copied, one after another, to the
  * stream of parked tasks. From then on the key's head is there: it is fetched when its time has
  * come, attempted, and followed by the next of the chain, until all are done; then the key is live
- * again. Copies that a former owner made without getting them into the log are passed over, since
- * each copy names the one before it.
+ * again. What comes once the chain moves waits for that in the window. Copies that a former owner
+ * made without getting them into the log are passed over, since each copy names the one before it.
  *
  * The driver's calls must not call back into the partition; answers come later, one for each
  * request, in any order. One thread. */

@@ -118,7 +118,7 @@ void partition_key_unadmit(triggers_partition *partition, partition_key *key) {
 }
 
 void partition_key_count(triggers_partition *partition, partition_key *key) {
-    bool counts = key->is_parking || key->parked > 0;
+    bool counts = key->is_parking || key->parked > 0 || key->parking != 0;
     if (counts == key->is_counted)
         return;
     key->is_counted = counts;

@@ -4,6 +4,11 @@
  * counts from its outcome in the log on; one that never gets there (its owner was stale) stands in
  * the stream and is passed over, since it does not follow what the chain did last.
  *
+ * A key parks what is in the window from a failure on, until something of its chain is delivered:
+ * then what has come and comes stays in the window, behind the chain, and the key is live again
+ * when the chain ends. Else a key would never get out of the stream of parked tasks, which is much
+ * slower, as long as tasks come faster than that. Should the window fill meanwhile, it is relieved.
+ *
  * Fetching. The chain's first task is known by its sequence, each later one by the one before it. A
  * chain that has tasks left and no copy of them has been lost by the broker, which is told. */
 #include "triggers/partition_private.h"
@@ -16,9 +21,8 @@ enum {
     CLEAR_EVERY = 128, /* copies that are done with */
     RELIEVE_LOOK = 1024,
     RELIEVE_AGAIN_MS = 5000, /* after there was no room */
-    STUCK_MS = 1000,         /* nothing was delivered for so long */
-    WAIT_STUCK_MS = 1000,
-    WAIT_SLOW_MS = 10 * 1000,
+    WAIT_LEAST_MS = 1000,
+    WAIT_MOST_MS = 10 * 1000,
 };
 
 /* ---- copying ---- */
@@ -156,9 +160,15 @@ void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, u
 
 /* ---- a window that is full ---- */
 
+/* At its lane's pace it would not be done within the longest time, or that is over. */
 static bool waits_too_long(const triggers_partition *partition, const partition_item *item) {
-    bool is_stuck = partition->now_ms - item->key->lane->delivered_ms > STUCK_MS;
-    return partition->now_ms - item->fed_ms > (is_stuck ? WAIT_STUCK_MS : WAIT_SLOW_MS);
+    int64_t waits_ms = partition->now_ms - item->fed_ms;
+    partition_lane *lane = item->key->lane;
+    if (waits_ms <= WAIT_LEAST_MS)
+        return false;
+    return waits_ms > WAIT_MOST_MS ||
+           (int64_t)lane->tasks * CORE_MS_PER_S >
+               partition_lane_rate(lane, partition->now_ms) * WAIT_MOST_MS;
 }
 
 void partition_relieve(triggers_partition *partition) {
@@ -171,7 +181,8 @@ void partition_relieve(triggers_partition *partition) {
         if (item->task == NULL || item->key->is_parking || item->key->is_dead ||
             !waits_too_long(partition, item) || !partition_may_park(partition, item->key))
             continue;
-        item->key->next_ms = partition->now_ms;
+        if (item->key->place == TRIGGERS_NO_PLACE)
+            item->key->next_ms = partition->now_ms;
         partition_key_park(partition, item->key);
     }
 }

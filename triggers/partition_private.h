@@ -39,7 +39,7 @@ struct partition_key {
     size_t place;        /* in the heap */
 
     partition_item *first, **last; /* in the window, not done, in order */
-    bool is_parking;               /* they are to be parked */
+    bool is_parking;               /* they are to be parked, and what comes behind them */
     bool is_counted;               /* among the parked keys */
     uint64_t parking;              /* the task whose copy, or burial, is under way; 0: none */
     partition_key *again;          /* in the list of those that are to be parked again */
@@ -75,8 +75,11 @@ struct partition_lane {
     partition_lane *next_active;  /* those that have a line, in a ring */
     partition_lane *previous_active;
     int64_t not_before_ms;
-    int64_t delivered_ms; /* the last time */
-    size_t number;        /* its place among the partition's */
+    size_t tasks;       /* in the window, not done */
+    int64_t counted_ms; /* since when `delivered` counts */
+    uint32_t delivered;
+    uint32_t per_second; /* delivered, before that */
+    size_t number;       /* its place among the partition's */
 };
 
 typedef struct {
@@ -171,6 +174,8 @@ bool partition_is_full(const triggers_partition *partition);
 void partition_key_line(triggers_partition *partition, partition_key *key);
 void partition_run(triggers_partition *partition);
 /* Definitions have changed: nobody waits, and what a former one's endpoint said is forgotten. */
+/* Deliveries a second, of late. */
+uint32_t partition_lane_rate(partition_lane *lane, int64_t now_ms);
 void partition_lane_refresh(triggers_partition *partition, partition_lane *lane);
 /* The head is held: it is attempted, or buried. */
 void partition_head_go(triggers_partition *partition, partition_key *key);

@@ -4,7 +4,11 @@
 
 #include <stdio.h>
 
-enum { DELAY_MAX_MS = 7 * 24 * 3600 * 1000, ENDPOINT_WAITS_MAX_MS = 24 * 3600 * 1000 };
+enum {
+    DELAY_MAX_MS = 7 * 24 * 3600 * 1000,
+    ENDPOINT_WAITS_MAX_MS = 24 * 3600 * 1000,
+    RATE_OVER_MS = 1000
+};
 
 /* ---- lines ---- */
 
@@ -187,6 +191,17 @@ void partition_run(triggers_partition *partition) {
 
 /* ---- ends ---- */
 
+uint32_t partition_lane_rate(partition_lane *lane, int64_t now_ms) {
+    int64_t past_ms = now_ms - lane->counted_ms;
+    if (past_ms >= RATE_OVER_MS || past_ms < 0) {
+        lane->per_second =
+            past_ms > 0 ? (uint32_t)((int64_t)lane->delivered * CORE_MS_PER_S / past_ms) : 0;
+        lane->delivered = 0;
+        lane->counted_ms = now_ms;
+    }
+    return lane->per_second > lane->delivered ? lane->per_second : lane->delivered;
+}
+
 static int64_t jittered(triggers_partition *partition, int64_t delay_ms, uint32_t percent) {
     uint64_t *random = &partition->random;
     *random ^= *random << 13;
@@ -266,8 +281,10 @@ void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket
     key->attempts++;
     switch (end->kind) {
     case TRIGGERS_END_DELIVERED:
-        key->lane->delivered_ms = now_ms;
+        partition_lane_rate(key->lane, now_ms);
+        key->lane->delivered++;
         key->gave_up = false;
+        key->is_parking = false;
         partition_tell(partition, key, head_task(key), &outcome);
         partition_head_done(partition, key);
         break;

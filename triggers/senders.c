@@ -71,14 +71,14 @@ bool triggers_senders_done(triggers_senders *senders, triggers_delivery *deliver
     const triggers_sender *sender = &senders->rows[definition->action];
     triggers_endpoint *endpoint =
         triggers_endpoints_find(senders->endpoints, definition->project, definition->name);
-    bool was_full = endpoint != NULL && endpoint->was_full;
+    bool was_refused = endpoint != NULL && endpoint->was_refused;
     if (endpoint != NULL) {
         endpoint_release(senders, endpoint, delivery->breaker_ticket, delivery->word);
-        endpoint->was_full = false;
+        endpoint->was_refused = false;
     }
     if (delivery->made != NULL)
         sender->done(sender->context, delivery);
-    return was_full;
+    return was_refused;
 }
 
 /* ---- life ---- */

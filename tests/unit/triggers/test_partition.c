@@ -268,6 +268,52 @@ static void test_a_failure_parks_its_key_and_no_other(void **state) {
     desk_close(&d);
 }
 
+/* Once its chain moves, what comes waits behind it in the window; a failure parks that too. */
+static void test_a_key_whose_chain_moves_parks_no_more(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    feed(&d, 1, "a");
+    feed(&d, 2, "a");
+    feed(&d, 3, "a");
+    bad(&d, 1);
+    assert_int_equal(d.park_count, 3);
+    wait_ms(&d, 5000);
+    good(&d, 1);
+    feed(&d, 4, "a");
+    assert_int_equal(d.park_count, 3);
+    bad(&d, 2);
+    assert_int_equal(d.park_count, 4);
+    wait_ms(&d, 5000);
+    good(&d, 2);
+    good(&d, 3);
+    feed(&d, 5, "a");
+    good(&d, 4);
+    assert_int_equal(d.park_count, 4);
+    assert_int_equal(triggers_partition_look(d.partition).parked_keys, 0);
+    good(&d, 5);
+    assert_int_equal(triggers_partition_watermark(d.partition), 5);
+    desk_close(&d);
+}
+
+/* The window is full of an endpoint's tasks that are done soon: they are not parked for that. */
+static void test_a_lane_at_good_pace_is_not_parked(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    for (uint64_t i = 1; i <= 4; i++)
+        feed(&d, i, "a");
+    assert_false(triggers_partition_has_room(d.partition));
+    wait_ms(&d, 800);
+    good(&d, 1);
+    feed(&d, 5, "a");
+    wait_ms(&d, 800);
+    assert_int_equal(d.park_count, 0); /* four tasks, one delivered of late */
+    wait_ms(&d, 2000);
+    assert_int_equal(d.park_count, 4); /* none */
+    desk_close(&d);
+}
+
 static void test_retries_end_as_a_dead_letter(void **state) {
     desk d;
     (void)state;
@@ -476,6 +522,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_keys_tasks_go_one_after_another),
         cmocka_unit_test(test_a_failure_parks_its_key_and_no_other),
+        cmocka_unit_test(test_a_key_whose_chain_moves_parks_no_more),
+        cmocka_unit_test(test_a_lane_at_good_pace_is_not_parked),
         cmocka_unit_test(test_retries_end_as_a_dead_letter),
         cmocka_unit_test(test_one_that_waited_long_behind_others_has_no_more_retries),
         cmocka_unit_test(test_gone_ends_the_endpoint_until_its_definition_changes),
