@@ -199,6 +199,10 @@ X(TRIGGERS_UNDECIDED, "walcast_triggers_undecided_total", COUNTER,
   "Changes that a trigger's condition could not be decided for, or that gave no body.")
 X(TRIGGERS_JOBS_ACCEPTED, "walcast_triggers_jobs_accepted_total", COUNTER,
   "Jobs that were enqueued over HTTP.")
+X(TRIGGERS_JOBS_CALLBACKS_TOLD, "walcast_triggers_jobs_callbacks_total", COUNTER,
+  "Ends of jobs that were told to whoever asked for it.")
+X(TRIGGERS_JOBS_CALLBACKS_FAILED, "walcast_triggers_jobs_callback_failures_total", COUNTER,
+  "Attempts to tell the end of a job that failed.")
 X(TRIGGERS_JOBS_WORDS_LOST, "walcast_triggers_jobs_words_lost_total", COUNTER,
   "Words of workers that found no room; workers say them again.")
 X(TRIGGERS_JOBS_PARTITIONS, "walcast_triggers_jobs_partitions", GAUGE,

@@ -328,7 +328,7 @@ bool triggers_check_definition(triggers_check *check, const triggers_definition 
         subject_check(check, definition, document, problems);
     if (definition->action == TRIGGERS_DO_WEBHOOK)
         reach_check(check, definition, document, problems);
-    if (problems->errors > errors)
+    if (problems->errors > errors || definition->on == TRIGGERS_ON_QUEUE)
         return true;
     if (definition->on == TRIGGERS_ON_TABLE)
         return on_table_check(check, definition, document, problems, error);

@@ -9,7 +9,8 @@
  *   an event   new: (id text, type text, source text, time timestamptz, subject text, data jsonb)
  *   a result   new: (trigger text, event_id text, status text, http_status int4, attempts int4,
  *              reason text, time timestamptz)
- *   cron       new: (schedule text, time timestamptz: the moment it is for) */
+ *   cron       new: (schedule text, time timestamptz: the moment it is for)
+ *   a queue    nothing: its jobs go to the webhook as they are */
 #ifndef WALCAST_TRIGGERS_DEFINITION_H
 #define WALCAST_TRIGGERS_DEFINITION_H
 
@@ -30,6 +31,7 @@ typedef enum {
     TRIGGERS_ON_EVENT,
     TRIGGERS_ON_CRON,
     TRIGGERS_ON_RESULT,
+    TRIGGERS_ON_QUEUE, /* jobs, which are posted to the webhook: docs/JOBS.md */
 } triggers_on;
 
 typedef enum {
@@ -172,6 +174,7 @@ typedef struct triggers_definition {
     core_slice result_of;     /* a trigger of the project */
     unsigned results;         /* TRIGGERS_RESULT_* */
     triggers_schedule schedule;
+    core_slice queue; /* of jobs */
 
     core_slice when; /* SQL; empty: always */
     const triggers_selected *selected;

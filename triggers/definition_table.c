@@ -21,7 +21,7 @@ static const triggers_key key_rows[] = {
     {.section = "", .name = "description", .kind = TRIGGERS_KEY_TEXT, .max = 1024,
      .offset = FIELD(description), .doc = "For people."},
     {.section = "", .name = "on", .kind = TRIGGERS_KEY_SECTION, .required = true,
-     .doc = "What it waits for: one of `table`, `event`, `cron`, `result`."},
+     .doc = "What it waits for: one of `table`, `event`, `cron`, `result`, `queue`."},
     {.section = "", .name = "when", .kind = TRIGGERS_KEY_TEXT, .max = 64 << 10,
      .offset = FIELD(when),
      .doc = "A condition in SQL over `new` and `old` (docs/CONDITIONS.md); only rows for which it "
@@ -82,6 +82,10 @@ static const triggers_key key_rows[] = {
     {.section = "on", .name = "catch_up", .kind = TRIGGERS_KEY_CHOICE, .needs = "cron",
      .offset = FIELD(schedule.catch_up), .choices = "none|last|all", .initial = "last",
      .doc = "Of the runs that were missed: none, the latest, or all in order."},
+
+    {.section = "on", .name = "queue", .kind = TRIGGERS_KEY_NAME, .offset = FIELD(queue),
+     .doc = "A queue of jobs (docs/JOBS.md): the webhook is its worker. Beside `name`, `do.webhook` "
+            "and what switches it off nothing else is given then."},
 
     {.section = "do", .name = "webhook", .kind = TRIGGERS_KEY_SECTION,
      .doc = "A POST to an endpoint, signed by the Standard Webhooks specification."},

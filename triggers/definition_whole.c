@@ -22,9 +22,9 @@ static bool one_of(triggers_definition_reader *reader, const core_node *map, con
 }
 
 bool triggers_on_check(triggers_definition_reader *reader, const core_node *on) {
-    static const char *const names[] = {"table", "event", "cron", "result", NULL};
+    static const char *const names[] = {"table", "event", "cron", "result", "queue", NULL};
     int which = 0;
-    if (!one_of(reader, on, "on", names, "table, event, cron, result", &which))
+    if (!one_of(reader, on, "on", names, "table, event, cron, result, queue", &which))
         return false;
     reader->out->on = (triggers_on)which;
     return true;
@@ -52,6 +52,31 @@ static bool images_check(triggers_definition_reader *reader, const core_node *no
     return true;
 }
 
+/* Jobs have their own retries, keys and times, and go out as they are. */
+static bool queue_check(triggers_definition_reader *reader, const core_node *root) {
+    enum { QUEUE_MAX = 64 }; /* TRIGGERS_JOB_QUEUE_MAX */
+    static const char *const others[] = {"when", "select", "template",
+                                         "key",  "retry",  "start_from"};
+    const core_node *on = core_node_find(root, "on"), *action = core_node_find(root, "do");
+    const core_node *webhook = core_node_find(action, "webhook");
+    if (webhook == NULL)
+        return core_problem_tell(reader->problems, action->place,
+                                 "do: of a queue's jobs expected webhook");
+    if (reader->out->queue.length > QUEUE_MAX)
+        return core_problem_tell(reader->problems, core_node_find(on, "queue")->place,
+                                 "queue: expected at most %d characters", QUEUE_MAX);
+    for (size_t i = 0; i < CORE_COUNT_OF(others); i++) {
+        const core_node *other = core_node_find(root, others[i]);
+        if (other != NULL)
+            return core_problem_tell(reader->problems, other->key_place,
+                                     "%s: does not go with a queue, whose jobs say such things",
+                                     others[i]);
+    }
+    const core_node *batch = core_node_find(webhook, "batch");
+    return batch == NULL ||
+           core_problem_tell(reader->problems, batch->key_place, "batch: jobs go out one by one");
+}
+
 bool triggers_whole_check(triggers_definition_reader *reader, const core_node *root) {
     const triggers_definition *out = reader->out;
     const core_node *select = core_node_find(root, "select"), *key = core_node_find(root, "key");
@@ -62,6 +87,8 @@ bool triggers_whole_check(triggers_definition_reader *reader, const core_node *r
                                  "template: takes the place of select: remove one of them");
     if (out->webhook.batch_size == 0 && out->action == TRIGGERS_DO_WEBHOOK)
         reader->out->webhook.batch_size = 1;
+    if (out->on == TRIGGERS_ON_QUEUE)
+        good = queue_check(reader, root) && good;
     return good && images_check(reader, select, out->selected, out->selected_count) &&
            images_check(reader, key, out->keyed, out->keyed_count);
 }

@@ -45,7 +45,7 @@ triggers_job triggers_job_defaults(void) {
 
 /* ---- Bounds ---- */
 
-static bool queue_is_valid(core_slice queue) {
+static bool name_is_valid(core_slice queue) {
     for (size_t i = 0; i < queue.length; i++) {
         uint8_t byte = queue.data[i], letter = byte | 0x20;
         if (!(letter >= 'a' && letter <= 'z') && !(byte >= '0' && byte <= '9') && byte != '-' &&
@@ -53,6 +53,23 @@ static bool queue_is_valid(core_slice queue) {
             return false;
     }
     return queue.length > 0;
+}
+
+static bool begins(core_slice text, const char *head) {
+    size_t length = strlen(head);
+    return text.length > length && memcmp(text.data, head, length) == 0;
+}
+
+/* What it reaches is judged by who knows the guard, and again when it is connected to. */
+static bool callback_check(const triggers_job *job, core_error *error) {
+    if (job->callback_url.length == 0)
+        return job->callback_secret.length == 0 ||
+               core_error_set(error, CORE_ERROR_INPUT, "callback_secret: goes with callback");
+    if (!begins(job->callback_url, "https://") && !begins(job->callback_url, "http://"))
+        return core_error_set(error, CORE_ERROR_INPUT,
+                              "callback: expected a URL that begins with https:// or http://");
+    return name_is_valid(job->callback_secret) ||
+           core_error_set(error, CORE_ERROR_INPUT, "callback_secret: expected a secret's name");
 }
 
 static bool texts_check(const triggers_job *job, core_error *error) {
@@ -67,7 +84,8 @@ static bool texts_check(const triggers_job *job, core_error *error) {
         {"payload", job->payload, TRIGGERS_JOB_PAYLOAD_MAX},
         {"unique_key", job->unique_key, TRIGGERS_JOB_KEY_MAX},
         {"concurrency_key", job->concurrency_key, TRIGGERS_JOB_KEY_MAX},
-        {"callback_url", job->callback_url, TRIGGERS_JOB_URL_MAX},
+        {"callback", job->callback_url, TRIGGERS_JOB_URL_MAX},
+        {"callback_secret", job->callback_secret, TRIGGERS_JOB_SECRET_MAX},
     };
     for (size_t i = 0; i < CORE_COUNT_OF(texts); i++) {
         if (texts[i].text.length > texts[i].max)
@@ -76,12 +94,13 @@ static bool texts_check(const triggers_job *job, core_error *error) {
         if (!core_utf8_valid(texts[i].text))
             return core_error_set(error, CORE_ERROR_INPUT, "%s is not valid UTF-8", texts[i].name);
     }
-    if (!queue_is_valid(job->queue))
+    if (!name_is_valid(job->queue))
         return core_error_set(error, CORE_ERROR_INPUT,
                               "queue: expected 1 to %d letters, digits, '-' and '_'",
                               TRIGGERS_JOB_QUEUE_MAX);
-    return core_json_valid(job->payload) ||
-           core_error_set(error, CORE_ERROR_INPUT, "payload is not one JSON value");
+    if (!core_json_valid(job->payload))
+        return core_error_set(error, CORE_ERROR_INPUT, "payload is not one JSON value");
+    return callback_check(job, error);
 }
 
 static bool numbers_check(const triggers_job *job, core_error *error) {

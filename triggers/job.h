@@ -10,16 +10,19 @@
 
 #include "core/core.h"
 
-#define TRIGGERS_JOB_PARTITIONS  16
-#define TRIGGERS_JOB_ID_LENGTH   28 /* 10 of the time, 2 of the partition, 16 at random */
-#define TRIGGERS_JOB_PROJECT_MAX 64
-#define TRIGGERS_JOB_QUEUE_MAX   64
-#define TRIGGERS_JOB_TYPE_MAX    128
-#define TRIGGERS_JOB_KEY_MAX     256
-#define TRIGGERS_JOB_URL_MAX     2048
-#define TRIGGERS_JOB_PAYLOAD_MAX ((size_t)256 << 10)
-#define TRIGGERS_JOB_RESULT_MAX  ((size_t)64 << 10)
-#define TRIGGERS_JOB_ERROR_MAX   1024
+#define TRIGGERS_JOB_PARTITIONS      16
+#define TRIGGERS_JOB_ID_LENGTH       28 /* 10 of the time, 2 of the partition, 16 at random */
+#define TRIGGERS_JOB_PROJECT_MAX     64
+#define TRIGGERS_JOB_QUEUE_MAX       64
+#define TRIGGERS_JOB_TYPE_MAX        128
+#define TRIGGERS_JOB_KEY_MAX         256
+#define TRIGGERS_JOB_URL_MAX         2048
+#define TRIGGERS_JOB_PAYLOAD_MAX     ((size_t)256 << 10)
+#define TRIGGERS_JOB_RESULT_MAX      ((size_t)64 << 10)
+#define TRIGGERS_JOB_ERROR_MAX       1024
+#define TRIGGERS_JOB_CALLBACK_SECRET "JOB_CALLBACK" /* where none is named */
+#define TRIGGERS_JOB_SECRET_MAX      64             /* of a secret's name */
+#define TRIGGERS_JOB_CALLED_MAX      256            /* of what became of a callback */
 /* The longest wire form of a job, and of a status. */
 #define TRIGGERS_JOB_WIRE_MAX        (TRIGGERS_JOB_PAYLOAD_MAX + 8192)
 #define TRIGGERS_JOB_STATUS_WIRE_MAX (TRIGGERS_JOB_RESULT_MAX + 4096)
@@ -57,9 +60,10 @@ typedef struct {
     int64_t timeout_ms; /* an attempt that says nothing for so long has failed */
     int64_t keep_ms;    /* how long it can be looked up when it is over */
     int64_t created_us;
-    int64_t run_at_us;       /* not before */
-    int64_t deadline_us;     /* dead if not done by then; 0: none */
-    core_slice callback_url; /* told when it is over; empty: nobody */
+    int64_t run_at_us;          /* not before */
+    int64_t deadline_us;        /* dead if not done by then; 0: none */
+    core_slice callback_url;    /* told when it is over; empty: nobody */
+    core_slice callback_secret; /* the name of the project's secret that signs what is told */
 } triggers_job;
 
 /* Where it stands. */
@@ -70,11 +74,13 @@ typedef struct {
     bool cancels;      /* running, and to be given up: its worker hears so */
     uint8_t callback_attempts; /* made for the callback */
     bool callback_due;         /* it is over and its callback is not yet told */
+    bool callback_dead;        /* and never will be, unless it is retried by hand */
     int64_t due_us;     /* SCHEDULED: when it is ready. Over, callback due: when to tell it */
     int64_t started_us; /* of the last attempt */
     int64_t finished_us;
-    core_slice result; /* JSON; SUCCEEDED */
-    core_slice error;  /* of the last attempt that failed, or why it is over */
+    core_slice result;         /* JSON; SUCCEEDED */
+    core_slice error;          /* of the last attempt that failed, or why it is over */
+    core_slice callback_error; /* why the callback's last attempt failed */
 } triggers_job_status;
 
 /* "scheduled", ...; static. */

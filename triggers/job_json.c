@@ -41,6 +41,8 @@ static const member_row job_members[] = {
     JOB(MEMBER_DELAY, "delay_ms", run_at_us),
     JOB(MEMBER_TIME, "run_at_ms", run_at_us),
     JOB(MEMBER_TIME, "deadline_ms", deadline_us),
+    JOB(MEMBER_TEXT, "callback", callback_url),
+    JOB(MEMBER_TEXT, "callback_secret", callback_secret),
 };
 
 #define WORD(kind, name)                                                                           \
@@ -171,7 +173,11 @@ bool triggers_job_read(core_slice json, core_arena *arena, int64_t now_us, trigg
     static const member_table table = {.rows = job_members, .count = CORE_COUNT_OF(job_members)};
     *job = triggers_job_defaults();
     job->created_us = job->run_at_us = now_us;
-    return object_read(json, &table, arena, now_us, job, error);
+    if (!object_read(json, &table, arena, now_us, job, error))
+        return false;
+    if (job->callback_url.length > 0 && job->callback_secret.length == 0)
+        job->callback_secret = core_slice_text(TRIGGERS_JOB_CALLBACK_SECRET);
+    return true;
 }
 
 bool triggers_job_make(core_slice json, core_slice project, core_arena *arena, int64_t now_us,
@@ -233,6 +239,37 @@ bool triggers_job_answer_read(core_slice json, triggers_job_answer *answer) {
     return core_json_next(&reader).kind == CORE_JSON_END;
 }
 
+static bool handout_member(core_json_reader *reader, core_json_token token,
+                           triggers_job_handout *handout) {
+    core_slice whole;
+    uint64_t number = 0;
+    if (!core_json_skip(reader, token, &whole))
+        return false;
+    if (core_json_raw_is(token.key, "id"))
+        handout->id = token.raw;
+    else if (core_json_raw_is(token.key, "type"))
+        handout->type = whole;
+    else if (core_json_raw_is(token.key, "lease") && core_slice_to_u64(token.raw, &number))
+        handout->lease = (uint32_t)number;
+    else if (core_json_raw_is(token.key, "timeout_ms") && core_slice_to_u64(token.raw, &number))
+        handout->timeout_ms = (int64_t)number;
+    return true;
+}
+
+bool triggers_job_handout_read(core_slice jobs, triggers_job_handout *handout) {
+    core_json_reader reader = core_json_envelope_reader_make(jobs);
+    core_json_token token;
+    *handout = (triggers_job_handout){.lease = 0};
+    if (core_json_next(&reader).kind != CORE_JSON_ARRAY_OPEN ||
+        !core_json_skip(&reader, core_json_next(&reader), &handout->whole))
+        return false;
+    reader = core_json_envelope_reader_make(handout->whole);
+    bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
+    while (ok && core_json_member_next(&reader, &token))
+        ok = handout_member(&reader, token, handout);
+    return ok && core_json_next(&reader).kind == CORE_JSON_END && handout->lease > 0;
+}
+
 /* ---- Writing ---- */
 
 static void member_text(core_json_writer *json, const char *name, core_slice text) {
@@ -291,11 +328,25 @@ static void outcome_write(core_json_writer *json, const triggers_job_status *sta
     if (status->state == TRIGGERS_JOB_SUCCEEDED)
         member_raw(json, "result", status->result);
     member_some(json, "error", status->error);
-    if (status->callback_due || status->callback_attempts > 0) {
-        core_json_key_text(json, "callback_told");
-        core_json_bool(json, !status->callback_due);
-        member_number(json, "callback_attempts", status->callback_attempts);
-    }
+}
+
+static void callback_write(core_json_writer *json, const triggers_job *job,
+                           const triggers_job_status *status) {
+    const char *state = status->callback_dead                 ? "dead"
+                        : status->callback_due                ? "due"
+                        : triggers_job_is_over(status->state) ? "told"
+                                                              : "waiting";
+    if (job->callback_url.length == 0)
+        return;
+    core_json_key_text(json, "callback");
+    core_json_object_open(json);
+    member_text(json, "url", job->callback_url);
+    member_text(json, "state", core_slice_text(state));
+    member_number(json, "attempts", status->callback_attempts);
+    if (status->callback_due)
+        member_time(json, "due_at", status->due_us);
+    member_some(json, "error", status->callback_error);
+    core_json_object_close(json);
 }
 
 void triggers_job_write(core_json_writer *json, const triggers_job *job,
@@ -322,6 +373,7 @@ void triggers_job_write(core_json_writer *json, const triggers_job *job,
         core_json_bool(json, true);
     }
     outcome_write(json, status);
+    callback_write(json, job, status);
     if (whole)
         member_raw(json, "payload", job->payload);
     core_json_object_close(json);

@@ -45,6 +45,17 @@ typedef struct {
 /* False: it cannot be read. */
 CORE_MUST_CHECK bool triggers_job_answer_read(core_slice json, triggers_job_answer *answer);
 
+/* A job as its worker gets it. */
+typedef struct {
+    core_slice whole; /* the object */
+    core_slice id;
+    core_slice type; /* a JSON string */
+    uint32_t lease;
+    int64_t timeout_ms;
+} triggers_job_handout;
+/* The first of an answer's `jobs`; false: there is none. */
+CORE_MUST_CHECK bool triggers_job_handout_read(core_slice jobs, triggers_job_handout *handout);
+
 /* The job as its worker gets it. */
 void triggers_job_write_handout(core_json_writer *json, const triggers_job *job,
                                 const triggers_job_status *status);

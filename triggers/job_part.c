@@ -23,7 +23,8 @@ static bool part_start(triggers_part *base, core_error *error) {
     const triggers_job_runner_spec spec = {.config = host->spec.config,
                                            .log = host->spec.log,
                                            .metrics = host->spec.metrics,
-                                           .clock = host->spec.clock};
+                                           .clock = host->spec.clock,
+                                           .definitions = host->definitions};
     host->jobs = triggers_job_runner_new(&spec, error);
     return host->jobs != NULL;
 }

@@ -45,7 +45,8 @@ typedef struct {
     void (*answer)(void *context, triggers_job_asker *asker, core_slice json);
     /* It will not be answered: the partition is another's now. */
     void (*forget)(void *context, triggers_job_asker *asker);
-    /* The job is over; to be told by triggers_job_partition_called. */
+    /* The job is over, and the log has it: told by triggers_job_partition_called what became of it,
+     * perhaps from within. */
     void (*callback)(void *context, const triggers_job *job, const triggers_job_status *status);
 } triggers_job_driver;
 
@@ -83,8 +84,11 @@ uint64_t triggers_job_partition_stored(const triggers_job_partition *partition);
 void triggers_job_partition_ask(triggers_job_partition *partition, triggers_job_ask ask,
                                 const triggers_job_word *word, triggers_job_asker *asker,
                                 int64_t now_us);
-void triggers_job_partition_called(triggers_job_partition *partition, core_slice id, bool done,
-                                   int64_t now_us);
+void triggers_job_partition_called(triggers_job_partition *partition, core_slice id,
+                                   const triggers_jobs_called_word *word, int64_t now_us);
+/* Whether a pull of the queue would get a job at once. */
+bool triggers_job_partition_has_ready(triggers_job_partition *partition, core_slice project,
+                                      core_slice queue);
 /* What is due; true: there may be more at once. */
 bool triggers_job_partition_tick(triggers_job_partition *partition, int64_t now_us);
 int64_t triggers_job_partition_next_us(const triggers_job_partition *partition);

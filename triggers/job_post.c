@@ -28,6 +28,13 @@ static triggers_job_asker *asker_new(triggers_job_ask ask, core_slice reply,
     return asker;
 }
 
+triggers_job_asker *job_asker_new(triggers_job_ask ask, triggers_job_call *call) {
+    triggers_job_asker *asker = asker_new(ask, core_slice_make(NULL, 0), NULL);
+    if (asker != NULL)
+        asker->call = call;
+    return asker;
+}
+
 static void reply_publish(triggers_job_runner *runner, const char *reply, core_slice json) {
     core_error error = {0};
     if (reply[0] != '\0' && !fanout_bus_publish(runner->bus, reply, json, &error))
@@ -36,9 +43,11 @@ static void reply_publish(triggers_job_runner *runner, const char *reply, core_s
 }
 
 void job_answer(void *context, triggers_job_asker *asker, core_slice json) {
-    const job_slot *slot = context;
+    job_slot *slot = context;
     if (asker->http != NULL)
         job_http_answer(asker->http, asker->ask, json);
+    else if (asker->call != NULL)
+        job_work_handed(slot, asker->call, json);
     else
         reply_publish(slot->runner, asker->reply, json);
     free(asker);
@@ -49,6 +58,8 @@ void job_forget(void *context, triggers_job_asker *asker) {
     (void)context;
     if (asker->http != NULL)
         job_http_refuse(asker->http, 503, "the queue's partition is changing its owner; try again");
+    else if (asker->call != NULL)
+        triggers_job_call_give_back(asker->call);
     free(asker);
 }
 
@@ -197,6 +208,19 @@ static bool scope_is_ours(const triggers_job_runner *runner, core_slice token) {
     size_t length = strlen(runner->scope);
     return length > token.length + 1 && runner->scope[length - token.length - 2] == '.' &&
            memcmp(runner->scope + length - token.length - 1, token.data, token.length) == 0;
+}
+
+bool job_work_subject(const triggers_job_runner *runner, core_slice project, core_slice queue,
+                      const char *verb, char subject[CORE_SUBJECT_MAX]) {
+    const core_config *config = runner->spec.config;
+    core_buffer out = core_buffer_over(subject, CORE_SUBJECT_MAX - 1);
+    core_buffer_format(&out, "%s.jobs.", core_config_text(config, "nats.prefix"));
+    core_subject_token_append(&out, project);
+    if (core_config_one_of_many(config))
+        core_buffer_format(&out, ":%s", core_config_text(config, "environment"));
+    core_buffer_format(&out, ".%.*s.work.%s", CORE_SLICE_ARGS(queue), verb);
+    subject[out.length] = '\0';
+    return core_buffer_ok(&out);
 }
 
 /* The project of a worker's subject, if this source hosts it. */

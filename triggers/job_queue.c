@@ -7,8 +7,7 @@
 
 #define JOBS_MAGIC        0x10b5a11eu
 #define RECORDS_MAX       ((size_t)256 << 20) /* that wait; drivers stop long before */
-#define CALLBACK_FIRST_MS 5000
-#define CALLBACK_MAX_MS   (6 * 3600 * CORE_MS_PER_S)
+#define CALLBACK_AGAIN_MS 5000                /* without memory */
 #define NO_TEXT           core_slice_make(NULL, 0)
 
 static const char *const verdict_names[] = {
@@ -109,7 +108,9 @@ static bool job_end(triggers_jobs *jobs, triggers_job_entry *entry, triggers_job
     status.finished_us = now_us;
     status.due_us = now_us;
     status.callback_due = entry->asked.callback_url.length > 0;
+    status.callback_dead = false;
     status.callback_attempts = 0;
+    status.callback_error = NO_TEXT;
     status.result = state == TRIGGERS_JOB_SUCCEEDED ? text : NO_TEXT;
     status.error = state == TRIGGERS_JOB_SUCCEEDED ? NO_TEXT : text;
     return job_change(jobs, entry, &status);
@@ -199,7 +200,8 @@ triggers_jobs_verdict triggers_jobs_add(triggers_jobs *jobs, const triggers_job 
     if (holder != NULL) {
         memcpy(other, holder->asked.id, sizeof other);
         status.state = TRIGGERS_JOB_DUPLICATE;
-        status.finished_us = now_us;
+        status.finished_us = status.due_us = now_us;
+        status.callback_due = job->callback_url.length > 0;
         status.error = core_slice_text(other);
     }
     const triggers_job_entry *entry = triggers_job_enter(jobs, job, &status);
@@ -294,11 +296,25 @@ triggers_jobs_verdict triggers_jobs_cancel(triggers_jobs *jobs, core_slice proje
     return TRIGGERS_JOBS_CANCELS;
 }
 
+/* Only its callback: the job itself was done. */
+static triggers_jobs_verdict callback_retry(triggers_jobs *jobs, triggers_job_entry *entry,
+                                            int64_t now_us) {
+    triggers_job_status status = entry->status;
+    status.callback_dead = false;
+    status.callback_due = true;
+    status.callback_attempts = 0;
+    status.due_us = now_us;
+    return job_change(jobs, entry, &status) ? TRIGGERS_JOBS_OK : TRIGGERS_JOBS_FULL;
+}
+
 triggers_jobs_verdict triggers_jobs_retry(triggers_jobs *jobs, core_slice project, core_slice id,
                                           int64_t now_us) {
     triggers_job_entry *entry = entry_find(jobs, project, id);
     if (entry == NULL)
         return TRIGGERS_JOBS_UNKNOWN;
+    if (entry->status.callback_dead &&
+        !triggers_job_may_move(entry->status.state, TRIGGERS_JOB_READY))
+        return callback_retry(jobs, entry, now_us);
     if (!triggers_job_is_over(entry->status.state) ||
         !triggers_job_may_move(entry->status.state, TRIGGERS_JOB_READY) ||
         (entry->asked.deadline_us > 0 && entry->asked.deadline_us <= now_us))
@@ -310,25 +326,54 @@ triggers_jobs_verdict triggers_jobs_retry(triggers_jobs *jobs, core_slice projec
     status.attempts = 0;
     status.due_us = now_us;
     status.finished_us = 0;
-    status.callback_due = false;
+    status.callback_due = status.callback_dead = false;
     if (!job_change(jobs, entry, &status))
         return TRIGGERS_JOBS_FULL;
     triggers_job_pulls_serve(jobs, now_us);
     return TRIGGERS_JOBS_OK;
 }
 
-void triggers_jobs_called(triggers_jobs *jobs, core_slice id, bool done, int64_t now_us) {
+/* As deliveries of triggers are made again by default, each wait up to a quarter less. */
+static int64_t callback_wait_ms(const triggers_job *job, uint32_t attempts) {
+    static const int32_t waits_s[TRIGGERS_JOBS_CALLBACKS_MAX - 1] = {
+        5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400};
+    assert(attempts >= 1 && attempts < TRIGGERS_JOBS_CALLBACKS_MAX);
+    int64_t wait_ms = waits_s[attempts - 1] * INT64_C(1000);
+    uint64_t hash = core_slice_hash_more(core_slice_hash(core_slice_text(job->id)),
+                                         core_slice_make(&attempts, sizeof attempts));
+    return wait_ms - (int64_t)((hash >> 32) % (uint64_t)(wait_ms / 4));
+}
+
+static void callback_failed(const triggers_job *job, triggers_job_status *status,
+                            const triggers_jobs_called_word *word, int64_t now_us) {
+    status->callback_error = cut(word->reason, TRIGGERS_JOB_CALLED_MAX);
+    status->callback_dead = word->call == TRIGGERS_JOBS_CALL_DEAD ||
+                            status->callback_attempts >= TRIGGERS_JOBS_CALLBACKS_MAX;
+    status->callback_due = !status->callback_dead;
+    if (status->callback_dead)
+        return;
+    int64_t wait_ms = callback_wait_ms(job, status->callback_attempts);
+    status->due_us = now_us + (word->wait_ms >= 0 ? word->wait_ms : wait_ms) * CORE_US_PER_MS;
+}
+
+void triggers_jobs_called(triggers_jobs *jobs, core_slice id, const triggers_jobs_called_word *word,
+                          int64_t now_us) {
     triggers_job_entry *entry = triggers_job_by_id(jobs, id);
     if (entry == NULL || !entry->calls)
         return; /* retried since, or another owner's */
+    entry->calls = false;
+    if (word->call == TRIGGERS_JOBS_CALL_POSTPONED) {
+        triggers_job_time(jobs, entry, now_us + word->wait_ms * CORE_US_PER_MS);
+        return;
+    }
     triggers_job_status status = entry->status;
     status.callback_attempts++;
-    status.callback_due = !done && status.callback_attempts < TRIGGERS_JOBS_CALLBACKS_MAX;
-    int64_t wait_ms = (int64_t)CALLBACK_FIRST_MS << (2 * (status.callback_attempts - 1));
-    status.due_us =
-        now_us + (wait_ms < CALLBACK_MAX_MS ? wait_ms : CALLBACK_MAX_MS) * CORE_US_PER_MS;
+    status.callback_due = false;
+    status.callback_error = NO_TEXT;
+    if (word->call != TRIGGERS_JOBS_CALL_TAKEN)
+        callback_failed(&entry->asked, &status, word, now_us);
     if (!job_change(jobs, entry, &status)) /* no memory: it is told again */
-        triggers_job_time(jobs, entry, now_us + CALLBACK_FIRST_MS * CORE_US_PER_MS);
+        triggers_job_time(jobs, entry, now_us + CALLBACK_AGAIN_MS * CORE_US_PER_MS);
 }
 
 /* ---- Time passes ---- */
@@ -396,6 +441,11 @@ int64_t triggers_jobs_next_us(const triggers_jobs *jobs) {
 }
 
 /* ---- What is ---- */
+
+bool triggers_jobs_has_ready(triggers_jobs *jobs, core_slice project, core_slice queue) {
+    triggers_job_line *line = triggers_job_line_find(jobs, project, queue);
+    return line != NULL && triggers_job_line_next(line) != NULL;
+}
 
 const triggers_job *triggers_jobs_find(const triggers_jobs *jobs, core_slice project, core_slice id,
                                        const triggers_job_status **status) {

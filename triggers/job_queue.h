@@ -24,7 +24,7 @@
 #define TRIGGERS_JOBS_PULLS_MAX     4096                /* that wait at once */
 #define TRIGGERS_JOBS_HANDOUT_MAX   100                 /* jobs for one pull */
 #define TRIGGERS_JOBS_HANDOUT_BYTES ((size_t)384 << 10) /* of their payloads; one always fits */
-#define TRIGGERS_JOBS_CALLBACKS_MAX 12                  /* attempts of one */
+#define TRIGGERS_JOBS_CALLBACKS_MAX 10                  /* attempts of one, over three days */
 
 typedef struct triggers_jobs triggers_jobs;
 
@@ -92,17 +92,35 @@ triggers_jobs_verdict triggers_jobs_fail(triggers_jobs *jobs, core_slice project
 /* OK: it is cancelled, or if it runs will be (CANCELS). OVER, UNKNOWN. */
 triggers_jobs_verdict triggers_jobs_cancel(triggers_jobs *jobs, core_slice project, core_slice id,
                                            int64_t now_us);
-/* A dead or cancelled job is ready again, with all its attempts. OK, OVER, TAKEN, UNKNOWN. */
+/* A dead or cancelled job is ready again, with all its attempts; of another one that is over, whose
+ * callback is dead, that is told again. OK, OVER, TAKEN, UNKNOWN. */
 triggers_jobs_verdict triggers_jobs_retry(triggers_jobs *jobs, core_slice project, core_slice id,
                                           int64_t now_us);
-/* The callback that the sink was told of was taken, or will never be (`done`), or failed. */
-void triggers_jobs_called(triggers_jobs *jobs, core_slice id, bool done, int64_t now_us);
+/* What became of a callback that the sink was told of. */
+typedef enum {
+    TRIGGERS_JOBS_CALL_TAKEN,
+    TRIGGERS_JOBS_CALL_FAILED,    /* again later, up to the maximum of attempts; then it is dead */
+    TRIGGERS_JOBS_CALL_DEAD,      /* it will never be taken */
+    TRIGGERS_JOBS_CALL_POSTPONED, /* no attempt was made */
+} triggers_jobs_call;
+
+typedef struct {
+    triggers_jobs_call call;
+    core_slice reason; /* of one that failed; is cut to its bound */
+    int64_t wait_ms;   /* before it is told again; FAILED: -1 leaves it to the schedule */
+} triggers_jobs_called_word;
+
+void triggers_jobs_called(triggers_jobs *jobs, core_slice id, const triggers_jobs_called_word *word,
+                          int64_t now_us);
 /* Does what is due, at most `max` things; true: there may be more. */
 bool triggers_jobs_tick(triggers_jobs *jobs, size_t max, int64_t now_us);
 /* When something is due next; INT64_MAX: nothing is. */
 int64_t triggers_jobs_next_us(const triggers_jobs *jobs);
 
 /* ---- What is ---- */
+
+/* Whether a pull of the queue would get a job at once. */
+bool triggers_jobs_has_ready(triggers_jobs *jobs, core_slice project, core_slice queue);
 
 /* NULL: there is none such of the project (empty: of any). Valid until the next call that changes
  * anything. */

@@ -113,6 +113,12 @@ static void http_enqueue(triggers_job_runner *runner, core_route_reply *reply, c
         job_http_refuse(reply, error.code == CORE_ERROR_INPUT ? 400 : 503, error.text);
         return;
     }
+    if (job.callback_url.length > 0 &&
+        !triggers_job_caller_check(runner->caller, job.callback_url, &error)) {
+        (void)core_error_wrap(&error, "callback");
+        job_http_refuse(reply, 400, error.text);
+        return;
+    }
     if (claim != NULL)
         id_of_claim(claim, &job);
     if (runner->connection == NULL || !job_store(runner, &job, reply, &error))

@@ -176,9 +176,13 @@ static int64_t runner_turn(triggers_job_runner *runner) {
         runner_try(runner);
     mails_take(runner);
     job_pending_expire(runner, false);
-    if (!atomic_load(&runner->is_up))
+    if (!atomic_load(&runner->is_up)) {
+        triggers_job_caller_turn(runner->caller);
         return runner->connect_ms;
+    }
     fanout_courier_poll(runner->courier);
+    triggers_job_caller_turn(runner->caller);
+    job_works_renew(runner);
     int64_t next_ms = job_slots_run(runner);
     fanout_courier_flush(runner->courier);
     figures_tell(runner);
@@ -210,6 +214,14 @@ static bool runner_begin(triggers_job_runner *runner, core_error *error) {
     runner->scope[strlen(runner->scope) - 1] = '\0';
     runner->tenants = core_tenants_of(config);
     runner->lease_ms = core_config_integer(config, "triggers.lease");
+    const triggers_job_caller_spec caller = {.config = config,
+                                             .log = runner->spec.log,
+                                             .metrics = runner->spec.metrics,
+                                             .clock = runner->spec.clock,
+                                             .wake_fd = runner->mailbox.wake_fd};
+    runner->caller = triggers_job_caller_new(&caller, error);
+    if (runner->caller == NULL)
+        return false;
     core_backoff_init(&runner->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, (uintptr_t)runner);
     runner->thread_started = pthread_create(&runner->thread, NULL, runner_run, runner) == 0;
     return runner->thread_started ||
@@ -241,6 +253,8 @@ void triggers_job_runner_free(triggers_job_runner *runner) {
         core_wake_set(runner->mailbox.wake_fd);
         (void)pthread_join(runner->thread, NULL);
     }
+    triggers_job_caller_free(runner->caller);
+    job_works_free(runner);
     if (runner->mailbox.wake_fd >= 0)
         triggers_job_mailbox_fini(&runner->mailbox);
     runner->magic = 0;

@@ -6,7 +6,7 @@
 #ifndef WALCAST_TRIGGERS_JOB_RUNNER_H
 #define WALCAST_TRIGGERS_JOB_RUNNER_H
 
-#include "fanout/fanout.h"
+#include "triggers/definitions.h"
 
 typedef struct triggers_job_runner triggers_job_runner;
 
@@ -15,6 +15,7 @@ typedef struct {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
+    triggers_definitions *definitions; /* outlive the runner */
 } triggers_job_runner_spec;
 
 /* Starts the thread; NATS may be away. All in the spec must outlive it. */

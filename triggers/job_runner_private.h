@@ -1,8 +1,10 @@
 /* The jobs' thread, for its files: job_runner.c (life and loop), job_slot.c (a partition's lease,
- * log and inbox), job_post.c (who asks, and the answers), job_rest.c (HTTP). */
+ * log and inbox), job_post.c (who asks, and the answers), job_rest.c (HTTP), job_work.c (queues
+ * that are posted to an endpoint), job_callback.c (ends of jobs that are told). */
 #ifndef WALCAST_TRIGGERS_JOB_RUNNER_PRIVATE_H
 #define WALCAST_TRIGGERS_JOB_RUNNER_PRIVATE_H
 
+#include "triggers/job_call.h"
 #include "triggers/job_inbox.h"
 #include "triggers/job_mailbox.h"
 #include "triggers/job_partition.h"
@@ -41,7 +43,8 @@ typedef struct {
 
 /* Who asks. */
 struct triggers_job_asker {
-    core_route_reply *http; /* or over NATS: */
+    core_route_reply *http;  /* or: */
+    triggers_job_call *call; /* to the queue's endpoint, with the job; or over NATS: */
     triggers_job_ask ask;
     char reply[]; /* may be empty */
 };
@@ -56,6 +59,12 @@ struct job_pending {
     triggers_job_ask ask;
     char id[TRIGGERS_JOB_ID_LENGTH + 1]; /* of a job that is being stored */
 };
+
+/* A queue whose jobs are posted. */
+typedef struct {
+    const triggers_definition *definition; /* of the runner's set */
+    bool is_faulty;                        /* and that was said */
+} job_work;
 
 struct triggers_job_runner {
     uint32_t magic;
@@ -80,6 +89,10 @@ struct triggers_job_runner {
     job_pending *pending;
     size_t pending_count;
     uint64_t pending_number;
+    triggers_job_caller *caller;
+    const triggers_set *set;
+    job_work *works; /* by partition: those of N from work_first[N] on */
+    size_t work_count, work_first[TRIGGERS_JOB_PARTITIONS + 1];
     int64_t figures_ms;
     atomic_uint owned;
     atomic_bool is_up, is_full, is_unreadable;
@@ -117,6 +130,12 @@ void job_courier_answered(void *context, uint64_t tag, const fanout_answer *answ
 /* The partition's driver. */
 void job_answer(void *context, triggers_job_asker *asker, core_slice json);
 void job_forget(void *context, triggers_job_asker *asker);
+/* Of a pull for an endpoint, or with NULL of whoever wants no answer; NULL: no memory. */
+CORE_MUST_CHECK triggers_job_asker *job_asker_new(triggers_job_ask ask, triggers_job_call *call);
+/* What a worker of the queue publishes on. False: it does not fit. */
+CORE_MUST_CHECK bool job_work_subject(const triggers_job_runner *runner, core_slice project,
+                                      core_slice queue, const char *verb,
+                                      char subject[CORE_SUBJECT_MAX]);
 /* A word that came over NATS. */
 void job_word_take(triggers_job_runner *runner, const triggers_job_mail *mail);
 /* A question of HTTP, put to the owner, wherever it is. */
@@ -129,6 +148,20 @@ CORE_MUST_CHECK job_pending *job_pending_new(triggers_job_runner *runner, core_r
 CORE_MUST_CHECK job_pending *job_pending_take(triggers_job_runner *runner, uint64_t number);
 /* Those whose time is over are answered 503; all: all are. */
 void job_pending_expire(triggers_job_runner *runner, bool all);
+
+/* ---- job_work.c ---- */
+/* The queues of the definitions as they are now. */
+void job_works_renew(triggers_job_runner *runner);
+void job_works_free(triggers_job_runner *runner);
+/* Takes ready jobs of the owner's partition as its endpoints have places; when to look again, by
+ * the monotonic clock. */
+int64_t job_work_run(job_slot *slot);
+/* The partition's answer to a pull. */
+void job_work_handed(job_slot *slot, triggers_job_call *call, core_slice json);
+
+/* ---- job_callback.c ---- */
+/* The partition's driver. */
+void job_callback(void *context, const triggers_job *job, const triggers_job_status *status);
 
 /* ---- job_rest.c ---- */
 void job_http_take(triggers_job_runner *runner, core_route_reply *reply);

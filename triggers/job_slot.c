@@ -139,14 +139,6 @@ static bool slot_fold(void *context, const fanout_message *message, core_error *
     return triggers_job_partition_fold(context, message->payload, error);
 }
 
-static void on_callback(void *context, const triggers_job *job, const triggers_job_status *status) {
-    job_slot *slot = context;
-    (void)status;
-    /* Nobody can ask for one yet (job_json.c), for there is no outbound client here. */
-    triggers_job_partition_called(slot->partition, core_slice_text(job->id), false,
-                                  wall_us(slot->runner));
-}
-
 static triggers_job_partition *slot_partition(job_slot *slot, core_error *error) {
     const core_config *config = slot->runner->spec.config;
     triggers_job_partition_spec spec = {
@@ -156,7 +148,7 @@ static triggers_job_partition *slot_partition(job_slot *slot, core_error *error)
         .driver = {.context = slot,
                    .answer = job_answer,
                    .forget = job_forget,
-                   .callback = on_callback},
+                   .callback = job_callback},
     };
     if (getrandom(&spec.seed, sizeof spec.seed, 0) != (ssize_t)sizeof spec.seed)
         spec.seed = (uint64_t)wall_us(slot->runner);
@@ -271,6 +263,7 @@ static int64_t owner_run(job_slot *slot) {
     bool more = slot->inbox != NULL && inbox_take(slot);
     int64_t now_us = wall_us(runner);
     more = triggers_job_partition_tick(slot->partition, now_us) || more;
+    int64_t work_ms = job_work_run(slot);
     inbox_purge(slot);
     slot_append(slot);
     if (more || !job_slot_owns(slot))
@@ -279,7 +272,8 @@ static int64_t owner_run(job_slot *slot) {
     int64_t wait_ms = next_us > now_us ? (next_us - now_us) / CORE_US_PER_MS + 1 : 1;
     if (slot->is_full && wait_ms > FULL_MS)
         wait_ms = FULL_MS;
-    return now_ms(runner) + (wait_ms < AGAIN_MS ? wait_ms : AGAIN_MS);
+    int64_t next_ms = now_ms(runner) + (wait_ms < AGAIN_MS ? wait_ms : AGAIN_MS);
+    return work_ms < next_ms ? work_ms : next_ms;
 }
 
 /* ---- Answers of the stream ---- */

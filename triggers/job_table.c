@@ -22,7 +22,7 @@ static const unsigned allowed[TRIGGERS_JOB_STATES] = {
     [TRIGGERS_JOB_SUCCEEDED] = BIT(SUCCEEDED),
     [TRIGGERS_JOB_DEAD] = BIT(DEAD) | BIT(READY),
     [TRIGGERS_JOB_CANCELLED] = BIT(CANCELLED) | BIT(READY),
-    [TRIGGERS_JOB_DUPLICATE] = 0,
+    [TRIGGERS_JOB_DUPLICATE] = BIT(DUPLICATE),
 };
 
 bool triggers_job_may_move(triggers_job_state from, triggers_job_state to) {
@@ -106,17 +106,28 @@ static triggers_job_line *line_new(core_slice project, core_slice queue) {
     return line;
 }
 
+static uint64_t line_hash(const triggers_jobs *jobs, core_slice project, core_slice queue) {
+    return hash_of(jobs, project, queue, core_slice_make(NULL, 0));
+}
+
+triggers_job_line *triggers_job_line_find(const triggers_jobs *jobs, core_slice project,
+                                          core_slice queue) {
+    triggers_job_map_node *node =
+        triggers_job_map_first(&jobs->lines, line_hash(jobs, project, queue));
+    while (node != NULL && !(core_slice_equal(line_of(node)->project, project) &&
+                             core_slice_equal(line_of(node)->queue, queue)))
+        node = triggers_job_map_next(node);
+    return node != NULL ? line_of(node) : NULL;
+}
+
 triggers_job_line *triggers_job_line_get(triggers_jobs *jobs, core_slice project,
                                          core_slice queue) {
-    uint64_t hash = hash_of(jobs, project, queue, core_slice_make(NULL, 0));
-    for (triggers_job_map_node *node = triggers_job_map_first(&jobs->lines, hash); node != NULL;
-         node = triggers_job_map_next(node))
-        if (core_slice_equal(line_of(node)->project, project) &&
-            core_slice_equal(line_of(node)->queue, queue))
-            return line_of(node);
-    triggers_job_line *line = line_new(project, queue);
+    triggers_job_line *line = triggers_job_line_find(jobs, project, queue);
     if (line != NULL)
-        triggers_job_map_add(&jobs->lines, &line->node, hash);
+        return line;
+    line = line_new(project, queue);
+    if (line != NULL)
+        triggers_job_map_add(&jobs->lines, &line->node, line_hash(jobs, project, queue));
     return line;
 }
 
@@ -183,7 +194,8 @@ static void limit_promote(triggers_jobs *jobs, triggers_job_limit *limit) {
 
 static int64_t keep_until(const triggers_jobs *jobs, const triggers_job_entry *entry) {
     int64_t keep_ms = entry->asked.keep_ms;
-    if (entry->status.state == TRIGGERS_JOB_DEAD && keep_ms < jobs->spec.dead_keep_ms)
+    bool is_dead = entry->status.state == TRIGGERS_JOB_DEAD || entry->status.callback_dead;
+    if (is_dead && keep_ms < jobs->spec.dead_keep_ms)
         keep_ms = jobs->spec.dead_keep_ms;
     return entry->status.finished_us + keep_ms * CORE_US_PER_MS;
 }
@@ -223,8 +235,8 @@ void triggers_job_time_attempt(triggers_jobs *jobs, triggers_job_entry *entry, i
 static void entry_place(triggers_jobs *jobs, triggers_job_entry *entry) {
     triggers_job_state state = entry->status.state;
     jobs->figures.states[state]++;
-    entry->evictable =
-        triggers_job_is_over(state) && state != TRIGGERS_JOB_DEAD && !entry->status.callback_due;
+    entry->evictable = triggers_job_is_over(state) && state != TRIGGERS_JOB_DEAD &&
+                       !entry->status.callback_due && !entry->status.callback_dead;
     entry->calls = false;
     triggers_job_time(jobs, entry, timer_of(jobs, entry));
     if (state == TRIGGERS_JOB_READY) {
@@ -284,7 +296,8 @@ static bool entry_join(triggers_jobs *jobs, triggers_job_entry *entry) {
 
 static size_t texts_length(const triggers_job *job) {
     return job->project.length + job->queue.length + job->type.length + job->payload.length +
-           job->unique_key.length + job->concurrency_key.length + job->callback_url.length;
+           job->unique_key.length + job->concurrency_key.length + job->callback_url.length +
+           job->callback_secret.length;
 }
 
 size_t triggers_job_bytes(const triggers_job *job) {
@@ -306,6 +319,7 @@ static triggers_job_entry *entry_new(const triggers_job *job) {
     entry->asked.unique_key = core_slice_keep(&room, job->unique_key);
     entry->asked.concurrency_key = core_slice_keep(&room, job->concurrency_key);
     entry->asked.callback_url = core_slice_keep(&room, job->callback_url);
+    entry->asked.callback_secret = core_slice_keep(&room, job->callback_secret);
     entry->bytes = triggers_job_bytes(job);
     return entry;
 }
@@ -324,16 +338,21 @@ static void list_remove(triggers_jobs *jobs, triggers_job_entry *entry) {
     *(entry->newer != NULL ? &entry->newer->older : &jobs->newest) = entry->older;
 }
 
+static size_t late_length(const triggers_job_status *status) {
+    return status->result.length + status->error.length + status->callback_error.length;
+}
+
 /* The status with its texts in one piece of memory of its own, which may be NULL. */
 static bool status_keep(triggers_job_entry *entry, const triggers_job_status *status) {
-    size_t length = status->result.length + status->error.length;
+    size_t length = late_length(status);
     uint8_t *late = length > 0 ? malloc(length) : NULL, *room = late;
     if (length > 0 && late == NULL)
         return false;
-    size_t before = entry->status.result.length + entry->status.error.length;
+    size_t before = late_length(&entry->status);
     triggers_job_status kept = *status;
     kept.result = core_slice_keep(&room, status->result);
     kept.error = core_slice_keep(&room, status->error);
+    kept.callback_error = core_slice_keep(&room, status->callback_error);
     free(entry->late);
     entry->late = late;
     entry->status = kept;

@@ -108,6 +108,9 @@ CORE_MUST_CHECK triggers_job_entry *triggers_job_by_id(const triggers_jobs *jobs
 /* The job that has the key, of a queue of a project; NULL: none has. */
 CORE_MUST_CHECK triggers_job_entry *triggers_job_by_unique(const triggers_jobs *jobs,
                                                            const triggers_job *job);
+/* NULL: nobody has a job in it or asks for one. */
+CORE_MUST_CHECK triggers_job_line *triggers_job_line_find(const triggers_jobs *jobs,
+                                                          core_slice project, core_slice queue);
 /* The queue, made when missing; NULL: no memory. */
 CORE_MUST_CHECK triggers_job_line *triggers_job_line_get(triggers_jobs *jobs, core_slice project,
                                                          core_slice queue);

@@ -56,6 +56,7 @@ void triggers_job_encode(const triggers_job *job, core_buffer *out) {
     text_write(out, job->unique_key);
     text_write(out, job->concurrency_key);
     text_write(out, job->callback_url);
+    text_write(out, job->callback_secret);
     core_buffer_u32(out, job->concurrency);
     core_buffer_u32(out, (uint32_t)job->priority);
     core_buffer_u32(out, job->max_attempts);
@@ -82,6 +83,7 @@ bool triggers_job_decode(core_cursor *cursor, triggers_job *job) {
     job->unique_key = text_read(cursor, TRIGGERS_JOB_KEY_MAX);
     job->concurrency_key = text_read(cursor, TRIGGERS_JOB_KEY_MAX);
     job->callback_url = text_read(cursor, TRIGGERS_JOB_URL_MAX);
+    job->callback_secret = text_read(cursor, TRIGGERS_JOB_SECRET_MAX);
     job->concurrency = core_cursor_u32(cursor);
     job->priority = (int32_t)core_cursor_u32(cursor);
     job->max_attempts = core_cursor_u32(cursor);
@@ -108,11 +110,13 @@ void triggers_job_status_encode(const triggers_job_status *status, core_buffer *
     flag_write(out, status->cancels);
     core_buffer_u8(out, status->callback_attempts);
     flag_write(out, status->callback_due);
+    flag_write(out, status->callback_dead);
     time_write(out, status->due_us);
     time_write(out, status->started_us);
     time_write(out, status->finished_us);
     text_write(out, status->result);
     text_write(out, status->error);
+    text_write(out, status->callback_error);
 }
 
 bool triggers_job_status_decode(core_cursor *cursor, triggers_job_status *status) {
@@ -128,10 +132,12 @@ bool triggers_job_status_decode(core_cursor *cursor, triggers_job_status *status
     status->cancels = flag_read(cursor);
     status->callback_attempts = core_cursor_u8(cursor);
     status->callback_due = flag_read(cursor);
+    status->callback_dead = flag_read(cursor);
     status->due_us = time_read(cursor);
     status->started_us = time_read(cursor);
     status->finished_us = time_read(cursor);
     status->result = text_read(cursor, TRIGGERS_JOB_RESULT_MAX);
     status->error = text_read(cursor, TRIGGERS_JOB_ERROR_MAX);
+    status->callback_error = text_read(cursor, TRIGGERS_JOB_CALLED_MAX);
     return core_cursor_ok(cursor);
 }

@@ -29,5 +29,5 @@ const core_relation *triggers_shape(triggers_on on) {
         [TRIGGERS_ON_CRON] = SHAPE("cron", cron_columns),
         [TRIGGERS_ON_RESULT] = SHAPE("result", result_columns),
     };
-    return on == TRIGGERS_ON_TABLE ? NULL : &shapes[on];
+    return on == TRIGGERS_ON_TABLE || on == TRIGGERS_ON_QUEUE ? NULL : &shapes[on];
 }

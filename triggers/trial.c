@@ -27,6 +27,9 @@ bool triggers_trial(triggers_check *check, const triggers_definition *definition
                     core_slice event_json, int64_t now_us, bool as_json, core_buffer *out,
                     bool *matched, core_error *error) {
     triggers_check_table table;
+    if (definition->on == TRIGGERS_ON_QUEUE)
+        return core_error_set(error, CORE_ERROR_INPUT,
+                              "the trigger is on a queue: its jobs go out as they are");
     if (check == NULL || definition->on != TRIGGERS_ON_TABLE)
         return triggers_explain_event(definition, event_json, NULL, NULL, now_us, as_json, out,
                                       matched, error);

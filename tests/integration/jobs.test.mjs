@@ -25,7 +25,7 @@ function wireJob(queue, partition, n) {
   [5000n, 60000n, 60000n, 60000n, now, now + 86_400_000_000n, 0n].forEach((value, i) => numbers.writeBigInt64BE(value, 12 + 8 * i));
   const id = `1mxyz012340${partition}${`${n}`.padStart(16, '0')}`;
   return Buffer.concat([Buffer.from([1]), Buffer.from(id), text('default'), text(queue), text(''),
-    text(JSON.stringify({ n: 'x'.repeat(50) })), text(''), text(''), text(''), numbers]);
+    text(JSON.stringify({ n: 'x'.repeat(50) })), text(''), text(''), text(''), text(''), numbers]);
 }
 
 suite('jobs', () => {

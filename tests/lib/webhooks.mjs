@@ -3,7 +3,7 @@ import http from 'node:http';
 import { waitFor } from './wait.mjs';
 
 export class Receiver {
-  // answer(event) → a status, { status, headers }, or 'hang'; event: { path, id, headers, body, at }.
+  // answer(event) → a status, { status, headers, body }, or 'hang'; event: { path, id, headers, body, at }.
   static async start(t, answer = () => 200) {
     const receiver = new Receiver();
     receiver.answer = answer;
@@ -27,9 +27,9 @@ export class Receiver {
       const answer = await this.answer(event);
       event.answer = answer;
       if (answer === 'hang') return;
-      const { status = answer, headers = {} } = typeof answer === 'object' ? answer : {};
+      const { status = answer, headers = {}, body } = typeof answer === 'object' ? answer : {};
       response.writeHead(status, headers);
-      response.end();
+      response.end(body);
     });
   }
 

@@ -92,7 +92,10 @@ static void each_bound_is_told_by_name(void **state) {
     REFUSED(unique_key = long_key, "unique_key")
     REFUSED(concurrency_key = long_key, "concurrency_key")
     REFUSED(concurrency_key = core_slice_text("\xc3"), "concurrency_key")
-    REFUSED(callback_url = core_slice_make(big, TRIGGERS_JOB_URL_MAX + 1), "callback_url")
+    REFUSED(callback_url = core_slice_make(big, TRIGGERS_JOB_URL_MAX + 1), "callback")
+    REFUSED(callback_url = core_slice_text("ftp://h/"), "callback: expected a URL")
+    REFUSED(callback_url = core_slice_text("http://h/"), "callback_secret: expected a secret")
+    REFUSED(callback_secret = core_slice_text("S"), "callback_secret: goes with")
     REFUSED(concurrency = 0, "concurrency")
     REFUSED(priority = 101, "priority")
     REFUSED(priority = -101, "priority")
@@ -136,6 +139,7 @@ static triggers_job full_job(void) {
     job.unique_key = core_slice_text("u\x01\xc3\xa4");
     job.concurrency_key = core_slice_text("k");
     job.callback_url = core_slice_text("https://example.com/x?y=z");
+    job.callback_secret = core_slice_text("S");
     job.concurrency = 3;
     job.priority = -100;
     job.deadline_us = SAMPLE_START_US + 5;
@@ -177,6 +181,8 @@ static void a_status_comes_back_as_it_was(void **state) {
                                .cancels = true,
                                .callback_attempts = 2,
                                .callback_due = true,
+                               .callback_dead = true,
+                               .callback_error = core_slice_text("500"),
                                .due_us = 1,
                                .started_us = 2,
                                .finished_us = 3,

@@ -59,7 +59,7 @@ static void what_is_no_job_is_refused_by_name(void **state) {
         {"{\"delay_ms\":9007199254740992}", "delay_ms"},
         {"{\"max_attempts\":-1}", "max_attempts"},
         {"{\"id\":\"x\"}", "id"},
-        {"{\"callback\":\"https://example.com/\"}", "callback"}, /* nobody tells them yet */
+        {"{\"callback\":7}", "callback"},
         {"{\"queue\":\"a\"", "malformed"},
         {"{\"queue\":\"a\"} x", "malformed"},
         {"{\"payload\":}", "malformed"},
@@ -123,13 +123,16 @@ static void what_is_written_is_json(void **state) {
     triggers_job job = job_sample(7, "mail", digits);
     job.type = core_slice_text("say \"hi\"");
     job.unique_key = core_slice_text("\x01");
+    job.callback_url = core_slice_text("https://example.com/\"");
     core_buffer out;
     core_buffer_init(&out, 1 << 20);
     for (unsigned s = TRIGGERS_JOB_SCHEDULED; s < TRIGGERS_JOB_STATES; s++) {
         triggers_job_status status = {.state = s,
                                       .lease = 3,
                                       .cancels = true,
-                                      .callback_due = true,
+                                      .callback_due = s % 2 == 0,
+                                      .callback_dead = s % 3 == 0,
+                                      .callback_error = core_slice_text("\"500\""),
                                       .due_us = 1,
                                       .error = core_slice_text("\"boom\"\n")};
         core_json_writer json = core_json_writer_make(&out);

@@ -288,11 +288,24 @@ static void a_deadline_ends_what_has_not_run(void **state) {
         TRIGGERS_JOBS_OVER);
 }
 
+static void called(fixture *f, uint32_t n, triggers_jobs_call call, int64_t wait_ms,
+                   int64_t now_us) {
+    const triggers_jobs_called_word word = {
+        .call = call, .reason = core_slice_text("it answered 500"), .wait_ms = wait_ms};
+    triggers_jobs_called(f->jobs, id_of(n), &word, now_us);
+}
+
+static triggers_job job_with_callback(uint32_t n, char digits[16]) {
+    triggers_job job = job_sample(n, "mail", digits);
+    job.callback_url = core_slice_text("https://example.com/");
+    job.callback_secret = core_slice_text("S");
+    return job;
+}
+
 static void a_callback_is_told_until_it_is_taken(void **state) {
     fixture *f = *state;
     char digits[16];
-    triggers_job job = job_sample(1, "mail", digits);
-    job.callback_url = core_slice_text("https://example.com/");
+    triggers_job job = job_with_callback(1, digits);
     job.keep_ms = 0;
     assert_int_equal(add(f, job, START), TRIGGERS_JOBS_OK);
     pull(f, 1, 1, START);
@@ -302,32 +315,93 @@ static void a_callback_is_told_until_it_is_taken(void **state) {
     tells(f, "@1=succeeded ");
     tick(f, START + 3600 * SECOND); /* one at a time, and kept until it is told */
     tells(f, "");
-    triggers_jobs_called(f->jobs, id_of(1), false, START);
+    called(f, 1, TRIGGERS_JOBS_CALL_FAILED, -1, START);
+    assert_true(core_slice_is(status_of(f, 1)->callback_error, "it answered 500"));
     tick(f, START + 5 * SECOND);
     tells(f, "@1=succeeded ");
-    triggers_jobs_called(f->jobs, id_of(1), true, START + 6 * SECOND);
-    triggers_jobs_called(f->jobs, id_of(1), true, START + 6 * SECOND); /* nothing more happens */
-    tick(f, START + 6 * SECOND);
+    called(f, 1, TRIGGERS_JOBS_CALL_FAILED, 90 * 1000, START + 5 * SECOND);
+    tick(f, START + 94 * SECOND); /* it was asked to wait */
+    tells(f, "");
+    tick(f, START + 95 * SECOND);
+    tells(f, "@1=succeeded ");
+    called(f, 1, TRIGGERS_JOBS_CALL_POSTPONED, 1000, START + 95 * SECOND);
+    tick(f, START + 96 * SECOND);
+    tells(f, "@1=succeeded ");
+    assert_int_equal(status_of(f, 1)->callback_attempts, 2);
+    called(f, 1, TRIGGERS_JOBS_CALL_TAKEN, 0, START + 96 * SECOND);
+    called(f, 1, TRIGGERS_JOBS_CALL_TAKEN, 0, START + 96 * SECOND); /* nothing more happens */
+    tick(f, START + 96 * SECOND);
     tells(f, "");
     stands(f, 1, "gone");
 }
 
+/* Over about three days, as deliveries are; then it is kept as the dead are, and can be retried. */
 static void a_callback_is_given_up_after_its_attempts(void **state) {
     fixture *f = *state;
     char digits[16];
-    triggers_job job = job_sample(1, "mail", digits);
-    job.callback_url = core_slice_text("https://example.com/");
+    triggers_job job = job_with_callback(1, digits);
+    job.keep_ms = 0;
     assert_int_equal(add(f, job, START), TRIGGERS_JOBS_OK);
-    assert_int_equal(triggers_jobs_cancel(f->jobs, core_slice_text(""), id_of(1), START),
-                     TRIGGERS_JOBS_OK);
+    pull(f, 1, 1, START);
+    assert_int_equal(succeed(f, 1, 1, START), TRIGGERS_JOBS_OK);
     unsigned calls = 0;
+    int64_t now_us = START;
     while (status_of(f, 1)->callback_due) {
-        tick(f, triggers_jobs_next_us(f->jobs));
-        triggers_jobs_called(f->jobs, id_of(1), false, START);
+        now_us = triggers_jobs_next_us(f->jobs);
+        tick(f, now_us);
+        called(f, 1, TRIGGERS_JOBS_CALL_FAILED, -1, now_us);
         calls++;
     }
     assert_int_equal(calls, TRIGGERS_JOBS_CALLBACKS_MAX);
-    stands(f, 1, "cancelled");
+    assert_in_range(now_us - START, 55 * 3600 * SECOND, 76 * 3600 * SECOND);
+    assert_true(status_of(f, 1)->callback_dead);
+    stands(f, 1, "succeeded");
+    f->told.length = 0;
+    assert_int_equal(triggers_jobs_retry(f->jobs, core_slice_text(""), id_of(1), now_us),
+                     TRIGGERS_JOBS_OK);
+    tick(f, now_us);
+    tells(f, "@1=succeeded ");
+    called(f, 1, TRIGGERS_JOBS_CALL_DEAD, 0, now_us);
+    assert_true(status_of(f, 1)->callback_dead);
+    assert_int_equal(triggers_jobs_retry(f->jobs, core_slice_text(""), id_of(1), now_us),
+                     TRIGGERS_JOBS_OK);
+    tick(f, now_us);
+    called(f, 1, TRIGGERS_JOBS_CALL_TAKEN, 0, now_us);
+    assert_int_equal(triggers_jobs_retry(f->jobs, core_slice_text(""), id_of(1), now_us),
+                     TRIGGERS_JOBS_OVER);
+}
+
+static void a_duplicate_is_told_too(void **state) {
+    fixture *f = *state;
+    char digits[16];
+    triggers_job first = job_sample(1, "mail", digits);
+    first.unique_key = core_slice_text("one");
+    assert_int_equal(add(f, first, START), TRIGGERS_JOBS_OK);
+    triggers_job second = job_with_callback(2, digits);
+    second.unique_key = core_slice_text("one");
+    assert_int_equal(add(f, second, START), TRIGGERS_JOBS_DUPLICATE);
+    tick(f, START);
+    tells(f, "@2=duplicate ");
+    called(f, 2, TRIGGERS_JOBS_CALL_TAKEN, 0, START);
+    stands(f, 2, "duplicate");
+}
+
+static void a_pull_would_get_a_job(void **state) {
+    fixture *f = *state;
+    char digits[16];
+    const core_slice project = core_slice_text("acme"), queue = core_slice_text("mail");
+    assert_false(triggers_jobs_has_ready(f->jobs, project, queue));
+    for (uint32_t i = 1; i <= 2; i++) {
+        triggers_job job = job_sample(i, "mail", digits);
+        job.concurrency_key = core_slice_text("one");
+        assert_int_equal(add(f, job, START), TRIGGERS_JOBS_OK);
+    }
+    assert_true(triggers_jobs_has_ready(f->jobs, project, queue));
+    assert_false(triggers_jobs_has_ready(f->jobs, core_slice_text("other"), queue));
+    pull(f, 1, 1, START);
+    assert_false(triggers_jobs_has_ready(f->jobs, project, queue)); /* its key is taken */
+    assert_int_equal(succeed(f, 1, 1, START), TRIGGERS_JOBS_OK);
+    assert_true(triggers_jobs_has_ready(f->jobs, project, queue));
 }
 
 static void what_is_over_makes_room_and_the_dead_do_not(void **state) {
@@ -390,7 +464,7 @@ static void only_allowed_transitions_are(void **state) {
         [TRIGGERS_JOB_NONE] = "01100001",      [TRIGGERS_JOB_SCHEDULED] = "00100110",
         [TRIGGERS_JOB_READY] = "00010110",     [TRIGGERS_JOB_RUNNING] = "01111110",
         [TRIGGERS_JOB_SUCCEEDED] = "00001000", [TRIGGERS_JOB_DEAD] = "00100100",
-        [TRIGGERS_JOB_CANCELLED] = "00100010", [TRIGGERS_JOB_DUPLICATE] = "00000000",
+        [TRIGGERS_JOB_CANCELLED] = "00100010", [TRIGGERS_JOB_DUPLICATE] = "00000001",
     };
     for (unsigned from = 0; from < TRIGGERS_JOB_STATES; from++)
         for (unsigned to = 0; to < TRIGGERS_JOB_STATES; to++)
@@ -414,6 +488,8 @@ int main(void) {
         TEST(a_deadline_ends_what_has_not_run),
         TEST(a_callback_is_told_until_it_is_taken),
         TEST(a_callback_is_given_up_after_its_attempts),
+        TEST(a_duplicate_is_told_too),
+        TEST(a_pull_would_get_a_job),
         TEST(what_is_over_makes_room_and_the_dead_do_not),
         TEST(bytes_are_bounded_too),
         TEST(too_many_pulls_are_refused),
