@@ -62,6 +62,9 @@ static const cli_option trigger_options[] = {
      .value = "PLACE",
      .doc = "dry-run, redeliver: the last one, as --from (default now)"},
     {.name = "--limit", .value = "N", .doc = "dry-run, redeliver: at most so many events"},
+    {.name = "--forward",
+     .value = "URL",
+     .doc = "listen: POST each there as well, signed by a secret that is printed"},
     {.name = "--matched", .doc = "dry-run: print only what would be delivered"},
     {.name = "--json", .doc = "print one JSON object a line"},
     OPTION_CONFIG,
@@ -331,7 +334,7 @@ static const cli_command commands[] = {
     {.name = "trigger",
      .summary = "list, show, validate, try, pause and remove triggers",
      .usage = "list | show NAME | validate FILE... | test FILE... --event FILE | "
-              "dry-run NAME|FILE | deliveries NAME | redeliver NAME EVENT... | "
+              "dry-run NAME|FILE | deliveries NAME | redeliver NAME EVENT... | listen NAME | "
               "pause|resume|enable|disable|delete NAME [OPTIONS]",
      .operands = CLI_OPERANDS_MAX,
      .doc =
@@ -345,7 +348,10 @@ static const cli_command commands[] = {
          "its events: each attempt, what waits and until when, what was given up and why, and\n"
          "rows for which the condition could not be decided. redeliver has events matched by the\n"
          "present definition, and delivered, once more: those that are named, or from --from to\n"
-         "--until those that dry-run shows as matched. A paused trigger goes on matching,\n"
+         "--until those that dry-run shows as matched. listen shows what the trigger makes of "
+         "events\n"
+         "from now on, beside its deliveries; nothing needs to answer at its endpoint. A paused "
+         "trigger goes on matching,\n"
          "and its deliveries wait; a disabled one matches nothing. What came from a file is "
          "enabled,\n"
          "disabled and removed there (walcast apply --prune). See docs/TRIGGERS.md.\n",

@@ -242,6 +242,7 @@ static const trigger_action actions[] = {
     {"dry-run", 1, 1, true, cli_trigger_dry_run},
     {"deliveries", 1, 1, false, deliveries_run},
     {"redeliver", 1, CLI_OPERANDS_MAX - 1, true, cli_trigger_redeliver},
+    {"listen", 1, 1, false, cli_trigger_listen},
     {"pause", 1, 1, true, pause_run},
     {"resume", 1, 1, true, resume_run},
     {"enable", 1, 1, true, enable_run},

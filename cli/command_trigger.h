@@ -17,5 +17,7 @@ const char *cli_trigger_project(const trigger_command *command);
 /* command_trigger_past.c: held against what is past, and that delivered again. */
 CORE_MUST_CHECK bool cli_trigger_dry_run(trigger_command *command, core_error *error);
 CORE_MUST_CHECK bool cli_trigger_redeliver(trigger_command *command, core_error *error);
+/* command_trigger_listen.c: deliveries as they are made of events, shown here. */
+CORE_MUST_CHECK bool cli_trigger_listen(trigger_command *command, core_error *error);
 
 #endif

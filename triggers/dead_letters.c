@@ -1,6 +1,7 @@
 /* See dead_letters.h. */
 #include "triggers/dead_letters.h"
 #include "triggers/members.h"
+#include "triggers/task_view.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -118,29 +119,10 @@ bool triggers_dead_id_read(core_slice text, uint64_t *id) {
 
 /* ---- Shown ---- */
 
-static void body_write(core_json_writer *json, core_slice body) {
-    core_json_key_text(json, "body");
-    if (core_json_valid(body))
-        core_json_raw(json, body);
-    else
-        core_json_string(json, body);
-}
-
 static void id_write(core_json_writer *json, uint64_t id) {
     char text[TRIGGERS_DEAD_ID_MAX];
     (void)snprintf(text, sizeof text, "%" PRIu64, id);
     triggers_member_text(json, "id", core_slice_text(text));
-}
-
-static void task_write(core_json_writer *json, const triggers_task *task) {
-    char id[TRIGGERS_WEBHOOK_ID_MAX];
-    triggers_webhook_id(task, id);
-    triggers_member_text(json, "project", task->project);
-    triggers_member_text(json, "trigger", task->trigger);
-    triggers_member_text(json, "event_id", task->event_id);
-    triggers_member_text(json, "webhook_id", core_slice_text(id));
-    triggers_member_text(json, "key", task->key);
-    triggers_member_time(json, "event_time", task->event_time_us);
 }
 
 static const char unreadable[] = "it cannot be read: was it written by a newer version of walcast?";
@@ -149,7 +131,7 @@ void triggers_dead_json(const triggers_dead_letter *letter, bool is_full, core_j
     core_json_object_open(json);
     id_write(json, letter->id);
     if (letter->is_whole) {
-        task_write(json, &letter->task);
+        triggers_task_members(&letter->task, json);
         triggers_member_time(json, "dead_at", letter->letter.dead_ms * CORE_US_PER_MS);
         triggers_member_number(json, "attempts", letter->letter.attempts);
         if (letter->letter.status != 0)
@@ -157,11 +139,8 @@ void triggers_dead_json(const triggers_dead_letter *letter, bool is_full, core_j
     }
     triggers_member_text(json, "reason",
                          letter->is_whole ? letter->letter.reason : core_slice_text(unreadable));
-    if (letter->is_whole && is_full) {
-        triggers_member_number(json, "revision", letter->task.revision);
-        triggers_member_number(json, "depth", letter->task.depth);
-        body_write(json, letter->task.body);
-    }
+    if (letter->is_whole && is_full)
+        triggers_task_content(&letter->task, json);
     core_json_object_close(json);
 }
 

@@ -11,6 +11,7 @@
 #include "triggers/history.h"
 #include "triggers/job_client.h"
 #include "triggers/rehearsal.h"
+#include "triggers/task_view.h"
 #include "triggers/trial.h"
 
 typedef struct triggers_api triggers_api;
