@@ -12,6 +12,21 @@ const char *cli_trigger_project(const trigger_command *command) {
                                     : core_config_text(command->base.config, "project");
 }
 
+const triggers_definition *cli_trigger_stored(trigger_command *command, const char *name,
+                                              core_error *error) {
+    const char *project = cli_trigger_project(command);
+    core_slice environment = core_slice_text(core_config_text(command->base.config, "environment"));
+    triggers_stored stored;
+    uint64_t revision = 0;
+    if (!triggers_store_get(command->base.store, project, name, &stored, &revision, error))
+        return NULL;
+    if (revision > 0)
+        return triggers_stored_definition(&stored, environment, revision, error);
+    (void)core_error_set(error, CORE_ERROR_INPUT, "there is no trigger %s in project %s", name,
+                         project);
+    return NULL;
+}
+
 /* ---- Showing ---- */
 
 static void stored_print_json(const triggers_stored *stored, uint64_t revision) {
@@ -205,24 +220,66 @@ static bool test_run(trigger_command *command, core_error *error) {
 
 /* ---- What became of its events ---- */
 
+typedef struct {
+    trigger_command *command;
+    size_t given;
+} deliveries;
+
 static bool delivery_take(void *context, const triggers_history_entry *entry) {
-    const trigger_command *command = context;
-    core_slice text = command->base.prints_json ? entry->json : entry->line;
+    deliveries *it = context;
+    core_slice text = it->command->base.prints_json ? entry->json : entry->line;
+    it->given++;
     (void)printf("%.*s\n", CORE_SLICE_ARGS(text));
     return ferror(stdout) == 0;
+}
+
+static void account_print(const trigger_command *command, const triggers_account_spec *spec,
+                          const triggers_account *account) {
+    core_buffer text;
+    core_buffer_init(&text, (size_t)4 << 20);
+    core_json_writer json = core_json_writer_make(&text);
+    if (command->base.prints_json)
+        triggers_account_json(spec, account, &json);
+    else
+        triggers_account_line(spec, account, &text);
+    cli_triggers_line(&text);
+    core_buffer_fini(&text);
+}
+
+/* Of an event that no outcome names. A trigger that is not there has none. */
+static bool account_run(trigger_command *command, fanout_connection *connection, const char *id,
+                        core_error *error) {
+    const triggers_definition *definition =
+        cli_trigger_stored(command, command->base.arguments->second_operand, error);
+    triggers_account account;
+    const triggers_account_spec spec = {.connection = connection,
+                                        .config = command->base.config,
+                                        .definition = definition,
+                                        .event_id = core_slice_text(id)};
+    triggers_account_init(&account);
+    bool ok = definition != NULL && triggers_account_find(&spec, &account, error);
+    if (ok)
+        account_print(command, &spec, &account);
+    triggers_account_fini(&account);
+    triggers_definition_release(definition);
+    return ok;
 }
 
 static bool deliveries_run(trigger_command *command, core_error *error) {
     const cli_arguments *arguments = command->base.arguments;
     const char *id = cli_value(arguments, "--id");
+    deliveries it = {.command = command};
     const triggers_history_filter filter = {.project =
                                                 core_slice_text(cli_trigger_project(command)),
                                             .trigger = core_slice_text(arguments->second_operand),
-                                            .event_id = core_slice_text(id != NULL ? id : "")};
+                                            .event_id = core_slice_text(id)};
+    fanout_connection *connection = triggers_store_connection(command->base.store, error);
     if (!command->base.prints_json)
         (void)printf("%s\n", triggers_history_heading());
-    return triggers_history_read(command->base.config, command->base.log, &filter, delivery_take,
-                                 command, error);
+    return connection != NULL &&
+           triggers_history_read(connection, command->base.config, &filter, delivery_take, &it,
+                                 error) &&
+           (id == NULL || it.given > 0 || account_run(command, connection, id, error));
 }
 
 /* ---- The command ---- */
@@ -240,7 +297,7 @@ static const trigger_action actions[] = {
     {"validate", 0, CLI_OPERANDS_MAX - 1, false, validate_run},
     {"test", 1, CLI_OPERANDS_MAX - 1, false, test_run},
     {"dry-run", 1, 1, true, cli_trigger_dry_run},
-    {"deliveries", 1, 1, false, deliveries_run},
+    {"deliveries", 1, 1, true, deliveries_run},
     {"redeliver", 1, CLI_OPERANDS_MAX - 1, true, cli_trigger_redeliver},
     {"listen", 1, 1, false, cli_trigger_listen},
     {"pause", 1, 1, true, pause_run},

@@ -12,6 +12,10 @@ typedef struct {
 /* --project, or the configuration's. */
 const char *cli_trigger_project(const trigger_command *command);
 
+/* The definition of that name as it is stored, held; NULL with an error. */
+CORE_MUST_CHECK const triggers_definition *cli_trigger_stored(trigger_command *command,
+                                                              const char *name, core_error *error);
+
 /* Actions: false with an error. */
 
 /* command_trigger_past.c: held against what is past, and that delivered again. */

@@ -45,26 +45,11 @@ static const triggers_definition *definition_of_file(trigger_command *command, c
     return definition;
 }
 
-static const triggers_definition *definition_of_name(trigger_command *command, const char *name,
-                                                     core_error *error) {
-    const char *project = cli_trigger_project(command);
-    core_slice environment = core_slice_text(core_config_text(command->base.config, "environment"));
-    triggers_stored stored;
-    uint64_t revision = 0;
-    if (!triggers_store_get(command->base.store, project, name, &stored, &revision, error))
-        return NULL;
-    if (revision > 0)
-        return triggers_stored_definition(&stored, environment, revision, error);
-    (void)core_error_set(error, CORE_ERROR_INPUT, "there is no trigger %s in project %s", name,
-                         project);
-    return NULL;
-}
-
 /* What names a trigger is a name; whatever else is a file's path. */
 static const triggers_definition *definition_find(trigger_command *command, core_error *error) {
     const char *word = command->base.arguments->second_operand;
     return triggers_name_ok(core_slice_text(word)) && access(word, F_OK) != 0
-               ? definition_of_name(command, word, error)
+               ? cli_trigger_stored(command, word, error)
                : definition_of_file(command, word, error);
 }
 
@@ -115,7 +100,7 @@ static void event_json(past_run *run, const triggers_past_event *event,
                        const triggers_explanation *explanation) {
     char time[CORE_CLOCK_TEXT_SIZE];
     core_json_writer json = core_json_writer_make(&run->text);
-    core_clock_format(event->time_us, time);
+    core_clock_format(event->facts.time_us, time);
     core_json_object_open(&json);
     core_json_key_text(&json, "event_id");
     core_json_text(&json, event->id);

@@ -127,8 +127,7 @@ CORE_MUST_CHECK bool fanout_stream_keep(fanout_connection *connection, const cha
 /* Removes all messages up to `sequence`, of a stream that allows it. */
 CORE_MUST_CHECK bool fanout_stream_purge(fanout_connection *connection, const char *stream,
                                          uint64_t sequence, core_error *error);
-/* Removes one message, of a stream that allows it; one that is not there is removed already. A
- * server that is killed at once may have it back. */
+/* Removes one message, where that is allowed; one that is not there is removed already. */
 CORE_MUST_CHECK bool fanout_stream_remove(fanout_connection *connection, const char *stream,
                                           uint64_t sequence, core_error *error);
 /* The sequence of the last message on a subject, or that a filter matches; 0: there is none. */

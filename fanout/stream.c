@@ -273,6 +273,7 @@ bool fanout_stream_keep(fanout_connection *connection, const char *stream, const
     return stream_purge(connection, stream, &options, error);
 }
 
+/* A server that is killed at once may have it back. */
 bool fanout_stream_remove(fanout_connection *connection, const char *stream, uint64_t sequence,
                           core_error *error) {
     natsMsg *message = NULL;

@@ -6,6 +6,7 @@
 #include "triggers/job_part.h"
 #include "triggers/keyed.h"
 #include "triggers/rest.h"
+#include "triggers/rest_history.h"
 #include "triggers/rest_letters.h"
 
 #include <pthread.h>
@@ -28,6 +29,8 @@ static const api_row api_rows[] = {
     {"PUT", "/v1/projects/*/triggers/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
     {"DELETE", "/v1/projects/*/triggers/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
     {"POST", "/v1/projects/*/triggers/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
+    {"GET", "/v1/projects/*/triggers/*/deliveries", CORE_SCOPE_TRIGGERS, triggers_deliveries_take},
+    {"POST", "/v1/projects/*/triggers/*/redeliver", CORE_SCOPE_TRIGGERS, triggers_redeliver_take},
     {"GET", "/v1/projects/*/cron", CORE_SCOPE_TRIGGERS, triggers_rest_take},
     {"POST", "/v1/projects/*/cron", CORE_SCOPE_TRIGGERS, triggers_rest_take},
     {"GET", "/v1/projects/*/cron/*", CORE_SCOPE_TRIGGERS, triggers_rest_take},
@@ -146,7 +149,7 @@ static void api_hand(const api_route *route, core_route_reply *reply, const char
         refuse(reply, 503, "this process does not serve the triggers of that project now");
 }
 
-/* On a service thread. A caller touches only its own project. */
+/* On a service thread. A caller touches only its own project, which "-" means too. */
 static void api_defer(void *context, core_route_reply *reply) {
     const api_route *route = context;
     const core_route_request *request = &reply->request;
@@ -159,7 +162,8 @@ static void api_defer(void *context, core_route_reply *reply) {
     else if (path_names_project(request->path) &&
              !triggers_path_part(request->path, 2, named, sizeof named))
         refuse(reply, 404, "the path names no project");
-    else if (path_names_project(request->path) && strcmp(named, project) != 0)
+    else if (path_names_project(request->path) && strcmp(named, "-") != 0 &&
+             strcmp(named, project) != 0)
         refuse(reply, 403, "the credential is another project's");
     else
         api_hand(route, reply, project, environment);

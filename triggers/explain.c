@@ -289,15 +289,19 @@ static void clause_json(core_json_writer *json, const triggers_explained_clause 
     core_json_object_close(json);
 }
 
+void triggers_explanation_clauses(const triggers_explanation *explanation, core_json_writer *json) {
+    core_json_array_open(json);
+    for (size_t i = 0; i < explanation->clause_count; i++)
+        clause_json(json, &explanation->clauses[i]);
+    core_json_array_close(json);
+}
+
 void triggers_explanation_members(const triggers_explanation *explanation, core_json_writer *json) {
     triggers_member_text(json, "outcome", explanation->outcome);
     if (explanation->reason.length > 0)
         triggers_member_text(json, "reason", explanation->reason);
     core_json_key_text(json, "clauses");
-    core_json_array_open(json);
-    for (size_t i = 0; i < explanation->clause_count; i++)
-        clause_json(json, &explanation->clauses[i]);
-    core_json_array_close(json);
+    triggers_explanation_clauses(explanation, json);
     if (explanation->body.length > 0) {
         triggers_member_text(json, "key", explanation->key);
         core_json_key_text(json, "body");

@@ -52,6 +52,8 @@ CORE_MUST_CHECK bool triggers_explain(const triggers_definition *definition,
 /* As members of a JSON object: outcome, reason, clauses, key, body; as one such object; and as
  * lines to read. */
 void triggers_explanation_members(const triggers_explanation *explanation, core_json_writer *json);
+/* The clauses alone, as a JSON array. */
+void triggers_explanation_clauses(const triggers_explanation *explanation, core_json_writer *json);
 void triggers_explanation_json(const triggers_definition *definition,
                                const triggers_explanation *explanation, core_buffer *out);
 void triggers_explanation_text(const triggers_definition *definition,

@@ -2,24 +2,37 @@
  * the time they were recorded, and those of one key in their order. */
 #include "triggers/history.h"
 
-#include "fanout/fanout.h"
 #include "triggers/members.h"
 #include "triggers/record.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define LINE_FORMAT "%-24s %-9s %6s %7s %3" PRIu32 "  %-28.*s %.*s"
 
-enum { JSON_MAX_BYTES = 16 << 10, LINE_MAX_BYTES = 4 << 10 };
+enum {
+    JSON_MAX_BYTES = 16 << 10,
+    LINE_MAX_BYTES = 4 << 10,
+    /* Records of the log that one page may read, and in which steps. */
+    RECORDS_MAX = 64 << 10,
+    WINDOW_FIRST = 512,
+    WINDOW_GROWTH = 4,
+};
 
-typedef struct {
+#define NEWEST_BYTES_MAX ((size_t)64 << 20)
+
+typedef struct history history;
+struct history {
     const triggers_history_filter *filter;
+    bool (*give)(history *it, const triggers_entry *entry, const triggers_history_place *at,
+                 core_error *error);
     triggers_history_take take;
     void *context;
     core_buffer json, line;
-    bool over; /* whoever takes them has had enough */
-} history;
+    uint64_t last; /* of the records that are read */
+    bool over;     /* whoever takes them has had enough */
+};
 
 static bool history_wants(const history *it, const triggers_entry *entry) {
     const triggers_history_filter *filter = it->filter;
@@ -73,7 +86,72 @@ const char *triggers_history_heading(void) {
            "REASON";
 }
 
-static bool entry_give(history *it, const triggers_entry *entry, core_error *error) {
+/* ---- Walking the log ---- */
+
+typedef struct {
+    fanout_stream_info info;
+    char name[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
+    fanout_log_range range; /* all of it; `last` 0: there is nothing */
+} history_log;
+
+static bool log_open(fanout_connection *connection, const core_config *config, history_log *log,
+                     core_error *error) {
+    bool exists = false;
+    const fanout_stream_spec spec =
+        fanout_stream_work_spec(config, FANOUT_WORK_DELIVERIES, log->name, log->subjects);
+    if (!fanout_stream_check(connection, &spec, &exists, &log->info, error))
+        return false;
+    bool any = exists && log->info.messages > 0;
+    log->range = (fanout_log_range){.stream = log->name,
+                                    .subject = log->subjects,
+                                    .first = any ? log->info.first_sequence : 0,
+                                    .last = any ? log->info.last_sequence : 0};
+    return true;
+}
+
+static bool record_take(void *context, const fanout_message *message, core_error *error) {
+    history *it = context;
+    triggers_record record;
+    triggers_entry entry;
+    triggers_history_place at = {.sequence = message->sequence};
+    if (message->sequence > it->last) {
+        it->over = true; /* that one was removed */
+        return false;
+    }
+    if (!triggers_record_read(message->payload, &record, error))
+        return core_error_wrap(error, "sequence %" PRIu64, message->sequence);
+    core_cursor cursor = core_cursor_make(record.outcomes);
+    for (; triggers_entry_read(&cursor, &entry); at.index++)
+        if (history_wants(it, &entry) && !it->give(it, &entry, &at, error))
+            return false;
+    return core_cursor_done(&cursor) ||
+           core_error_set(error, CORE_ERROR_INPUT,
+                          "sequence %" PRIu64 ": an outcome that cannot be read",
+                          message->sequence);
+}
+
+static bool log_read(fanout_connection *connection, const fanout_log_range *range, history *it,
+                     core_error *error) {
+    it->last = range->last;
+    it->over = false;
+    return fanout_log_read(connection, range, record_take, it, error) || it->over;
+}
+
+static void history_init(history *it) {
+    core_buffer_init(&it->json, JSON_MAX_BYTES);
+    core_buffer_init(&it->line, LINE_MAX_BYTES);
+}
+
+static void history_fini(history *it) {
+    core_buffer_fini(&it->line);
+    core_buffer_fini(&it->json);
+}
+
+/* ---- All, the oldest first ---- */
+
+static bool entry_give(history *it, const triggers_entry *entry, const triggers_history_place *at,
+                       core_error *error) {
+    (void)at;
     core_buffer_reset(&it->json);
     core_buffer_reset(&it->line);
     entry_json(entry, &it->json);
@@ -86,55 +164,117 @@ static bool entry_give(history *it, const triggers_entry *entry, core_error *err
     return !it->over;
 }
 
-static bool record_take(void *context, const fanout_message *message, core_error *error) {
-    history *it = context;
-    triggers_record record;
-    triggers_entry entry;
-    if (!triggers_record_read(message->payload, &record, error))
-        return core_error_wrap(error, "sequence %" PRIu64, message->sequence);
-    core_cursor cursor = core_cursor_make(record.outcomes);
-    while (triggers_entry_read(&cursor, &entry))
-        if (history_wants(it, &entry) && !entry_give(it, &entry, error))
-            return false;
-    return core_cursor_done(&cursor) ||
-           core_error_set(error, CORE_ERROR_INPUT,
-                          "sequence %" PRIu64 ": an outcome that cannot be read",
-                          message->sequence);
-}
-
-static bool history_walk(fanout_connection *connection, const core_config *config, history *it,
-                         core_error *error) {
-    char name[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
-    const fanout_stream_spec spec =
-        fanout_stream_work_spec(config, FANOUT_WORK_DELIVERIES, name, subjects);
-    fanout_stream_info info;
-    bool exists = false;
-    if (!fanout_stream_check(connection, &spec, &exists, &info, error))
-        return false;
-    if (!exists || info.messages == 0)
-        return true;
-    const fanout_log_range range = {.stream = spec.name,
-                                    .subject = spec.subjects,
-                                    .first = info.first_sequence,
-                                    .last = info.last_sequence};
-    return fanout_log_read(connection, &range, record_take, it, error) || it->over;
-}
-
-bool triggers_history_read(const core_config *config, core_log *log,
+bool triggers_history_read(fanout_connection *connection, const core_config *config,
                            const triggers_history_filter *filter, triggers_history_take take,
                            void *context, core_error *error) {
-    history it = {.filter = filter, .take = take, .context = context};
-    core_metrics *metrics = core_metrics_new();
-    if (metrics == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a connection");
-    fanout_connection *connection =
-        fanout_connection_new(config, "walcast trigger", log, metrics, error);
-    core_buffer_init(&it.json, JSON_MAX_BYTES);
-    core_buffer_init(&it.line, LINE_MAX_BYTES);
-    bool ok = connection != NULL && history_walk(connection, config, &it, error);
-    core_buffer_fini(&it.line);
-    core_buffer_fini(&it.json);
-    fanout_connection_free(connection);
-    core_metrics_free(metrics);
+    history it = {.filter = filter, .give = entry_give, .take = take, .context = context};
+    history_log log;
+    history_init(&it);
+    bool ok = log_open(connection, config, &log, error) &&
+              (log.range.last == 0 || log_read(connection, &log.range, &it, error));
+    history_fini(&it);
+    return ok;
+}
+
+/* ---- The newest first ---- */
+
+/* The log is read forwards only: so windows of it, from its end on backwards, each longer than the
+ * one before; of a window the last outcomes are kept, as many as are still wanted. */
+typedef struct {
+    history base; /* first */
+    triggers_history_place before;
+    core_slice *kept; /* a ring: of `seen` those that came last */
+    triggers_history_place *places;
+    size_t room, seen;
+    core_arena *arena;
+} newest;
+
+static bool place_is_before(const triggers_history_place *a, const triggers_history_place *b) {
+    return a->sequence != b->sequence ? a->sequence < b->sequence : a->index < b->index;
+}
+
+static bool entry_keep(history *base, const triggers_entry *entry, const triggers_history_place *at,
+                       core_error *error) {
+    newest *it = (newest *)base;
+    if (!place_is_before(at, &it->before))
+        return true;
+    core_buffer_reset(&base->json);
+    entry_json(entry, &base->json);
+    core_slice json = core_buffer_ok(&base->json)
+                          ? core_arena_copy(it->arena, core_buffer_slice(&base->json))
+                          : core_slice_make(NULL, 0);
+    if (json.data == NULL)
+        return core_error_set(
+            error, CORE_ERROR_LIMIT,
+            "more outcomes of one time than memory holds; ask with an event's id");
+    it->kept[it->seen % it->room] = json;
+    it->places[it->seen++ % it->room] = *at;
+    return true;
+}
+
+/* The window's, the last one first. */
+static void window_write(newest *it, core_json_writer *json, triggers_history_place *next,
+                         size_t *left) {
+    size_t count = it->seen < it->room ? it->seen : it->room;
+    for (size_t i = 1; i <= count; i++) {
+        size_t at = (it->seen - i) % it->room;
+        core_json_raw(json, it->kept[at]);
+        *next = it->places[at];
+    }
+    *left -= count;
+}
+
+static bool newest_walk(fanout_connection *connection, const history_log *log, newest *it,
+                        core_json_writer *json, triggers_history_place *next, bool *more,
+                        core_error *error) {
+    size_t left = it->room, step = WINDOW_FIRST;
+    fanout_log_range window = log->range;
+    uint64_t high = it->before.sequence < log->range.last ? it->before.sequence : log->range.last;
+    *next = it->before;
+    for (size_t read = 0; left > 0 && high >= log->range.first && read < RECORDS_MAX;
+         read += step) {
+        window.last = high;
+        window.first = high - log->range.first >= step ? high - step + 1 : log->range.first;
+        core_arena_reset(it->arena);
+        it->seen = 0;
+        it->room = left;
+        if (!log_read(connection, &window, &it->base, error))
+            return false;
+        window_write(it, json, next, &left);
+        if (left > 0)
+            *next = (triggers_history_place){.sequence = window.first};
+        high = window.first - 1;
+        step *= WINDOW_GROWTH;
+    }
+    *more = left == 0 || high >= log->range.first;
+    return true;
+}
+
+bool triggers_history_newest(fanout_connection *connection, const core_config *config,
+                             const triggers_history_filter *filter,
+                             const triggers_history_page *page, core_json_writer *json,
+                             triggers_history_place *next, bool *more, core_error *error) {
+    core_arena arena;
+    history_log log;
+    newest it = {.base = {.filter = filter, .give = entry_keep},
+                 .before = page->before,
+                 .room = page->limit,
+                 .arena = &arena};
+    if (it.before.sequence == 0)
+        it.before.sequence = UINT64_MAX;
+    *more = false;
+    core_arena_init(&arena, (size_t)64 << 10, NEWEST_BYTES_MAX);
+    it.kept = calloc(page->limit, sizeof *it.kept);
+    it.places = calloc(page->limit, sizeof *it.places);
+    history_init(&it.base);
+    bool ok = it.kept != NULL && it.places != NULL;
+    if (!ok)
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for outcomes");
+    ok = ok && log_open(connection, config, &log, error) &&
+         (log.range.last == 0 || newest_walk(connection, &log, &it, json, next, more, error));
+    history_fini(&it.base);
+    free(it.places);
+    free(it.kept);
+    core_arena_fini(&arena);
     return ok;
 }

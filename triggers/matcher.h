@@ -8,6 +8,7 @@
 
 #include "fanout/fanout.h"
 #include "triggers/definitions.h"
+#include "triggers/position.h"
 
 typedef struct triggers_matcher triggers_matcher;
 
@@ -24,6 +25,12 @@ CORE_MUST_CHECK triggers_matcher *triggers_matcher_new(const triggers_matcher_sp
                                                        core_error *error);
 /* Ends it; what is not stored by then comes again with the next one. NULL is allowed. */
 void triggers_matcher_free(triggers_matcher *matcher);
+
+/* How far the matcher has come, as it is stored: of what matches nothing some seconds late. For who
+ * asks from outside; blocks. */
+CORE_MUST_CHECK bool triggers_position_stored(fanout_connection *connection,
+                                              const core_config *config,
+                                              triggers_position *position, core_error *error);
 
 typedef enum {
     TRIGGERS_MATCHER_TROUBLE, /* the text says why */

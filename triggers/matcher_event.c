@@ -4,53 +4,10 @@
 
 #include "triggers/event_row.h"
 #include "triggers/event_view.h"
-#include "triggers/ticker.h"
+#include "triggers/hearing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-/* Of an event of Walcast's own. */
-static const struct {
-    const char *type; /* its beginning; the trigger's name follows */
-    triggers_on on;
-} own_rows[] = {
-    {TRIGGERS_TICK_TYPE, TRIGGERS_ON_CRON},
-    {TRIGGERS_RUN_TYPE, TRIGGERS_ON_CRON},
-    {TRIGGERS_RESULT_TYPE, TRIGGERS_ON_RESULT},
-};
-
-static bool begins(core_slice text, core_slice beginning) {
-    return text.length >= beginning.length &&
-           memcmp(text.data, beginning.data, beginning.length) == 0;
-}
-
-/* What triggers the event is for; `*name` is theirs, or of an application's event its type. False:
- * nobody hears it. */
-static bool event_kind(core_slice type, triggers_on *on, core_slice *name) {
-    *name = type;
-    *on = TRIGGERS_ON_EVENT;
-    if (!begins(type, core_slice_text("walcast.")))
-        return true;
-    for (size_t i = 0; i < CORE_COUNT_OF(own_rows); i++) {
-        core_slice beginning = core_slice_text(own_rows[i].type);
-        if (!begins(type, beginning))
-            continue;
-        *on = own_rows[i].on;
-        *name = core_slice_make(type.data + beginning.length, type.length - beginning.length);
-        return true;
-    }
-    return false;
-}
-
-/* Which result it is. */
-static unsigned result_of(const core_change *change) {
-    for (uint16_t i = 0; i < change->relation->column_count; i++)
-        if (core_slice_is(change->relation->columns[i].name, "status"))
-            return core_slice_is(change->new_tuple.values[i].bytes, "dead")
-                       ? TRIGGERS_RESULT_DEAD
-                       : TRIGGERS_RESULT_DELIVERED;
-    return 0;
-}
 
 static bool event_match(triggers_case *it, const triggers_heard *heard, triggers_occurrence *what,
                         core_error *error) {
@@ -59,7 +16,7 @@ static bool event_match(triggers_case *it, const triggers_heard *heard, triggers
     core_slice name;
     core_change change;
     triggers_rule_index *index = NULL;
-    if (event_kind(what->type, &on, &name))
+    if (triggers_hearing_kind(what->type, &on, &name))
         index =
             triggers_matcher_event_index(matcher, on, core_buffer_slice(&matcher->names[0]), name);
     if (index == NULL)
@@ -71,7 +28,7 @@ static bool event_match(triggers_case *it, const triggers_heard *heard, triggers
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for event %.*s",
                               CORE_SLICE_ARGS(what->id));
     it->change = &change;
-    it->result = on == TRIGGERS_ON_RESULT ? result_of(&change) : 0;
+    it->result = on == TRIGGERS_ON_RESULT ? triggers_hearing_result(&change) : 0;
     return triggers_matcher_match(it, index, error);
 }
 

@@ -16,17 +16,43 @@ static void record_write(const triggers_position *position, core_buffer *out) {
     triggers_task_write(&task, out);
 }
 
-static bool record_read(triggers_matcher *matcher, triggers_position *position, core_error *error) {
+static bool record_read(fanout_bucket *state, triggers_position *position, uint64_t *revision,
+                        core_error *error) {
     triggers_task task;
     core_buffer value;
     core_buffer_init(&value, RECORD_MAX);
-    bool ok =
-        fanout_bucket_get(matcher->state, position_key, &value, &matcher->position_revision, error);
+    bool ok = fanout_bucket_get(state, position_key, &value, revision, error);
     *position = (triggers_position){.turn = 0};
-    if (ok && matcher->position_revision != 0 &&
-        triggers_task_read(core_buffer_slice(&value), &task, error))
+    if (ok && *revision != 0 && triggers_task_read(core_buffer_slice(&value), &task, error))
         *position = task.position;
     core_buffer_fini(&value);
+    return ok;
+}
+
+/* The tail's, if it is the later one. */
+static bool tail_read(fanout_connection *connection, const core_config *config,
+                      triggers_position *position, core_error *error) {
+    char stream[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
+    uint64_t sequence = 0;
+    triggers_task task;
+    core_buffer payload;
+    core_buffer_init(&payload, 2 * TRIGGERS_BODY_MAX);
+    (void)fanout_stream_work_spec(config, FANOUT_WORK_TASKS, stream, subjects);
+    bool ok = fanout_log_end(connection, stream, subjects, &payload, &sequence, error) &&
+              (sequence == 0 || triggers_task_read(core_buffer_slice(&payload), &task, error));
+    if (ok && sequence != 0 && task.position.turn > position->turn)
+        *position = task.position;
+    core_buffer_fini(&payload);
+    return ok;
+}
+
+bool triggers_position_stored(fanout_connection *connection, const core_config *config,
+                              triggers_position *position, core_error *error) {
+    uint64_t revision;
+    fanout_bucket *state = fanout_bucket_new(connection, config, "state", error);
+    bool ok = state != NULL && record_read(state, position, &revision, error) &&
+              tail_read(connection, config, position, error);
+    fanout_bucket_free(state);
     return ok;
 }
 
@@ -49,7 +75,7 @@ bool triggers_matcher_save(triggers_matcher *matcher, core_error *error) {
 
 bool triggers_matcher_place(triggers_matcher *matcher, const fanout_tail *tail, core_error *error) {
     triggers_task task;
-    if (!record_read(matcher, &matcher->saved, error))
+    if (!record_read(matcher->state, &matcher->saved, &matcher->position_revision, error))
         return false;
     matcher->position = matcher->saved;
     matcher->is_done = true;

@@ -1,5 +1,6 @@
 /* Indexes of rules: one of each table in its present shape, and one of each type of a project's
  * events, for one set of definitions. */
+#include "triggers/hearing.h"
 #include "triggers/matcher_private.h"
 
 #include "triggers/shape.h"
@@ -103,24 +104,12 @@ triggers_rule_index *triggers_matcher_index(triggers_matcher *matcher,
 
 /* ---- events ---- */
 
-/* `pattern` may end in '*'. */
-static bool type_matches(core_slice pattern, core_slice type) {
-    if (pattern.length == 0 || pattern.data[pattern.length - 1] != '*')
-        return core_slice_equal(pattern, type);
-    size_t length = pattern.length - 1;
-    return type.length >= length && memcmp(type.data, pattern.data, length) == 0;
-}
-
 static bool is_on_event(const triggers_definition *definition, const core_tenants *tenants,
                         triggers_on on, core_slice project, core_slice name) {
-    if (definition->on != on || definition->disabled ||
-        !core_slice_is(definition->environment, tenants->environment) ||
+    if (definition->disabled || !core_slice_is(definition->environment, tenants->environment) ||
         !core_slice_equal(definition->project, project))
         return false;
-    if (on == TRIGGERS_ON_EVENT)
-        return type_matches(definition->event_type, name);
-    return core_slice_equal(on == TRIGGERS_ON_CRON ? definition->name : definition->result_of,
-                            name);
+    return triggers_hearing_is_on(definition, on, name);
 }
 
 static triggers_rule_index *event_index_new(const triggers_matcher *matcher, triggers_on on,

@@ -1,5 +1,6 @@
-/* What is past, read again for one trigger: the changes of its table that the stream still holds.
- * For who tries a definition on them, and for who asks about one of them. Blocks. */
+/* What is past, read again for one trigger: the changes of its table, or the events that it is on,
+ * which the streams still hold. For who tries a definition on them, and for who asks about one of
+ * them. Blocks. */
 #ifndef WALCAST_TRIGGERS_PAST_H
 #define WALCAST_TRIGGERS_PAST_H
 
@@ -32,9 +33,9 @@ typedef struct {
 
 /* Valid during the call that gives it. */
 typedef struct {
-    const core_change *change;
-    char id[CORE_OFFSET_TEXT_SIZE];
-    int64_t time_us;
+    const core_change *change; /* of an event: the row that triggers see of it */
+    triggers_body_facts facts;
+    const char *id;  /* the change's offset, the event's id; as facts have it */
     uint64_t behind; /* messages that may still come */
 } triggers_past_event;
 
@@ -42,9 +43,9 @@ typedef struct {
 typedef bool (*triggers_past_take)(void *context, const triggers_past_event *event,
                                    core_error *error);
 
-/* Gives the changes of the definition's table, of whatever operation, in the stream's order, up to
- * those that are there now. GAP where `from` is an offset that the stream does not hold (any more):
- * of another epoch, aged out, or beyond its end. */
+/* Gives the changes of the definition's table, of whatever operation, or the events that it hears,
+ * in the stream's order, up to those that are there now. GAP where `from` is an offset that the
+ * stream does not hold (any more): of another epoch, aged out, or beyond its end. */
 CORE_MUST_CHECK bool triggers_past_read(const triggers_past_spec *spec, triggers_past_take take,
                                         void *context, core_error *error);
 

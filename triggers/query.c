@@ -1,6 +1,8 @@
 /* See query.h. */
 #include "triggers/query.h"
 
+#include <inttypes.h>
+
 static bool value_decode(core_slice value, core_buffer *out) {
     for (size_t i = 0; i < value.length; i++) {
         uint8_t byte = value.data[i];
@@ -49,4 +51,15 @@ triggers_query_result triggers_query_find(core_slice query, const char *name, ch
     if (found == 0)
         return TRIGGERS_QUERY_NONE;
     return ok ? TRIGGERS_QUERY_FOUND : TRIGGERS_QUERY_WRONG;
+}
+
+bool triggers_query_number(core_slice query, const char *name, uint64_t initial, uint64_t max,
+                           uint64_t *number, core_error *error) {
+    char text[24];
+    *number = initial;
+    triggers_query_result result = triggers_query_find(query, name, text, sizeof text);
+    return result == TRIGGERS_QUERY_NONE ||
+           (result == TRIGGERS_QUERY_FOUND && core_slice_to_u64(core_slice_text(text), number) &&
+            *number > 0 && *number <= max) ||
+           core_error_set(error, CORE_ERROR_INPUT, "%s: expected 1 to %" PRIu64, name, max);
 }

@@ -14,4 +14,8 @@ typedef enum {
 CORE_MUST_CHECK triggers_query_result triggers_query_find(core_slice query, const char *name,
                                                           char *text, size_t text_size);
 
+/* A number from 1 to `max`; `initial` where it is not there. False with an INPUT error. */
+CORE_MUST_CHECK bool triggers_query_number(core_slice query, const char *name, uint64_t initial,
+                                           uint64_t max, uint64_t *number, core_error *error);
+
 #endif

@@ -28,12 +28,11 @@ static bool explainer_ready(rehearsal *it, const core_relation *relation) {
 
 static bool event_take(void *context, const triggers_past_event *event, core_error *error) {
     rehearsal *it = context;
-    const triggers_body_facts body = {.time_us = event->time_us,
-                                      .offset = core_slice_text(event->id)};
     core_arena_reset(&it->arena);
     triggers_explanation *explanation = core_arena_alloc(&it->arena, sizeof *explanation);
     if (explanation == NULL || !explainer_ready(it, event->change->relation) ||
-        !triggers_explainer_explain(it->explainer, event->change, &body, &it->arena, explanation))
+        !triggers_explainer_explain(it->explainer, event->change, &event->facts, &it->arena,
+                                    explanation))
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory to explain %s", event->id);
     return it->take(it->context, event, explanation, error);
 }

@@ -13,7 +13,7 @@
 
 #define REST_MAGIC UINT32_C(0x54525354) /* "TRST" */
 
-enum { PART_PROJECT = 2, PART_KIND = 3, PART_NAME = 4, PART_ACT = 5 };
+enum { PART_KIND = 3, PART_NAME = 4, PART_ACT = 5 };
 
 typedef struct triggers_rest {
     triggers_part part; /* first: the interface points here */
@@ -335,7 +335,7 @@ static void rest_serve(void *context, core_route_reply *reply) {
     call.is_cron = triggers_path_part(request->path, PART_KIND, kind, sizeof kind) &&
                    strcmp(kind, "cron") == 0;
     bool named =
-        triggers_path_part(request->path, PART_PROJECT, call.project, sizeof call.project) &&
+        core_slice_to_text(request->caller.project, call.project, sizeof call.project) &&
         (parts == 0 || triggers_path_part(request->path, PART_NAME, call.name, sizeof call.name));
     if (!named || (parts > 0 && !triggers_name_ok(core_slice_text(call.name)))) {
         call_missing(&call);

@@ -12,7 +12,6 @@
 #include <stdio.h>
 
 enum {
-    PART_PROJECT = 2,
     PART_ID = 4,
     PART_ACT = 5,
     LIMIT_INITIAL = 100,
@@ -44,17 +43,6 @@ static void call_missing(const letters_call *call) {
 
 /* ---- Parameters ---- */
 
-static bool number_find(core_slice query, const char *name, uint64_t initial, uint64_t max,
-                        uint64_t *number, core_error *error) {
-    char text[TRIGGERS_DEAD_ID_MAX];
-    *number = initial;
-    triggers_query_result result = triggers_query_find(query, name, text, sizeof text);
-    return result == TRIGGERS_QUERY_NONE ||
-           (result == TRIGGERS_QUERY_FOUND && core_slice_to_u64(core_slice_text(text), number) &&
-            *number > 0 && *number <= max) ||
-           core_error_set(error, CORE_ERROR_INPUT, "%s: expected 1 to %" PRIu64, name, max);
-}
-
 static bool query_read(letters_call *call, core_error *error) {
     bool is_post = core_slice_is(call->reply->request.method, "POST");
     core_slice query = call->reply->request.query;
@@ -64,9 +52,9 @@ static bool query_read(letters_call *call, core_error *error) {
         result == TRIGGERS_QUERY_NONE ||
         (result == TRIGGERS_QUERY_FOUND && triggers_name_ok(core_slice_text(call->trigger)));
     return (named || core_error_set(error, CORE_ERROR_INPUT, "trigger: expected its name")) &&
-           number_find(query, "after", 0, UINT64_MAX - 1, &call->after, error) &&
-           number_find(query, "limit", is_post ? LIMIT_MAX : LIMIT_INITIAL, LIMIT_MAX, &call->limit,
-                       error);
+           triggers_query_number(query, "after", 0, UINT64_MAX - 1, &call->after, error) &&
+           triggers_query_number(query, "limit", is_post ? LIMIT_MAX : LIMIT_INITIAL, LIMIT_MAX,
+                                 &call->limit, error);
 }
 
 /* ---- A page of them ---- */
@@ -237,7 +225,7 @@ static void letters_work(void *context, core_route_reply *reply) {
     letters_call call = {.host = context, .reply = reply};
     core_error error = {.text = ""};
     letters_serve serve =
-        triggers_path_part(reply->request.path, PART_PROJECT, call.project, sizeof call.project)
+        core_slice_to_text(reply->request.caller.project, call.project, sizeof call.project)
             ? serve_find(&call)
             : NULL;
     if (serve == NULL) {

@@ -6,6 +6,7 @@
 #ifndef WALCAST_TRIGGERS_TRIGGERS_H
 #define WALCAST_TRIGGERS_TRIGGERS_H
 
+#include "triggers/account.h"
 #include "triggers/again.h"
 #include "triggers/apply.h"
 #include "triggers/history.h"

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { insertOrders, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
+import { waitFor } from '../lib/wait.mjs';
 
 const lines = (text) => text.split('\n').filter(Boolean).map(JSON.parse);
 
@@ -62,4 +63,118 @@ test('a dry run says of each past change what would be delivered, and which clau
   assert.match(await bad('orders', '--from', 'yesterday'), /--from: yesterday: expected first, now, an offset/);
   assert.match(await bad('orders', '--from', from.replace(/^./, (c) => (c === 'a' ? 'b' : 'a'))), /made anew since/);
   assert.match(await bad('orders', '--from', from.replace(/-\d+/, '-999999')), /has not come so far/);
+});
+
+test('of an event without an outcome, why: the clause, the beginning, the table, or where it waits', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url)]);
+  await house.postgres.query("INSERT INTO orders VALUES (1, 7, 'open'), (2, 7, 'paid')");
+  await receiver.waitFor(1);
+  const changes = await house.walcast.changes({ table: 'public.orders' });
+  const why = async (name, id) => {
+    const told = lines(await house.walcast.commandOk(['trigger', 'deliveries', name, '--id', id, '--json']));
+    assert.equal(told.length, 1);
+    return told[0];
+  };
+
+  const open = await why('orders', changes[0].offset);
+  assert.equal(open.outcome, 'not matched');
+  assert.match(open.reason, /^at character 1 of when: new\.status = 'paid' is false, with \{"new\.status":"open"\}$/);
+  assert.deepEqual(open.clauses.map(({ text, result }) => [text, result]), [["new.status = 'paid'", 'false']]);
+  assert.match(open.webhook_id, /^msg_/);
+  const paid = await waitFor('the outcome', async () => {
+    const told = await why('orders', changes[1].offset);
+    return told.outcome === 'delivered' && told;
+  });
+  assert.equal(paid.status, 200);
+  assert.match(await house.walcast.commandOk(['trigger', 'deliveries', 'orders', '--id', changes[0].offset]),
+    /^TIME .*\n- +not matched +\S+ +at character 1 of when: new\.status = 'paid' is false/);
+
+  // One that is made now begins behind both.
+  writeFileSync(join(house.walcast.directory, 'triggers', 'late.yaml'), trigger(receiver.url, { name: 'late' }));
+  await house.postgres.query('CREATE TABLE others (id int PRIMARY KEY)');
+  await waitFor('late', async () => /late/.test(await house.walcast.commandOk(['trigger', 'list'])));
+  assert.match((await why('late', changes[1].offset)).reason, /came before the trigger's beginning/);
+  await house.postgres.query('INSERT INTO others VALUES (1)');
+  const other = await waitFor('the other', async () => (await house.walcast.changes({ table: 'public.others' }))[0]);
+  assert.match((await why('orders', other.offset)).reason, /it is no change of public\.orders/);
+  await house.walcast.commandOk(['trigger', 'pause', 'late']);
+  await house.postgres.query("INSERT INTO orders VALUES (3, 7, 'paid')");
+  const third = await waitFor('the third', async () => (await house.walcast.changes({ table: 'public.orders' }))[2]);
+  const waiting = await waitFor('its task', async () => {
+    const told = await why('late', third.offset);
+    return told.outcome !== 'not looked at' && told;
+  });
+  assert.deepEqual([waiting.outcome, waiting.reason], ['waiting', 'it matches; the trigger is paused']);
+  assert.equal((await why('orders', `zzz-${'9'}.0`)).outcome, 'not held');
+  for (const words of [['orders', '--id', 'x'], ['nobody', '--id', other.offset]])
+    assert.equal((await house.walcast.command(['trigger', 'deliveries', ...words])).code, 1, words.join(' '));
+});
+
+test('events too: a dry run of a trigger on events, and why one is not delivered', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [`name: signups
+on: { event: "user.*" }
+when: new.data->>'plan' = 'pro'
+do: { webhook: { url: "${receiver.url}" } }
+`]);
+  const token = await house.walcast.token({ role: 'service_role' });
+  const ids = [];
+  for (const [type, plan] of [['user.created', 'free'], ['user.created', 'pro'], ['order.created', 'pro'], ['user.removed', 'pro']]) {
+    const response = await fetch(`${house.walcast.url}/events/v1`, { method: 'POST', headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ type, data: { plan } }) });
+    assert.equal(response.status, 202);
+    ids.push((await response.json()).id);
+  }
+  await receiver.waitFor(2);
+  const told = lines(await house.walcast.commandOk(['trigger', 'dry-run', 'signups', '--json']));
+  assert.deepEqual(told.slice(0, -1).map(({ event_id, outcome }) => [event_id, outcome]),
+    [[ids[0], 'not matched'], [ids[1], 'matched'], [ids[3], 'matched']]);
+  assert.deepEqual(told.slice(1, 3).map(({ body }) => JSON.stringify(body)).sort(), receiver.delivered.map(({ text }) => text).sort());
+  assert.equal(told.at(-1).summary.matched, 2);
+  const why = async (id) => lines(await house.walcast.commandOk(['trigger', 'deliveries', 'signups', '--id', id, '--json']))[0];
+  assert.match((await why(ids[0])).reason, /is false, with/);
+  assert.match((await why(ids[2])).reason, /no event that the trigger is on/);
+});
+
+test('outcomes over REST: the newest first, in pages, and of one event why', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url), trigger(receiver.url, { name: 'other' })]);
+  const token = await house.walcast.token({ role: 'service_role' });
+  const ask = async (path, project = 'default') => {
+    const response = await fetch(`${house.walcast.url}/v1/projects/${project}/triggers/${path}`, { headers: { authorization: `Bearer ${token}` } });
+    return { status: response.status, ...await response.json() };
+  };
+  for (let round = 0; round < 5; round++) {
+    await insertOrders(house, round * 20 + 1, round * 20 + 20, 5);
+    await receiver.waitFor((round + 1) * 40);
+  }
+  await house.postgres.query("INSERT INTO orders VALUES (1000, 7, 'open')");
+  const all = await waitFor('all outcomes', async () => {
+    const told = lines(await house.walcast.commandOk(['trigger', 'deliveries', 'orders', '--json']));
+    return told.length === 100 && told;
+  });
+  const newest = await ask('orders/deliveries?limit=1000');
+  assert.equal(newest.next, null);
+  assert.deepEqual(newest.deliveries, all.toReversed());
+  assert.deepEqual((await ask('orders/deliveries?limit=1000', '-')).deliveries, newest.deliveries);
+  const paged = [];
+  for (let before = ''; before !== null;) {
+    const page = await ask(`orders/deliveries?limit=7${before && `&before=${before}`}`);
+    assert.ok(page.deliveries.length <= 7);
+    paged.push(...page.deliveries);
+    before = page.next;
+  }
+  assert.deepEqual(paged, newest.deliveries);
+  const one = await ask(`orders/deliveries?id=${all[3].event_id}`);
+  assert.deepEqual(one.deliveries, [all[3]]);
+  const open = (await house.walcast.changes({ table: 'public.orders' })).at(-1);
+  const [why] = (await ask(`orders/deliveries?id=${open.offset}`)).deliveries;
+  assert.equal(why.outcome, 'not matched');
+  assert.match(why.reason, /new\.status = 'paid' is false/);
+  assert.deepEqual((await ask('nobody/deliveries')).deliveries, []);
+  for (const [path, status] of [[`nobody/deliveries?id=${open.offset}`, 404], ['orders/deliveries?limit=0', 400],
+    ['orders/deliveries?before=7', 400], ['orders/deliveries?id=x', 400], ['a%20b/deliveries', 404]])
+    assert.equal((await ask(path)).status, status, path);
+  assert.equal((await ask('orders/deliveries', 'acme')).status, 403);
 });

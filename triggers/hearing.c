@@ -1,0 +1,62 @@
+/* See hearing.h. */
+#include "triggers/hearing.h"
+#include "triggers/shape.h"
+#include "triggers/ticker.h"
+
+/* Of an event of Walcast's own. */
+static const struct {
+    const char *type; /* its beginning; the trigger's name follows */
+    triggers_on on;
+} own_rows[] = {
+    {TRIGGERS_TICK_TYPE, TRIGGERS_ON_CRON},
+    {TRIGGERS_RUN_TYPE, TRIGGERS_ON_CRON},
+    {TRIGGERS_RESULT_TYPE, TRIGGERS_ON_RESULT},
+};
+
+static bool begins(core_slice text, core_slice beginning) {
+    return text.length >= beginning.length &&
+           memcmp(text.data, beginning.data, beginning.length) == 0;
+}
+
+bool triggers_hearing_kind(core_slice type, triggers_on *on, core_slice *name) {
+    *name = type;
+    *on = TRIGGERS_ON_EVENT;
+    if (!begins(type, core_slice_text("walcast.")))
+        return true;
+    for (size_t i = 0; i < CORE_COUNT_OF(own_rows); i++) {
+        core_slice beginning = core_slice_text(own_rows[i].type);
+        if (!begins(type, beginning))
+            continue;
+        *on = own_rows[i].on;
+        *name = core_slice_make(type.data + beginning.length, type.length - beginning.length);
+        return true;
+    }
+    return false;
+}
+
+/* `pattern` may end in '*'. */
+static bool type_matches(core_slice pattern, core_slice type) {
+    if (pattern.length == 0 || pattern.data[pattern.length - 1] != '*')
+        return core_slice_equal(pattern, type);
+    size_t length = pattern.length - 1;
+    return type.length >= length && memcmp(type.data, pattern.data, length) == 0;
+}
+
+bool triggers_hearing_is_on(const triggers_definition *definition, triggers_on on,
+                            core_slice name) {
+    if (definition->on != on)
+        return false;
+    if (on == TRIGGERS_ON_EVENT)
+        return type_matches(definition->event_type, name);
+    return core_slice_equal(on == TRIGGERS_ON_CRON ? definition->name : definition->result_of,
+                            name);
+}
+
+unsigned triggers_hearing_result(const core_change *change) {
+    for (uint16_t i = 0; i < change->relation->column_count; i++)
+        if (core_slice_is(change->relation->columns[i].name, "status"))
+            return core_slice_is(change->new_tuple.values[i].bytes, "dead")
+                       ? TRIGGERS_RESULT_DEAD
+                       : TRIGGERS_RESULT_DELIVERED;
+    return 0;
+}
