@@ -1,11 +1,16 @@
-// The console: asks for a key (or takes #apikey=…), watches every change, shows state and figures.
+// The console: asks for a key (or takes #apikey=…), watches every change, shows state and figures, and
+// the deliveries that were given up.
 import { Feed } from './feed.js';
+import { Letters } from './letters.js';
 import { Realtime } from './realtime.js';
 
 const KEY_NAME = 'walcast.apikey';
 const SPARK_SECONDS = 60;
 const $ = (id) => document.getElementById(id);
 const feed = new Feed($('rows'));
+const letters = new Letters({ rows: $('letters-rows'), note: $('letters-note'), more: $('letters-more'),
+  trigger: $('letters-trigger'), reload: $('letters-reload'), selected: $('letters-selected'),
+  every: $('letters-every'), actions: $('letters-actions') });
 const perSecond = new Array(SPARK_SECONDS).fill(0);
 let realtime;
 let total = 0;
@@ -57,11 +62,23 @@ function eachFrame() {
   requestAnimationFrame(eachFrame);
 }
 
+// One of the views, or none while nobody is signed in.
+function showView(name) {
+  for (const button of $('views').children) {
+    button.ariaPressed = String(button.dataset.view === name);
+    $(button.dataset.view).hidden = button.dataset.view !== name;
+  }
+  $('views').hidden = !name;
+  if (name === 'letters') letters.open(sessionStorage.getItem(KEY_NAME));
+  else letters.close();
+}
+
 function signIn(key) {
   sessionStorage.setItem(KEY_NAME, key);
   $('problem').hidden = true;
   $('sign-in').hidden = true;
-  $('live').hidden = $('forget').hidden = false;
+  $('forget').hidden = false;
+  showView('live');
   realtime = new Realtime(key, { state: showState, change: showChange });
 }
 
@@ -70,7 +87,8 @@ function signOut(problem) {
   realtime = undefined;
   sessionStorage.removeItem(KEY_NAME);
   $('sign-in').hidden = false;
-  $('live').hidden = $('forget').hidden = true;
+  $('forget').hidden = true;
+  showView();
   $('problem').hidden = !problem;
   $('problem').textContent = problem ?? '';
 }
@@ -88,6 +106,7 @@ $('sign-in').addEventListener('submit', (event) => {
   $('key').value = '';
   if (key) signIn(key);
 });
+for (const button of $('views').children) button.addEventListener('click', () => showView(button.dataset.view));
 $('forget').addEventListener('click', () => signOut());
 $('clear').addEventListener('click', () => feed.clear());
 $('search').addEventListener('input', (event) => feed.filterText(event.target.value));
