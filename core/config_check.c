@@ -64,6 +64,16 @@ bool core_config_check_network(const char *text, core_error *error) {
                                   "fd00::/8, without bits behind the prefix");
 }
 
+/* A network, perhaps of one project. */
+bool core_config_check_allowed(const char *text, core_error *error) {
+    const char *sign = strchr(text, '=');
+    core_network network;
+    return (sign != text &&
+            core_network_parse(core_slice_text(sign != NULL ? sign + 1 : text), &network)) ||
+           config_expected(error, "an address or a network such as 127.0.0.1 or 10.0.0.0/8, or "
+                                  "with the one project that may reach it: shop=10.0.0.0/8");
+}
+
 /* SCHEME://HOST[:PORT] without a path, as browsers write it; a star for a first label or a port. */
 static bool config_origin_valid(const char *text) {
     size_t scheme = strcspn(text, ":");

@@ -122,6 +122,7 @@ bool core_config_check_postgres_url(const char *text, core_error *error);
 bool core_config_check_nats_urls(const char *text, core_error *error);
 bool core_config_check_http_url(const char *text, core_error *error);
 bool core_config_check_network(const char *text, core_error *error);
+bool core_config_check_allowed(const char *text, core_error *error);
 bool core_config_check_origin(const char *text, core_error *error);
 bool core_config_check_tenant(const char *text, core_error *error);
 bool core_config_check_tier(const char *text, core_error *error);

@@ -406,9 +406,10 @@ static const core_config_row config_rows[] = {
      .doc = "Directory of trigger definitions; one that does not exist is an empty one."},
     {.key = "triggers.allow",
      .type = CORE_CONFIG_LIST,
-     .check = core_config_check_network,
-     .doc = "Addresses or networks that webhooks may reach although they are private. Never this "
-            "process's own port, nor its database's or broker's."},
+     .check = core_config_check_allowed,
+     .doc = "Addresses or networks that webhooks may reach although they are private: "
+            "`10.0.0.0/8`, of every project of the source; `shop=10.1.0.0/16`, of that one alone. "
+            "Never this process's own port, nor its database's or broker's."},
     {.key = "triggers.ca",
      .type = CORE_CONFIG_TEXT,
      .doc = "File with the certificates (PEM) of the authorities that receivers' own are checked "

@@ -26,8 +26,10 @@ typedef struct {
 
 struct net_guard {
     uint32_t magic;
-    core_network *allowed;
-    size_t allowed_count;
+    core_network *allowed; /* by all, and behind them by each project */
+    size_t allowed_count;  /* of the first */
+    net_guard_project *projects;
+    size_t project_count;
     guard_own own[OWN_ADDRESSES_MAX];
     size_t own_count;
 };
@@ -110,6 +112,14 @@ net_guard_verdict net_guard_address_check(const net_guard *guard, const net_allo
         (allow != NULL && allow_holds(allow->networks, allow->count, &inside)))
         return NET_GUARD_PASS;
     return address_refuse(address, &inside, kind, error);
+}
+
+const net_allow *net_guard_project_allow(const net_guard *guard, core_slice project) {
+    CORE_MAGIC_CHECK(guard, GUARD_MAGIC);
+    for (size_t i = 0; i < guard->project_count; i++)
+        if (core_slice_equal(guard->projects[i].project, project))
+            return &guard->projects[i].allow;
+    return NULL;
 }
 
 /* ---- URLs ---- */
@@ -223,16 +233,52 @@ static void own_take(net_guard *guard, const net_own *own) {
         own_add(guard, &none, own->host, own->port);
 }
 
-static bool spec_take(net_guard *guard, const net_guard_spec *spec, core_error *error) {
-    if (spec->allow.count > NET_GUARD_ALLOW_MAX)
+static size_t networks_count(const net_guard_spec *spec) {
+    size_t count = spec->allow.count;
+    for (size_t i = 0; i < spec->project_count; i++)
+        count += spec->projects[i].allow.count;
+    return count;
+}
+
+static void networks_copy(core_network *to, const net_allow *allow) {
+    if (allow->count > 0)
+        memcpy(to, allow->networks, allow->count * sizeof *to);
+}
+
+static bool projects_take(net_guard *guard, const net_guard_spec *spec) {
+    core_network *next = guard->allowed + spec->allow.count;
+    guard->projects = calloc(spec->project_count + 1, sizeof *guard->projects);
+    for (size_t i = 0; guard->projects != NULL && i < spec->project_count; i++) {
+        const net_guard_project *from = &spec->projects[i];
+        uint8_t *name = malloc(from->project.length + 1), *room = name;
+        if (name == NULL)
+            return false;
+        guard->projects[guard->project_count++] =
+            (net_guard_project){.project = core_slice_keep(&room, from->project),
+                                .allow = {.networks = next, .count = from->allow.count}};
+        guard->projects[i].project.data = name; /* also of an empty one, to be freed */
+        networks_copy(next, &from->allow);
+        next += from->allow.count;
+    }
+    return guard->projects != NULL;
+}
+
+static bool allowed_take(net_guard *guard, const net_guard_spec *spec, core_error *error) {
+    size_t count = networks_count(spec);
+    if (count > NET_GUARD_ALLOW_MAX)
         return core_error_set(error, CORE_ERROR_LIMIT, "more than %d networks are allowed",
                               NET_GUARD_ALLOW_MAX);
-    guard->allowed = calloc(spec->allow.count + 1, sizeof *guard->allowed);
-    if (guard->allowed == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for allowed networks");
-    if (spec->allow.count > 0)
-        memcpy(guard->allowed, spec->allow.networks, spec->allow.count * sizeof *guard->allowed);
+    guard->allowed = calloc(count + 1, sizeof *guard->allowed);
     guard->allowed_count = spec->allow.count;
+    if (guard->allowed != NULL)
+        networks_copy(guard->allowed, &spec->allow);
+    return (guard->allowed != NULL && projects_take(guard, spec)) ||
+           core_error_set(error, CORE_ERROR_INTERNAL, "no memory for allowed networks");
+}
+
+static bool spec_take(net_guard *guard, const net_guard_spec *spec, core_error *error) {
+    if (!allowed_take(guard, spec, error))
+        return false;
     if (spec->own_count > NET_GUARD_OWN_MAX)
         return core_error_set(error, CORE_ERROR_LIMIT, "more than %d own ports to guard",
                               NET_GUARD_OWN_MAX);
@@ -261,6 +307,9 @@ void net_guard_free(net_guard *guard) {
     if (guard == NULL)
         return;
     CORE_MAGIC_CHECK(guard, GUARD_MAGIC);
+    for (size_t i = 0; i < guard->project_count; i++)
+        free((void *)(uintptr_t)guard->projects[i].project.data);
+    free(guard->projects);
     free(guard->allowed);
     guard->magic = 0;
     free(guard);

@@ -19,9 +19,9 @@
 #include "core/core.h"
 
 #define NET_URL_MAX_BYTES   2048
-#define NET_HOST_TEXT_SIZE  254 /* 253 characters, as DNS has it */
-#define NET_GUARD_OWN_MAX   256 /* ports of our own; a name's addresses are as many again */
-#define NET_GUARD_ALLOW_MAX 1024
+#define NET_HOST_TEXT_SIZE  254  /* 253 characters, as DNS has it */
+#define NET_GUARD_OWN_MAX   256  /* ports of our own; a name's addresses are as many again */
+#define NET_GUARD_ALLOW_MAX 1024 /* networks, of all projects together */
 
 typedef enum {
     NET_GUARD_PASS,
@@ -44,8 +44,16 @@ typedef struct {
     unsigned port;
 } net_own;
 
+/* What one project may reach beside what all may. */
 typedef struct {
-    net_allow allow; /* copied */
+    core_slice project;
+    net_allow allow;
+} net_guard_project;
+
+typedef struct {
+    net_allow allow;                   /* all projects; copied, as the next ones are */
+    const net_guard_project *projects; /* each once */
+    size_t project_count;
     const net_own *own;
     size_t own_count;
 } net_guard_spec;
@@ -59,6 +67,9 @@ CORE_MUST_CHECK net_guard *net_guard_new(const net_guard_spec *spec, core_error 
 CORE_MUST_CHECK net_guard *net_guard_for_config(const core_config *config, core_error *error);
 /* Nobody uses it any more. NULL is allowed. */
 void net_guard_free(net_guard *guard);
+/* What the project may reach beside what all may, for the checks below and for requests; as long as
+ * the guard. NULL: nothing more. */
+const net_allow *net_guard_project_allow(const net_guard *guard, core_slice project);
 
 /* An address and port that a connection goes to. `allow` is the project's, beside the guard's own;
  * NULL: none. DENIED, with the reason, when the verdict is not PASS. */

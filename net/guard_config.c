@@ -1,5 +1,6 @@
-/* A guard by the configuration: what triggers.allow names may be reached, and nothing reaches the
- * ports of this process, its database and its broker. See guard.h. */
+/* A guard by the configuration: what triggers.allow names may be reached, by all projects or by the
+ * one that an entry names (`PROJECT=NETWORK`), and nothing reaches the ports of this process, its
+ * database and its broker. See guard.h. */
 #include "net/guard.h"
 
 #include "net/url.h"
@@ -10,28 +11,66 @@
 #define NATS_PORT     4222
 
 typedef struct {
-    core_network allowed[NET_GUARD_ALLOW_MAX];
+    core_network allowed[NET_GUARD_ALLOW_MAX]; /* by all; then by each project */
+    net_guard_project projects[NET_GUARD_ALLOW_MAX];
+    size_t project_count;
+    core_slice names[NET_GUARD_ALLOW_MAX]; /* of the entries */
+    core_network networks[NET_GUARD_ALLOW_MAX];
     net_url hosts[NET_GUARD_OWN_MAX];
     net_own own[NET_GUARD_OWN_MAX];
     size_t own_count;
 } guard_lists;
 
+/* "NETWORK" or "PROJECT=NETWORK". */
+static bool entry_read(const char *text, core_slice *project, core_network *network,
+                       core_error *error) {
+    const char *sign = strchr(text, '=');
+    *project = core_slice_make(text, sign != NULL ? (size_t)(sign - text) : 0);
+    return core_network_parse(core_slice_text(sign != NULL ? sign + 1 : text), network) ||
+           core_error_set(error, CORE_ERROR_CONFIG,
+                          "triggers.allow: \"%s\" is no address and no network such as "
+                          "10.0.0.0/8 or PROJECT=10.0.0.0/8",
+                          text);
+}
+
+/* The networks of the entries that name the project, behind one another. */
+static net_allow project_gather(guard_lists *lists, size_t count, core_slice project,
+                                size_t *used) {
+    net_allow allow = {.networks = &lists->allowed[*used]};
+    for (size_t i = 0; i < count; i++)
+        if (core_slice_equal(lists->names[i], project)) {
+            lists->allowed[(*used)++] = lists->networks[i];
+            allow.count++;
+        }
+    return allow;
+}
+
+static bool project_is_known(const guard_lists *lists, core_slice project) {
+    for (size_t i = 0; i < lists->project_count; i++)
+        if (core_slice_equal(lists->projects[i].project, project))
+            return true;
+    return false;
+}
+
 static bool allowed_take(guard_lists *lists, const core_config *config, net_guard_spec *spec,
                          core_error *error) {
-    size_t count = core_config_list_count(config, "triggers.allow");
+    size_t count = core_config_list_count(config, "triggers.allow"), used = 0;
     if (count > NET_GUARD_ALLOW_MAX)
         return core_error_set(error, CORE_ERROR_CONFIG,
                               "triggers.allow has more than %d entries; join networks",
                               NET_GUARD_ALLOW_MAX);
-    for (size_t i = 0; i < count; i++) {
-        const char *text = core_config_list_item(config, "triggers.allow", i);
-        if (!core_network_parse(core_slice_text(text), &lists->allowed[i]))
-            return core_error_set(error, CORE_ERROR_CONFIG,
-                                  "triggers.allow: \"%s\" is no address and no network such as "
-                                  "10.0.0.0/8",
-                                  text);
-    }
-    spec->allow = (net_allow){.networks = lists->allowed, .count = count};
+    for (size_t i = 0; i < count; i++)
+        if (!entry_read(core_config_list_item(config, "triggers.allow", i), &lists->names[i],
+                        &lists->networks[i], error))
+            return false;
+    spec->allow = project_gather(lists, count, core_slice_make("", 0), &used);
+    for (size_t i = 0; i < count; i++)
+        if (lists->names[i].length > 0 && !project_is_known(lists, lists->names[i]))
+            lists->projects[lists->project_count++] =
+                (net_guard_project){.project = lists->names[i],
+                                    .allow = project_gather(lists, count, lists->names[i], &used)};
+    spec->projects = lists->projects;
+    spec->project_count = lists->project_count;
     return true;
 }
 

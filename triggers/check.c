@@ -300,7 +300,9 @@ static void reach_check(triggers_check *check, const triggers_definition *defini
     if (check->guard == NULL)
         check->guard = net_guard_for_config(check->spec.config, &error);
     if (check->guard != NULL && core_slice_to_text(text, url, sizeof url) &&
-        net_guard_url_check(check->guard, NULL, url, &error) != NET_GUARD_PASS)
+        net_guard_url_check(check->guard,
+                            net_guard_project_allow(check->guard, definition->project), url,
+                            &error) != NET_GUARD_PASS)
         core_problem_warn(problems, core_node_find(webhook, "url")->place,
                           "url: it will not be reached: %s", error.text);
 }

@@ -153,6 +153,7 @@ static bool call_post(triggers_job_call *call, core_error *error) {
         .body = core_buffer_slice(&call->body),
         .keep_bytes = call->keep_bytes,
         .timeout_ms = call->timeout_ms,
+        .allow = net_guard_project_allow(caller->guard, core_slice_text(call->project)),
         .completed = on_completed,
         .context = call,
     };
@@ -195,12 +196,13 @@ const char *triggers_job_caller_fault(triggers_job_caller *caller,
     return endpoint->texts == NULL ? endpoint->error.text : NULL;
 }
 
-bool triggers_job_caller_check(const triggers_job_caller *caller, core_slice url,
-                               core_error *error) {
+bool triggers_job_caller_check(const triggers_job_caller *caller, core_slice project,
+                               core_slice url, core_error *error) {
     char text[NET_URL_MAX_BYTES + 1];
     return (core_slice_to_text(url, text, sizeof text) ||
             core_error_set(error, CORE_ERROR_INPUT, "the URL is too long")) &&
-           net_guard_url_check(caller->guard, NULL, text, error) == NET_GUARD_PASS;
+           net_guard_url_check(caller->guard, net_guard_project_allow(caller->guard, project), text,
+                               error) == NET_GUARD_PASS;
 }
 
 /* ---- Life ---- */

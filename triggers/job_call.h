@@ -80,8 +80,9 @@ void triggers_job_caller_turn(triggers_job_caller *caller);
 /* Why nothing can be sent to the endpoint, such as a secret that is not set; NULL: it can. */
 const char *triggers_job_caller_fault(triggers_job_caller *caller,
                                       const triggers_definition *definition);
-/* Whether a URL may be asked for at all, as far as can be told. DENIED or INPUT. */
-CORE_MUST_CHECK bool triggers_job_caller_check(const triggers_job_caller *caller, core_slice url,
+/* Whether the project may reach a URL at all, as far as can be told. DENIED or INPUT. */
+CORE_MUST_CHECK bool triggers_job_caller_check(const triggers_job_caller *caller,
+                                               core_slice project, core_slice url,
                                                core_error *error);
 
 #endif

@@ -114,7 +114,7 @@ static void http_enqueue(triggers_job_runner *runner, core_route_reply *reply, c
         return;
     }
     if (job.callback_url.length > 0 &&
-        !triggers_job_caller_check(runner->caller, job.callback_url, &error)) {
+        !triggers_job_caller_check(runner->caller, job.project, job.callback_url, &error)) {
         (void)core_error_wrap(&error, "callback");
         job_http_refuse(reply, 400, error.text);
         return;

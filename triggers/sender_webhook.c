@@ -124,6 +124,7 @@ static void webhooks_send(void *context, triggers_delivery *delivery, triggers_e
     call->request.url = call->texts->url;
     call->request.body = delivery->task.body;
     call->request.timeout_ms = delivery->definition->webhook.timeout_ms;
+    call->request.allow = net_guard_project_allow(webhooks->guard, delivery->definition->project);
     call->request.completed = on_completed;
     call->request.context = call;
     if (!ok || !net_http_send(webhooks->http, &call->request, &error))

@@ -316,7 +316,8 @@ static void the_configuration_names_what_is_ours(void **state) {
         {"http.listen", "[::1]:4010"},
         {"nats.url", "nats://a:b@10.0.0.1:4333,tls://10.0.0.2"},
         {"postgres.url", "postgres://u:p%40w@10.0.0.3:5444,10.0.0.4/d?sslmode=disable"},
-        {"triggers.allow", "10.0.0.0/8,127.0.0.0/8"},
+        {"triggers.allow",
+         "10.0.0.0/8,shop=172.16.1.0/24,127.0.0.0/8,a.b=192.168.7.7,shop=fd00::/8"},
     };
     static const char *const closed[] = {
         "http://127.0.0.1:4010/", "http://10.0.0.1:4333/", "http://10.0.0.2:4222/",
@@ -337,6 +338,27 @@ static void the_configuration_names_what_is_ours(void **state) {
             fail_msg("%s", closed[i]);
     assert_int_equal(check(guard, NULL, "http://10.0.0.1:4222/"), NET_GUARD_PASS);
     assert_int_equal(check(guard, NULL, "http://192.168.0.1/"), NET_GUARD_ADDRESS);
+    const net_allow *shop = net_guard_project_allow(guard, core_slice_text("shop"));
+    const net_allow *other = net_guard_project_allow(guard, core_slice_text("a.b"));
+    assert_null(net_guard_project_allow(guard, core_slice_text("sho")));
+    assert_null(net_guard_project_allow(guard, core_slice_text("")));
+    static const struct {
+        const char *url;
+        bool by_all, by_shop, by_other;
+    } opened[] = {
+        {"http://10.1.2.3/", true, true, true},
+        {"http://172.16.1.9/", false, true, false},
+        {"http://172.16.2.9/", false, false, false},
+        {"http://[fd00::1]/", false, true, false},
+        {"http://192.168.7.7/", false, false, true},
+        {"http://192.168.7.8/", false, false, false},
+        {"http://[::ffff:172.16.1.9]/", false, true, false},
+    };
+    for (size_t i = 0; i < CORE_COUNT_OF(opened); i++) {
+        assert_int_equal(check(guard, NULL, opened[i].url) == NET_GUARD_PASS, opened[i].by_all);
+        assert_int_equal(check(guard, shop, opened[i].url) == NET_GUARD_PASS, opened[i].by_shop);
+        assert_int_equal(check(guard, other, opened[i].url) == NET_GUARD_PASS, opened[i].by_other);
+    }
     net_guard_free(guard);
     core_config_free(config);
 }
