@@ -193,6 +193,8 @@ X(TRIGGERS_PARTITIONS, "walcast_triggers_partitions", GAUGE,
 X(TRIGGERS_PARKED_TASKS, "walcast_triggers_parked_tasks", GAUGE,
   "Deliveries that wait for their key's next attempt.")
 X(TRIGGERS_ATTEMPTS, "walcast_triggers_attempts", GAUGE, "Attempts under way.")
+X(TRIGGERS_STARTING, "walcast_triggers_starting", GAUGE,
+  "Triggers that begin in the past and are not live yet.")
 X(TRIGGERS_GAPS, "walcast_triggers_gaps_total", COUNTER,
   "Times that changes or events were gone before they were matched.")
 X(TRIGGERS_UNDECIDED, "walcast_triggers_undecided_total", COUNTER,

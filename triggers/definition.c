@@ -46,6 +46,7 @@ static bool facts_apply(triggers_definition_reader *reader) {
     const triggers_definition_facts *facts = reader->facts;
     triggers_definition *out = reader->out;
     out->revision = facts->revision;
+    out->created_us = facts->created_us;
     if (facts->disabled != NULL)
         out->disabled = *facts->disabled;
     if (facts->paused != NULL)

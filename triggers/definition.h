@@ -163,9 +163,10 @@ typedef enum {
 
 typedef struct triggers_definition {
     core_slice name, project, environment, description;
-    uint64_t revision; /* of the bucket's entry; 0: it is not stored */
-    bool disabled;     /* nothing is matched */
-    bool paused;       /* it is matched, and its tasks wait */
+    uint64_t revision;  /* of the bucket's entry; 0: it is not stored */
+    int64_t created_us; /* when it was made; stays when it is replaced */
+    bool disabled;      /* nothing is matched */
+    bool paused;        /* it is matched, and its tasks wait */
 
     triggers_on on;
     core_slice schema, table; /* `public` as written: a tenant's home (core/tenant.h) */
@@ -199,9 +200,9 @@ typedef struct triggers_definition {
     triggers_start start;
     core_offset start_offset;
     int64_t start_us;
-    /* An offset: only what stands behind it; empty: not stored yet. Of an event's trigger 0-SEQ.0,
-     * SEQ being the stream of events'. With TRIGGERS_START_TIME it is 0-0.0, and what was committed
-     * before start_us does not count. */
+    /* An offset: only what stands behind it; empty: not stored yet. Of what is on no table
+     * EPOCH-SEQ.0, the stream of events' (event_view.h). With TRIGGERS_START_TIME it is 0-0.0, and
+     * what was committed before start_us does not count. */
     core_slice since;
 } triggers_definition;
 
@@ -209,6 +210,7 @@ typedef struct triggers_definition {
 typedef struct {
     core_slice project, environment; /* where the text names none */
     uint64_t revision;
+    int64_t created_us;
     core_slice since;
     const bool *disabled, *paused; /* instead of the text's; NULL: the text's */
 } triggers_definition_facts;

@@ -46,8 +46,9 @@ static const triggers_key key_rows[] = {
      .doc = "When an attempt that failed is made again."},
     {.section = "", .name = "start_from", .kind = TRIGGERS_KEY_START,
      .initial = "now",
-     .doc = "Where a new trigger begins: `now`, `first` (the oldest change that is kept), an "
-            "offset, or a time such as `2025-11-19T00:22:40Z`. Looked at once, when it is made."},
+     .doc = "Where a new trigger begins: `now`, `first` (the oldest change or event that is kept), "
+            "behind an offset or an event's id, or at a time such as `2025-11-19T00:22:40Z`. "
+            "Looked at once, when it is made."},
     {.section = "", .name = "disabled", .kind = TRIGGERS_KEY_BOOL, .initial = "false",
      .offset = FIELD(disabled),
      .doc = "Nothing is matched; what comes meanwhile is never delivered."},

@@ -270,6 +270,13 @@ static bool rate_value(triggers_definition_reader *reader, const triggers_key *k
     return true;
 }
 
+/* An offset, or an event's id, which is one without a row. */
+static bool place_read(core_slice text, core_offset *offset) {
+    char row[VALUE_TEXT_MAX];
+    (void)snprintf(row, sizeof row, "%.*s.0", CORE_SLICE_ARGS(text));
+    return core_offset_parse(text, offset) || core_offset_parse(core_slice_text(row), offset);
+}
+
 static bool start_value(triggers_definition_reader *reader, const triggers_key *key,
                         const core_node *node) {
     triggers_definition *out = reader->out;
@@ -280,13 +287,14 @@ static bool start_value(triggers_definition_reader *reader, const triggers_key *
         out->start = TRIGGERS_START_NOW;
     else if (strcmp(text, "first") == 0)
         out->start = TRIGGERS_START_FIRST;
-    else if (core_offset_parse(node->text, &out->start_offset))
+    else if (place_read(node->text, &out->start_offset))
         out->start = TRIGGERS_START_OFFSET;
     else if (core_clock_parse(text, &out->start_us))
         out->start = TRIGGERS_START_TIME;
     else
-        return triggers_expected(reader, key, node,
-                                 "now, first, an offset, or a time such as 2025-11-19T00:22:40Z");
+        return triggers_expected(
+            reader, key, node,
+            "now, first, an offset, an event's id, or a time such as 2025-11-19T00:22:40Z");
     return true;
 }
 

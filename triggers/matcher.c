@@ -19,10 +19,12 @@ enum {
     IDLE_MS = 500,
     SAVE_EVERY_MS = 2000,
     PURGE_EVERY_MS = 3000,
+    STARTING_MS = 200, /* while histories are read, which wait for what partitions have done */
+    HISTORY_SHARE = 8, /* one message in so many, however many live ones there are */
+    NEAR_END = 64,     /* so near to the live place a history goes first */
     TEXT_MAX_BYTES = 64 * 1024 * 1024,
     ARENA_CHUNK = 256 * 1024,
     NAME_MAX_BYTES = 4096,
-    GAP_TOLD_MS = 60 * 60 * 1000,
 };
 
 /* ---- told to others ---- */
@@ -47,16 +49,6 @@ triggers_matcher_state triggers_matcher_look(triggers_matcher *matcher, char *te
     (void)snprintf(text, text_size, "%s", has_gap ? matcher->gap : matcher->trouble);
     (void)pthread_mutex_unlock(&matcher->lock);
     return has_gap ? TRIGGERS_MATCHER_GAP : state;
-}
-
-void triggers_matcher_gap(triggers_matcher *matcher, const char *text) {
-    (void)pthread_mutex_lock(&matcher->lock);
-    matcher->gap_until_ms = core_clock_ms(matcher->spec.clock) + GAP_TOLD_MS;
-    (void)snprintf(matcher->gap, sizeof matcher->gap, "%s", text);
-    (void)pthread_mutex_unlock(&matcher->lock);
-    core_metrics_add(matcher->spec.metrics, CORE_METRIC_TRIGGERS_GAPS, 1);
-    CORE_LOG(matcher->spec.log, ERROR, "triggers", "triggers have missed something",
-             CORE_LOG_TEXT("reason", text));
 }
 
 /* ---- waiting, the lease ---- */
@@ -119,8 +111,8 @@ static bool matcher_connect(triggers_matcher *matcher, core_error *error) {
 /* ---- matching ---- */
 
 static bool definitions_are_known(triggers_matcher *matcher) {
-    triggers_matcher_set_renew(matcher);
-    return matcher->set != NULL && matcher->set->generation != 0;
+    core_error ignored;
+    return triggers_matcher_set_renew(matcher, &ignored) && matcher->set->generation != 0;
 }
 
 /* What is due besides messages. */
@@ -133,7 +125,7 @@ static bool matcher_keep(triggers_matcher *matcher, core_error *error) {
         if (!triggers_matcher_save(matcher, error))
             return false;
     }
-    if (now_ms - matcher->purge_ms >= PURGE_EVERY_MS) {
+    if (now_ms - matcher->purge_ms >= (matcher->starting > 0 ? STARTING_MS : PURGE_EVERY_MS)) {
         matcher->purge_ms = now_ms;
         triggers_matcher_purge(matcher);
     }
@@ -145,21 +137,17 @@ static bool matcher_keep(triggers_matcher *matcher, core_error *error) {
 /* A change or event that is done partly comes first, before anything else is taken: what of it is
  * stored is known only as long as it is the last. When its stream does not hold it any more the
  * rest of it is lost. */
-static bool partly_ends(triggers_matcher *matcher) {
-    const triggers_feed *feed = &matcher->feeds[matcher->position.input];
-    if (matcher->is_done || feed->taken < feed->end)
-        return matcher->is_done;
-    triggers_matcher_gap(matcher, "a change is gone whose triggers were matched only in part");
-    return matcher->is_done = true;
+static bool partly_look(triggers_matcher *matcher, core_error *error) {
+    triggers_input input = matcher->position.input;
+    if (matcher->is_done || matcher->feeds[input].taken < matcher->feeds[input].end)
+        return true;
+    matcher->is_done = true;
+    return triggers_matcher_gap(matcher, input, "a change is gone that was matched only in part",
+                                error);
 }
 
-/* One input after the other, so that none waits for another that is always full. */
-static core_block *message_next(triggers_matcher *matcher, triggers_input *input,
-                                uint64_t *sequence) {
-    if (!partly_ends(matcher)) {
-        *input = matcher->position.input;
-        return triggers_feed_next(&matcher->feeds[*input], sequence);
-    }
+/* One live input after the other, so that none waits for another that is always full. */
+static core_block *live_next(triggers_matcher *matcher, triggers_input *input, uint64_t *sequence) {
     for (unsigned i = 1; i <= TRIGGERS_STREAMS; i++) {
         *input = (triggers_input)((matcher->last_input + i) % TRIGGERS_STREAMS);
         core_block *message = triggers_feed_next(&matcher->feeds[*input], sequence);
@@ -169,11 +157,43 @@ static core_block *message_next(triggers_matcher *matcher, triggers_input *input
     return NULL;
 }
 
+/* Short histories before long ones. `only_near`: of those that have nearly come to the live place.
+ */
+static core_block *history_next(triggers_matcher *matcher, bool only_near, triggers_input *input,
+                                uint64_t *sequence) {
+    if (matcher->starting == 0 || !triggers_matcher_history_may(matcher))
+        return NULL;
+    for (*input = TRIGGERS_INPUT_CHANGES_NEAR; *input < TRIGGERS_INPUTS; (*input)++) {
+        const triggers_feed *live = &matcher->feeds[triggers_input_live(*input)];
+        if (only_near && matcher->feeds[*input].taken + NEAR_END < live->taken)
+            continue;
+        core_block *message = triggers_feed_next(&matcher->feeds[*input], sequence);
+        if (message != NULL)
+            return message;
+    }
+    return NULL;
+}
+
+/* Live ones first, but a history has its share, and comes to its end. */
+static core_block *message_next(triggers_matcher *matcher, triggers_input *input,
+                                uint64_t *sequence) {
+    if (!matcher->is_done) {
+        *input = matcher->position.input;
+        return triggers_feed_next(&matcher->feeds[*input], sequence);
+    }
+    bool only_near = ++matcher->turns % HISTORY_SHARE != 0;
+    core_block *message = history_next(matcher, only_near, input, sequence);
+    if (message == NULL)
+        message = live_next(matcher, input, sequence);
+    return message != NULL ? message : history_next(matcher, false, input, sequence);
+}
+
 static bool message_take(triggers_matcher *matcher, triggers_input input, uint64_t sequence,
                          core_slice message, core_error *error) {
-    triggers_matcher_set_renew(matcher);
-    matcher->last_input = input;
+    if (triggers_input_is_live(input))
+        matcher->last_input = input;
     matcher->position.turn++;
+    matcher->told_number = 0;
     matcher->position.input = input;
     bool ok = triggers_input_kind(input) == TRIGGERS_STREAM_CHANGES
                   ? triggers_matcher_take_changes(matcher, input, sequence, message, error)
@@ -190,13 +210,17 @@ static bool matcher_step(triggers_matcher *matcher, core_error *error) {
         if (triggers_feed_is_lost(&matcher->feeds[i]))
             return core_error_set(error, CORE_ERROR_GAP,
                                   "a stream does not go on where it was read");
+    if (!triggers_matcher_set_renew(matcher, error) || !partly_look(matcher, error) ||
+        !triggers_matcher_starts_look(matcher, error))
+        return false;
     core_block *message = message_next(matcher, &input, &sequence);
     bool ok = true;
     if (message != NULL) {
         ok = message_take(matcher, input, sequence, core_block_slice(message), error);
         core_block_release(message);
     } else if (fanout_publisher_sleep(matcher->publisher)) {
-        triggers_matcher_wait(matcher, fanout_publisher_wake_fd(matcher->publisher), IDLE_MS);
+        triggers_matcher_wait(matcher, fanout_publisher_wake_fd(matcher->publisher),
+                              matcher->starting > 0 ? STARTING_MS : IDLE_MS);
         fanout_publisher_wake_clear(matcher->publisher);
     }
     return ok && matcher_keep(matcher, error);
@@ -206,12 +230,15 @@ static void matcher_match(triggers_matcher *matcher, core_error *error) {
     const fanout_tail *tail = NULL;
     bool ok = fanout_publisher_open(matcher->publisher, &tail, error) &&
               triggers_matcher_place(matcher, tail, error) &&
+              triggers_matcher_starts_read(matcher, error) &&
               triggers_matcher_inputs_open(matcher, error) &&
               triggers_matcher_claim(matcher, error);
     if (ok)
         matcher_say(matcher, TRIGGERS_MATCHER_RUNS, "");
     while (ok && triggers_matcher_goes_on(matcher))
         ok = matcher_step(matcher, error);
+    if (ok && atomic_load(&matcher->stopping)) /* so that the next one need not read what is done */
+        (void)(triggers_matcher_poll(matcher, error) && triggers_matcher_save(matcher, error));
     triggers_matcher_inputs_close(matcher);
     matcher->told_count = 0;
     core_buffer_reset(&matcher->told);
@@ -316,6 +343,11 @@ void triggers_matcher_free(triggers_matcher *matcher) {
         (void)pthread_join(matcher->thread, NULL);
     triggers_matcher_tables_forget(matcher);
     free(matcher->others);
+    free(matcher->ids);
+    free(matcher->heards);
+    triggers_ledger_fini(&matcher->ledger);
+    for (size_t i = 0; i < TRIGGERS_INPUTS; i++)
+        triggers_round_fini(&matcher->rounds[i]);
     triggers_set_release(matcher->set);
     fanout_publisher_free(matcher->publisher);
     fanout_lease_free(matcher->lease);

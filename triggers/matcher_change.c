@@ -15,18 +15,38 @@ static void message_take(triggers_case *it) {
     place->chain_depth = core_message_chain_depth(&it->change->message);
 }
 
-static bool change_take(triggers_case *it, core_error *error) {
-    triggers_matcher *matcher = it->matcher;
-    triggers_place *place = &matcher->position.places[it->input];
-    char offset[CORE_OFFSET_TEXT_SIZE];
-    if (it->change->op == CORE_OP_MESSAGE)
-        message_take(it);
-    if (triggers_op_of(it->change->op) == 0 || it->change->relation == NULL ||
-        triggers_matcher_is_done(matcher, it->input, &it->at, it->change, &it->is_partly))
-        return true;
+static void place_move(triggers_case *it) {
+    triggers_place *place = &it->matcher->position.places[it->input];
     place->at = it->at;
     place->lsn = it->change->transaction.commit_lsn;
     place->index = it->change->index;
+}
+
+/* cdc says that changes are missing for good. */
+static bool gap_take(triggers_case *it, core_error *error) {
+    triggers_matcher *matcher = it->matcher;
+    if (triggers_matcher_is_done(matcher, it->input, &it->at, it->change, &it->is_partly))
+        return true;
+    place_move(it);
+    matcher->is_done = true;
+    return triggers_matcher_gap(matcher, it->input,
+                                "changes are missing from the change stream, which its GAP event "
+                                "tells of",
+                                error);
+}
+
+static bool change_take(triggers_case *it, core_error *error) {
+    triggers_matcher *matcher = it->matcher;
+    const triggers_place *place = &matcher->position.places[it->input];
+    char offset[CORE_OFFSET_TEXT_SIZE];
+    if (it->change->op == CORE_OP_MESSAGE)
+        message_take(it);
+    if (it->change->op == CORE_OP_GAP)
+        return gap_take(it, error);
+    if (triggers_op_of(it->change->op) == 0 || it->change->relation == NULL ||
+        triggers_matcher_is_done(matcher, it->input, &it->at, it->change, &it->is_partly))
+        return true;
+    place_move(it);
     core_offset_format(&it->at, offset);
     it->facts = (triggers_body_facts){.time_us = it->change->transaction.commit_time_us,
                                       .offset = core_slice_text(offset)};
@@ -41,7 +61,7 @@ static bool run_take(triggers_case *it, core_slice whole, core_error *error) {
     core_arena_reset(arena);
     if (!core_run_decode(whole, arena, &run, error))
         return false;
-    if (run.rows == 0 || (triggers_op_of(run.op) == 0 && run.op != CORE_OP_MESSAGE))
+    if (run.rows == 0 || run.op == CORE_OP_SCHEMA)
         return true;
     if (!core_run_reader_init(&reader, &run, arena, error))
         return false;

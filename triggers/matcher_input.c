@@ -1,7 +1,5 @@
-/* The matcher's feeds, opened where it goes on; see matcher.h.
- *
- * What a stream does not hold any more although it was not matched is a gap: it is logged, counted,
- * a warning of readiness, and an outcome of each trigger that it concerns. */
+/* The matcher's feeds, opened where it goes on; see matcher.h. What a stream does not hold any more
+ * although it was not matched is a gap (matcher_gap.c). */
 #include "triggers/matcher_private.h"
 
 #include "triggers/event_view.h"
@@ -91,22 +89,34 @@ static void events_first(const triggers_matcher *matcher, const fanout_stream_in
 
 /* ---- gaps ---- */
 
-/* What stood between the place and the stream's first message. */
-static void gap_look(triggers_matcher *matcher, triggers_input input, bool is_partly,
-                     const fanout_stream_info *info) {
+/* Whether the place is one of this stream, which it would go on behind. */
+static bool place_is_ours(const triggers_matcher *matcher, triggers_input input) {
     const triggers_place *place = &matcher->position.places[input];
-    const triggers_matcher_stream *stream = &matcher->streams[triggers_input_kind(input)];
+    if (triggers_input_kind(input) == TRIGGERS_STREAM_EVENTS)
+        return strcmp(place->at.epoch, matcher->streams[TRIGGERS_STREAM_EVENTS].epoch) == 0;
+    return triggers_input_is_live(input) ||
+           strcmp(place->at.epoch, CORE_OFFSET_BEGINNING_EPOCH) != 0;
+}
+
+/* What stood between the place and the stream's first message is told, and then done with. */
+static bool gap_look(triggers_matcher *matcher, triggers_input input, bool is_partly,
+                     const fanout_stream_info *info, core_error *error) {
+    triggers_place *place = &matcher->position.places[input];
     uint64_t next = place->at.sequence + (is_partly ? 0 : 1);
     char text[CORE_ERROR_TEXT_MAX];
-    bool is_ours = triggers_input_kind(input) == TRIGGERS_STREAM_CHANGES ||
-                   strcmp(place->at.epoch, stream->epoch) == 0;
-    if (!is_ours || info->first_sequence <= next)
-        return;
+    if (!place_is_ours(matcher, input) || info->first_sequence <= next)
+        return true;
     (void)snprintf(text, sizeof text,
                    "messages %" PRIu64 " to %" PRIu64 " of %s were removed before they were "
                    "matched",
-                   next, info->first_sequence - 1, stream->name);
-    triggers_matcher_gap(matcher, text);
+                   next, info->first_sequence - 1,
+                   matcher->streams[triggers_input_kind(input)].name);
+    if (!triggers_matcher_gap(matcher, input, text, error))
+        return false;
+    place->at.sequence = info->first_sequence - 1;
+    place->at.index = UINT32_MAX;
+    matcher->is_done = matcher->is_done || is_partly; /* the rest of it is gone as well */
+    return true;
 }
 
 /* ---- opened ---- */
@@ -133,10 +143,11 @@ static bool input_first(triggers_matcher *matcher, triggers_input input,
     bool is_events = triggers_input_kind(input) == TRIGGERS_STREAM_EVENTS;
     bool is_partly = !matcher->is_done && matcher->position.input == input;
     if (place->at.epoch[0] != '\0') {
-        gap_look(matcher, input, is_partly, info);
+        if (!gap_look(matcher, input, is_partly, info, error))
+            return false;
         if (!is_events)
             return changes_first(matcher, info, place, first, error);
-        events_first(matcher, info, place, is_partly, first);
+        events_first(matcher, info, place, is_partly && !matcher->is_done, first);
         return true;
     }
     if (!is_events)
@@ -147,7 +158,8 @@ static bool input_first(triggers_matcher *matcher, triggers_input input,
     return true;
 }
 
-static bool input_open(triggers_matcher *matcher, triggers_input input, core_error *error) {
+bool triggers_matcher_input_open(triggers_matcher *matcher, triggers_input input,
+                                 core_error *error) {
     triggers_stream_kind kind = triggers_input_kind(input);
     const triggers_matcher_stream *stream = &matcher->streams[kind];
     fanout_stream_info info;
@@ -173,9 +185,11 @@ static bool input_open(triggers_matcher *matcher, triggers_input input, core_err
 }
 
 bool triggers_matcher_inputs_open(triggers_matcher *matcher, core_error *error) {
-    for (triggers_input input = 0; triggers_input_is_live(input); input++)
-        if (!input_open(matcher, input, error))
+    for (triggers_input input = 0; input < TRIGGERS_INPUTS; input++) {
+        bool is_read = triggers_input_is_live(input) || matcher->rounds[input].count > 0;
+        if (is_read && !triggers_matcher_input_open(matcher, input, error))
             return false;
+    }
     return true;
 }
 

@@ -33,6 +33,8 @@ static bool is_since(const triggers_case *it, const triggers_definition *definit
 }
 
 static bool is_heard(const triggers_case *it, const triggers_definition *definition) {
+    if (!triggers_matcher_hears(it->matcher, it->input, definition))
+        return false;
     if (it->is_partly && is_stored(it->matcher, definition))
         return false;
     if (definition->on == TRIGGERS_ON_RESULT && (definition->results & it->result) == 0)
@@ -51,7 +53,8 @@ static void tell(const triggers_case *it, const triggers_definition *definition,
                             .trigger = definition->name,
                             .event_id = it->facts.offset,
                             .reason = core_slice_text(text)};
-    triggers_matcher_tell(it->matcher, &entry);
+    core_metrics_add(it->matcher->spec.metrics, CORE_METRIC_TRIGGERS_UNDECIDED, 1);
+    (void)triggers_matcher_tell(it->matcher, &entry); /* of one message: the metric counts others */
 }
 
 /* The body, the key's text, what the action needs. False: told, there is no task. */

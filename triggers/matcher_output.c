@@ -49,13 +49,13 @@ bool triggers_matcher_send(triggers_matcher *matcher, uint64_t key_hash, core_sl
 
 /* ---- what was not decided ---- */
 
-void triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry) {
-    core_metrics_add(matcher->spec.metrics, CORE_METRIC_TRIGGERS_UNDECIDED, 1);
+bool triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry) {
     if (matcher->told_count >= TOLD_MAX || matcher->told.length >= TOLD_MAX_BYTES)
-        return; /* of one message: the metric counts the others */
+        return false;
     entry->time_ms = core_clock_wall_us(matcher->spec.clock) / CORE_US_PER_MS;
     triggers_entry_write(entry, &matcher->told);
     matcher->told_count++;
+    return true;
 }
 
 /* Nobody else removes them, and a stream that is full takes no partition's records either. */
@@ -72,14 +72,16 @@ static bool told_trim(triggers_matcher *matcher, const char *subject, core_error
 }
 
 bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error) {
-    char subject[CORE_SUBJECT_MAX], id[64];
+    char subject[CORE_SUBJECT_MAX], id[96];
     bool duplicate;
     if (matcher->told_count == 0)
         return true;
     const triggers_record record = {.outcomes = core_buffer_slice(&matcher->told)};
     core_buffer_reset(&matcher->task);
     triggers_record_write(&record, &matcher->task);
-    (void)snprintf(id, sizeof id, "m-%" PRIu64, matcher->position.turn);
+    const core_offset *at = &matcher->position.places[matcher->position.input].at;
+    (void)snprintf(id, sizeof id, "m-%s-%" PRIu64 "-%" PRIu32 "-%zu", at->epoch, at->sequence,
+                   at->index, matcher->told_number++);
     const fanout_event event = {
         .subject = subject, .id = id, .payload = core_buffer_slice(&matcher->task)};
     bool ok = core_subject_work(matcher->spec.config, fanout_work_word(FANOUT_WORK_DELIVERIES),
@@ -139,13 +141,17 @@ static bool partition_allows(triggers_matcher *matcher, unsigned number, uint64_
 void triggers_matcher_purge(triggers_matcher *matcher) {
     fanout_stream_info info;
     core_error error = {0};
-    if (!fanout_stream_inspect(matcher->connection, matcher->tasks_stream, &info, &error) ||
-        info.messages < 2)
+    if (!fanout_stream_inspect(matcher->connection, matcher->tasks_stream, &info, &error))
         return;
+    if (info.messages < 2) {
+        matcher->done_up_to = info.last_sequence; /* but one, perhaps */
+        return;
+    }
     uint64_t up_to = info.last_sequence - 1;
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         if (!partition_allows(matcher, i, &up_to))
             return;
+    matcher->done_up_to = up_to;
     if (up_to >= info.first_sequence &&
         !fanout_stream_purge(matcher->connection, matcher->tasks_stream, up_to, &error))
         CORE_LOG(matcher->spec.log, WARN, "triggers", "tasks that are done cannot be removed yet",

@@ -1,15 +1,18 @@
 /* The matcher's inside: matcher.c (the thread, the lease, whose message is next), matcher_place.c
  * (where it goes on), matcher_input.c (feeds opened there), matcher_change.c and matcher_event.c (a
  * message of either kind), matcher_match.c (matches to tasks), matcher_output.c (tasks into their
- * stream, what is told, what is purged), matcher_tables.c (indexes of rules). */
+ * stream, what is told, what is purged), matcher_starts.c (who begins in the past),
+ * matcher_tables.c (indexes of rules). */
 #ifndef WALCAST_TRIGGERS_MATCHER_PRIVATE_H
 #define WALCAST_TRIGGERS_MATCHER_PRIVATE_H
 
 #include "triggers/body.h"
 #include "triggers/feed.h"
 #include "triggers/heard.h"
+#include "triggers/ledger.h"
 #include "triggers/matcher.h"
 #include "triggers/record.h"
+#include "triggers/round.h"
 #include "triggers/rule_index.h"
 
 #define TRIGGERS_MATCHER_MAGIC   UINT32_C(0x746d6174)
@@ -25,6 +28,10 @@ typedef enum {
 static inline triggers_stream_kind triggers_input_kind(triggers_input input) {
     return input % (unsigned)TRIGGERS_STREAMS == 0 ? TRIGGERS_STREAM_CHANGES
                                                    : TRIGGERS_STREAM_EVENTS;
+}
+/* The live one of its kind. */
+static inline triggers_input triggers_input_live(triggers_input input) {
+    return (triggers_input)(input % (unsigned)TRIGGERS_STREAMS);
 }
 static inline bool triggers_input_is_live(triggers_input input) {
     return input <= TRIGGERS_INPUT_EVENTS;
@@ -71,8 +78,17 @@ struct triggers_matcher {
     uint64_t position_revision; /* of its record in key-value */
     triggers_position saved;
     int64_t save_ms, purge_ms;
+    uint64_t done_up_to; /* in the stream of tasks: all partitions were done with them */
+    unsigned turns;      /* messages taken by this process */
+
+    triggers_ledger ledger;                 /* who is heard live */
+    triggers_round rounds[TRIGGERS_INPUTS]; /* of the histories */
+    bool starts_are_due;                    /* something may begin, or go live */
+    size_t starting;                        /* that are not heard live */
 
     const triggers_set *set;
+    uint64_t *ids;   /* of each definition of the set, the ledger's */
+    uint8_t *heards; /* of each, the input that it is heard by; TRIGGERS_INPUTS: none yet */
     const triggers_definition **others; /* of the set those that are on no table */
     size_t other_count;
     triggers_table *tables[TRIGGERS_MATCHER_BUCKETS];
@@ -81,7 +97,7 @@ struct triggers_matcher {
     core_assembly assemblies[TRIGGERS_INPUTS]; /* of changes */
     core_arena arena;
     core_buffer body, key, arguments, task, told, names[2];
-    size_t told_count;
+    size_t told_count, told_number; /* in the record; of records since the last message */
     bool has_told;
     uint64_t told_records; /* since older ones were removed */
     int64_t max_payload;
@@ -114,9 +130,11 @@ typedef struct {
 /* Keeps the lease. False: it is lost, or we are to stop. */
 bool triggers_matcher_goes_on(triggers_matcher *matcher);
 void triggers_matcher_wait(triggers_matcher *matcher, int fd, int64_t wait_ms);
-/* Something is gone that was not matched: logged, counted, and a warning of readiness for a while.
- */
-void triggers_matcher_gap(triggers_matcher *matcher, const char *text);
+
+/* matcher_gap.c */
+/* Something of the input is gone that was not matched: told wherever somebody looks. */
+CORE_MUST_CHECK bool triggers_matcher_gap(triggers_matcher *matcher, triggers_input input,
+                                          const char *text, core_error *error);
 
 /* matcher_place.c */
 /* The place to go on from, out of the tail and the record in key-value; changes nothing. */
@@ -133,6 +151,24 @@ bool triggers_matcher_is_done(const triggers_matcher *matcher, triggers_input in
 /* matcher_input.c */
 CORE_MUST_CHECK bool triggers_matcher_inputs_open(triggers_matcher *matcher, core_error *error);
 void triggers_matcher_inputs_close(triggers_matcher *matcher);
+
+/* A history from its round's beginning, or its place in that. */
+CORE_MUST_CHECK bool triggers_matcher_input_open(triggers_matcher *matcher, triggers_input input,
+                                                 core_error *error);
+
+/* matcher_starts.c */
+/* Ledger and rounds as they are kept; before the inputs are opened. */
+CORE_MUST_CHECK bool triggers_matcher_starts_read(triggers_matcher *matcher, core_error *error);
+/* The set is another one: who of it is heard by which input. False without memory. */
+CORE_MUST_CHECK bool triggers_matcher_starts_renew(triggers_matcher *matcher);
+/* Begins what can begin, ends the rounds that have come to the live place; between two messages. */
+CORE_MUST_CHECK bool triggers_matcher_starts_look(triggers_matcher *matcher, core_error *error);
+/* Whether the definition is heard by the input. */
+bool triggers_matcher_hears(const triggers_matcher *matcher, triggers_input input,
+                            const triggers_definition *definition);
+/* Whether a message of a history may be taken now: its tasks must not stand in front of live ones
+ * in any number. */
+bool triggers_matcher_history_may(const triggers_matcher *matcher);
 
 /* matcher_change.c, matcher_event.c: one message of the input. False: begin again from the tail. */
 CORE_MUST_CHECK bool triggers_matcher_take_changes(triggers_matcher *matcher, triggers_input input,
@@ -151,15 +187,15 @@ CORE_MUST_CHECK bool triggers_matcher_match(triggers_case *it, triggers_rule_ind
 CORE_MUST_CHECK bool triggers_matcher_send(triggers_matcher *matcher, uint64_t key_hash,
                                            core_slice task, core_error *error);
 CORE_MUST_CHECK bool triggers_matcher_poll(triggers_matcher *matcher, core_error *error);
-/* What was not decided is told, in one record. */
-void triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry);
+/* What was not decided is told, in one record. False: that is full. */
+bool triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry);
 CORE_MUST_CHECK bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error);
 /* Removes tasks that all partitions are done with. */
 void triggers_matcher_purge(triggers_matcher *matcher);
 
 /* matcher_tables.c */
-/* The present set of definitions, between two messages. */
-void triggers_matcher_set_renew(triggers_matcher *matcher);
+/* The present set of definitions, between two messages. False without memory: it is tried again. */
+CORE_MUST_CHECK bool triggers_matcher_set_renew(triggers_matcher *matcher, core_error *error);
 /* NULL: there are no rules on the table, or their index cannot be made. */
 triggers_rule_index *triggers_matcher_index(triggers_matcher *matcher,
                                             const core_relation *relation);

@@ -34,13 +34,13 @@ static bool others_find(triggers_matcher *matcher) {
     return matcher->others != NULL;
 }
 
-void triggers_matcher_set_renew(triggers_matcher *matcher) {
-    if (!triggers_definitions_renew(matcher->spec.definitions, &matcher->set))
-        return;
+bool triggers_matcher_set_renew(triggers_matcher *matcher, core_error *error) {
+    bool is_new = triggers_definitions_renew(matcher->spec.definitions, &matcher->set);
+    if (!is_new && matcher->heards != NULL)
+        return true;
     triggers_matcher_tables_forget(matcher);
-    if (!others_find(matcher))
-        CORE_LOG(matcher->spec.log, ERROR, "triggers",
-                 "triggers on events cannot be matched: no memory");
+    return (others_find(matcher) && triggers_matcher_starts_renew(matcher)) ||
+           core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the set of triggers");
 }
 
 /* ---- found ---- */

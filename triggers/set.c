@@ -63,18 +63,23 @@ void triggers_set_release(const triggers_set *set) {
     free(it);
 }
 
-const triggers_definition *triggers_set_find(const triggers_set *set, core_slice project,
-                                             core_slice name) {
+size_t triggers_set_place(const triggers_set *set, core_slice project, core_slice name) {
     size_t low = 0, high = set->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = place_compare(set->definitions[middle], project, name);
         if (order == 0)
-            return set->definitions[middle];
+            return middle;
         if (order < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return NULL;
+    return set->count;
+}
+
+const triggers_definition *triggers_set_find(const triggers_set *set, core_slice project,
+                                             core_slice name) {
+    size_t place = triggers_set_place(set, project, name);
+    return place < set->count ? set->definitions[place] : NULL;
 }

@@ -16,6 +16,8 @@ CORE_MUST_CHECK const triggers_set *triggers_set_new(const triggers_definition *
                                                      size_t count, uint64_t generation);
 const triggers_set *triggers_set_hold(const triggers_set *set);
 void triggers_set_release(const triggers_set *set);
+/* Its place in the set; `count`: there is none. */
+size_t triggers_set_place(const triggers_set *set, core_slice project, core_slice name);
 /* NULL: there is none. */
 const triggers_definition *triggers_set_find(const triggers_set *set, core_slice project,
                                              core_slice name);

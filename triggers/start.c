@@ -1,6 +1,9 @@
 /* See start.h. */
 #include "triggers/start.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #define CHUNK_BYTES   ((size_t)65536)
 #define PAYLOAD_BYTES ((size_t)64 << 20) /* nats-server's own limit on a message */
 
@@ -49,7 +52,10 @@ static bool event_end(fanout_connection *connection, const core_config *config, 
     bool exists;
     if (!fanout_stream_check(connection, &spec, &exists, &info, error))
         return false;
-    offset->sequence = exists ? info.last_sequence : 0;
+    if (!exists)
+        return true;
+    (void)snprintf(offset->epoch, sizeof offset->epoch, "%" PRIx64, (uint64_t)info.created_us);
+    offset->sequence = info.last_sequence;
     return true;
 }
 
@@ -62,8 +68,7 @@ bool triggers_start_find(fanout_connection *connection, const core_config *confi
     else if (definition->start == TRIGGERS_START_NOW && definition->on == TRIGGERS_ON_TABLE) {
         if (!change_end(connection, config, &offset, error))
             return false;
-    } else if (definition->start == TRIGGERS_START_NOW &&
-               (definition->on == TRIGGERS_ON_EVENT || definition->on == TRIGGERS_ON_CRON)) {
+    } else if (definition->start == TRIGGERS_START_NOW) {
         if (!event_end(connection, config, &offset, error))
             return false;
     }

@@ -177,6 +177,7 @@ const triggers_definition *triggers_stored_definition(const triggers_stored *sto
     const triggers_definition_facts facts = {.project = stored->project,
                                              .environment = environment,
                                              .revision = revision,
+                                             .created_us = stored->created_us,
                                              .since = stored->since,
                                              .disabled = &stored->disabled,
                                              .paused = &stored->paused};
