@@ -166,29 +166,6 @@ test('partitions share the places of an endpoint', async (t) => {
   assert.ok(last < COUNT * 3 / 4, `row ${last} was among the first ${FIRST}`);
 });
 
-test('kills of walcast and of nats-server lose nothing, and keys stay in order', async (t) => {
-  const COUNT = 3000;
-  let served = 0;
-  const receiver = await Receiver.start(t, () => served++ % 97 === 96 ? 500 : 200);
-  const house = await startTriggers(t, [trigger(receiver.url, { retry: `[${Array(12).fill('1s').join(', ')}]` })]);
-  for (let round = 0; round < 6; round++) {
-    await insertOrders(house, round * COUNT / 6 + 1, (round + 1) * COUNT / 6, 50);
-    await waitFor('some deliveries', () => receiver.delivered.length > round * COUNT / 12, 60_000);
-    if (round % 2) {
-      await house.nats.kill();
-      await house.nats.restart();
-    } else {
-      await house.walcast.kill();
-      house.walcast.start();
-    }
-  }
-  await receiver.waitFor(COUNT, 120_000);
-  assert.deepEqual(ids(receiver.delivered), range(1, COUNT));
-  assertInOrder(receiver.delivered);
-  t.diagnostic(`${receiver.events.length} attempts for ${COUNT} deliveries`);
-  assert.equal(await house.walcast.metric('walcast_triggers_dead_total'), 0);
-});
-
 test('a process that slept past its lease records nothing when it wakes', async (t) => {
   let slow = true;
   const receiver = await Receiver.start(t, async () => {
