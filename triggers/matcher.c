@@ -297,11 +297,12 @@ static bool matcher_prepare(triggers_matcher *matcher, core_error *error) {
     core_buffer_init(&matcher->body, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->key, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->arguments, TEXT_MAX_BYTES);
+    core_buffer_init(&matcher->recalled, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->task, TEXT_MAX_BYTES);
     core_buffer_init(&matcher->told, TEXT_MAX_BYTES);
     for (size_t i = 0; i < CORE_COUNT_OF(matcher->names); i++)
         core_buffer_init(&matcher->names[i], NAME_MAX_BYTES);
-    for (size_t i = 0; i < TRIGGERS_INPUTS; i++)
+    for (size_t i = 0; i <= TRIGGERS_INPUTS; i++)
         core_assembly_init(&matcher->assemblies[i], TEXT_MAX_BYTES);
     core_arena_init(&matcher->arena, ARENA_CHUNK, (size_t)4 * TEXT_MAX_BYTES);
     triggers_matcher_stream *changes = &matcher->streams[TRIGGERS_STREAM_CHANGES];
@@ -357,11 +358,12 @@ void triggers_matcher_free(triggers_matcher *matcher) {
     core_buffer_fini(&matcher->body);
     core_buffer_fini(&matcher->key);
     core_buffer_fini(&matcher->arguments);
+    core_buffer_fini(&matcher->recalled);
     core_buffer_fini(&matcher->task);
     core_buffer_fini(&matcher->told);
     for (size_t i = 0; i < CORE_COUNT_OF(matcher->names); i++)
         core_buffer_fini(&matcher->names[i]);
-    for (size_t i = 0; i < TRIGGERS_INPUTS; i++)
+    for (size_t i = 0; i <= TRIGGERS_INPUTS; i++)
         core_assembly_fini(&matcher->assemblies[i]);
     core_arena_fini(&matcher->arena);
     (void)pthread_mutex_destroy(&matcher->lock);

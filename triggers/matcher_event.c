@@ -5,50 +5,65 @@
 #include "triggers/event_row.h"
 #include "triggers/event_view.h"
 #include "triggers/hearing.h"
+#include "triggers/redeliver.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-static bool event_match(triggers_case *it, const triggers_heard *heard, triggers_occurrence *what,
-                        core_error *error) {
+static bool is_wish(core_slice type) {
+    static const char beginning[] = TRIGGERS_REDELIVER_TYPE;
+    return type.length >= sizeof beginning - 1 &&
+           memcmp(type.data, beginning, sizeof beginning - 1) == 0;
+}
+
+bool triggers_matcher_event_case(triggers_case *it, const triggers_heard *heard, core_slice id,
+                                 core_change *change, triggers_rule_index **index,
+                                 core_error *error) {
     triggers_matcher *matcher = it->matcher;
     triggers_on on;
     core_slice name;
-    core_change change;
-    triggers_rule_index *index = NULL;
-    if (triggers_hearing_kind(what->type, &on, &name))
-        index =
-            triggers_matcher_event_index(matcher, on, core_buffer_slice(&matcher->names[0]), name);
-    if (index == NULL)
-        return triggers_matcher_match(it, NULL, error);
+    *index = NULL;
+    core_buffer_reset(&matcher->names[0]);
+    core_buffer_reset(&matcher->names[1]);
+    if (!triggers_heard_names(heard->subject, &matcher->names[0], &matcher->names[1]))
+        return true;
+    core_slice project = core_buffer_slice(&matcher->names[0]);
+    triggers_occurrence what = {.id = id,
+                                .type = core_buffer_slice(&matcher->names[1]),
+                                .source = heard->source,
+                                .subject = heard->subject,
+                                .time_us = heard->time_us};
+    it->facts = (triggers_body_facts){.type = what.type, .time_us = heard->time_us, .offset = id};
+    it->depth = heard->depth;
+    if (triggers_hearing_kind(what.type, &on, &name))
+        *index = triggers_matcher_event_index(matcher, on, project, name);
+    if (*index == NULL)
+        return true;
     if (!heard->is_cut)
-        what->data = triggers_occurrence_data(heard->payload, &matcher->arena);
-    if ((!heard->is_cut && what->data.data == NULL) ||
-        !triggers_occurrence_row(what, on, &matcher->arena, &change))
+        what.data = triggers_occurrence_data(heard->payload, &matcher->arena);
+    if ((!heard->is_cut && what.data.data == NULL) ||
+        !triggers_occurrence_row(&what, on, &matcher->arena, change))
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for event %.*s",
-                              CORE_SLICE_ARGS(what->id));
-    it->change = &change;
-    it->result = on == TRIGGERS_ON_RESULT ? triggers_hearing_result(&change) : 0;
-    return triggers_matcher_match(it, index, error);
+                              CORE_SLICE_ARGS(id));
+    it->change = change;
+    it->result = on == TRIGGERS_ON_RESULT ? triggers_hearing_result(change) : 0;
+    return true;
 }
 
 static bool event_take(triggers_case *it, const triggers_heard *heard, core_error *error) {
     triggers_matcher *matcher = it->matcher;
     char id[TRIGGERS_EVENT_ID_SIZE];
+    core_change change;
+    triggers_rule_index *index;
     (void)snprintf(id, sizeof id, "%s-%" PRIu64, it->at.epoch, it->at.sequence);
-    core_buffer_reset(&matcher->names[0]);
-    core_buffer_reset(&matcher->names[1]);
-    if (!triggers_heard_names(heard->subject, &matcher->names[0], &matcher->names[1]))
-        return triggers_matcher_match(it, NULL, error);
-    triggers_occurrence what = {.id = core_slice_text(id),
-                                .type = core_buffer_slice(&matcher->names[1]),
-                                .source = heard->source,
-                                .subject = heard->subject,
-                                .time_us = heard->time_us};
-    it->facts =
-        (triggers_body_facts){.type = what.type, .time_us = heard->time_us, .offset = what.id};
-    it->depth = heard->depth;
-    return event_match(it, heard, &what, error);
+    if (!triggers_matcher_event_case(it, heard, core_slice_text(id), &change, &index, error))
+        return false;
+    if (index != NULL || !is_wish(core_buffer_slice(&matcher->names[1])))
+        return triggers_matcher_match(it, index, error);
+    core_slice project = core_arena_copy(&matcher->arena, core_buffer_slice(&matcher->names[0]));
+    return project.data != NULL
+               ? triggers_matcher_redeliver(it, project, heard->payload, error)
+               : core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a redelivery");
 }
 
 bool triggers_matcher_take_event(triggers_matcher *matcher, triggers_input input, uint64_t sequence,

@@ -133,6 +133,7 @@ static bool stream_look(triggers_matcher *matcher, triggers_stream_kind kind,
     if (!fanout_stream_ensure(matcher->connection, &spec, info, error))
         return false;
     (void)snprintf(stream->filter, sizeof stream->filter, "%s", subjects);
+    matcher->events_created_us = info->created_us;
     (void)snprintf(stream->epoch, sizeof stream->epoch, "%" PRIx64, (uint64_t)info->created_us);
     return true;
 }

@@ -33,6 +33,8 @@ static bool is_since(const triggers_case *it, const triggers_definition *definit
 }
 
 static bool is_heard(const triggers_case *it, const triggers_definition *definition) {
+    if (it->only != NULL)
+        return definition == it->only && !it->is_partly;
     if (!triggers_matcher_hears(it->matcher, it->input, definition))
         return false;
     if (it->is_partly && is_stored(it->matcher, definition))
@@ -125,9 +127,13 @@ bool triggers_matcher_match(triggers_case *it, triggers_rule_index *index, core_
     const triggers_images *images = NULL;
     size_t count =
         index != NULL ? triggers_rule_index_match(index, it->change, &matches, &images) : 0;
-    for (size_t i = 0; i < count; i++)
-        if (is_heard(it, matches[i].definition) && !match_take(it, images, &matches[i], error))
+    for (size_t i = 0; i < count; i++) {
+        if (!is_heard(it, matches[i].definition))
+            continue;
+        if (!match_take(it, images, &matches[i], error))
             return false;
+        it->matched++;
+    }
     it->matcher->is_done = true;
     return true;
 }

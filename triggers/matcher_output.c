@@ -47,6 +47,20 @@ bool triggers_matcher_send(triggers_matcher *matcher, uint64_t key_hash, core_sl
     }
 }
 
+bool triggers_matcher_flush(triggers_matcher *matcher, core_error *error) {
+    while (matcher->acked < matcher->sent) {
+        if (!triggers_matcher_poll(matcher, error))
+            return false;
+        if (matcher->acked < matcher->sent && fanout_publisher_sleep(matcher->publisher))
+            triggers_matcher_wait(matcher, fanout_publisher_wake_fd(matcher->publisher),
+                                  FULL_WAIT_MS);
+        fanout_publisher_wake_clear(matcher->publisher);
+        if (!triggers_matcher_goes_on(matcher))
+            return core_error_set(error, CORE_ERROR_CONFLICT, "another process matches changes");
+    }
+    return true;
+}
+
 /* ---- what was not decided ---- */
 
 bool triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry) {

@@ -94,9 +94,11 @@ struct triggers_matcher {
     triggers_table *tables[TRIGGERS_MATCHER_BUCKETS];
     size_t table_count;
 
-    core_assembly assemblies[TRIGGERS_INPUTS]; /* of changes */
+    core_assembly assemblies[TRIGGERS_INPUTS + 1]; /* of changes; the last: of what is recalled */
     core_arena arena;
     core_buffer body, key, arguments, task, told, names[2];
+    core_buffer recalled; /* a message of the past */
+    int64_t events_created_us;
     size_t told_count, told_number; /* in the record; of records since the last message */
     bool has_told;
     uint64_t told_records; /* since older ones were removed */
@@ -120,8 +122,10 @@ typedef struct {
     triggers_input input;
     core_offset at; /* its place in the input's stream */
     const core_change *change;
-    triggers_body_facts facts; /* `offset` is its id */
-    unsigned result;           /* of another trigger's: TRIGGERS_RESULT_*; 0: it is none */
+    triggers_body_facts facts;       /* `offset` is its id */
+    unsigned result;                 /* of another trigger's: TRIGGERS_RESULT_*; 0: it is none */
+    const triggers_definition *only; /* nobody else is asked, and this one whatever its beginning */
+    size_t matched;                  /* rules that were true or not decided, once it is done */
     uint16_t depth;
     bool is_partly; /* tasks up to the matcher's last trigger are stored already */
 } triggers_case;
@@ -178,6 +182,15 @@ CORE_MUST_CHECK bool triggers_matcher_take_event(triggers_matcher *matcher, trig
                                                  uint64_t sequence, core_slice message,
                                                  core_error *error);
 
+/* The case of an event, and the index of its rules; NULL: nobody hears it. `change` is the case's
+ * then. Reads into the arena. */
+CORE_MUST_CHECK bool triggers_matcher_event_case(triggers_case *it, const triggers_heard *heard,
+                                                 core_slice id, core_change *change,
+                                                 triggers_rule_index **index, core_error *error);
+/* matcher_redeliver.c: the case is the wish's event, of that project. */
+CORE_MUST_CHECK bool triggers_matcher_redeliver(triggers_case *it, core_slice project,
+                                                core_slice payload, core_error *error);
+
 /* matcher_match.c: all rules of the index that the case makes true become tasks; it is done then.
  * `index` may be NULL. */
 CORE_MUST_CHECK bool triggers_matcher_match(triggers_case *it, triggers_rule_index *index,
@@ -187,6 +200,8 @@ CORE_MUST_CHECK bool triggers_matcher_match(triggers_case *it, triggers_rule_ind
 CORE_MUST_CHECK bool triggers_matcher_send(triggers_matcher *matcher, uint64_t key_hash,
                                            core_slice task, core_error *error);
 CORE_MUST_CHECK bool triggers_matcher_poll(triggers_matcher *matcher, core_error *error);
+/* Waits until all tasks are stored. */
+CORE_MUST_CHECK bool triggers_matcher_flush(triggers_matcher *matcher, core_error *error);
 /* What was not decided is told, in one record. False: that is full. */
 bool triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry);
 CORE_MUST_CHECK bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error);

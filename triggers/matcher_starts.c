@@ -17,7 +17,6 @@
 enum {
     NEAR_MESSAGES = 1000, /* behind the live place */
     AHEAD_TASKS = 2000,   /* of histories', that no partition has done yet */
-    FLUSH_WAIT_MS = 200,
 };
 #define FUTURE_US ((int64_t)60 * 60 * CORE_US_PER_S) /* clocks that differ by less */
 
@@ -190,21 +189,6 @@ static bool round_begin(triggers_matcher *matcher, triggers_input history, core_
 
 /* ---- a round ends ---- */
 
-/* Until all tasks are stored. */
-static bool tasks_flush(triggers_matcher *matcher, core_error *error) {
-    while (matcher->acked < matcher->sent) {
-        if (!triggers_matcher_poll(matcher, error))
-            return false;
-        if (matcher->acked < matcher->sent && fanout_publisher_sleep(matcher->publisher))
-            triggers_matcher_wait(matcher, fanout_publisher_wake_fd(matcher->publisher),
-                                  FLUSH_WAIT_MS);
-        fanout_publisher_wake_clear(matcher->publisher);
-        if (!triggers_matcher_goes_on(matcher))
-            return core_error_set(error, CORE_ERROR_CONFLICT, "another process matches changes");
-    }
-    return true;
-}
-
 static bool members_enter(triggers_matcher *matcher, const triggers_round *round,
                           core_error *error) {
     for (size_t i = 0; i < round->count; i++)
@@ -215,7 +199,7 @@ static bool members_enter(triggers_matcher *matcher, const triggers_round *round
 
 static bool round_end(triggers_matcher *matcher, triggers_input history, core_error *error) {
     triggers_round *round = &matcher->rounds[history];
-    if (!tasks_flush(matcher, error) || !triggers_matcher_save(matcher, error) ||
+    if (!triggers_matcher_flush(matcher, error) || !triggers_matcher_save(matcher, error) ||
         !members_enter(matcher, round, error))
         return false;
     CORE_LOG(matcher->spec.log, INFO, "triggers", "triggers that began in the past go on live",
