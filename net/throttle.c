@@ -2,12 +2,10 @@
  * each request moves it on by the time that its token takes to come back. */
 #include "net/throttle.h"
 
-#define NS_PER_S INT64_C(1000000000)
-
 void net_throttle_init(net_throttle *throttle, const net_throttle_spec *spec, int64_t now_ns) {
     *throttle = (net_throttle){.spec = *spec, .due_ns = now_ns, .held_until_ns = now_ns};
-    if (throttle->spec.per_second > NET_THROTTLE_RATE_MAX)
-        throttle->spec.per_second = NET_THROTTLE_RATE_MAX;
+    if (throttle->spec.interval_ns > 0 && throttle->spec.interval_ns < NET_THROTTLE_INTERVAL_MIN_NS)
+        throttle->spec.interval_ns = NET_THROTTLE_INTERVAL_MIN_NS;
     if (throttle->spec.burst == 0)
         throttle->spec.burst = 1;
 }
@@ -18,13 +16,12 @@ int64_t net_throttle_admit(net_throttle *throttle, int64_t now_ns) {
         return NET_THROTTLE_FULL;
     if (throttle->held_until_ns > now_ns)
         return throttle->held_until_ns - now_ns;
-    if (spec->per_second > 0) {
-        int64_t token_ns = NS_PER_S / spec->per_second;
+    if (spec->interval_ns > 0) {
         int64_t due_ns = throttle->due_ns > now_ns ? throttle->due_ns : now_ns;
-        int64_t ahead_ns = due_ns - now_ns - (int64_t)(spec->burst - 1) * token_ns;
+        int64_t ahead_ns = due_ns - now_ns - (int64_t)(spec->burst - 1) * spec->interval_ns;
         if (ahead_ns > 0)
             return ahead_ns;
-        throttle->due_ns = due_ns + token_ns;
+        throttle->due_ns = due_ns + spec->interval_ns;
     }
     throttle->under_way++;
     return 0;

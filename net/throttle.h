@@ -7,13 +7,13 @@
 
 #include "core/core.h"
 
-#define NET_THROTTLE_RATE_MAX 1000000
+#define NET_THROTTLE_INTERVAL_MIN_NS 1000 /* a million a second */
 
 /* No place is free: ask again after a release. */
 #define NET_THROTTLE_FULL INT64_C(-1)
 
 typedef struct {
-    uint32_t per_second;  /* at most NET_THROTTLE_RATE_MAX; 0: as many as there are */
+    int64_t interval_ns;  /* of each a token comes back; 0: as many go as there are */
     uint32_t burst;       /* that may go at once after a pause; 0: 1 */
     uint32_t concurrency; /* 0: as many as there are */
 } net_throttle_spec;

@@ -113,18 +113,14 @@ static triggers_endpoint_texts *texts_new(const texts_maker *maker,
  * partitions. */
 static net_throttle_spec throttle_of(const triggers_definition *definition) {
     const triggers_webhook *webhook = &definition->webhook;
-    uint64_t per_second = 0;
+    int64_t interval_ns = 0;
     if (definition->action != TRIGGERS_DO_WEBHOOK)
         return (net_throttle_spec){.burst = 1};
-    if (webhook->rate_count > 0 && webhook->rate_ms > 0)
-        per_second = (uint64_t)webhook->rate_count * 1000 / (uint64_t)webhook->rate_ms;
-    if (webhook->rate_count > 0 && per_second == 0)
-        per_second = 1;
+    if (webhook->rate_count > 0)
+        interval_ns = (webhook->rate_ms * CORE_NS_PER_MS + webhook->rate_count - 1) /
+                      webhook->rate_count; /* never faster */
     return (net_throttle_spec){
-        .per_second =
-            (uint32_t)(per_second < NET_THROTTLE_RATE_MAX ? per_second : NET_THROTTLE_RATE_MAX),
-        .burst = 1,
-        .concurrency = webhook->concurrency};
+        .interval_ns = interval_ns, .burst = 1, .concurrency = webhook->concurrency};
 }
 
 triggers_endpoint *triggers_endpoint_new(const triggers_definition *definition, int64_t now_ms,

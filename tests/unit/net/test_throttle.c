@@ -24,10 +24,10 @@ typedef struct {
 static const table tables[] = {
     {"without limits all go", {0, 0, 0}, {{'a', 0, 0}, {'a', 0, 0}, {'a', 0, 0}}},
     {"ten a second",
-     {10, 0, 0},
+     {100 * MS, 0, 0},
      {{'a', 0, 0}, {'a', 0, 100}, {'a', 40, 60}, {'a', 100, 0}, {'a', 100, 100}, {'a', 199, 1}}},
     {"a pause saves no more than the burst",
-     {10, 3, 0},
+     {100 * MS, 3, 0},
      {{'a', 0, 0},
       {'a', 0, 0},
       {'a', 0, 0},
@@ -38,14 +38,15 @@ static const table tables[] = {
       {'a', 9000, 0},
       {'a', 9000, 0},
       {'a', 9000, 100}}},
+    {"one a minute", {60000 * MS, 0, 0}, {{'a', 0, 0}, {'a', 1000, 59000}, {'a', 60000, 0}}},
     {"a refused one takes no token",
-     {1, 0, 0},
+     {1000 * MS, 0, 0},
      {{'a', 0, 0}, {'a', 1, 999}, {'a', 2, 998}, {'a', 3, 997}, {'a', 1000, 0}}},
     {"two places",
      {0, 0, 2},
      {{'a', 0, 0}, {'a', 0, 0}, {'a', 0, -1}, {'r', 0, 0}, {'a', 0, 0}, {'a', 9, -1}}},
     {"a place is no token",
-     {1, 2, 1},
+     {1000 * MS, 2, 1},
      {{'a', 0, 0}, {'a', 0, -1}, {'r', 0, 0}, {'a', 0, 0}, {'r', 0, 0}, {'a', 0, 1000}}},
     {"a hold holds",
      {0, 0, 0},
@@ -77,11 +78,11 @@ static void every_table_holds(void **state) {
 
 /* Whoever asks again when told to gets the rate, over any time. */
 static void the_rate_is_kept(void **state) {
-    static const uint32_t rates[] = {1, 3, 7, 1000, 33333, NET_THROTTLE_RATE_MAX};
+    static const uint32_t rates[] = {1, 3, 7, 1000, 33333, 1000000};
     (void)state;
     for (size_t i = 0; i < CORE_COUNT_OF(rates); i++) {
         net_throttle throttle;
-        const net_throttle_spec spec = {.per_second = rates[i]};
+        const net_throttle_spec spec = {.interval_ns = INT64_C(1000000000) / rates[i]};
         int64_t now_ns = 0;
         net_throttle_init(&throttle, &spec, now_ns);
         for (uint32_t sent = 0; sent < 10000;) {
