@@ -167,12 +167,20 @@ void triggers_endpoint_renew(triggers_endpoint *endpoint, const triggers_definit
     endpoint->throttle.spec = throttle_of(definition);
 }
 
-int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns) {
+int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns,
+                                const char **reason) {
+    static const char full[] = "as many attempts to the endpoint are under way as its concurrency "
+                               "allows";
+    static const char rate[] = "the endpoint's rate is used up for now";
+    static const char breaker[] =
+        "the endpoint fails: its breaker is open, and a probe comes first";
     int64_t wait_ns = net_throttle_admit(&endpoint->throttle, now_ns);
     if (wait_ns == NET_THROTTLE_FULL) {
         endpoint->was_refused = true;
+        *reason = full;
         return now_ms + FULL_AGAIN_MS;
     }
+    *reason = rate;
     if (wait_ns != 0)
         return now_ms + wait_ns / CORE_NS_PER_MS + 1;
     int64_t wait_ms =
@@ -181,6 +189,7 @@ int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int
         return 0;
     endpoint->was_refused = true;
     net_throttle_release(&endpoint->throttle);
+    *reason = breaker;
     return now_ms + wait_ms;
 }
 

@@ -47,8 +47,9 @@ void triggers_endpoint_renew(triggers_endpoint *endpoint, const triggers_definit
                              triggers_secret_expander expand, void *context, int64_t now_ms);
 triggers_endpoint_texts *triggers_endpoint_texts_hold(triggers_endpoint_texts *texts);
 void triggers_endpoint_texts_release(triggers_endpoint_texts *texts);
-/* 0: one may go and holds a place; else not before that time. */
-int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns);
+/* 0: one may go and holds a place; else not before that time, for `*reason`, which is static. */
+int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns,
+                                const char **reason);
 /* The place that it held is free, and the breaker hears `word` by the ticket that was given. */
 void triggers_endpoint_release(triggers_endpoint *endpoint, uint32_t ticket, net_breaker_word word,
                                int64_t now_ms);

@@ -80,6 +80,7 @@ static triggers_job_call *call_make(triggers_job_caller *caller,
 triggers_job_call *triggers_job_call_new(triggers_job_caller *caller,
                                          const triggers_definition *definition, int64_t *again_ms) {
     const core_clock *clock = caller_of(caller)->spec.clock;
+    const char *held_by; /* nobody is told: the job is ready */
     int64_t now_ms = wall_ms(caller), until_ms = 0;
     triggers_job_call *call = call_make(caller, definition);
     *again_ms = core_clock_ms(clock) + AGAIN_MS;
@@ -87,7 +88,7 @@ triggers_job_call *triggers_job_call_new(triggers_job_caller *caller,
         return NULL;
     triggers_endpoint *endpoint = triggers_endpoints_get(caller->endpoints, definition, now_ms);
     if (endpoint != NULL)
-        until_ms = triggers_endpoint_admit(endpoint, now_ms, clock->monotonic_ns(clock));
+        until_ms = triggers_endpoint_admit(endpoint, now_ms, clock->monotonic_ns(clock), &held_by);
     if (endpoint != NULL && until_ms == 0) {
         call->ticket = endpoint->ticket;
         if (endpoint->texts != NULL)

@@ -220,9 +220,12 @@ void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int6
     if (partition->again != NULL)
         earlier(next_ms, partition->again_ms);
     const partition_lane *lane = partition->active;
-    for (; lane != NULL; lane = lane->next_active == partition->active ? NULL : lane->next_active)
+    for (; lane != NULL; lane = lane->next_active == partition->active ? NULL : lane->next_active) {
         if (lane->not_before_ms > now_ms)
             earlier(next_ms, lane->not_before_ms);
+        if (lane->tell_ms > now_ms)
+            earlier(next_ms, lane->tell_ms);
+    }
 }
 
 void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms) {

@@ -69,9 +69,10 @@ typedef struct {
     void *context;
     /* A pure look at the definitions. */
     void (*policy)(void *context, core_slice project, core_slice trigger, triggers_policy *policy);
-    /* 0: an attempt may begin now, and _attempt or _unadmit follows; else not before that time
-     * (breaker, rate). */
-    int64_t (*admit)(void *context, core_slice project, core_slice trigger, int64_t now_ms);
+    /* 0: an attempt may begin now, and _attempt or _unadmit follows; else not before that time, for
+     * `*reason` (breaker, rate), which is static, or NULL where nobody needs to be told. */
+    int64_t (*admit)(void *context, core_slice project, core_slice trigger, int64_t now_ms,
+                     const char **reason);
     void (*unadmit)(void *context, core_slice project, core_slice trigger);
     void (*attempt)(void *context, const triggers_attempt *attempt);  /* _attempted */
     void (*park)(void *context, uint64_t ticket, core_slice parked);  /* _parked */

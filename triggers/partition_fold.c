@@ -256,6 +256,8 @@ static bool fold_outcome(triggers_partition *partition, const triggers_entry *ou
         if (key != NULL)
             chain_end(partition, key);
         return true;
+    case TRIGGERS_ENTRY_THROTTLED:
+        return true; /* for people only */
     case TRIGGERS_ENTRY_UNDECIDED:
         break;
     }

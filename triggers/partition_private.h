@@ -75,6 +75,9 @@ struct partition_lane {
     partition_lane *next_active;  /* those that have a line, in a ring */
     partition_lane *previous_active;
     int64_t not_before_ms;
+    const char *reason; /* why not before; static, or NULL */
+    int64_t tell_ms;    /* when it is told that its first one is held back; 0: it is not, or was */
+    uint64_t told;      /* the task of which that was told last */
     size_t tasks;       /* in the window, not done */
     int64_t counted_ms; /* since when `delivered` counts */
     uint32_t delivered;

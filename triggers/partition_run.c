@@ -7,8 +7,11 @@
 enum {
     DELAY_MAX_MS = 7 * 24 * 3600 * 1000,
     ENDPOINT_WAITS_MAX_MS = 24 * 3600 * 1000,
-    RATE_OVER_MS = 1000
+    RATE_OVER_MS = 1000,
+    HELD_TOLD_MS = 1000, /* what is held back for less is not told */
 };
+
+static const char busy[] = "as many attempts to the endpoint are under way as may be at once";
 
 /* ---- lines ---- */
 
@@ -153,23 +156,47 @@ static void key_begin(triggers_partition *partition, partition_key *key) {
     partition_head_go(partition, key);
 }
 
+/* Its first one is held back. That is told once, if it takes long, of a task that is in the window:
+ * a parked one has an outcome already. False, for its caller. */
+static bool lane_held(triggers_partition *partition, partition_lane *lane, const char *reason) {
+    const partition_key *key = lane->first;
+    if (reason == NULL || key->parked > 0 || lane->told == key->first->sequence)
+        return false;
+    if (lane->tell_ms == 0)
+        lane->tell_ms = partition->now_ms + HELD_TOLD_MS;
+    if (partition->now_ms < lane->tell_ms)
+        return false;
+    bool is_timed = lane->not_before_ms > partition->now_ms;
+    triggers_entry outcome = {.kind = TRIGGERS_ENTRY_THROTTLED,
+                              .sequence = key->first->sequence,
+                              .attempts = key->attempts,
+                              .next_ms = is_timed ? lane->not_before_ms : 0,
+                              .reason = core_slice_text(reason)};
+    lane->told = key->first->sequence;
+    lane->tell_ms = 0;
+    partition_tell(partition, key, core_block_slice(key->first->task), &outcome);
+    return false;
+}
+
 /* False: nobody of the lane can begin now. */
 static bool lane_turn(triggers_partition *partition, partition_lane *lane) {
     triggers_policy policy;
     if (lane->not_before_ms > partition->now_ms)
-        return false;
+        return lane_held(partition, lane, lane->reason);
     lane_policy(partition, lane, &policy);
     if (!head_is_dead(lane->first, &policy)) {
         if (lane->attempts >= (policy.max_attempts > 0 ? policy.max_attempts : 1))
-            return false;
-        lane->not_before_ms = policy.is_paused
-                                  ? TRIGGERS_NEVER_MS
-                                  : partition->io.admit(partition->io.context, lane->project,
-                                                        lane->trigger, partition->now_ms);
+            return lane_held(partition, lane, busy);
+        lane->reason = NULL;
+        lane->not_before_ms =
+            policy.is_paused ? TRIGGERS_NEVER_MS
+                             : partition->io.admit(partition->io.context, lane->project,
+                                                   lane->trigger, partition->now_ms, &lane->reason);
         if (lane->not_before_ms > partition->now_ms)
-            return false;
+            return lane_held(partition, lane, lane->reason);
         lane->first->is_admitted = true;
     }
+    lane->tell_ms = 0;
     key_begin(partition, line_pop(partition, lane));
     return true;
 }

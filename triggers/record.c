@@ -52,7 +52,7 @@ bool triggers_entry_read(core_cursor *cursor, triggers_entry *outcome) {
     outcome->event_id = text_read(cursor, TRIGGERS_EVENT_ID_MAX);
     outcome->key = text_read(cursor, TRIGGERS_KEY_MAX);
     outcome->reason = text_read(cursor, TRIGGERS_REASON_MAX);
-    if (kind < TRIGGERS_ENTRY_DELIVERED || kind > TRIGGERS_ENTRY_UNDECIDED || flags > 1)
+    if (kind < TRIGGERS_ENTRY_DELIVERED || kind > TRIGGERS_ENTRY_THROTTLED || flags > 1)
         core_cursor_fail(cursor);
     return core_cursor_ok(cursor);
 }
@@ -101,6 +101,6 @@ const char *triggers_entry_name(triggers_entry_kind kind) {
         [TRIGGERS_ENTRY_DELIVERED] = "delivered", [TRIGGERS_ENTRY_FAILED] = "failed",
         [TRIGGERS_ENTRY_PARKED] = "parked",       [TRIGGERS_ENTRY_DEAD] = "dead",
         [TRIGGERS_ENTRY_GONE] = "gone",           [TRIGGERS_ENTRY_LOST] = "lost",
-        [TRIGGERS_ENTRY_UNDECIDED] = "undecided"};
+        [TRIGGERS_ENTRY_UNDECIDED] = "undecided", [TRIGGERS_ENTRY_THROTTLED] = "throttled"};
     return names[kind];
 }

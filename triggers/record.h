@@ -18,6 +18,8 @@ typedef enum {
                                 in `position` */
     TRIGGERS_ENTRY_UNDECIDED = 7, /* not told by a partition: no task came of the event, for the
                                      reason */
+    TRIGGERS_ENTRY_THROTTLED = 8, /* its turn has come, and its endpoint may not be asked before
+                                     next_ms, for the reason; it is in the window */
     TRIGGERS_ENTRY_LOST = 6,      /* `position` parked tasks of the key are not in their stream */
 } triggers_entry_kind;
 

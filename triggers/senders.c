@@ -32,11 +32,11 @@ static void endpoint_release(const triggers_senders *senders, triggers_endpoint 
 /* ---- attempts ---- */
 
 int64_t triggers_senders_admit(triggers_senders *senders, const triggers_definition *definition,
-                               int64_t now_ms) {
+                               int64_t now_ms, const char **reason) {
     enum { AGAIN_MS = 1000 };
     CORE_MAGIC_CHECK(senders, SENDERS_MAGIC);
     triggers_endpoint *endpoint = triggers_endpoints_get(senders->endpoints, definition, now_ms);
-    return endpoint != NULL ? triggers_endpoint_admit(endpoint, now_ms, now_ns(senders))
+    return endpoint != NULL ? triggers_endpoint_admit(endpoint, now_ms, now_ns(senders), reason)
                             : now_ms + AGAIN_MS;
 }
 

@@ -21,9 +21,9 @@ void triggers_senders_stop(triggers_senders *senders);
 void triggers_senders_free(triggers_senders *senders);
 
 /* 0: an attempt may begin, and _send or _unadmit follows; else not before that time (wall clock,
- * milliseconds). */
+ * milliseconds), for `*reason`, which is static. */
 int64_t triggers_senders_admit(triggers_senders *senders, const triggers_definition *definition,
-                               int64_t now_ms);
+                               int64_t now_ms, const char **reason);
 /* What was admitted is not sent after all. */
 void triggers_senders_unadmit(triggers_senders *senders, core_slice project, core_slice trigger);
 /* Ends with triggers_delivery_ended, once, on any thread, perhaps from within. */

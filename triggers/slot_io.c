@@ -90,13 +90,14 @@ static void io_policy(void *context, core_slice project, core_slice trigger,
                                 .retry = definition->retry};
 }
 
-static int64_t io_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms) {
+static int64_t io_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms,
+                        const char **reason) {
     triggers_slot *slot = context;
     const triggers_definition *definition = slot_definition(slot, project, trigger);
     if (!triggers_slot_lease_held(slot))
         return now_ms + LEASE_AGAIN_MS;
     return definition != NULL
-               ? triggers_senders_admit(slot->worker->spec.senders, definition, now_ms)
+               ? triggers_senders_admit(slot->worker->spec.senders, definition, now_ms, reason)
                : 0;
 }
 

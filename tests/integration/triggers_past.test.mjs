@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { insertOrders, startTriggers, trigger } from '../lib/triggers.mjs';
+import { insertOrders, SCHEMA, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
@@ -67,7 +67,7 @@ test('a dry run says of each past change what would be delivered, and which clau
 
 test('of an event without an outcome, why: the clause, the beginning, the table, or where it waits', async (t) => {
   const receiver = await Receiver.start(t);
-  const house = await startTriggers(t, [trigger(receiver.url)]);
+  const house = await startTriggers(t, [trigger(receiver.url)], {}, `${SCHEMA}; CREATE TABLE others (id int PRIMARY KEY)`);
   await house.postgres.query("INSERT INTO orders VALUES (1, 7, 'open'), (2, 7, 'paid')");
   await receiver.waitFor(1);
   const changes = await house.walcast.changes({ table: 'public.orders' });
@@ -92,7 +92,6 @@ test('of an event without an outcome, why: the clause, the beginning, the table,
 
   // One that is made now begins behind both.
   writeFileSync(join(house.walcast.directory, 'triggers', 'late.yaml'), trigger(receiver.url, { name: 'late' }));
-  await house.postgres.query('CREATE TABLE others (id int PRIMARY KEY)');
   await waitFor('late', async () => /late/.test(await house.walcast.commandOk(['trigger', 'list'])));
   assert.match((await why('late', changes[1].offset)).reason, /came before the trigger's beginning/);
   await house.postgres.query('INSERT INTO others VALUES (1)');
@@ -177,4 +176,18 @@ test('outcomes over REST: the newest first, in pages, and of one event why', asy
     ['orders/deliveries?before=7', 400], ['orders/deliveries?id=x', 400], ['a%20b/deliveries', 404]])
     assert.equal((await ask(path)).status, status, path);
   assert.equal((await ask('orders/deliveries', 'acme')).status, 403);
+});
+
+test('what the endpoint\'s rate holds back is told, with the reason', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url, { more: ', rate: 1/m' })]);
+  await insertOrders(house, 1, 4, 4);
+  const throttled = await waitFor('one that is held back', async () =>
+    lines(await house.walcast.commandOk(['trigger', 'deliveries', 'orders', '--json'])).find(({ outcome }) => outcome === 'throttled'));
+  assert.equal(throttled.reason, "the endpoint's rate is used up for now");
+  assert.ok(Date.parse(throttled.next_attempt) > Date.parse(throttled.time) + 10_000, throttled.next_attempt);
+  assert.equal(receiver.events.length, 1);
+  assert.ok(!receiver.events.some(({ body }) => body.offset === throttled.event_id));
+  const of = lines(await house.walcast.commandOk(['trigger', 'deliveries', 'orders', '--id', throttled.event_id, '--json']));
+  assert.deepEqual(of, [throttled]);
 });

@@ -165,9 +165,11 @@ static void on_policy(void *context, core_slice project, core_slice trigger,
         .retry = {.delays_ms = delays, .count = CORE_COUNT_OF(delays), .jitter_percent = 20}};
 }
 
-static int64_t on_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms) {
+static int64_t on_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms,
+                        const char **reason) {
     sim_context *c = context;
     (void)project;
+    *reason = "for now";
     if (c->s->faults && chance(c->s, 5))
         return now_ms + 1 + (int64_t)rnd(c->s, 200);
     c->s->owners[c->owner].admitted[trigger_number(trigger)]++;

@@ -16,7 +16,8 @@ static const int64_t start_ms = 1000000;
 
 static int64_t admit(triggers_endpoint *endpoint, int64_t after_ms) {
     int64_t now_ms = start_ms + after_ms;
-    int64_t until_ms = triggers_endpoint_admit(endpoint, now_ms, now_ms * CORE_NS_PER_MS);
+    const char *reason;
+    int64_t until_ms = triggers_endpoint_admit(endpoint, now_ms, now_ms * CORE_NS_PER_MS, &reason);
     return until_ms == 0 ? 0 : until_ms - now_ms;
 }
 

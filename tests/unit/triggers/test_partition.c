@@ -50,10 +50,12 @@ static void on_policy(void *context, core_slice project, core_slice trigger,
                                 .max_attempts = 2,
                                 .retry = {.delays_ms = delays, .count = 2}};
 }
-static int64_t on_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms) {
+static int64_t on_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms,
+                        const char **reason) {
     desk *d = context;
     (void)project;
     (void)trigger;
+    *reason = "its rate";
     if (d->not_before_ms > now_ms)
         return d->not_before_ms;
     d->admitted++;
@@ -435,6 +437,62 @@ static void test_what_cannot_be_read_is_a_dead_letter(void **state) {
 }
 
 /* Its head is on its way from the stream when the ownership ends: nobody will attempt it here. */
+/* Outcomes of that kind in all records so far; `*last` gets the last one. */
+static size_t told(const desk *d, triggers_entry_kind kind, triggers_entry *last) {
+    size_t count = 0;
+    for (size_t i = 0; i < d->record_count; i++) {
+        triggers_record record;
+        triggers_entry entry;
+        core_error error = {0};
+        assert_true(triggers_record_read(core_block_slice(d->records[i]), &record, &error));
+        core_cursor cursor = core_cursor_make(record.outcomes);
+        while (triggers_entry_read(&cursor, &entry))
+            if (entry.kind == kind) {
+                count++;
+                *last = entry;
+            }
+    }
+    return count;
+}
+
+static void test_what_is_held_back_for_long_is_told_once(void **state) {
+    desk d;
+    triggers_entry last;
+    (void)state;
+    desk_open(&d);
+    d.not_before_ms = d.now_ms + 10000;
+    feed(&d, 1, "a");
+    feed(&d, 2, "b");
+    assert_int_equal(wait_ms(&d, 999), 1); /* it wants to say so */
+    assert_int_equal(told(&d, TRIGGERS_ENTRY_THROTTLED, &last), 0);
+    wait_ms(&d, 1);
+    assert_int_equal(told(&d, TRIGGERS_ENTRY_THROTTLED, &last), 1);
+    assert_int_equal(last.sequence, 1);
+    assert_int_equal(last.next_ms, d.not_before_ms);
+    assert_true(core_slice_is(last.reason, "its rate"));
+    wait_ms(&d, 5000);
+    assert_int_equal(told(&d, TRIGGERS_ENTRY_THROTTLED, &last), 1);
+    wait_ms(&d, 4000);
+    good(&d, 1);
+    good(&d, 2);
+    desk_close(&d);
+}
+
+static void test_what_waits_for_a_place_is_told(void **state) {
+    desk d;
+    triggers_entry last;
+    (void)state;
+    desk_open(&d);
+    feed(&d, 1, "a");
+    feed(&d, 2, "b");
+    feed(&d, 3, "c"); /* two at once */
+    wait_ms(&d, 1000);
+    assert_int_equal(told(&d, TRIGGERS_ENTRY_THROTTLED, &last), 1);
+    assert_int_equal(last.sequence, 3);
+    assert_int_equal(last.next_ms, 0);
+    desk_close(&d);
+}
+
 static void test_what_was_admitted_is_given_back_with_the_partition(void **state) {
     desk d;
     int64_t next_ms;
@@ -530,6 +588,8 @@ int main(void) {
         cmocka_unit_test(test_a_paused_trigger_and_a_breaker_wait),
         cmocka_unit_test(test_a_hanging_endpoint_holds_nobody_up),
         cmocka_unit_test(test_what_cannot_be_read_is_a_dead_letter),
+        cmocka_unit_test(test_what_is_held_back_for_long_is_told_once),
+        cmocka_unit_test(test_what_waits_for_a_place_is_told),
         cmocka_unit_test(test_what_was_admitted_is_given_back_with_the_partition),
         cmocka_unit_test(test_an_endpoint_that_is_gone_is_forgotten_with_its_definition),
         cmocka_unit_test(test_a_takeover_goes_on_from_the_log),
