@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PENDING_WAIT_MS = 4000, PENDING_MAX = 4096 };
+enum { PENDING_WAIT_MS = 4000, PENDING_MAX = 4096, ASK_AGAIN_MS = 500 };
 #define WORD_ARENA_BYTES ((size_t)1 << 20)
 
 /* ---- Askers ---- */
@@ -55,11 +55,11 @@ void job_answer(void *context, triggers_job_asker *asker, core_slice json) {
 
 /* Over NATS whoever asked asks again. */
 void job_forget(void *context, triggers_job_asker *asker) {
-    (void)context;
+    job_slot *slot = context;
     if (asker->http != NULL)
         job_http_refuse(asker->http, 503, "the queue's partition is changing its owner; try again");
     else if (asker->call != NULL)
-        triggers_job_call_give_back(asker->call);
+        job_work_forgotten(slot, asker->call);
     free(asker);
 }
 
@@ -91,20 +91,6 @@ job_pending *job_pending_take(triggers_job_runner *runner, uint64_t number) {
     return NULL;
 }
 
-void job_pending_expire(triggers_job_runner *runner, bool all) {
-    int64_t now_ms = core_clock_ms(runner->spec.clock);
-    for (job_pending **at = &runner->pending, *pending; (pending = *at) != NULL;) {
-        if (!all && pending->until_ms > now_ms) {
-            at = &pending->next;
-            continue;
-        }
-        *at = pending->next;
-        runner->pending_count--;
-        job_http_refuse(pending->http, 503, "nobody owns the queue's partition now; try again");
-        free(pending);
-    }
-}
-
 /* ---- Asking the owner ---- */
 
 static void word_write(core_buffer *out, const triggers_job_word *word, const char *reply_to) {
@@ -121,29 +107,60 @@ static void word_write(core_buffer *out, const triggers_job_word *word, const ch
     core_json_object_close(&json);
 }
 
-static void ask_remote(triggers_job_runner *runner, triggers_job_ask ask, unsigned partition,
-                       const triggers_job_word *word, core_route_reply *reply) {
+static bool question_send(triggers_job_runner *runner, const job_pending *pending) {
     char memory[2048], subject[CORE_SUBJECT_MAX], answer[CORE_SUBJECT_MAX];
     core_buffer text = core_buffer_over(memory, sizeof memory);
     core_error error = {0};
-    const job_pending *pending = runner->bus != NULL ? job_pending_new(runner, reply, ask) : NULL;
+    const triggers_job_word word = {.project = pending->http->request.caller.project,
+                                    .id = core_slice_text(pending->id)};
+    int length = snprintf(subject, sizeof subject, "%s%02u.ask.%s", runner->scope,
+                          pending->partition, triggers_job_ask_name(pending->ask));
+    int answer_length = snprintf(answer, sizeof answer, "%s%s.answer.%llu", runner->scope,
+                                 runner->node, (unsigned long long)pending->number);
+    word_write(&text, &word, answer);
+    bool fits = length > 0 && (size_t)length < sizeof subject && answer_length > 0 &&
+                (size_t)answer_length < sizeof answer && core_buffer_ok(&text);
+    return fits && fanout_bus_publish(runner->bus, subject, core_buffer_slice(&text), &error);
+}
+
+/* The partition may have been changing its owner: asking twice does no harm. */
+static void question_repeat(triggers_job_runner *runner, job_pending *pending, int64_t now_ms) {
+    if (pending->again_ms == 0 || pending->again_ms > now_ms || runner->bus == NULL)
+        return;
+    pending->again_ms = now_ms + ASK_AGAIN_MS;
+    (void)question_send(runner, pending); /* else with the next turn, or never */
+}
+
+void job_pending_expire(triggers_job_runner *runner, bool all) {
+    int64_t now_ms = core_clock_ms(runner->spec.clock);
+    for (job_pending **at = &runner->pending, *pending; (pending = *at) != NULL;) {
+        if (!all && pending->until_ms > now_ms) {
+            question_repeat(runner, pending, now_ms);
+            at = &pending->next;
+            continue;
+        }
+        *at = pending->next;
+        runner->pending_count--;
+        job_http_refuse(pending->http, 503, "nobody owns the queue's partition now; try again");
+        free(pending);
+    }
+}
+
+static void ask_remote(triggers_job_runner *runner, triggers_job_ask ask, unsigned partition,
+                       const triggers_job_word *word, core_route_reply *reply) {
+    job_pending *pending = runner->bus != NULL ? job_pending_new(runner, reply, ask) : NULL;
     if (pending == NULL) {
         job_http_refuse(reply, 503,
                         runner->bus != NULL ? "too many requests wait; try again"
                                             : "NATS is away; try again");
         return;
     }
-    uint64_t number = pending->number;
-    int length = snprintf(subject, sizeof subject, "%s%02u.ask.%s", runner->scope, partition,
-                          triggers_job_ask_name(ask));
-    int answer_length = snprintf(answer, sizeof answer, "%s%s.answer.%llu", runner->scope,
-                                 runner->node, (unsigned long long)number);
-    word_write(&text, word, answer);
-    bool fits = length > 0 && (size_t)length < sizeof subject && answer_length > 0 &&
-                (size_t)answer_length < sizeof answer && core_buffer_ok(&text);
-    if (fits && fanout_bus_publish(runner->bus, subject, core_buffer_slice(&text), &error))
+    pending->partition = partition;
+    pending->again_ms = core_clock_ms(runner->spec.clock) + ASK_AGAIN_MS;
+    if (core_slice_to_text(word->id, pending->id, sizeof pending->id) &&
+        question_send(runner, pending))
         return;
-    free(job_pending_take(runner, number));
+    free(job_pending_take(runner, pending->number));
     job_http_refuse(reply, 503, "NATS is away; try again");
 }
 

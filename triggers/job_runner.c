@@ -58,6 +58,7 @@ static bool bus_open(triggers_job_runner *runner, core_error *error) {
 
 static void runner_disconnect(triggers_job_runner *runner) {
     job_slots_close(runner);
+    job_share_close(runner);
     fanout_bus_free(runner->bus);
     fanout_bucket_free(runner->leases);
     fanout_courier_free(runner->courier);
@@ -81,7 +82,8 @@ static bool runner_connect(triggers_job_runner *runner, core_error *error) {
         return false;
     runner->courier =
         fanout_courier_new(spec->config, "walcast jobs' stream", spec->log, spec->clock, error);
-    return runner->courier != NULL && job_slots_open(runner, error);
+    return runner->courier != NULL && job_share_open(runner, error) &&
+           job_slots_open(runner, error);
 }
 
 static void runner_try(triggers_job_runner *runner) {
@@ -183,6 +185,7 @@ static int64_t runner_turn(triggers_job_runner *runner) {
     fanout_courier_poll(runner->courier);
     triggers_job_caller_turn(runner->caller);
     job_works_renew(runner);
+    job_share_turn(runner);
     int64_t next_ms = job_slots_run(runner);
     fanout_courier_flush(runner->courier);
     figures_tell(runner);

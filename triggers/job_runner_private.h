@@ -1,6 +1,7 @@
 /* The jobs' thread, for its files: job_runner.c (life and loop), job_slot.c (a partition's lease,
- * log and inbox), job_post.c (who asks, and the answers), job_rest.c (HTTP), job_work.c (queues
- * that are posted to an endpoint), job_callback.c (ends of jobs that are told). */
+ * log and inbox), job_share.c (how many of them are for this node), job_post.c (who asks, and the
+ * answers), job_rest.c (HTTP), job_work.c (queues that are posted to an endpoint), job_callback.c
+ * (ends of jobs that are told). */
 #ifndef WALCAST_TRIGGERS_JOB_RUNNER_PRIVATE_H
 #define WALCAST_TRIGGERS_JOB_RUNNER_PRIVATE_H
 
@@ -35,7 +36,9 @@ typedef struct {
     bool under_way;      /* the message is */
     bool message_waits;  /* it found no room, and is sent again */
     int64_t retry_ms, renew_ms, purge_ms;
-    uint64_t purged; /* the inbox, up to here */
+    int64_t leave_ms; /* it is given back, at the latest then; 0: it is not */
+    unsigned calls;   /* of its jobs to endpoints, pulled or under way */
+    uint64_t purged;  /* the inbox, up to here */
     char log_subject[CORE_SUBJECT_MAX];
     char inbox_subject[CORE_SUBJECT_MAX];
     bool is_full; /* the inbox waits for room */
@@ -55,9 +58,11 @@ struct job_pending {
     job_pending *next;
     uint64_t number;
     int64_t until_ms;
+    int64_t again_ms; /* of a question: when it is put again; 0: it is none */
     core_route_reply *http;
     triggers_job_ask ask;
-    char id[TRIGGERS_JOB_ID_LENGTH + 1]; /* of a job that is being stored */
+    unsigned partition;
+    char id[TRIGGERS_JOB_ID_LENGTH + 1];
 };
 
 /* A queue whose jobs are posted. */
@@ -76,6 +81,9 @@ struct triggers_job_runner {
     triggers_job_mailbox mailbox;
     fanout_connection *connection; /* NULL: not up yet */
     fanout_bucket *leases;
+    fanout_lease *node_lease; /* that this node is there */
+    unsigned share;           /* of the partitions, so many at the most */
+    int64_t share_ms;         /* when to count again */
     fanout_bus *bus;
     fanout_courier *courier;
     core_backoff backoff;
@@ -126,6 +134,14 @@ static inline fanout_reply job_reply(triggers_job_runner *runner, fanout_answer_
 void job_courier_answered(void *context, uint64_t tag, const fanout_answer *answer,
                           const core_error *error);
 
+/* ---- job_share.c ---- */
+CORE_MUST_CHECK bool job_share_open(triggers_job_runner *runner, core_error *error);
+void job_share_close(triggers_job_runner *runner);
+/* Counts the nodes when it is time; what is too much is to be given back. */
+void job_share_turn(triggers_job_runner *runner);
+/* Another one may be taken. */
+bool job_share_has_room(const triggers_job_runner *runner);
+
 /* ---- job_post.c ---- */
 /* The partition's driver. */
 void job_answer(void *context, triggers_job_asker *asker, core_slice json);
@@ -146,7 +162,8 @@ CORE_MUST_CHECK job_pending *job_pending_new(triggers_job_runner *runner, core_r
                                              triggers_job_ask ask);
 /* Out of the list, the caller's to free; NULL: it is over. */
 CORE_MUST_CHECK job_pending *job_pending_take(triggers_job_runner *runner, uint64_t number);
-/* Those whose time is over are answered 503; all: all are. */
+/* Questions that nobody answered are put again, and those whose time is over answered 503; all: all
+ * are. */
 void job_pending_expire(triggers_job_runner *runner, bool all);
 
 /* ---- job_work.c ---- */
@@ -156,7 +173,8 @@ void job_works_free(triggers_job_runner *runner);
 /* Takes ready jobs of the owner's partition as its endpoints have places; when to look again, by
  * the monotonic clock. */
 int64_t job_work_run(job_slot *slot);
-/* The partition's answer to a pull. */
+/* The partition's answer to a pull; or it gives none. */
+void job_work_forgotten(job_slot *slot, triggers_job_call *call);
 void job_work_handed(job_slot *slot, triggers_job_call *call, core_slice json);
 
 /* ---- job_callback.c ---- */

@@ -20,6 +20,7 @@ enum {
     FULL_MS = 200,
     INBOX_ROUND = 256, /* messages at once */
     PURGE_MS = 30 * 1000,
+    APPEND_MS = 1000, /* the answer to an append is waited for when a partition is given back */
 };
 
 static const core_state_row slot_rows[] = {
@@ -41,7 +42,8 @@ static int64_t now_ms(const triggers_job_runner *runner) {
 static bool slot_open(triggers_job_runner *runner, unsigned number, core_error *error) {
     job_slot *slot = &runner->slots[number];
     char key[32], name[8];
-    *slot = (job_slot){.runner = runner, .number = number, .generation = slot->generation};
+    *slot = (job_slot){
+        .runner = runner, .number = number, .generation = slot->generation, .calls = slot->calls};
     core_state_init(&slot->state, "jobs' partition", slot_rows, CORE_COUNT_OF(slot_rows),
                     SLOT_IDLE);
     core_buffer_init(&slot->message, TRIGGERS_JOB_MESSAGE_MAX + TRIGGERS_JOB_WIRE_MAX +
@@ -80,6 +82,7 @@ static void slot_let_go(job_slot *slot) {
     triggers_job_partition_free(slot->partition);
     slot->partition = NULL;
     slot->message_waits = slot->under_way = slot->is_full = false;
+    slot->leave_ms = 0;
     core_buffer_reset(&slot->message);
     slot->retry_ms = now_ms(slot->runner) + AGAIN_MS;
 }
@@ -246,10 +249,26 @@ static void slot_append(job_slot *slot) {
         slot_fail(slot, "appending", &error);
 }
 
+/* Nothing is begun any more. What is under way is waited for, so that nobody need ask again. */
+static int64_t owner_leave(job_slot *slot) {
+    triggers_job_runner *runner = slot->runner;
+    slot_append(slot);
+    if (!job_slot_owns(slot) || (slot->under_way && now_ms(runner) < slot->leave_ms + APPEND_MS))
+        return slot->leave_ms + APPEND_MS;
+    CORE_LOG(runner->spec.log, INFO, "triggers", "a partition of jobs is another node's to take",
+             CORE_LOG_NUMBER("partition", slot->number));
+    slot_let_go(slot);
+    fanout_lease_release(slot->lease);
+    slot->retry_ms = now_ms(runner) + runner->lease_ms / 3; /* others had their chance */
+    return slot->retry_ms;
+}
+
 /* Of a log without room nothing is done that would only be more for it: a job that is handed out
  * and cannot be told would lose an attempt. */
 static int64_t owner_run(job_slot *slot) {
     triggers_job_runner *runner = slot->runner;
+    if (slot->leave_ms != 0 && (slot->calls == 0 || now_ms(runner) >= slot->leave_ms))
+        return owner_leave(slot);
     if (slot->message_waits) {
         slot_append(slot);
         return now_ms(runner) + FULL_MS;
@@ -338,6 +357,10 @@ static void lease_try(job_slot *slot) {
     if (slot->state.current != SLOT_IDLE || now_ms(slot->runner) < slot->retry_ms)
         return;
     slot->retry_ms = now_ms(slot->runner) + slot->runner->lease_ms / 4;
+    if (!job_share_has_room(slot->runner))
+        return;
+    if (slot->retry_ms > now_ms(slot->runner) + AGAIN_MS)
+        slot->retry_ms = now_ms(slot->runner) + AGAIN_MS;
     slot->renew_ms = now_ms(slot->runner) + slot->runner->lease_ms / 3;
     if (fanout_lease_keep(slot->lease, &error))
         slot_ask(slot);

@@ -140,6 +140,7 @@ static triggers_job_word word_of(const triggers_job_call *call) {
 static void on_ended(void *context, triggers_job_call *call) {
     triggers_job_runner *runner = context;
     const triggers_job_word word = word_of(call);
+    runner->slots[call->slot].calls--;
     if (call->outcome != NET_HTTP_STOPPED && call->status != 202)
         word_say(runner, call->slot, &word);
 }
@@ -163,13 +164,18 @@ static void body_write(core_buffer *out, const triggers_job_handout *handout, in
     core_json_object_close(&json);
 }
 
+void job_work_forgotten(job_slot *slot, triggers_job_call *call) {
+    slot->calls--;
+    triggers_job_call_give_back(call);
+}
+
 void job_work_handed(job_slot *slot, triggers_job_call *call, core_slice json) {
     triggers_job_answer answer;
     triggers_job_handout handout;
     if (!triggers_job_answer_read(json, &answer) ||
         !triggers_job_handout_read(answer.jobs, &handout) ||
         !core_slice_to_text(handout.id, call->job, sizeof call->job)) {
-        triggers_job_call_give_back(call); /* somebody else had it, or there is no room */
+        job_work_forgotten(slot, call); /* somebody else had it, or there is no room */
         return;
     }
     (void)snprintf(call->id, sizeof call->id, "job_%s", call->job);
@@ -190,6 +196,7 @@ static bool job_pull(job_slot *slot, const job_work *work, triggers_job_call *ca
         triggers_job_call_give_back(call);
         return false;
     }
+    slot->calls++;
     call->slot = slot->number;
     call->keep_bytes = TRIGGERS_JOB_RESULT_MAX;
     call->timeout_ms = definition->webhook.timeout_ms;
@@ -233,6 +240,8 @@ static int64_t queue_run(job_slot *slot, job_work *work) {
 int64_t job_work_run(job_slot *slot) {
     triggers_job_runner *runner = slot->runner;
     int64_t next_ms = INT64_MAX;
+    if (slot->leave_ms != 0)
+        return next_ms;
     for (size_t i = runner->work_first[slot->number]; i < runner->work_first[slot->number + 1];
          i++) {
         job_work *work = &runner->works[i];

@@ -375,6 +375,27 @@ suite('jobs', () => {
     assert.equal((await done(job)).status, 'ok');
   });
 
+  test('a node that joins gets its share, and no attempt is cut by it', async (t) => {
+    const shares = async (...nodes) => (await Promise.all(nodes.map((node) => node.metric('walcast_triggers_jobs_partitions')))).join();
+    assert.equal(await shares(house.walcast), '16');
+    const running = []; // of all partitions: an attempt each, which goes on
+    for (let n = 0; n < 40; n++) {
+      const queue = newQueue();
+      await enqueue({ queue, payload: n, timeout_ms: 30_000 });
+      const [job] = await pull(queue, { wait_ms: 3000 });
+      running.push(job);
+    }
+    const second = await Walcast.start({ nats: house.nats, config: { ...CONFIG, 'postgres.url': house.postgres.url, roles: 'triggers' } });
+    t.after(() => second.remove());
+    await second.ready();
+    await waitFor('half of them each', async () => await shares(house.walcast, second) === '8,8', 30_000);
+    for (const { queue, id, lease } of running.slice(0, 20)) assert.equal((await say(queue, 'progress', { id, lease })).status, 'ok');
+    for (const job of running) assert.equal((await done(job)).status, 'ok');
+    for (const { id } of running) assert.equal((await show(id)).attempts, 1);
+    await second.stop();
+    await waitFor('all again', async () => await shares(house.walcast) === '16', 30_000);
+  });
+
   test('two nodes share the partitions; when one is killed the other one goes on', async (t) => {
     const queue = newQueue();
     const second = await Walcast.start({ nats: house.nats, config: { ...CONFIG, 'postgres.url': house.postgres.url, roles: 'ws,triggers' } });

@@ -244,18 +244,42 @@ suite('jobs over HTTP', () => {
     assert.equal(receiver.events.length, 0);
   });
 
-  test('kills lose no job and no callback', async (t) => {
-    const receiver = await Receiver.start(t, ({ path }) => new Promise((resolve) => setTimeout(resolve, path === '/work' ? 20 : 1, 200)));
-    await define('killed', 'killed', `${receiver.url}/work`, { webhook: { concurrency: 4 } });
+  test('a node that joins takes queues over without a job posted twice', async (t) => {
+    const receiver = await Receiver.start(t, () => new Promise((resolve) => setTimeout(resolve, 300, 200)));
+    const queues = Array.from({ length: 12 }, (_, n) => `moved${n}`);
+    for (const queue of queues) await define(queue, queue, receiver.url, { webhook: { concurrency: 2 } });
+    const ids = [];
+    for (let n = 0; n < 15; n++) for (const queue of queues) ids.push(await enqueue({ queue }));
     const other = await Walcast.start({ ...house, config: { ...CONFIG, roles: 'triggers' } });
     t.after(() => other.remove());
     await other.ready();
+    const [mine, others] = await waitFor('half of them each', async () => {
+      const shares = await Promise.all([house.walcast, other].map((node) => node.metric('walcast_triggers_jobs_partitions')));
+      return shares.join() === '8,8' && [receiver.delivered.length, ids.length];
+    });
+    assert.ok(mine < others, 'they were at work meanwhile');
+    await waitFor('all done', async () => receiver.delivered.length === ids.length);
+    await Promise.all(ids.map((id) => stands(id, 'succeeded')));
+    assert.equal(receiver.events.length, ids.length);
+    await other.stop();
+    await waitFor('all again', async () => await house.walcast.metric('walcast_triggers_jobs_partitions') === 16);
+  });
+
+  test('kills lose no job and no callback', async (t) => {
+    const receiver = await Receiver.start(t, ({ path }) => new Promise((resolve) => setTimeout(resolve, path === '/work' ? 60 : 1, 200)));
+    const queues = Array.from({ length: 8 }, (_, n) => `killed${n}`); // of both nodes
+    for (const queue of queues) await define(queue, queue, `${receiver.url}/work`, { webhook: { concurrency: 1 } });
+    const other = await Walcast.start({ ...house, config: { ...CONFIG, roles: 'triggers' } });
+    t.after(() => other.remove());
+    await other.ready();
+    await waitFor('half of them each', async () => await other.metric('walcast_triggers_jobs_partitions') === 8);
     const ids = [];
     for (let i = 0; i < 120; i++)
-      ids.push(await enqueue({ queue: 'killed', timeout_ms: 1000, backoff_ms: 10, callback: `${receiver.url}/end` }, i % 2 ? other : house.walcast));
-    await waitFor('a third done', () => new Set(receiver.delivered.filter(({ path }) => path === '/end').map(({ id }) => id)).size >= 40);
-    await house.walcast.kill();
+      ids.push(await enqueue({ queue: queues[i % 8], timeout_ms: 1000, backoff_ms: 10, callback: `${receiver.url}/end` }, i % 2 ? other : house.walcast));
     const ends = () => new Set(receiver.delivered.filter(({ path }) => path === '/end').map(({ body }) => body.data.id));
+    await waitFor('a fifth done', () => ends().size >= 24);
+    await house.walcast.kill();
+    assert.ok(ends().size < 110, `${ends().size} of 120 had ended before the kill`);
     await waitFor('all told', () => ends().size === 120, 60_000);
     assert.deepEqual([...ends()].sort(), [...ids].sort());
     const work = receiver.events.filter(({ path }) => path === '/work');
