@@ -41,7 +41,7 @@ bool triggers_files_check(triggers_check *check, const core_config *config, trig
             file_leave_out(file);
         else
             ok = triggers_check_definition(check, file->definition, file->document, &file->problems,
-                                           error);
+                                           &file->facts, error);
     }
     triggers_check_rest(check);
     return ok;
@@ -67,6 +67,7 @@ static bool file_put(apply_run *run, const triggers_file *file, core_error *erro
     const triggers_wish wish = {
         .definition = file->definition,
         .document = file->document,
+        .facts = core_buffer_slice(&file->facts),
         .origin = run->options->origin,
         .file = run->options->origin == TRIGGERS_ORIGIN_DIRECTORY ? file->name : file->path,
         .expected = TRIGGERS_REVISION_ANY,

@@ -4,6 +4,7 @@
 
 #include "net/net.h"
 #include "triggers/check_private.h"
+#include "triggers/facts.h"
 #include "triggers/rule.h"
 #include "triggers/shape.h"
 
@@ -207,9 +208,23 @@ static triggers_table_result table_read(triggers_check *check,
                                      schema, name, table, nearest, error);
 }
 
+static bool facts_write(const triggers_check_table *table, core_buffer *out, core_error *error) {
+    const core_relation *relation = &table->relation;
+    core_slice *keys = calloc((size_t)relation->column_count + 1, sizeof *keys);
+    triggers_relation_facts facts = {.columns = table->facts, .primary_key = keys};
+    for (size_t i = 0; keys != NULL && i < relation->column_count; i++)
+        if (table->columns[i].in_primary_key)
+            keys[facts.primary_key_count++] = relation->columns[i].name;
+    if (keys != NULL)
+        triggers_facts_write(relation, &facts, out);
+    free(keys);
+    return (keys != NULL && core_buffer_ok(out)) ||
+           core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the table's facts");
+}
+
 static bool on_table_check(triggers_check *check, const triggers_definition *definition,
                            const core_document *document, core_problems *problems,
-                           core_error *error) {
+                           core_buffer *facts, core_error *error) {
     char schema[CORE_TENANT_SCHEMA_SIZE], name[TRIGGERS_IDENTIFIER_MAX + 1];
     char nearest[CORE_TENANT_SCHEMA_SIZE];
     triggers_check_table table;
@@ -219,12 +234,14 @@ static bool on_table_check(triggers_check *check, const triggers_definition *def
         return true;
     (void)snprintf(name, sizeof name, "%.*s", CORE_SLICE_ARGS(definition->table));
     triggers_table_result result = table_read(check, definition, schema, &table, nearest, error);
-    if (result == TRIGGERS_TABLE_FOUND)
+    bool ok = result != TRIGGERS_TABLE_FAILED;
+    if (result == TRIGGERS_TABLE_FOUND) {
         table_check(check, definition, document, &table, place, problems);
-    else if (result != TRIGGERS_TABLE_FAILED)
+        ok = facts_write(&table, facts, error);
+    } else if (result != TRIGGERS_TABLE_FAILED)
         absent_tell(problems, place, result, schema, name, nearest);
     triggers_check_table_fini(&table);
-    return result != TRIGGERS_TABLE_FAILED;
+    return ok;
 }
 
 bool triggers_check_shape(triggers_check *check, const triggers_definition *definition,
@@ -322,7 +339,7 @@ static void project_check(const triggers_check *check, const triggers_definition
 
 bool triggers_check_definition(triggers_check *check, const triggers_definition *definition,
                                const core_document *document, core_problems *problems,
-                               core_error *error) {
+                               core_buffer *facts, core_error *error) {
     CORE_MAGIC_CHECK(check, CHECK_MAGIC);
     size_t errors = problems->errors;
     project_check(check, definition, document, problems);
@@ -333,7 +350,7 @@ bool triggers_check_definition(triggers_check *check, const triggers_definition 
     if (problems->errors > errors || definition->on == TRIGGERS_ON_QUEUE)
         return true;
     if (definition->on == TRIGGERS_ON_TABLE)
-        return on_table_check(check, definition, document, problems, error);
+        return on_table_check(check, definition, document, problems, facts, error);
     if (definition->on == TRIGGERS_ON_CRON)
         triggers_check_schedule(definition, document, problems);
     on_shape_check(definition, document, problems);

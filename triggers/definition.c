@@ -54,7 +54,8 @@ static bool facts_apply(triggers_definition_reader *reader) {
     return (out->project.length > 0 || triggers_keep(reader, facts->project, &out->project)) &&
            (out->environment.length > 0 ||
             triggers_keep(reader, facts->environment, &out->environment)) &&
-           triggers_keep(reader, facts->since, &out->since);
+           triggers_keep(reader, facts->since, &out->since) &&
+           triggers_keep(reader, facts->facts, &out->facts);
 }
 
 static bool root_read(triggers_definition_reader *reader, const core_node *root) {

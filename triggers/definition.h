@@ -165,6 +165,7 @@ typedef struct triggers_definition {
     core_slice name, project, environment, description;
     uint64_t revision;  /* of the bucket's entry; 0: it is not stored */
     int64_t created_us; /* when it was made; stays when it is replaced */
+    core_slice facts;   /* of its table as it was checked (facts.h); empty: none */
     bool disabled;      /* nothing is matched */
     bool paused;        /* it is matched, and its tasks wait */
 
@@ -211,7 +212,7 @@ typedef struct {
     core_slice project, environment; /* where the text names none */
     uint64_t revision;
     int64_t created_us;
-    core_slice since;
+    core_slice since, facts;
     const bool *disabled, *paused; /* instead of the text's; NULL: the text's */
 } triggers_definition_facts;
 

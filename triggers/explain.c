@@ -202,7 +202,7 @@ static bool clauses_make(triggers_explainer *made, const core_relation *relation
                          const triggers_relation_facts *facts) {
     expr_condition_spec spec = {.text = made->definition->when,
                                 .relation = relation,
-                                .facts = facts != NULL ? facts->columns : NULL,
+                                .facts = facts->columns,
                                 .has_images = true};
     size_t count = expr_condition_clauses(&spec, made->clauses);
     for (size_t i = 0; i < count; i++) {
@@ -224,7 +224,8 @@ triggers_explainer *triggers_explainer_new(const triggers_definition *definition
         return NULL;
     made->definition = triggers_definition_hold(definition);
     made->rule = triggers_rule_new(definition, relation, facts, &made->problem);
-    if (made->rule == NULL || made->rule->condition == NULL || clauses_make(made, relation, facts))
+    if (made->rule == NULL || made->rule->condition == NULL ||
+        clauses_make(made, relation, &made->rule->facts))
         return made;
     triggers_explainer_free(made);
     return NULL;

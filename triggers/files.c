@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define PATH_SIZE 4096
-#define DEPTH_MAX 4
+#define PATH_SIZE       4096
+#define DEPTH_MAX       4
+#define FACTS_BYTES_MAX ((size_t)256 << 10)
 
 void triggers_files_init(triggers_files *files) {
     *files = (triggers_files){.count = 0};
@@ -18,6 +19,7 @@ static void file_fini(triggers_file *file) {
     free(file->path);
     free(file->name);
     core_problems_fini(&file->problems);
+    core_buffer_fini(&file->facts);
     core_document_free(file->document);
     triggers_definition_release(file->definition);
 }
@@ -57,6 +59,7 @@ static triggers_file *file_room(triggers_files *files) {
     triggers_file *file = &files->items[files->count];
     *file = (triggers_file){.path = NULL};
     core_problems_init(&file->problems);
+    core_buffer_init(&file->facts, FACTS_BYTES_MAX);
     return file;
 }
 

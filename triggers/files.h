@@ -12,6 +12,7 @@ typedef struct {
     core_problems problems;
     core_document *document;               /* NULL: it cannot be read */
     const triggers_definition *definition; /* the same, or not valid by itself */
+    core_buffer facts;                     /* of the check with the live schema; empty before */
 } triggers_file;
 
 typedef struct {

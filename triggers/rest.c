@@ -111,11 +111,13 @@ static void identity_check(const rest_call *call, const core_document *document,
 }
 
 static void wish_put(rest_call *call, const core_document *document,
-                     const triggers_definition *definition, const core_problems *warnings) {
+                     const triggers_definition *definition, core_slice facts,
+                     const core_problems *warnings) {
     static const char *const acts[] = {
         [TRIGGERS_CREATED] = "trigger.created", [TRIGGERS_CHANGED] = "trigger.changed"};
     const triggers_wish wish = {.definition = definition,
                                 .document = document,
+                                .facts = facts,
                                 .origin = TRIGGERS_ORIGIN_REST,
                                 .expected = call->expected,
                                 .keeps_state = true};
@@ -148,20 +150,23 @@ static void definition_put(rest_call *call, const core_document *document,
                                              .environment = caller->environment};
     core_error error = {.text = ""};
     bool asked = true;
+    core_buffer seen;
+    core_buffer_init(&seen, TRIGGERS_STORED_BYTES_MAX);
     const triggers_definition *definition =
         document != NULL ? triggers_definition_of(document, &facts, problems) : NULL;
     if (definition != NULL)
         identity_check(call, document, definition, problems);
     if (core_problems_ok(problems))
-        asked =
-            triggers_check_definition(call->rest->check, definition, document, problems, &error);
+        asked = triggers_check_definition(call->rest->check, definition, document, problems, &seen,
+                                          &error);
     triggers_check_rest(call->rest->check);
     if (!asked)
         call_fail(call, &error);
     else if (!core_problems_ok(problems))
         triggers_answer_problem(call->reply, 400, "the definition is not valid", problems);
     else
-        wish_put(call, document, definition, problems);
+        wish_put(call, document, definition, core_buffer_slice(&seen), problems);
+    core_buffer_fini(&seen);
     triggers_definition_release(definition);
 }
 

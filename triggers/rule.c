@@ -1,6 +1,8 @@
 /* See rule.h. */
 #include "triggers/rule.h"
 
+#include "triggers/facts.h"
+
 #include <stdlib.h>
 
 #define ARENA_CHUNK 1024u
@@ -27,7 +29,7 @@ static bool condition_make(triggers_rule *rule, const core_relation *relation,
     expr_refusal refusal;
     const expr_condition_spec spec = {.text = rule->definition->when,
                                       .relation = relation,
-                                      .facts = facts != NULL ? facts->columns : NULL,
+                                      .facts = facts->columns,
                                       .has_images = true};
     problem->part = "when";
     if (rule->definition->when.length == 0)
@@ -74,7 +76,7 @@ static bool selected_find(triggers_rule *rule, const core_relation *relation,
 static bool is_primary(const core_relation *relation, const triggers_relation_facts *facts,
                        size_t column) {
     bool has_identity = relation->replica_identity == 'd' || relation->replica_identity == 'i';
-    if (facts == NULL || facts->primary_key_count == 0)
+    if (relation->replica_identity != 'f' && relation->replica_identity != '\0')
         return has_identity && relation->columns[column].key;
     for (size_t i = 0; i < facts->primary_key_count; i++)
         if (core_slice_equal(facts->primary_key[i], relation->columns[column].name))
@@ -183,6 +185,12 @@ triggers_rule *triggers_rule_new(const triggers_definition *definition,
     }
     rule->definition = triggers_definition_hold(definition);
     core_arena_init(&rule->arena, ARENA_CHUNK, ARENA_MAX);
+    if (facts != NULL)
+        rule->facts = *facts;
+    else if (definition->facts.length > 0 &&
+             !triggers_facts_read(definition->facts, relation, &rule->arena, &rule->facts))
+        rule->facts = (triggers_relation_facts){.columns = NULL};
+    facts = &rule->facts;
     if (condition_make(rule, relation, facts, problem) && selected_find(rule, relation, problem) &&
         triggers_template_read(rule, relation, problem) &&
         keyed_find(rule, relation, facts, problem) && arguments_find(rule, relation, problem))

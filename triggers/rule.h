@@ -33,6 +33,7 @@ typedef struct {
 
 typedef struct triggers_rule {
     const triggers_definition *definition; /* held */
+    triggers_relation_facts facts;         /* those given, else the definition's own */
     const expr_condition *condition;       /* held; NULL: always true */
     const triggers_rule_value *selected;
     size_t selected_count;

@@ -155,12 +155,20 @@ static void memory_note(index_condition *condition) {
     condition->lines = (uint16_t)(lines < LINES_AHEAD ? lines : LINES_AHEAD);
 }
 
-/* Equal texts become one condition. */
+/* The same text means the same where the table's facts are the same. */
+static bool is_same(const triggers_rule_index *index, const condition_sorted *a,
+                    const condition_sorted *b) {
+    return core_slice_equal(a->text, b->text) &&
+           core_slice_equal(index->items[a->item].definition->facts,
+                            index->items[b->item].definition->facts);
+}
+
+/* Equal ones become one condition. */
 static void conditions_fill(triggers_rule_index *index, const condition_sorted *sorted,
                             size_t count) {
     for (size_t i = 0; i < count; i++) {
         const index_item *item = &index->items[sorted[i].item];
-        if (i == 0 || !core_slice_equal(sorted[i].text, sorted[i - 1].text))
+        if (i == 0 || !is_same(index, &sorted[i - 1], &sorted[i]))
             index->conditions[index->condition_count++] =
                 (index_condition){.condition = item->rule->condition, .first = (uint32_t)i};
         index_condition *condition = &index->conditions[index->condition_count - 1];

@@ -171,6 +171,7 @@ static triggers_stored wish_stored(const triggers_wish *wish, const triggers_sto
         .origin = stays ? before->origin : wish->origin,
         .file = stays ? before->file : core_slice_text(wish->file),
         .since = before->since,
+        .facts = wish->facts,
         .disabled = state_of(wish, "disabled", definition->disabled, before->disabled),
         .paused = !is_new && core_node_find(core_document_root(wish->document), "paused") == NULL
                       ? before->paused

@@ -45,6 +45,7 @@ typedef enum {
 typedef struct {
     const triggers_definition *definition; /* read and checked */
     const core_document *document;         /* the same as text */
+    core_slice facts;                      /* of the check (facts.h), or empty */
     triggers_origin origin;
     const char *file;  /* NULL over REST */
     uint64_t expected; /* its revision now; 0: nothing; TRIGGERS_REVISION_ANY */

@@ -23,8 +23,8 @@ void triggers_stored_canonical(const core_document *document, core_buffer *out) 
 
 bool triggers_stored_equal(const triggers_stored *a, const triggers_stored *b) {
     return core_slice_equal(a->definition, b->definition) && a->origin == b->origin &&
-           core_slice_equal(a->file, b->file) && a->disabled == b->disabled &&
-           a->paused == b->paused;
+           core_slice_equal(a->file, b->file) && core_slice_equal(a->facts, b->facts) &&
+           a->disabled == b->disabled && a->paused == b->paused;
 }
 
 /* ---- Writing ---- */
@@ -59,6 +59,10 @@ void triggers_stored_write(const triggers_stored *stored, core_buffer *out) {
     core_json_bool(&json, stored->paused);
     time_write(&json, "created_at", stored->created_us);
     time_write(&json, "changed_at", stored->changed_us);
+    if (stored->facts.length > 0) {
+        core_json_key_text(&json, "facts");
+        core_json_raw(&json, stored->facts);
+    }
     core_json_key_text(&json, "definition");
     core_json_raw(&json, stored->definition);
     core_json_object_close(&json);
@@ -147,6 +151,8 @@ static bool member_read(core_json_reader *reader, core_json_token member, core_a
         return time_read(member, arena, &stored->created_us);
     if (core_json_raw_is(member.key, "changed_at"))
         return time_read(member, arena, &stored->changed_us);
+    if (core_json_raw_is(member.key, "facts"))
+        return core_json_skip(reader, member, &stored->facts);
     bool is_definition = core_json_raw_is(member.key, "definition");
     return core_json_skip(reader, member, is_definition ? &stored->definition : &skipped);
 }
@@ -179,6 +185,7 @@ const triggers_definition *triggers_stored_definition(const triggers_stored *sto
                                              .revision = revision,
                                              .created_us = stored->created_us,
                                              .since = stored->since,
+                                             .facts = stored->facts,
                                              .disabled = &stored->disabled,
                                              .paused = &stored->paused};
     core_problems problems;

@@ -21,6 +21,7 @@ typedef struct {
     triggers_origin origin;
     core_slice file; /* its path; empty over REST */
     core_slice since;
+    core_slice facts; /* a JSON object (facts.h), or empty */
     bool disabled, paused;
     int64_t created_us, changed_us;
 } triggers_stored;

@@ -18,6 +18,7 @@ static triggers_stored sample(void) {
         .origin = TRIGGERS_ORIGIN_APPLY,
         .file = core_slice_text("dir/\xC3\xA9.yaml"),
         .since = core_slice_text("abcdefghijklmnop-7.2"),
+        .facts = core_slice_text("{\"primary_key\":[\"id\"]}"),
         .disabled = true,
         .created_us = INT64_C(1763511760877000),
         .changed_us = INT64_C(1763511760878000),
@@ -45,6 +46,8 @@ static void test_comes_back(void **state) {
     assert_true(it->disabled && !it->paused);
     assert_int_equal(it->revision, 9);
     assert_true(core_slice_is(it->since, "abcdefghijklmnop-7.2"));
+    assert_true(core_slice_equal(it->facts, before.facts));
+    assert_true(it->created_us == before.created_us);
     triggers_definition_release(it);
     core_arena_fini(&arena);
     core_buffer_fini(&value);

@@ -1,0 +1,23 @@
+// What a check sees of a table is the matcher's too: the primary key under REPLICA IDENTITY FULL,
+// where the log does not tell it, and collations.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { outcomes, startTriggers } from '../lib/triggers.mjs';
+import { Receiver } from '../lib/webhooks.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+test('the primary key is the key under REPLICA IDENTITY FULL, and a collation orders', async (t) => {
+  const receiver = await Receiver.start(t);
+  const on = (name, lines) => [`name: ${name}`, 'on: { table: public.parts }', ...lines, `do: { webhook: { url: "${receiver.url}/${name}" } }`].join('\n');
+  const house = await startTriggers(t, [on('all', []), on('low', ["when: new.code < 'b'"])], {},
+    `CREATE TABLE parts (a int, code text COLLATE "C", note text, PRIMARY KEY (code, a)); ALTER TABLE parts REPLICA IDENTITY FULL`);
+  await house.postgres.query("INSERT INTO parts VALUES (1, 'aa', 'x'), (2, 'ba', 'y'); DELETE FROM parts WHERE a = 1");
+  await receiver.waitFor(4);
+  const keys = await waitFor('outcomes', async () => {
+    const all = await outcomes(house, 'all');
+    return all.length === 3 && all.map(({ key }) => key).sort();
+  });
+  assert.deepEqual(keys, ['[1,"aa"]', '[1,"aa"]', '[2,"ba"]']);
+  const low = await outcomes(house, 'low');
+  assert.deepEqual(low.map(({ outcome }) => outcome), ['delivered']);
+});
