@@ -5,6 +5,7 @@ import { launchBrowser } from '../lib/browser.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { deadLetters, insertOrders, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
+import { waitFor } from '../lib/wait.mjs';
 
 const schema = 'CREATE TABLE todos (id bigint PRIMARY KEY, task text)';
 let browser;
@@ -71,6 +72,7 @@ test('dead letters are listed, looked at, thrown away and put back', async (t) =
   await letters.first().getByRole('checkbox').check();
   await page.getByRole('button', { name: 'Replay 1 selected' }).click();
   await page.getByText('put back').waitFor();
+  await waitFor('its delivery', () => receiver.events.some(({ path, answer }) => path === '/a' && answer === 200));
   await page.getByPlaceholder('Of one trigger').fill('second');
   await page.keyboard.press('Enter');
   await page.getByText('No dead letters.').waitFor();

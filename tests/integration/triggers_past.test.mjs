@@ -191,3 +191,39 @@ test('what the endpoint\'s rate holds back is told, with the reason', async (t) 
   const of = lines(await house.walcast.commandOk(['trigger', 'deliveries', 'orders', '--id', throttled.event_id, '--json']));
   assert.deepEqual(of, [throttled]);
 });
+
+test('events are delivered again: one, and all of a range that match', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url)]);
+  await house.postgres.query("INSERT INTO orders VALUES (1, 1, 'paid'), (2, 2, 'open'), (3, 1, 'paid'), (4, 2, 'paid'), (5, 1, 'paid')");
+  await receiver.waitFor(4);
+  const changes = await house.walcast.changes({ table: 'public.orders' });
+  const came = (id) => receiver.events.filter((it) => it.body.data.id === id).length;
+  assert.match(await house.walcast.commandOk(['trigger', 'redeliver', 'orders', changes[0].offset]), /^1 events are delivered again/);
+  await waitFor('the first again', () => came(1) === 2);
+  const [first, again] = receiver.events.filter((it) => it.body.data.id === 1);
+  assert.deepEqual([again.id, again.text], [first.id, first.text]);
+
+  assert.match(await house.walcast.commandOk(['trigger', 'redeliver', 'orders', '--from', changes[1].offset, '--until', changes[3].offset]),
+    /^2 events are delivered again/);
+  await waitFor('the range again', () => came(3) === 2 && came(4) === 2);
+  const token = await house.walcast.token({ role: 'service_role' });
+  const ask = async (body, name = 'orders') => {
+    const response = await fetch(`${house.walcast.url}/v1/projects/-/triggers/${name}/redeliver`,
+      { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify(body) });
+    return [response.status, await response.json()];
+  };
+  assert.deepEqual(await ask({ event_ids: [changes[4].offset, changes[1].offset] }), [202, { redelivered: 2, next: null }]);
+  await waitFor('the last again', () => came(5) === 2);
+  assert.deepEqual(await ask({ from: changes[4].offset }), [202, { redelivered: 1, next: null }]);
+  await waitFor('the last a third time', () => came(5) === 3);
+  assert.equal(came(2), 0, 'which does not match');
+  for (const [body, status] of [[{}, 400], [{ event_ids: ['x'] }, 400], [{ event_ids: [changes[0].offset], from: 'first' }, 400],
+    [{ until: 'now' }, 400], [{ from: 'x' }, 400], [{ event_ids: Array(1001).fill(changes[0].offset) }, 413]])
+    assert.equal((await ask(body))[0], status, JSON.stringify(body).slice(0, 80));
+  assert.equal((await ask({ from: 'first' }, 'nobody'))[0], 404);
+  const acts = lines(await house.walcast.commandOk(['audit', '--from', 'first', '--until', 'now', '--kind', 'act']))
+    .filter(({ act }) => act === 'trigger.redelivered');
+  assert.deepEqual(acts.map(({ object, detail, by }) => [object, detail, by]), [['orders', '1 events', 'cli'],
+    ['orders', '2 events', 'cli'], ['orders', '2 events', 'credential'], ['orders', '1 events', 'credential']]);
+});
