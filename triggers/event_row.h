@@ -22,4 +22,11 @@ core_slice triggers_occurrence_data(core_slice content, core_arena *arena);
 CORE_MUST_CHECK bool triggers_occurrence_row(const triggers_occurrence *occurrence, triggers_on on,
                                              core_arena *arena, core_change *change);
 
+/* ---- occurrence_read.c ---- */
+
+/* {"type", "data"} and perhaps "id", "time" (by default now), "source", "subject", "data_base64";
+ * other members are passed over. Slices are the text's, or in `arena`. INPUT error. */
+CORE_MUST_CHECK bool triggers_occurrence_read(core_slice json, int64_t now_us, core_arena *arena,
+                                              triggers_occurrence *occurrence, core_error *error);
+
 #endif

@@ -1,6 +1,9 @@
 // Triggers on what is no table's: events over HTTP, one and many, and logical messages; moments of
 // schedules; other triggers' results. Each is heard once, in order, by those that it is for.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { jetstream } from '@nats-io/jetstream';
 import { test } from 'node:test';
 import { insertOrders, startTriggers, trigger, watchTasks } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
@@ -47,6 +50,37 @@ test('an event is heard by those on its type, with its data as it was published'
   assert.equal(large[0].id, id);
   assert.equal(large[0].subject, 'atlasdb.events.default.order%2Epaid');
   assert.equal(of(receiver, 'others').length, 0);
+
+  // Tried by hand, the event makes the same bytes.
+  const shown = await (await fetch(`${house.walcast.url}/events/v1/${id}`, { headers: { authorization: as() } })).text();
+  const path = (name) => join(house.walcast.directory, name);
+  writeFileSync(path('event.json'), shown);
+  const tried = (i) => house.walcast.command(['trigger', 'test', path(`triggers/${i}.yaml`), '--event', path('event.json'), '--json']);
+  const { stdout, code, stderr } = await tried(0);
+  assert.equal(code, 0, stderr);
+  assert.ok(stdout.includes(`"body":${paid.text}}`), `${stdout} has not ${paid.text}`);
+  assert.equal(JSON.parse(stdout).key, '"order.paid"');
+  assert.equal((await tried(3)).code, 1);
+});
+
+test('results come to the triggers that are on them, by their outcome', async (t) => {
+  const receiver = await Receiver.start(t);
+  const on = (name, more = '') => [`name: ${name}`, `on: { result: orders${more} }`, `do: { webhook: { url: "${receiver.url}/${name}" } }`].join('\n');
+  const house = await startTriggers(t, [trigger(receiver.url), on('dead', ', outcome: dead'), on('both'),
+    `${on('often')}\nwhen: new.attempts > 3 and new.http_status = 500`, on('other').replace('result: orders', 'result: others')]);
+  const connection = await house.nats.connect();
+  t.after(() => connection.close());
+  const tell = async (status, attempts) => jetstream(connection).publish('atlasdb.events.default.walcast%2Eresult%2Eorders', JSON.stringify({
+    trigger: 'orders', event_id: '0-1.0', status, reason: 'x', http_status: 500, attempts, time: '2026-01-01T00:00:00Z' }));
+  await tell('delivered', 1);
+  await tell('dead', 5);
+  await waitFor('all', () => of(receiver, 'both').length === 2 && of(receiver, 'dead').length === 1 && of(receiver, 'often').length === 1);
+  const [dead] = of(receiver, 'dead');
+  assert.equal(dead.body.type, 'walcast.result.orders');
+  assert.deepEqual({ ...dead.body.data, time: Date.parse(dead.body.data.time) }, { trigger: 'orders', event_id: '0-1.0', status: 'dead', reason: 'x',
+    http_status: 500, attempts: 5, time: Date.parse('2026-01-01T00:00:00Z') });
+  assert.deepEqual(of(receiver, 'both').map(({ body }) => body.data.status), ['delivered', 'dead']);
+  assert.equal(of(receiver, 'other').length, 0);
 });
 
 test('events of one type come in order, and other projects hear nothing', async (t) => {
