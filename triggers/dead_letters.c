@@ -132,7 +132,7 @@ void triggers_dead_json(const triggers_dead_letter *letter, bool is_full, core_j
     id_write(json, letter->id);
     if (letter->is_whole) {
         triggers_task_members(&letter->task, json);
-        triggers_member_time(json, "dead_at", letter->letter.dead_ms * CORE_US_PER_MS);
+        triggers_member_time(json, "dead_at", triggers_us_of_ms(letter->letter.dead_ms));
         triggers_member_number(json, "attempts", letter->letter.attempts);
         if (letter->letter.status != 0)
             triggers_member_number(json, "status", letter->letter.status);
@@ -147,7 +147,7 @@ void triggers_dead_json(const triggers_dead_letter *letter, bool is_full, core_j
 void triggers_dead_line(const triggers_dead_letter *letter, core_buffer *out) {
     char time[CORE_CLOCK_TEXT_SIZE] = "-", status[8] = "-";
     if (letter->is_whole)
-        core_clock_format(letter->letter.dead_ms * CORE_US_PER_MS, time);
+        core_clock_format(triggers_us_of_ms(letter->letter.dead_ms), time);
     if (letter->letter.status != 0)
         (void)snprintf(status, sizeof status, "%u", (unsigned)letter->letter.status);
     core_buffer_format(

@@ -48,7 +48,7 @@ static void entry_json(const triggers_entry *entry, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     triggers_webhook_id(&task, id);
     core_json_object_open(&json);
-    triggers_member_time(&json, "time", entry->time_ms * CORE_US_PER_MS);
+    triggers_member_time(&json, "time", triggers_us_of_ms(entry->time_ms));
     triggers_member_text(&json, "outcome", core_slice_text(triggers_entry_name(entry->kind)));
     triggers_member_text(&json, "project", entry->project);
     triggers_member_text(&json, "trigger", entry->trigger);
@@ -63,7 +63,7 @@ static void entry_json(const triggers_entry *entry, core_buffer *out) {
     if (entry->kind == TRIGGERS_ENTRY_DELIVERED || entry->kind == TRIGGERS_ENTRY_FAILED)
         triggers_member_number(&json, "took_ms", entry->took_ms);
     if (entry->next_ms != 0)
-        triggers_member_time(&json, "next_attempt", entry->next_ms * CORE_US_PER_MS);
+        triggers_member_time(&json, "next_attempt", triggers_us_of_ms(entry->next_ms));
     if (entry->reason.length > 0)
         triggers_member_text(&json, "reason", entry->reason);
     core_json_object_close(&json);
@@ -71,7 +71,7 @@ static void entry_json(const triggers_entry *entry, core_buffer *out) {
 
 static void entry_line(const triggers_entry *entry, core_buffer *out) {
     char time[CORE_CLOCK_TEXT_SIZE], status[8] = "-", took[16] = "-";
-    core_clock_format(entry->time_ms * CORE_US_PER_MS, time);
+    core_clock_format(triggers_us_of_ms(entry->time_ms), time);
     if (entry->status != 0)
         (void)snprintf(status, sizeof status, "%u", (unsigned)entry->status);
     if (entry->took_ms != 0)
