@@ -289,18 +289,35 @@ static void on_shape_check(const triggers_definition *definition, const core_doc
 
 /* ---- What hangs on the configuration ---- */
 
-/* A message on a subject of Walcast's own would stand in its streams. */
+static bool is_tenants(const triggers_check *check, const triggers_definition *definition) {
+    return !core_slice_is(definition->project, check->tenants.project);
+}
+
+/* The subject is `token`, or below it. */
+static bool is_below(core_slice subject, core_slice token) {
+    return subject.length >= token.length && memcmp(subject.data, token.data, token.length) == 0 &&
+           (subject.length == token.length || subject.data[token.length] == '.');
+}
+
+/* A message on a subject of Walcast's own would stand in its streams. The other subjects are the
+ * operator's: a tenant has those below its name. */
 static void subject_check(const triggers_check *check, const triggers_definition *definition,
                           const core_document *document, core_problems *problems) {
+    char memory[CORE_SUBJECT_MAX];
+    core_buffer own = core_buffer_over(memory, sizeof memory);
     const char *prefix = core_config_text(check->spec.config, "nats.prefix");
-    size_t length = strlen(prefix);
     core_slice subject = definition->nats.subject;
     const core_node *root = core_document_root(document);
     const core_node *nats = core_node_find(core_node_find(root, "do"), "nats");
-    if (subject.length >= length && memcmp(subject.data, prefix, length) == 0 &&
-        (subject.length == length || subject.data[length] == '.'))
-        (void)core_problem_tell(problems, core_node_find(nats, "subject")->place,
-                                "subject: %s.* is Walcast's own: choose another", prefix);
+    core_place place = core_node_find(nats, "subject")->place;
+    core_subject_token_append(&own, definition->project);
+    if (is_below(subject, core_slice_text(prefix)))
+        (void)core_problem_tell(problems, place, "subject: %s.* is Walcast's own: choose another",
+                                prefix);
+    else if (is_tenants(check, definition) && !is_below(subject, core_buffer_slice(&own)))
+        (void)core_problem_tell(problems, place,
+                                "subject: a tenant's begins with its project: %.*s.*",
+                                CORE_SLICE_ARGS(core_buffer_slice(&own)));
 }
 
 /* A warning, since the process that delivers may allow more than this one. What a secret is part of

@@ -134,10 +134,12 @@ static const triggers_key key_rows[] = {
 
     {.section = "do.nats", .name = "subject", .kind = TRIGGERS_KEY_SUBJECT, .required = true,
      .offset = FIELD(nats.subject), .max = 255,
-     .doc = "Without wildcards, and none of Walcast's own (`{nats.prefix}.…`, `$…`)."},
+     .doc = "Without wildcards, and none of Walcast's own (`{nats.prefix}.…`, `$…`). Of a tenant "
+            "(docs/TENANTS.md) it begins with the project: `acme.orders`."},
     {.section = "do.nats", .name = "request", .kind = TRIGGERS_KEY_BOOL, .initial = "false",
      .offset = FIELD(nats.request),
-     .doc = "It is delivered when somebody has answered; else when the server has it."},
+     .doc = "It is delivered when somebody has answered; else when a stream has it, or where none "
+            "takes the subject the server."},
     {.section = "do.nats", .name = "timeout", .kind = TRIGGERS_KEY_DURATION,
      .offset = FIELD(nats.timeout_ms), .min = 100, .max = 2 * MINUTE, .initial = "15s",
      .doc = "For the answer."},

@@ -2,6 +2,7 @@
 #ifndef WALCAST_TRIGGERS_SENDER_H
 #define WALCAST_TRIGGERS_SENDER_H
 
+#include "fanout/fanout.h"
 #include "triggers/delivery.h"
 #include "triggers/endpoint.h"
 
@@ -10,6 +11,7 @@ typedef struct {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
+    fanout_messenger *messenger; /* of those whose attempts are messages; outlives the senders */
 } triggers_sender_spec;
 
 typedef struct {

@@ -2,6 +2,7 @@
 #include "triggers/senders.h"
 
 #include "triggers/endpoints.h"
+#include "triggers/sender_nats.h"
 #include "triggers/sender_webhook.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 /* By action. */
 static const triggers_sender_maker maker_rows[TRIGGERS_DO_COUNT] = {
     [TRIGGERS_DO_WEBHOOK] = triggers_webhooks_sender,
+    [TRIGGERS_DO_NATS] = triggers_nats_sender,
 };
 
 struct triggers_senders {
@@ -97,21 +99,22 @@ triggers_senders *triggers_senders_new(const triggers_sender_spec *spec, core_er
                                                .clock = spec->clock,
                                                .connection = "walcast webhook secrets"};
     senders->endpoints = triggers_endpoints_new(&endpoints, error);
-    if (senders->endpoints == NULL) {
-        triggers_senders_free(senders);
-        return NULL;
-    }
-    for (size_t i = 0; i < CORE_COUNT_OF(maker_rows); i++)
-        if (maker_rows[i] != NULL && !maker_rows[i](spec, &senders->rows[i], error)) {
-            triggers_senders_free(senders);
-            return NULL;
-        }
-    return senders;
+    if (senders->endpoints != NULL)
+        senders->spec.messenger =
+            fanout_messenger_new(spec->config, "walcast actions", spec->log, spec->clock, error);
+    bool ok = senders->spec.messenger != NULL;
+    for (size_t i = 0; i < CORE_COUNT_OF(maker_rows) && ok; i++)
+        ok = maker_rows[i] == NULL || maker_rows[i](&senders->spec, &senders->rows[i], error);
+    if (ok)
+        return senders;
+    triggers_senders_free(senders);
+    return NULL;
 }
 
 void triggers_senders_stop(triggers_senders *senders) {
     if (senders == NULL)
         return;
+    fanout_messenger_stop(senders->spec.messenger);
     for (size_t i = 0; i < CORE_COUNT_OF(senders->rows); i++)
         if (senders->rows[i].context != NULL)
             senders->rows[i].stop(senders->rows[i].context);
@@ -125,6 +128,7 @@ void triggers_senders_free(triggers_senders *senders) {
     for (size_t i = 0; i < CORE_COUNT_OF(senders->rows); i++)
         if (senders->rows[i].context != NULL)
             senders->rows[i].free(senders->rows[i].context);
+    fanout_messenger_free(senders->spec.messenger);
     triggers_endpoints_free(senders->endpoints);
     senders->magic = 0;
     free(senders);
