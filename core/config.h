@@ -67,6 +67,8 @@ size_t core_config_source_count(const core_config *config); /* the first one cou
 const core_config *core_config_source(const core_config *config, size_t index);
 /* NULL of the first. */
 const char *core_config_source_name(const core_config *config);
+/* The process's source of that name, asked of any of its sources; NULL: there is none. */
+const core_config *core_config_named(const core_config *config, const char *name);
 /* The process has others beside this one. */
 bool core_config_one_of_many(const core_config *config);
 /* The process's nats.stream, by which all sources' common streams and buckets are named. */

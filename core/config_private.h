@@ -39,6 +39,7 @@ struct core_config {
     char *source;                                  /* of a further source: its name; else NULL */
     char *stream_base;                             /* the same: the process's nats.stream */
     bool one_of_many;                              /* the process has several */
+    const core_config *process;                    /* of a further source; while that lives */
     core_config *sources[CORE_CONFIG_SOURCES_MAX]; /* of the process: the further ones, owned */
     size_t source_count;
 };

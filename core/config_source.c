@@ -15,8 +15,9 @@
 
 /* Keys that a source may set; where one ends in a dot, all below it. */
 static const char *const source_keys[] = {
-    "project",      "environment",    "postgres.",        "cdc.",          "snapshot.",
-    "nats.max_age", "nats.max_bytes", "nats.confirm_lag", "nats.encoding", "nats.replicas",
+    "project",       "environment",   "postgres.",        "cdc.",
+    "snapshot.",     "nats.max_age",  "nats.max_bytes",   "nats.confirm_lag",
+    "nats.encoding", "nats.replicas", "triggers.sql_url", "triggers.sql_databases",
 };
 
 static bool source_key_allowed(const char *key) {
@@ -105,12 +106,18 @@ static void source_set(core_config_loader *loader, core_config *source, const ch
         core_config_problem(loader, source->source, "sources.%s: %s", source->source, error.text);
 }
 
+/* Of one database alone: what the process says of its own is no other's. */
+static bool is_own_only(const char *key) {
+    return strcmp(key, "postgres.tenant_schemas") == 0 || strcmp(key, "triggers.sql_url") == 0 ||
+           strcmp(key, "triggers.sql_databases") == 0;
+}
+
 /* What the source does not say is the process's. */
 static bool source_inherit(const core_config *config, core_config *source) {
     size_t count;
     const core_config_row *rows = core_config_rows(&count);
     for (size_t i = 0; i < count; i++) {
-        bool own = strcmp(rows[i].key, "postgres.tenant_schemas") == 0;
+        bool own = is_own_only(rows[i].key);
         if (!source->values[i].set && !own &&
             !core_config_value_copy(&source->values[i], &config->values[i]))
             return false;
@@ -147,6 +154,7 @@ static void source_complete(core_config_loader *loader, core_config *source) {
     if (!slot)
         source_set(loader, source, "postgres.slot", name);
     source->one_of_many = true;
+    source->process = config;
     core_config_loader own = *loader;
     own.config = source;
     core_config_check_together(&own);
@@ -212,12 +220,21 @@ const char *core_config_stream_base(const core_config *config) {
                                        : core_config_text(config, "nats.stream");
 }
 
+const core_config *core_config_named(const core_config *config, const char *name) {
+    const core_config *process = config->process != NULL ? config->process : config;
+    for (size_t i = 0; i < process->source_count; i++)
+        if (strcmp(process->sources[i]->source, name) == 0)
+            return process->sources[i];
+    return NULL;
+}
+
 core_config *core_config_source_detach(core_config *config, const char *name, core_error *error) {
     for (size_t i = 0; i < config->source_count; i++) {
         core_config *source = config->sources[i];
         if (strcmp(source->source, name) != 0)
             continue;
         config->sources[i] = config->sources[--config->source_count];
+        source->process = NULL;
         core_config_free(config);
         return source;
     }

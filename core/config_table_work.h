@@ -62,4 +62,28 @@
      .unit = "keys",
      .doc = "Keys of one source whose deliveries wait for a next attempt, about 200 bytes each; a "
             "delivery of a further one that fails becomes a dead letter."},
+    {.key = "triggers.sql_url",
+     .type = CORE_CONFIG_TEXT,
+     .doc = "Where statements of triggers (`do: sql`) are run, with the rights of which role; by "
+            "default `postgres.url`."},
+    {.key = "triggers.sql_databases",
+     .type = CORE_CONFIG_LIST,
+     .doc = "Further sources (`sources.NAME`) on whose databases this source's own triggers may "
+            "run statements."},
+    {.key = "triggers.sql_connections",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "4",
+     .min = 4,
+     .max = 64,
+     .unit = "connections",
+     .doc = "Connections to each such database. One trigger takes three at the most, so that one "
+            "whose statements are slow does not hold up the others."},
+    {.key = "workflows.max_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "64MiB",
+     .min = MIB,
+     .max = 1024 * TIB,
+     .unit = "bytes",
+     .doc = "Size of the stream of runs that were asked for (`{nats.stream}_WORKFLOWS`); at the "
+            "maximum further ones are refused, and tried again."},
     /* clang-format on */

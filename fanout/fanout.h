@@ -92,6 +92,7 @@ typedef enum {
     FANOUT_WORK_DEAD,       /* _DLQ: those that were given up */
     FANOUT_WORK_JOBS,       /* _JOBS: jobs that no partition has taken yet */
     FANOUT_WORK_JOB_LOGS,   /* _JOBLOG: the logs of the jobs' partitions */
+    FANOUT_WORK_WORKFLOWS,  /* _WORKFLOWS: runs that were asked for, a subject a run */
 } fanout_work;
 fanout_stream_spec fanout_stream_work_spec(const core_config *config, fanout_work work,
                                            char name[FANOUT_NAME_MAX],

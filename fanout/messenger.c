@@ -48,6 +48,7 @@ struct fanout_messenger {
     char inbox_subject[SUBJECT_MAX];
     fanout_stream_book book;
     fanout_spent spent;
+    atomic_bool is_away;
     /* Shared, under the lock. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -88,6 +89,10 @@ static void dispatch_end(fanout_messenger *messenger, uint64_t number, core_slic
 
 static void dispatch_fail(fanout_messenger *messenger, uint64_t number, const core_error *error) {
     dispatch_end(messenger, number, core_slice_make(NULL, 0), error);
+}
+
+bool fanout_messenger_is_away(const fanout_messenger *messenger) {
+    return atomic_load(&messenger->is_away);
 }
 
 bool fanout_messenger_send(fanout_messenger *messenger, fanout_dispatch *dispatch,
@@ -344,9 +349,8 @@ static void batch_publish(fanout_messenger *messenger, fanout_dispatch *batch) {
 
 static fanout_dispatch *batch_take(fanout_messenger *messenger) {
     (void)pthread_mutex_lock(&messenger->lock);
-    bool any = messenger->free_count < FANOUT_MESSENGER_MAX;
     if (messenger->first == NULL && !messenger->stopping) {
-        if (any)
+        if (messenger->connection != NULL)
             (void)core_condition_wait(&messenger->changed, &messenger->lock, TICK_MS);
         else
             (void)pthread_cond_wait(&messenger->changed, &messenger->lock);
@@ -396,6 +400,7 @@ static void lost_end(fanout_messenger *messenger) {
     if (messenger->connection == NULL)
         return;
     unsigned reconnects = atomic_load(&messenger->connection->reconnects);
+    atomic_store(&messenger->is_away, !fanout_connection_alive(messenger->connection));
     if (reconnects == messenger->reconnects && fanout_connection_alive(messenger->connection))
         return;
     messenger->reconnects = reconnects;

@@ -51,6 +51,9 @@ CORE_MUST_CHECK fanout_messenger *fanout_messenger_new(const core_config *config
 /* Ends all that is under way with TRANSIENT, and refuses what comes. NULL is allowed, as below. */
 void fanout_messenger_stop(fanout_messenger *messenger);
 void fanout_messenger_free(fanout_messenger *messenger);
+/* A connection that was there is lost: there is no sense in sending now. Any thread; of a moment
+ * ago. */
+bool fanout_messenger_is_away(const fanout_messenger *messenger);
 /* Any thread; never waits. False, and no completion: FANOUT_MESSENGER_MAX are under way, or it was
  * stopped (TRANSIENT). Completions come on threads of the messenger's, in no order. What one thread
  * sends on one subject is published in that order. */

@@ -28,6 +28,7 @@ static const work_row work_rows[] = {
     [FANOUT_WORK_DEAD] = {"DLQ", "dlq", "triggers.dlq_bytes", repeat_window_ms, true},
     [FANOUT_WORK_JOBS] = {"JOBS", "jobs", "jobs.max_bytes", repeat_window_ms},
     [FANOUT_WORK_JOB_LOGS] = {"JOBLOG", "joblog", "jobs.log_bytes", unused_window_ms},
+    [FANOUT_WORK_WORKFLOWS] = {"WORKFLOWS", "workflows", "workflows.max_bytes", repeat_window_ms},
 };
 
 const char *fanout_work_word(fanout_work work) {

@@ -145,11 +145,12 @@ static const char *text_encoding(const pg_connection *connection) {
 static bool session_fix(pg_connection *connection, core_error *error) {
     char sql[512];
     (void)snprintf(sql, sizeof sql,
-                   "SET client_encoding = '%s'; SET search_path = ''; SET DateStyle = 'ISO'; SET "
+                   "SET client_encoding = '%s'; %sSET DateStyle = 'ISO'; SET "
                    "IntervalStyle = 'postgres'; "
                    "SET TimeZone = 'UTC'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
                    "SET statement_timeout = %lld; SET idle_in_transaction_session_timeout = 0",
                    text_encoding(connection),
+                   connection->keeps_search_path ? "" : "SET search_path = ''; ",
                    connection->replication ? 0LL : (long long)connection->timeout_ms);
     pg_result *result = pg_query(connection, sql, NULL, 0, error);
     pg_result_free(result);
@@ -168,6 +169,7 @@ pg_connection *pg_connection_new(const pg_connection_spec *spec, core_error *err
     connection->cancel_fd = spec->cancel_fd;
     connection->replication = spec->replication;
     connection->as_stored = spec->as_stored;
+    connection->keeps_search_path = spec->keeps_search_path;
     connection->native = connect_start(spec);
     int64_t deadline_ms = core_clock_ms(core_clock_system()) + spec->timeout_ms;
     bool ok = connection->native != NULL;
@@ -207,6 +209,10 @@ void *pg_connection_native(pg_connection *connection) {
 
 const char *pg_connection_sqlstate(const pg_connection *connection) {
     return connection->sqlstate;
+}
+
+void pg_connection_limit(pg_connection *connection, int64_t timeout_ms) {
+    connection->timeout_ms = timeout_ms;
 }
 
 bool pg_connection_noted(const pg_connection *connection, const char *key) {

@@ -16,6 +16,7 @@ struct pg_connection {
     int cancel_fd;
     bool replication;
     bool as_stored;
+    bool keeps_search_path;
     char sqlstate[PG_SQLSTATE_SIZE];
     char *copy_row;                /* libpq's, the last one given out */
     size_t copy_bytes;             /* of rows that came without a wait */

@@ -14,17 +14,19 @@ typedef struct pg_connection pg_connection;
 typedef struct {
     const char *url;
     const char *application_name;
-    bool replication;   /* replication=database: also takes replication commands */
-    bool as_stored;     /* text unconverted, in the database's own encoding */
-    int64_t timeout_ms; /* for connecting and for each query */
-    int cancel_fd;      /* readable: give up; -1: none */
+    bool replication;       /* replication=database: also takes replication commands */
+    bool as_stored;         /* text unconverted, in the database's own encoding */
+    bool keeps_search_path; /* the role's own; for statements that somebody else wrote */
+    int64_t timeout_ms;     /* for connecting and for each query */
+    int cancel_fd;          /* readable: give up; -1: none */
 } pg_connection_spec;
 
 /* Errors: CONFIG for a malformed URL, refused credentials, unknown database or role, DENIED for a
  * privilege that is missing (a retry cannot help, though the caller may); TRANSIENT when the server
  * is away or starting. Passwords never appear in texts. The session's output settings are fixed
- * (DateStyle ISO, TimeZone UTC, ... in connection.c) and its search path is empty: qualify names,
- * pg_catalog's excepted. Text is UTF-8 unless `as_stored`, but of a SQL_ASCII database any bytes.
+ * (DateStyle ISO, TimeZone UTC, ... in connection.c) and its search path, unless it
+ * `keeps_search_path`, is empty: qualify names, pg_catalog's excepted. Text is UTF-8 unless
+ * `as_stored`, but of a SQL_ASCII database any bytes.
  */
 CORE_MUST_CHECK pg_connection *pg_connection_new(const pg_connection_spec *spec, core_error *error);
 void pg_connection_free(pg_connection *connection);
@@ -55,6 +57,15 @@ CORE_MUST_CHECK pg_result *pg_query(pg_connection *connection, const char *sql,
 CORE_MUST_CHECK pg_result *pg_query_kept(pg_connection *connection, const char *sql,
                                          const char *const *parameters, size_t count,
                                          core_error *error);
+/* As pg_query, for what somebody else wrote: text that holds more than one statement is refused. */
+CORE_MUST_CHECK pg_result *pg_query_one(pg_connection *connection, const char *sql,
+                                        const char *const *parameters, size_t count,
+                                        core_error *error);
+/* Whether the server takes it as one statement, without running it; how many parameters it has. */
+CORE_MUST_CHECK bool pg_statement_check(pg_connection *connection, const char *sql,
+                                        size_t *parameters, core_error *error);
+/* From now on a query may take so long; the server's statement_timeout is the caller's to set. */
+void pg_connection_limit(pg_connection *connection, int64_t timeout_ms);
 void pg_result_free(pg_result *result);
 size_t pg_result_rows(const pg_result *result);
 /* Text, valid until the result is freed; NULL for SQL NULL. Out of range aborts. */
@@ -110,6 +121,20 @@ struct pg_job {
  * keep the connection. config, log and metrics must outlive it; the two latter may be NULL. */
 CORE_MUST_CHECK pg_pool *pg_pool_new(const core_config *config, const char *application_name,
                                      core_log *log, core_metrics *metrics, core_error *error);
+/* The same of another database and size. Texts must outlive the pool; `queue_key` and `timeout_key`
+ * name what limits it in errors. Without metrics: those are the pool's of `postgres.url`. */
+typedef struct {
+    const char *url;
+    const char *application_name;
+    size_t size;
+    size_t queue_max;
+    int64_t timeout_ms; /* to wait for a connection, and of each query by default */
+    const char *queue_key, *timeout_key;
+    bool keeps_search_path;
+    core_log *log;
+    core_metrics *metrics;
+} pg_pool_spec;
+CORE_MUST_CHECK pg_pool *pg_pool_new_of(const pg_pool_spec *spec, core_error *error);
 /* Calls off what runs, ends what waits with a TRANSIENT error, and joins the threads. From then on
  * submit refuses. May be called twice; not from `done`. */
 void pg_pool_stop(pg_pool *pool);

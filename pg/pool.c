@@ -44,6 +44,8 @@ struct pg_pool {
     uint32_t magic;
     const char *url;
     char application_name[64];
+    const char *queue_key, *timeout_key;
+    bool keeps_search_path;
     size_t queue_max;
     int64_t timeout_ms;
     core_log *log;
@@ -202,8 +204,8 @@ bool pg_pool_submit(pg_pool *pool, pg_job *job, core_error *error) {
         return core_error_set(error, CORE_ERROR_TRANSIENT, "no query is taken any more: stopping");
     if (full)
         return core_error_set(error, CORE_ERROR_LIMIT,
-                              "%zu queries wait for the database already (postgres.pool_queue)",
-                              most);
+                              "%zu queries wait for the database already (%s)", most,
+                              pool->queue_key);
     return true;
 }
 
@@ -251,6 +253,7 @@ static pg_connection *pool_connect(pg_pool *pool, core_error *error) {
         .application_name = pool->application_name,
         .timeout_ms = pool->timeout_ms,
         .cancel_fd = pool->cancel_fd,
+        .keeps_search_path = pool->keeps_search_path,
     };
     pg_connection *connection = pg_connection_new(&spec, error);
     attempt_note(pool, connection != NULL, error);
@@ -313,8 +316,8 @@ static void *pool_thread(void *context) {
         bool ok = in_time ? job_run(worker, job, &connection, &error)
                           : core_error_set(&error, CORE_ERROR_TRANSIENT,
                                            "no connection to the database became free within %lld "
-                                           "ms (postgres.query_timeout)",
-                                           (long long)pool->timeout_ms);
+                                           "ms (%s)",
+                                           (long long)pool->timeout_ms, pool->timeout_key);
         job_left(worker, job->kind, in_time, connection != NULL);
         job_end(pool, job, ok, &error);
     }
@@ -331,8 +334,26 @@ static bool worker_start(pg_pool *pool, pool_worker *worker) {
     return false;
 }
 
-pg_pool *pg_pool_new(const core_config *config, const char *application_name, core_log *log,
-                     core_metrics *metrics, core_error *error) {
+static void pool_prepare(pg_pool *pool, const pg_pool_spec *spec) {
+    pool->magic = POOL_MAGIC;
+    pool->url = spec->url;
+    if (!core_slice_to_text(core_slice_text(spec->application_name), pool->application_name,
+                            sizeof pool->application_name))
+        pool->application_name[0] = '\0';
+    pool->queue_key = spec->queue_key;
+    pool->timeout_key = spec->timeout_key;
+    pool->keeps_search_path = spec->keeps_search_path;
+    pool->queue_max = spec->queue_max;
+    pool->timeout_ms = spec->timeout_ms;
+    pool->log = spec->log;
+    pool->metrics = spec->metrics;
+    (void)pthread_mutex_init(&pool->mutex, NULL);
+    core_backoff_init(&pool->backoff, RETRY_FIRST_MS, RETRY_MAX_MS, (uint64_t)now_ms());
+    pool->size = spec->size;
+    assert(pool->size <= POOL_THREADS_MAX);
+}
+
+pg_pool *pg_pool_new_of(const pg_pool_spec *spec, core_error *error) {
     pg_pool *pool = calloc(1, sizeof *pool);
     int cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (pool == NULL || cancel_fd < 0) {
@@ -342,20 +363,8 @@ pg_pool *pg_pool_new(const core_config *config, const char *application_name, co
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory or descriptor for the pool");
         return NULL;
     }
-    pool->magic = POOL_MAGIC;
-    pool->url = core_config_text(config, "postgres.url");
-    if (!core_slice_to_text(core_slice_text(application_name), pool->application_name,
-                            sizeof pool->application_name))
-        pool->application_name[0] = '\0';
-    pool->queue_max = (size_t)core_config_integer(config, "postgres.pool_queue");
-    pool->timeout_ms = core_config_integer(config, "postgres.query_timeout");
-    pool->log = log;
-    pool->metrics = metrics;
+    pool_prepare(pool, spec);
     pool->cancel_fd = cancel_fd;
-    (void)pthread_mutex_init(&pool->mutex, NULL);
-    core_backoff_init(&pool->backoff, RETRY_FIRST_MS, RETRY_MAX_MS, (uint64_t)now_ms());
-    pool->size = (size_t)core_config_integer(config, "postgres.pool_size");
-    assert(pool->size <= POOL_THREADS_MAX);
     size_t started = 0;
     while (started < pool->size && worker_start(pool, &pool->workers[started]))
         started++;
@@ -368,6 +377,22 @@ pg_pool *pg_pool_new(const core_config *config, const char *application_name, co
         return NULL;
     }
     return pool;
+}
+
+pg_pool *pg_pool_new(const core_config *config, const char *application_name, core_log *log,
+                     core_metrics *metrics, core_error *error) {
+    const pg_pool_spec spec = {
+        .url = core_config_text(config, "postgres.url"),
+        .application_name = application_name,
+        .size = (size_t)core_config_integer(config, "postgres.pool_size"),
+        .queue_max = (size_t)core_config_integer(config, "postgres.pool_queue"),
+        .timeout_ms = core_config_integer(config, "postgres.query_timeout"),
+        .queue_key = "postgres.pool_queue",
+        .timeout_key = "postgres.query_timeout",
+        .log = log,
+        .metrics = metrics,
+    };
+    return pg_pool_new_of(&spec, error);
 }
 
 static void workers_join(pg_pool *pool) {

@@ -168,6 +168,35 @@ pg_result *pg_query(pg_connection *connection, const char *sql, const char *cons
     return result_take(connection, error);
 }
 
+/* The extended protocol takes one statement only. */
+pg_result *pg_query_one(pg_connection *connection, const char *sql, const char *const *parameters,
+                        size_t count, core_error *error) {
+    connection->sqlstate[0] = '\0';
+    if (PQsendQueryParams(connection->native, sql, (int)count, NULL, parameters, NULL, NULL, 0) !=
+        1) {
+        (void)connection_lost(connection, error);
+        return NULL;
+    }
+    return result_take(connection, error);
+}
+
+bool pg_statement_check(pg_connection *connection, const char *sql, size_t *parameters,
+                        core_error *error) {
+    connection->sqlstate[0] = '\0';
+    if (PQsendPrepare(connection->native, "", sql, 0, NULL) != 1)
+        return connection_lost(connection, error);
+    if (!pg_connection_results_end(connection, query_end_ms(connection), error))
+        return false;
+    if (PQsendDescribePrepared(connection->native, "") != 1)
+        return connection_lost(connection, error);
+    pg_result *result = result_take(connection, error);
+    if (result == NULL)
+        return false;
+    *parameters = (size_t)PQnparams(result->native);
+    pg_result_free(result);
+    return true;
+}
+
 /* ---- Kept statements ---- */
 
 static bool statement_find(const pg_connection *connection, const char *sql, size_t *at) {

@@ -341,6 +341,13 @@ static void reach_check(triggers_check *check, const triggers_definition *defini
                           "url: it will not be reached: %s", error.text);
 }
 
+static void workflow_warn(const core_document *document, core_problems *problems) {
+    const core_node *action = core_node_find(core_document_root(document), "do");
+    core_problem_warn(problems, core_node_find(action, "workflow")->place,
+                      "workflow: this version runs no workflows; what it is asked for is kept in "
+                      "the stream of runs (docs/TRIGGERS.md)");
+}
+
 static void project_check(const triggers_check *check, const triggers_definition *definition,
                           const core_document *document, core_problems *problems) {
     char project[AUTH_CLAIM_MAX], environment[AUTH_CLAIM_MAX];
@@ -364,6 +371,10 @@ bool triggers_check_definition(triggers_check *check, const triggers_definition 
         subject_check(check, definition, document, problems);
     if (definition->action == TRIGGERS_DO_WEBHOOK)
         reach_check(check, definition, document, problems);
+    if (definition->action == TRIGGERS_DO_SQL)
+        triggers_check_statement(check->spec.config, definition, document, problems);
+    if (definition->action == TRIGGERS_DO_WORKFLOW)
+        workflow_warn(document, problems);
     if (problems->errors > errors || definition->on == TRIGGERS_ON_QUEUE)
         return true;
     if (definition->on == TRIGGERS_ON_TABLE)

@@ -38,4 +38,8 @@ void triggers_check_condition(const triggers_check_case *it, const core_node *no
 void triggers_check_schedule(const triggers_definition *definition, const core_document *document,
                              core_problems *problems);
 
+/* check_statement.c: of a definition whose action is SQL. */
+void triggers_check_statement(const core_config *config, const triggers_definition *definition,
+                              const core_document *document, core_problems *problems);
+
 #endif

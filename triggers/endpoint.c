@@ -113,7 +113,10 @@ static triggers_endpoint_texts *texts_new(const texts_maker *maker,
  * partitions. */
 static net_throttle_spec throttle_of(const triggers_definition *definition) {
     const triggers_webhook *webhook = &definition->webhook;
+    enum { STATEMENTS = 3 }; /* of a database's connections: triggers.sql_connections */
     int64_t interval_ns = 0;
+    if (definition->action == TRIGGERS_DO_SQL)
+        return (net_throttle_spec){.burst = 1, .concurrency = STATEMENTS};
     if (definition->action != TRIGGERS_DO_WEBHOOK)
         return (net_throttle_spec){.burst = 1};
     if (webhook->rate_count > 0)

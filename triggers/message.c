@@ -17,10 +17,11 @@ static triggers_end_kind kind_of(const triggers_message *message, const core_err
 static void on_completed(fanout_dispatch *dispatch, core_slice answer, const core_error *error) {
     triggers_message *message = dispatch->context;
     triggers_delivery *delivery = message->delivery;
+    bool is_theirs = !fanout_messenger_is_away(message->messenger); /* not our connection's */
     (void)answer;
-    delivery->word = error == NULL                         ? NET_BREAKER_GOOD
-                     : error->code == CORE_ERROR_TRANSIENT ? NET_BREAKER_BAD
-                                                           : NET_BREAKER_SILENT;
+    delivery->word = error == NULL                                      ? NET_BREAKER_GOOD
+                     : error->code == CORE_ERROR_TRANSIENT && is_theirs ? NET_BREAKER_BAD
+                                                                        : NET_BREAKER_SILENT;
     triggers_delivery_end(delivery, kind_of(message, error), error != NULL ? error->text : "");
 }
 
@@ -49,8 +50,13 @@ void triggers_message_header(triggers_message *message, const char *name, const 
 
 void triggers_message_send(triggers_message *message, fanout_messenger *messenger) {
     core_error error = {0};
+    message->messenger = messenger;
     if (!fanout_messenger_send(messenger, &message->dispatch, &error))
         triggers_delivery_end(message->delivery, TRIGGERS_END_FAILED, error.text);
+}
+
+bool triggers_message_is_away(void *messenger) {
+    return fanout_messenger_is_away(messenger);
 }
 
 void triggers_message_done(void *context, triggers_delivery *delivery) {

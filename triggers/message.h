@@ -11,6 +11,7 @@
 typedef struct {
     fanout_dispatch dispatch;
     triggers_delivery *delivery;
+    const fanout_messenger *messenger;
     bool conflict_is_good; /* that it is there already is what was wanted */
     fanout_header headers[TRIGGERS_MESSAGE_HEADERS_MAX];
     char subject[CORE_SUBJECT_MAX];
@@ -25,7 +26,8 @@ triggers_message *triggers_message_new(triggers_delivery *delivery);
 void triggers_message_header(triggers_message *message, const char *name, const char *value);
 /* Ends the delivery, later or at once. */
 void triggers_message_send(triggers_message *message, fanout_messenger *messenger);
-/* A sender's `done`. */
+/* A sender's `is_away`, of the messenger; and its `done`. */
+bool triggers_message_is_away(void *messenger);
 void triggers_message_done(void *context, triggers_delivery *delivery);
 
 #endif

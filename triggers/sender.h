@@ -23,6 +23,8 @@ typedef struct {
     void (*done)(void *context, triggers_delivery *delivery);
     /* Ends what is under way; all deliveries have ended then. The worker must still be there. */
     void (*stop)(void *context);
+    /* There is no sense in an attempt now: what it needs of ours is away. NULL: there always is. */
+    bool (*is_away)(void *context);
     /* Behind the worker's end, and after _stop. */
     void (*free)(void *context);
 } triggers_sender;

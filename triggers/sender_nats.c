@@ -28,6 +28,7 @@ bool triggers_nats_sender(const triggers_sender_spec *spec, triggers_sender *sen
     *sender = (triggers_sender){.context = spec->messenger,
                                 .send = nats_send,
                                 .done = triggers_message_done,
+                                .is_away = triggers_message_is_away,
                                 .stop = nats_rest,
                                 .free = nats_rest};
     return true;

@@ -2,8 +2,12 @@
 #include "triggers/senders.h"
 
 #include "triggers/endpoints.h"
+#include "triggers/sender_broadcast.h"
+#include "triggers/sender_job.h"
 #include "triggers/sender_nats.h"
+#include "triggers/sender_sql.h"
 #include "triggers/sender_webhook.h"
+#include "triggers/sender_workflow.h"
 
 #include <stdlib.h>
 
@@ -13,6 +17,10 @@
 static const triggers_sender_maker maker_rows[TRIGGERS_DO_COUNT] = {
     [TRIGGERS_DO_WEBHOOK] = triggers_webhooks_sender,
     [TRIGGERS_DO_NATS] = triggers_nats_sender,
+    [TRIGGERS_DO_SQL] = triggers_sql_sender,
+    [TRIGGERS_DO_BROADCAST] = triggers_broadcast_sender,
+    [TRIGGERS_DO_JOB] = triggers_job_sender,
+    [TRIGGERS_DO_WORKFLOW] = triggers_workflow_sender,
 };
 
 struct triggers_senders {
@@ -35,8 +43,13 @@ static void endpoint_release(const triggers_senders *senders, triggers_endpoint 
 
 int64_t triggers_senders_admit(triggers_senders *senders, const triggers_definition *definition,
                                int64_t now_ms, const char **reason) {
-    enum { AGAIN_MS = 1000 };
+    enum { AGAIN_MS = 1000, AWAY_MS = 200 };
+    const triggers_sender *sender = &senders->rows[definition->action];
     CORE_MAGIC_CHECK(senders, SENDERS_MAGIC);
+    if (sender->is_away != NULL && sender->is_away(sender->context)) {
+        *reason = "the connection to NATS is lost";
+        return now_ms + AWAY_MS;
+    }
     triggers_endpoint *endpoint = triggers_endpoints_get(senders->endpoints, definition, now_ms);
     return endpoint != NULL ? triggers_endpoint_admit(endpoint, now_ms, now_ns(senders), reason)
                             : now_ms + AGAIN_MS;

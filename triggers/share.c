@@ -226,17 +226,22 @@ static void part_want(share_part *part, bool at_once) {
 
 /* ---- turns ---- */
 
+static bool stream_ensure(triggers_share *share, fanout_work work, char name[FANOUT_NAME_MAX],
+                          core_error *error) {
+    char subjects[CORE_SUBJECT_MAX];
+    fanout_stream_info info;
+    const fanout_stream_spec spec =
+        fanout_stream_work_spec(share->spec.config, work, name, subjects);
+    return fanout_stream_ensure(share->connection, &spec, &info, error);
+}
+
 static bool streams_ensure(triggers_share *share, core_error *error) {
-    for (int work = FANOUT_WORK_TASKS; work <= FANOUT_WORK_DEAD; work++) {
-        char subjects[CORE_SUBJECT_MAX];
-        fanout_stream_info info;
-        const fanout_stream_spec spec = fanout_stream_work_spec(
-            share->spec.config, (fanout_work)work, share->streams[work], subjects);
-        if (!fanout_stream_ensure(share->connection, &spec, &info, error))
+    char runs[FANOUT_NAME_MAX];
+    for (int work = FANOUT_WORK_TASKS; work <= FANOUT_WORK_DEAD; work++)
+        if (!stream_ensure(share, (fanout_work)work, share->streams[work], error))
             return false;
-    }
-    share->has_streams = true;
-    return true;
+    share->has_streams = stream_ensure(share, FANOUT_WORK_WORKFLOWS, runs, error);
+    return share->has_streams;
 }
 
 static bool leases_make(triggers_share *share, core_error *error) {

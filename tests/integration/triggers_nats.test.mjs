@@ -33,7 +33,7 @@ test("another application's stream has each once, over kills of walcast and nats
   await house.manager.streams.add({ name: 'SHOP', subjects: ['shop.*'], duplicate_window: 600e9 });
   for (let round = 0; round < 3; round++) {
     await insertOrders(house, round * COUNT / 3 + 1, (round + 1) * COUNT / 3, 20);
-    await waitFor('some', async () => (await house.nats.streamInfo('SHOP')).state.messages > round * COUNT / 6);
+    await waitFor('some', async () => (await house.nats.streamInfo('SHOP')).state.messages > round * COUNT / 6, 60_000);
     if (round === 1) {
       await house.nats.kill();
       await house.nats.restart();

@@ -1,0 +1,107 @@
+// Actions as SQL statements: values are parameters, each attempt is one transaction, what the row
+// itself brings about is given up at once, what others can mend is tried again, and tenants have none.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { acting, startActions } from '../lib/actions.mjs';
+import { deadLetters, insertOrders, outcomes, SCHEMA } from '../lib/triggers.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const LOG = `${SCHEMA}; CREATE TABLE log (event text PRIMARY KEY, id bigint, customer int, note text, data jsonb)`;
+const sql = (statement, parameters, more = '') =>
+  `sql: { statement: ${JSON.stringify(statement)}, parameters: ${parameters}${more} }`;
+const rows = async (house, query) => (await house.postgres.query(query)).rows;
+const validate = async (house, action, more) => {
+  const file = `${house.walcast.directory}/one.yaml`;
+  writeFileSync(file, acting(action, { more }));
+  const { stdout, stderr } = await house.walcast.command(['trigger', 'validate', file]);
+  return stdout + stderr;
+};
+
+test('parameters are values, never text of the statement; one row an event, over kills', async (t) => {
+  const house = await startActions(t, [acting(sql(
+    'insert into log values ($1, $2, $3, $4, $5) on conflict do nothing', '[id, new.id, new.customer, new.status, data]'),
+  { when: "new.status like 'paid%'", retry: `[${Array(20).fill('300ms').join(', ')}]` })], {}, LOG);
+  await insertOrders(house, 1, 300, 10);
+  await house.postgres.query(`INSERT INTO orders VALUES (1000, 1, 'paid''); drop table log; --'), (1001, NULL, 'paid ☃')`);
+  await waitFor('some', async () => (await rows(house, 'SELECT count(*)::int n FROM log'))[0].n > 20);
+  await house.walcast.kill();
+  house.walcast.start();
+  await waitFor('all', async () => (await rows(house, 'SELECT count(*)::int n FROM log'))[0].n === 302, 60_000);
+  const [hostile] = await rows(house, 'SELECT * FROM log WHERE id = 1000');
+  assert.equal(hostile.note, "paid'); drop table log; --");
+  assert.deepEqual(hostile.data, { id: 1000, customer: 1 });
+  assert.match(hostile.event, /^msg_[0-9a-f]{32}$/);
+  const [empty] = await rows(house, 'SELECT * FROM log WHERE id = 1001');
+  assert.equal(empty.customer, null);
+  assert.equal(empty.note, 'paid ☃');
+});
+
+test('a row that can never go in is given up at once; a table that comes later is waited for', async (t) => {
+  const house = await startActions(t, [
+    acting(sql('insert into small values ($1)', '[new.id]'), { name: 'small', retry: '[5m]' }),
+    acting(sql('insert into child values ($1)', '[new.id]'), { name: 'child', retry: `[${Array(30).fill('300ms').join(', ')}]` }),
+    acting(sql('insert into later values ($1)', '[new.id]'), { name: 'later', retry: `[${Array(30).fill('300ms').join(', ')}]` })],
+  {}, `${SCHEMA}; CREATE TABLE small (n smallint CHECK (n < 100)); CREATE TABLE parent (id int PRIMARY KEY);
+    CREATE TABLE child (id int REFERENCES parent); CREATE TABLE later (id int)`);
+  await house.postgres.query('ALTER TABLE later RENAME TO away');
+  await house.postgres.query("INSERT INTO orders VALUES (7, 1, 'paid'), (200, 2, 'paid'), (70000, 3, 'paid')");
+  await deadLetters(house, 2);
+  const dead = (await outcomes(house, 'small')).filter((it) => it.outcome === 'dead');
+  assert.match(dead.find((it) => it.key === '2').reason, /violates check constraint .*SQLSTATE 23514/);
+  assert.match(dead.find((it) => it.key === '3').reason, /out of range.*SQLSTATE 22003/);
+  assert.equal((await outcomes(house, 'small')).filter((it) => it.outcome === 'failed').length, 0);
+  const failed = await waitFor('failures', async () => {
+    const both = await Promise.all(['later', 'child'].map((name) => outcomes(house, name)));
+    const found = both.map((all) => all.find((it) => it.outcome === 'failed'));
+    return found.every(Boolean) && found;
+  });
+  assert.match(failed[0].reason, /relation "later" does not exist/);
+  assert.match(failed[1].reason, /violates foreign key constraint/);
+  await house.postgres.query('ALTER TABLE away RENAME TO later; INSERT INTO parent VALUES (7), (200), (70000)');
+  await waitFor('both', async () => (await rows(house, 'SELECT (SELECT count(*) FROM later) + (SELECT count(*) FROM child) AS n'))[0].n === '6', 60_000);
+});
+
+test('a statement that takes too long is ended by the server, and holds up no other trigger', async (t) => {
+  const house = await startActions(t, [
+    acting(sql('select pg_sleep(30)', '[]', ', timeout: 700ms'), { name: 'slow', retry: '[]' }),
+    acting(sql('insert into log (event, id) values ($1, $2)', '[id, new.id]'), { name: 'quick' })], {}, LOG);
+  const began = Date.now();
+  await insertOrders(house, 1, 100, 100);
+  await waitFor('the quick ones', async () => (await rows(house, 'SELECT count(*)::int n FROM log'))[0].n === 100, 20_000);
+  assert.ok(Date.now() - began < 10_000);
+  await deadLetters(house, 1);
+  assert.match((await outcomes(house, 'slow')).find((it) => it.outcome === 'dead').reason, /statement timeout.*57014/);
+});
+
+test('what a statement is held against, and what is refused', async (t) => {
+  const house = await startActions(t, [], { 'postgres.tenant_schemas': 'proj_{project_id}' },
+    `${LOG}; CREATE SCHEMA proj_acme; CREATE TABLE proj_acme.orders (id bigint PRIMARY KEY, customer int, status text)`);
+  assert.match(await validate(house, sql('selec 1', '[]')), /one\.yaml:7:\d+: statement: syntax error at or near "selec"/);
+  assert.match(await validate(house, sql('insert into nothing values ($1)', '[id]')), /relation "nothing" does not exist/);
+  assert.match(await validate(house, sql('insert into log (event) values ($1)', '[id, data]')), /parameters: the statement has 1, here are 2/);
+  assert.match(await validate(house, sql('select 1; select 2', '[]')), /cannot insert multiple commands/);
+  assert.match(await validate(house, sql('insert into log (event) values ($1)', '[id]', ', database: eu')), /triggers\.sql_databases does not name the source eu/);
+  assert.match(await validate(house, sql('insert into log (event) values ($1)', '[id]'), 'project: acme'), /a tenant's trigger may not run statements/);
+  assert.doesNotMatch(await validate(house, sql('insert into log (event) values ($1)', '[id]')), /statement|parameters|database/);
+});
+
+test('statements run with the rights of triggers.sql_url, whose password is never told', async (t) => {
+  const house = await startActions(t, [acting(sql('insert into log (event, id) values ($1, $2)', '[id, new.id]'))], {},
+    `${LOG}; CREATE ROLE actor LOGIN PASSWORD 'hush-hush'; GRANT INSERT ON log TO actor;
+     ALTER TABLE log ADD COLUMN who text DEFAULT session_user`);
+  const url = new URL(house.postgres.url);
+  url.username = 'actor';
+  url.password = 'hush-hush';
+  await house.walcast.kill();
+  house.walcast.config['triggers.sql_url'] = url.href;
+  house.walcast.start();
+  await house.walcast.ready();
+  await insertOrders(house, 1, 1, 1);
+  await waitFor('the row', async () => (await rows(house, 'SELECT who FROM log'))[0]?.who === 'actor');
+  await house.postgres.query('REVOKE INSERT ON log FROM actor');
+  await insertOrders(house, 2, 2, 1);
+  const failed = await waitFor('a failure', async () => (await outcomes(house, 'orders')).find((it) => it.outcome === 'failed'));
+  assert.match(failed.reason, /permission denied for table log/);
+  assert.doesNotMatch(readFileSync(`${house.walcast.directory}/walcast.log`, 'utf8') + JSON.stringify(failed), /hush-hush/);
+});
