@@ -15,6 +15,7 @@ struct triggers_delivery {
     triggers_task task;                    /* its slices live as long */
     core_block *block;                     /* holds them */
     uint32_t number;                       /* of the attempt, from 1 */
+    uint64_t sequence;                     /* in the stream of tasks */
     char id[TRIGGERS_WEBHOOK_ID_MAX];      /* the same over attempts */
 
     triggers_end end; /* the sender's answer; its reason points to `reason` */

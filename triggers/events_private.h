@@ -71,6 +71,7 @@ struct events_call {
     size_t sent;
     uint64_t *sequences;
     char time[CORE_CLOCK_TEXT_SIZE];
+    char depth[8]; /* as the request's Walcast-Depth says */
     /* Read. */
     char filter[CORE_SUBJECT_MAX];
     uint64_t at; /* the sequence looked for */

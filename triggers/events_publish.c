@@ -97,7 +97,7 @@ static bool one_send(events_call *call, size_t index, core_error *error) {
     bool has_key = call->key.name[0] != '\0';
     (void)snprintf(id, sizeof id, "api-%.*s-%zu", KEY_DIGITS, call->key.name, index);
     const fanout_header headers[] = {
-        {"Walcast-Source", "api"}, {"Walcast-Time", call->time}, {"Walcast-Depth", "0"}};
+        {"Walcast-Source", "api"}, {"Walcast-Time", call->time}, {"Walcast-Depth", call->depth}};
     const fanout_parcel parcel = {
         .subject = subject,
         .id = has_key ? id : NULL,
@@ -149,6 +149,19 @@ static bool prefers_async(core_slice prefer) {
            memmem(prefer.data, prefer.length, word, sizeof word - 1) != NULL;
 }
 
+/* Whoever was called by a trigger passes on what it was told, so that a loop through him ends. */
+static bool depth_read(events_call *call, core_error *error) {
+    core_slice told = call->reply->request.walcast_depth;
+    uint64_t depth = 0;
+    if (told.length > 0 && !(core_slice_to_u64(told, &depth) && depth <= CORE_CHAIN_DEPTH_MAX))
+        return core_error_set(error, CORE_ERROR_INPUT,
+                              "Walcast-Depth: expected a number up to %u, as it came with the "
+                              "webhook",
+                              CORE_CHAIN_DEPTH_MAX);
+    (void)snprintf(call->depth, sizeof call->depth, "%u", (unsigned)depth);
+    return true;
+}
+
 void triggers_events_publish(events_call *call) {
     const core_route_request *request = &call->reply->request;
     const triggers_claim *claim = triggers_keyed_claim(call->reply);
@@ -159,7 +172,8 @@ void triggers_events_publish(events_call *call) {
     if (claim != NULL)
         call->key = claim->key;
     core_clock_format(core_clock_wall_us(call->events->host->spec.clock), call->time);
-    bool ok = triggers_event_batch_read(request->body, call->many, &call->batch, &error);
+    bool ok = depth_read(call, &error) &&
+              triggers_event_batch_read(request->body, call->many, &call->batch, &error);
     if (ok) {
         call->sequences = calloc(call->batch.count, sizeof *call->sequences);
         ok = call->sequences != NULL ||

@@ -51,6 +51,7 @@ typedef struct {
     uint16_t status;
     uint32_t took_ms;
     int64_t retry_after_ms; /* what the endpoint asked for; 0: nothing */
+    bool was_not_made;      /* REFUSED before anything was attempted */
     core_slice reason;
 } triggers_end;
 

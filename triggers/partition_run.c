@@ -305,7 +305,7 @@ void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket
     assert(key != NULL && partition_key_at(key) == KEY_ATTEMPT);
     triggers_entry outcome = outcome_of(TRIGGERS_ENTRY_DELIVERED, end);
     partition->now_ms = now_ms;
-    key->attempts++;
+    key->attempts += !end->was_not_made;
     switch (end->kind) {
     case TRIGGERS_END_DELIVERED:
         partition_lane_rate(key->lane, now_ms);

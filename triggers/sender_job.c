@@ -19,6 +19,7 @@ enum { TIMEOUT_MS = 10 * 1000, UNIQUE_MAX = TRIGGERS_JOB_KEY_MAX };
 typedef struct {
     uint32_t magic;
     const core_config *config;
+    const core_clock *clock;
     fanout_messenger *messenger;
 } triggers_job_maker;
 
@@ -59,8 +60,8 @@ static bool keys_read(const triggers_task *task, triggers_job *job, job_texts *t
     return true;
 }
 
-static bool job_make(const triggers_delivery *delivery, triggers_job *job, job_texts *texts,
-                     core_error *error) {
+static bool job_make(const triggers_delivery *delivery, int64_t now_us, triggers_job *job,
+                     job_texts *texts, core_error *error) {
     const triggers_task *task = &delivery->task;
     const triggers_enqueue *asked = &delivery->definition->job;
     triggers_body_parts parts;
@@ -73,12 +74,13 @@ static bool job_make(const triggers_delivery *delivery, triggers_job *job, job_t
     job->type = task->trigger;
     job->payload = parts.data;
     job->priority = asked->priority;
-    job->created_us = task->event_time_us > 0 ? task->event_time_us : 0;
+    /* A key's attempts follow one another, so its jobs are due in the order of their events. */
+    job->created_us = now_us;
     if (asked->delay_ms > 0)
-        job->run_at_us = job->created_us + asked->delay_ms * CORE_US_PER_MS;
+        job->run_at_us = now_us + asked->delay_ms * CORE_US_PER_MS;
     random_of(delivery->id, random);
-    triggers_job_id_write(triggers_job_partition_of(job->project, job->queue), job->created_us,
-                          random, job->id);
+    triggers_job_id_write(triggers_job_partition_of(job->project, job->queue),
+                          task->event_time_us > 0 ? task->event_time_us : 0, random, job->id);
     return keys_read(task, job, texts, error) && triggers_job_check(job, error);
 }
 
@@ -98,7 +100,7 @@ static void jobs_send(void *context, triggers_delivery *delivery, triggers_endpo
     (void)endpoint;
     CORE_MAGIC_CHECK(maker, JOBS_MAGIC);
     triggers_message *message = triggers_message_new(delivery);
-    bool ok = job_make(delivery, &job, &texts, &error);
+    bool ok = job_make(delivery, core_clock_wall_us(maker->clock), &job, &texts, &error);
     if (ok && !subject_write(maker, &job, message->subject))
         ok = core_error_set(&error, CORE_ERROR_LIMIT, "nats.prefix is too long for jobs");
     if (!ok) {
@@ -138,6 +140,7 @@ bool triggers_job_sender(const triggers_sender_spec *spec, triggers_sender *send
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for jobs of triggers");
     maker->magic = JOBS_MAGIC;
     maker->config = spec->config;
+    maker->clock = spec->clock;
     maker->messenger = spec->messenger;
     *sender = (triggers_sender){.context = maker,
                                 .send = jobs_send,

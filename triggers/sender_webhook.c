@@ -14,7 +14,7 @@
 #define WEBHOOKS_MAGIC UINT32_C(0x74776562)
 
 enum {
-    OWN_HEADERS = 4,
+    OWN_HEADERS = 5,
     SIGNATURES_MAX = NET_SIGNING_KEYS_MAX * 48 + 1,
     WORK_MAX_BYTES = 64 * 1024 * 1024,
     WORK_KEPT_BYTES = 256 * 1024, /* between deliveries */
@@ -38,12 +38,15 @@ typedef struct {
     triggers_endpoint_texts *texts;
     net_http_header headers[NET_HTTP_HEADERS_MAX];
     char timestamp[24];
+    char depth[8];
     char signature[SIGNATURES_MAX];
 } webhook_call;
 
 /* ---- a request ---- */
 
 static triggers_end_kind kind_of(const net_http_result *result) {
+    if (result->outcome == NET_HTTP_REFUSED)
+        return TRIGGERS_END_REFUSED; /* nobody may be reached there, however often it is tried */
     if (result->outcome != NET_HTTP_ANSWERED)
         return TRIGGERS_END_FAILED;
     if (result->status >= 200 && result->status < 300)
@@ -94,6 +97,8 @@ static void call_headers(webhook_call *call) {
     call->headers[count++] = (net_http_header){"webhook-timestamp", call->timestamp};
     if (call->texts->key_count > 0)
         call->headers[count++] = (net_http_header){"webhook-signature", call->signature};
+    (void)snprintf(call->depth, sizeof call->depth, "%u", call->delivery->task.depth + 1u);
+    call->headers[count++] = (net_http_header){"walcast-depth", call->depth};
     for (size_t i = 0; i < call->texts->header_count && count < NET_HTTP_HEADERS_MAX; i++)
         call->headers[count++] = call->texts->headers[i];
     call->request.headers = call->headers;

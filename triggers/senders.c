@@ -23,6 +23,10 @@ static const triggers_sender_maker maker_rows[TRIGGERS_DO_COUNT] = {
     [TRIGGERS_DO_WORKFLOW] = triggers_workflow_sender,
 };
 
+static const char too_deep[] =
+    "not attempted: it stands deeper in a chain of triggers than 16, so it is taken for a loop; "
+    "end that (a condition that is not true for what the action changes) and replay";
+
 struct triggers_senders {
     uint32_t magic;
     triggers_sender_spec spec;
@@ -69,7 +73,10 @@ void triggers_senders_send(triggers_senders *senders, triggers_delivery *deliver
         senders->endpoints, definition, core_clock_wall_us(senders->spec.clock) / CORE_US_PER_MS);
     delivery->breaker_ticket = endpoint != NULL ? endpoint->ticket : 0;
     delivery->word = NET_BREAKER_SILENT;
-    if (endpoint == NULL)
+    delivery->end.was_not_made = delivery->task.depth > TRIGGERS_DEPTH_MAX;
+    if (delivery->end.was_not_made)
+        triggers_delivery_end(delivery, TRIGGERS_END_REFUSED, too_deep);
+    else if (endpoint == NULL)
         triggers_delivery_end(delivery, TRIGGERS_END_FAILED, "no memory");
     else if (sender->context == NULL)
         triggers_delivery_end(delivery, TRIGGERS_END_REFUSED,

@@ -36,6 +36,7 @@ void triggers_call_free(triggers_call *call) {
         worker->calls = call->next;
     if (call->next != NULL)
         call->next->previous = call->previous;
+    triggers_telling_free(call->telling);
     free(call);
 }
 
@@ -114,6 +115,7 @@ static triggers_delivery *delivery_new(triggers_slot *slot, const triggers_attem
         abort();
     delivery->block = core_block_retain(attempt->task);
     delivery->number = attempt->number;
+    delivery->sequence = attempt->sequence;
     delivery->worker = slot->worker;
     delivery->slot = slot->number;
     delivery->life = slot->life;
@@ -132,6 +134,9 @@ static void io_attempt(void *context, const triggers_attempt *attempt) {
     if (is_task)
         definition = slot_definition(slot, delivery->task.project, delivery->task.trigger);
     if (definition == NULL) {
+        if (is_task) /* it was admitted when there was one */
+            io_unadmit(slot, delivery->task.project, delivery->task.trigger);
+        delivery->end.was_not_made = true;
         triggers_delivery_end(delivery, TRIGGERS_END_REFUSED,
                               is_task ? "the trigger's definition is gone" : error.text);
         return;
@@ -200,8 +205,10 @@ static void io_bury(void *context, const triggers_burial *burial) {
                                     .task = burial->task};
     core_buffer_reset(&worker->letter);
     triggers_letter_write(&letter, &worker->letter);
-    if (triggers_task_read(burial->task, &task, &error))
+    if (triggers_task_read(burial->task, &task, &error)) {
         (void)!core_slice_to_text(task.trigger, trigger, sizeof trigger);
+        call->telling = triggers_telling_of_burial(slot, &task, burial);
+    }
     if (!core_buffer_ok(&worker->letter) ||
         !core_subject_work(worker->spec.config, fanout_work_word(FANOUT_WORK_DEAD), trigger,
                            subject)) {
@@ -267,9 +274,12 @@ void triggers_slot_answer(triggers_call *call, const fanout_answer *answer, core
     triggers_slot *slot = call->slot;
     triggers_call taken = *call;
     int64_t now_ms = triggers_worker_now_ms(slot->worker);
+    call->telling = NULL; /* it goes on, or ends here */
     triggers_call_free(call);
-    if (slot->partition == NULL || slot->life != taken.life)
+    if (slot->partition == NULL || slot->life != taken.life) {
+        triggers_telling_free(taken.telling);
         return;
+    }
     slot->next_ms = 0;
     switch (taken.kind) {
     case CALL_PARK:
@@ -281,7 +291,15 @@ void triggers_slot_answer(triggers_call *call, const fanout_answer *answer, core
         break;
     case CALL_BURY:
         count(slot, CORE_METRIC_TRIGGERS_DEAD, code);
+        if (code == CORE_ERROR_NONE && taken.telling != NULL) {
+            triggers_telling_send(taken.telling);
+            break;
+        }
+        triggers_telling_free(taken.telling);
         triggers_partition_buried(slot->partition, taken.ticket, code, now_ms);
+        break;
+    case CALL_RESULT:
+        triggers_telling_answer(taken.telling, code);
         break;
     case CALL_APPEND:
     case CALL_LOOK:

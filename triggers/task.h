@@ -16,6 +16,7 @@
 #define TRIGGERS_KEY_MAX        256 /* of the text that is kept; the hash is of all */
 #define TRIGGERS_BODY_MAX       ((size_t)32 * 1024 * 1024)
 #define TRIGGERS_WEBHOOK_ID_MAX 40
+#define TRIGGERS_DEPTH_MAX      16 /* of a chain; what is deeper is never attempted */
 
 typedef struct {
     core_slice project;

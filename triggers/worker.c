@@ -105,10 +105,38 @@ static void poke(triggers_worker *worker, const triggers_definition *definition)
         }
 }
 
-static void delivery_free(triggers_delivery *delivery) {
+void triggers_delivery_free(triggers_delivery *delivery) {
     triggers_definition_release(delivery->definition);
     core_block_release(delivery->block);
     free(delivery);
+}
+
+void triggers_delivery_tell(triggers_worker *worker, triggers_delivery *delivery) {
+    triggers_slot *slot = &worker->slots[delivery->slot];
+    if (slot->partition != NULL && slot->life == delivery->life) {
+        core_metrics_add(worker->spec.metrics,
+                         delivery->end.kind == TRIGGERS_END_DELIVERED
+                             ? CORE_METRIC_TRIGGERS_DELIVERED
+                             : CORE_METRIC_TRIGGERS_FAILED,
+                         1);
+        slot->next_ms = 0;
+        triggers_partition_attempted(slot->partition, delivery->ticket, &delivery->end,
+                                     triggers_worker_now_ms(worker));
+    }
+    triggers_delivery_free(delivery);
+}
+
+static void delivery_take(triggers_worker *worker, triggers_delivery *delivery) {
+    triggers_slot *slot = &worker->slots[delivery->slot];
+    bool others = triggers_senders_done(worker->spec.senders, delivery);
+    if (others && delivery->definition != NULL)
+        poke(worker, delivery->definition);
+    triggers_telling *telling =
+        slot->life == delivery->life ? triggers_telling_of_delivery(slot, delivery) : NULL;
+    if (telling != NULL)
+        triggers_telling_send(telling);
+    else
+        triggers_delivery_tell(worker, delivery);
 }
 
 static void ended_take(triggers_worker *worker) {
@@ -120,21 +148,7 @@ static void ended_take(triggers_worker *worker) {
         hold_all(worker);
     while (delivery != NULL) {
         triggers_delivery *next = delivery->next;
-        triggers_slot *slot = &worker->slots[delivery->slot];
-        bool others = triggers_senders_done(worker->spec.senders, delivery);
-        if (slot->partition != NULL && slot->life == delivery->life) {
-            core_metrics_add(worker->spec.metrics,
-                             delivery->end.kind == TRIGGERS_END_DELIVERED
-                                 ? CORE_METRIC_TRIGGERS_DELIVERED
-                                 : CORE_METRIC_TRIGGERS_FAILED,
-                             1);
-            slot->next_ms = 0;
-            triggers_partition_attempted(slot->partition, delivery->ticket, &delivery->end,
-                                         triggers_worker_now_ms(worker));
-        }
-        if (others && delivery->definition != NULL)
-            poke(worker, delivery->definition);
-        delivery_free(delivery);
+        delivery_take(worker, delivery);
         delivery = next;
     }
 }
@@ -153,6 +167,8 @@ static void failed_tell(triggers_worker *worker) {
 static void set_renew(triggers_worker *worker) {
     if (!triggers_definitions_renew(worker->spec.definitions, &worker->set))
         return;
+    if (!triggers_result_book_fill(&worker->results, worker->set))
+        abort(); /* results would be lost; the log makes a new start whole */
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         if (worker->slots[i].partition != NULL) {
             worker->slots[i].next_ms = 0;
@@ -233,6 +249,7 @@ static void *worker_run(void *argument) {
         wishes_take(worker);
         set_renew(worker);
         ended_take(worker);
+        triggers_tellings_again(worker, &next_ms);
         worker->first++;
         for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
             triggers_slot_step(&worker->slots[(worker->first + i) % TRIGGERS_PARTITIONS], &next_ms);
@@ -255,6 +272,7 @@ static void worker_prepare(triggers_worker *worker) {
     worker->history_age_ms = core_config_integer(config, "triggers.history_age");
     worker->history_share_bytes =
         (uint64_t)core_config_integer(config, "triggers.history_bytes") / (2 * TRIGGERS_PARTITIONS);
+    worker->scope = core_subject_scope_of(config);
     core_buffer_init(&worker->letter, LETTER_MAX_BYTES);
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         triggers_slot_init(&worker->slots[i], worker, i);
@@ -306,6 +324,11 @@ void triggers_worker_free(triggers_worker *worker) {
     fanout_courier_free(worker->courier);
     while (worker->calls != NULL)
         triggers_call_free(worker->calls);
+    while (worker->tellings_again != NULL) {
+        triggers_telling *next = worker->tellings_again->next;
+        triggers_telling_free(worker->tellings_again);
+        worker->tellings_again = next;
+    }
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++) {
         if (worker->has_handover[i])
             triggers_partition_free(worker->handovers[i].partition);
@@ -314,9 +337,10 @@ void triggers_worker_free(triggers_worker *worker) {
     while (worker->ended != NULL) {
         triggers_delivery *next = worker->ended->next;
         (void)triggers_senders_done(worker->spec.senders, worker->ended);
-        delivery_free(worker->ended);
+        triggers_delivery_free(worker->ended);
         worker->ended = next;
     }
+    triggers_result_book_fini(&worker->results);
     triggers_set_release(worker->set);
     core_buffer_fini(&worker->letter);
     (void)pthread_mutex_destroy(&worker->lock);

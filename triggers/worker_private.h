@@ -3,6 +3,7 @@
 #ifndef WALCAST_TRIGGERS_WORKER_PRIVATE_H
 #define WALCAST_TRIGGERS_WORKER_PRIVATE_H
 
+#include "triggers/result.h"
 #include "triggers/worker.h"
 
 #define TRIGGERS_WORKER_MAGIC UINT32_C(0x74776f72)
@@ -14,19 +15,34 @@ typedef enum {
     CALL_FETCH,
     CALL_BURY,
     CALL_APPEND,
-    CALL_LOOK, /* what stands behind the last record that we know */
+    CALL_LOOK,   /* what stands behind the last record that we know */
+    CALL_RESULT, /* an end that others wait for is told */
     CALL_FORGET,
 } triggers_call_kind;
 
 typedef struct triggers_slot triggers_slot;
+typedef struct triggers_telling triggers_telling;
 typedef struct triggers_call triggers_call;
+/* A result that is being told. */
+struct triggers_telling {
+    triggers_telling *next; /* among those to be told again */
+    triggers_slot *slot;
+    uint64_t life;
+    triggers_delivery *delivery; /* what the partition is told then; NULL: that it is buried: */
+    uint64_t ticket;
+    int64_t again_ms;
+    char subject[CORE_SUBJECT_MAX], id[TRIGGERS_WEBHOOK_ID_MAX + 32];
+    char time[CORE_CLOCK_TEXT_SIZE], depth[8];
+    core_buffer data;
+};
 struct triggers_call {
     triggers_call *next, *previous; /* among all of the worker */
     triggers_call *next_failed;
     triggers_slot *slot;
     uint64_t life, ticket;
     triggers_call_kind kind;
-    core_error_code code; /* of one that was not sent */
+    core_error_code code;      /* of one that was not sent */
+    triggers_telling *telling; /* RESULT; BURY: what follows it. NULL: nobody waits */
 };
 
 typedef enum {
@@ -81,6 +97,9 @@ struct triggers_worker {
     triggers_call *failed; /* to be told */
     core_buffer letter;
     const triggers_set *set;
+    triggers_result_book results;     /* of the set */
+    triggers_telling *tellings_again; /* results that could not be told yet */
+    core_subject_scope scope;
     int64_t history_age_ms;
     uint64_t history_share_bytes;
 
@@ -116,6 +135,23 @@ fanout_reply triggers_call_reply(triggers_call *call);
 void triggers_call_fail(triggers_call *call, const core_error *error);
 void triggers_call_free(triggers_call *call);
 bool triggers_slot_lease_held(const triggers_slot *slot);
+
+/* slot_result.c: the result of a task that has ended, told before the partition hears of the end,
+ * so that a kill in between has it told again: at least once, under the same id. */
+/* NULL: nobody waits for it. */
+triggers_telling *triggers_telling_of_delivery(triggers_slot *slot, triggers_delivery *delivery);
+triggers_telling *triggers_telling_of_burial(triggers_slot *slot, const triggers_task *task,
+                                             const triggers_burial *burial);
+void triggers_telling_free(triggers_telling *telling);
+/* Ends with the partition being told. */
+void triggers_telling_send(triggers_telling *telling);
+void triggers_telling_answer(triggers_telling *telling, core_error_code code);
+/* What is due again; `*next_ms` as above. */
+void triggers_tellings_again(triggers_worker *worker, int64_t *next_ms);
+
+/* worker.c: the partition hears of an attempt's end. The delivery is freed. */
+void triggers_delivery_tell(triggers_worker *worker, triggers_delivery *delivery);
+void triggers_delivery_free(triggers_delivery *delivery);
 
 /* slot_log.c */
 void triggers_slot_append(triggers_slot *slot, core_slice record);

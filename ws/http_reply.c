@@ -47,6 +47,7 @@ core_route_request ws_http_reply_request(const ws_http_request *request,
         .if_match = ws_http_header_value(head, "if-match"),
         .idempotency_key = ws_http_header_value(head, "idempotency-key"),
         .prefer = ws_http_header_value(head, "prefer"),
+        .walcast_depth = ws_http_header_value(head, "walcast-depth"),
         .last_event_id = ws_http_header_value(head, "last-event-id"),
         .caller = reply_caller(identity),
     };
@@ -140,9 +141,9 @@ static size_t reply_size(const core_route_request *input) {
     const core_route_caller *caller = &input->caller;
     return input->method.length + input->path.length + input->query.length + input->body.length +
            input->if_match.length + input->idempotency_key.length + input->prefer.length +
-           input->last_event_id.length + caller->project.length + caller->environment.length +
-           caller->role.length + caller->subject.length + caller->id.length +
-           caller->claims_json.length;
+           input->last_event_id.length + input->walcast_depth.length + caller->project.length +
+           caller->environment.length + caller->role.length + caller->subject.length +
+           caller->id.length + caller->claims_json.length;
 }
 
 static http_reply *reply_new(ws_service *service, const core_route_request *input) {
@@ -167,6 +168,7 @@ static http_reply *reply_new(ws_service *service, const core_route_request *inpu
         .idempotency_key = core_slice_keep(&room, input->idempotency_key),
         .prefer = core_slice_keep(&room, input->prefer),
         .last_event_id = core_slice_keep(&room, input->last_event_id),
+        .walcast_depth = core_slice_keep(&room, input->walcast_depth),
         .caller = caller_keep(&room, &input->caller),
     };
     service->replies++;
