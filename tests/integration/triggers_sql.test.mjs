@@ -2,10 +2,14 @@
 // itself brings about is given up at once, what others can mend is tried again, and tenants have none.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { acting, startActions } from '../lib/actions.mjs';
+import { startHouse } from '../lib/house.mjs';
+import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
 import { deadLetters, insertOrders, outcomes, SCHEMA } from '../lib/triggers.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import { Walcast } from '../lib/walcast.mjs';
 
 const LOG = `${SCHEMA}; CREATE TABLE log (event text PRIMARY KEY, id bigint, customer int, note text, data jsonb)`;
 const sql = (statement, parameters, more = '') =>
@@ -104,4 +108,23 @@ test('statements run with the rights of triggers.sql_url, whose password is neve
   const failed = await waitFor('a failure', async () => (await outcomes(house, 'orders')).find((it) => it.outcome === 'failed'));
   assert.match(failed.reason, /permission denied for table log/);
   assert.doesNotMatch(readFileSync(`${house.walcast.directory}/walcast.log`, 'utf8') + JSON.stringify(failed), /hush-hush/);
+});
+
+test('a statement on another source, where that is named', async (t) => {
+  const house = await startHouse(t, { schema: SCHEMA, walcast: false });
+  await house.postgres.query('CREATE DATABASE eu');
+  const url = house.postgres.url.replace(/\/postgres$/, '/eu');
+  const client = await house.postgres.connect({ connectionString: url });
+  t.after(() => client.end());
+  await client.query('CREATE TABLE there (event text PRIMARY KEY, id bigint)');
+  const dir = scratchDirectory();
+  t.after(() => removeScratch(dir));
+  writeFileSync(join(dir, 'one.yaml'), acting(sql('insert into there values ($1, $2)', '[id, new.id]', ', database: eu')));
+  const walcast = await Walcast.start({ ...house, config: { 'triggers.dir': dir, 'triggers.sql_databases': 'eu' },
+    file: `sources:\n  eu:\n    project: acme\n    environment: eu\n    postgres.url: ${url}\n` });
+  t.after(() => walcast.remove());
+  await walcast.ready();
+  await waitFor('the trigger', async () => /orders/.test(await walcast.commandOk(['trigger', 'list', '--json'])));
+  await insertOrders(house, 1, 20, 5);
+  await waitFor('20 rows', async () => (await client.query('SELECT count(*)::int n FROM there')).rows[0].n === 20, 20_000);
 });
