@@ -16,12 +16,10 @@ static bool refuse(const triggers_case *it, const triggers_redelivery *wish, cor
     char text[TRIGGERS_REASON_MAX], letter[TRIGGERS_EVENT_ID_SIZE];
     (void)snprintf(letter, sizeof letter, "dead letter %" PRIu64, wish->dead);
     (void)snprintf(text, sizeof text, "redelivery: %s", reason);
-    core_slice id = wish->dead != 0 ? core_slice_text(letter) : wish->event_id;
     triggers_entry entry = {.kind = TRIGGERS_ENTRY_UNDECIDED,
                             .project = project,
                             .trigger = wish->trigger,
-                            .event_id =
-                                id.length <= TRIGGERS_EVENT_ID_MAX ? id : core_slice_text("?"),
+                            .event_id = wish->dead != 0 ? core_slice_text(letter) : wish->event_id,
                             .reason = core_slice_text(text)};
     core_metrics_add(it->matcher->spec.metrics, CORE_METRIC_TRIGGERS_UNDECIDED, 1);
     (void)triggers_matcher_tell(it->matcher, &entry);
@@ -181,8 +179,6 @@ static bool past_take(triggers_case *it, const triggers_redelivery *wish,
                       const triggers_definition *definition, core_error *error) {
     recalled past = {.it = it, .id = wish->event_id};
     it->only = definition;
-    if (wish->event_id.length > TRIGGERS_EVENT_ID_MAX)
-        return refuse(it, wish, definition->project, "no such change or event");
     if (!past_recall(&past, wish->event_id, error))
         return false;
     if (it->change == NULL)
@@ -211,9 +207,7 @@ bool triggers_matcher_redeliver(triggers_case *it, core_slice project, core_slic
     }
     const triggers_definition *definition = triggers_set_find(matcher->set, project, wish.trigger);
     if (definition == NULL)
-        return wish.trigger.length > TRIGGERS_NAME_MAX
-                   ? triggers_matcher_match(it, NULL, error)
-                   : refuse(it, &wish, project, "there is no such trigger");
+        return refuse(it, &wish, project, "there is no such trigger");
     return wish.dead != 0 ? letter_take(it, &wish, definition, error)
                           : past_take(it, &wish, definition, error);
 }

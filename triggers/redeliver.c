@@ -1,6 +1,8 @@
 /* See redeliver.h. */
 #include "triggers/redeliver.h"
 
+#include "triggers/task.h"
+
 void triggers_redelivery_write(const triggers_redelivery *redelivery, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     assert((redelivery->event_id.length > 0) != (redelivery->dead != 0));
@@ -15,6 +17,17 @@ void triggers_redelivery_write(const triggers_redelivery *redelivery, core_buffe
         core_json_string(&json, redelivery->event_id);
     }
     core_json_object_close(&json);
+}
+
+/* An offset or an event's id has only such. */
+static bool id_ok(core_slice id) {
+    for (size_t i = 0; i < id.length; i++) {
+        uint8_t byte = id.data[i];
+        if (!((byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || byte == '-' ||
+              byte == '.'))
+            return false;
+    }
+    return id.length <= TRIGGERS_EVENT_ID_MAX;
 }
 
 static bool text_read(core_json_token token, core_arena *arena, core_slice *text) {
@@ -44,7 +57,8 @@ bool triggers_redelivery_read(core_slice json, core_arena *arena, triggers_redel
         else
             ok = core_json_skip(&reader, member, &whole);
     }
-    return (ok && core_json_next(&reader).kind == CORE_JSON_END && redelivery->trigger.length > 0 &&
+    return (ok && core_json_next(&reader).kind == CORE_JSON_END &&
+            triggers_name_ok(redelivery->trigger) && id_ok(redelivery->event_id) &&
             (redelivery->event_id.length > 0) != (redelivery->dead != 0)) ||
            core_error_set(error, CORE_ERROR_INPUT,
                           "not a wish for a redelivery: expected {\"trigger\", \"event_id\"} or "

@@ -50,6 +50,8 @@ static void test_what_is_none_is_refused(void **state) {
         "{\"trigger\":\"a\"}",
         "{\"event_id\":\"0-1.0\"}",
         "{\"trigger\":\"\",\"event_id\":\"0-1.0\"}",
+        "{\"trigger\":\"a b\",\"event_id\":\"0-1.0\"}",
+        "{\"trigger\":\"a\",\"event_id\":\"0-1.0\\u0001\"}",
         "{\"trigger\":\"a\",\"event_id\":7}",
         "{\"trigger\":\"a\",\"event_id\":\"0-1.0\",\"dead\":4}",
         "{\"trigger\":\"a\",\"dead\":0}",
