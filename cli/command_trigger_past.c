@@ -26,16 +26,34 @@ typedef struct {
 
 /* ---- The definition ---- */
 
-/* Held by the caller; of a file that holds one, by itself. */
+/* As it would be stored: with what the check saw of its table. Held by the caller. */
+static const triggers_definition *definition_checked(const trigger_command *command,
+                                                     const triggers_file *file) {
+    const core_config *config = command->base.config;
+    const triggers_definition_facts facts = {
+        .project = core_slice_text(core_config_text(config, "project")),
+        .environment = core_slice_text(core_config_text(config, "environment")),
+        .facts = core_buffer_slice(&file->facts)};
+    core_problems problems;
+    core_problems_init(&problems);
+    const triggers_definition *definition =
+        triggers_definition_of(file->document, &facts, &problems);
+    core_problems_fini(&problems);
+    return definition;
+}
+
+/* Held by the caller; of a file that holds one, which is held against the live schema first. */
 static const triggers_definition *definition_of_file(trigger_command *command, const char *path,
                                                      core_error *error) {
     const triggers_definition *definition = NULL;
+    bool offline = cli_flag(command->base.arguments, "--offline");
     triggers_files files;
     triggers_files_init(&files);
-    bool ok = cli_triggers_files(&command->base, &path, 1, &files, error);
+    bool ok = cli_triggers_files(&command->base, &path, 1, &files, error) &&
+              (offline || cli_triggers_check(&command->base, &files, error));
     if (ok && files.count == 1 && files.items[0].definition != NULL &&
         core_problems_ok(&files.items[0].problems)) {
-        definition = triggers_definition_hold(files.items[0].definition);
+        definition = definition_checked(command, &files.items[0]);
     } else if (ok) {
         cli_triggers_print(&command->base, &files);
         (void)core_error_set(error, CORE_ERROR_INPUT, "%s: expected a file with one definition",

@@ -54,6 +54,15 @@ test('a dry run says of each past change what would be delivered, and which clau
   assert.match(said, /^23 events: 5 would be delivered, 18 not$/m);
   assert.match(said, /^ +\d+ +not matched: new\.customer = 3 is false$/m);
 
+  await house.postgres.query("ALTER TABLE orders REPLICA IDENTITY FULL; INSERT INTO orders VALUES (30, 3, 'paid')");
+  await waitFor('the row', async () => (await house.walcast.changes({ table: 'public.orders' })).some(({ record }) => record?.id === 30));
+  writeFileSync(path, trigger(receiver.url, { name: 'tried' }).replace('key: new.customer\n', ''));
+  assert.deepEqual((await dry(path, '--from', changes[22].offset, '--matched')).events.map((it) => it.key), ['30']);
+  writeFileSync(path, trigger(receiver.url, { name: 'tried', when: 'new.totl > 1' }));
+  const wrong = await house.walcast.command(['trigger', 'dry-run', path]);
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /tried\.yaml:3:\d+: .*totl/);
+
   const bad = async (...words) => {
     const { code, stderr } = await house.walcast.command(['trigger', 'dry-run', ...words]);
     assert.equal(code, 1, words.join(' '));
