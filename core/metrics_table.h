@@ -205,6 +205,8 @@ X(TRIGGERS_JOBS_CALLBACKS_TOLD, "walcast_triggers_jobs_callbacks_total", COUNTER
   "Ends of jobs that were told to whoever asked for it.")
 X(TRIGGERS_JOBS_CALLBACKS_FAILED, "walcast_triggers_jobs_callback_failures_total", COUNTER,
   "Attempts to tell the end of a job that failed.")
+X(TRIGGERS_JOBS_MALFORMED, "walcast_triggers_jobs_malformed", GAUGE,
+  "Messages among accepted jobs that were none, passed over by the partitions owned here.")
 X(TRIGGERS_JOBS_WORDS_LOST, "walcast_triggers_jobs_words_lost_total", COUNTER,
   "Words of workers that found no room; workers say them again.")
 X(TRIGGERS_JOBS_PARTITIONS, "walcast_triggers_jobs_partitions", GAUGE,

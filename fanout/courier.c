@@ -405,10 +405,6 @@ bool fanout_courier_ready(const fanout_courier *courier) {
     return courier->link != NULL;
 }
 
-size_t fanout_courier_waiting(const fanout_courier *courier) {
-    return courier->count;
-}
-
 int fanout_courier_wake_fd(const fanout_courier *courier) {
     return courier->epoll_fd;
 }

@@ -319,8 +319,6 @@ void fanout_courier_poll(fanout_courier *courier);
 /* Gives the socket all that was sent, before sleeping. */
 void fanout_courier_flush(fanout_courier *courier);
 bool fanout_courier_ready(const fanout_courier *courier);
-/* Requests under way. */
-size_t fanout_courier_waiting(const fanout_courier *courier);
 /* Readable when poll has something to do. */
 int fanout_courier_wake_fd(const fanout_courier *courier);
 

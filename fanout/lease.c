@@ -109,10 +109,6 @@ bool fanout_lease_held(const fanout_lease *lease) {
     return core_clock_ms(lease->clock) < atomic_load(&lease->until_ms);
 }
 
-int64_t fanout_lease_until_ms(const fanout_lease *lease) {
-    return atomic_load(&lease->until_ms);
-}
-
 void fanout_lease_release(fanout_lease *lease) {
     uint64_t revision = lease->revision;
     core_error ignored;

@@ -24,8 +24,6 @@ CORE_MUST_CHECK bool fanout_lease_keep(fanout_lease *lease, core_error *error);
 /* Whether it is ours and not over, by our own clock, which counts from before the renewal was
  * asked for. Any thread; no call to the server. */
 bool fanout_lease_held(const fanout_lease *lease);
-/* When it is over unless renewed, by the clock's milliseconds. Any thread. */
-int64_t fanout_lease_until_ms(const fanout_lease *lease);
 /* Gives it back at once, if it is ours and a server is there; else it ends by itself. */
 void fanout_lease_release(fanout_lease *lease);
 

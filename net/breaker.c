@@ -83,7 +83,6 @@ net_breaker_word net_breaker_word_of(const net_http_result *result) {
     case NET_HTTP_ANSWERED:
         return result->status == 408 || result->status >= 500 ? NET_BREAKER_BAD : NET_BREAKER_GOOD;
     case NET_HTTP_REFUSED:
-    case NET_HTTP_CANCELLED:
     case NET_HTTP_STOPPED:
     case NET_HTTP_FAILED:
         return NET_BREAKER_SILENT;

@@ -19,7 +19,7 @@ typedef enum { NET_BREAKER_CLOSED, NET_BREAKER_OPEN, NET_BREAKER_HALF_OPEN } net
 typedef enum {
     NET_BREAKER_GOOD,
     NET_BREAKER_BAD,
-    NET_BREAKER_SILENT, /* nothing: it was cancelled, or refused before it was sent */
+    NET_BREAKER_SILENT, /* nothing: it was refused before it was sent, or we stopped */
 } net_breaker_word;
 
 typedef struct {

@@ -1,6 +1,6 @@
 /* See http.h. Happy path: senders put requests into one list under a mutex and wake the thread if
  * it was empty; the thread takes the whole list, starts what it has places for, lets libcurl work
- * and tells who is done. Failure modes: a full queue refuses; a stop, a cancellation and a loop
+ * and tells who is done. Failure modes: a full queue refuses; a stop and a loop
  * that can no longer go on all end requests by the same completion. */
 #include "net/http.h"
 
@@ -33,8 +33,7 @@ struct net_http {
     pthread_mutex_t mutex;
     request_list sent; /* under the mutex: what the thread has not taken yet */
     bool stopping;     /* under the mutex */
-    atomic_size_t waiting, under_way;
-    atomic_bool cancels;
+    atomic_size_t waiting;
     /* The thread's. */
     request_list queue;
     net_http_call *calls; /* in_flight_max */
@@ -81,7 +80,6 @@ static net_http_request *list_take(request_list *list) {
 bool net_http_send(net_http *http, net_http_request *request, core_error *error) {
     CORE_MAGIC_CHECK(http, HTTP_MAGIC);
     request->own.sent_ns = now_ns();
-    atomic_init(&request->own.cancel, false);
     (void)pthread_mutex_lock(&http->mutex);
     bool stopping = http->stopping;
     bool full = atomic_load(&http->waiting) >= http->spec.queue_max;
@@ -101,18 +99,6 @@ bool net_http_send(net_http *http, net_http_request *request, core_error *error)
     return true;
 }
 
-void net_http_cancel(net_http *http, net_http_request *request) {
-    CORE_MAGIC_CHECK(http, HTTP_MAGIC);
-    atomic_store(&request->own.cancel, true);
-    if (!atomic_exchange(&http->cancels, true))
-        net_http_loop_wake(&http->loop);
-}
-
-size_t net_http_load(const net_http *http) {
-    CORE_MAGIC_CHECK(http, HTTP_MAGIC);
-    return atomic_load(&http->waiting) + atomic_load(&http->under_way);
-}
-
 /* ---- The thread: ends ---- */
 
 static void unsent_end(net_http *http, net_http_request *request, net_http_outcome outcome,
@@ -124,7 +110,6 @@ static void unsent_end(net_http *http, net_http_request *request, net_http_outco
 }
 
 static void call_end(net_http *http, net_http_call *call, net_http_result *result) {
-    atomic_fetch_sub(&http->under_way, 1);
     net_http_call_end(call, result);
     http->free_calls[http->free_count++] = (unsigned)(call - http->calls);
 }
@@ -162,7 +147,6 @@ static void call_start(net_http *http, net_http_request *request) {
     net_http_call *call = &http->calls[http->free_calls[--http->free_count]];
     net_http_result result;
     atomic_fetch_sub(&http->waiting, 1);
-    atomic_fetch_add(&http->under_way, 1);
     if (!net_http_call_begin(call, request, http->spec.guard, http->spec.ca_file, &result)) {
         call_end(http, call, &result);
         return;
@@ -187,23 +171,7 @@ static void calls_start(net_http *http) {
         call_start(http, list_take(&http->queue));
 }
 
-/* ---- The thread: cancellations and the end ---- */
-
-static void cancels_look(net_http *http) {
-    request_list kept = {.first = NULL};
-    net_http_request *request;
-    request_list all = http->queue;
-    http->queue = kept;
-    while ((request = list_take(&all)) != NULL)
-        if (atomic_load(&request->own.cancel))
-            unsent_end(http, request, NET_HTTP_CANCELLED, "cancelled");
-        else
-            list_put(&kept, request);
-    http->queue = kept;
-    for (unsigned i = 0; i < http->spec.in_flight_max; i++)
-        if (http->calls[i].request != NULL && atomic_load(&http->calls[i].request->own.cancel))
-            call_abort(http, &http->calls[i], NET_HTTP_CANCELLED, "cancelled");
-}
+/* ---- The thread: the end ---- */
 
 static void all_end(net_http *http, net_http_outcome outcome, const char *reason) {
     net_http_request *request;
@@ -227,11 +195,7 @@ static void *http_thread(void *context) {
     CORE_MAGIC_CHECK(http, HTTP_MAGIC);
     (void)pthread_setname_np(pthread_self(), "walcast-http");
     while (!is_stopping(http)) {
-        bool cancels =
-            atomic_exchange(&http->cancels, false); /* of requests that were sent before */
         sent_take(http);
-        if (cancels)
-            cancels_look(http);
         calls_start(http);
         if (!net_http_loop_turn(&http->loop, &error)) { /* what is under way would never end */
             all_end(http, NET_HTTP_FAILED, error.text);

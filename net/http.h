@@ -1,12 +1,12 @@
 /* The client of webhooks and jobs: many requests at once on one thread, under the guard.
  *
  * A request and all that it points to are lent from net_http_send until its completion, which comes
- * exactly once whatever happens: an answer, a refusal of the guard, a failure, a time limit, a
- * cancellation, or the client's stop. Nothing is tried again here, no redirect is followed, no
+ * exactly once whatever happens: an answer, a refusal of the guard, a failure, a time limit, or
+ * the client's stop. Nothing is tried again here, no redirect is followed, no
  * proxy and no netrc is looked at. HTTP/2 is spoken where the other side offers it over TLS;
  * connections are kept and used again.
  *
- * Any thread sends and cancels. Completions run on the client's thread, `walcast-http`: they may
+ * Any thread sends. Completions run on the client's thread, `walcast-http`: they may
  * send, must not wait, and may free the request.
  *
  * Of what a hostile receiver sends nothing grows: of the body the first bytes are kept and the
@@ -40,7 +40,6 @@ typedef enum {
     NET_HTTP_TIMED_OUT,
     NET_HTTP_BROKEN,    /* it closed early or does not speak HTTP; `status` may be set */
     NET_HTTP_TOO_LARGE, /* its headers */
-    NET_HTTP_CANCELLED, /* net_http_cancel */
     NET_HTTP_STOPPED,   /* net_http_stop */
     NET_HTTP_FAILED,    /* memory, descriptors: ours */
     NET_HTTP_OUTCOME_COUNT,
@@ -86,7 +85,6 @@ struct net_http_request {
     struct {
         net_http_request *next;
         int64_t sent_ns;
-        atomic_bool cancel;
     } own;
 };
 
@@ -109,11 +107,6 @@ void net_http_stop(net_http *http);
 /* False, and no completion: FULL when queue_max wait already (try again after a completion), or
  * stopped. What is wrong with the request itself is told by its completion. */
 CORE_MUST_CHECK bool net_http_send(net_http *http, net_http_request *request, core_error *error);
-/* Ends it with CANCELLED, unless it ends by itself first. Only between net_http_send and the
- * completion's return. */
-void net_http_cancel(net_http *http, net_http_request *request);
-/* Requests in the queue or under way; a hint. */
-size_t net_http_load(const net_http *http);
 
 /* In a completion: the answer's last header of that name, any case; empty: none. */
 core_slice net_http_header_find(const net_http_result *result, const char *name);

@@ -386,8 +386,7 @@ const char *net_http_outcome_name(net_http_outcome outcome) {
         [NET_HTTP_UNRESOLVED] = "unresolved", [NET_HTTP_UNREACHABLE] = "unreachable",
         [NET_HTTP_UNTRUSTED] = "untrusted",   [NET_HTTP_TIMED_OUT] = "timed_out",
         [NET_HTTP_BROKEN] = "broken",         [NET_HTTP_TOO_LARGE] = "too_large",
-        [NET_HTTP_CANCELLED] = "cancelled",   [NET_HTTP_STOPPED] = "stopped",
-        [NET_HTTP_FAILED] = "failed",
+        [NET_HTTP_STOPPED] = "stopped",       [NET_HTTP_FAILED] = "failed",
     };
     return names[outcome];
 }

@@ -3,7 +3,7 @@
 #include "net/throttle.h"
 
 void net_throttle_init(net_throttle *throttle, const net_throttle_spec *spec, int64_t now_ns) {
-    *throttle = (net_throttle){.spec = *spec, .due_ns = now_ns, .held_until_ns = now_ns};
+    *throttle = (net_throttle){.spec = *spec, .due_ns = now_ns};
     if (throttle->spec.interval_ns > 0 && throttle->spec.interval_ns < NET_THROTTLE_INTERVAL_MIN_NS)
         throttle->spec.interval_ns = NET_THROTTLE_INTERVAL_MIN_NS;
     if (throttle->spec.burst == 0)
@@ -14,8 +14,6 @@ int64_t net_throttle_admit(net_throttle *throttle, int64_t now_ns) {
     const net_throttle_spec *spec = &throttle->spec;
     if (spec->concurrency > 0 && throttle->under_way >= spec->concurrency)
         return NET_THROTTLE_FULL;
-    if (throttle->held_until_ns > now_ns)
-        return throttle->held_until_ns - now_ns;
     if (spec->interval_ns > 0) {
         int64_t due_ns = throttle->due_ns > now_ns ? throttle->due_ns : now_ns;
         int64_t ahead_ns = due_ns - now_ns - (int64_t)(spec->burst - 1) * spec->interval_ns;
@@ -30,10 +28,4 @@ int64_t net_throttle_admit(net_throttle *throttle, int64_t now_ns) {
 void net_throttle_release(net_throttle *throttle) {
     assert(throttle->under_way > 0);
     throttle->under_way--;
-}
-
-void net_throttle_hold(net_throttle *throttle, int64_t now_ns, int64_t wait_ms) {
-    int64_t until_ns = now_ns + wait_ms * CORE_NS_PER_MS;
-    if (until_ns > throttle->held_until_ns)
-        throttle->held_until_ns = until_ns;
 }

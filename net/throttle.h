@@ -1,5 +1,5 @@
-/* How fast, and how many at a time, requests may go to one endpoint: a rate with a burst, a number
- * of places, and a hold that the endpoint itself asked for (Retry-After).
+/* How fast, and how many at a time, requests may go to one endpoint: a rate with a burst, and a
+ * number of places.
  *
  * A value, no memory of its own; the owner's thread; the clock (monotonic) is passed in. */
 #ifndef WALCAST_NET_THROTTLE_H
@@ -22,7 +22,6 @@ typedef struct {
     net_throttle_spec spec;
     uint32_t under_way;
     int64_t due_ns; /* when the bucket will be full again */
-    int64_t held_until_ns;
 } net_throttle;
 
 void net_throttle_init(net_throttle *throttle, const net_throttle_spec *spec, int64_t now_ns);
@@ -31,7 +30,5 @@ void net_throttle_init(net_throttle *throttle, const net_throttle_spec *spec, in
 CORE_MUST_CHECK int64_t net_throttle_admit(net_throttle *throttle, int64_t now_ns);
 /* Once for each that was let go. */
 void net_throttle_release(net_throttle *throttle);
-/* Nothing goes for that long; a hold never becomes shorter. */
-void net_throttle_hold(net_throttle *throttle, int64_t now_ns, int64_t wait_ms);
 
 #endif

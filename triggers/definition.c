@@ -101,21 +101,6 @@ const triggers_definition *triggers_definition_read(core_slice text,
     return definition;
 }
 
-const char *triggers_op_name(unsigned op) {
-    switch (op) {
-    case TRIGGERS_OP_INSERT:
-        return "insert";
-    case TRIGGERS_OP_UPDATE:
-        return "update";
-    case TRIGGERS_OP_DELETE:
-        return "delete";
-    case TRIGGERS_OP_TRUNCATE:
-        return "truncate";
-    default:
-        return "read";
-    }
-}
-
 const char *triggers_do_name(triggers_do action) {
     static const char *const names[] = {"webhook", "nats", "sql", "broadcast", "job", "workflow"};
     return names[action];

@@ -231,8 +231,7 @@ void triggers_definition_release(const triggers_definition *definition);
 
 /* A letter, digit or _, then letters, digits, _ and -, at most TRIGGERS_NAME_MAX. */
 bool triggers_name_ok(core_slice name);
-/* "insert" of TRIGGERS_OP_INSERT; "webhook" of TRIGGERS_DO_WEBHOOK. */
-const char *triggers_op_name(unsigned op);
+/* "webhook" of TRIGGERS_DO_WEBHOOK. */
 const char *triggers_do_name(triggers_do action);
 
 #endif

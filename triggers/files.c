@@ -191,13 +191,6 @@ void triggers_files_end(triggers_files *files) {
     }
 }
 
-bool triggers_files_ok(const triggers_files *files) {
-    for (size_t i = 0; i < files->count; i++)
-        if (!core_problems_ok(&files->items[i].problems))
-            return false;
-    return true;
-}
-
 static bool entry_look(void *context, const char *path, const char *name, const struct stat *facts,
                        core_error *error) {
     uint64_t *look = context;

@@ -31,7 +31,6 @@ CORE_MUST_CHECK bool triggers_files_add(triggers_files *files, const char *path,
                                         core_error *error);
 /* Behind the last one: puts them in order, and tells of names that two of them have. */
 void triggers_files_end(triggers_files *files);
-bool triggers_files_ok(const triggers_files *files);
 /* Something to compare that changes when a file may have: of names, times and sizes. */
 uint64_t triggers_files_look(const char *directory);
 

@@ -30,7 +30,14 @@ suite('docs/JOBS.md', () => {
   }, 30_000);
 
   test('every block is run here', () => {
-    assert.deepEqual(['sh', 'js', 'bash'].map((language) => blocks(language).length), [1, 1, 1]);
+    assert.deepEqual(['sh', 'js', 'bash', 'yaml'].map((language) => blocks(language).length), [1, 1, 1, 1]);
+  });
+
+  test('the definition of an endpoint is a good one', async () => {
+    const response = await fetch(`${house.walcast.url}/v1/projects/default/triggers`, { method: 'POST',
+      headers: { authorization: `Bearer ${token}` }, body: blocks('yaml')[0] });
+    assert.equal(response.status, 201, await response.text());
+    await fetch(`${house.walcast.url}/v1/projects/default/triggers/mail-worker/disable`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
   });
 
   test('the command enqueues, the worker in JavaScript does the job', async (t) => {

@@ -1,7 +1,7 @@
 /* The HTTP client for http.test.mjs: net_drive CA_FILE IN_FLIGHT_MAX ALLOWED_NETWORK...
  *
  * Each line of standard input is a command, its fields with tabs between: "send ID METHOD URL
- * TIMEOUT_MS KEEP_BYTES BODY_IN_HEX" with headers as "name: value" after it, "cancel ID", or
+ * TIMEOUT_MS KEEP_BYTES BODY_IN_HEX" with headers as "name: value" after it, or
  * "stop". Each completion is a line of JSON on standard output. The end of input ends the client.
  */
 #include "net/net.h"
@@ -19,7 +19,7 @@ typedef struct {
     net_http_header headers[NET_HTTP_HEADERS_MAX];
 } sent;
 
-static sent *all[REQUESTS_MAX]; /* by their ids, kept until the end: a cancellation may be late */
+static sent *all[REQUESTS_MAX]; /* by their ids, kept until the end */
 
 static void fail(const char *what) {
     (void)fprintf(stderr, "net_drive: %s\n", what);
@@ -117,8 +117,6 @@ static void command_take(net_http *http, char *line) {
     line[strcspn(line, "\n")] = '\0';
     if (strncmp(line, "send\t", 5) == 0)
         send_one(http, line + 5);
-    else if (strncmp(line, "cancel\t", 7) == 0)
-        net_http_cancel(http, &all[strtoul(line + 7, NULL, 10)]->request);
     else if (strcmp(line, "stop") == 0)
         net_http_stop(http);
     else

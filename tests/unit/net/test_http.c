@@ -155,31 +155,6 @@ static void a_request_that_would_mislead_is_not_sent(void **state) {
     assert_int_equal(atomic_load(&home->server.requests), before);
 }
 
-static void one_that_waits_is_cancelled(void **state) {
-    house *home = *state;
-    core_error error;
-    char url[64];
-    const net_http_spec spec = {.guard = home->guard, .in_flight_max = 1};
-    net_http *http = net_http_new(&spec, &error);
-    assert_non_null(http);
-    exchange both[2];
-    snprintf(url, sizeof url, "http://127.0.0.1:%u/hang", home->server.port);
-    for (size_t i = 0; i < 2; i++) {
-        exchange_init(&both[i], url);
-        both[i].request.timeout_ms = 600000;
-        exchange_send(&both[i], http);
-    }
-    net_http_cancel(http, &both[1].request); /* in the queue */
-    exchange_wait(&both[1]);
-    assert_int_equal(both[1].result.outcome, NET_HTTP_CANCELLED);
-    assert_int_equal(both[0].completions, 0);
-    net_http_cancel(http, &both[0].request); /* under way */
-    exchange_wait(&both[0]);
-    assert_int_equal(both[0].result.outcome, NET_HTTP_CANCELLED);
-    assert_int_equal(net_http_load(http), 0);
-    net_http_free(http);
-}
-
 static void a_stop_ends_all(void **state) {
     house *home = *state;
     core_error error;
@@ -217,7 +192,6 @@ int main(void) {
         cmocka_unit_test(every_request_ends),
         cmocka_unit_test(what_cannot_be_reached_is_told_apart),
         cmocka_unit_test(a_request_that_would_mislead_is_not_sent),
-        cmocka_unit_test(one_that_waits_is_cancelled),
         cmocka_unit_test(a_stop_ends_all),
     };
     return cmocka_run_group_tests(tests, house_open, house_close);

@@ -1,4 +1,4 @@
-/* Rate, burst, places and holds by a table of what happens when. */
+/* Rate, burst and places by a table of what happens when. */
 #include "net/throttle.h"
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #define MS CORE_NS_PER_MS
 
-/* 'a' admit, 'r' release, 'h' hold for 500 ms. */
+/* 'a' admit, 'r' release. */
 typedef struct {
     char what;
     int64_t at_ms;
@@ -48,12 +48,6 @@ static const table tables[] = {
     {"a place is no token",
      {1000 * MS, 2, 1},
      {{'a', 0, 0}, {'a', 0, -1}, {'r', 0, 0}, {'a', 0, 0}, {'r', 0, 0}, {'a', 0, 1000}}},
-    {"a hold holds",
-     {0, 0, 0},
-     {{'a', 0, 0}, {'h', 10, 0}, {'a', 10, 500}, {'a', 509, 1}, {'a', 510, 0}}},
-    {"a later hold is longer, an earlier one no shorter",
-     {0, 0, 0},
-     {{'h', 100, 0}, {'h', 0, 0}, {'a', 100, 500}, {'h', 200, 0}, {'a', 600, 100}, {'a', 700, 0}}},
 };
 
 static void every_table_holds(void **state) {
@@ -64,8 +58,6 @@ static void every_table_holds(void **state) {
         for (const step *at = tables[i].steps; at->what != 0; at++) {
             if (at->what == 'r')
                 net_throttle_release(&throttle);
-            else if (at->what == 'h')
-                net_throttle_hold(&throttle, at->at_ms * MS, 500);
             else {
                 int64_t wait_ns = net_throttle_admit(&throttle, at->at_ms * MS);
                 if (wait_ns != (at->wait_ms < 0 ? NET_THROTTLE_FULL : at->wait_ms * MS))
