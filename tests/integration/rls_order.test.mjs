@@ -111,7 +111,7 @@ for (const major of [undefined, 14, 18]) suite(`in order with the data${major ? 
   // in order, and no more than what stood in front of the DDL beside it. A round waits for the one
   // before; in a burst none does, and rows may be held against policies of later ones.
   async function follow(t, name, claims, what, { burst = false } = {}) {
-    const rounds = burst ? ROUNDS * 3 : ROUNDS;
+    const rounds = burst ? ROUNDS * 3 : major ? ROUNDS / 2 : ROUNDS;
     const witness = await join(t, house.walcast, { role: 'service_role' }, { table: name });
     const clients = [await join(t, house.walcast, claims, { table: name }), await join(t, house.walcast, { ...claims, sub: USERS[1] }, { table: '*' })];
     const stream = await EventStream.open(t, sseUrl(house.walcast, { table: `public.${name}`, apikey: tokenOf(claims) }));
@@ -218,7 +218,8 @@ for (const major of [undefined, 14, 18]) suite(`in order with the data${major ? 
   const looks = async () => ({ looks: await house.walcast.metric('walcast_auth_grant_looks_total'), views: await house.walcast.metric('walcast_auth_ddl_views_total'),
     ddl: await house.walcast.metric('walcast_auth_ddl_total'), at_ms: performance.now() });
 
-  once('a migration of 1,000 statements, in one transaction and in 1,000, costs a bounded number of looks', async (t) => {
+  once('a migration of 500 statements, in one transaction and in 500, costs a bounded number of looks', async (t) => {
+    const STATEMENTS = 500;
     await sql('ALTER POLICY p ON tuned USING (phase = 0)');
     const client = await join(t, house.walcast, {}, { table: 'tuned' });
     const writer = await house.postgres.connect();
@@ -227,7 +228,7 @@ for (const major of [undefined, 14, 18]) suite(`in order with the data${major ? 
       const before = await looks();
       if (together) await writer.query('BEGIN');
       let id;
-      for (let k = 0; k < 1000; k++) {
+      for (let k = 0; k < STATEMENTS; k++) {
         await writer.query(`COMMENT ON TABLE tuned IS 'x'; ALTER POLICY p ON tuned USING (phase = 0 OR phase = ${k})`);
         ({ rows: [{ id }] } = await writer.query('INSERT INTO tuned (phase) VALUES (0) RETURNING id'));
       }
@@ -235,11 +236,11 @@ for (const major of [undefined, 14, 18]) suite(`in order with the data${major ? 
       await waitFor('the last', () => client.ids().includes(id), 60_000);
       const behind = await looks();
       const [seconds, made] = [(behind.at_ms - before.at_ms) / 1000, behind.looks - before.looks];
-      t.diagnostic(`${together ? 'one transaction' : '1,000 transactions'}: ${behind.ddl - before.ddl} messages, ${made} looks and ${behind.views - before.views} views in ${seconds.toFixed(1)} s`);
-      assert.equal(behind.ddl - before.ddl, 1000);
+      t.diagnostic(`${together ? 'one transaction' : 'as many transactions'}: ${behind.ddl - before.ddl} messages, ${made} looks and ${behind.views - before.views} views in ${seconds.toFixed(1)} s`);
+      assert.equal(behind.ddl - before.ddl, STATEMENTS);
       assert.ok(made <= (together ? 20 : 3 * 50 * seconds + 20), `${made} looks`); // of three roles at the most
     }
-    assert.equal(client.data().length, 2000, 'none of the rows was lost');
+    assert.equal(client.data().length, 2 * STATEMENTS, 'none of the rows was lost');
     assert.ok(!client.ended());
   });
 
@@ -252,7 +253,7 @@ for (const major of [undefined, 14, 18]) suite(`in order with the data${major ? 
     const stranger = await house.postgres.connect({ connectionString: house.postgres.url.replace('postgres@', 'stranger@') });
     t.after(() => stranger.end());
     const load = await underLoad(t, async () => {
-      for (let i = 0; i < 2000; i++)
+      for (let i = 0; i < 1000; i++)
         await stranger.query('SELECT pg_logical_emit_message($1, $2, $3)', [i % 5 !== 0, 'walcast.ddl', [`{"xid":"${xid}"}`, '{"xid":', '', 'x'.repeat(1000)][i % 4]]);
     });
     const behind = await looks();

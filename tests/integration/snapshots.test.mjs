@@ -11,6 +11,9 @@ import { unconfirmedBytes, waitConfirmed } from '../lib/slot.mjs';
 import { assertClean } from '../lib/verify.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
+// Run a second time over a stream in JSON: what the encoding has no part in is not.
+const once = process.env.WALCAST_NATS_ENCODING ? () => {} : test;
+
 test('tables of every key under changes', async (t) => {
   const rows = 4000;
   const house = await startHouse(t, { schema: churnSchema(rows), config: { 'postgres.tables': '*.*' } });
@@ -30,7 +33,7 @@ test('tables of every key under changes', async (t) => {
   assert.ok(copy.reads > rows * 5, `${copy.reads} rows read`);
 });
 
-test('a table that grows faster than it is read has an end', async (t) => {
+once('a table that grows faster than it is read has an end', async (t) => {
   const house = await startHouse(t, { config: { 'snapshot.piece_bytes': '16KiB' }, schema:
     `CREATE TABLE items (id bigint PRIMARY KEY, text text);
      INSERT INTO items SELECT i, repeat('x', 100) FROM generate_series(1, 2000) i; ANALYZE` });
@@ -58,9 +61,9 @@ test('a table that grows faster than it is read has an end', async (t) => {
 test('a large table without a key, killed in its pieces: no row twice', async (t) => {
   const house = await startHouse(t, { config: { 'snapshot.piece_bytes': '64KiB' }, schema:
     `CREATE TABLE whole (id int, text text); ALTER TABLE whole REPLICA IDENTITY FULL;
-     INSERT INTO whole SELECT i % 5000, repeat('x', 200) FROM generate_series(1, 20000) i;
+     INSERT INTO whole SELECT i % 5000, repeat('x', 200) FROM generate_series(1, 12000) i;
      CREATE TABLE log (id int, text text);
-     INSERT INTO log SELECT i % 5000, repeat('x', 200) FROM generate_series(1, 20000) i; ANALYZE` });
+     INSERT INTO log SELECT i % 5000, repeat('x', 200) FROM generate_series(1, 12000) i; ANALYZE` });
   const ids = [];
   for (const table of ['whole', 'log']) ids.push(await started(house.walcast, table, '--rate', '1MiB'));
   for (let kills = 0; kills < 3; kills++) {
@@ -79,7 +82,7 @@ test('a large table without a key, killed in its pieces: no row twice', async (t
 });
 
 test('killed again and again, a snapshot goes on with the piece it was at', async (t) => {
-  const rows = 12_000;
+  const rows = 8_000;
   const random = randomOf(7);
   const house = await startHouse(t, { schema: churnSchema(rows), config: { 'postgres.tables': '*.*' } });
   const churn = startChurn(house.postgres, { seed: 2, rows });
@@ -142,12 +145,12 @@ async function assertWaitsFor(house, waits) {
 const OLD_ROWS = `CREATE TABLE items (id int PRIMARY KEY, text text);
   INSERT INTO items SELECT i, 'old' FROM generate_series(1, 100) i; ANALYZE`;
 
-test('a commit that waits for a synchronous standby is not followed by the row before it', async (t) => {
+once('a commit that waits for a synchronous standby is not followed by the row before it', async (t) => {
   const house = await startHouse(t, { settings: NOBODY, schema: OLD_ROWS });
   await assertWaitsFor(house, await commitThatWaits(t, house));
 });
 
-test('a commit that waited when walcast was killed is not followed by the row before it', async (t) => {
+once('a commit that waited when walcast was killed is not followed by the row before it', async (t) => {
   const house = await startHouse(t, { settings: NOBODY, schema: OLD_ROWS });
   const waits = await commitThatWaits(t, house);
   await waitConfirmed(house.postgres);
@@ -157,7 +160,7 @@ test('a commit that waited when walcast was killed is not followed by the row be
   await assertWaitsFor(house, waits);
 });
 
-test('paused, resumed, cancelled', async (t) => {
+once('paused, resumed, cancelled', async (t) => {
   const house = await startHouse(t, { schema:
     `CREATE TABLE items (id int PRIMARY KEY, text text);
      INSERT INTO items SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i; ANALYZE` });
@@ -211,7 +214,7 @@ for (const [what, { table, options = [], setup, says }] of Object.entries({
     options: ['--where', 'true) TO STDOUT; DROP TABLE items; --'] },
   'no privilege': { table: 'secret', says: /permission denied/,
     setup: 'CREATE TABLE secret (id int PRIMARY KEY)' },
-})) test(`refused, and the rest goes on: ${what}`, async (t) => {
+})) once(`refused, and the rest goes on: ${what}`, async (t) => {
   const house = await startHouse(t, { walcast: false, schema:
     `CREATE TABLE items (id int PRIMARY KEY, text text); CREATE SCHEMA hidden;
      CREATE TABLE hidden.items (id int PRIMARY KEY); INSERT INTO items VALUES (1, 'a');
