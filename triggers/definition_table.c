@@ -124,7 +124,8 @@ static const triggers_key key_rows[] = {
      .offset = FIELD(webhook.concurrency), .min = 1, .max = 1000, .initial = "50",
      .doc = "The most requests to the endpoint at once."},
     {.section = "do.webhook", .name = "batch", .kind = TRIGGERS_KEY_SECTION,
-     .doc = "Several events of one key in one request; its body is then a list."},
+     .doc = "Several events of one key in one request; its body is then a list. This version takes "
+            "it with a warning, and sends each event by itself."},
     {.section = "do.webhook.batch", .name = "size", .kind = TRIGGERS_KEY_INTEGER, .required = true,
      .offset = FIELD(webhook.batch_size), .min = 1, .max = 1000,
      .doc = "The most events of one request."},

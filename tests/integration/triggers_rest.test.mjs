@@ -185,7 +185,7 @@ suite('triggers over REST', () => {
     ['old of an event', `${HEAD}on: {event: a.b}\nwhen: old.type = 'x'`, 4, 7, 'only changes of a table'],
     ['a column of an event', `${HEAD}on: {event: a.b}\nwhen: new.typ = 'x'`, 4, 7, 'did you mean new.type'],
     ['a subject of ours', 'name: x\non: {table: orders}\ndo: {nats: {subject: atlasdb.default.dev.orders.INSERT}}', 3, 22, "Walcast's own"],
-    ['parameters', 'name: x\non: {table: orders}\ndo: {sql: {statement: select 1, parameters: [new.idd]}}', 3, 46, 'did you mean new.id?'],
+    ['parameters', 'name: x\non: {table: orders}\ndo: {sql: {statement: select $1, parameters: [new.idd]}}', 3, 47, 'did you mean new.id?'],
     ['another project', `${HEAD}on: {table: orders}\nproject: acme`, 4, 10, "the address's project"],
   ];
   for (const [what, text, line, column, says] of wrong)
@@ -240,6 +240,7 @@ suite('triggers over REST', () => {
     assert.match(await said(`${action}on: {table: plain, ops: update}\nwhen: new.body = 'x'`), /did not change: .*REPLICA IDENTITY FULL/);
     assert.match(await said(`${action}on: {table: nokey}`), /no UPDATE or DELETE of a table without a key[^]*no primary key/);
     assert.match(await said(`${action}on: {table: plain, ops: insert}\nselect: {was: old.n}`), /always null/);
+    assert.match(await said('on: {table: orders}\ndo: {webhook: {url: https://e.org/, batch: {size: 10}}}'), /each event in a request of its own/);
     assert.equal(await said(`${action}on: {table: orders}`), '');
     await ask('DELETE', path('warned'));
   });
