@@ -1,23 +1,18 @@
 /* See sender_webhook.h.
  *
- * Happy path: the request is put together (three headers of the standard, those of the definition,
- * the body as it is in the task), signed and sent; its answer becomes the attempt's end on the
- * client's thread. */
+ * Happy path: the request is signed (signed.h) and sent, with the body as it is in the task; its
+ * answer becomes the attempt's end on the client's thread. */
 #include "triggers/sender_webhook.h"
 
-#include "auth/auth.h"
+#include "triggers/signed.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define WEBHOOKS_MAGIC UINT32_C(0x74776562)
 
 enum {
-    OWN_HEADERS = 5,
-    SIGNATURES_MAX = NET_SIGNING_KEYS_MAX * 48 + 1,
     WORK_MAX_BYTES = 64 * 1024 * 1024,
-    WORK_KEPT_BYTES = 256 * 1024, /* between deliveries */
     IN_FLIGHT_MAX = 1024,
     /* Of all partitions' attempts at once: nothing that was admitted is refused. */
     QUEUE_MAX = TRIGGERS_PARTITIONS * TRIGGERS_ATTEMPTS_MAX,
@@ -36,10 +31,8 @@ typedef struct {
     net_http_request request;
     triggers_delivery *delivery;
     triggers_endpoint_texts *texts;
-    net_http_header headers[NET_HTTP_HEADERS_MAX];
-    char timestamp[24];
+    triggers_signed made;
     char depth[8];
-    char signature[SIGNATURES_MAX];
 } webhook_call;
 
 /* ---- a request ---- */
@@ -74,35 +67,18 @@ static void on_completed(net_http_request *request, const net_http_result *resul
     triggers_delivery_end(delivery, kind, reason);
 }
 
+/* Signed, and with the depth that events caused by it have. */
 static bool call_sign(triggers_webhooks *webhooks, webhook_call *call, core_error *error) {
     const triggers_delivery *delivery = call->delivery;
-    core_buffer out = core_buffer_over(call->signature, sizeof call->signature - 1);
-    int64_t now_s = core_clock_wall_us(webhooks->clock) / CORE_US_PER_S;
-    (void)snprintf(call->timestamp, sizeof call->timestamp, "%" PRId64, now_s);
-    if (call->texts->key_count == 0)
-        return true;
-    bool ok = net_signature_write(auth_mac, call->texts->keys, call->texts->key_count,
-                                  core_slice_text(delivery->id), now_s, delivery->task.body,
-                                  &webhooks->work, &out, error);
-    if (webhooks->work.capacity > WORK_KEPT_BYTES)
-        core_buffer_fini(&webhooks->work);
-    call->signature[out.length] = '\0';
+    triggers_signed *made = &call->made;
+    bool ok =
+        triggers_signed_make(made, call->texts, delivery->id, core_clock_wall_us(webhooks->clock),
+                             delivery->task.body, &webhooks->work, error);
+    (void)snprintf(call->depth, sizeof call->depth, "%u", delivery->task.depth + 1u);
+    made->headers[made->count] = (net_http_header){"walcast-depth", call->depth};
+    call->request.headers = made->headers;
+    call->request.header_count = made->count + 1;
     return ok;
-}
-
-static void call_headers(webhook_call *call) {
-    size_t count = 0;
-    call->headers[count++] = (net_http_header){"Content-Type", "application/json"};
-    call->headers[count++] = (net_http_header){"webhook-id", call->delivery->id};
-    call->headers[count++] = (net_http_header){"webhook-timestamp", call->timestamp};
-    if (call->texts->key_count > 0)
-        call->headers[count++] = (net_http_header){"webhook-signature", call->signature};
-    (void)snprintf(call->depth, sizeof call->depth, "%u", call->delivery->task.depth + 1u);
-    call->headers[count++] = (net_http_header){"walcast-depth", call->depth};
-    for (size_t i = 0; i < call->texts->header_count && count < NET_HTTP_HEADERS_MAX; i++)
-        call->headers[count++] = call->texts->headers[i];
-    call->request.headers = call->headers;
-    call->request.header_count = count;
 }
 
 static webhook_call *call_new(triggers_delivery *delivery, triggers_endpoint *endpoint) {
@@ -125,7 +101,6 @@ static void webhooks_send(void *context, triggers_delivery *delivery, triggers_e
     }
     webhook_call *call = call_new(delivery, endpoint);
     bool ok = call_sign(webhooks, call, &error);
-    call_headers(call);
     call->request.url = call->texts->url;
     call->request.body = delivery->task.body;
     call->request.timeout_ms = delivery->definition->webhook.timeout_ms;

@@ -31,7 +31,7 @@ bool triggers_signed_make(triggers_signed *made, const triggers_endpoint_texts *
     made->headers[count++] = (net_http_header){"webhook-timestamp", made->timestamp};
     if (texts->key_count > 0)
         made->headers[count++] = (net_http_header){"webhook-signature", made->signature};
-    for (size_t i = 0; i < texts->header_count && count < NET_HTTP_HEADERS_MAX; i++)
+    for (size_t i = 0; i < texts->header_count && count < NET_HTTP_HEADERS_MAX - 1; i++)
         made->headers[count++] = texts->headers[i];
     made->count = count;
     return texts->key_count == 0 || signature_make(made, texts, id, now_s, body, work, error);

@@ -8,7 +8,7 @@
 #define TRIGGERS_SIGNATURES_MAX (NET_SIGNING_KEYS_MAX * 48 + 1)
 
 typedef struct {
-    net_http_header headers[NET_HTTP_HEADERS_MAX];
+    net_http_header headers[NET_HTTP_HEADERS_MAX]; /* with room for one of the caller's */
     size_t count;
     char timestamp[24];
     char signature[TRIGGERS_SIGNATURES_MAX];
