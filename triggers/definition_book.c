@@ -97,13 +97,18 @@ void triggers_book_remove(triggers_book *book, const char *key) {
             (--book->count - place) * sizeof book->rows[0]);
 }
 
+void triggers_book_note(triggers_book *book, uint64_t revision) {
+    if (revision > book->revision)
+        book->revision = revision;
+}
+
 const triggers_set *triggers_book_set(const triggers_book *book, uint64_t generation) {
     const triggers_definition **items = calloc(book->count + 1, sizeof *items);
     if (items == NULL)
         return NULL;
     for (size_t i = 0; i < book->count; i++)
         items[i] = book->rows[i].definition;
-    const triggers_set *set = triggers_set_new(items, book->count, generation);
+    const triggers_set *set = triggers_set_new(items, book->count, generation, book->revision);
     free(items);
     return set;
 }

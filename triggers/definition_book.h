@@ -14,6 +14,7 @@ typedef struct {
 typedef struct {
     triggers_book_row *rows; /* by key, in order */
     size_t count, room, max;
+    uint64_t revision; /* the highest that was told, of whatever */
 } triggers_book;
 
 void triggers_book_init(triggers_book *book, size_t max);
@@ -25,6 +26,9 @@ void triggers_book_all(triggers_book *book);
 CORE_MUST_CHECK bool triggers_book_put(triggers_book *book, const char *key,
                                        const triggers_definition *definition);
 void triggers_book_remove(triggers_book *book, const char *key);
+/* Something was told that has this revision of the bucket: also a removal, and what was left out.
+ */
+void triggers_book_note(triggers_book *book, uint64_t revision);
 CORE_MUST_CHECK const triggers_set *triggers_book_set(const triggers_book *book,
                                                       uint64_t generation);
 

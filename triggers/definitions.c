@@ -114,6 +114,7 @@ static void watch_entry(void *context, const fanout_bucket_entry *entry) {
         triggers_book_remove(&definitions->book, entry->key);
     else
         entry_put(definitions, entry);
+    triggers_book_note(&definitions->book, entry->revision);
     if (!definitions->telling)
         set_publish(definitions);
 }
@@ -222,7 +223,7 @@ static void part_stop(triggers_part *part) {
 
 triggers_part *triggers_definitions_part(triggers_host *host, core_error *error) {
     triggers_definitions *definitions = calloc(1, sizeof *definitions);
-    const triggers_set *empty = triggers_set_new(NULL, 0, 0);
+    const triggers_set *empty = triggers_set_new(NULL, 0, 0, 0);
     if (definitions == NULL || empty == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for definitions");
         triggers_set_release(empty);

@@ -31,7 +31,7 @@ static int definition_compare(const void *a, const void *b) {
 }
 
 const triggers_set *triggers_set_new(const triggers_definition *const *definitions, size_t count,
-                                     uint64_t generation) {
+                                     uint64_t generation, uint64_t revision) {
     counted_set *it = calloc(1, sizeof *it + count * sizeof definitions[0]);
     if (it == NULL)
         return NULL;
@@ -41,8 +41,10 @@ const triggers_set *triggers_set_new(const triggers_definition *const *definitio
         it->definitions[i] = triggers_definition_hold(definitions[i]);
     if (count > 1)
         qsort(it->definitions, count, sizeof it->definitions[0], definition_compare);
-    it->set =
-        (triggers_set){.generation = generation, .count = count, .definitions = it->definitions};
+    it->set = (triggers_set){.generation = generation,
+                             .revision = revision,
+                             .count = count,
+                             .definitions = it->definitions};
     return &it->set;
 }
 

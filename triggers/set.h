@@ -7,13 +7,15 @@
 
 typedef struct {
     uint64_t generation; /* another one: something has changed */
+    uint64_t revision;   /* of the bucket: it is read up to here */
     size_t count;
     const triggers_definition *const *definitions; /* in order of project, then name */
 } triggers_set;
 
 /* Holds each of them. NULL when memory is out. The caller holds one reference. */
 CORE_MUST_CHECK const triggers_set *triggers_set_new(const triggers_definition *const *definitions,
-                                                     size_t count, uint64_t generation);
+                                                     size_t count, uint64_t generation,
+                                                     uint64_t revision);
 const triggers_set *triggers_set_hold(const triggers_set *set);
 void triggers_set_release(const triggers_set *set);
 /* Its place in the set; `count`: there is none. */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { RECORD_MAX_BYTES = 64 * 1024 * 1024, LEASE_LOOK_MS = 50 };
+enum { RECORD_MAX_BYTES = 64 * 1024 * 1024, LEASE_LOOK_MS = 50, DEFINITIONS_LOOK_MS = 20 };
 
 void triggers_slot_init(triggers_slot *slot, triggers_worker *worker, unsigned number) {
     char last[8];
@@ -46,6 +46,7 @@ void triggers_slot_take(triggers_slot *slot, const triggers_handover *handover) 
     slot->log_bytes = 0;
     slot->next_ms = 0;
     slot->is_fenced = slot->is_leaving_at_once = false;
+    slot->wait = (triggers_revision_wait){0};
     triggers_partition_begin(slot->partition, slot->owner, triggers_worker_now_ms(slot->worker));
 }
 
@@ -64,11 +65,39 @@ void triggers_slot_drop(triggers_slot *slot, const char *why) {
     worker->spec.on_back(worker->spec.on_back_context, slot->number);
 }
 
+static uint64_t revision_known(const triggers_slot *slot) {
+    return slot->worker->set != NULL ? slot->worker->set->revision : 0;
+}
+
+bool triggers_slot_waits(triggers_slot *slot, uint64_t revision) {
+    triggers_worker *worker = slot->worker;
+    uint64_t given_up = slot->wait.given_up;
+    uint64_t known = revision_known(slot);
+    bool waits =
+        triggers_revision_waits(&slot->wait, revision, known, triggers_worker_now_ms(worker));
+    if (slot->wait.given_up != given_up)
+        CORE_LOG(worker->spec.log, WARN, "triggers",
+                 "a task's trigger was not read in time: it is judged by what is known",
+                 CORE_LOG_NUMBER("partition", slot->number), CORE_LOG_NUMBER("revision", revision),
+                 CORE_LOG_NUMBER("read_up_to", known));
+    return waits;
+}
+
+/* What cannot be read is the partition's to tell. */
+static void task_take(triggers_slot *slot) {
+    triggers_task task;
+    core_error ignored;
+    slot->task = triggers_inbox_take(slot->inbox, &slot->task_sequence);
+    bool is_task =
+        slot->task != NULL && triggers_task_read(core_block_slice(slot->task), &task, &ignored);
+    slot->task_revision = is_task ? task.revision : 0;
+}
+
 static void slot_feed(triggers_slot *slot, int64_t now_ms) {
     while (slot->state == SLOT_OWNED && triggers_partition_has_room(slot->partition)) {
         if (slot->task == NULL)
-            slot->task = triggers_inbox_take(slot->inbox, &slot->task_sequence);
-        if (slot->task == NULL ||
+            task_take(slot);
+        if (slot->task == NULL || triggers_slot_waits(slot, slot->task_revision) ||
             !triggers_partition_feed(slot->partition, slot->task_sequence, slot->task, now_ms))
             return;
         core_block_release(slot->task);
@@ -101,6 +130,9 @@ void triggers_slot_step(triggers_slot *slot, int64_t *next_ms) {
     int64_t wanted_ms = is_held ? slot->next_ms : now_ms + LEASE_LOOK_MS;
     if (slot->append == APPEND_AGAIN && slot->append_again_ms < wanted_ms)
         wanted_ms = slot->append_again_ms;
+    if (slot->task != NULL && slot->task_revision > revision_known(slot) &&
+        now_ms + DEFINITIONS_LOOK_MS < wanted_ms)
+        wanted_ms = now_ms + DEFINITIONS_LOOK_MS;
     if (wanted_ms < *next_ms)
         *next_ms = wanted_ms;
 }

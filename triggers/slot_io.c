@@ -253,9 +253,21 @@ triggers_partition_io triggers_slot_io(triggers_slot *slot) {
 
 /* ---- answers ---- */
 
+/* Whoever fed it had read its definition, which need not be us. */
+static bool parked_waits(triggers_slot *slot, core_slice payload) {
+    triggers_parked parked;
+    triggers_task task;
+    core_error ignored;
+    return triggers_parked_read(payload, &parked, &ignored) &&
+           triggers_task_read(parked.task, &task, &ignored) &&
+           triggers_slot_waits(slot, task.revision);
+}
+
 static void fetched(triggers_slot *slot, uint64_t ticket, const fanout_answer *answer,
                     core_error_code code, int64_t now_ms) {
     core_block *block = NULL;
+    if (code == CORE_ERROR_NONE && parked_waits(slot, answer->payload))
+        code = CORE_ERROR_TRANSIENT;
     if (code == CORE_ERROR_NONE) {
         block = core_block_copy(answer->payload);
         if (block == NULL)

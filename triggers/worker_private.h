@@ -4,6 +4,7 @@
 #define WALCAST_TRIGGERS_WORKER_PRIVATE_H
 
 #include "triggers/result.h"
+#include "triggers/revision_wait.h"
 #include "triggers/worker.h"
 
 #define TRIGGERS_WORKER_MAGIC UINT32_C(0x74776f72)
@@ -69,8 +70,9 @@ struct triggers_slot {
     triggers_partition *partition;
     triggers_inbox *inbox;
     const fanout_lease *lease;
-    core_block *task; /* taken, and there was no room */
-    uint64_t task_sequence;
+    core_block *task; /* taken, and there was no room, or it waits for its definition */
+    uint64_t task_sequence, task_revision;
+    triggers_revision_wait wait;
     int64_t next_ms;
 
     char log_subject[CORE_SUBJECT_MAX];
@@ -135,6 +137,8 @@ fanout_reply triggers_call_reply(triggers_call *call);
 void triggers_call_fail(triggers_call *call, const core_error *error);
 void triggers_call_free(triggers_call *call);
 bool triggers_slot_lease_held(const triggers_slot *slot);
+/* A task's definition is perhaps not read yet: it is neither fed nor attempted now. */
+bool triggers_slot_waits(triggers_slot *slot, uint64_t revision);
 
 /* slot_result.c: the result of a task that has ended, told before the partition hears of the end,
  * so that a kill in between has it told again: at least once, under the same id. */

@@ -185,7 +185,7 @@ static void bench_make(bench *b, size_t which, bool is_linear) {
         event_make(b, &b->events[i], (uint32_t)(((uint64_t)i * 2654435761u >> 7) % b->rules));
         event_encode(b, &b->events[i]);
     }
-    const triggers_set *set = triggers_set_new(b->definitions, b->rules, 1);
+    const triggers_set *set = triggers_set_new(b->definitions, b->rules, 1, 1);
     b->index = triggers_rule_index_new(set, &tenants, &b->relation, NULL, &error);
     if (b->index == NULL)
         fail(error.text);

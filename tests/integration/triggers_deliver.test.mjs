@@ -2,9 +2,11 @@
 // failure, given up with a reason, whatever the endpoint does and whoever is killed meanwhile.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Webhook } from 'standardwebhooks';
 import { insertOrders, outcomes, SCHEMA, SECRET, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
+import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
 function assertInOrder(events) {
@@ -191,4 +193,32 @@ test('a process that slept past its lease records nothing when it wakes', async 
   await insertOrders(house, 401, 440, 40);
   await receiver.waitFor(440);
   assertInOrder(receiver.delivered);
+});
+
+// As where another process's matcher has read a new trigger before this one has: its task, made of
+// the first one's with its name (equally long) and the revision that it will have.
+test('a task waits for a trigger that is not read here yet, and no good event is given up', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url)]);
+  const client = await house.nats.connect();
+  t.after(() => client.close());
+  const messages = await (await jetstream(client).consumers.get('WALCAST_TRIGGERS')).consume({ max_messages: 1 });
+  await insertOrders(house, 1, 1, 50);
+  await receiver.waitFor(1);
+  const { value: task } = await messages[Symbol.asyncIterator]().next();
+  const bytes = Buffer.from(task.data);
+  const { state } = await (await jetstreamManager(client)).streams.info('KV_WALCAST_defs');
+  bytes.writeBigUInt64BE(BigInt(state.last_seq + 1), 3);
+  const name = Buffer.from('\0\x06orders');
+  bytes.set(Buffer.from('wanted'), bytes.indexOf(name) + 2);
+  await jetstream(client).publish(task.subject, bytes);
+  await insertOrders(house, 2, 40, 50); // other partitions go on
+  await receiver.waitFor(30);
+  assert.equal(receiver.events.filter(({ path }) => path === '/wanted').length, 0);
+  const put = await fetch(`${house.walcast.url}/v1/projects/default/triggers/wanted`, { method: 'PUT',
+    headers: { authorization: `Bearer ${goodToken({ role: 'service_role' })}` }, body: trigger(`${receiver.url}/wanted`, { name: 'wanted' }) });
+  assert.ok(put.ok, await put.text());
+  await receiver.waitFor(41);
+  assert.equal(receiver.events.filter(({ path }) => path === '/wanted').length, 1);
+  assert.equal(await house.walcast.metric('walcast_triggers_dead_total'), 0);
 });

@@ -296,7 +296,7 @@ static void test_set(void **state) {
         read_good("{name: a, on: {table: t}, do: {workflow: {name: x}}}"),
         read_good("{name: a, project: acme, on: {table: t}, do: {workflow: {name: x}}}"),
     };
-    const triggers_set *set = triggers_set_new(items, 3, 42);
+    const triggers_set *set = triggers_set_new(items, 3, 42, 1);
     for (size_t i = 0; i < 3; i++)
         triggers_definition_release(items[i]);
     assert_int_equal(set->count, 3);
@@ -307,7 +307,7 @@ static void test_set(void **state) {
     assert_null(triggers_set_find(set, core_slice_text("shop"), core_slice_text("c")));
     triggers_set_release(triggers_set_hold(set));
     triggers_set_release(set);
-    set = triggers_set_new(NULL, 0, 1);
+    set = triggers_set_new(NULL, 0, 1, 0);
     assert_null(triggers_set_find(set, core_slice_text("shop"), core_slice_text("c")));
     triggers_set_release(set);
 }

@@ -54,7 +54,10 @@ static void test_book(void **state) {
     assert_true(triggers_book_put(&book, "k.c", made("c")));
     triggers_book_all(&book);
     assert_names(&book, "c ");
+    triggers_book_note(&book, 9);
+    triggers_book_note(&book, 4);
     const triggers_set *held = triggers_book_set(&book, 1);
+    assert_int_equal(held->revision, 9);
     triggers_book_fini(&book);
     assert_true(core_slice_is(held->definitions[0]->name, "c"));
     triggers_set_release(held);

@@ -39,7 +39,7 @@ static void test_who_waits(void **state) {
     const size_t count = CORE_COUNT_OF(made);
     triggers_result_book book = {.waiting = NULL};
     (void)state;
-    const triggers_set *set = triggers_set_new(made, count, 1);
+    const triggers_set *set = triggers_set_new(made, count, 1, 1);
     assert_non_null(set);
     assert_true(triggers_result_book_fill(&book, set));
     assert_int_equal(book.count, 4);

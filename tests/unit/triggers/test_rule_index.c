@@ -65,7 +65,7 @@ static triggers_rule_index *index_make(const char *const *whens, const char *con
     assert_non_null(made);
     for (size_t i = 0; i < count; i++)
         made[i] = definition_make(i, ops[i], whens[i], "");
-    const triggers_set *set = triggers_set_new(made, count, 1);
+    const triggers_set *set = triggers_set_new(made, count, 1, 1);
     assert_non_null(set);
     triggers_rule_index *index = triggers_rule_index_new(set, &tenants, &relation, NULL, &error);
     if (index == NULL)
