@@ -21,14 +21,15 @@ typedef struct {
 } work_row;
 
 static const work_row work_rows[] = {
-    [FANOUT_WORK_TASKS] = {"TRIGGERS", "triggers", "triggers.max_bytes", unused_window_ms},
+    [FANOUT_WORK_TASKS] = {"TRIGGERS", "triggers", "triggers.max_bytes", unused_window_ms, false},
     [FANOUT_WORK_DELIVERIES] = {"DELIVERIES", "deliveries", "triggers.history_bytes",
-                                unused_window_ms},
-    [FANOUT_WORK_PARKED] = {"PARKED", "parked", "triggers.parked_bytes", repeat_window_ms},
+                                unused_window_ms, false},
+    [FANOUT_WORK_PARKED] = {"PARKED", "parked", "triggers.parked_bytes", repeat_window_ms, false},
     [FANOUT_WORK_DEAD] = {"DLQ", "dlq", "triggers.dlq_bytes", repeat_window_ms, true},
-    [FANOUT_WORK_JOBS] = {"JOBS", "jobs", "jobs.max_bytes", repeat_window_ms},
-    [FANOUT_WORK_JOB_LOGS] = {"JOBLOG", "joblog", "jobs.log_bytes", unused_window_ms},
-    [FANOUT_WORK_WORKFLOWS] = {"WORKFLOWS", "workflows", "workflows.max_bytes", repeat_window_ms},
+    [FANOUT_WORK_JOBS] = {"JOBS", "jobs", "jobs.max_bytes", repeat_window_ms, false},
+    [FANOUT_WORK_JOB_LOGS] = {"JOBLOG", "joblog", "jobs.log_bytes", unused_window_ms, false},
+    [FANOUT_WORK_WORKFLOWS] = {"WORKFLOWS", "workflows", "workflows.max_bytes", repeat_window_ms,
+                               false},
 };
 
 const char *fanout_work_word(fanout_work work) {
