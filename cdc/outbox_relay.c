@@ -181,7 +181,8 @@ static unsigned depth_of(cdc_outbox_relay *relay, const core_change *change) {
 static bool change_relay(cdc_outbox_relay *relay, const core_change *change,
                          const core_offset *offset, core_error *error) {
     char subject[CORE_SUBJECT_MAX], id[CORE_OFFSET_TEXT_SIZE], lsn[LSN_TEXT_MAX], xid[NUMBER_MAX],
-        time[CORE_CLOCK_TEXT_SIZE], bytes[NUMBER_MAX], depth[NUMBER_MAX];
+        time[CORE_CLOCK_TEXT_SIZE], bytes[NUMBER_MAX], depth[NUMBER_MAX],
+        type[CORE_SUBJECT_TYPE_SIZE];
     const core_message *message = &change->message;
     (void)snprintf(depth, sizeof depth, "%u", depth_of(relay, change));
     if (change->op != CORE_OP_MESSAGE || core_message_is_own(message))
@@ -196,15 +197,16 @@ static bool change_relay(cdc_outbox_relay *relay, const core_change *change,
     (void)snprintf(xid, sizeof xid, "%" PRIu32, change->transaction.xid);
     core_clock_format(change->transaction.commit_time_us, time);
     (void)snprintf(bytes, sizeof bytes, "%zu", message->content.length);
+    const size_t from = core_subject_type_long(message->prefix, type) ? 0 : 1;
     const fanout_header headers[] = {
-        {"Walcast-Offset", id},       {"Walcast-Lsn", lsn},          {"Walcast-Xid", xid},
-        {"Walcast-Time", time},       {"Walcast-Source", "message"}, {"Walcast-Depth", depth},
-        {"Walcast-Too-Large", bytes},
+        {"Walcast-Type", type},   {"Walcast-Offset", id},       {"Walcast-Lsn", lsn},
+        {"Walcast-Xid", xid},     {"Walcast-Time", time},       {"Walcast-Source", "message"},
+        {"Walcast-Depth", depth}, {"Walcast-Too-Large", bytes},
     };
     const fanout_event event = {
         .subject = subject,
-        .headers = headers,
-        .header_count = CORE_COUNT_OF(headers) - 1,
+        .headers = headers + from,
+        .header_count = CORE_COUNT_OF(headers) - 1 - from,
         .id = id,
         .payload = message->content,
     };

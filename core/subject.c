@@ -49,21 +49,25 @@ static void token_escape(subject_token *token, uint8_t byte) {
     token_put(token, escape, sizeof escape);
 }
 
-/* What is not UTF-8 is escaped too: subjects stay text in whatever shows them. */
+/* The first unit of `left` bytes; returns how many it took. What is not UTF-8 is escaped too:
+ * subjects stay text in whatever shows them. */
+static size_t token_unit(subject_token *token, const uint8_t *unit, size_t left) {
+    size_t length = core_utf8_sequence(unit, left);
+    if (length > 1 || (length == 1 && is_plain(*unit))) {
+        token_put(token, unit, length);
+        return length;
+    }
+    token_escape(token, *unit);
+    return 1;
+}
+
 static void token_name(subject_token *token, core_slice name) {
     if (core_slice_is(name, "_")) {
         token_escape(token, '_');
         return;
     }
     for (size_t at = 0, length; at < name.length; at += length) {
-        const uint8_t *unit = name.data + at;
-        length = core_utf8_sequence(unit, name.length - at);
-        if (length > 1 || (length == 1 && is_plain(*unit))) {
-            token_put(token, unit, length);
-        } else {
-            token_escape(token, *unit);
-            length = 1;
-        }
+        length = token_unit(token, name.data + at, name.length - at);
     }
 }
 
@@ -108,12 +112,9 @@ static bool escape_decode(core_cursor *cursor, core_buffer *out) {
     return true;
 }
 
-bool core_subject_token_decode(core_slice token, core_buffer *out) {
-    if (token.length == 0 || token.length > CORE_SUBJECT_TOKEN_MAX)
-        return false;
-    if (core_slice_is(token, "_"))
-        return true;
-    core_cursor cursor = core_cursor_make(token);
+/* Of any length. */
+static bool text_decode(core_slice text, core_buffer *out) {
+    core_cursor cursor = core_cursor_make(text);
     while (core_cursor_left(&cursor) > 0) {
         uint8_t byte = core_cursor_u8(&cursor);
         if (is_plain(byte))
@@ -122,6 +123,38 @@ bool core_subject_token_decode(core_slice token, core_buffer *out) {
             return false;
     }
     return core_buffer_ok(out);
+}
+
+bool core_subject_token_decode(core_slice token, core_buffer *out) {
+    if (token.length == 0 || token.length > CORE_SUBJECT_TOKEN_MAX)
+        return false;
+    return core_slice_is(token, "_") || text_decode(token, out);
+}
+
+/* ---- Types that no token can carry ---- */
+
+/* A long name is never "_", so that its encoding is that of its parts. */
+bool core_subject_type_long(core_slice type, char text[CORE_SUBJECT_TYPE_SIZE]) {
+    enum { ESCAPE_BYTES = 3 };
+    size_t length = 0;
+    text[0] = '\0';
+    if (type.length <= CORE_SUBJECT_TOKEN_MAX / ESCAPE_BYTES)
+        return false;
+    for (size_t at = 0; at < type.length;) {
+        subject_token token = token_make();
+        at += token_unit(&token, type.data + at, type.length - at);
+        if (length + token.length >= CORE_SUBJECT_TYPE_SIZE)
+            return false;
+        memcpy(text + length, token.text, token.length);
+        length += token.length;
+    }
+    text[length] = '\0';
+    return length > CORE_SUBJECT_TOKEN_MAX;
+}
+
+bool core_subject_type_decode(core_slice text, core_buffer *out) {
+    return text.length > CORE_SUBJECT_TOKEN_MAX && text.length < CORE_SUBJECT_TYPE_SIZE &&
+           text_decode(text, out);
 }
 
 /* ---- Subjects ---- */

@@ -16,6 +16,7 @@
 
 #define CORE_SUBJECT_TOKEN_MAX 128
 #define CORE_SUBJECT_MAX       512
+#define CORE_SUBJECT_TYPE_SIZE 1024
 
 /* What of a process's config goes into every subject. Texts live as long as the config. */
 typedef struct {
@@ -42,6 +43,12 @@ CORE_MUST_CHECK bool core_subject_change(const core_subject_scope *scope, core_s
  * token whatever it holds. False when it does not fit. */
 CORE_MUST_CHECK bool core_subject_event(const core_subject_scope *scope, core_slice type,
                                         char text[CORE_SUBJECT_MAX]);
+/* True of a type that the event's subject cannot carry whole: `text` is the type percent-encoded as
+ * the token would be, for the header `Walcast-Type`. False: the subject has all of it, or even the
+ * text would be too long (then the type is known by its shortened token only). */
+CORE_MUST_CHECK bool core_subject_type_long(core_slice type, char text[CORE_SUBJECT_TYPE_SIZE]);
+/* Undoes that text into `out`, appended. False: it is none. */
+CORE_MUST_CHECK bool core_subject_type_decode(core_slice text, core_buffer *out);
 /* The filter of all changes of a table, whatever the operation. False when it does not fit. */
 CORE_MUST_CHECK bool core_subject_filter_table(const core_subject_scope *scope, core_slice schema,
                                                core_slice table, char text[CORE_SUBJECT_MAX]);

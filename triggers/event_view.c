@@ -24,9 +24,15 @@ triggers_event_id_kind triggers_event_id_read(core_slice id, int64_t created_us,
     return core_slice_is(id, ours) ? TRIGGERS_EVENT_ID_OURS : TRIGGERS_EVENT_ID_OTHERS;
 }
 
-/* The last token, decoded where it can be. */
-static void type_write(core_slice subject, core_json_writer *json) {
-    uint8_t bytes[CORE_SUBJECT_TOKEN_MAX + 1];
+static bool type_told(const fanout_answer *answer, core_buffer *type) {
+    core_buffer_reset(type);
+    return core_subject_type_decode(fanout_answer_header(answer, "Walcast-Type"), type);
+}
+
+/* The last token, decoded; of one that was shortened what the header says, if there is one. */
+static void type_write(const fanout_answer *answer, core_json_writer *json) {
+    uint8_t bytes[CORE_SUBJECT_TYPE_SIZE];
+    core_slice subject = answer->subject;
     core_buffer type = core_buffer_over(bytes, sizeof bytes);
     size_t from = subject.length;
     while (from > 0 && subject.data[from - 1] != '.')
@@ -38,7 +44,7 @@ static void type_write(core_slice subject, core_json_writer *json) {
     else if (core_subject_token_decode(token, &type))
         core_json_string(json, core_buffer_slice(&type));
     else
-        core_json_string(json, token);
+        core_json_string(json, type_told(answer, &type) ? core_buffer_slice(&type) : token);
 }
 
 static void data_write(core_slice payload, core_json_writer *json) {
@@ -73,7 +79,7 @@ void triggers_event_write(const fanout_answer *answer, int64_t created_us, core_
     core_json_object_open(json);
     core_json_key_text(json, "id");
     core_json_text(json, id);
-    type_write(answer->subject, json);
+    type_write(answer, json);
     core_slice told = fanout_answer_header(answer, "Walcast-Time");
     core_clock_format(answer->stored_us, time);
     core_json_key_text(json, "time");

@@ -24,6 +24,7 @@ triggers_heard triggers_heard_of(const fanout_message *message) {
         .subject = core_slice_text(message->subject),
         .source = fanout_message_header(message, "Walcast-Source"),
         .offset = fanout_message_header(message, "Walcast-Offset"),
+        .type = fanout_message_header(message, "Walcast-Type"),
         .time_us = time_of(message),
         .depth = depth_of(message),
         .is_cut = fanout_message_header(message, "Walcast-Too-Large").length > 0,
@@ -47,6 +48,7 @@ void triggers_heard_write(const triggers_heard *heard, core_buffer *out) {
     text_write(out, heard->subject);
     text_write(out, heard->source);
     text_write(out, heard->offset);
+    text_write(out, heard->type);
     core_buffer_slice_append(out, heard->payload);
 }
 
@@ -58,6 +60,7 @@ bool triggers_heard_read(core_slice bytes, triggers_heard *heard, core_error *er
     heard->subject = core_cursor_bytes(&cursor, core_cursor_u16(&cursor));
     heard->source = core_cursor_bytes(&cursor, core_cursor_u16(&cursor));
     heard->offset = core_cursor_bytes(&cursor, core_cursor_u16(&cursor));
+    heard->type = core_cursor_bytes(&cursor, core_cursor_u16(&cursor));
     heard->payload = core_cursor_rest(&cursor);
     return core_cursor_ok(&cursor) || core_error_set(error, CORE_ERROR_INPUT, "not an event");
 }
@@ -73,19 +76,24 @@ static core_slice token_last(core_slice *subject) {
     return token;
 }
 
-static void token_append(core_buffer *out, core_slice token) {
+/* The header counts only where the token is shortened: it renames no other type. */
+static void name_append(core_buffer *out, core_slice token, core_slice told) {
     size_t before = out->length;
-    if (core_slice_is(token, "_") || core_subject_token_decode(token, out))
-        return;
-    out->length = before;
-    core_buffer_slice_append(out, token);
+    bool is_whole = core_slice_is(token, "_") || core_subject_token_decode(token, out);
+    if (!is_whole)
+        out->length = before;
+    if (!is_whole && !core_subject_type_decode(told, out)) {
+        out->length = before;
+        core_buffer_slice_append(out, token);
+    }
 }
 
-bool triggers_heard_names(core_slice subject, core_buffer *project, core_buffer *type) {
+bool triggers_heard_names(const triggers_heard *heard, core_buffer *project, core_buffer *type) {
+    core_slice subject = heard->subject;
     core_slice type_token = token_last(&subject), project_token = token_last(&subject);
     if (type_token.length == 0 || project_token.length == 0 || subject.length == 0)
         return false;
-    token_append(project, project_token);
-    token_append(type, type_token);
+    name_append(project, project_token, core_slice_make(NULL, 0));
+    name_append(type, type_token, heard->type);
     return core_buffer_ok(project) && core_buffer_ok(type);
 }

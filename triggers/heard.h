@@ -10,6 +10,7 @@
 typedef struct {
     core_slice subject;
     core_slice source, offset; /* of the headers; empty: none */
+    core_slice type;           /* the same: of a type that the subject has not whole */
     int64_t time_us;           /* since 1970: what its writer said, else when it was stored */
     uint16_t depth;
     bool is_cut; /* its content was larger than a message may be, and is not here */
@@ -24,8 +25,9 @@ CORE_MUST_CHECK bool triggers_heard_read(core_slice bytes, triggers_heard *heard
                                          core_error *error);
 
 /* The subject's last two tokens, decoded: whose it is and what. Of a type that was shortened by a
- * hash the token itself. False: it is no event's subject. Appended to the buffers. */
-CORE_MUST_CHECK bool triggers_heard_names(core_slice subject, core_buffer *project,
+ * hash what its header says; without one the token itself. False: it is no event's subject.
+ * Appended to the buffers. */
+CORE_MUST_CHECK bool triggers_heard_names(const triggers_heard *heard, core_buffer *project,
                                           core_buffer *type);
 
 #endif

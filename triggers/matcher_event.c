@@ -25,7 +25,7 @@ bool triggers_matcher_event_case(triggers_case *it, const triggers_heard *heard,
     *index = NULL;
     core_buffer_reset(&matcher->names[0]);
     core_buffer_reset(&matcher->names[1]);
-    if (!triggers_heard_names(heard->subject, &matcher->names[0], &matcher->names[1]))
+    if (!triggers_heard_names(heard, &matcher->names[0], &matcher->names[1]))
         return true;
     core_slice project = core_buffer_slice(&matcher->names[0]);
     triggers_occurrence what = {.id = id,

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-enum { NAME_BYTES_MAX = 512 };
+enum { NAME_BYTES_MAX = CORE_SUBJECT_TYPE_SIZE };
 
 /* Of one type its subject; else every event of the project is looked at. */
 bool triggers_past_event_filter(const triggers_past *it, char filter[CORE_SUBJECT_MAX]) {
@@ -72,6 +72,7 @@ bool triggers_past_event_take(triggers_past *it, const fanout_message *message, 
     core_buffer project = core_buffer_over(memory[0], NAME_BYTES_MAX);
     core_buffer type = core_buffer_over(memory[1], NAME_BYTES_MAX);
     core_arena_reset(&it->arena);
-    return !triggers_heard_names(core_slice_text(message->subject), &project, &type) ||
+    const triggers_heard heard = triggers_heard_of(message);
+    return !triggers_heard_names(&heard, &project, &type) ||
            event_give(it, message, core_buffer_slice(&type), error);
 }

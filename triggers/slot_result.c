@@ -8,14 +8,16 @@
 enum { AGAIN_MS = 500, DATA_MAX = 16 * 1024, TYPE_MAX = 256 };
 
 static bool subject_write(const triggers_worker *worker, const triggers_task *task,
-                          char subject[CORE_SUBJECT_MAX]) {
+                          triggers_telling *telling) {
     char type[TYPE_MAX], project[TRIGGERS_NAME_MAX + 1];
     core_subject_scope scope = worker->scope;
     if (!core_slice_to_text(task->project, project, sizeof project))
         return false;
     scope.project = project;
     (void)snprintf(type, sizeof type, TRIGGERS_RESULT_TYPE "%.*s", CORE_SLICE_ARGS(task->trigger));
-    return core_subject_event(&scope, core_slice_text(type), subject);
+    if (!core_subject_type_long(core_slice_text(type), telling->type))
+        telling->type[0] = '\0';
+    return core_subject_event(&scope, core_slice_text(type), telling->subject);
 }
 
 static triggers_telling *telling_new(triggers_slot *slot, const triggers_task *task,
@@ -38,7 +40,7 @@ static triggers_telling *telling_new(triggers_slot *slot, const triggers_task *t
     core_buffer_init(&telling->data, DATA_MAX);
     triggers_result_write(task, result, &telling->data);
     /* A prefix that is too long is refused where the streams are made. */
-    if (!subject_write(slot->worker, task, telling->subject) || !core_buffer_ok(&telling->data))
+    if (!subject_write(slot->worker, task, telling) || !core_buffer_ok(&telling->data))
         abort();
     return telling;
 }
@@ -83,13 +85,15 @@ void triggers_telling_send(triggers_telling *telling) {
     triggers_slot *slot = telling->slot;
     triggers_call *call = triggers_call_new(slot, CALL_RESULT, telling->ticket);
     core_error error = {0};
-    const fanout_header headers[] = {{"Walcast-Source", "result"},
+    const size_t from = telling->type[0] != '\0' ? 0 : 1;
+    const fanout_header headers[] = {{"Walcast-Type", telling->type},
+                                     {"Walcast-Source", "result"},
                                      {"Walcast-Time", telling->time},
                                      {"Walcast-Depth", telling->depth}};
     const fanout_parcel parcel = {.subject = telling->subject,
                                   .id = telling->id,
-                                  .headers = headers,
-                                  .header_count = CORE_COUNT_OF(headers),
+                                  .headers = headers + from,
+                                  .header_count = CORE_COUNT_OF(headers) - from,
                                   .payload = core_buffer_slice(&telling->data)};
     call->telling = telling;
     if (!fanout_courier_publish(slot->worker->courier, &parcel, triggers_call_reply(call), &error))

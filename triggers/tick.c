@@ -71,11 +71,24 @@ static bool record_keep(const triggers_tick_place *place, triggers_tick *tick, c
 
 /* ---- Events ---- */
 
+static void type_write(const triggers_definition *definition, const char *type,
+                       char text[TYPE_MAX]) {
+    (void)snprintf(text, TYPE_MAX, "%s%.*s", type, CORE_SLICE_ARGS(definition->name));
+}
+
+/* What the header `Walcast-Type` says; false: it is not needed. */
+static bool type_long(const triggers_definition *definition, const char *type,
+                      char text[CORE_SUBJECT_TYPE_SIZE]) {
+    char whole[TYPE_MAX];
+    type_write(definition, type, whole);
+    return core_subject_type_long(core_slice_text(whole), text);
+}
+
 bool triggers_tick_subject(const core_config *config, const triggers_definition *definition,
                            const char *type, char subject[CORE_SUBJECT_MAX]) {
     char project[256], name[TYPE_MAX];
     core_subject_scope scope = core_subject_scope_of(config);
-    (void)snprintf(name, sizeof name, "%s%.*s", type, CORE_SLICE_ARGS(definition->name));
+    type_write(definition, type, name);
     if (!core_slice_to_text(definition->project, project, sizeof project))
         return false;
     scope.project = project;
@@ -150,7 +163,7 @@ bool triggers_tick_load(const triggers_tick_place *place, triggers_tick *tick, c
 static bool event_write(const triggers_tick_place *place, triggers_tick *tick, int64_t moment_us,
                         core_error *error) {
     char subject[CORE_SUBJECT_MAX], id[ID_MAX], time[CORE_CLOCK_TEXT_SIZE], expected[NUMBER_MAX];
-    char memory[BODY_MAX];
+    char memory[BODY_MAX], type[CORE_SUBJECT_TYPE_SIZE];
     core_buffer body = core_buffer_over(memory, sizeof memory);
     const triggers_definition *definition = tick->definition;
     bool duplicate = false;
@@ -161,13 +174,15 @@ static bool event_write(const triggers_tick_place *place, triggers_tick *tick, i
     (void)snprintf(expected, sizeof expected, "%" PRIu64, tick->sequence);
     (void)snprintf(id, sizeof id, "cron.%.*s.%.*s.%" PRId64, CORE_SLICE_ARGS(definition->project),
                    CORE_SLICE_ARGS(definition->name), moment_us / CORE_US_PER_S);
-    const fanout_header headers[] = {{"Walcast-Source", "cron"},
+    const size_t from = type_long(definition, TRIGGERS_TICK_TYPE, type) ? 0 : 1;
+    const fanout_header headers[] = {{"Walcast-Type", type},
+                                     {"Walcast-Source", "cron"},
                                      {"Walcast-Time", time},
                                      {"Walcast-Depth", "0"},
                                      {"Nats-Expected-Last-Subject-Sequence", expected}};
     const fanout_event event = {.subject = subject,
-                                .headers = headers,
-                                .header_count = CORE_COUNT_OF(headers),
+                                .headers = headers + from,
+                                .header_count = CORE_COUNT_OF(headers) - from,
                                 .id = id,
                                 .payload = core_buffer_slice(&body)};
     if (!fanout_event_publish(place->connection, &event, &duplicate, error))
@@ -182,6 +197,7 @@ bool triggers_tick_run(fanout_connection *connection, const core_config *config,
                        const triggers_definition *definition, int64_t moment_us, core_slice key,
                        core_error *error) {
     char subject[CORE_SUBJECT_MAX], id[ID_MAX], time[CORE_CLOCK_TEXT_SIZE], memory[BODY_MAX];
+    char type[CORE_SUBJECT_TYPE_SIZE];
     core_buffer body = core_buffer_over(memory, sizeof memory);
     bool duplicate;
     if (!triggers_tick_subject(config, definition, TRIGGERS_RUN_TYPE, subject))
@@ -192,11 +208,14 @@ bool triggers_tick_run(fanout_connection *connection, const core_config *config,
                    CORE_SLICE_ARGS(definition->project), CORE_SLICE_ARGS(definition->name),
                    key.length > 0 ? core_slice_hash(key) : (uint64_t)moment_us,
                    key.length > 0 ? "k" : "");
-    const fanout_header headers[] = {
-        {"Walcast-Source", "run"}, {"Walcast-Time", time}, {"Walcast-Depth", "0"}};
+    const size_t from = type_long(definition, TRIGGERS_RUN_TYPE, type) ? 0 : 1;
+    const fanout_header headers[] = {{"Walcast-Type", type},
+                                     {"Walcast-Source", "run"},
+                                     {"Walcast-Time", time},
+                                     {"Walcast-Depth", "0"}};
     const fanout_event event = {.subject = subject,
-                                .headers = headers,
-                                .header_count = CORE_COUNT_OF(headers),
+                                .headers = headers + from,
+                                .header_count = CORE_COUNT_OF(headers) - from,
                                 .id = id,
                                 .payload = core_buffer_slice(&body)};
     return fanout_event_publish(connection, &event, &duplicate, error);

@@ -32,7 +32,8 @@ struct triggers_telling {
     triggers_delivery *delivery; /* what the partition is told then; NULL: that it is buried: */
     uint64_t ticket;
     int64_t again_ms;
-    char subject[CORE_SUBJECT_MAX], id[TRIGGERS_WEBHOOK_ID_MAX + 32];
+    char subject[CORE_SUBJECT_MAX], type[CORE_SUBJECT_TYPE_SIZE]; /* "": the subject has it */
+    char id[TRIGGERS_WEBHOOK_ID_MAX + 32];
     char time[CORE_CLOCK_TEXT_SIZE], depth[8];
     core_buffer data;
 };

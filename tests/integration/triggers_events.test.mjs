@@ -162,3 +162,34 @@ test('kills of walcast leave each event one task', async (t) => {
   const data = of(receiver, 'all').map(({ body }) => body.data).sort((a, b) => a - b);
   assert.deepEqual(data, Array.from({ length: COUNT }, (_, i) => i));
 });
+
+// Such a type's token in the subject ends in a hash, from which no name comes back.
+test('types and names that no subject has whole are heard as others are', async (t) => {
+  const receiver = await Receiver.start(t);
+  const name = (letter) => letter.repeat(128);
+  const type = `shop.${'order.'.repeat(40)}`;
+  const lines = (letter, on, more = []) => [`name: ${name(letter)}`, `on: { ${on} }`, ...more,
+    `do: { webhook: { url: "${receiver.url}/${letter}" } }`].join('\n');
+  const house = await startTriggers(t, [
+    lines('c', 'cron: "0 0 1 1 *"'), lines('t', 'cron: "* * * * * *"'), lines('r', `result: ${name('c')}`),
+    lines('e', `event: "${type}paid"`), lines('w', `event: "${type}*"`)]);
+  const cron = await fetch(`${house.walcast.url}/v1/projects/default/cron/${name('c')}/run`, { method: 'POST', headers: { authorization: as() } });
+  assert.equal(cron.status, 202);
+  await waitFor('the run, and its result', () => of(receiver, 'c').length === 1 && of(receiver, 'r').length === 1);
+  await waitFor('a moment', () => of(receiver, 't').length > 0);
+  assert.equal(of(receiver, 'c')[0].body.type, `walcast.run.${name('c')}`);
+  assert.equal(of(receiver, 'r')[0].body.type, `walcast.result.${name('c')}`);
+  assert.equal(of(receiver, 't')[0].body.type, `walcast.cron.${name('t')}`);
+  await house.walcast.commandOk(['trigger', 'redeliver', name('c'), of(receiver, 'c')[0].body.offset]);
+  await waitFor('it again', () => receiver.events.filter(({ path }) => path === '/c').length === 2);
+
+  await house.postgres.query(`SELECT pg_logical_emit_message(true, '${type}paid', '1'), pg_logical_emit_message(true, '${type}sent', '2'),
+    pg_logical_emit_message(true, 'other.${type}paid', '3')`);
+  await waitFor('the events', () => of(receiver, 'e').length === 1 && of(receiver, 'w').length === 2);
+  assert.deepEqual(of(receiver, 'w').map(({ body }) => [body.type, body.data]).sort(), [[`${type}paid`, 1], [`${type}sent`, 2]]);
+  assert.equal(of(receiver, 'e')[0].body.type, `${type}paid`);
+  const dry = (await house.walcast.commandOk(['trigger', 'dry-run', name('w'), '--json'])).split('\n').filter(Boolean).map(JSON.parse);
+  assert.deepEqual(dry.slice(0, -1).map(({ body }) => body.data), [1, 2]);
+  const shown = await (await fetch(`${house.walcast.url}/events/v1/${of(receiver, 'e')[0].body.offset}`, { headers: { authorization: as() } })).json();
+  assert.equal(shown.type, `${type}paid`);
+});

@@ -264,6 +264,29 @@ static void events_have_four_tokens(void **state) {
     assert_int_equal(strlen(text), strlen("atlasdb.events.p%2E1.") + CORE_SUBJECT_TOKEN_MAX);
 }
 
+static void long_types_are_told_whole(void **state) {
+    (void)state;
+    char text[CORE_SUBJECT_TYPE_SIZE], type[2000];
+    core_buffer back;
+    core_buffer_init(&back, sizeof type);
+    memset(type, 't', sizeof type);
+    assert_false(core_subject_type_long(core_slice_make(type, 0), text));
+    assert_false(core_subject_type_long(core_slice_make(type, CORE_SUBJECT_TOKEN_MAX), text));
+    assert_true(core_subject_type_long(core_slice_make(type, CORE_SUBJECT_TOKEN_MAX + 1), text));
+    assert_int_equal(strlen(text), CORE_SUBJECT_TOKEN_MAX + 1);
+    assert_true(core_subject_type_long(core_slice_make(type, CORE_SUBJECT_TYPE_SIZE - 1), text));
+    assert_false(core_subject_type_long(core_slice_make(type, CORE_SUBJECT_TYPE_SIZE), text));
+    memcpy(type + 1, ".\n\xC3\xB6\xFF%", 6); /* a dot, a line's end, two bytes of UTF-8, none */
+    assert_true(core_subject_type_long(core_slice_make(type, 130), text));
+    assert_non_null(strstr(text, "t%2E%0A\xC3\xB6%FF%25t"));
+    assert_true(core_subject_type_decode(core_slice_text(text), &back));
+    assert_true(core_slice_equal(core_buffer_slice(&back), core_slice_make(type, 130)));
+    text[0] = '*';
+    assert_false(core_subject_type_decode(core_slice_text(text), &back));
+    assert_false(core_subject_type_decode(core_slice_text("t"), &back));
+    core_buffer_fini(&back);
+}
+
 static void ids_are_checked(void **state) {
     (void)state;
     core_error error = {0};
@@ -308,6 +331,7 @@ int main(void) {
         cmocka_unit_test(any_short_name_comes_back),
         cmocka_unit_test(long_names_end_in_a_hash),
         cmocka_unit_test(what_is_no_token_is_not_decoded),
+        cmocka_unit_test(long_types_are_told_whole),
         cmocka_unit_test(ids_are_checked),
         cmocka_unit_test(test_triggers_streams_have_four_tokens),
     };
