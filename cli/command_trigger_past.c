@@ -226,7 +226,8 @@ static bool ids_redeliver(past_run *run, core_error *error) {
 
 static void redelivered_tell(const past_run *run, const trigger_command *command) {
     char detail[64], name[TRIGGERS_NAME_MAX + 1];
-    (void)snprintf(detail, sizeof detail, "%" PRIu64 " events", run->again);
+    (void)snprintf(detail, sizeof detail, "%" PRIu64 " event%s", run->again,
+                   run->again == 1 ? "" : "s");
     if (run->again > 0 && core_slice_to_text(run->definition->name, name, sizeof name)) {
         const auth_act record = {.act = "trigger.redelivered",
                                  .object = name,
@@ -237,7 +238,7 @@ static void redelivered_tell(const past_run *run, const trigger_command *command
     if (command->base.prints_json)
         (void)printf("{\"events\":%" PRIu64 "}\n", run->again);
     else
-        (void)printf("%s are delivered again\n", detail);
+        (void)printf("%s %s delivered again\n", detail, run->again == 1 ? "is" : "are");
 }
 
 bool cli_trigger_redeliver(trigger_command *command, core_error *error) {

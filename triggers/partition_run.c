@@ -275,9 +275,10 @@ static void head_failed(triggers_partition *partition, partition_key *key,
     partition_tell(partition, key, head_task(key), &outcome);
     if (!again || !has_room) {
         key->gave_up = !again;
-        (void)snprintf(key->reason, sizeof key->reason, "%s after %u attempts: %.*s",
+        (void)snprintf(key->reason, sizeof key->reason, "%s after %u attempt%s: %.*s",
                        again ? "no room to let it wait (triggers.parked_keys)" : "given up",
-                       (unsigned)key->attempts, CORE_SLICE_ARGS(end->reason));
+                       (unsigned)key->attempts, key->attempts == 1 ? "" : "s",
+                       CORE_SLICE_ARGS(end->reason));
         head_bury(partition, key, end->status);
         return;
     }

@@ -295,7 +295,8 @@ static void redeliver_serve(const history_call *call) {
     bool ok = wish_read(&wish, &error) &&
               (wish.ids.length > 0 ? ids_each(&wish, false, &error) && ids_each(&wish, true, &error)
                                    : range_redeliver(&wish, definition, &error));
-    (void)snprintf(detail, sizeof detail, "%" PRIu64 " events", wish.asked);
+    (void)snprintf(detail, sizeof detail, "%" PRIu64 " event%s", wish.asked,
+                   wish.asked == 1 ? "" : "s");
     if (wish.asked > 0)
         triggers_rest_audit(call->host, call->reply, "trigger.redelivered", call->name, detail);
     if (ok)

@@ -114,9 +114,34 @@ test('of an event without an outcome, why: the clause, the beginning, the table,
     return told.outcome !== 'not looked at' && told;
   });
   assert.deepEqual([waiting.outcome, waiting.reason], ['waiting', 'it matches; the trigger is paused']);
+
+  writeFileSync(join(house.walcast.directory, 'triggers', 'late.yaml'), `${trigger(receiver.url, { name: 'late' })}disabled: true\n`);
+  await waitFor('that it is off', async () => /late.*disabled/.test(await house.walcast.commandOk(['trigger', 'list'])));
+  await house.postgres.query("INSERT INTO orders VALUES (4, 7, 'paid')");
+  const fourth = await waitFor('the fourth', async () => (await house.walcast.changes({ table: 'public.orders' }))[3]);
+  const off = await why('late', fourth.offset);
+  assert.deepEqual([off.outcome, off.reason], ['not matched', 'the trigger is disabled']);
   assert.equal((await why('orders', `zzz-${'9'}.0`)).outcome, 'not held');
   for (const words of [['orders', '--id', 'x'], ['nobody', '--id', other.offset]])
     assert.equal((await house.walcast.command(['trigger', 'deliveries', ...words])).code, 1, words.join(' '));
+});
+
+// Changes are read, and no process matches them.
+test('of an event that the matcher has not come to yet, that', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url)]);
+  await insertOrders(house, 1, 1, 1);
+  await receiver.waitFor(1);
+  await house.walcast.kill();
+  const reader = await house.more({ roles: 'cdc' });
+  await insertOrders(house, 2, 2, 1);
+  const second = await waitFor('the second', async () => (await reader.changes({ table: 'public.orders' }))[1]);
+  const why = async () => lines(await reader.commandOk(['trigger', 'deliveries', 'orders', '--id', second.offset, '--json']))[0];
+  const { outcome, reason } = await why();
+  assert.deepEqual([outcome, reason], ['not looked at', 'it matches; the matcher has not come to it yet']);
+  house.walcast.start();
+  await receiver.waitFor(2);
+  await waitFor('its outcome', async () => (await why()).outcome === 'delivered');
 });
 
 test('events too: a dry run of a trigger on events, and why one is not delivered', async (t) => {
@@ -208,7 +233,7 @@ test('events are delivered again: one, and all of a range that match', async (t)
   await receiver.waitFor(4);
   const changes = await house.walcast.changes({ table: 'public.orders' });
   const came = (id) => receiver.events.filter((it) => it.body.data.id === id).length;
-  assert.match(await house.walcast.commandOk(['trigger', 'redeliver', 'orders', changes[0].offset]), /^1 events are delivered again/);
+  assert.match(await house.walcast.commandOk(['trigger', 'redeliver', 'orders', changes[0].offset]), /^1 event is delivered again/);
   await waitFor('the first again', () => came(1) === 2);
   const [first, again] = receiver.events.filter((it) => it.body.data.id === 1);
   assert.deepEqual([again.id, again.text], [first.id, first.text]);
@@ -233,6 +258,6 @@ test('events are delivered again: one, and all of a range that match', async (t)
   assert.equal((await ask({ from: 'first' }, 'nobody'))[0], 404);
   const acts = lines(await house.walcast.commandOk(['audit', '--from', 'first', '--until', 'now', '--kind', 'act']))
     .filter(({ act }) => act === 'trigger.redelivered');
-  assert.deepEqual(acts.map(({ object, detail, by }) => [object, detail, by]), [['orders', '1 events', 'cli'],
-    ['orders', '2 events', 'cli'], ['orders', '2 events', 'credential'], ['orders', '1 events', 'credential']]);
+  assert.deepEqual(acts.map(({ object, detail, by }) => [object, detail, by]), [['orders', '1 event', 'cli'],
+    ['orders', '2 events', 'cli'], ['orders', '2 events', 'credential'], ['orders', '1 event', 'credential']]);
 });
