@@ -6,13 +6,13 @@ import { BINARY } from '../lib/walcast.mjs';
 import { acting, startActions } from '../lib/actions.mjs';
 import { runOk } from '../lib/process.mjs';
 import { realtimeClient, subscribed } from '../lib/realtime.mjs';
-import { deadLetters, insertOrders, outcomes } from '../lib/triggers.mjs';
+import { deadLetters, insertOrders, outcomes, SCHEMA } from '../lib/triggers.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
 const MANY = `[${Array(20).fill('300ms').join(', ')}]`;
 
-async function enter(t, house, topic, config) {
-  const token = await house.walcast.token({ role: 'service_role', sub: 'me' });
+async function enter(t, house, topic, config, claims = {}) {
+  const token = await house.walcast.token({ role: 'service_role', sub: 'me', claims });
   const channel = realtimeClient(t, house.walcast, token, { vsn: '2.0.0' }).channel(topic, { config });
   const heard = [];
   channel.on('broadcast', { event: '*' }, (message) => heard.push(message));
@@ -115,4 +115,33 @@ test('a run of a workflow is asked for once for each id, with all that it needs'
   assert.match(event_id, /-\d+\.\d+$/);
   const again = (await outcomes(house, 'first')).filter((it) => /refused|wrong last sequence/.test(it.reason ?? ''));
   assert.equal(again.length, 15);
+});
+
+test('a tenant\'s broadcast is heard by its own only, and its runs are its own', async (t) => {
+  const of = (project, action, name) => `project: ${project}\n${acting(action, { name })}`;
+  const house = await startActions(t, ['acme', 'default'].flatMap((project) => [
+    of(project, 'broadcast: { channel: "room:1", event: paid }', 'private'),
+    of(project, 'broadcast: { channel: "room:1", event: open, private: false }', 'public'),
+    of(project, 'workflow: { name: welcome, run: new.customer }', 'welcome')]),
+  { 'postgres.tables': '*.*', 'postgres.tenant_schemas': 'proj_{project_id}' },
+  `${SCHEMA}; CREATE SCHEMA proj_acme; CREATE TABLE proj_acme.orders (LIKE orders INCLUDING ALL)`);
+  await runOk([BINARY, 'setup', '--apply'], { env: house.walcast.env });
+  const [heard, others] = [{}, {}];
+  for (const [words, more] of [[heard, { project_id: 'acme' }], [others, {}]])
+    for (const kind of [true, false]) words[kind] = await enter(t, house, 'room:1', kind ? { private: true } : {}, more);
+  await house.postgres.query("INSERT INTO proj_acme.orders SELECT i, 7, 'paid' FROM generate_series(1, 10) i");
+  await waitFor('ten in each', () => heard[true].length === 10 && heard[false].length === 10);
+  await house.postgres.query("INSERT INTO orders VALUES (99, 7, 'paid')"); // behind all of the tenant's
+  await waitFor("the source's own", () => others[true].length > 0 && others[false].length > 0);
+  for (const kind of [true, false]) {
+    assert.deepEqual(heard[kind].map(({ payload }) => payload.id), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    assert.deepEqual(others[kind].map(({ payload }) => payload.id), [99]);
+  }
+  await waitFor('all runs', async () => (await outcomes(house, 'welcome', '--project', 'acme')).filter((it) => it.outcome === 'delivered').length === 10
+    && (await outcomes(house, 'welcome', '--project', 'default')).some((it) => it.outcome === 'delivered'));
+  const { state } = await house.manager.streams.info('WALCAST_WORKFLOWS', { subjects_filter: '>' });
+  const runs = await Promise.all(Object.keys(state.subjects).map(async (subject) =>
+    (await house.manager.streams.getMessage('WALCAST_WORKFLOWS', { last_by_subj: subject })).json()));
+  assert.deepEqual(runs.map(({ project, run, input }) => [project, run, input.customer]).sort(),
+    [['acme', 'welcome:7', 7], ['default', 'welcome:7', 7]], 'an equal id of two projects is two runs');
 });
