@@ -5,6 +5,7 @@
  * as a whole and says how many were; asked again under the same Idempotency-Key the stream knows
  * those by their ids. */
 #include "triggers/answer.h"
+#include "triggers/chain.h"
 #include "triggers/event_view.h"
 #include "triggers/events_private.h"
 
@@ -149,15 +150,10 @@ static bool prefers_async(core_slice prefer) {
            memmem(prefer.data, prefer.length, word, sizeof word - 1) != NULL;
 }
 
-/* Whoever was called by a trigger passes on what it was told, so that a loop through him ends. */
 static bool depth_read(events_call *call, core_error *error) {
-    core_slice told = call->reply->request.walcast_depth;
-    uint64_t depth = 0;
-    if (told.length > 0 && !(core_slice_to_u64(told, &depth) && depth <= CORE_CHAIN_DEPTH_MAX))
-        return core_error_set(error, CORE_ERROR_INPUT,
-                              "Walcast-Depth: expected a number up to %u, as it came with the "
-                              "webhook",
-                              CORE_CHAIN_DEPTH_MAX);
+    uint16_t depth;
+    if (!triggers_chain_told(call->reply->request.walcast_depth, &depth, error))
+        return false;
     (void)snprintf(call->depth, sizeof call->depth, "%u", (unsigned)depth);
     return true;
 }

@@ -118,6 +118,7 @@ static bool numbers_check(const triggers_job *job, core_error *error) {
         {"created_at", job->created_us, 0, TIME_MAX_US},
         {"run_at", job->run_at_us, 0, TIME_MAX_US},
         {"deadline", job->deadline_us, 0, TIME_MAX_US},
+        {"depth", job->depth, 0, CORE_CHAIN_DEPTH_MAX},
     };
     for (size_t i = 0; i < CORE_COUNT_OF(numbers); i++)
         if (numbers[i].value < numbers[i].min || numbers[i].value > numbers[i].max)

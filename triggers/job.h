@@ -64,6 +64,7 @@ typedef struct {
     int64_t deadline_us;        /* dead if not done by then; 0: none */
     core_slice callback_url;    /* told when it is over; empty: nobody */
     core_slice callback_secret; /* the name of the project's secret that signs what is told */
+    uint16_t depth;             /* how many triggers led to it */
 } triggers_job;
 
 /* Where it stands. */

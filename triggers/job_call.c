@@ -147,6 +147,9 @@ static bool call_post(triggers_job_call *call, core_error *error) {
                               core_clock_wall_us(caller->spec.clock),
                               core_buffer_slice(&call->body), &caller->work, error))
         return false;
+    (void)snprintf(call->depth_text, sizeof call->depth_text, "%u", (unsigned)call->depth);
+    call->headers.headers[call->headers.count++] =
+        (net_http_header){"walcast-depth", call->depth_text};
     call->request = (net_http_request){
         .url = call->url[0] != '\0' ? call->url : call->texts->url,
         .headers = call->headers.headers,

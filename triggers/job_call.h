@@ -25,6 +25,7 @@ struct triggers_job_call {
     char id[TRIGGERS_JOB_CALL_ID_SIZE]; /* webhook-id */
     char url[TRIGGERS_JOB_URL_MAX + 1]; /* empty: the endpoint's */
     core_buffer body;
+    uint16_t depth;    /* walcast-depth: of events that whoever is called publishes for it */
     size_t keep_bytes; /* of the answer's body */
     int64_t timeout_ms;
     void (*ended)(void *context, triggers_job_call *call); /* on the jobs' thread, once */
@@ -45,6 +46,7 @@ struct triggers_job_call {
     triggers_job_call *next;
     net_http_request request;
     triggers_signed headers;
+    char depth_text[8];
     triggers_endpoint_texts *texts;
     char project[TRIGGERS_JOB_PROJECT_MAX + 1];
     char endpoint[TRIGGERS_JOB_CALL_NAME_SIZE];

@@ -125,6 +125,7 @@ void job_callback(void *context, const triggers_job *job, const triggers_job_sta
     (void)snprintf(call->id, sizeof call->id, "end_%s_%" PRIu32, job->id, status->lease);
     memcpy(call->job, job->id, sizeof call->job);
     call->slot = slot->number;
+    call->depth = job->depth;
     call->timeout_ms = TIMEOUT_MS;
     call->ended = on_ended;
     call->context = slot->runner;

@@ -253,6 +253,8 @@ static bool handout_member(core_json_reader *reader, core_json_token token,
         handout->lease = (uint32_t)number;
     else if (core_json_raw_is(token.key, "timeout_ms") && core_slice_to_u64(token.raw, &number))
         handout->timeout_ms = (int64_t)number;
+    else if (core_json_raw_is(token.key, "depth") && core_slice_to_u64(token.raw, &number))
+        handout->depth = (uint16_t)number;
     return true;
 }
 
@@ -314,6 +316,7 @@ void triggers_job_write_handout(core_json_writer *json, const triggers_job *job,
     member_number(json, "attempt", status->attempts);
     member_number(json, "max_attempts", job->max_attempts);
     member_number(json, "timeout_ms", job->timeout_ms);
+    member_number(json, "depth", job->depth);
     member_time(json, "created_at", job->created_us);
     member_time(json, "deadline", job->deadline_us);
     member_raw(json, "payload", job->payload);
@@ -362,6 +365,8 @@ void triggers_job_write(core_json_writer *json, const triggers_job *job,
     member_number(json, "max_attempts", job->max_attempts);
     member_some(json, "unique_key", job->unique_key);
     member_some(json, "concurrency_key", job->concurrency_key);
+    if (job->depth > 0)
+        member_number(json, "depth", job->depth);
     member_time(json, "created_at", job->created_us);
     if (status->state == TRIGGERS_JOB_SCHEDULED || status->state == TRIGGERS_JOB_READY)
         member_time(json, "run_at", status->due_us);

@@ -52,6 +52,7 @@ typedef struct {
     core_slice type; /* a JSON string */
     uint32_t lease;
     int64_t timeout_ms;
+    uint16_t depth;
 } triggers_job_handout;
 /* The first of an answer's `jobs`; false: there is none. */
 CORE_MUST_CHECK bool triggers_job_handout_read(core_slice jobs, triggers_job_handout *handout);

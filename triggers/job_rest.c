@@ -3,6 +3,7 @@
  * A job is accepted once the stream's ack is there, on whatever node; its partition's owner takes
  * it from there. A caller sees the jobs of its own project only. */
 #include "triggers/answer.h"
+#include "triggers/chain.h"
 #include "triggers/job_runner_private.h"
 #include "triggers/keyed.h"
 
@@ -109,7 +110,8 @@ static void http_enqueue(triggers_job_runner *runner, core_route_reply *reply, c
         return;
     }
     if (!triggers_job_make(reply->request.body, reply->request.caller.project, arena, now_us, &job,
-                           &error)) {
+                           &error) ||
+        !triggers_chain_told(reply->request.walcast_depth, &job.depth, &error)) {
         job_http_refuse(reply, error.code == CORE_ERROR_INPUT ? 400 : 503, error.text);
         return;
     }

@@ -3,7 +3,7 @@
  * does not know it refuses the whole. */
 #include "triggers/job.h"
 
-enum { JOB_VERSION = 1, STATUS_VERSION = 1 };
+enum { JOB_VERSION = 2, STATUS_VERSION = 1 };
 
 /* ---- Members ---- */
 
@@ -67,6 +67,7 @@ void triggers_job_encode(const triggers_job *job, core_buffer *out) {
     time_write(out, job->created_us);
     time_write(out, job->run_at_us);
     time_write(out, job->deadline_us);
+    core_buffer_u16(out, job->depth);
 }
 
 bool triggers_job_decode(core_cursor *cursor, triggers_job *job) {
@@ -94,6 +95,7 @@ bool triggers_job_decode(core_cursor *cursor, triggers_job *job) {
     job->created_us = time_read(cursor);
     job->run_at_us = time_read(cursor);
     job->deadline_us = time_read(cursor);
+    job->depth = core_cursor_u16(cursor);
     core_error error;
     if (core_cursor_ok(cursor) && !triggers_job_check(job, &error))
         core_cursor_fail(cursor);

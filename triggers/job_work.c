@@ -180,6 +180,7 @@ void job_work_handed(job_slot *slot, triggers_job_call *call, core_slice json) {
     }
     (void)snprintf(call->id, sizeof call->id, "job_%s", call->job);
     call->lease = handout.lease;
+    call->depth = handout.depth;
     if (call->timeout_ms > handout.timeout_ms - MARGIN_MS)
         call->timeout_ms = handout.timeout_ms - MARGIN_MS;
     body_write(&call->body, &handout, core_clock_wall_us(slot->runner->spec.clock));

@@ -74,6 +74,7 @@ static bool job_make(const triggers_delivery *delivery, int64_t now_us, triggers
     job->type = task->trigger;
     job->payload = parts.data;
     job->priority = asked->priority;
+    job->depth = (uint16_t)(task->depth + 1u);
     /* A key's attempts follow one another, so its jobs are due in the order of their events. */
     job->created_us = now_us;
     if (asked->delay_ms > 0)

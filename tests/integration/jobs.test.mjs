@@ -19,12 +19,12 @@ function wireJob(queue, partition, n) {
     length.writeUInt32BE(bytes.length);
     return Buffer.concat([length, bytes]);
   };
-  const numbers = Buffer.alloc(12 + 56);
+  const numbers = Buffer.alloc(12 + 56 + 2); // at its end the depth
   [1, 0, 20].forEach((value, i) => numbers.writeUInt32BE(value, 4 * i));
   const now = BigInt(Date.now()) * 1000n;
   [5000n, 60000n, 60000n, 60000n, now, now + 86_400_000_000n, 0n].forEach((value, i) => numbers.writeBigInt64BE(value, 12 + 8 * i));
   const id = `1mxyz012340${partition}${`${n}`.padStart(16, '0')}`;
-  return Buffer.concat([Buffer.from([1]), Buffer.from(id), text('default'), text(queue), text(''),
+  return Buffer.concat([Buffer.from([2]), Buffer.from(id), text('default'), text(queue), text(''),
     text(JSON.stringify({ n: 'x'.repeat(50) })), text(''), text(''), text(''), text(''), numbers]);
 }
 

@@ -56,6 +56,34 @@ suite('jobs over HTTP', () => {
     return answer;
   }
 
+  test('a job carries its depth to worker and callback, and a loop through a queue ends', async (t) => {
+    const receiver = await Receiver.start(t, async ({ path, headers }) => {
+      if (path === '/loop') await publish(headers['walcast-depth']);
+      return 200;
+    });
+    const publish = (depth) => fetch(`${house.walcast.url}/events/v1`, { method: 'POST', headers: { ...auth, 'walcast-depth': depth },
+      body: JSON.stringify({ type: 'loop', data: {} }) });
+    await setSecret('JOB_CALLBACK', OTHER);
+    await define('deep-worker', 'deep', `${receiver.url}/deep`);
+    const post = (depth) => fetch(`${house.walcast.url}/jobs/v1`, { method: 'POST', headers: { ...auth, 'walcast-depth': depth },
+      body: JSON.stringify({ queue: 'deep', callback: `${receiver.url}/told` }) });
+    assert.equal((await post('7')).status, 202);
+    const [worked, told] = await receiver.waitFor(2);
+    assert.deepEqual([worked.path, worked.headers['walcast-depth'], worked.body.data.depth], ['/deep', '7', 7]);
+    assert.deepEqual([told.path, told.headers['walcast-depth'], told.body.data.depth], ['/told', '7', 7]);
+    const refused = await post('1001');
+    assert.equal(refused.status, 400);
+    assert.match(await refused.text(), /Walcast-Depth/);
+
+    await define('loop-worker', 'loop', `${receiver.url}/loop`);
+    const { status, text } = await ask('PUT', '/v1/projects/default/triggers/looping', { name: 'looping', on: { event: 'loop' }, do: { job: { queue: 'loop' } } });
+    assert.ok([200, 201].includes(status), text);
+    await publish('0');
+    await waitFor('the end of the chain', async () => await house.walcast.metric('walcast_triggers_dead_total') === 1);
+    const depths = receiver.events.filter(({ path }) => path === '/loop').map(({ headers }) => Number(headers['walcast-depth']));
+    assert.deepEqual(depths, Array.from({ length: 17 }, (_, i) => i + 1));
+  });
+
   test('a queue is posted to its endpoint: signed, answered, retried, given up', async (t) => {
     let fails = 2;
     const receiver = await Receiver.start(t, ({ body: { data: { type } } }) => ({

@@ -142,6 +142,7 @@ static triggers_job full_job(void) {
     job.callback_secret = core_slice_text("S");
     job.concurrency = 3;
     job.priority = -100;
+    job.depth = 17;
     job.deadline_us = SAMPLE_START_US + 5;
     return job;
 }
@@ -160,6 +161,7 @@ static void a_job_comes_back_as_it_was(void **state) {
     assert_true(core_slice_equal(core_buffer_slice(&wire), core_buffer_slice(&again)));
     assert_string_equal(in.id, out.id);
     assert_int_equal(in.priority, -100);
+    assert_int_equal(in.depth, 17);
     assert_int_equal(in.deadline_us, out.deadline_us);
     assert_true(core_slice_equal(in.unique_key, out.unique_key));
     for (size_t length = 0; length < wire.length; length++) { /* any cut is refused */
