@@ -47,14 +47,13 @@ static bool event_take(void *context, const triggers_past_event *event,
     inquiry *it = context;
     const triggers_definition *definition = it->spec->definition;
     core_json_writer json = core_json_writer_make(&it->account->clauses);
-    (void)error;
     it->found = true;
     it->time_us = event->facts.time_us;
     /* An explanation's outcomes are static texts. */
     (void)tell(it, (const char *)explanation->outcome.data, explanation->reason);
     it->key_hash = triggers_key_hash(definition->project, definition->name, explanation->key);
     triggers_explanation_clauses(explanation, &json);
-    return true;
+    return it->key_hash != 0 || core_error_set(error, CORE_ERROR_INTERNAL, "no hash for a key");
 }
 
 /* ---- Where it would wait ---- */

@@ -117,8 +117,11 @@ static bool match_take(const triggers_case *it, const triggers_images *images,
              match->reason != NULL ? match->reason : "");
         return true;
     }
-    return !task_make(it, images, match, &key_hash) ||
-           triggers_matcher_send(it->matcher, key_hash, core_buffer_slice(&it->matcher->task),
+    if (!task_make(it, images, match, &key_hash))
+        return true;
+    if (key_hash == 0)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "no hash for a task's key");
+    return triggers_matcher_send(it->matcher, key_hash, core_buffer_slice(&it->matcher->task),
                                  error);
 }
 

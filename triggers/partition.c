@@ -119,22 +119,34 @@ uint64_t triggers_partition_watermark(const triggers_partition *partition) {
 
 /* ---- feeding ---- */
 
-/* A task that cannot be read becomes a dead letter by itself: nobody knows its key. */
+/* The task becomes a dead letter by itself, under a key that nothing else has. */
+static partition_key *key_of_dead(triggers_partition *partition, uint64_t sequence,
+                                  core_slice project, core_slice trigger, const char *reason) {
+    uint64_t hash = triggers_key_hash(core_slice_text(""), core_slice_text("?"),
+                                      core_slice_make(&sequence, sizeof sequence));
+    partition_key *key = hash != 0 ? partition_key_get(partition, hash, project, trigger) : NULL;
+    if (key != NULL) {
+        key->is_dead = true;
+        (void)snprintf(key->reason, sizeof key->reason, "%s", reason);
+    }
+    return key;
+}
+
+/* Of one that cannot be read nobody knows the key. A hash is one trigger's at a time: were it two
+ * triggers', one's pause, limits and endpoint would be the other's. */
 static partition_key *key_of_task(triggers_partition *partition, uint64_t sequence,
                                   core_slice bytes) {
     triggers_task task;
     core_error error = {0};
-    if (triggers_task_read(bytes, &task, &error))
-        return partition_key_get(partition, task.key_hash, task.project, task.trigger);
-    uint64_t hash = triggers_key_hash(core_slice_text(""), core_slice_text("?"),
-                                      core_slice_make(&sequence, sizeof sequence));
-    partition_key *key =
-        partition_key_get(partition, hash, core_slice_text(""), core_slice_text("?"));
-    if (key != NULL) {
-        key->is_dead = true;
-        (void)snprintf(key->reason, sizeof key->reason, "%s", error.text);
-    }
-    return key;
+    if (!triggers_task_read(bytes, &task, &error))
+        return key_of_dead(partition, sequence, core_slice_text(""), core_slice_text("?"),
+                           error.text);
+    const partition_key *known = partition_key_find(partition, task.key_hash);
+    if (known != NULL && !partition_lane_is(known->lane, task.project, task.trigger))
+        return key_of_dead(partition, sequence, task.project, task.trigger,
+                           "its key has the hash of another trigger's key, which has tasks now; "
+                           "replay it later, or give it another key");
+    return partition_key_get(partition, task.key_hash, task.project, task.trigger);
 }
 
 static void key_take(triggers_partition *partition, partition_key *key, partition_item *item) {
@@ -246,8 +258,7 @@ void triggers_partition_poke(triggers_partition *partition, core_slice project, 
     CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
     partition->now_ms = now_ms;
     for (size_t i = 0; i < partition->lane_count; i++)
-        if (core_slice_equal(partition->lanes[i]->trigger, trigger) &&
-            core_slice_equal(partition->lanes[i]->project, project))
+        if (partition_lane_is(partition->lanes[i], project, trigger))
             partition->lanes[i]->not_before_ms = 0;
     partition_run(partition);
     partition_append(partition);

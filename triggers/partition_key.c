@@ -94,7 +94,7 @@ partition_key *partition_key_get(triggers_partition *partition, uint64_t hash, c
     partition_table *table = &partition->keys;
     partition_key *key = partition_key_find(partition, hash);
     if (key != NULL)
-        return key;
+        return partition_lane_is(key->lane, project, trigger) ? key : NULL;
     if (table->count * 2 >= table->capacity && !table_grow(table))
         return NULL;
     partition_lane *lane = partition_lane_get(partition, project, trigger);
@@ -182,8 +182,7 @@ static partition_lane *lane_new(core_slice project, core_slice trigger) {
 partition_lane *partition_lane_get(triggers_partition *partition, core_slice project,
                                    core_slice trigger) {
     for (size_t i = 0; i < partition->lane_count; i++)
-        if (core_slice_equal(partition->lanes[i]->trigger, trigger) &&
-            core_slice_equal(partition->lanes[i]->project, project))
+        if (partition_lane_is(partition->lanes[i], project, trigger))
             return partition->lanes[i];
     if (partition->lane_count == partition->lane_capacity && !lanes_grow(partition))
         return NULL;

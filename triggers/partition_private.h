@@ -142,12 +142,17 @@ struct triggers_partition {
 
 /* partition_key.c: keys and lanes, found, made and let go */
 partition_key *partition_key_find(const triggers_partition *partition, uint64_t hash);
-/* Found or made; NULL when memory is out. */
+/* Found or made; NULL when memory is out, and when the hash is another trigger's by now: of tasks
+ * that is looked at before, and a log in which it happens is damaged. */
 partition_key *partition_key_get(triggers_partition *partition, uint64_t hash, core_slice project,
                                  core_slice trigger);
 /* Frees it when nothing is left of it. */
 void partition_key_drop(triggers_partition *partition, partition_key *key);
 void partition_keys_free(triggers_partition *partition);
+static inline bool partition_lane_is(const partition_lane *lane, core_slice project,
+                                     core_slice trigger) {
+    return core_slice_equal(lane->trigger, trigger) && core_slice_equal(lane->project, project);
+}
 partition_lane *partition_lane_get(triggers_partition *partition, core_slice project,
                                    core_slice trigger);
 /* Frees it when nobody needs it. */

@@ -1,6 +1,8 @@
 /* A task's wire form: a version, numbers big-endian, texts behind their lengths; see task.h. */
 #include "triggers/task.h"
 
+#include "auth/auth.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -15,7 +17,7 @@ static uint64_t part_hash(uint64_t hash, core_slice part) {
                                 part);
 }
 
-/* FNV's low bits are its weakest, and they choose the partition. */
+/* FNV's low bits are its weakest. */
 static uint64_t hash_mix(uint64_t hash) {
     hash ^= hash >> 33;
     hash *= UINT64_C(0xff51afd7ed558ccd);
@@ -24,10 +26,24 @@ static uint64_t hash_mix(uint64_t hash) {
     return hash ^ hash >> 33;
 }
 
+/* SHA-256 of "key", both names behind their lengths, and the SHA-256 of the key. */
 uint64_t triggers_key_hash(core_slice project, core_slice trigger, core_slice key) {
-    uint64_t hash = core_slice_hash(core_slice_text("key"));
-    hash = part_hash(part_hash(hash, project), trigger);
-    hash = hash_mix(part_hash(hash, key));
+    enum { BYTES_MAX = 3 + 2 * (2 + TRIGGERS_NAME_MAX) + AUTH_MAC_SIZE };
+    uint8_t bytes[BYTES_MAX], digest[AUTH_MAC_SIZE];
+    core_buffer text = core_buffer_over(bytes, sizeof bytes);
+    if (!auth_digest(key, digest))
+        return 0;
+    core_buffer_text(&text, "key");
+    core_buffer_u16(&text, (uint16_t)project.length);
+    core_buffer_slice_append(&text, project);
+    core_buffer_u16(&text, (uint16_t)trigger.length);
+    core_buffer_slice_append(&text, trigger);
+    core_buffer_slice_append(&text, core_slice_make(digest, sizeof digest));
+    assert(core_buffer_ok(&text));
+    if (!auth_digest(core_buffer_slice(&text), digest))
+        return 0;
+    core_cursor cursor = core_cursor_make(core_slice_make(digest, sizeof digest));
+    uint64_t hash = core_cursor_u64(&cursor);
     return hash != 0 ? hash : 1;
 }
 

@@ -32,7 +32,10 @@ typedef struct {
     core_slice body;
 } triggers_task;
 
-/* The hash that orders: tasks with the same one are done one after another. */
+/* The hash that orders: tasks with the same one are done one after another. Tenants choose keys, so
+ * it is of SHA-256, cut: else one could make keys that are taken for another's. Names have at most
+ * TRIGGERS_NAME_MAX bytes. Logs and subjects know keys by it: it must stay as it is. 0, which is no
+ * task's: the library cannot make one now (memory is out). */
 uint64_t triggers_key_hash(core_slice project, core_slice trigger, core_slice key);
 static inline unsigned triggers_key_partition(uint64_t key_hash) {
     return (unsigned)(key_hash % TRIGGERS_PARTITIONS);
