@@ -202,6 +202,14 @@ static void own_add(net_guard *guard, const core_address *address, const char *h
     (void)snprintf(own->host, sizeof own->host, "%s", host);
 }
 
+/* Who listens at one of this machine's addresses listens at the others, too, for all we know. */
+static void own_add_address(net_guard *guard, const core_address *address, unsigned port) {
+    static const core_address none = {.family = CORE_ADDRESS_NONE};
+    core_address inside;
+    (void)net_address_kind_of(address, &inside);
+    own_add(guard, address_is_ours(&inside) ? &none : &inside, "", port);
+}
+
 /* Each address that the name means now. */
 static void own_look_up(net_guard *guard, const net_own *own) {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -213,23 +221,19 @@ static void own_look_up(net_guard *guard, const net_own *own) {
         memcpy(&socket, one->ai_addr, one->ai_addrlen);
         core_address address = core_address_of(&socket);
         if (address.family != CORE_ADDRESS_NONE)
-            own_add(guard, &address, "", own->port);
+            own_add_address(guard, &address, own->port);
     }
     freeaddrinfo(all);
 }
 
 static void own_take(net_guard *guard, const net_own *own) {
     static const core_address none = {.family = CORE_ADDRESS_NONE};
-    core_address address, inside;
-    if (own->host == NULL) {
+    core_address address;
+    if (own->host == NULL)
         own_add(guard, &none, "", own->port);
-        return;
-    }
-    if (core_address_parse(core_slice_text(own->host), &address)) {
-        net_address_kind kind = net_address_kind_of(&address, &inside);
-        bool ours = kind == NET_KIND_LOOPBACK || kind == NET_KIND_UNSPECIFIED;
-        own_add(guard, ours ? &none : &inside, "", own->port);
-    } else
+    else if (core_address_parse(core_slice_text(own->host), &address))
+        own_add_address(guard, &address, own->port);
+    else
         own_add(guard, &none, own->host, own->port);
 }
 

@@ -40,7 +40,8 @@ typedef struct {
 
 /* Where a server of our own listens. */
 typedef struct {
-    const char *host; /* a name or an address; NULL: any address of this machine */
+    /* A name or an address; NULL: any address of this machine, and so is each that means one. */
+    const char *host;
     unsigned port;
 } net_own;
 
@@ -63,7 +64,8 @@ typedef struct net_guard net_guard;
 /* Names in `own` are looked up here and now, once: blocks for as long as the resolver does. One
  * that is not found is guarded by its name only. LIMIT when there are too many. */
 CORE_MUST_CHECK net_guard *net_guard_new(const net_guard_spec *spec, core_error *error);
-/* triggers.allow, and for own what http.listen, postgres.url and nats.url of every source name. */
+/* triggers.allow, and for own what http.listen, and postgres.url, triggers.sql_url and nats.url of
+ * every source name. */
 CORE_MUST_CHECK net_guard *net_guard_for_config(const core_config *config, core_error *error);
 /* Nobody uses it any more. NULL is allowed. */
 void net_guard_free(net_guard *guard);

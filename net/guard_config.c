@@ -1,6 +1,6 @@
 /* A guard by the configuration: what triggers.allow names may be reached, by all projects or by the
  * one that an entry names (`PROJECT=NETWORK`), and nothing reaches the ports of this process, its
- * database and its broker. See guard.h. */
+ * databases and its broker. See guard.h. */
 #include "net/guard.h"
 
 #include "net/url.h"
@@ -115,6 +115,7 @@ net_guard *net_guard_for_config(const core_config *config, core_error *error) {
     for (size_t i = 0; i < core_config_source_count(config); i++) {
         const core_config *source = core_config_source(config, i);
         own_take_urls(lists, core_config_text(source, "postgres.url"), POSTGRES_PORT);
+        own_take_urls(lists, core_config_text(source, "triggers.sql_url"), POSTGRES_PORT);
         own_take_urls(lists, core_config_text(source, "nats.url"), NATS_PORT);
     }
     spec.own = lists->own;

@@ -275,6 +275,20 @@ static bool own_address(char text[CORE_ADDRESS_TEXT_SIZE]) {
     return found;
 }
 
+/* By the address that others know it by: it is reached by loopback as well. */
+static void own_of_this_machine(const net_guard_spec *like, const char *address) {
+    const net_own own = {address, 5432};
+    net_guard_spec spec = *like;
+    core_error error;
+    spec.own = &own;
+    spec.own_count = 1;
+    net_guard *guard = net_guard_new(&spec, &error);
+    assert_non_null(guard);
+    assert_int_equal(check(guard, NULL, "http://127.0.0.1:5432/"), NET_GUARD_OWN);
+    assert_int_equal(check(guard, NULL, "http://127.0.0.1:5433/"), NET_GUARD_PASS);
+    net_guard_free(guard);
+}
+
 static void our_own_ports_are_closed_whatever_is_allowed(void **state) {
     static const net_own own[] = {
         {NULL, 4000}, {"10.0.0.9", 5432}, {"localhost", 4222}, {"db.internal", 5433}};
@@ -300,11 +314,16 @@ static void our_own_ports_are_closed_whatever_is_allowed(void **state) {
     assert_int_equal(check(guard, NULL, "http://10.0.0.8:5432/"), NET_GUARD_PASS);
     assert_int_equal(check(guard, NULL, "http://127.0.0.1:4222/"), NET_GUARD_OWN);
     assert_int_equal(check(guard, NULL, "http://localhost:4222/"), NET_GUARD_OWN);
+    assert_int_equal(check(guard, NULL, "http://127.9.9.9:4222/"), NET_GUARD_OWN);
     assert_int_equal(check(guard, NULL, "http://DB.internal.:5433/"), NET_GUARD_OWN);
     assert_int_equal(check(guard, NULL, "http://db.internal:5434/"), NET_GUARD_PASS);
-    if (own_address(address)) { /* also where it is a public one */
-        snprintf(url, sizeof url, "http://%s:4000/", address);
-        assert_int_equal(check(guard, NULL, url), NET_GUARD_OWN);
+    if (own_address(address)) {                       /* also where it is a public one */
+        static const unsigned ports[] = {4000, 4222}; /* of any address, and of localhost */
+        for (size_t i = 0; i < CORE_COUNT_OF(ports); i++) {
+            snprintf(url, sizeof url, "http://%s:%u/", address, ports[i]);
+            assert_int_equal(check(guard, NULL, url), NET_GUARD_OWN);
+        }
+        own_of_this_machine(&spec, address);
     }
     net_guard_free(guard);
 }
@@ -316,12 +335,13 @@ static void the_configuration_names_what_is_ours(void **state) {
         {"http.listen", "[::1]:4010"},
         {"nats.url", "nats://a:b@10.0.0.1:4333,tls://10.0.0.2"},
         {"postgres.url", "postgres://u:p%40w@10.0.0.3:5444,10.0.0.4/d?sslmode=disable"},
+        {"triggers.sql_url", "postgres://u:pw@10.0.0.5:5455/d"},
         {"triggers.allow",
          "10.0.0.0/8,shop=172.16.1.0/24,127.0.0.0/8,a.b=192.168.7.7,shop=fd00::/8"},
     };
     static const char *const closed[] = {
         "http://127.0.0.1:4010/", "http://10.0.0.1:4333/", "http://10.0.0.2:4222/",
-        "http://10.0.0.3:5444/",  "http://10.0.0.4:5432/",
+        "http://10.0.0.3:5444/",  "http://10.0.0.4:5432/", "http://10.0.0.5:5455/",
     };
     core_error error = {.code = CORE_ERROR_NONE};
     (void)state;
