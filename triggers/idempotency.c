@@ -3,10 +3,11 @@
 
 #include "auth/auth.h"
 #include "triggers/answer.h"
+#include "triggers/query.h"
 
 #include <stdio.h>
 
-enum { TEXT_MAX = 8192 };
+enum { TEXT_MAX = 64 * 1024 }; /* beyond a request's head */
 
 static bool hash_text(core_slice bytes, char text[TRIGGERS_IDEMPOTENCY_NAME_SIZE]) {
     uint8_t digest[AUTH_MAC_SIZE];
@@ -16,6 +17,47 @@ static bool hash_text(core_slice bytes, char text[TRIGGERS_IDEMPOTENCY_NAME_SIZE
     return ok;
 }
 
+/* The project's place in it is the caller's own, which "-" means too: it counts as that. */
+static void path_write(core_slice path, core_buffer *out) {
+    static const char prefix[] = "/v1/projects/";
+    size_t from = sizeof prefix - 1;
+    if (path.length < from || memcmp(path.data, prefix, from) != 0) {
+        core_buffer_slice_append(out, path);
+        return;
+    }
+    const uint8_t *end = memchr(path.data + from, '/', path.length - from);
+    size_t at = end != NULL ? (size_t)(end - path.data) : path.length;
+    core_buffer_text(out, prefix);
+    core_buffer_u8(out, '-');
+    core_buffer_slice_append(out, core_slice_make(path.data + at, path.length - at));
+}
+
+/* But for the caller's credential, which may be a new one when it is asked again. */
+static void query_write(core_slice query, core_buffer *out) {
+    static const char credential[] = "apikey=";
+    while (query.length > 0) {
+        core_slice part = triggers_query_next(&query);
+        if (part.length >= sizeof credential - 1 &&
+            memcmp(part.data, credential, sizeof credential - 1) == 0)
+            continue;
+        core_buffer_u8(out, '&');
+        core_buffer_slice_append(out, part);
+    }
+}
+
+/* What was asked beside the path: its body, and its query where it has one. */
+static bool asked_hash(const core_route_request *request, core_buffer *text,
+                       char hash[TRIGGERS_IDEMPOTENCY_NAME_SIZE]) {
+    if (!hash_text(request->body, hash))
+        return false;
+    core_buffer_reset(text);
+    query_write(request->query, text);
+    if (text->length == 0)
+        return core_buffer_ok(text);
+    core_buffer_text(text, hash);
+    return core_buffer_ok(text) && hash_text(core_buffer_slice(text), hash);
+}
+
 bool triggers_idempotency_of(const core_route_request *request, triggers_idempotency *idempotency,
                              core_error *error) {
     core_buffer text;
@@ -23,14 +65,16 @@ bool triggers_idempotency_of(const core_route_request *request, triggers_idempot
         return core_error_set(error, CORE_ERROR_INPUT, "Idempotency-Key: at most %d bytes",
                               TRIGGERS_IDEMPOTENCY_KEY_MAX);
     core_buffer_init(&text, TEXT_MAX);
+    path_write(request->path, &text);
+    core_buffer_u8(&text, 0);
     const core_slice parts[] = {request->caller.project, request->caller.environment,
-                                request->method, request->path, request->idempotency_key};
+                                request->method, request->idempotency_key};
     for (size_t i = 0; i < CORE_COUNT_OF(parts); i++) {
         core_buffer_slice_append(&text, parts[i]);
         core_buffer_u8(&text, 0); /* none of them holds one */
     }
     bool ok = core_buffer_ok(&text) && hash_text(core_buffer_slice(&text), idempotency->name) &&
-              hash_text(request->body, idempotency->body);
+              asked_hash(request, &text, idempotency->body);
     core_buffer_fini(&text);
     return ok || core_error_set(error, CORE_ERROR_INTERNAL, "no hash for an Idempotency-Key");
 }
@@ -149,7 +193,8 @@ void triggers_idempotency_answer(const triggers_idempotency_found *found, core_r
         return;
     case TRIGGERS_IDEMPOTENCY_OTHER_BODY:
         triggers_answer_problem(
-            reply, 422, "this Idempotency-Key was used for another body; take a new key", NULL);
+            reply, 422, "this Idempotency-Key was used for another body or query; take a new key",
+            NULL);
         return;
     case TRIGGERS_IDEMPOTENCY_FREE:
         break;

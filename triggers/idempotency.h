@@ -21,10 +21,11 @@
 /* One request under a key. */
 typedef struct {
     char name[TRIGGERS_IDEMPOTENCY_NAME_SIZE]; /* of the record, a bucket's key */
-    char body[TRIGGERS_IDEMPOTENCY_NAME_SIZE]; /* hash of the request's body */
+    char body[TRIGGERS_IDEMPOTENCY_NAME_SIZE]; /* hash of the request's body and query */
 } triggers_idempotency;
 
-/* Of the request: project, method, path, key and body. INPUT when the key is too long. */
+/* Of the request: project, method, path, key; body and query. The path's project must be the
+ * caller's, or "-". INPUT when the key is too long. */
 CORE_MUST_CHECK bool triggers_idempotency_of(const core_route_request *request,
                                              triggers_idempotency *idempotency, core_error *error);
 
@@ -32,7 +33,7 @@ typedef enum {
     TRIGGERS_IDEMPOTENCY_FREE,       /* no claim, or one whose owner is gone: claim it */
     TRIGGERS_IDEMPOTENCY_DONE,       /* answer as it was answered */
     TRIGGERS_IDEMPOTENCY_UNDER_WAY,  /* somebody is at it: 409 */
-    TRIGGERS_IDEMPOTENCY_OTHER_BODY, /* the key was for another body: 422 */
+    TRIGGERS_IDEMPOTENCY_OTHER_BODY, /* the key was for another body or query: 422 */
 } triggers_idempotency_verdict;
 
 typedef struct {

@@ -49,6 +49,48 @@ static void names_differ_by_project_path_and_key(void **state) {
     assert_int_equal(error.code, CORE_ERROR_INPUT);
 }
 
+/* Where a query says what is meant, it is as good as a body; the credential in it is none of it. */
+static void a_query_counts_as_a_body_does(void **state) {
+    static const char path[] = "/v1/projects/p/dead-letters/replay";
+    static const char *const queries[] = {"", "trigger=a", "trigger=b", "trigger=a&limit=1"};
+    triggers_idempotency made[CORE_COUNT_OF(queries)], keyed;
+    core_error error = {.text = ""};
+    core_route_request request = request_of("p", path, "k", "{}");
+    (void)state;
+    for (size_t i = 0; i < CORE_COUNT_OF(queries); i++) {
+        request.query = core_slice_text(queries[i]);
+        assert_true(triggers_idempotency_of(&request, &made[i], &error));
+        assert_string_equal(made[i].name, made[0].name);
+        for (size_t other = 0; other < i; other++)
+            assert_string_not_equal(made[i].body, made[other].body);
+    }
+    request.query = core_slice_text("apikey=one&trigger=a");
+    assert_true(triggers_idempotency_of(&request, &keyed, &error));
+    assert_string_equal(keyed.body, made[1].body);
+    request.query = core_slice_text("trigger=a&apikey=another");
+    assert_true(triggers_idempotency_of(&request, &keyed, &error));
+    assert_string_equal(keyed.body, made[1].body);
+    request.body = core_slice_text("[]");
+    assert_true(triggers_idempotency_of(&request, &keyed, &error));
+    assert_string_not_equal(keyed.body, made[1].body);
+    request.query = core_slice_text("apikey=one");
+    assert_true(triggers_idempotency_of(&request, &keyed, &error));
+    assert_string_equal(keyed.body, key_of("p", path, "k", "[]").body);
+}
+
+static void a_dash_is_the_callers_project(void **state) {
+    (void)state;
+    triggers_idempotency named = key_of("p", "/v1/projects/p/triggers/a/pause", "k", "");
+    assert_string_equal(named.name, key_of("p", "/v1/projects/-/triggers/a/pause", "k", "").name);
+    assert_string_equal(named.name, key_of("p", "/v1/projects/%70/triggers/a/pause", "k", "").name);
+    assert_string_not_equal(named.name,
+                            key_of("q", "/v1/projects/-/triggers/a/pause", "k", "").name);
+    assert_string_not_equal(named.name,
+                            key_of("p", "/v1/projects/-/triggers/b/pause", "k", "").name);
+    assert_string_not_equal(key_of("p", "/v1/projects/p", "k", "").name,
+                            key_of("p", "/v1/projects/p/", "k", "").name);
+}
+
 static void records_say_what_is_known(void **state) {
     (void)state;
     const triggers_idempotency mine = key_of("p", "/a", "k", "{}");
@@ -115,6 +157,8 @@ static void an_answer_comes_again_as_it_was(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_differ_by_project_path_and_key),
+        cmocka_unit_test(a_query_counts_as_a_body_does),
+        cmocka_unit_test(a_dash_is_the_callers_project),
         cmocka_unit_test(records_say_what_is_known),
         cmocka_unit_test(an_answer_comes_again_as_it_was),
     };
