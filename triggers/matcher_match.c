@@ -46,8 +46,9 @@ static bool is_heard(const triggers_case *it, const triggers_definition *definit
 
 /* ---- a task ---- */
 
-static void tell(const triggers_case *it, const triggers_definition *definition,
-                 const char *verdict, const char *reason) {
+/* Each is told, however many one message has. */
+static bool tell(const triggers_case *it, const triggers_definition *definition,
+                 const char *verdict, const char *reason, core_error *error) {
     char text[TRIGGERS_REASON_MAX];
     (void)snprintf(text, sizeof text, "%s: %s", verdict, reason);
     triggers_entry entry = {.kind = TRIGGERS_ENTRY_UNDECIDED,
@@ -56,73 +57,67 @@ static void tell(const triggers_case *it, const triggers_definition *definition,
                             .event_id = it->facts.offset,
                             .reason = core_slice_text(text)};
     core_metrics_add(it->matcher->spec.metrics, CORE_METRIC_TRIGGERS_UNDECIDED, 1);
-    (void)triggers_matcher_tell(it->matcher, &entry); /* of one message: the metric counts others */
+    return triggers_matcher_tell_each(it->matcher, &entry, error);
 }
 
-/* The body, the key's text, what the action needs. False: told, there is no task. */
+/* The body, the key's text, what the action needs. False: `*missing`, or memory is out. */
 static bool texts_write(const triggers_case *it, const triggers_images *images,
-                        const triggers_match *match) {
+                        const triggers_match *match, bool *missing) {
     triggers_matcher *matcher = it->matcher;
-    bool missing = false;
+    *missing = false;
     core_buffer_reset(&matcher->body);
     core_buffer_reset(&matcher->key);
     core_buffer_reset(&matcher->arguments);
-    if (triggers_body_write(match->rule, it->change, images, &it->facts, &matcher->body,
-                            &missing) &&
-        triggers_key_write(match->rule, it->change, images, &matcher->key, &missing) &&
-        triggers_arguments_write(match->rule, it->change, images, &matcher->arguments, &missing))
-        return true;
-    tell(it, match->definition, missing ? "missing" : "too large",
-         missing ? "the change does not carry a value of the body, the key or the action"
-                 : "the body does not fit into memory");
-    return false;
+    return triggers_body_write(match->rule, it->change, images, &it->facts, &matcher->body,
+                               missing) &&
+           triggers_key_write(match->rule, it->change, images, &matcher->key, missing) &&
+           triggers_arguments_write(match->rule, it->change, images, &matcher->arguments, missing);
 }
 
-/* The same. */
-static bool task_make(const triggers_case *it, const triggers_images *images,
-                      const triggers_match *match, uint64_t *key_hash) {
+/* Into the matcher's buffer. False: it is too large for a message. */
+static bool task_write(const triggers_case *it, const triggers_definition *definition,
+                       uint64_t key_hash) {
     triggers_matcher *matcher = it->matcher;
-    const triggers_definition *definition = match->definition;
-    if (!texts_write(it, images, match))
-        return false;
-    *key_hash =
-        triggers_key_hash(definition->project, definition->name, core_buffer_slice(&matcher->key));
     const triggers_task task = {.project = definition->project,
                                 .trigger = definition->name,
                                 .revision = definition->revision,
                                 .event_id = it->facts.offset,
                                 .event_time_us = it->facts.time_us,
                                 .key = core_buffer_slice(&matcher->key),
-                                .key_hash = *key_hash,
+                                .key_hash = key_hash,
                                 .depth = it->depth,
                                 .position = matcher->position,
                                 .arguments = core_buffer_slice(&matcher->arguments),
                                 .body = core_buffer_slice(&matcher->body)};
     core_buffer_reset(&matcher->task);
     triggers_task_write(&task, &matcher->task);
-    if (core_buffer_ok(&matcher->task) &&
-        (int64_t)matcher->task.length + TASK_HEAD_MAX <= matcher->max_payload)
-        return true;
-    tell(it, definition, "too large",
-         "the body exceeds what nats-server takes in one message (max_payload): select fewer "
-         "columns or raise it");
-    return false;
+    return core_buffer_ok(&matcher->task) &&
+           (int64_t)matcher->task.length + TASK_HEAD_MAX <= matcher->max_payload;
 }
 
 static bool match_take(const triggers_case *it, const triggers_images *images,
                        const triggers_match *match, core_error *error) {
-    uint64_t key_hash;
-    if (match->verdict != TRIGGERS_VERDICT_TRUE) {
-        tell(it, match->definition, triggers_verdict_name(match->verdict),
-             match->reason != NULL ? match->reason : "");
-        return true;
-    }
-    if (!task_make(it, images, match, &key_hash))
-        return true;
+    triggers_matcher *matcher = it->matcher;
+    const triggers_definition *definition = match->definition;
+    bool missing;
+    if (match->verdict != TRIGGERS_VERDICT_TRUE)
+        return tell(it, definition, triggers_verdict_name(match->verdict),
+                    match->reason != NULL ? match->reason : "", error);
+    if (!texts_write(it, images, match, &missing))
+        return tell(it, definition, missing ? "missing" : "too large",
+                    missing ? "the change does not carry a value of the body, the key or the action"
+                            : "the body does not fit into memory",
+                    error);
+    uint64_t key_hash =
+        triggers_key_hash(definition->project, definition->name, core_buffer_slice(&matcher->key));
     if (key_hash == 0)
         return core_error_set(error, CORE_ERROR_INTERNAL, "no hash for a task's key");
-    return triggers_matcher_send(it->matcher, key_hash, core_buffer_slice(&it->matcher->task),
-                                 error);
+    if (!task_write(it, definition, key_hash))
+        return tell(it, definition, "too large",
+                    "the body exceeds what nats-server takes in one message (max_payload): select "
+                    "fewer columns or raise it",
+                    error);
+    return triggers_matcher_send(matcher, key_hash, core_buffer_slice(&matcher->task), error);
 }
 
 bool triggers_matcher_match(triggers_case *it, triggers_rule_index *index, core_error *error) {

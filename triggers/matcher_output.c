@@ -7,7 +7,7 @@
 
 enum {
     FULL_WAIT_MS = 200,
-    TOLD_MAX = 100, /* of one message */
+    TOLD_MAX = 100, /* of one record */
     TOLD_MAX_BYTES = 32 * 1024,
     TOLD_SHARE = 8, /* of the stream they take at most one in so many, and half of it again */
     LOG_RECORD_MAX = 64 * 1024 * 1024,
@@ -106,6 +106,17 @@ bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error) {
     matcher->told_count = 0;
     matcher->told_records++;
     return ok;
+}
+
+bool triggers_matcher_tell_each(triggers_matcher *matcher, triggers_entry *entry,
+                                core_error *error) {
+    if (triggers_matcher_tell(matcher, entry))
+        return true;
+    if (!triggers_matcher_tell_all(matcher, error))
+        return false;
+    bool has_room = triggers_matcher_tell(matcher, entry);
+    assert(has_room);
+    return has_room;
 }
 
 /* ---- the purge ---- */

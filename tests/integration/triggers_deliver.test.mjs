@@ -103,6 +103,22 @@ test('a row for which the condition fails is told, and those around it are deliv
   assert.deepEqual(ids(receiver.delivered), [1, 2, 4, 5]);
 });
 
+test('each row of one statement that is not decided is told, however many they are', async (t) => {
+  const ROWS = 128, NAMES = ['one', 'two'];
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, NAMES.map((name) =>
+    trigger(receiver.url, { name, when: '10 / new.customer > 0' })));
+  await house.postgres.query(`INSERT INTO orders SELECT i, 0, 'paid' FROM generate_series(1, ${ROWS}) i`);
+  for (const name of NAMES) {
+    const told = await waitFor(`all of ${name}`, async () => {
+      const all = (await outcomes(house, name)).filter(({ outcome }) => outcome === 'undecided');
+      return all.length >= ROWS && all;
+    });
+    assert.equal(told.length, ROWS);
+    assert.equal(new Set(told.map(({ event_id }) => event_id)).size, ROWS);
+  }
+});
+
 test("a tenant's trigger hears of its own rows only, whoever has tables and triggers of the same names", async (t) => {
   const receiver = await Receiver.start(t);
   const projects = ['default', 'acme', 'beta'];
