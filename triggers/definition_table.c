@@ -119,10 +119,12 @@ static const triggers_key key_rows[] = {
      .doc = "Of one attempt as a whole."},
     {.section = "do.webhook", .name = "rate", .kind = TRIGGERS_KEY_RATE,
      .offset = FIELD(webhook.rate_ms), .count = FIELD(webhook.rate_count),
-     .doc = "The most requests to the endpoint: `100/s`, `600/m`, `1000/h`. By default no limit."},
+     .doc = "The most requests to the endpoint: `100/s`, `600/m`, `1000/h`. By default no limit. Of "
+            "each trigger, and of each process that hosts the role `triggers`: two triggers, or "
+            "two processes, with one endpoint send it up to twice as many."},
     {.section = "do.webhook", .name = "concurrency", .kind = TRIGGERS_KEY_INTEGER,
      .offset = FIELD(webhook.concurrency), .min = 1, .max = 1000, .initial = "50",
-     .doc = "The most requests to the endpoint at once."},
+     .doc = "The most requests to the endpoint at once; of each trigger and process, as `rate`."},
     {.section = "do.webhook", .name = "batch", .kind = TRIGGERS_KEY_SECTION,
      .doc = "Several events of one key in one request; its body is then a list. This version takes "
             "it with a warning, and sends each event by itself."},
