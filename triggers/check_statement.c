@@ -40,11 +40,31 @@ static void statement_check(pg_connection *connection, const triggers_definition
     free(statement);
 }
 
+/* Where nobody has said as whom statements run, they must not have the rights of all unnoticed. */
+static void rights_check(pg_connection *connection, const core_document *document,
+                         core_problems *problems) {
+    static const char sql[] =
+        "SELECT current_user FROM pg_roles WHERE rolname = current_user AND rolsuper";
+    core_error error = {0};
+    pg_result *result = pg_query(connection, sql, NULL, 0, &error);
+    if (result == NULL)
+        core_problem_warn(problems, place_of(document, "statement"),
+                          "statement: whose rights it runs with could not be checked: %s",
+                          error.text);
+    else if (pg_result_rows(result) > 0)
+        core_problem_warn(problems, place_of(document, "statement"),
+                          "statement: it runs as the superuser %s of postgres.url; set "
+                          "triggers.sql_url to a role that may do no more than it must",
+                          pg_result_value(result, 0, 0));
+    pg_result_free(result);
+}
+
 void triggers_check_statement(const core_config *config, const triggers_definition *definition,
                               const core_document *document, core_problems *problems) {
     const char *url;
     core_error error = {0};
-    if (triggers_sql_database(config, definition, &url, &error) == NULL) {
+    const core_config *found = triggers_sql_database(config, definition, &url, &error);
+    if (found == NULL) {
         (void)core_problem_tell(problems, place_of(document, "database"), "%s", error.text);
         return;
     }
@@ -56,7 +76,9 @@ void triggers_check_statement(const core_config *config, const triggers_definiti
     pg_connection *connection = pg_connection_new(&spec, &error);
     if (connection != NULL)
         statement_check(connection, definition, document, problems);
-    else
+    if (connection != NULL && core_config_text(found, "triggers.sql_url") == NULL)
+        rights_check(connection, document, problems);
+    if (connection == NULL)
         core_problem_warn(problems, place_of(document, "statement"),
                           "statement: it could not be checked: %s", error.text);
     pg_connection_free(connection);

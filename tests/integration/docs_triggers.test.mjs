@@ -72,6 +72,7 @@ suite('docs/TRIGGERS.md', () => {
       const { code, stdout, stderr } = await house.walcast.command(['trigger', 'validate', path]);
       assert.equal(code, 0, stderr);
       if (/workflow:/.test(block)) assert.match(stderr, /warning.*runs no workflows/);
+      else if (/sql:/.test(block)) assert.match(stderr, /^\S+ ?warning: statement: it runs as the superuser \S+ of postgres\.url; set triggers\.sql_url [^\n]*\n$/);
       else assert.equal(stderr, '', 'and without a warning');
       assert.match(stdout, /good/);
     }

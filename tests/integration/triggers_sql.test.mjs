@@ -87,7 +87,15 @@ test('what a statement is held against, and what is refused', async (t) => {
   assert.match(await validate(house, sql('select 1; select 2', '[]')), /cannot insert multiple commands/);
   assert.match(await validate(house, sql('insert into log (event) values ($1)', '[id]', ', database: eu')), /triggers\.sql_databases does not name the source eu/);
   assert.match(await validate(house, sql('insert into log (event) values ($1)', '[id]'), 'project: acme'), /a tenant's trigger may not run statements/);
-  assert.doesNotMatch(await validate(house, sql('insert into log (event) values ($1)', '[id]')), /statement|parameters|database/);
+  const good = sql('insert into log (event) values ($1)', '[id]');
+  const said = await validate(house, good);
+  assert.match(said, /warning: statement: it runs as the superuser postgres of postgres\.url; set triggers\.sql_url/);
+  assert.doesNotMatch(said, /parameters|database/);
+  await house.postgres.query("CREATE ROLE lesser LOGIN; GRANT INSERT ON log TO lesser");
+  const url = new URL(house.postgres.url);
+  url.username = 'lesser';
+  house.walcast.config['triggers.sql_url'] = url.href;
+  assert.doesNotMatch(await validate(house, good), /statement|parameters|database/);
 });
 
 test('statements run with the rights of triggers.sql_url, whose password is never told', async (t) => {
