@@ -1,5 +1,6 @@
 // A receiver of webhooks that is good most of the time. It keeps what it took: who was answered 200,
-// in which order of each key, and whether two attempts of a key were ever under way at once.
+// and in which order of each key. How many attempts of a key are under way it does not count: one of
+// a sender that was killed or sleeps cannot be told from one of its successor.
 import http from 'node:http';
 
 const HANGS_MS = 6000; // longer than the trigger waits
