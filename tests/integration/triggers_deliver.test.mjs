@@ -241,3 +241,17 @@ test('a task waits for a trigger that is not read here yet, and no good event is
   assert.equal(receiver.events.filter(({ path }) => path === '/wanted').length, 1);
   assert.equal(await house.walcast.metric('walcast_triggers_dead_total'), 0);
 });
+
+test("a snapshot's rows come to triggers on read, and to no others", async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(`${receiver.url}/inserts`),
+    trigger(`${receiver.url}/reads`, { name: 'reads' }).replace('ops: [insert]', 'ops: [read]')]);
+  await insertOrders(house, 1, 20, 5);
+  await receiver.waitFor(20);
+  await house.walcast.commandOk(['snapshot', 'start', 'public.orders', '--wait']);
+  await insertOrders(house, 21, 40, 5);
+  await receiver.waitFor(60);
+  const of = (path) => receiver.events.filter((it) => it.path === path);
+  assert.deepEqual(ids(of('/reads')), range(1, 20));
+  assert.deepEqual(ids(of('/inserts')), range(1, 40));
+});
