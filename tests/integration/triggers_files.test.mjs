@@ -41,7 +41,7 @@ suite('triggers in files', () => {
     assert.equal(result.code, code, result.stderr + result.stdout);
     return Object.assign(lines(result.stdout), { stderr: result.stderr });
   }
-  const plan = (rows) => Object.fromEntries(rows.map((row) => [row.name, row.outcome]));
+  const plan = (rows) => Object.fromEntries(rows.filter((row) => row.name).map((row) => [row.name, row.outcome])); // not warnings
   const list = async () => lines(await house.walcast.commandOk(['trigger', 'list', '--json']));
   const names = async () => (await list()).map((it) => it.name).sort();
   const rest = (method, name, body, walcast = house.walcast) =>
