@@ -25,7 +25,8 @@ void ws_member_init(ws_member *member, const ws_member_owner *owner, const core_
 
 core_offset ws_member_since(const ws_member *member) {
     core_offset since = {.epoch = ""};
-    if (!member->live || member->lags)
+    /* Who stalled in a lane may have been live before; what it missed stands behind `after`. */
+    if (!member->live || member->lags || member->stalled)
         since = member->after;
     if (member->lags && since.epoch[0] == '\0') /* the stream was empty when it came */
         (void)snprintf(since.epoch, sizeof since.epoch, "%s", CORE_OFFSET_BEGINNING_EPOCH);
