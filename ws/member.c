@@ -25,10 +25,10 @@ void ws_member_init(ws_member *member, const ws_member_owner *owner, const core_
 
 core_offset ws_member_since(const ws_member *member) {
     core_offset since = {.epoch = ""};
-    /* Who stalled in a lane may have been live before; what it missed stands behind `after`. */
-    if (!member->live || member->lags || member->stalled)
+    if (!member->live || member->lags)
         since = member->after;
-    if (member->lags && since.epoch[0] == '\0') /* the stream was empty when it came */
+    /* The stream was empty when it came. */
+    if (member->live && member->lags && since.epoch[0] == '\0')
         (void)snprintf(since.epoch, sizeof since.epoch, "%s", CORE_OFFSET_BEGINNING_EPOCH);
     return since;
 }

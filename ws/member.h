@@ -63,7 +63,8 @@ struct ws_member {
     uint32_t attempt;   /* the last join that was asked for; answers to earlier ones are undone */
     bool tracked;       /* it was present once: the hub is told when it goes */
     bool live;          /* `live` was told */
-    bool lags;          /* its changes come as history does: `after` is its place all the time */
+    bool lags;          /* its changes come as history does, in a lane or the slow audience:
+                           `after` is its place all the time */
     unsigned rights;    /* in its channel, WS_RIGHT bits (access.h) */
     bool stalled;       /* left its lane; joins again behind `after` once its client has read */
     bool loading;       /* asked for a snapshot, and has not caught up behind it */

@@ -336,7 +336,7 @@ static void table_joined(ws_session_table *table, const ws_delivery *delivery) {
     bool saw = member->places[WS_GROUP_PRESENCE].group != WS_GROUP_NONE;
     member->rights = delivery->rights;
     member->suspended = member->ending = member->midway = false;
-    member->lags = delivery->lags;
+    member->lags = delivery->lags || !delivery->live; /* in a lane, live before or not */
     /* those of before, when it only changes its class */
     table_leave_groups(table, member, (member->rights & WS_RIGHT(AUTH_PRESENCE_WRITE)) == 0);
     ws_groups_enter(&table->classes, member, delivery->class_id);

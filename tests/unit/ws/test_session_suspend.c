@@ -16,6 +16,7 @@ typedef struct {
     ws_service service;
     ws_member member;
     unsigned sent;
+    bool is_crowded;
     unsigned joined, sees, lives, resets;
     char offset[CORE_OFFSET_TEXT_SIZE];
 } house;
@@ -50,8 +51,7 @@ static void on_reset(ws_member *member, const char *reason) {
 }
 
 static bool on_crowded(ws_member *member) {
-    (void)member;
-    return false;
+    return house_of(member)->is_crowded;
 }
 
 static const ws_member_owner owner = {.send = on_send,
@@ -265,6 +265,35 @@ static void in_history_a_change_is_sent_whole(void **state) {
     }
 }
 
+/* Live before, and behind again: wherever it stops in its lane, it goes on from there. */
+static void who_was_live_before_keeps_its_place_in_a_lane(void **state) {
+    (void)state;
+    for (int stalls = 0; stalls < 2; stalls++) {
+        house *it = house_new();
+        core_offset position;
+        it->member.lags = true; /* asked of PostgreSQL, say */
+        resumes(it, 10, UINT32_MAX);
+        answer(it, 8, false, (ws_place){.sequence = 0});
+        leaves(it, 7, 1);
+        frame(it, 8, false, false, (ws_place){11, 0});
+        deliver(it, (ws_delivery){
+                        .kind = WS_DELIVERY_POSITION, .place = {20, UINT32_MAX}, .epoch = EPOCH});
+        assert_false(ws_session_table_position(&it->service, &it->member, &position));
+        it->is_crowded = stalls;
+        frame(it, 8, false, false, (ws_place){12, 3});
+        assert_int_equal(it->member.stalled, stalls);
+        if (stalls == 0)
+            suspend(it, 12, 3);
+        leaves(it, stalls ? 8 : WS_GROUP_NONE, stalls ? WS_GROUP_NONE : 1);
+        if (stalls == 0)
+            leaves(it, 8, WS_GROUP_NONE);
+        resumes(it, 12, 3);
+        answer(it, 9, true, (ws_place){20, UINT32_MAX});
+        assert_false(it->member.lags);
+        house_free(it);
+    }
+}
+
 /* Suspended again before the hub has answered, whose answer is undone. */
 static void twice(void **state) {
     (void)state;
@@ -308,6 +337,7 @@ int main(void) {
         cmocka_unit_test(the_place_is_the_threads),
         cmocka_unit_test(a_place_ahead_is_kept),
         cmocka_unit_test(in_history_a_change_is_sent_whole),
+        cmocka_unit_test(who_was_live_before_keeps_its_place_in_a_lane),
         cmocka_unit_test(twice),
         cmocka_unit_test(without_bindings_there_is_nothing_to_catch_up_with),
     };
