@@ -1,5 +1,6 @@
 /* See again.h. */
 #include "triggers/again.h"
+#include "triggers/own_event.h"
 #include "triggers/redeliver.h"
 
 #include <inttypes.h>
@@ -7,42 +8,22 @@
 
 enum { ID_MAX = 512 };
 
-static bool subject_make(const triggers_dead_scope *scope, core_slice trigger,
-                         char subject[CORE_SUBJECT_MAX], char whole[CORE_SUBJECT_TYPE_SIZE]) {
-    char project[256], type[TRIGGERS_NAME_MAX + sizeof TRIGGERS_REDELIVER_TYPE];
-    core_subject_scope events = core_subject_scope_of(scope->config);
-    events.project = project;
-    (void)snprintf(type, sizeof type, "%s%.*s", TRIGGERS_REDELIVER_TYPE, CORE_SLICE_ARGS(trigger));
-    if (!core_subject_type_long(core_slice_text(type), whole))
-        whole[0] = '\0';
-    return trigger.length <= TRIGGERS_NAME_MAX &&
-           core_slice_to_text(scope->project, project, sizeof project) &&
-           core_subject_event(&events, core_slice_text(type), subject);
-}
-
 static bool again_publish(const triggers_dead_scope *scope, const triggers_redelivery *redelivery,
                           const char *id, core_error *error) {
-    char subject[CORE_SUBJECT_MAX], type[CORE_SUBJECT_TYPE_SIZE];
-    char time[CORE_CLOCK_TEXT_SIZE], memory[TRIGGERS_REDELIVER_MAX];
+    const core_subject_scope events = core_subject_scope_of(scope->config);
+    char memory[TRIGGERS_REDELIVER_MAX];
     core_buffer body = core_buffer_over(memory, sizeof memory);
-    bool duplicate;
+    triggers_own_event event;
     triggers_redelivery_write(redelivery, &body);
-    if (!core_buffer_ok(&body) || !subject_make(scope, redelivery->trigger, subject, type))
+    if (!core_buffer_ok(&body) || redelivery->trigger.length > TRIGGERS_NAME_MAX ||
+        !triggers_own_event_make(&events, scope->project, TRIGGERS_REDELIVER_TYPE,
+                                 redelivery->trigger, &event))
         return core_error_set(error, CORE_ERROR_INPUT,
                               "trigger %.*s: its name or the id is no such",
                               CORE_SLICE_ARGS(redelivery->trigger));
-    core_clock_format(core_clock_wall_us(core_clock_system()), time);
-    const size_t from = type[0] != '\0' ? 0 : 1;
-    const fanout_header headers[] = {{"Walcast-Type", type},
-                                     {"Walcast-Source", "redeliver"},
-                                     {"Walcast-Time", time},
-                                     {"Walcast-Depth", "0"}};
-    const fanout_event event = {.subject = subject,
-                                .headers = headers + from,
-                                .header_count = CORE_COUNT_OF(headers) - from,
-                                .id = id,
-                                .payload = core_buffer_slice(&body)};
-    return fanout_event_publish(scope->connection, &event, &duplicate, error);
+    return triggers_own_event_publish(scope->connection, &event, "redeliver",
+                                      core_clock_wall_us(core_clock_system()), id,
+                                      core_buffer_slice(&body), error);
 }
 
 bool triggers_again_event(const triggers_dead_scope *scope, core_slice trigger, core_slice event_id,

@@ -1,6 +1,6 @@
 /* See hearing.h. */
 #include "triggers/hearing.h"
-#include "triggers/shape.h"
+#include "triggers/result.h"
 #include "triggers/ticker.h"
 
 /* Of an event of Walcast's own. */

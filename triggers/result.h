@@ -5,6 +5,7 @@
 #include "triggers/set.h"
 #include "triggers/task.h"
 
+/* Without the trigger's name. */
 #define TRIGGERS_RESULT_TYPE "walcast.result."
 
 typedef struct {

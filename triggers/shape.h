@@ -5,9 +5,6 @@
 
 #include "triggers/definition.h"
 
-/* The type of the event that a trigger's end is told by, without the trigger's name. */
-#define TRIGGERS_RESULT_TYPE "walcast.result."
-
 /* A relation "walcast"."event", "cron" or "result", static; NULL of a table, and of a queue. Its
  * texts compare as under "C". */
 const core_relation *triggers_shape(triggers_on on);

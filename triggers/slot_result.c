@@ -5,20 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { AGAIN_MS = 500, DATA_MAX = 16 * 1024, TYPE_MAX = 256 };
-
-static bool subject_write(const triggers_worker *worker, const triggers_task *task,
-                          triggers_telling *telling) {
-    char type[TYPE_MAX], project[TRIGGERS_NAME_MAX + 1];
-    core_subject_scope scope = worker->scope;
-    if (!core_slice_to_text(task->project, project, sizeof project))
-        return false;
-    scope.project = project;
-    (void)snprintf(type, sizeof type, TRIGGERS_RESULT_TYPE "%.*s", CORE_SLICE_ARGS(task->trigger));
-    if (!core_subject_type_long(core_slice_text(type), telling->type))
-        telling->type[0] = '\0';
-    return core_subject_event(&scope, core_slice_text(type), telling->subject);
-}
+enum { AGAIN_MS = 500, DATA_MAX = 16 * 1024 };
 
 static triggers_telling *telling_new(triggers_slot *slot, const triggers_task *task,
                                      uint64_t sequence, const triggers_result *result) {
@@ -40,7 +27,9 @@ static triggers_telling *telling_new(triggers_slot *slot, const triggers_task *t
     core_buffer_init(&telling->data, DATA_MAX);
     triggers_result_write(task, result, &telling->data);
     /* A prefix that is too long is refused where the streams are made. */
-    if (!subject_write(slot->worker, task, telling) || !core_buffer_ok(&telling->data))
+    if (!triggers_own_event_make(&slot->worker->scope, task->project, TRIGGERS_RESULT_TYPE,
+                                 task->trigger, &telling->event) ||
+        !core_buffer_ok(&telling->data))
         abort();
     return telling;
 }
@@ -85,16 +74,14 @@ void triggers_telling_send(triggers_telling *telling) {
     triggers_slot *slot = telling->slot;
     triggers_call *call = triggers_call_new(slot, CALL_RESULT, telling->ticket);
     core_error error = {0};
-    const size_t from = telling->type[0] != '\0' ? 0 : 1;
-    const fanout_header headers[] = {{"Walcast-Type", telling->type},
-                                     {"Walcast-Source", "result"},
-                                     {"Walcast-Time", telling->time},
-                                     {"Walcast-Depth", telling->depth}};
-    const fanout_parcel parcel = {.subject = telling->subject,
-                                  .id = telling->id,
-                                  .headers = headers + from,
-                                  .header_count = CORE_COUNT_OF(headers) - from,
-                                  .payload = core_buffer_slice(&telling->data)};
+    fanout_header headers[TRIGGERS_OWN_EVENT_HEADERS];
+    const fanout_parcel parcel = {
+        .subject = telling->event.subject,
+        .id = telling->id,
+        .headers = headers,
+        .header_count = triggers_own_event_headers(&telling->event, "result", telling->time,
+                                                   telling->depth, headers),
+        .payload = core_buffer_slice(&telling->data)};
     call->telling = telling;
     if (!fanout_courier_publish(slot->worker->courier, &parcel, triggers_call_reply(call), &error))
         triggers_call_fail(call, &error);
@@ -122,7 +109,7 @@ void triggers_telling_answer(triggers_telling *telling, core_error_code code) {
     if (code != CORE_ERROR_TRANSIENT)
         CORE_LOG(worker->spec.log, WARN, "triggers",
                  "the stream of events does not take a trigger's result; tried again",
-                 CORE_LOG_TEXT("subject", telling->subject),
+                 CORE_LOG_TEXT("subject", telling->event.subject),
                  CORE_LOG_TEXT("code", core_error_code_name(code)));
     telling->again_ms = triggers_worker_now_ms(worker) + AGAIN_MS;
     telling->next = worker->tellings_again;

@@ -1,6 +1,7 @@
 /* See tick.h. */
 #include "triggers/tick.h"
 
+#include "triggers/own_event.h"
 #include "triggers/ticker.h"
 
 #include <inttypes.h>
@@ -11,7 +12,6 @@ enum {
     BODY_MAX = 1024,
     KEY_MAX = 512,
     ID_MAX = 512,
-    TYPE_MAX = TRIGGERS_NAME_MAX + 32,
     NUMBER_MAX = 24,
 };
 
@@ -71,28 +71,11 @@ static bool record_keep(const triggers_tick_place *place, triggers_tick *tick, c
 
 /* ---- Events ---- */
 
-static void type_write(const triggers_definition *definition, const char *type,
-                       char text[TYPE_MAX]) {
-    (void)snprintf(text, TYPE_MAX, "%s%.*s", type, CORE_SLICE_ARGS(definition->name));
-}
-
-/* What the header `Walcast-Type` says; false: it is not needed. */
-static bool type_long(const triggers_definition *definition, const char *type,
-                      char text[CORE_SUBJECT_TYPE_SIZE]) {
-    char whole[TYPE_MAX];
-    type_write(definition, type, whole);
-    return core_subject_type_long(core_slice_text(whole), text);
-}
-
-bool triggers_tick_subject(const core_config *config, const triggers_definition *definition,
-                           const char *type, char subject[CORE_SUBJECT_MAX]) {
-    char project[256], name[TYPE_MAX];
-    core_subject_scope scope = core_subject_scope_of(config);
-    type_write(definition, type, name);
-    if (!core_slice_to_text(definition->project, project, sizeof project))
-        return false;
-    scope.project = project;
-    return core_subject_event(&scope, core_slice_text(name), subject);
+static bool event_make(const core_config *config, const triggers_definition *definition,
+                       const char *kind, triggers_own_event *event, core_error *error) {
+    const core_subject_scope scope = core_subject_scope_of(config);
+    return triggers_own_event_make(&scope, definition->project, kind, definition->name, event) ||
+           core_error_set(error, CORE_ERROR_LIMIT, "a schedule's subject is too long");
 }
 
 void triggers_tick_body(const triggers_definition *definition, int64_t moment_us,
@@ -111,13 +94,13 @@ void triggers_tick_body(const triggers_definition *definition, int64_t moment_us
 /* The last event's sequence, and the moment that it is for; INT64_MIN: there is none. */
 static bool last_event(const triggers_tick_place *place, triggers_tick *tick, int64_t *moment_us,
                        core_error *error) {
-    char subject[CORE_SUBJECT_MAX], time[CORE_CLOCK_TEXT_SIZE];
+    char time[CORE_CLOCK_TEXT_SIZE];
+    triggers_own_event event;
     *moment_us = INT64_MIN;
-    if (!triggers_tick_subject(place->config, tick->definition, TRIGGERS_TICK_TYPE, subject))
-        return core_error_set(error, CORE_ERROR_LIMIT, "a schedule's subject is too long");
-    if (!fanout_stream_subject_end(place->connection, place->stream, subject, &tick->sequence,
+    if (!event_make(place->config, tick->definition, TRIGGERS_TICK_TYPE, &event, error) ||
+        !fanout_stream_subject_end(place->connection, place->stream, event.subject, &tick->sequence,
                                    error) ||
-        !fanout_event_last(place->connection, place->stream, subject, "Walcast-Time", time,
+        !fanout_event_last(place->connection, place->stream, event.subject, "Walcast-Time", time,
                            sizeof time, error))
         return false;
     if (time[0] != '\0' && !core_clock_parse(time, moment_us))
@@ -162,63 +145,48 @@ bool triggers_tick_load(const triggers_tick_place *place, triggers_tick *tick, c
 /* A duplicate is what somebody wrote whom we did not see: like one that does not fit. */
 static bool event_write(const triggers_tick_place *place, triggers_tick *tick, int64_t moment_us,
                         core_error *error) {
-    char subject[CORE_SUBJECT_MAX], id[ID_MAX], time[CORE_CLOCK_TEXT_SIZE], expected[NUMBER_MAX];
-    char memory[BODY_MAX], type[CORE_SUBJECT_TYPE_SIZE];
+    char id[ID_MAX], time[CORE_CLOCK_TEXT_SIZE], expected[NUMBER_MAX], memory[BODY_MAX];
     core_buffer body = core_buffer_over(memory, sizeof memory);
     const triggers_definition *definition = tick->definition;
+    triggers_own_event event;
+    fanout_header headers[TRIGGERS_OWN_EVENT_HEADERS + 1];
     bool duplicate = false;
-    if (!triggers_tick_subject(place->config, definition, TRIGGERS_TICK_TYPE, subject))
-        return core_error_set(error, CORE_ERROR_LIMIT, "a schedule's subject is too long");
+    if (!event_make(place->config, definition, TRIGGERS_TICK_TYPE, &event, error))
+        return false;
     triggers_tick_body(definition, moment_us, &body);
     core_clock_format(moment_us, time);
     (void)snprintf(expected, sizeof expected, "%" PRIu64, tick->sequence);
     (void)snprintf(id, sizeof id, "cron.%.*s.%.*s.%" PRId64, CORE_SLICE_ARGS(definition->project),
                    CORE_SLICE_ARGS(definition->name), moment_us / CORE_US_PER_S);
-    const size_t from = type_long(definition, TRIGGERS_TICK_TYPE, type) ? 0 : 1;
-    const fanout_header headers[] = {{"Walcast-Type", type},
-                                     {"Walcast-Source", "cron"},
-                                     {"Walcast-Time", time},
-                                     {"Walcast-Depth", "0"},
-                                     {"Nats-Expected-Last-Subject-Sequence", expected}};
-    const fanout_event event = {.subject = subject,
-                                .headers = headers + from,
-                                .header_count = CORE_COUNT_OF(headers) - from,
-                                .id = id,
-                                .payload = core_buffer_slice(&body)};
-    if (!fanout_event_publish(place->connection, &event, &duplicate, error))
+    size_t count = triggers_own_event_headers(&event, "cron", time, "0", headers);
+    headers[count++] = (fanout_header){"Nats-Expected-Last-Subject-Sequence", expected};
+    const fanout_event stored = {.subject = event.subject,
+                                 .headers = headers,
+                                 .header_count = count,
+                                 .id = id,
+                                 .payload = core_buffer_slice(&body)};
+    if (!fanout_event_publish(place->connection, &stored, &duplicate, error))
         return false;
     if (duplicate)
         return core_error_set(error, CORE_ERROR_CONFLICT, "somebody else wrote the event %s", id);
-    return fanout_stream_subject_end(place->connection, place->stream, subject, &tick->sequence,
-                                     error);
+    return fanout_stream_subject_end(place->connection, place->stream, event.subject,
+                                     &tick->sequence, error);
 }
 
 bool triggers_tick_run(fanout_connection *connection, const core_config *config,
                        const triggers_definition *definition, int64_t moment_us, core_slice key,
                        core_error *error) {
-    char subject[CORE_SUBJECT_MAX], id[ID_MAX], time[CORE_CLOCK_TEXT_SIZE], memory[BODY_MAX];
-    char type[CORE_SUBJECT_TYPE_SIZE];
+    char id[ID_MAX], memory[BODY_MAX];
     core_buffer body = core_buffer_over(memory, sizeof memory);
-    bool duplicate;
-    if (!triggers_tick_subject(config, definition, TRIGGERS_RUN_TYPE, subject))
-        return core_error_set(error, CORE_ERROR_LIMIT, "a schedule's subject is too long");
+    triggers_own_event event;
     triggers_tick_body(definition, moment_us, &body);
-    core_clock_format(moment_us, time);
     (void)snprintf(id, sizeof id, "run.%.*s.%.*s.%016" PRIx64 "%s",
                    CORE_SLICE_ARGS(definition->project), CORE_SLICE_ARGS(definition->name),
                    key.length > 0 ? core_slice_hash(key) : (uint64_t)moment_us,
                    key.length > 0 ? "k" : "");
-    const size_t from = type_long(definition, TRIGGERS_RUN_TYPE, type) ? 0 : 1;
-    const fanout_header headers[] = {{"Walcast-Type", type},
-                                     {"Walcast-Source", "run"},
-                                     {"Walcast-Time", time},
-                                     {"Walcast-Depth", "0"}};
-    const fanout_event event = {.subject = subject,
-                                .headers = headers + from,
-                                .header_count = CORE_COUNT_OF(headers) - from,
-                                .id = id,
-                                .payload = core_buffer_slice(&body)};
-    return fanout_event_publish(connection, &event, &duplicate, error);
+    return event_make(config, definition, TRIGGERS_RUN_TYPE, &event, error) &&
+           triggers_own_event_publish(connection, &event, "run", moment_us, id,
+                                      core_buffer_slice(&body), error);
 }
 
 static triggers_timetable_policy policy_of(const triggers_definition *definition) {

@@ -26,10 +26,6 @@ typedef struct {
     uint64_t revision; /* of the record; 0: none */
 } triggers_tick;
 
-/* The subject of its events. False: too long. */
-CORE_MUST_CHECK bool triggers_tick_subject(const core_config *config,
-                                           const triggers_definition *definition, const char *type,
-                                           char subject[CORE_SUBJECT_MAX]);
 /* {"schedule","time"}. */
 void triggers_tick_body(const triggers_definition *definition, int64_t moment_us,
                         core_buffer *body);

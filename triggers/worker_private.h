@@ -3,6 +3,7 @@
 #ifndef WALCAST_TRIGGERS_WORKER_PRIVATE_H
 #define WALCAST_TRIGGERS_WORKER_PRIVATE_H
 
+#include "triggers/own_event.h"
 #include "triggers/result.h"
 #include "triggers/revision_wait.h"
 #include "triggers/worker.h"
@@ -32,7 +33,7 @@ struct triggers_telling {
     triggers_delivery *delivery; /* what the partition is told then; NULL: that it is buried: */
     uint64_t ticket;
     int64_t again_ms;
-    char subject[CORE_SUBJECT_MAX], type[CORE_SUBJECT_TYPE_SIZE]; /* "": the subject has it */
+    triggers_own_event event;
     char id[TRIGGERS_WEBHOOK_ID_MAX + 32];
     char time[CORE_CLOCK_TEXT_SIZE], depth[8];
     core_buffer data;

@@ -1,4 +1,4 @@
-/* A schedule's record, subject and body. */
+/* A schedule's record and body. */
 #include "triggers/tick.h"
 
 #include <setjmp.h>
