@@ -12,19 +12,23 @@ const char *cli_trigger_project(const trigger_command *command) {
                                     : core_config_text(command->base.config, "project");
 }
 
-const triggers_definition *cli_trigger_stored(trigger_command *command, const char *name,
-                                              core_error *error) {
+bool cli_trigger_get(trigger_command *command, triggers_stored *stored, uint64_t *revision,
+                     core_error *error) {
     const char *project = cli_trigger_project(command);
+    const char *name = command->base.arguments->second_operand;
+    *revision = 0;
+    return triggers_store_get(command->base.store, project, name, stored, revision, error) &&
+           (*revision > 0 || core_error_set(error, CORE_ERROR_INPUT,
+                                            "there is no trigger %s in project %s", name, project));
+}
+
+const triggers_definition *cli_trigger_stored(trigger_command *command, core_error *error) {
     core_slice environment = core_slice_text(core_config_text(command->base.config, "environment"));
     triggers_stored stored;
-    uint64_t revision = 0;
-    if (!triggers_store_get(command->base.store, project, name, &stored, &revision, error))
-        return NULL;
-    if (revision > 0)
-        return triggers_stored_definition(&stored, environment, revision, error);
-    (void)core_error_set(error, CORE_ERROR_INPUT, "there is no trigger %s in project %s", name,
-                         project);
-    return NULL;
+    uint64_t revision;
+    return cli_trigger_get(command, &stored, &revision, error)
+               ? triggers_stored_definition(&stored, environment, revision, error)
+               : NULL;
 }
 
 /* ---- Showing ---- */
@@ -67,15 +71,10 @@ static bool list_run(trigger_command *command, core_error *error) {
 }
 
 static bool show_run(trigger_command *command, core_error *error) {
-    const char *name = command->base.arguments->second_operand;
     triggers_stored stored;
-    uint64_t revision = 0;
-    if (!triggers_store_get(command->base.store, cli_trigger_project(command), name, &stored,
-                            &revision, error))
+    uint64_t revision;
+    if (!cli_trigger_get(command, &stored, &revision, error))
         return false;
-    if (revision == 0)
-        return core_error_set(error, CORE_ERROR_INPUT, "there is no trigger %s in project %s", name,
-                              cli_trigger_project(command));
     stored_print_json(&stored, revision);
     return true;
 }
@@ -249,8 +248,7 @@ static void account_print(const trigger_command *command, const triggers_account
 /* Of an event that no outcome names. A trigger that is not there has none. */
 static bool account_run(trigger_command *command, fanout_connection *connection, const char *id,
                         core_error *error) {
-    const triggers_definition *definition =
-        cli_trigger_stored(command, command->base.arguments->second_operand, error);
+    const triggers_definition *definition = cli_trigger_stored(command, error);
     triggers_account account;
     const triggers_account_spec spec = {.connection = connection,
                                         .config = command->base.config,

@@ -86,20 +86,14 @@ static cli_follow_verdict task_take(void *context, const fanout_message *message
 /* One that is not there is refused; one that hears nothing is told. */
 static bool trigger_check(const listener *it, core_error *error) {
     trigger_command *command = it->command;
-    const char *name = command->base.arguments->second_operand;
-    const char *project = cli_trigger_project(command);
     triggers_stored stored;
-    uint64_t revision = 0;
+    uint64_t revision;
     command->base.store = triggers_store_new(&command->base.spec, "walcast-trigger", error);
-    if (command->base.store == NULL ||
-        !triggers_store_get(command->base.store, project, name, &stored, &revision, error))
+    if (command->base.store == NULL || !cli_trigger_get(command, &stored, &revision, error))
         return false;
-    if (revision == 0)
-        return core_error_set(error, CORE_ERROR_INPUT, "there is no trigger %s in project %s", name,
-                              project);
     if (stored.disabled)
         (void)fprintf(stderr, "walcast: %s is disabled: nothing is matched until it is enabled\n",
-                      name);
+                      command->base.arguments->second_operand);
     return true;
 }
 

@@ -67,7 +67,7 @@ static const triggers_definition *definition_of_file(trigger_command *command, c
 static const triggers_definition *definition_find(trigger_command *command, core_error *error) {
     const char *word = command->base.arguments->second_operand;
     return triggers_name_ok(core_slice_text(word)) && access(word, F_OK) != 0
-               ? cli_trigger_stored(command, word, error)
+               ? cli_trigger_stored(command, error)
                : definition_of_file(command, word, error);
 }
 
