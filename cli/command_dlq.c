@@ -163,7 +163,7 @@ static bool remove_letter(dlq_command *command, const triggers_dead_letter *lett
 static bool sweep_take(void *context, const triggers_dead_letter *letter) {
     sweep *it = context;
     if (!it->act(it->command, letter, &it->error)) {
-        if (letter->is_whole)
+        if (letter->is_whole || it->error.code != CORE_ERROR_INPUT)
             return false;
         it->passed++; /* it cannot be read: told at the end */
         it->error.code = CORE_ERROR_NONE;

@@ -55,7 +55,7 @@ static void task_lines(listener *it, const triggers_task *task, const cli_forwar
         core_buffer_format(&it->text, "\n  forwarded: no answer: %s", forwarded->reason);
 }
 
-static void task_show(listener *it, const triggers_task *task) {
+static bool task_show(listener *it, const triggers_task *task, core_error *error) {
     cli_forwarded forwarded = {.status = 0};
     if (it->forward != NULL)
         cli_forward_send(it->forward, task, &forwarded);
@@ -64,9 +64,12 @@ static void task_show(listener *it, const triggers_task *task) {
         task_json(it, task, &forwarded);
     else
         task_lines(it, task, &forwarded);
-    if (core_buffer_ok(&it->text))
-        (void)printf("%.*s\n", CORE_SLICE_ARGS(core_buffer_slice(&it->text)));
+    if (!core_buffer_ok(&it->text))
+        return core_error_set(error, CORE_ERROR_LIMIT, "event %.*s: too large to be printed",
+                              CORE_SLICE_ARGS(task->event_id));
+    (void)printf("%.*s\n", CORE_SLICE_ARGS(core_buffer_slice(&it->text)));
     (void)fflush(stdout);
+    return true;
 }
 
 /* Where nobody reads any more it ends; cli_output_finish tells that from a full disk. */
@@ -76,8 +79,9 @@ static cli_follow_verdict task_take(void *context, const fanout_message *message
     triggers_task task;
     if (!triggers_task_read(message->payload, &task, error))
         return CLI_FOLLOW_FAILED;
-    if (core_slice_equal(task.project, it->project) && core_slice_equal(task.trigger, it->trigger))
-        task_show(it, &task);
+    if (core_slice_equal(task.project, it->project) &&
+        core_slice_equal(task.trigger, it->trigger) && !task_show(it, &task, error))
+        return CLI_FOLLOW_FAILED;
     return ferror(stdout) != 0 ? CLI_FOLLOW_END : CLI_FOLLOW_ON;
 }
 

@@ -51,15 +51,18 @@ static bool http_make(cli_forward *forward, core_error *error) {
 
 cli_forward *cli_forward_new(const char *url, core_error *error) {
     cli_forward *forward = calloc(1, sizeof *forward);
-    if (forward == NULL) {
+    char *own = strdup(url);
+    if (forward == NULL || own == NULL) {
+        free(own);
+        free(forward);
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory to forward");
         return NULL;
     }
     core_buffer_init(&forward->work, 2 * TRIGGERS_BODY_MAX);
     (void)pthread_mutex_init(&forward->mutex, NULL);
     (void)pthread_cond_init(&forward->ended, NULL);
-    forward->url = strdup(url);
-    if (forward->url != NULL && secret_make(forward, error) && http_make(forward, error))
+    forward->url = own;
+    if (secret_make(forward, error) && http_make(forward, error))
         return forward;
     cli_forward_free(forward);
     return NULL;
