@@ -20,8 +20,6 @@ enum {
     WINDOW_GROWTH = 4,
 };
 
-#define NEWEST_BYTES_MAX ((size_t)64 << 20)
-
 typedef struct history history;
 struct history {
     const triggers_history_filter *filter;
@@ -29,9 +27,9 @@ struct history {
                  core_error *error);
     triggers_history_take take;
     void *context;
-    core_buffer json, line;
-    uint64_t last; /* of the records that are read */
-    bool over;     /* whoever takes them has had enough */
+    core_buffer json, line; /* of one that is given */
+    uint64_t last;          /* of the records that are read */
+    bool over;              /* whoever takes them has had enough */
 };
 
 static bool history_wants(const history *it, const triggers_entry *entry) {
@@ -137,14 +135,8 @@ static bool log_read(fanout_connection *connection, const fanout_log_range *rang
     return fanout_log_read(connection, range, record_take, it, error) || it->over;
 }
 
-static void history_init(history *it) {
-    core_buffer_init(&it->json, JSON_MAX_BYTES);
-    core_buffer_init(&it->line, LINE_MAX_BYTES);
-}
-
-static void history_fini(history *it) {
-    core_buffer_fini(&it->line);
-    core_buffer_fini(&it->json);
+static bool too_long(core_error *error) {
+    return core_error_set(error, CORE_ERROR_LIMIT, "an outcome is longer than it may be");
 }
 
 /* ---- All, the oldest first ---- */
@@ -157,7 +149,7 @@ static bool entry_give(history *it, const triggers_entry *entry, const triggers_
     entry_json(entry, &it->json);
     entry_line(entry, &it->line);
     if (!core_buffer_ok(&it->json) || !core_buffer_ok(&it->line))
-        return core_error_set(error, CORE_ERROR_LIMIT, "an outcome is longer than it may be");
+        return too_long(error);
     const triggers_history_entry given = {.json = core_buffer_slice(&it->json),
                                           .line = core_buffer_slice(&it->line)};
     it->over = !it->take(it->context, &given);
@@ -169,10 +161,12 @@ bool triggers_history_read(fanout_connection *connection, const core_config *con
                            void *context, core_error *error) {
     history it = {.filter = filter, .give = entry_give, .take = take, .context = context};
     history_log log;
-    history_init(&it);
+    core_buffer_init(&it.json, JSON_MAX_BYTES);
+    core_buffer_init(&it.line, LINE_MAX_BYTES);
     bool ok = log_open(connection, config, &log, error) &&
               (log.range.last == 0 || log_read(connection, &log.range, &it, error));
-    history_fini(&it);
+    core_buffer_fini(&it.line);
+    core_buffer_fini(&it.json);
     return ok;
 }
 
@@ -181,12 +175,15 @@ bool triggers_history_read(fanout_connection *connection, const core_config *con
 /* The log is read forwards only: so windows of it, from its end on backwards, each longer than the
  * one before; of a window the last outcomes are kept, as many as are still wanted. */
 typedef struct {
+    core_buffer json;
+    triggers_history_place place;
+} kept;
+
+typedef struct {
     history base; /* first */
     triggers_history_place before;
-    core_slice *kept; /* a ring: of `seen` those that came last */
-    triggers_history_place *places;
+    kept *ring; /* of `seen` those that came last */
     size_t room, seen;
-    core_arena *arena;
 } newest;
 
 static bool place_is_before(const triggers_history_place *a, const triggers_history_place *b) {
@@ -198,18 +195,11 @@ static bool entry_keep(history *base, const triggers_entry *entry, const trigger
     newest *it = (newest *)base;
     if (!place_is_before(at, &it->before))
         return true;
-    core_buffer_reset(&base->json);
-    entry_json(entry, &base->json);
-    core_slice json = core_buffer_ok(&base->json)
-                          ? core_arena_copy(it->arena, core_buffer_slice(&base->json))
-                          : core_slice_make(NULL, 0);
-    if (json.data == NULL)
-        return core_error_set(
-            error, CORE_ERROR_LIMIT,
-            "more outcomes of one time than memory holds; ask with an event's id");
-    it->kept[it->seen % it->room] = json;
-    it->places[it->seen++ % it->room] = *at;
-    return true;
+    kept *slot = &it->ring[it->seen++ % it->room];
+    slot->place = *at;
+    core_buffer_reset(&slot->json);
+    entry_json(entry, &slot->json);
+    return core_buffer_ok(&slot->json) || too_long(error);
 }
 
 /* The window's, the last one first. */
@@ -217,9 +207,9 @@ static void window_write(newest *it, core_json_writer *json, triggers_history_pl
                          size_t *left) {
     size_t count = it->seen < it->room ? it->seen : it->room;
     for (size_t i = 1; i <= count; i++) {
-        size_t at = (it->seen - i) % it->room;
-        core_json_raw(json, it->kept[at]);
-        *next = it->places[at];
+        const kept *slot = &it->ring[(it->seen - i) % it->room];
+        core_json_raw(json, core_buffer_slice(&slot->json));
+        *next = slot->place;
     }
     *left -= count;
 }
@@ -235,7 +225,6 @@ static bool newest_walk(fanout_connection *connection, const history_log *log, n
          read += step) {
         window.last = high;
         window.first = high - log->range.first >= step ? high - step + 1 : log->range.first;
-        core_arena_reset(it->arena);
         it->seen = 0;
         it->room = left;
         if (!log_read(connection, &window, &it->base, error))
@@ -254,27 +243,22 @@ bool triggers_history_newest(fanout_connection *connection, const core_config *c
                              const triggers_history_filter *filter,
                              const triggers_history_page *page, core_json_writer *json,
                              triggers_history_place *next, bool *more, core_error *error) {
-    core_arena arena;
     history_log log;
     newest it = {.base = {.filter = filter, .give = entry_keep},
                  .before = page->before,
-                 .room = page->limit,
-                 .arena = &arena};
+                 .ring = calloc(page->limit, sizeof *it.ring),
+                 .room = page->limit};
     if (it.before.sequence == 0)
         it.before.sequence = UINT64_MAX;
     *more = false;
-    core_arena_init(&arena, (size_t)64 << 10, NEWEST_BYTES_MAX);
-    it.kept = calloc(page->limit, sizeof *it.kept);
-    it.places = calloc(page->limit, sizeof *it.places);
-    history_init(&it.base);
-    bool ok = it.kept != NULL && it.places != NULL;
-    if (!ok)
-        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for outcomes");
-    ok = ok && log_open(connection, config, &log, error) &&
-         (log.range.last == 0 || newest_walk(connection, &log, &it, json, next, more, error));
-    history_fini(&it.base);
-    free(it.places);
-    free(it.kept);
-    core_arena_fini(&arena);
+    if (it.ring == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for outcomes");
+    for (size_t i = 0; i < page->limit; i++)
+        core_buffer_init(&it.ring[i].json, JSON_MAX_BYTES);
+    bool ok = log_open(connection, config, &log, error) &&
+              (log.range.last == 0 || newest_walk(connection, &log, &it, json, next, more, error));
+    for (size_t i = 0; i < page->limit; i++)
+        core_buffer_fini(&it.ring[i].json);
+    free(it.ring);
     return ok;
 }
