@@ -1,11 +1,8 @@
 /* What an action gets of a change beside the body, and that nothing else is taken for it. */
+#include "tests/unit/triggers/definitions.h"
 #include "triggers/arguments.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #define TEXT(text)                                                                                 \
     { (const uint8_t *)(text), sizeof(text) - 1 }
@@ -21,29 +18,16 @@ enum { COLUMNS = CORE_COUNT_OF(columns) };
 #define TIME "2026-01-01 00:00:00+00"
 
 static core_relation relation_make(char identity) {
-    return (core_relation){.schema = TEXT("public"),
-                           .table = TEXT("orders"),
-                           .replica_identity = identity,
-                           .column_count = COLUMNS,
-                           .columns = columns};
+    return orders_relation(columns, COLUMNS, identity);
 }
 
 static const triggers_definition *definition_make(const char *action) {
     char text[2048];
-    core_problems problems;
-    const triggers_definition_facts facts = {.project = TEXT("default"),
-                                             .environment = TEXT("dev")};
     (void)snprintf(text, sizeof text,
                    "name: t\non: { table: public.orders, ops: [insert, update, delete] }\n"
                    "do: { %s }\n",
                    action);
-    core_problems_init(&problems);
-    const triggers_definition *made =
-        triggers_definition_read(core_slice_text(text), &facts, &problems);
-    if (made == NULL)
-        fail_msg("%s\n%s", text, problems.items[0].text);
-    core_problems_fini(&problems);
-    return made;
+    return definition_of("default", text);
 }
 
 /* A NULL is null, UNCHANGED what did not come. */

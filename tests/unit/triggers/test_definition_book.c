@@ -1,25 +1,15 @@
 /* The book of definitions, as a watch writes it: begun anew, filled, changed. */
+#include "tests/unit/triggers/definitions.h"
 #include "triggers/definition_book.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 static const triggers_definition *made(const char *name) {
     char text[128];
-    core_problems problems;
-    const triggers_definition_facts facts = {.project = core_slice_text("p"),
-                                             .environment = core_slice_text("e")};
     (void)snprintf(text, sizeof text, "{name: %s, on: {table: t}, do: {workflow: {name: x}}}",
                    name);
-    core_problems_init(&problems);
-    const triggers_definition *it =
-        triggers_definition_read(core_slice_text(text), &facts, &problems);
-    assert_non_null(it);
-    return it;
+    return definition_of("p", text);
 }
 
 static void assert_names(const triggers_book *book, const char *expected) {

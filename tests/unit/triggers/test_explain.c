@@ -1,11 +1,8 @@
 /* Why a trigger acts on an event or does not, what it would deliver, and under which key. */
+#include "tests/unit/triggers/definitions.h"
 #include "triggers/explain.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #define TEXT(text)                                                                                 \
     { (const uint8_t *)(text), sizeof(text) - 1 }
@@ -20,26 +17,13 @@ static const core_column columns[] = {
 };
 
 static core_relation relation_make(char identity) {
-    return (core_relation){.schema = TEXT("public"),
-                           .table = TEXT("orders"),
-                           .replica_identity = identity,
-                           .column_count = CORE_COUNT_OF(columns),
-                           .columns = columns};
+    return orders_relation(columns, CORE_COUNT_OF(columns), identity);
 }
 
 static const triggers_definition *definition_make(const char *yaml) {
     char text[4096];
-    core_problems problems;
-    const triggers_definition_facts facts = {.project = TEXT("default"),
-                                             .environment = TEXT("dev")};
     (void)snprintf(text, sizeof text, "name: t\n%s\ndo: { nats: { subject: x } }\n", yaml);
-    core_problems_init(&problems);
-    const triggers_definition *made =
-        triggers_definition_read(core_slice_text(text), &facts, &problems);
-    if (made == NULL)
-        fail_msg("%s\n%s", text, problems.items[0].text);
-    core_problems_fini(&problems);
-    return made;
+    return definition_of("default", text);
 }
 
 static void explain(const char *yaml, const char *event, const core_relation *relation,

@@ -1,25 +1,13 @@
 /* What a result says, and who waits for it. */
+#include "tests/unit/triggers/definitions.h"
 #include "triggers/result.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 static const triggers_definition *waiting(const char *name, const char *project, const char *on) {
     char text[512];
-    core_problems problems;
-    const triggers_definition_facts facts = {.project = core_slice_text(project),
-                                             .environment = core_slice_text("dev")};
     (void)snprintf(text, sizeof text, "name: %s\non: %s\ndo: { nats: { subject: x } }\n", name, on);
-    core_problems_init(&problems);
-    const triggers_definition *made =
-        triggers_definition_read(core_slice_text(text), &facts, &problems);
-    if (made == NULL)
-        fail_msg("%s\n%s", text, problems.items[0].text);
-    core_problems_fini(&problems);
-    return made;
+    return definition_of(project, text);
 }
 
 static bool wanted(const triggers_result_book *book, const char *project, const char *trigger,

@@ -1,13 +1,10 @@
 /* The rule index gives exactly what asking each rule by itself gives: thousands of rules and rows
  * from a seed, of both images, with nulls and values that did not come. */
+#include "tests/unit/triggers/definitions.h"
 #include "triggers/rule_index.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 static const core_column columns[] = {
     {.name = {(const uint8_t *)"id", 2}, .type_oid = 23, .key = true},
@@ -20,11 +17,7 @@ static const core_column columns[] = {
 #define COLUMNS CORE_COUNT_OF(columns)
 
 static core_relation relation_make(char identity) {
-    return (core_relation){.schema = core_slice_text("public"),
-                           .table = core_slice_text("orders"),
-                           .replica_identity = identity,
-                           .column_count = COLUMNS,
-                           .columns = columns};
+    return orders_relation(columns, COLUMNS, identity);
 }
 
 static const core_tenants tenants = {.project = "shop", .environment = "dev"};
@@ -41,20 +34,11 @@ static uint32_t random_below(uint64_t *seed, uint32_t below) {
 static const triggers_definition *definition_make(size_t number, const char *ops, const char *when,
                                                   const char *rest) {
     char text[4096];
-    core_problems problems;
-    const triggers_definition_facts facts = {.project = core_slice_text("shop"),
-                                             .environment = core_slice_text("dev")};
     (void)snprintf(text, sizeof text,
                    "name: t%05zu\non: { table: public.orders, ops: [%s] }\n%s%s%s\n"
                    "do: { nats: { subject: x } }\n",
                    number, ops, when != NULL ? "when: >-\n  " : "", when != NULL ? when : "", rest);
-    core_problems_init(&problems);
-    const triggers_definition *made =
-        triggers_definition_read(core_slice_text(text), &facts, &problems);
-    if (made == NULL)
-        fail_msg("%s\n%s", text, problems.items[0].text);
-    core_problems_fini(&problems);
-    return made;
+    return definition_of("shop", text);
 }
 
 static triggers_rule_index *index_make(const char *const *whens, const char *const *ops,
