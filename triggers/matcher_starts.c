@@ -235,7 +235,7 @@ static bool is_over(const triggers_matcher *matcher, triggers_input history) {
 /* ---- between two messages ---- */
 
 bool triggers_matcher_starts_look(triggers_matcher *matcher, core_error *error) {
-    if (matcher->starting == 0)
+    if (matcher->starting == 0 && !matcher->starts_are_due)
         return true;
     for (triggers_input i = TRIGGERS_INPUT_CHANGES_NEAR; i < TRIGGERS_INPUTS; i++)
         if (is_over(matcher, i) && !round_end(matcher, i, error))

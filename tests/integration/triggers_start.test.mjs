@@ -106,6 +106,21 @@ test('a long history beside live writes, kills in its middle: each row one task,
   assert.ok(waits[LIVE / 2] < 500, `p50 ${waits[LIVE / 2]} ms`);
 });
 
+test('a history that nobody asks for any more is read no further', async (t) => {
+  const ROWS = 6000; // more tasks than a history writes ahead of what is done
+  const receiver = await Receiver.start(t, ({ path }) => path === '/past' ? new Promise(() => {}) : 200);
+  const house = await startTriggers(t, [trigger(`${receiver.url}/now`, { name: 'now', when: 'new.customer < 0' })]);
+  for (let first = 1; first <= ROWS; first += 200)
+    await insertOrders(house, first, first + 199, 200);
+  const consumers = async () => (await house.nats.streamInfo()).state.consumer_count;
+  const before = await consumers();
+  await put(house, from(trigger(`${receiver.url}/past`, { name: 'past' }), 'first'));
+  await waitFor('its history', async () => receiver.events.length > 0 && await consumers() === before + 1);
+  const removed = await fetch(`${house.walcast.url}/v1/projects/default/triggers/past`, { method: 'DELETE', headers });
+  assert.equal(removed.status, 204);
+  await waitFor('the end of its reading', async () => await consumers() === before);
+});
+
 test('what the stream removed before it was matched is told, and what follows is delivered', async (t) => {
   const receiver = await Receiver.start(t);
   const house = await startTriggers(t, [trigger(receiver.url)], { 'nats.max_age': '2s' });
