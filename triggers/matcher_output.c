@@ -93,9 +93,10 @@ bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error) {
     const triggers_record record = {.outcomes = core_buffer_slice(&matcher->told)};
     core_buffer_reset(&matcher->task);
     triggers_record_write(&record, &matcher->task);
-    const core_offset *at = &matcher->position.places[matcher->position.input].at;
-    (void)snprintf(id, sizeof id, "m-%s-%" PRIu64 "-%" PRIu32 "-%zu", at->epoch, at->sequence,
-                   at->index, matcher->told_number++);
+    triggers_input input = matcher->position.input; /* a history and a live one have one place */
+    const core_offset *at = &matcher->position.places[input].at;
+    (void)snprintf(id, sizeof id, "m%u-%s-%" PRIu64 "-%" PRIu32 "-%zu", (unsigned)input, at->epoch,
+                   at->sequence, at->index, matcher->told_number++);
     const fanout_event event = {
         .subject = subject, .id = id, .payload = core_buffer_slice(&matcher->task)};
     bool ok = core_subject_work(matcher->spec.config, fanout_work_word(FANOUT_WORK_DELIVERIES),
