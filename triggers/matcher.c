@@ -19,7 +19,7 @@ enum {
     IDLE_MS = 500,
     SAVE_EVERY_MS = 2000,
     PURGE_EVERY_MS = 3000,
-    STARTING_MS = 200, /* while histories are read, which wait for what partitions have done */
+    PAST_MS = 200,     /* while histories are read, which wait for what partitions have done */
     HISTORY_SHARE = 8, /* one message in so many, however many live ones there are */
     NEAR_END = 64,     /* so near to the live place a history goes first */
     TEXT_MAX_BYTES = 64 * 1024 * 1024,
@@ -115,6 +115,14 @@ static bool definitions_are_known(triggers_matcher *matcher) {
     return triggers_matcher_set_renew(matcher, &ignored) && matcher->set->generation != 0;
 }
 
+/* How far partitions are is asked for more often then. */
+static bool reads_past(const triggers_matcher *matcher) {
+    for (triggers_input i = TRIGGERS_INPUT_CHANGES_NEAR; i < TRIGGERS_INPUTS; i++)
+        if (matcher->feeds[i].is_open)
+            return true;
+    return false;
+}
+
 /* What is due besides messages. */
 static bool matcher_keep(triggers_matcher *matcher, core_error *error) {
     int64_t now_ms = core_clock_ms(matcher->spec.clock);
@@ -125,7 +133,7 @@ static bool matcher_keep(triggers_matcher *matcher, core_error *error) {
         if (!triggers_matcher_save(matcher, error))
             return false;
     }
-    if (now_ms - matcher->purge_ms >= (matcher->starting > 0 ? STARTING_MS : PURGE_EVERY_MS)) {
+    if (now_ms - matcher->purge_ms >= (reads_past(matcher) ? PAST_MS : PURGE_EVERY_MS)) {
         matcher->purge_ms = now_ms;
         triggers_matcher_purge(matcher);
     }
@@ -220,7 +228,7 @@ static bool matcher_step(triggers_matcher *matcher, core_error *error) {
         core_block_release(message);
     } else if (fanout_publisher_sleep(matcher->publisher)) {
         triggers_matcher_wait(matcher, fanout_publisher_wake_fd(matcher->publisher),
-                              matcher->starting > 0 ? STARTING_MS : IDLE_MS);
+                              reads_past(matcher) ? PAST_MS : IDLE_MS);
         fanout_publisher_wake_clear(matcher->publisher);
     }
     return ok && matcher_keep(matcher, error);
