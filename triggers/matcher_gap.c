@@ -31,7 +31,7 @@ bool triggers_matcher_gap(triggers_matcher *matcher, triggers_input input, const
                                 .project = definition->project,
                                 .trigger = definition->name,
                                 .reason = core_slice_text(text)};
-        if (!triggers_matcher_tell_each(matcher, &entry, error))
+        if (!triggers_matcher_tell(matcher, &entry, error))
             return false;
     }
     return triggers_matcher_tell_all(matcher, error);

@@ -57,7 +57,7 @@ static bool tell(const triggers_case *it, const triggers_definition *definition,
                             .event_id = it->facts.offset,
                             .reason = core_slice_text(text)};
     core_metrics_add(it->matcher->spec.metrics, CORE_METRIC_TRIGGERS_UNDECIDED, 1);
-    return triggers_matcher_tell_each(it->matcher, &entry, error);
+    return triggers_matcher_tell(it->matcher, &entry, error);
 }
 
 /* The body, the key's text, what the action needs. False: `*missing`, or memory is out. */

@@ -63,7 +63,8 @@ bool triggers_matcher_flush(triggers_matcher *matcher, core_error *error) {
 
 /* ---- what was not decided ---- */
 
-bool triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry) {
+/* False: the record is full. */
+static bool told_add(triggers_matcher *matcher, triggers_entry *entry) {
     if (matcher->told_count >= TOLD_MAX || matcher->told.length >= TOLD_MAX_BYTES)
         return false;
     entry->time_ms = core_clock_wall_us(matcher->spec.clock) / CORE_US_PER_MS;
@@ -109,13 +110,12 @@ bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error) {
     return ok;
 }
 
-bool triggers_matcher_tell_each(triggers_matcher *matcher, triggers_entry *entry,
-                                core_error *error) {
-    if (triggers_matcher_tell(matcher, entry))
+bool triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry, core_error *error) {
+    if (told_add(matcher, entry))
         return true;
     if (!triggers_matcher_tell_all(matcher, error))
         return false;
-    bool has_room = triggers_matcher_tell(matcher, entry);
+    bool has_room = told_add(matcher, entry);
     assert(has_room);
     return has_room;
 }

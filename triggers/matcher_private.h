@@ -202,11 +202,10 @@ CORE_MUST_CHECK bool triggers_matcher_send(triggers_matcher *matcher, uint64_t k
 CORE_MUST_CHECK bool triggers_matcher_poll(triggers_matcher *matcher, core_error *error);
 /* Waits until all tasks are stored. */
 CORE_MUST_CHECK bool triggers_matcher_flush(triggers_matcher *matcher, core_error *error);
-/* What was not decided is told, in one record. False: that is full. */
-bool triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry);
-/* The same; a record that is full goes first. Not within a task: it takes the task's buffer. */
-CORE_MUST_CHECK bool triggers_matcher_tell_each(triggers_matcher *matcher, triggers_entry *entry,
-                                                core_error *error);
+/* What was not decided is told, in one record with others; one that is full goes first. Not within
+ * a task: it takes the task's buffer. */
+CORE_MUST_CHECK bool triggers_matcher_tell(triggers_matcher *matcher, triggers_entry *entry,
+                                           core_error *error);
 CORE_MUST_CHECK bool triggers_matcher_tell_all(triggers_matcher *matcher, core_error *error);
 /* Removes tasks that all partitions are done with. */
 void triggers_matcher_purge(triggers_matcher *matcher);

@@ -12,7 +12,7 @@
 /* ---- told ---- */
 
 static bool refuse(const triggers_case *it, const triggers_redelivery *wish, core_slice project,
-                   const char *reason) {
+                   const char *reason, core_error *error) {
     char text[TRIGGERS_REASON_MAX], letter[TRIGGERS_EVENT_ID_SIZE];
     (void)snprintf(letter, sizeof letter, "dead letter %" PRIu64, wish->dead);
     (void)snprintf(text, sizeof text, "redelivery: %s", reason);
@@ -22,9 +22,8 @@ static bool refuse(const triggers_case *it, const triggers_redelivery *wish, cor
                             .event_id = wish->dead != 0 ? core_slice_text(letter) : wish->event_id,
                             .reason = core_slice_text(text)};
     core_metrics_add(it->matcher->spec.metrics, CORE_METRIC_TRIGGERS_UNDECIDED, 1);
-    (void)triggers_matcher_tell(it->matcher, &entry);
     it->matcher->is_done = true;
-    return true;
+    return triggers_matcher_tell(it->matcher, &entry, error);
 }
 
 /* ---- a dead letter ---- */
@@ -56,8 +55,8 @@ static bool letter_take(triggers_case *it, const triggers_redelivery *wish,
     if (it->is_partly) /* its task is stored */
         matcher->is_done = true;
     if (!found || !letter.is_whole || !core_slice_equal(letter.task.trigger, wish->trigger))
-        return it->is_partly ||
-               refuse(it, wish, definition->project, "the dead letter is not there any more");
+        return it->is_partly || refuse(it, wish, definition->project,
+                                       "the dead letter is not there any more", error);
     if (!it->is_partly && !letter_task_send(it, definition, &letter.task, error))
         return false;
     return triggers_matcher_flush(matcher, error) &&
@@ -183,14 +182,15 @@ static bool past_take(triggers_case *it, const triggers_redelivery *wish,
         return false;
     if (it->change == NULL)
         return refuse(it, wish, definition->project,
-                      "its stream does not hold the change or event (any more)");
+                      "its stream does not hold the change or event (any more)", error);
     it->facts.offset = wish->event_id;
     if (!triggers_matcher_match(it, past.index, error))
         return false;
     return it->matched > 0 || it->is_partly ||
            refuse(it, wish, definition->project,
                   definition->disabled ? "the trigger is disabled"
-                                       : "the trigger as it is now does not match it");
+                                       : "the trigger as it is now does not match it",
+                  error);
 }
 
 bool triggers_matcher_redeliver(triggers_case *it, core_slice project, core_slice payload,
@@ -207,7 +207,7 @@ bool triggers_matcher_redeliver(triggers_case *it, core_slice project, core_slic
     }
     const triggers_definition *definition = triggers_set_find(matcher->set, project, wish.trigger);
     if (definition == NULL)
-        return refuse(it, &wish, project, "there is no such trigger");
+        return refuse(it, &wish, project, "there is no such trigger", error);
     return wish.dead != 0 ? letter_take(it, &wish, definition, error)
                           : past_take(it, &wish, definition, error);
 }
