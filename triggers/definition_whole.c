@@ -1,5 +1,6 @@
 /* What several keys of a definition together must be; see definition_private.h. */
 #include "triggers/definition_private.h"
+#include "triggers/job.h"
 
 /* The one child of the map that is named in `names` (ended by NULL); its place among them. Told
  * when there is none, or more than one. */
@@ -54,7 +55,6 @@ static bool images_check(triggers_definition_reader *reader, const core_node *no
 
 /* Jobs have their own retries, keys and times, and go out as they are. */
 static bool queue_check(triggers_definition_reader *reader, const core_node *root) {
-    enum { QUEUE_MAX = 64 }; /* TRIGGERS_JOB_QUEUE_MAX */
     static const char *const others[] = {"when", "select", "template",
                                          "key",  "retry",  "start_from"};
     const core_node *on = core_node_find(root, "on"), *action = core_node_find(root, "do");
@@ -62,9 +62,9 @@ static bool queue_check(triggers_definition_reader *reader, const core_node *roo
     if (webhook == NULL)
         return core_problem_tell(reader->problems, action->place,
                                  "do: of a queue's jobs expected webhook");
-    if (reader->out->queue.length > QUEUE_MAX)
+    if (reader->out->queue.length > TRIGGERS_JOB_QUEUE_MAX)
         return core_problem_tell(reader->problems, core_node_find(on, "queue")->place,
-                                 "queue: expected at most %d characters", QUEUE_MAX);
+                                 "queue: expected at most %d characters", TRIGGERS_JOB_QUEUE_MAX);
     for (size_t i = 0; i < CORE_COUNT_OF(others); i++) {
         const core_node *other = core_node_find(root, others[i]);
         if (other != NULL)
