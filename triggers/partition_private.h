@@ -181,9 +181,9 @@ bool partition_is_full(const triggers_partition *partition);
 /* Puts an idle key in line if it has a head; else drops it. */
 void partition_key_line(triggers_partition *partition, partition_key *key);
 void partition_run(triggers_partition *partition);
-/* Definitions have changed: nobody waits, and what a former one's endpoint said is forgotten. */
 /* Deliveries a second, of late. */
 uint32_t partition_lane_rate(partition_lane *lane, int64_t now_ms);
+/* Definitions have changed: nobody waits, and what a former one's endpoint said is forgotten. */
 void partition_lane_refresh(triggers_partition *partition, partition_lane *lane);
 /* The head is held: it is attempted, or buried. */
 void partition_head_go(triggers_partition *partition, partition_key *key);

@@ -225,7 +225,6 @@ static void test_what_cannot_be_read_is_a_dead_letter(void **state) {
     desk_close(&d);
 }
 
-/* Its head is on its way from the stream when the ownership ends: nobody will attempt it here. */
 /* Outcomes of that kind in all records so far; `*last` gets the last one. */
 static size_t told(const desk *d, triggers_entry_kind kind, triggers_entry *last) {
     size_t count = 0;
@@ -282,6 +281,7 @@ static void test_what_waits_for_a_place_is_told(void **state) {
     desk_close(&d);
 }
 
+/* Its head is on its way from the stream when the ownership ends: nobody will attempt it here. */
 static void test_what_was_admitted_is_given_back_with_the_partition(void **state) {
     desk d;
     int64_t next_ms;
