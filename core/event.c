@@ -20,9 +20,7 @@ core_op core_op_parse(core_slice text) {
 }
 
 bool core_message_is_own(const core_message *message) {
-    const core_slice own = core_slice_text("walcast.");
-    return message->prefix.length >= own.length &&
-           memcmp(message->prefix.data, own.data, own.length) == 0;
+    return core_slice_begins(message->prefix, core_slice_text("walcast."));
 }
 
 bool core_message_tells_ddl(const core_message *message) {

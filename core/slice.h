@@ -41,6 +41,12 @@ static inline bool core_slice_is(core_slice slice, const char *text) {
     return core_slice_equal(slice, core_slice_text(text));
 }
 
+/* With the empty one all begin. */
+static inline bool core_slice_begins(core_slice slice, core_slice beginning) {
+    return slice.length >= beginning.length &&
+           (beginning.length == 0 || memcmp(slice.data, beginning.data, beginning.length) == 0);
+}
+
 /* Below, equal to or above 0: as bytes, and of two that begin alike the shorter one first. */
 static inline int core_slice_compare(core_slice a, core_slice b) {
     size_t common = a.length < b.length ? a.length : b.length;

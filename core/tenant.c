@@ -20,11 +20,6 @@ static tenant_pattern pattern_split(const char *pattern) {
     };
 }
 
-static bool slice_starts(core_slice text, core_slice with) {
-    return text.length >= with.length &&
-           (with.length == 0 || memcmp(text.data, with.data, with.length) == 0);
-}
-
 static bool slice_ends(core_slice text, core_slice with) {
     return text.length >= with.length &&
            (with.length == 0 ||
@@ -56,7 +51,7 @@ core_slice core_tenants_project(const core_tenants *tenants, core_slice schema) 
     for (size_t i = 0; i < tenants->count; i++) {
         tenant_pattern pattern = pattern_split(tenants->patterns[i]);
         size_t fixed = pattern.head.length + pattern.tail.length;
-        if (schema.length <= fixed || !slice_starts(schema, pattern.head) ||
+        if (schema.length <= fixed || !core_slice_begins(schema, pattern.head) ||
             !slice_ends(schema, pattern.tail))
             continue;
         core_slice id = core_slice_make(schema.data + pattern.head.length, schema.length - fixed);
@@ -123,7 +118,7 @@ bool core_tenant_pattern_valid(const char *pattern) {
  * both. */
 bool core_tenant_patterns_overlap(const char *a, const char *b) {
     tenant_pattern one = pattern_split(a), other = pattern_split(b);
-    return (slice_starts(one.head, other.head) || slice_starts(other.head, one.head)) &&
+    return (core_slice_begins(one.head, other.head) || core_slice_begins(other.head, one.head)) &&
            (slice_ends(one.tail, other.tail) || slice_ends(other.tail, one.tail));
 }
 

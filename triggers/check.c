@@ -295,7 +295,7 @@ static bool is_tenants(const triggers_check *check, const triggers_definition *d
 
 /* The subject is `token`, or below it. */
 static bool is_below(core_slice subject, core_slice token) {
-    return subject.length >= token.length && memcmp(subject.data, token.data, token.length) == 0 &&
+    return core_slice_begins(subject, token) &&
            (subject.length == token.length || subject.data[token.length] == '.');
 }
 

@@ -13,19 +13,14 @@ static const struct {
     {TRIGGERS_RESULT_TYPE, TRIGGERS_ON_RESULT},
 };
 
-static bool begins(core_slice text, core_slice beginning) {
-    return text.length >= beginning.length &&
-           memcmp(text.data, beginning.data, beginning.length) == 0;
-}
-
 bool triggers_hearing_kind(core_slice type, triggers_on *on, core_slice *name) {
     *name = type;
     *on = TRIGGERS_ON_EVENT;
-    if (!begins(type, core_slice_text("walcast.")))
+    if (!core_slice_begins(type, core_slice_text("walcast.")))
         return true;
     for (size_t i = 0; i < CORE_COUNT_OF(own_rows); i++) {
         core_slice beginning = core_slice_text(own_rows[i].type);
-        if (!begins(type, beginning))
+        if (!core_slice_begins(type, beginning))
             continue;
         *on = own_rows[i].on;
         *name = core_slice_make(type.data + beginning.length, type.length - beginning.length);
@@ -38,8 +33,7 @@ bool triggers_hearing_kind(core_slice type, triggers_on *on, core_slice *name) {
 static bool type_matches(core_slice pattern, core_slice type) {
     if (pattern.length == 0 || pattern.data[pattern.length - 1] != '*')
         return core_slice_equal(pattern, type);
-    size_t length = pattern.length - 1;
-    return type.length >= length && memcmp(type.data, pattern.data, length) == 0;
+    return core_slice_begins(type, core_slice_make(pattern.data, pattern.length - 1));
 }
 
 bool triggers_hearing_is_on(const triggers_definition *definition, triggers_on on,

@@ -10,12 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static bool is_wish(core_slice type) {
-    static const char beginning[] = TRIGGERS_REDELIVER_TYPE;
-    return type.length >= sizeof beginning - 1 &&
-           memcmp(type.data, beginning, sizeof beginning - 1) == 0;
-}
-
 bool triggers_matcher_event_case(triggers_case *it, const triggers_heard *heard, core_slice id,
                                  core_change *change, triggers_rule_index **index,
                                  core_error *error) {
@@ -58,7 +52,8 @@ static bool event_take(triggers_case *it, const triggers_heard *heard, core_erro
     (void)snprintf(id, sizeof id, "%s-%" PRIu64, it->at.epoch, it->at.sequence);
     if (!triggers_matcher_event_case(it, heard, core_slice_text(id), &change, &index, error))
         return false;
-    if (index != NULL || !is_wish(core_buffer_slice(&matcher->names[1])))
+    if (index != NULL || !core_slice_begins(core_buffer_slice(&matcher->names[1]),
+                                            core_slice_text(TRIGGERS_REDELIVER_TYPE)))
         return triggers_matcher_match(it, index, error);
     core_slice project = core_arena_copy(&matcher->arena, core_buffer_slice(&matcher->names[0]));
     return project.data != NULL

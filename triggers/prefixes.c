@@ -42,13 +42,9 @@ static int by_text(const void *left, const void *right) {
     return core_slice_compare(a->text, b->text);
 }
 
-static bool begins(core_slice text, core_slice prefix) {
-    return text.length >= prefix.length && memcmp(text.data, prefix.data, prefix.length) == 0;
-}
-
 /* `number`'s longest beginning, looked for from the prefix before it upwards. */
 static uint32_t above_of(const triggers_prefixes *prefixes, uint32_t from, core_slice text) {
-    while (from > 0 && !begins(text, prefixes->prefixes[from - 1]))
+    while (from > 0 && !core_slice_begins(text, prefixes->prefixes[from - 1]))
         from = prefixes->above[from - 1];
     return from;
 }
