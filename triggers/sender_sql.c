@@ -136,7 +136,6 @@ static bool string_add(sql_call *call, core_slice raw) {
 
 static bool argument_add(sql_call *call, const triggers_argument *argument,
                          const triggers_body_parts *parts) {
-    enum { IS_NULL = SIZE_MAX };
     switch (argument->kind) {
     case TRIGGERS_ARGUMENT_NULL:
         call->places[call->count] = SIZE_MAX;
@@ -205,7 +204,7 @@ static bool call_run(pg_job *job, pg_connection *connection, core_error *error) 
     bool ok = call_begin(call, connection, error);
     if (ok) {
         pg_result *result =
-            pg_query(connection, call->statement, call->parameters, call->count, error);
+            pg_query_one(connection, call->statement, call->parameters, call->count, error);
         ok = result != NULL;
         pg_result_free(result);
     }

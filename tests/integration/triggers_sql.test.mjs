@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { acting, startActions } from '../lib/actions.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
-import { deadLetters, insertOrders, outcomes, SCHEMA } from '../lib/triggers.mjs';
+import { deadLetters, insertOrders, outcomes, SCHEMA, startTriggers } from '../lib/triggers.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 
@@ -96,6 +96,24 @@ test('what a statement is held against, and what is refused', async (t) => {
   url.username = 'lesser';
   house.walcast.config['triggers.sql_url'] = url.href;
   assert.doesNotMatch(await validate(house, good), /statement|parameters|database/);
+});
+
+test('a statement that nobody could check is still one only when it runs', async (t) => {
+  const house = await startTriggers(t, [], {}, `${LOG}; CREATE ROLE actor NOLOGIN; GRANT INSERT ON log TO actor`);
+  const url = new URL(house.postgres.url);
+  url.username = 'actor';
+  await house.walcast.kill();
+  house.walcast.config['triggers.sql_url'] = url.href;
+  writeFileSync(join(house.walcast.directory, 'triggers', 'two.yaml'),
+    acting(sql("insert into log (event) values ('a'); insert into log (event) values ('b')", '[]'), { retry: '[]' }));
+  house.walcast.start();
+  await house.walcast.ready();
+  await waitFor('the trigger', async () => /orders/.test(await house.walcast.commandOk(['trigger', 'list', '--json'])));
+  await house.postgres.query('ALTER ROLE actor LOGIN');
+  await insertOrders(house, 1, 1, 1);
+  await deadLetters(house, 1);
+  assert.match((await outcomes(house, 'orders')).find((it) => it.outcome === 'dead').reason, /cannot insert multiple commands/);
+  assert.deepEqual(await rows(house, 'SELECT event FROM log'), []);
 });
 
 test('statements run with the rights of triggers.sql_url, whose password is never told', async (t) => {
