@@ -68,6 +68,8 @@ static bool callback_check(const triggers_job *job, core_error *error) {
     if (!begins(job->callback_url, "https://") && !begins(job->callback_url, "http://"))
         return core_error_set(error, CORE_ERROR_INPUT,
                               "callback: expected a URL that begins with https:// or http://");
+    if (memchr(job->callback_url.data, '\0', job->callback_url.length) != NULL)
+        return core_error_set(error, CORE_ERROR_INPUT, "callback: a URL has no NUL");
     return name_is_valid(job->callback_secret) ||
            core_error_set(error, CORE_ERROR_INPUT, "callback_secret: expected a secret's name");
 }

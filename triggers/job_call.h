@@ -11,11 +11,12 @@
 #include "triggers/job.h"
 #include "triggers/signed.h"
 
-#define TRIGGERS_JOB_CALLS_MAX      512
-#define TRIGGERS_JOB_CALLS_BYTES    ((size_t)32 << 20)
-#define TRIGGERS_JOB_CALL_BODY_MAX  (TRIGGERS_JOB_PAYLOAD_MAX + 16384)
-#define TRIGGERS_JOB_CALL_ID_SIZE   64
-#define TRIGGERS_JOB_CALL_NAME_SIZE 512
+#define TRIGGERS_JOB_CALLS_MAX     512
+#define TRIGGERS_JOB_CALLS_BYTES   ((size_t)32 << 20)
+#define TRIGGERS_JOB_CALL_BODY_MAX (TRIGGERS_JOB_PAYLOAD_MAX + 16384)
+#define TRIGGERS_JOB_CALL_ID_SIZE  64
+/* An endpoint's: of a callback, its origin and its secret's name. */
+#define TRIGGERS_JOB_CALL_NAME_SIZE (TRIGGERS_JOB_URL_MAX + TRIGGERS_JOB_SECRET_MAX + 2)
 
 typedef struct triggers_job_caller triggers_job_caller;
 typedef struct triggers_job_call triggers_job_call;

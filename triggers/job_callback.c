@@ -32,7 +32,7 @@ static core_slice origin_of(core_slice url) {
     return core_slice_make(url.data, at);
 }
 
-static bool endpoint_make(callback_endpoint *endpoint, const triggers_job *job) {
+static void endpoint_make(callback_endpoint *endpoint, const triggers_job *job) {
     core_slice origin = origin_of(job->callback_url);
     int name = snprintf(endpoint->name, sizeof endpoint->name, "%.*s %.*s", CORE_SLICE_ARGS(origin),
                         CORE_SLICE_ARGS(job->callback_secret));
@@ -48,8 +48,8 @@ static bool endpoint_make(callback_endpoint *endpoint, const triggers_job *job) 
                                           .secrets = endpoint->secrets,
                                           .secret_count = 1,
                                           .concurrency = CONCURRENCY}};
-    return name > 0 && (size_t)name < sizeof endpoint->name && secret > 0 &&
-           (size_t)secret < sizeof endpoint->secret;
+    assert(name > 0 && (size_t)name < sizeof endpoint->name && secret > 0 &&
+           (size_t)secret < sizeof endpoint->secret); /* triggers_job_check */
 }
 
 static void body_write(core_buffer *out, const triggers_job *job,
@@ -111,16 +111,14 @@ void job_callback(void *context, const triggers_job *job, const triggers_job_sta
     job_slot *slot = context;
     callback_endpoint endpoint;
     int64_t again_ms;
-    /* bounds that the job keeps make it fit */
-    bool fits = endpoint_make(&endpoint, job);
+    endpoint_make(&endpoint, job);
     triggers_job_call *call =
-        fits ? triggers_job_call_new(slot->runner->caller, &endpoint.definition, &again_ms) : NULL;
-    if (call == NULL || !core_slice_to_text(job->callback_url, call->url, sizeof call->url)) {
-        if (call != NULL)
-            triggers_job_call_give_back(call);
+        triggers_job_call_new(slot->runner->caller, &endpoint.definition, &again_ms);
+    if (call == NULL) {
         postpone(slot, job, again_ms);
         return;
     }
+    memcpy(call->url, job->callback_url.data, job->callback_url.length); /* one that is checked */
     /* the same over attempts, and another one when the job is retried by hand */
     (void)snprintf(call->id, sizeof call->id, "end_%s_%" PRIu32, job->id, status->lease);
     memcpy(call->job, job->id, sizeof call->job);

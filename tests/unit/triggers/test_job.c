@@ -94,6 +94,7 @@ static void each_bound_is_told_by_name(void **state) {
     REFUSED(concurrency_key = core_slice_text("\xc3"), "concurrency_key")
     REFUSED(callback_url = core_slice_make(big, TRIGGERS_JOB_URL_MAX + 1), "callback")
     REFUSED(callback_url = core_slice_text("ftp://h/"), "callback: expected a URL")
+    REFUSED(callback_url = core_slice_make("http://h\0x/", 11), "callback: a URL has no NUL")
     REFUSED(callback_url = core_slice_text("http://h/"), "callback_secret: expected a secret")
     REFUSED(callback_secret = core_slice_text("S"), "callback_secret: goes with")
     REFUSED(concurrency = 0, "concurrency")
