@@ -55,14 +55,22 @@ void triggers_message_send(triggers_message *message, fanout_messenger *messenge
         triggers_delivery_end(message->delivery, TRIGGERS_END_FAILED, error.text);
 }
 
-bool triggers_message_is_away(void *messenger) {
-    return fanout_messenger_is_away(messenger);
+static bool message_is_away(void *context) {
+    const triggers_sender_spec *spec = context;
+    return fanout_messenger_is_away(spec->messenger);
 }
 
-void triggers_message_done(void *context, triggers_delivery *delivery) {
+static void message_done(void *context, triggers_delivery *delivery) {
     triggers_message *message = delivery->made;
     (void)context;
     core_buffer_fini(&message->payload);
     free(message);
     delivery->made = NULL;
+}
+
+triggers_sender triggers_message_sender(const triggers_sender_spec *spec, triggers_send send) {
+    return (triggers_sender){.context = (void *)(uintptr_t)spec, /* nobody writes to it */
+                             .send = send,
+                             .done = message_done,
+                             .is_away = message_is_away};
 }

@@ -26,8 +26,7 @@ triggers_message *triggers_message_new(triggers_delivery *delivery);
 void triggers_message_header(triggers_message *message, const char *name, const char *value);
 /* Ends the delivery, later or at once. */
 void triggers_message_send(triggers_message *message, fanout_messenger *messenger);
-/* A sender's `is_away`, of the messenger; and its `done`. */
-bool triggers_message_is_away(void *messenger);
-void triggers_message_done(void *context, triggers_delivery *delivery);
+/* A sender of messages: its context is the spec, and it has nothing of its own. */
+triggers_sender triggers_message_sender(const triggers_sender_spec *spec, triggers_send send);
 
 #endif

@@ -10,22 +10,11 @@
 #include "triggers/message.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-#define BROADCASTS_MAGIC UINT32_C(0x74626364)
 
 /* No gateway's: all of them hear it. */
 #define NODE "triggers"
 
 enum { TIMEOUT_MS = 10 * 1000 };
-
-typedef struct {
-    uint32_t magic;
-    const core_clock *clock;
-    fanout_messenger *messenger;
-    core_subject_scope scope;
-    size_t payload_max;
-} triggers_broadcasts;
 
 /* "msg_" and 32 hexadecimal digits, as a UUID of version 8: made by us. */
 static void uuid_of(const char *id, char uuid[CORE_REALTIME_ID_SIZE]) {
@@ -34,10 +23,10 @@ static void uuid_of(const char *id, char uuid[CORE_REALTIME_ID_SIZE]) {
                    hex + 13, hex + 17, hex + 20);
 }
 
-static bool subject_write(const triggers_broadcasts *broadcasts,
-                          const triggers_definition *definition, triggers_message *message) {
+static bool subject_write(const core_config *config, const triggers_definition *definition,
+                          triggers_message *message) {
     char project[CORE_SUBJECT_TOKEN_MAX];
-    core_subject_scope scope = broadcasts->scope;
+    core_subject_scope scope = core_subject_scope_of(config);
     const triggers_broadcast *asked = &definition->broadcast;
     if (!core_slice_to_text(definition->project, project, sizeof project))
         return false;
@@ -47,25 +36,27 @@ static bool subject_write(const triggers_broadcasts *broadcasts,
                : core_subject_realtime_live(&scope, asked->channel, message->subject);
 }
 
-static bool payload_write(const triggers_broadcasts *broadcasts, const triggers_delivery *delivery,
+static bool payload_write(const triggers_sender_spec *spec, const triggers_delivery *delivery,
                           core_buffer *out, core_error *error) {
     const triggers_broadcast *asked = &delivery->definition->broadcast;
+    size_t max = (size_t)core_config_integer(spec->config, "ws.max_broadcast_bytes");
     triggers_body_parts parts;
     if (!triggers_body_read(delivery->task.body, &parts, error))
         return false;
-    if (parts.data.length > broadcasts->payload_max)
+    if (parts.data.length > max)
         return core_error_set(error, CORE_ERROR_LIMIT,
                               "the payload has %zu bytes; ws.max_broadcast_bytes allows %zu",
-                              parts.data.length, broadcasts->payload_max);
-    core_realtime_message said = {.environment = core_slice_text(broadcasts->scope.environment),
-                                  .node = core_slice_text(NODE),
-                                  .channel = asked->channel,
-                                  .event = asked->event,
-                                  .payload = parts.data,
-                                  .time_us = core_clock_wall_us(broadcasts->clock),
-                                  .encoding = CORE_REALTIME_JSON,
-                                  .origin = CORE_REALTIME_REST,
-                                  .is_private = asked->is_private};
+                              parts.data.length, max);
+    core_realtime_message said = {
+        .environment = core_slice_text(core_config_text(spec->config, "environment")),
+        .node = core_slice_text(NODE),
+        .channel = asked->channel,
+        .event = asked->event,
+        .payload = parts.data,
+        .time_us = core_clock_wall_us(spec->clock),
+        .encoding = CORE_REALTIME_JSON,
+        .origin = CORE_REALTIME_REST,
+        .is_private = asked->is_private};
     if (asked->is_private)
         uuid_of(delivery->id, said.id);
     return core_realtime_message_write(&said, out) ||
@@ -75,16 +66,15 @@ static bool payload_write(const triggers_broadcasts *broadcasts, const triggers_
 
 static void broadcasts_send(void *context, triggers_delivery *delivery,
                             triggers_endpoint *endpoint) {
-    triggers_broadcasts *broadcasts = context;
+    const triggers_sender_spec *spec = context;
     core_error error = {0};
     (void)endpoint;
-    CORE_MAGIC_CHECK(broadcasts, BROADCASTS_MAGIC);
     triggers_message *message = triggers_message_new(delivery);
-    if (!subject_write(broadcasts, delivery->definition, message)) {
+    if (!subject_write(spec->config, delivery->definition, message)) {
         triggers_delivery_end(delivery, TRIGGERS_END_REFUSED, "the channel's subject is too long");
         return;
     }
-    if (!payload_write(broadcasts, delivery, &message->payload, &error)) {
+    if (!payload_write(spec, delivery, &message->payload, &error)) {
         triggers_delivery_end(delivery, TRIGGERS_END_REFUSED, error.text);
         return;
     }
@@ -92,41 +82,12 @@ static void broadcasts_send(void *context, triggers_delivery *delivery,
     message->dispatch.until =
         delivery->definition->broadcast.is_private ? FANOUT_UNTIL_STORED : FANOUT_UNTIL_TAKEN;
     message->dispatch.timeout_ms = TIMEOUT_MS;
-    triggers_message_send(message, broadcasts->messenger);
-}
-
-static bool broadcasts_away(void *context) {
-    const triggers_broadcasts *broadcasts = context;
-    CORE_MAGIC_CHECK(broadcasts, BROADCASTS_MAGIC);
-    return fanout_messenger_is_away(broadcasts->messenger);
-}
-
-static void broadcasts_stop(void *context) {
-    (void)context; /* the messenger has ended them */
-}
-
-static void broadcasts_free(void *context) {
-    triggers_broadcasts *broadcasts = context;
-    CORE_MAGIC_CHECK(broadcasts, BROADCASTS_MAGIC);
-    broadcasts->magic = 0;
-    free(broadcasts);
+    triggers_message_send(message, spec->messenger);
 }
 
 bool triggers_broadcast_sender(const triggers_sender_spec *spec, triggers_sender *sender,
                                core_error *error) {
-    triggers_broadcasts *broadcasts = calloc(1, sizeof *broadcasts);
-    if (broadcasts == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for broadcasts");
-    broadcasts->magic = BROADCASTS_MAGIC;
-    broadcasts->clock = spec->clock;
-    broadcasts->messenger = spec->messenger;
-    broadcasts->scope = core_subject_scope_of(spec->config);
-    broadcasts->payload_max = (size_t)core_config_integer(spec->config, "ws.max_broadcast_bytes");
-    *sender = (triggers_sender){.context = broadcasts,
-                                .send = broadcasts_send,
-                                .done = triggers_message_done,
-                                .is_away = broadcasts_away,
-                                .stop = broadcasts_stop,
-                                .free = broadcasts_free};
+    (void)error;
+    *sender = triggers_message_sender(spec, broadcasts_send);
     return true;
 }

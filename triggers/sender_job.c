@@ -12,16 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define JOBS_MAGIC UINT32_C(0x746a6273)
-
 enum { TIMEOUT_MS = 10 * 1000, UNIQUE_MAX = TRIGGERS_JOB_KEY_MAX };
-
-typedef struct {
-    uint32_t magic;
-    const core_config *config;
-    const core_clock *clock;
-    fanout_messenger *messenger;
-} triggers_job_maker;
 
 /* The texts that a job points to. */
 typedef struct {
@@ -85,24 +76,23 @@ static bool job_make(const triggers_delivery *delivery, int64_t now_us, triggers
     return keys_read(task, job, texts, error) && triggers_job_check(job, error);
 }
 
-static bool subject_write(const triggers_job_maker *maker, const triggers_job *job,
+static bool subject_write(const core_config *config, const triggers_job *job,
                           char subject[CORE_SUBJECT_MAX]) {
     char number[8];
     (void)snprintf(number, sizeof number, "%02u",
                    triggers_job_partition_of(job->project, job->queue));
-    return core_subject_work(maker->config, fanout_work_word(FANOUT_WORK_JOBS), number, subject);
+    return core_subject_work(config, fanout_work_word(FANOUT_WORK_JOBS), number, subject);
 }
 
 static void jobs_send(void *context, triggers_delivery *delivery, triggers_endpoint *endpoint) {
-    const triggers_job_maker *maker = context;
+    const triggers_sender_spec *spec = context;
     triggers_job job;
     job_texts texts;
     core_error error = {0};
     (void)endpoint;
-    CORE_MAGIC_CHECK(maker, JOBS_MAGIC);
     triggers_message *message = triggers_message_new(delivery);
-    bool ok = job_make(delivery, core_clock_wall_us(maker->clock), &job, &texts, &error);
-    if (ok && !subject_write(maker, &job, message->subject))
+    bool ok = job_make(delivery, core_clock_wall_us(spec->clock), &job, &texts, &error);
+    if (ok && !subject_write(spec->config, &job, message->subject))
         ok = core_error_set(&error, CORE_ERROR_LIMIT, "nats.prefix is too long for jobs");
     if (!ok) {
         triggers_delivery_end(delivery, TRIGGERS_END_REFUSED, error.text);
@@ -114,40 +104,12 @@ static void jobs_send(void *context, triggers_delivery *delivery, triggers_endpo
     message->dispatch.payload = core_buffer_slice(&message->payload);
     message->dispatch.until = FANOUT_UNTIL_STORED;
     message->dispatch.timeout_ms = TIMEOUT_MS;
-    triggers_message_send(message, maker->messenger);
-}
-
-static bool jobs_away(void *context) {
-    const triggers_job_maker *maker = context;
-    CORE_MAGIC_CHECK(maker, JOBS_MAGIC);
-    return fanout_messenger_is_away(maker->messenger);
-}
-
-static void jobs_stop(void *context) {
-    (void)context; /* the messenger has ended them */
-}
-
-static void jobs_free(void *context) {
-    triggers_job_maker *maker = context;
-    CORE_MAGIC_CHECK(maker, JOBS_MAGIC);
-    maker->magic = 0;
-    free(maker);
+    triggers_message_send(message, spec->messenger);
 }
 
 bool triggers_job_sender(const triggers_sender_spec *spec, triggers_sender *sender,
                          core_error *error) {
-    triggers_job_maker *maker = calloc(1, sizeof *maker);
-    if (maker == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for jobs of triggers");
-    maker->magic = JOBS_MAGIC;
-    maker->config = spec->config;
-    maker->clock = spec->clock;
-    maker->messenger = spec->messenger;
-    *sender = (triggers_sender){.context = maker,
-                                .send = jobs_send,
-                                .done = triggers_message_done,
-                                .is_away = jobs_away,
-                                .stop = jobs_stop,
-                                .free = jobs_free};
+    (void)error;
+    *sender = triggers_message_sender(spec, jobs_send);
     return true;
 }

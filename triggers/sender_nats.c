@@ -4,6 +4,7 @@
 #include "triggers/message.h"
 
 static void nats_send(void *context, triggers_delivery *delivery, triggers_endpoint *endpoint) {
+    const triggers_sender_spec *spec = context;
     const triggers_nats *nats = &delivery->definition->nats;
     triggers_message *message = triggers_message_new(delivery);
     (void)endpoint;
@@ -15,21 +16,12 @@ static void nats_send(void *context, triggers_delivery *delivery, triggers_endpo
     message->dispatch.payload = delivery->task.body;
     message->dispatch.until = nats->request ? FANOUT_UNTIL_ANSWERED : FANOUT_UNTIL_TAKEN;
     message->dispatch.timeout_ms = nats->timeout_ms;
-    triggers_message_send(message, context);
-}
-
-static void nats_rest(void *context) {
-    (void)context; /* the messenger is everybody's */
+    triggers_message_send(message, spec->messenger);
 }
 
 bool triggers_nats_sender(const triggers_sender_spec *spec, triggers_sender *sender,
                           core_error *error) {
     (void)error;
-    *sender = (triggers_sender){.context = spec->messenger,
-                                .send = nats_send,
-                                .done = triggers_message_done,
-                                .is_away = triggers_message_is_away,
-                                .stop = nats_rest,
-                                .free = nats_rest};
+    *sender = triggers_message_sender(spec, nats_send);
     return true;
 }

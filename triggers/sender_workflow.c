@@ -9,10 +9,6 @@
 #include "triggers/body_read.h"
 #include "triggers/message.h"
 
-#include <stdlib.h>
-
-#define WORKFLOWS_MAGIC UINT32_C(0x74776b66)
-
 enum {
     TIMEOUT_MS = 10 * 1000,
     RUN_MAX = TRIGGERS_NAME_MAX + 1 + TRIGGERS_ARGUMENT_KEY_MAX + TRIGGERS_NAME_MAX + 2,
@@ -21,12 +17,6 @@ enum {
 
 /* Between a tenant and its run's id in the subject; in no id. */
 #define TENANT_MARK '\x1f'
-
-typedef struct {
-    uint32_t magic;
-    const core_config *config;
-    fanout_messenger *messenger;
-} triggers_workflows;
 
 /* {workflow}:{columns, or the delivery's id} */
 static bool run_write(const triggers_delivery *delivery, core_buffer *out, core_error *error) {
@@ -45,11 +35,11 @@ static bool run_write(const triggers_delivery *delivery, core_buffer *out, core_
                           "the run's id is too long, or has a control character");
 }
 
-static bool subject_write(const triggers_workflows *workflows, const triggers_task *task,
-                          core_slice run, char subject[CORE_SUBJECT_MAX]) {
+static bool subject_write(const core_config *config, const triggers_task *task, core_slice run,
+                          char subject[CORE_SUBJECT_MAX]) {
     char last[RUN_MAX + 1];
     core_buffer name = core_buffer_over(last, sizeof last - 1);
-    if (!core_slice_is(task->project, core_config_text(workflows->config, "project"))) {
+    if (!core_slice_is(task->project, core_config_text(config, "project"))) {
         core_buffer_slice_append(&name, task->project);
         core_buffer_u8(&name, (uint8_t)TENANT_MARK);
     }
@@ -58,8 +48,7 @@ static bool subject_write(const triggers_workflows *workflows, const triggers_ta
         return false;
     last[name.length] = '\0';
     return strlen(last) == name.length &&
-           core_subject_work(workflows->config, fanout_work_word(FANOUT_WORK_WORKFLOWS), last,
-                             subject);
+           core_subject_work(config, fanout_work_word(FANOUT_WORK_WORKFLOWS), last, subject);
 }
 
 static void text_member(core_json_writer *json, const char *name, core_slice text) {
@@ -96,16 +85,16 @@ static bool record_write(const triggers_delivery *delivery, core_slice run, core
 
 static void workflows_send(void *context, triggers_delivery *delivery,
                            triggers_endpoint *endpoint) {
-    const triggers_workflows *workflows = context;
+    const triggers_sender_spec *spec = context;
     char memory[RUN_MAX];
     core_buffer run = core_buffer_over(memory, sizeof memory);
     core_error error = {0};
     (void)endpoint;
-    CORE_MAGIC_CHECK(workflows, WORKFLOWS_MAGIC);
     triggers_message *message = triggers_message_new(delivery);
     bool ok = run_write(delivery, &run, &error) &&
               record_write(delivery, core_buffer_slice(&run), &message->payload, &error);
-    if (ok && !subject_write(workflows, &delivery->task, core_buffer_slice(&run), message->subject))
+    if (ok &&
+        !subject_write(spec->config, &delivery->task, core_buffer_slice(&run), message->subject))
         ok = core_error_set(&error, CORE_ERROR_LIMIT, "the run's subject is too long");
     if (!ok) {
         triggers_delivery_end(delivery, TRIGGERS_END_REFUSED, error.text);
@@ -116,39 +105,12 @@ static void workflows_send(void *context, triggers_delivery *delivery,
     message->dispatch.until = FANOUT_UNTIL_STORED;
     message->dispatch.timeout_ms = TIMEOUT_MS;
     message->conflict_is_good = true;
-    triggers_message_send(message, workflows->messenger);
-}
-
-static bool workflows_away(void *context) {
-    const triggers_workflows *workflows = context;
-    CORE_MAGIC_CHECK(workflows, WORKFLOWS_MAGIC);
-    return fanout_messenger_is_away(workflows->messenger);
-}
-
-static void workflows_stop(void *context) {
-    (void)context; /* the messenger has ended them */
-}
-
-static void workflows_free(void *context) {
-    triggers_workflows *workflows = context;
-    CORE_MAGIC_CHECK(workflows, WORKFLOWS_MAGIC);
-    workflows->magic = 0;
-    free(workflows);
+    triggers_message_send(message, spec->messenger);
 }
 
 bool triggers_workflow_sender(const triggers_sender_spec *spec, triggers_sender *sender,
                               core_error *error) {
-    triggers_workflows *workflows = calloc(1, sizeof *workflows);
-    if (workflows == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for runs of workflows");
-    workflows->magic = WORKFLOWS_MAGIC;
-    workflows->config = spec->config;
-    workflows->messenger = spec->messenger;
-    *sender = (triggers_sender){.context = workflows,
-                                .send = workflows_send,
-                                .done = triggers_message_done,
-                                .is_away = workflows_away,
-                                .stop = workflows_stop,
-                                .free = workflows_free};
+    (void)error;
+    *sender = triggers_message_sender(spec, workflows_send);
     return true;
 }

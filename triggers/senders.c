@@ -136,7 +136,7 @@ void triggers_senders_stop(triggers_senders *senders) {
         return;
     fanout_messenger_stop(senders->spec.messenger);
     for (size_t i = 0; i < CORE_COUNT_OF(senders->rows); i++)
-        if (senders->rows[i].context != NULL)
+        if (senders->rows[i].stop != NULL)
             senders->rows[i].stop(senders->rows[i].context);
 }
 
@@ -146,7 +146,7 @@ void triggers_senders_free(triggers_senders *senders) {
     CORE_MAGIC_CHECK(senders, SENDERS_MAGIC);
     triggers_senders_stop(senders);
     for (size_t i = 0; i < CORE_COUNT_OF(senders->rows); i++)
-        if (senders->rows[i].context != NULL)
+        if (senders->rows[i].free != NULL)
             senders->rows[i].free(senders->rows[i].context);
     fanout_messenger_free(senders->spec.messenger);
     triggers_endpoints_free(senders->endpoints);
