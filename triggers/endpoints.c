@@ -7,12 +7,15 @@
 
 #define ENDPOINTS_MAGIC UINT32_C(0x74656e64)
 
+enum { CHAINS = 1024 }; /* by hash: one looks for them several times a delivery */
+
 struct triggers_endpoints {
     uint32_t magic;
     triggers_endpoints_spec spec;
     fanout_connection *connection; /* NULL: none was needed yet */
     auth_secrets *secrets;
-    triggers_endpoint *first;
+    triggers_endpoint *chains[CHAINS];
+    int64_t forget_ms; /* not before */
 };
 
 /* ---- secrets ---- */
@@ -43,19 +46,21 @@ static bool expand(void *context, core_slice project, core_slice text, core_buff
 
 /* ---- endpoints ---- */
 
+static size_t chain_of(core_slice project, core_slice name) {
+    return core_slice_hash_more(core_slice_hash(project), name) % CHAINS;
+}
+
 triggers_endpoint *triggers_endpoints_find(const triggers_endpoints *endpoints, core_slice project,
                                            core_slice name) {
-    triggers_endpoint *endpoint = endpoints->first;
+    triggers_endpoint *endpoint = endpoints->chains[chain_of(project, name)];
     while (endpoint != NULL && !(core_slice_equal(endpoint->name, name) &&
                                  core_slice_equal(endpoint->project, project)))
         endpoint = endpoint->next;
     return endpoint;
 }
 
-/* Those of triggers that are gone, say; what they keep of secrets goes with them. */
-static void endpoints_forget(triggers_endpoints *endpoints, int64_t now_ms) {
+static void chain_forget(triggers_endpoint **at, int64_t now_ms) {
     enum { UNUSED_MS = 3600 * 1000 }; /* longer than a breaker stays open */
-    triggers_endpoint **at = &endpoints->first;
     while (*at != NULL) {
         triggers_endpoint *endpoint = *at;
         bool is_used = endpoint->throttle.under_way > 0 || now_ms - endpoint->texts_ms < UNUSED_MS;
@@ -68,6 +73,16 @@ static void endpoints_forget(triggers_endpoints *endpoints, int64_t now_ms) {
     }
 }
 
+/* Those of triggers that are gone, say; what they keep of secrets goes with them. */
+static void endpoints_forget(triggers_endpoints *endpoints, int64_t now_ms) {
+    enum { AGAIN_MS = 60 * 1000 };
+    if (now_ms < endpoints->forget_ms)
+        return;
+    endpoints->forget_ms = now_ms + AGAIN_MS;
+    for (size_t i = 0; i < CHAINS; i++)
+        chain_forget(&endpoints->chains[i], now_ms);
+}
+
 triggers_endpoint *triggers_endpoints_get(triggers_endpoints *endpoints,
                                           const triggers_definition *definition, int64_t now_ms) {
     CORE_MAGIC_CHECK(endpoints, ENDPOINTS_MAGIC);
@@ -78,9 +93,11 @@ triggers_endpoint *triggers_endpoints_get(triggers_endpoints *endpoints,
         endpoint = triggers_endpoint_new(definition, now_ms, now_ns);
         if (endpoint == NULL)
             return NULL;
+        triggers_endpoint **chain =
+            &endpoints->chains[chain_of(definition->project, definition->name)];
         endpoints_forget(endpoints, now_ms);
-        endpoint->next = endpoints->first;
-        endpoints->first = endpoint;
+        endpoint->next = *chain;
+        *chain = endpoint;
     }
     triggers_endpoint_renew(endpoint, definition, expand, endpoints, now_ms);
     return endpoint;
@@ -103,11 +120,12 @@ void triggers_endpoints_free(triggers_endpoints *endpoints) {
     if (endpoints == NULL)
         return;
     CORE_MAGIC_CHECK(endpoints, ENDPOINTS_MAGIC);
-    while (endpoints->first != NULL) {
-        triggers_endpoint *next = endpoints->first->next;
-        triggers_endpoint_free(endpoints->first);
-        endpoints->first = next;
-    }
+    for (size_t i = 0; i < CHAINS; i++)
+        for (triggers_endpoint *endpoint = endpoints->chains[i], *next; endpoint != NULL;
+             endpoint = next) {
+            next = endpoint->next;
+            triggers_endpoint_free(endpoint);
+        }
     auth_secrets_free(endpoints->secrets);
     fanout_connection_free(endpoints->connection);
     endpoints->magic = 0;

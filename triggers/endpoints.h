@@ -22,7 +22,8 @@ CORE_MUST_CHECK triggers_endpoints *triggers_endpoints_new(const triggers_endpoi
 /* Nothing is under way any more. NULL is allowed. */
 void triggers_endpoints_free(triggers_endpoints *endpoints);
 /* The definition's, made when missing, and as the definition is now. Until the next call. NULL:
- * memory is out. Those that nobody has used for an hour are forgotten when one is made. */
+ * memory is out. Those that nobody has used for an hour are forgotten when one is made,
+ * once a minute. */
 CORE_MUST_CHECK triggers_endpoint *triggers_endpoints_get(triggers_endpoints *endpoints,
                                                           const triggers_definition *definition,
                                                           int64_t now_ms);
