@@ -271,11 +271,14 @@ static void test_a_stop_ends_all(void **state) {
     core_error error = {0};
     letter l;
     natsSubscription *silent = NULL;
+    natsMsg *heard = NULL;
     assert_int_equal(natsConnection_SubscribeSync(&silent, s->nats, "silent"), NATS_OK);
     assert_int_equal(natsConnection_Flush(s->nats), NATS_OK);
     letter_init(&l, "silent", "x", FANOUT_UNTIL_ANSWERED);
     l.dispatch.timeout_ms = 60000;
     assert_true(fanout_messenger_send(s->messenger, &l.dispatch, &error));
+    assert_int_equal(natsSubscription_NextMsg(&heard, silent, WAIT_MS), NATS_OK);
+    natsMsg_Destroy(heard);
     fanout_messenger_stop(s->messenger);
     assert_int_equal(letter_wait(&l), CORE_ERROR_TRANSIENT);
     letter_init(&l, "silent", "x", FANOUT_UNTIL_TAKEN);
