@@ -13,7 +13,7 @@
 
 #define CHECK_MAGIC UINT32_C(0x5443484b) /* "TCHK" */
 
-enum { TIMEOUT_MS = 10000, PRIMARY_KEY_MAX = 32 /* PostgreSQL's INDEX_MAX_KEYS */ };
+enum { TIMEOUT_MS = 10000 };
 
 struct triggers_check {
     uint32_t magic;
@@ -76,14 +76,9 @@ static void texts_check(const triggers_check_case *it, const core_node *node, tr
 
 /* What the matcher makes of it is the last word. */
 static void rule_check(const triggers_check_case *it) {
-    core_slice keys[PRIMARY_KEY_MAX];
-    triggers_relation_facts facts = {.columns = it->table->facts, .primary_key = keys};
-    const core_relation *relation = &it->table->relation;
-    for (size_t i = 0; i < relation->column_count; i++)
-        if (it->table->columns[i].in_primary_key && facts.primary_key_count < PRIMARY_KEY_MAX)
-            keys[facts.primary_key_count++] = relation->columns[i].name;
     triggers_rule_problem problem;
-    triggers_rule *rule = triggers_rule_new(it->definition, relation, &facts, &problem);
+    triggers_rule *rule =
+        triggers_rule_new(it->definition, &it->table->relation, &it->table->facts, &problem);
     triggers_rule_free(rule);
     if (rule != NULL)
         return;
@@ -131,7 +126,7 @@ static void published_check(const triggers_check_case *it, core_place place) {
             "on: PostgreSQL tells no UPDATE or DELETE of a table without a key; add a "
             "primary key, or run: %s",
             it->mending);
-    if (!it->table->has_primary_key && it->definition->keyed_count == 0)
+    if (it->table->facts.primary_key_count == 0 && it->definition->keyed_count == 0)
         core_problem_warn(it->problems, place,
                           "on: the table has no primary key, so all its deliveries are made one "
                           "after the other; key: names what may go side by side");
@@ -208,20 +203,6 @@ static triggers_table_result table_read(triggers_check *check,
                                      schema, name, table, nearest, error);
 }
 
-static bool facts_write(const triggers_check_table *table, core_buffer *out, core_error *error) {
-    const core_relation *relation = &table->relation;
-    core_slice *keys = calloc((size_t)relation->column_count + 1, sizeof *keys);
-    triggers_relation_facts facts = {.columns = table->facts, .primary_key = keys};
-    for (size_t i = 0; keys != NULL && i < relation->column_count; i++)
-        if (table->columns[i].in_primary_key)
-            keys[facts.primary_key_count++] = relation->columns[i].name;
-    if (keys != NULL)
-        triggers_facts_write(relation, &facts, out);
-    free(keys);
-    return (keys != NULL && core_buffer_ok(out)) ||
-           core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the table's facts");
-}
-
 static bool on_table_check(triggers_check *check, const triggers_definition *definition,
                            const core_document *document, core_problems *problems,
                            core_buffer *facts, core_error *error) {
@@ -237,7 +218,9 @@ static bool on_table_check(triggers_check *check, const triggers_definition *def
     bool ok = result != TRIGGERS_TABLE_FAILED;
     if (result == TRIGGERS_TABLE_FOUND) {
         table_check(check, definition, document, &table, place, problems);
-        ok = facts_write(&table, facts, error);
+        triggers_facts_write(&table.relation, &table.facts, facts);
+        ok = core_buffer_ok(facts) ||
+             core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the table's facts");
     } else if (result != TRIGGERS_TABLE_FAILED)
         absent_tell(problems, place, result, schema, name, nearest);
     triggers_check_table_fini(&table);
@@ -276,10 +259,9 @@ static void on_shape_check(const triggers_definition *definition, const core_doc
     }
     const triggers_check_table table = {
         .relation = *shape,
-        .facts = facts,
+        .facts = {.columns = facts},
         .columns = checked,
         .has_identity = true,
-        .has_primary_key = true,
         .is_published = true,
     };
     const triggers_check_case it = {

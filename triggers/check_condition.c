@@ -18,7 +18,7 @@ static void compile(const triggers_check_case *it, const core_node *node) {
     expr_refusal refusal = {.kind = EXPR_REFUSED_NOT};
     const expr_condition_spec spec = {.text = node->text,
                                       .relation = &it->table->relation,
-                                      .facts = it->table->facts,
+                                      .facts = it->table->facts.columns,
                                       .has_images = true};
     expr_condition *condition = expr_condition_new(&spec, &refusal);
     if (condition == NULL) {

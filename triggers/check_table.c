@@ -106,7 +106,8 @@ static int64_t number_of(const pg_result *result, size_t row, size_t column) {
 }
 
 static bool column_read(const pg_result *result, size_t row, triggers_check_table *table,
-                        core_column *column, triggers_check_column *checked) {
+                        core_column *column, expr_column_facts *facts,
+                        triggers_check_column *checked) {
     core_slice name = core_slice_text(pg_result_value(result, row, COLUMN_NAME));
     core_slice type = core_slice_text(pg_result_value(result, row, COLUMN_TYPE_NAME));
     char identity = table->relation.replica_identity;
@@ -126,11 +127,10 @@ static bool column_read(const pg_result *result, size_t row, triggers_check_tabl
         .base_oid = (uint32_t)number_of(result, row, COLUMN_BASE),
         .element_oid = (uint32_t)number_of(result, row, COLUMN_ELEMENT),
     };
-    table->facts[row] = (expr_column_facts){
+    *facts = (expr_column_facts){
         .collation = (expr_collation)number_of(result, row, COLUMN_COLLATION),
         .is_enum = is_true(result, row, COLUMN_IS_ENUM),
     };
-    table->has_primary_key |= checked->in_primary_key;
     table->has_identity |= checked->in_identity;
     return column->name.data != NULL && column->type_name.data != NULL;
 }
@@ -139,14 +139,21 @@ static bool columns_read(const pg_result *result, triggers_check_table *table, c
     size_t count = pg_result_rows(result);
     core_column *columns = core_arena_array(&table->arena, count, sizeof *columns);
     triggers_check_column *checked = core_arena_array(&table->arena, count, sizeof *checked);
-    table->facts = core_arena_array(&table->arena, count, sizeof *table->facts);
-    bool ok =
-        columns != NULL && checked != NULL && table->facts != NULL && count <= CORE_COLUMNS_MAX;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = column_read(result, i, table, &columns[i], &checked[i]);
+    expr_column_facts *facts = core_arena_array(&table->arena, count, sizeof *facts);
+    core_slice *keys = core_arena_array(&table->arena, count, sizeof *keys);
+    size_t key_count = 0;
+    bool ok = columns != NULL && checked != NULL && facts != NULL && keys != NULL &&
+              count <= CORE_COLUMNS_MAX;
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = column_read(result, i, table, &columns[i], &facts[i], &checked[i]);
+        if (ok && checked[i].in_primary_key)
+            keys[key_count++] = columns[i].name;
+    }
     table->relation.columns = columns;
     table->relation.column_count = (uint16_t)count;
     table->columns = checked;
+    table->facts = (triggers_relation_facts){
+        .columns = facts, .primary_key = keys, .primary_key_count = key_count};
     return ok || core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the table's columns");
 }
 

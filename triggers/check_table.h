@@ -2,8 +2,8 @@
 #ifndef WALCAST_TRIGGERS_CHECK_TABLE_H
 #define WALCAST_TRIGGERS_CHECK_TABLE_H
 
-#include "expr/expr.h"
 #include "pg/pg.h"
+#include "triggers/rule.h"
 
 typedef struct {
     bool in_primary_key;
@@ -15,12 +15,11 @@ typedef struct {
 typedef struct {
     core_arena arena;
     core_relation relation;
-    expr_column_facts *facts;             /* one a column */
-    const triggers_check_column *columns; /* the same */
-    bool has_primary_key;
-    bool has_identity;      /* UPDATE and DELETE can be told at all */
-    bool is_published;      /* by one of the source's publications */
-    bool holds_long_values; /* some are stored beside their rows now */
+    triggers_relation_facts facts;
+    const triggers_check_column *columns; /* one a column */
+    bool has_identity;                    /* UPDATE and DELETE can be told at all */
+    bool is_published;                    /* by one of the source's publications */
+    bool holds_long_values;               /* some are stored beside their rows now */
 } triggers_check_table;
 
 typedef enum {

@@ -6,27 +6,8 @@
 #include "triggers/explain.h"
 #include "triggers/hearing.h"
 
-#include <stdlib.h>
-
 #define CHUNK_BYTES ((size_t)64 << 10)
 #define ARENA_BYTES (4 * TRIGGERS_EXPLANATION_MAX)
-
-static bool table_explain(const triggers_check_table *table, const triggers_definition *definition,
-                          core_slice event_json, int64_t now_us, bool as_json, core_buffer *out,
-                          bool *matched, core_error *error) {
-    const core_relation *relation = &table->relation;
-    core_slice *keys = calloc((size_t)relation->column_count + 1, sizeof *keys);
-    triggers_relation_facts facts = {.columns = table->facts, .primary_key = keys};
-    if (keys == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the table's key");
-    for (size_t i = 0; i < relation->column_count; i++)
-        if (table->columns[i].in_primary_key)
-            keys[facts.primary_key_count++] = relation->columns[i].name;
-    bool ok = triggers_explain_event(definition, event_json, relation, &facts, now_us, as_json, out,
-                                     matched, error);
-    free(keys);
-    return ok;
-}
 
 /* ---- On what is no table ---- */
 
@@ -91,7 +72,8 @@ bool triggers_trial(triggers_check *check, const triggers_definition *definition
         return triggers_explain_event(definition, event_json, NULL, NULL, now_us, as_json, out,
                                       matched, error);
     bool ok = triggers_check_shape(check, definition, &table, error) &&
-              table_explain(&table, definition, event_json, now_us, as_json, out, matched, error);
+              triggers_explain_event(definition, event_json, &table.relation, &table.facts, now_us,
+                                     as_json, out, matched, error);
     triggers_check_table_fini(&table);
     return ok;
 }
