@@ -7,6 +7,7 @@ import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
 import '../lib/triggers_role.mjs';
+import { waitFor } from '../lib/wait.mjs';
 
 const SCHEMA = `CREATE TYPE mood AS ENUM ('sad', 'ok');
   CREATE TABLE orders (id bigint, status text, total numeric(12,2), at timestamptz, tags text[], doc jsonb, raw bytea, m mood, PRIMARY KEY (id));
@@ -48,8 +49,11 @@ suite('a trigger tried on an event', () => {
   test('each change that tail prints is taken, with its values as they are', async () => {
     await house.postgres.query(`INSERT INTO orders VALUES (9007199254740993, 'open', 129.90, '2026-02-01 12:00+00', '{a,"b c",NULL}', '{"q": "\\""}', '\\x00ff', 'sad');
       UPDATE orders SET status = 'paid', m = 'ok'; UPDATE orders SET total = 1; DELETE FROM orders`);
-    const output = await house.walcast.commandOk(['tail', '--json', '--table', 'public.orders', '--from', 'first', '--until', 'now']);
-    const [insert, paid, again, gone] = output.split('\n').filter(Boolean);
+    const [insert, paid, again, gone] = await waitFor('all four in the stream', async () => {
+      const output = await house.walcast.commandOk(['tail', '--json', '--table', 'public.orders', '--from', 'first', '--until', 'now']);
+      const lines = output.split('\n').filter(Boolean);
+      return lines.length === 4 && lines;
+    });
     const matched = await tried(DEFINITION, paid, 0);
     assert.equal(matched.outcome, 'matched');
     assert.deepEqual(matched.clauses.map(({ result }) => result), ['true', 'true', 'true', 'true', 'true']);
