@@ -250,16 +250,13 @@ bool triggers_check_shape(triggers_check *check, const triggers_definition *defi
 static void on_shape_check(const triggers_definition *definition, const core_document *document,
                            core_problems *problems) {
     triggers_check_column checked[SHAPE_COLUMNS_MAX];
-    expr_column_facts facts[SHAPE_COLUMNS_MAX];
     const core_relation *shape = triggers_shape(definition->on);
     assert(shape->column_count <= SHAPE_COLUMNS_MAX);
-    for (size_t i = 0; i < shape->column_count; i++) {
+    for (size_t i = 0; i < shape->column_count; i++)
         checked[i] = (triggers_check_column){.in_identity = true};
-        facts[i] = (expr_column_facts){.collation = EXPR_COLLATION_C};
-    }
     const triggers_check_table table = {
         .relation = *shape,
-        .facts = {.columns = facts},
+        .facts = {.columns = triggers_shape_facts()},
         .columns = checked,
         .has_identity = true,
         .is_published = true,

@@ -2,6 +2,7 @@
 #include "triggers/rule.h"
 
 #include "triggers/facts.h"
+#include "triggers/shape.h"
 
 #include <stdlib.h>
 
@@ -187,6 +188,8 @@ triggers_rule *triggers_rule_new(const triggers_definition *definition,
     core_arena_init(&rule->arena, ARENA_CHUNK, ARENA_MAX);
     if (facts != NULL)
         rule->facts = *facts;
+    else if (definition->on != TRIGGERS_ON_TABLE)
+        rule->facts.columns = triggers_shape_facts();
     else if (definition->facts.length > 0 &&
              !triggers_facts_read(definition->facts, relation, &rule->arena, &rule->facts))
         rule->facts = (triggers_relation_facts){.columns = NULL};

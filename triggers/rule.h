@@ -33,8 +33,8 @@ typedef struct {
 
 typedef struct triggers_rule {
     const triggers_definition *definition; /* held */
-    triggers_relation_facts facts;         /* those given, else the definition's own */
-    const expr_condition *condition;       /* held; NULL: always true */
+    triggers_relation_facts facts;   /* those given, else the definition's own, or its shape's */
+    const expr_condition *condition; /* held; NULL: always true */
     const triggers_rule_value *selected;
     size_t selected_count;
     const triggers_rule_value *keyed;     /* the primary key's where the definition names none */

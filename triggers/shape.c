@@ -17,6 +17,14 @@ static const core_column result_columns[] = {TEXT("trigger"),     TEXT("event_id
                                              INT4("http_status"), INT4("attempts"), TEXT("reason"),
                                              TIME("time")};
 
+#define BYTES                                                                                      \
+    { .collation = EXPR_COLLATION_C }
+static const expr_column_facts facts[] = {BYTES, BYTES, BYTES, BYTES, BYTES, BYTES, BYTES};
+static_assert(CORE_COUNT_OF(event_columns) <= CORE_COUNT_OF(facts) &&
+                  CORE_COUNT_OF(cron_columns) <= CORE_COUNT_OF(facts) &&
+                  CORE_COUNT_OF(result_columns) <= CORE_COUNT_OF(facts),
+              "facts are one a column");
+
 #define SHAPE(name, list)                                                                          \
     {                                                                                              \
         .schema = NAME("walcast"), .table = NAME(name), .replica_identity = 'f',                   \
@@ -30,4 +38,8 @@ const core_relation *triggers_shape(triggers_on on) {
         [TRIGGERS_ON_RESULT] = SHAPE("result", result_columns),
     };
     return on == TRIGGERS_ON_TABLE || on == TRIGGERS_ON_QUEUE ? NULL : &shapes[on];
+}
+
+const expr_column_facts *triggers_shape_facts(void) {
+    return facts;
 }

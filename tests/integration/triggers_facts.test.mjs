@@ -2,6 +2,7 @@
 // where the log does not tell it, and collations.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { goodToken } from '../lib/tokens.mjs';
 import { outcomes, startTriggers } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -20,4 +21,16 @@ test('the primary key is the key under REPLICA IDENTITY FULL, and a collation or
   assert.deepEqual(keys, ['[1,"aa"]', '[1,"aa"]', '[2,"ba"]']);
   const low = await outcomes(house, 'low');
   assert.deepEqual(low.map(({ outcome }) => outcome), ['delivered']);
+});
+
+test("an event's texts are in the order of their bytes, for the matcher as for the check", async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [`name: low\non: { event: "*" }\nwhen: new.type < 'b'\ndo: { webhook: { url: "${receiver.url}" } }`]);
+  const response = await fetch(`${house.walcast.url}/events/v1/batch`, { method: 'POST',
+    headers: { authorization: `Bearer ${goodToken({ role: 'service_role' })}` },
+    body: JSON.stringify({ events: ['bb', 'aa', 'B', 'b'].map((type) => ({ type })) }) });
+  assert.equal(response.status, 202);
+  await receiver.waitFor(2);
+  assert.deepEqual(receiver.delivered.map(({ body }) => body.type).sort(), ['B', 'aa']);
+  await waitFor('outcomes', async () => (await outcomes(house, 'low')).length === 2);
 });
