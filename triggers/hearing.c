@@ -46,6 +46,12 @@ bool triggers_hearing_is_on(const triggers_definition *definition, triggers_on o
                             name);
 }
 
+bool triggers_hearing_hears(const triggers_definition *definition, core_slice type) {
+    triggers_on on;
+    core_slice name;
+    return triggers_hearing_kind(type, &on, &name) && triggers_hearing_is_on(definition, on, name);
+}
+
 unsigned triggers_hearing_result(const core_change *change) {
     for (uint16_t i = 0; i < change->relation->column_count; i++)
         if (core_slice_is(change->relation->columns[i].name, "status"))
@@ -53,4 +59,9 @@ unsigned triggers_hearing_result(const core_change *change) {
                        ? TRIGGERS_RESULT_DEAD
                        : TRIGGERS_RESULT_DELIVERED;
     return 0;
+}
+
+bool triggers_hearing_counts(const triggers_definition *definition, const core_change *change) {
+    return definition->on != TRIGGERS_ON_RESULT ||
+           (definition->results & triggers_hearing_result(change)) != 0;
 }

@@ -28,20 +28,14 @@ bool triggers_past_event_filter(const triggers_past *it, char filter[CORE_SUBJEC
     return true;
 }
 
-static bool is_heard(const triggers_past *it, core_slice type, triggers_on *on) {
-    core_slice name;
-    return triggers_hearing_kind(type, on, &name) &&
-           triggers_hearing_is_on(it->spec->definition, *on, name);
-}
-
 static bool event_give(triggers_past *it, const fanout_message *message, core_slice type,
                        core_error *error) {
     const triggers_heard heard = triggers_heard_of(message);
     char id[TRIGGERS_EVENT_ID_SIZE];
     core_offset at = {.sequence = message->sequence};
     core_change change;
-    triggers_on on;
-    if (!is_heard(it, type, &on))
+    const triggers_definition *definition = it->spec->definition;
+    if (!triggers_hearing_hears(definition, type))
         return true;
     (void)snprintf(id, sizeof id, "%s-%llu", it->epoch, (unsigned long long)message->sequence);
     memcpy(at.epoch, it->epoch, sizeof at.epoch);
@@ -53,10 +47,9 @@ static bool event_give(triggers_past *it, const fanout_message *message, core_sl
     if (!heard.is_cut)
         what.data = triggers_occurrence_data(heard.payload, &it->arena);
     if ((!heard.is_cut && what.data.data == NULL) ||
-        !triggers_occurrence_row(&what, on, &it->arena, &change))
+        !triggers_occurrence_row(&what, definition->on, &it->arena, &change))
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for event %s", id);
-    unsigned result = on == TRIGGERS_ON_RESULT ? triggers_hearing_result(&change) : 0;
-    if (on == TRIGGERS_ON_RESULT && (it->spec->definition->results & result) == 0)
+    if (!triggers_hearing_counts(definition, &change))
         return true;
     const triggers_past_event event = {
         .change = &change,

@@ -20,19 +20,16 @@ static void refuse(triggers_explanation *explanation, const char *reason) {
 static bool occurrence_match(const triggers_definition *definition,
                              const triggers_occurrence *occurrence, core_arena *arena,
                              triggers_explanation *explanation) {
-    triggers_on on;
-    core_slice name;
     core_change change;
     const triggers_body_facts facts = {
         .type = occurrence->type, .time_us = occurrence->time_us, .offset = occurrence->id};
-    if (!triggers_hearing_kind(occurrence->type, &on, &name) || on != definition->on ||
-        !triggers_hearing_is_on(definition, on, name)) {
+    if (!triggers_hearing_hears(definition, occurrence->type)) {
         refuse(explanation, "the trigger is not on events of this type");
         return true;
     }
-    if (!triggers_occurrence_row(occurrence, on, arena, &change))
+    if (!triggers_occurrence_row(occurrence, definition->on, arena, &change))
         return false;
-    if (on == TRIGGERS_ON_RESULT && (definition->results & triggers_hearing_result(&change)) == 0) {
+    if (!triggers_hearing_counts(definition, &change)) {
         refuse(explanation, "the trigger is not on results of this outcome");
         return true;
     }
