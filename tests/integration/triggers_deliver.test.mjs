@@ -37,6 +37,15 @@ test('what matches is delivered once, in order per key, and its signature is goo
   }
 });
 
+// Messages that some consumer holds without having acknowledged them.
+const unacked = (house) => house.nats.manage(async (manager) => {
+  const pending = [];
+  for await (const { config: { name } } of manager.streams.list())
+    for await (const consumer of manager.consumers.list(name)) pending.push(consumer.num_ack_pending);
+  assert.ok(pending.length > 0);
+  return pending.reduce((sum, count) => sum + count, 0);
+});
+
 test('a key that fails waits by itself, in order, and its id stays the same', async (t) => {
   let failing = true;
   const receiver = await Receiver.start(t, ({ body: { data } }) => failing && data.customer === 3 ? 500 : 200);
@@ -45,6 +54,7 @@ test('a key that fails waits by itself, in order, and its id stays the same', as
   await receiver.waitFor(90);
   await waitFor('a third attempt', () => receiver.events.filter((it) => it.body.data.id === 3).length >= 3);
   assert.equal(receiver.events.filter((it) => it.body.data.id === 13).length, 0);
+  assert.equal(await unacked(house), 0, 'it waits in no consumer');
   failing = false;
   await receiver.waitFor(100);
   assertInOrder(receiver.delivered);
