@@ -103,16 +103,17 @@ export class Letters {
 
   async #load() {
     const round = this.#round;
+    this.#parts.more.hidden = true; // a page is asked for once
     try {
       const page = await this.#ask('GET', this.#query({ limit: PAGE, ...(this.#next && { after: this.#next }) }));
       if (round !== this.#round) return;
       this.#parts.rows.append(...page.dead_letters.map((letter) => this.#row(letter)));
       this.#next = page.next;
-      this.#parts.more.hidden = page.next === null;
       this.#note(this.#parts.rows.childElementCount ? '' : 'No dead letters. Deliveries that are given up show here.');
     } catch (error) {
       if (round === this.#round) this.#note(error.message, true);
     }
+    if (round === this.#round) this.#parts.more.hidden = this.#next === null;
     this.#count();
   }
 
