@@ -105,7 +105,5 @@ void triggers_events_streams_end(triggers_events *events);
 CORE_MUST_CHECK bool triggers_events_type(events_call *call, core_slice query, core_error *error);
 CORE_MUST_CHECK bool triggers_events_since(events_call *call, core_slice query,
                                            core_slice otherwise, core_error *error);
-/* Ends the call, if all that it waits for has come. */
-void triggers_events_settle(events_call *call);
 
 #endif

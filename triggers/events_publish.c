@@ -63,7 +63,8 @@ static void failed_answer(events_call *call) {
 
 /* ---- Sending ---- */
 
-void triggers_events_settle(events_call *call) {
+/* Ends the call, if all that it waits for has come. */
+static void settle(events_call *call) {
     if (call->sent < call->batch.count && call->failure.code == CORE_ERROR_NONE)
         return;
     if (call->waiting > 0)
@@ -83,7 +84,7 @@ static void on_stored(void *context, uint64_t tag, const fanout_answer *answer,
         call->failure = *error;
     if (call->stalled == NULL || call->failure.code != CORE_ERROR_NONE) {
         call->stalled = NULL;
-        triggers_events_settle(call);
+        settle(call);
     }
 }
 
@@ -139,7 +140,7 @@ static void events_send(events_call *call) {
         early_answer(call);
         triggers_events_answer_early(call); /* what it pointed into was copied */
     }
-    triggers_events_settle(call);
+    settle(call);
 }
 
 /* ---- The request ---- */

@@ -38,7 +38,8 @@ bool triggers_job_ask_is_workers(triggers_job_ask ask) {
 
 /* ---- Answers ---- */
 
-core_json_writer triggers_job_text_open(core_buffer *text, const char *status) {
+/* `{"status": ...`, open. */
+static core_json_writer text_open(core_buffer *text, const char *status) {
     core_buffer_init(text, TRIGGERS_JOB_ANSWER_MAX);
     core_json_writer json = core_json_writer_make(text);
     core_json_object_open(&json);
@@ -50,7 +51,7 @@ core_json_writer triggers_job_text_open(core_buffer *text, const char *status) {
 static void answer_verdict(triggers_job_partition *partition, triggers_job_asker *asker,
                            triggers_jobs_verdict verdict) {
     core_buffer text;
-    core_json_writer json = triggers_job_text_open(&text, triggers_jobs_verdict_name(verdict));
+    core_json_writer json = text_open(&text, triggers_jobs_verdict_name(verdict));
     core_json_object_close(&json);
     triggers_job_answer_put(partition, asker, &text, INT64_MAX);
 }
@@ -66,7 +67,7 @@ static void ask_pull(triggers_job_partition *partition, const triggers_job_word 
     }
     pull->asker = asker;
     pull->until_us = INT64_MAX;
-    pull->json = triggers_job_text_open(&pull->text, "ok");
+    pull->json = text_open(&pull->text, "ok");
     core_json_key_text(&pull->json, "jobs");
     core_json_array_open(&pull->json);
     pull->next = partition->pulls;
@@ -110,7 +111,7 @@ static void ask_result(triggers_job_partition *partition, const triggers_job_wor
 static void job_tell(triggers_job_partition *partition, const triggers_job *job,
                      const triggers_job_status *status, triggers_job_asker *asker) {
     core_buffer text;
-    core_json_writer json = triggers_job_text_open(&text, "ok");
+    core_json_writer json = text_open(&text, "ok");
     core_json_key_text(&json, "job");
     triggers_job_write(&json, job, status, true);
     core_json_object_close(&json);
@@ -195,7 +196,7 @@ static void ask_list(triggers_job_partition *partition, const triggers_job_word 
                      triggers_job_asker *asker) {
     list_walk walk = {.word = word,
                       .left = word->max > 0 && word->max < LIST_MAX ? (size_t)word->max : LIST_MAX};
-    walk.json = triggers_job_text_open(&walk.text, "ok");
+    walk.json = text_open(&walk.text, "ok");
     core_json_key_text(&walk.json, "jobs");
     core_json_array_open(&walk.json);
     triggers_jobs_each(partition->jobs, list_take, &walk);
@@ -212,7 +213,7 @@ static void decided_tell(triggers_job_partition *partition, const triggers_job_w
     const triggers_job_status *status;
     const triggers_job *job = triggers_jobs_find(partition->jobs, word->project, word->id, &status);
     core_buffer text;
-    core_json_writer json = triggers_job_text_open(&text, triggers_jobs_verdict_name(verdict));
+    core_json_writer json = text_open(&text, triggers_jobs_verdict_name(verdict));
     if (job != NULL) {
         core_json_key_text(&json, "job");
         triggers_job_write(&json, job, status, true);

@@ -73,8 +73,6 @@ void triggers_job_answer_put(triggers_job_partition *partition, triggers_job_ask
 void triggers_job_pull_unlink(triggers_job_partition *partition, const partition_pull *pull);
 
 /* job_ask.c */
-/* `{"status": ...`, open. */
-core_json_writer triggers_job_text_open(core_buffer *text, const char *status);
 /* Answers look-ups whose job has come, or whose time is over. */
 void triggers_job_gets_look(triggers_job_partition *partition);
 
