@@ -143,13 +143,10 @@ static bool call_post(triggers_job_call *call, core_error *error) {
     triggers_job_caller *caller = call->caller;
     if (!core_buffer_ok(&call->body))
         return core_error_set(error, CORE_ERROR_LIMIT, "the request's body is too long");
-    if (!triggers_signed_make(&call->headers, call->texts, call->id,
+    if (!triggers_signed_make(&call->headers, call->texts, call->id, call->depth,
                               core_clock_wall_us(caller->spec.clock),
                               core_buffer_slice(&call->body), &caller->work, error))
         return false;
-    (void)snprintf(call->depth_text, sizeof call->depth_text, "%u", (unsigned)call->depth);
-    call->headers.headers[call->headers.count++] =
-        (net_http_header){"walcast-depth", call->depth_text};
     call->request = (net_http_request){
         .url = call->url[0] != '\0' ? call->url : call->texts->url,
         .headers = call->headers.headers,

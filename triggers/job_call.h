@@ -47,7 +47,6 @@ struct triggers_job_call {
     triggers_job_call *next;
     net_http_request request;
     triggers_signed headers;
-    char depth_text[8];
     triggers_endpoint_texts *texts;
     char project[TRIGGERS_JOB_PROJECT_MAX + 1];
     char endpoint[TRIGGERS_JOB_CALL_NAME_SIZE];

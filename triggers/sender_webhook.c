@@ -32,7 +32,6 @@ typedef struct {
     triggers_delivery *delivery;
     triggers_endpoint_texts *texts;
     triggers_signed made;
-    char depth[8];
 } webhook_call;
 
 /* ---- a request ---- */
@@ -67,20 +66,6 @@ static void on_completed(net_http_request *request, const net_http_result *resul
     triggers_delivery_end(delivery, kind, reason);
 }
 
-/* Signed, and with the depth that events caused by it have. */
-static bool call_sign(triggers_webhooks *webhooks, webhook_call *call, core_error *error) {
-    const triggers_delivery *delivery = call->delivery;
-    triggers_signed *made = &call->made;
-    bool ok =
-        triggers_signed_make(made, call->texts, delivery->id, core_clock_wall_us(webhooks->clock),
-                             delivery->task.body, &webhooks->work, error);
-    (void)snprintf(call->depth, sizeof call->depth, "%u", delivery->task.depth + 1u);
-    made->headers[made->count] = (net_http_header){"walcast-depth", call->depth};
-    call->request.headers = made->headers;
-    call->request.header_count = made->count + 1;
-    return ok;
-}
-
 static webhook_call *call_new(triggers_delivery *delivery, triggers_endpoint *endpoint) {
     webhook_call *call = calloc(1, sizeof *call);
     if (call == NULL)
@@ -100,7 +85,11 @@ static void webhooks_send(void *context, triggers_delivery *delivery, triggers_e
         return;
     }
     webhook_call *call = call_new(delivery, endpoint);
-    bool ok = call_sign(webhooks, call, &error);
+    bool ok = triggers_signed_make(
+        &call->made, call->texts, delivery->id, (uint16_t)(delivery->task.depth + 1u),
+        core_clock_wall_us(webhooks->clock), delivery->task.body, &webhooks->work, &error);
+    call->request.headers = call->made.headers;
+    call->request.header_count = call->made.count;
     call->request.url = call->texts->url;
     call->request.body = delivery->task.body;
     call->request.timeout_ms = delivery->definition->webhook.timeout_ms;
