@@ -3,7 +3,7 @@
  * does not know it refuses the whole. */
 #include "triggers/job.h"
 
-enum { JOB_VERSION = 2, STATUS_VERSION = 1 };
+enum { JOB_VERSION = 2, STATUS_VERSION = 2 };
 
 /* ---- Members ---- */
 

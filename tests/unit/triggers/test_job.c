@@ -205,6 +205,10 @@ static void a_status_comes_back_as_it_was(void **state) {
         cursor = core_cursor_make(core_slice_make(wire.data, length));
         assert_false(triggers_job_status_decode(&cursor, &in));
     }
+    wire.data[0]--; /* the version before, which said less */
+    cursor = core_cursor_make(core_buffer_slice(&wire));
+    assert_false(triggers_job_status_decode(&cursor, &in));
+    wire.data[0]++;
     static const uint8_t states[] = {0, TRIGGERS_JOB_STATES, 255};
     for (size_t i = 0; i < CORE_COUNT_OF(states); i++) {
         wire.data[1] = states[i];
