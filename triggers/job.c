@@ -55,17 +55,13 @@ static bool name_is_valid(core_slice queue) {
     return queue.length > 0;
 }
 
-static bool begins(core_slice text, const char *head) {
-    size_t length = strlen(head);
-    return text.length > length && memcmp(text.data, head, length) == 0;
-}
-
 /* What it reaches is judged by who knows the guard, and again when it is connected to. */
 static bool callback_check(const triggers_job *job, core_error *error) {
     if (job->callback_url.length == 0)
         return job->callback_secret.length == 0 ||
                core_error_set(error, CORE_ERROR_INPUT, "callback_secret: goes with callback");
-    if (!begins(job->callback_url, "https://") && !begins(job->callback_url, "http://"))
+    if (!core_slice_begins(job->callback_url, core_slice_text("https://")) &&
+        !core_slice_begins(job->callback_url, core_slice_text("http://")))
         return core_error_set(error, CORE_ERROR_INPUT,
                               "callback: expected a URL that begins with https:// or http://");
     if (memchr(job->callback_url.data, '\0', job->callback_url.length) != NULL)
