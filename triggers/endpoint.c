@@ -116,14 +116,13 @@ static net_throttle_spec throttle_of(const triggers_definition *definition) {
     enum { STATEMENTS = 3 }; /* of a database's connections: triggers.sql_connections */
     int64_t interval_ns = 0;
     if (definition->action == TRIGGERS_DO_SQL)
-        return (net_throttle_spec){.burst = 1, .concurrency = STATEMENTS};
+        return (net_throttle_spec){.concurrency = STATEMENTS};
     if (definition->action != TRIGGERS_DO_WEBHOOK)
-        return (net_throttle_spec){.burst = 1};
+        return (net_throttle_spec){.interval_ns = 0};
     if (webhook->rate_count > 0)
         interval_ns = (webhook->rate_ms * CORE_NS_PER_MS + webhook->rate_count - 1) /
                       webhook->rate_count; /* never faster */
-    return (net_throttle_spec){
-        .interval_ns = interval_ns, .burst = 1, .concurrency = webhook->concurrency};
+    return (net_throttle_spec){.interval_ns = interval_ns, .concurrency = webhook->concurrency};
 }
 
 triggers_endpoint *triggers_endpoint_new(const triggers_definition *definition, int64_t now_ms,
@@ -191,7 +190,7 @@ int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int
     if (wait_ms == 0)
         return 0;
     endpoint->was_refused = true;
-    net_throttle_release(&endpoint->throttle);
+    net_throttle_cancel(&endpoint->throttle);
     *reason = breaker;
     return now_ms + wait_ms;
 }

@@ -181,6 +181,17 @@ test('an endpoint that hangs delays no other', async (t) => {
   assert.ok(Date.now() - began < 20_000);
 });
 
+test('an endpoint is asked as often as its rate allows, and no more often', async (t) => {
+  const COUNT = 4000, RATE = 1000;
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url, { more: `, rate: ${RATE}/s` })]);
+  await insertOrders(house, 1, COUNT, COUNT);
+  const events = await receiver.waitFor(COUNT);
+  const rate = (COUNT - 1) / (events.at(-1).at - events[0].at) * 1000;
+  t.diagnostic(`${Math.round(rate)} deliveries a second`);
+  assert.ok(rate < RATE * 1.02 && rate > RATE * 0.8, `${rate} a second`);
+});
+
 // A place that the endpoint has free again goes to another partition each time: else those that have
 // one keep it, and the keys of the others wait until the first are done.
 test('partitions share the places of an endpoint', async (t) => {

@@ -63,10 +63,26 @@ static void test_who_waits_for_a_probe_is_told_of_its_word(void **state) {
     triggers_endpoint_free(endpoint);
 }
 
+/* The probe behind an open breaker does not wait for the rate too. */
+static void test_what_the_breaker_holds_back_does_not_count_for_the_rate(void **state) {
+    triggers_endpoint *endpoint = endpoint_new();
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(admit(endpoint, 0), 0);
+        triggers_endpoint_release(endpoint, endpoint->ticket, NET_BREAKER_BAD, start_ms);
+    }
+    endpoint->throttle.spec.interval_ns = 3600 * 1000 * CORE_NS_PER_MS;
+    int64_t open_ms = admit(endpoint, 0);
+    assert_in_range(open_ms, 1, 60000);
+    assert_int_equal(admit(endpoint, open_ms), 0);
+    triggers_endpoint_free(endpoint);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_finds_no_place_is_told_when_one_is_free),
         cmocka_unit_test(test_who_waits_for_a_probe_is_told_of_its_word),
+        cmocka_unit_test(test_what_the_breaker_holds_back_does_not_count_for_the_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
