@@ -135,14 +135,20 @@ static core_slice condition_text(const index_item *item) {
                                          : core_slice_make(NULL, 0);
 }
 
+/* The same text means the same where the table's facts are the same. */
 typedef struct {
-    core_slice text;
+    core_slice text, facts;
     uint32_t item;
 } condition_sorted;
 
-static int by_text(const void *left, const void *right) {
-    const condition_sorted *a = left, *b = right;
+static int meaning_compare(const condition_sorted *a, const condition_sorted *b) {
     int order = core_slice_compare(a->text, b->text);
+    return order != 0 ? order : core_slice_compare(a->facts, b->facts);
+}
+
+static int by_meaning(const void *left, const void *right) {
+    const condition_sorted *a = left, *b = right;
+    int order = meaning_compare(a, b);
     return order != 0 ? order : (a->item > b->item) - (a->item < b->item);
 }
 
@@ -155,20 +161,12 @@ static void memory_note(index_condition *condition) {
     condition->lines = (uint16_t)(lines < LINES_AHEAD ? lines : LINES_AHEAD);
 }
 
-/* The same text means the same where the table's facts are the same. */
-static bool is_same(const triggers_rule_index *index, const condition_sorted *a,
-                    const condition_sorted *b) {
-    return core_slice_equal(a->text, b->text) &&
-           core_slice_equal(index->items[a->item].definition->facts,
-                            index->items[b->item].definition->facts);
-}
-
 /* Equal ones become one condition. */
 static void conditions_fill(triggers_rule_index *index, const condition_sorted *sorted,
                             size_t count) {
     for (size_t i = 0; i < count; i++) {
         const index_item *item = &index->items[sorted[i].item];
-        if (i == 0 || !is_same(index, &sorted[i - 1], &sorted[i]))
+        if (i == 0 || meaning_compare(&sorted[i - 1], &sorted[i]) != 0)
             index->conditions[index->condition_count++] =
                 (index_condition){.condition = item->rule->condition, .first = (uint32_t)i};
         index_condition *condition = &index->conditions[index->condition_count - 1];
@@ -190,9 +188,10 @@ static bool conditions_make(triggers_rule_index *index) {
         return false;
     for (size_t i = 0; i < index->item_count; i++)
         if (index->items[i].rule != NULL)
-            sorted[count++] =
-                (condition_sorted){.text = condition_text(&index->items[i]), .item = (uint32_t)i};
-    qsort(sorted, count, sizeof *sorted, by_text);
+            sorted[count++] = (condition_sorted){.text = condition_text(&index->items[i]),
+                                                 .facts = index->items[i].definition->facts,
+                                                 .item = (uint32_t)i};
+    qsort(sorted, count, sizeof *sorted, by_meaning);
     conditions_fill(index, sorted, count);
     free(sorted);
     return true;

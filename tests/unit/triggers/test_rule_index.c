@@ -340,6 +340,46 @@ static void test_shared(void **state) {
     triggers_rule_index_free(index);
 }
 
+/* One condition of one text where the table was seen alike, wherever such stand in the set. */
+static void test_facts(void **state) {
+    static const char *const facts[] = {"{\"enum\":[\"kind\"]}", "{}", "{\"enum\":[\"kind\"]}",
+                                        "{}"};
+    enum { COUNT = CORE_COUNT_OF(facts) };
+    const triggers_definition *made[COUNT];
+    core_relation relation = relation_make('d');
+    core_value values[COLUMNS];
+    core_error error;
+    core_problems problems;
+    const triggers_match *matches;
+    const triggers_images *images;
+    (void)state;
+    core_problems_init(&problems);
+    for (size_t i = 0; i < COUNT; i++) {
+        char text[256];
+        const triggers_definition_facts given = {.project = core_slice_text("shop"),
+                                                 .environment = core_slice_text("dev"),
+                                                 .facts = core_slice_text(facts[i])};
+        (void)snprintf(text, sizeof text,
+                       "name: t%zu\non: { table: orders }\nwhen: new.id = 1\n"
+                       "do: { nats: { subject: x } }\n",
+                       i);
+        made[i] = triggers_definition_read(core_slice_text(text), &given, &problems);
+        assert_non_null(made[i]);
+    }
+    triggers_rule_index *index = triggers_rule_index_of(made, COUNT, &relation, NULL, &error);
+    assert_non_null(index);
+    row_set(values, (const char *const[COLUMNS]){"1", "1", "a", "0", NULL, NULL});
+    const core_change change = {.op = CORE_OP_INSERT,
+                                .relation = &relation,
+                                .new_tuple = {.count = COLUMNS, .values = values}};
+    assert_int_equal(triggers_rule_index_match(index, &change, &matches, &images), COUNT);
+    assert_int_equal(triggers_rule_index_evaluated(index), 2);
+    triggers_rule_index_free(index);
+    for (size_t i = 0; i < COUNT; i++)
+        triggers_definition_release(made[i]);
+    core_problems_fini(&problems);
+}
+
 /* What does not fit is an outcome of each change that it asks for. */
 static void test_unfit(void **state) {
     static const char *const whens[] = {"new.gone = 1", "new.id = 1", "old.name = 'a'",
@@ -402,8 +442,9 @@ static void test_images(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_as_alone),
-                                       cmocka_unit_test(test_cost), cmocka_unit_test(test_shared),
-                                       cmocka_unit_test(test_unfit), cmocka_unit_test(test_images)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_as_alone), cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_shared),        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_unfit),         cmocka_unit_test(test_images)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
