@@ -52,6 +52,12 @@ struct triggers_table {
     triggers_rule_index *index; /* NULL: it could not be made, or there are none */
 };
 
+/* Those that were asked for since the set came. */
+typedef struct {
+    triggers_table *buckets[TRIGGERS_MATCHER_BUCKETS];
+    size_t count;
+} triggers_tables;
+
 struct triggers_matcher {
     uint32_t magic;
     triggers_matcher_spec spec;
@@ -91,8 +97,7 @@ struct triggers_matcher {
     uint8_t *heards; /* of each, the input that it is heard by; TRIGGERS_INPUTS: none yet */
     const triggers_definition **others; /* of the set those that are on no table */
     size_t other_count;
-    triggers_table *tables[TRIGGERS_MATCHER_BUCKETS];
-    size_t table_count;
+    triggers_tables tables, types; /* of the change stream's relations; of types of events */
 
     core_assembly assemblies[TRIGGERS_INPUTS + 1]; /* of changes; the last: of what is recalled */
     core_arena arena;

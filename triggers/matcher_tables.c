@@ -7,17 +7,24 @@
 
 #include <stdlib.h>
 
+/* Of each kind. At more all of the kind are forgotten: whoever makes up types of events costs the
+ * tables of changes nothing. */
 enum { TABLES_MAX = 4096 };
 
-void triggers_matcher_tables_forget(triggers_matcher *matcher) {
-    for (size_t i = 0; i < CORE_COUNT_OF(matcher->tables); i++)
-        while (matcher->tables[i] != NULL) {
-            triggers_table *next = matcher->tables[i]->next;
-            triggers_rule_index_free(matcher->tables[i]->index);
-            free(matcher->tables[i]);
-            matcher->tables[i] = next;
+static void tables_forget(triggers_tables *tables) {
+    for (size_t i = 0; i < CORE_COUNT_OF(tables->buckets); i++)
+        while (tables->buckets[i] != NULL) {
+            triggers_table *next = tables->buckets[i]->next;
+            triggers_rule_index_free(tables->buckets[i]->index);
+            free(tables->buckets[i]);
+            tables->buckets[i] = next;
         }
-    matcher->table_count = 0;
+    tables->count = 0;
+}
+
+void triggers_matcher_tables_forget(triggers_matcher *matcher) {
+    tables_forget(&matcher->tables);
+    tables_forget(&matcher->types);
 }
 
 /* ---- the set ---- */
@@ -49,8 +56,8 @@ static uint64_t key_hash(const core_relation *key) {
     return core_slice_hash_more(core_slice_hash(key->schema), key->table);
 }
 
-static triggers_table **table_place(triggers_matcher *matcher, const core_relation *key) {
-    triggers_table **at = &matcher->tables[key_hash(key) % CORE_COUNT_OF(matcher->tables)];
+static triggers_table **table_place(triggers_tables *tables, const core_relation *key) {
+    triggers_table **at = &tables->buckets[key_hash(key) % CORE_COUNT_OF(tables->buckets)];
     while (*at != NULL && !((*at)->oid == key->oid && (*at)->version == key->version &&
                             core_slice_equal((*at)->name, key->table) &&
                             core_slice_equal((*at)->schema, key->schema)))
@@ -59,9 +66,9 @@ static triggers_table **table_place(triggers_matcher *matcher, const core_relati
 }
 
 /* Behind all of its bucket. NULL without memory. */
-static triggers_table *table_new(triggers_matcher *matcher, const core_relation *key) {
-    if (matcher->table_count >= TABLES_MAX)
-        triggers_matcher_tables_forget(matcher);
+static triggers_table *table_new(triggers_tables *tables, const core_relation *key) {
+    if (tables->count >= TABLES_MAX)
+        tables_forget(tables);
     triggers_table *table = calloc(1, sizeof *table + key->schema.length + key->table.length);
     if (table == NULL)
         return NULL;
@@ -70,8 +77,8 @@ static triggers_table *table_new(triggers_matcher *matcher, const core_relation 
     table->version = key->version;
     table->schema = core_slice_keep(&room, key->schema);
     table->name = core_slice_keep(&room, key->table);
-    *table_place(matcher, key) = table;
-    matcher->table_count++;
+    *table_place(tables, key) = table;
+    tables->count++;
     return table;
 }
 
@@ -92,10 +99,10 @@ triggers_rule_index *triggers_matcher_index(triggers_matcher *matcher,
     core_error error = {0};
     if (matcher->set == NULL)
         return NULL;
-    triggers_table *table = *table_place(matcher, relation);
+    triggers_table *table = *table_place(&matcher->tables, relation);
     if (table != NULL)
         return table->index;
-    table = table_new(matcher, relation);
+    table = table_new(&matcher->tables, relation);
     if (table == NULL)
         return NULL;
     table->index = triggers_rule_index_new(matcher->set, &matcher->tenants, relation, NULL, &error);
@@ -136,10 +143,10 @@ triggers_rule_index *triggers_matcher_event_index(triggers_matcher *matcher, tri
     const core_relation key = {.schema = project, .table = name, .version = on};
     if (matcher->set == NULL || matcher->others == NULL || matcher->other_count == 0)
         return NULL;
-    triggers_table *table = *table_place(matcher, &key); /* no table has the oid 0 */
+    triggers_table *table = *table_place(&matcher->types, &key);
     if (table != NULL)
         return table->index;
-    table = table_new(matcher, &key);
+    table = table_new(&matcher->types, &key);
     if (table == NULL)
         return NULL;
     table->index = event_index_new(matcher, on, project, name, &error);

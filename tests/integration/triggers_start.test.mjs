@@ -147,3 +147,27 @@ test('what the stream removed before it was matched is told, and what follows is
   assert.deepEqual(receiver.delivered.map(({ body }) => body.data.id).sort((a, b) => a - b), [...range(1, 5), ...range(11, 15)]);
   await other.stop();
 });
+
+test('a gap of the change stream is an outcome of each trigger on a table, and what follows is delivered', async (t) => {
+  const receiver = await Receiver.start(t);
+  const house = await startTriggers(t, [trigger(receiver.url)]);
+  const { postgres, walcast } = house;
+  await insertOrders(house, 1, 5, 5);
+  await receiver.waitFor(5);
+  await walcast.stop();
+  await postgres.query("SELECT pg_drop_replication_slot('walcast')");
+  await insertOrders(house, 6, 10, 5);
+  walcast.args = ['--on-gap', 'continue'];
+  await walcast.start();
+  await walcast.ready();
+  const [lost] = await waitFor('the outcome', async () => {
+    const all = (await outcomes(house, 'orders')).filter(({ outcome }) => outcome === 'lost');
+    return all.length > 0 && all;
+  });
+  assert.match(lost.reason, /changes are missing from the change stream, which its GAP event/);
+  assert.equal(await walcast.metric('walcast_triggers_gaps_total'), 1);
+  await waitFor('a warning', async () => /triggers have missed something/.test((await walcast.health()).reason));
+  await insertOrders(house, 11, 15, 5);
+  await receiver.waitFor(10);
+  assert.deepEqual(receiver.delivered.map(({ body }) => body.data.id).sort((a, b) => a - b), [...range(1, 5), ...range(11, 15)]);
+});
