@@ -11,6 +11,7 @@ pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.87)
 pkg_check_modules(SSL REQUIRED IMPORTED_TARGET libssl)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
 
 # Debian's libwebsockets.pc asks for a libev.pc that Debian does not ship: find them by name.
@@ -29,5 +30,6 @@ endfunction()
 walcast_find_library(walcast_websockets libwebsockets.h websockets)
 walcast_find_library(walcast_ev ev.h ev)
 walcast_find_library(walcast_pg_query pg_query.h pg_query) # it has no .pc file
+walcast_find_library(walcast_stemmer libstemmer.h stemmer) # nor has it
 
 find_program(PROTOC_C protoc-c REQUIRED)

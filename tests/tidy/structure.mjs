@@ -48,6 +48,7 @@ const OWNED_HEADERS = [
   [/^ev\.h$/, ['ws']],
   [/^zlib\.h$/, ['ws']],
   [/^sqlite3\.h$/, ['search-index']],
+  [/^libstemmer\.h$/, ['search-index']],
 ];
 
 const SYSTEM_HEADERS = new Set(
