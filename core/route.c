@@ -5,9 +5,10 @@
 
 #define ROUTE_PATH_MAX 256
 
-static bool route_add(core_route_table *table, const core_route *route, core_error *error) {
+bool core_route_put(core_route_table *table, const core_route *route, core_error *error) {
     const char *method = route->method, *path = route->path;
     assert(path[0] == '/' && strlen(path) < ROUTE_PATH_MAX);
+    assert((route->handler != NULL) != (route->defer != NULL));
     for (size_t i = 0; i < table->count; i++)
         if (strcmp(table->routes[i].method, method) == 0 &&
             strcmp(table->routes[i].path, path) == 0)
@@ -21,19 +22,17 @@ static bool route_add(core_route_table *table, const core_route *route, core_err
 
 bool core_route_add(core_route_table *table, const char *method, const char *path, unsigned scope,
                     core_route_handler handler, void *context, core_error *error) {
-    assert(handler != NULL);
     const core_route route = {
         .method = method, .path = path, .handler = handler, .context = context, .scope = scope};
-    return route_add(table, &route, error);
+    return core_route_put(table, &route, error);
 }
 
 bool core_route_add_deferred(core_route_table *table, const char *method, const char *path,
                              unsigned scope, core_route_deferred defer, void *context,
                              core_error *error) {
-    assert(defer != NULL);
     const core_route route = {
         .method = method, .path = path, .defer = defer, .context = context, .scope = scope};
-    return route_add(table, &route, error);
+    return core_route_put(table, &route, error);
 }
 
 /* How well the route fits the path: 0 not at all, more for more that it says itself, most for a

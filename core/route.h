@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-#define CORE_ROUTES_MAX 64
+#define CORE_ROUTES_MAX 160
 
 /* Who asks, as the server verified it; all empty on an open route. */
 typedef struct {
@@ -118,6 +118,13 @@ static inline bool core_route_reply_abandoned(const core_route_reply *reply) {
     return atomic_load_explicit(&reply->abandoned, memory_order_relaxed);
 }
 
+/* What a surface that other people's clients know has of its own; static. */
+typedef struct {
+    size_t body_max; /* of who may call the route; 0: as of all others, 1 MiB */
+    /* Appends the JSON with which the server refuses a request, instead of an RFC 9457 problem. */
+    void (*refuse)(core_buffer *body, unsigned status, const char *detail);
+} core_route_surface;
+
 typedef struct {
     const char *method;
     /* A '*' at its end stands for all that may follow, any other for one part between slashes. */
@@ -125,7 +132,8 @@ typedef struct {
     core_route_handler handler; /* one of both */
     core_route_deferred defer;
     void *context;
-    unsigned scope; /* a core_scope; 0: open to all */
+    unsigned scope;                    /* a core_scope; 0: open to all */
+    const core_route_surface *surface; /* NULL: the server's own */
 } core_route;
 
 typedef struct {
@@ -143,6 +151,9 @@ CORE_MUST_CHECK bool core_route_add_deferred(core_route_table *table, const char
                                              const char *path, unsigned scope,
                                              core_route_deferred defer, void *context,
                                              core_error *error);
+/* The same for any route, which has a handler or defers; copied. */
+CORE_MUST_CHECK bool core_route_put(core_route_table *table, const core_route *route,
+                                    core_error *error);
 /* The route for a request, exact before prefix, longest prefix first. NULL: none; `path_known`
  * tells 405 from 404. */
 const core_route *core_route_find(const core_route_table *table, core_slice method, core_slice path,

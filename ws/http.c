@@ -24,6 +24,7 @@ typedef struct {
     bool close;
     bool head_only;
     bool vary_origin;
+    const core_route_surface *surface;
     ws_http_record record;
     size_t id_length, origin_length;
     uint8_t id[REQUEST_ID_MAX];
@@ -39,6 +40,8 @@ typedef struct {
     uint8_t *head_bytes; /* a copy, while a body is awaited */
     ws_http_head *head;  /* of the copy */
     ws_http_body body;
+    ws_service *held_by; /* of whose bytes for long bodies it holds some; NULL: of nobody's */
+    size_t held;
 } http_state;
 
 void *ws_http_new(void) {
@@ -58,6 +61,9 @@ static void http_forget_request(http_state *http) {
     if (http->in_body)
         ws_http_body_fini(&http->body);
     http->in_body = false;
+    if (http->held_by != NULL)
+        http->held_by->body_bytes -= http->held;
+    http->held_by = NULL;
     free(http->head);
     http->head = NULL;
     free(http->head_bytes);
@@ -138,8 +144,13 @@ void ws_http_refuse(ws_http_request *request, unsigned status, const char *extra
                     const char *detail) {
     core_buffer body;
     core_buffer_init(&body, PROBLEM_MAX);
-    ws_http_problem_append(&body, status, detail, NULL);
-    ws_http_respond(request, status, "application/problem+json", extra, core_buffer_slice(&body));
+    bool is_own = request->surface == NULL;
+    if (is_own)
+        ws_http_problem_append(&body, status, detail, NULL);
+    else
+        request->surface->refuse(&body, status, detail);
+    ws_http_respond(request, status, is_own ? "application/problem+json" : "application/json",
+                    extra, core_buffer_slice(&body));
     core_buffer_fini(&body);
 }
 
@@ -180,6 +191,8 @@ static void http_refuse_bytes(ws_connection *connection, const ws_http_head *hea
                                .head_only = http_is_head(head),
                                .cors = ws_http_origin_cors(connection->service, head),
                                .record = ws_http_record_begin(connection->service, head)};
+    if (head != NULL)
+        ws_http_route_surface(&request);
     ws_http_refuse(&request, status, "", reason);
 }
 
@@ -201,6 +214,7 @@ ws_http_handle ws_http_defer(ws_http_request *request, const ws_http_waiter *wai
                         .close = request->close,
                         .head_only = request->head_only,
                         .vary_origin = request->cors.vary,
+                        .surface = request->surface,
                         .record = request->record,
                         .id_length = request->request_id.length,
                         .origin_length = request->cors.allow.length};
@@ -231,6 +245,7 @@ static bool http_wait_take(ws_service *service, ws_http_handle handle, bool gone
                           .head_only = wait->head_only,
                           .cors = {.allow = core_slice_make(wait->origin, wait->origin_length),
                                    .vary = wait->vary_origin},
+                          .surface = wait->surface,
                           .record = wait->record};
     ws_connection_set_deadline(connection, service->now_ms + WS_HTTP_KEEP_ALIVE_MS);
     return true;
@@ -339,8 +354,36 @@ static void http_continue(ws_connection *connection) {
     core_block_release(block);
 }
 
+/* Bodies that are long have a share of memory of their own. False: it is used up. */
+static bool http_hold_body(ws_connection *connection, const ws_http_head *head, size_t max) {
+    http_state *http = http_of(connection);
+    ws_service *service = connection->service;
+    size_t length = head->chunked ? max : (size_t)head->content_length;
+    if (length <= WS_HTTP_BODY_MAX)
+        return true;
+    if (service->body_bytes + length > WS_HTTP_LONG_BYTES)
+        return false;
+    service->body_bytes += length;
+    http->held_by = service;
+    http->held = length;
+    return true;
+}
+
+/* Who asks is known by the head, so nobody else's long body is read. */
+static size_t http_body_max(ws_connection *connection, const ws_http_head *head) {
+    if (!head->chunked && head->content_length <= WS_HTTP_BODY_MAX)
+        return WS_HTTP_BODY_MAX;
+    http_know_client(connection, head);
+    ws_http_request request = {.connection = connection,
+                               .head = head,
+                               .record = ws_http_record_begin(connection->service, head)};
+    size_t max = ws_http_route_body_max(&request);
+    ws_http_record_identify(&request.record, NULL);
+    return max;
+}
+
 /* Keeps the head while its body is read. */
-static bool http_await_body(ws_connection *connection, core_slice head_bytes) {
+static bool http_await_body(ws_connection *connection, core_slice head_bytes, size_t max) {
     http_state *http = http_of(connection);
     unsigned status;
     const char *reason;
@@ -352,7 +395,7 @@ static bool http_await_body(ws_connection *connection, core_slice head_bytes) {
     core_slice copy = core_slice_make(http->head_bytes, head_bytes.length);
     if (ws_http_head_parse(copy, http->head, &status, &reason) != WS_HTTP_HEAD_WHOLE)
         return false;
-    ws_http_body_init(&http->body, http->head);
+    ws_http_body_init(&http->body, http->head, max);
     http->in_body = true;
     ws_connection_set_deadline(connection, connection->service->now_ms + WS_HTTP_BODY_MS);
     return true;
@@ -360,13 +403,16 @@ static bool http_await_body(ws_connection *connection, core_slice head_bytes) {
 
 static void http_head_came(ws_connection *connection, const ws_http_head *head, core_slice bytes) {
     bool has_body = head->chunked || head->content_length > 0;
+    size_t max = has_body ? http_body_max(connection, head) : 0;
     if (http_needs_length(head) && !head->chunked && !head->has_content_length) {
         http_refuse_bytes(connection, head, 411, "say the body's length with Content-Length");
-    } else if (head->content_length > WS_HTTP_BODY_MAX) {
-        http_refuse_bytes(connection, head, 413, "the body is longer than 1 MiB");
+    } else if (head->content_length > max) {
+        http_refuse_bytes(connection, head, 413, ws_http_body_too_long(max));
     } else if (!has_body) {
         http_dispatch(connection, head, core_slice_make(NULL, 0));
-    } else if (!http_await_body(connection, core_slice_make(bytes.data, head->length))) {
+    } else if (!http_hold_body(connection, head, max)) {
+        http_refuse_bytes(connection, head, 503, "too many long bodies are being read: try again");
+    } else if (!http_await_body(connection, core_slice_make(bytes.data, head->length), max)) {
         ws_connection_kill(connection);
     } else if (head->expect_continue) {
         http_continue(connection);

@@ -33,14 +33,15 @@ typedef struct {
     bool close;        /* the connection ends after the answer */
     bool head_only;    /* HEAD: the answer's length without its body */
     ws_http_record record;
-    bool answered; /* set by the functions below */
+    const core_route_surface *surface; /* of its route; NULL: the server's own */
+    bool answered;                     /* set by the functions below */
     bool deferred;
 } ws_http_request;
 
 /* `extra` is whole header lines, each with its CRLF, or "". */
 void ws_http_respond(ws_http_request *request, unsigned status, const char *content_type,
                      const char *extra, core_slice body);
-/* An RFC 9457 problem. */
+/* An RFC 9457 problem, or what the route's surface has instead. */
 void ws_http_refuse(ws_http_request *request, unsigned status, const char *extra,
                     const char *detail);
 
@@ -66,5 +67,8 @@ void ws_http_become(ws_service *service, ws_http_handle handle, const char *cont
 
 /* Finds who answers the request, and lets him (http_routes.c). */
 void ws_http_route(ws_http_request *request);
+/* Of a request whose body has not come: its surface, and how long the body may be for who asks. */
+void ws_http_route_surface(ws_http_request *request);
+size_t ws_http_route_body_max(ws_http_request *request);
 
 #endif

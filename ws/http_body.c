@@ -6,10 +6,11 @@
 
 typedef enum { STEP_AGAIN, STEP_WAIT, STEP_TOO_LONG, STEP_MALFORMED } body_step;
 
-void ws_http_body_init(ws_http_body *body, const ws_http_head *head) {
+void ws_http_body_init(ws_http_body *body, const ws_http_head *head, size_t max) {
     *body = (ws_http_body){.state = head->chunked ? WS_BODY_CHUNK_SIZE : WS_BODY_PLAIN,
-                           .left = head->chunked ? 0 : head->content_length};
-    core_buffer_init(&body->bytes, WS_HTTP_BODY_MAX);
+                           .left = head->chunked ? 0 : head->content_length,
+                           .max = max};
+    core_buffer_init(&body->bytes, max);
 }
 
 void ws_http_body_fini(ws_http_body *body) {
@@ -67,7 +68,7 @@ static body_step body_chunk_size(ws_http_body *body, core_cursor *input) {
     if (!chunk_size(line, &body->left))
         return STEP_MALFORMED;
     body->state = body->left > 0 ? WS_BODY_CHUNK_DATA : WS_BODY_TRAILER;
-    return body->left > WS_HTTP_BODY_MAX ? STEP_TOO_LONG : STEP_AGAIN;
+    return body->left > body->max ? STEP_TOO_LONG : STEP_AGAIN;
 }
 
 static body_step body_chunk_end(ws_http_body *body, core_cursor *input) {
@@ -93,7 +94,7 @@ static body_step body_trailer(ws_http_body *body, core_cursor *input) {
 static body_step body_next(ws_http_body *body, core_cursor *input) {
     switch (body->state) {
     case WS_BODY_PLAIN:
-        return body->left > WS_HTTP_BODY_MAX ? STEP_TOO_LONG : body_data(body, input, WS_BODY_DONE);
+        return body->left > body->max ? STEP_TOO_LONG : body_data(body, input, WS_BODY_DONE);
     case WS_BODY_CHUNK_SIZE:
         return body_chunk_size(body, input);
     case WS_BODY_CHUNK_DATA:
@@ -108,6 +109,11 @@ static body_step body_next(ws_http_body *body, core_cursor *input) {
     return STEP_WAIT;
 }
 
+const char *ws_http_body_too_long(size_t max) {
+    return max > WS_HTTP_BODY_MAX ? "the body is longer than this path takes"
+                                  : "the body is longer than 1 MiB";
+}
+
 ws_http_body_result ws_http_body_take(ws_http_body *body, core_slice input, size_t *used,
                                       unsigned *status, const char **reason) {
     core_cursor cursor = core_cursor_make(input);
@@ -117,7 +123,7 @@ ws_http_body_result ws_http_body_take(ws_http_body *body, core_slice input, size
     *used = core_cursor_offset(&cursor);
     if (step == STEP_TOO_LONG) {
         *status = 413;
-        *reason = "the body is longer than 1 MiB";
+        *reason = ws_http_body_too_long(body->max);
         return WS_HTTP_BODY_REFUSED;
     }
     if (step == STEP_MALFORMED) {

@@ -19,11 +19,14 @@ typedef enum {
 typedef struct {
     ws_http_body_state state;
     uint64_t left;
-    size_t trailer_bytes;
+    size_t trailer_bytes, max;
     core_buffer bytes;
 } ws_http_body;
 
-void ws_http_body_init(ws_http_body *body, const ws_http_head *head);
+/* `max`: bytes. */
+void ws_http_body_init(ws_http_body *body, const ws_http_head *head, size_t max);
+/* What is said of one that is longer; static. */
+const char *ws_http_body_too_long(size_t max);
 void ws_http_body_fini(ws_http_body *body);
 /* Takes from `input`; `*used` tells how many bytes. REFUSED fills status and (static) reason. */
 CORE_MUST_CHECK ws_http_body_result ws_http_body_take(ws_http_body *body, core_slice input,

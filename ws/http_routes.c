@@ -95,6 +95,7 @@ static void route_call(ws_http_request *request, const core_route *route, ws_ide
 
 static void route_table(ws_http_request *request, const core_route *route) {
     request->record.route = route->path;
+    request->surface = route->surface;
     if (route->scope == 0) {
         route_call(request, route, NULL);
         return;
@@ -111,6 +112,31 @@ static void route_table(ws_http_request *request, const core_route *route) {
     ws_identity_release(identity);
 }
 
+static const core_route *route_find(const ws_http_request *request, bool *known) {
+    const ws_http_head *head = request->head;
+    core_slice method = core_slice_is(head->method, "HEAD") ? core_slice_text("GET") : head->method;
+    const ws_server *server = request->connection->service->server;
+    return core_route_find(ws_server_routes(server), method, head->path, known);
+}
+
+void ws_http_route_surface(ws_http_request *request) {
+    bool known;
+    const core_route *route = route_find(request, &known);
+    request->surface = route != NULL ? route->surface : NULL;
+}
+
+size_t ws_http_route_body_max(ws_http_request *request) {
+    bool known;
+    auth_verdict verdict;
+    const core_route *route = route_find(request, &known);
+    if (route == NULL || route->surface == NULL || route->surface->body_max <= WS_HTTP_BODY_MAX)
+        return WS_HTTP_BODY_MAX;
+    ws_identity *identity = ws_http_key_identify(request, WS_BEARER_FIRST, &verdict);
+    bool may = identity != NULL && ws_identity_lacks(identity, route->scope) == NULL;
+    ws_identity_release(identity);
+    return may ? route->surface->body_max : WS_HTTP_BODY_MAX;
+}
+
 void ws_http_route(ws_http_request *request) {
     const ws_http_head *head = request->head;
     ws_server *server = request->connection->service->server;
@@ -123,8 +149,7 @@ void ws_http_route(ws_http_request *request) {
     if (!ws_tier_trusts_request(request) || route_own(request))
         return;
     bool known = false;
-    core_slice method = core_slice_is(head->method, "HEAD") ? core_slice_text("GET") : head->method;
-    const core_route *route = core_route_find(ws_server_routes(server), method, head->path, &known);
+    const core_route *route = route_find(request, &known);
     if (route != NULL)
         route_table(request, route);
     else if (known)

@@ -8,7 +8,7 @@
 /* ---- HTTP ---- */
 #define WS_HTTP_HEAD_MAX        16384 /* request line and headers; more is answered 431 */
 #define WS_HTTP_HEADERS_MAX     64    /* header lines; more are answered 431 */
-#define WS_HTTP_BODY_MAX        ((size_t)1 << 20) /* more is answered 413 */
+#define WS_HTTP_BODY_MAX        ((size_t)1 << 20) /* more is answered 413, unless the route takes it */
 #define WS_HTTP_RESPONSE_MAX    ((size_t)8 << 20)
 #define WS_HTTP_CONNECTIONS_MAX 1024  /* besides the WebSockets; further ones are answered 503 */
 #define WS_HTTP_HEAD_MS         10000 /* from the first byte of a head to its last; then 408 */
@@ -23,6 +23,9 @@
 #define WS_HTTP_REPLY_BYTES                                                                        \
     ((size_t)64 << 20) /* of the requests that other rooms work on, a                              \
                           thread; then 503 */
+
+#define WS_HTTP_LONG_BYTES                                                                         \
+    ((size_t)64 << 20) /* of bodies beyond WS_HTTP_BODY_MAX that a thread reads; then 503 */
 
 #define WS_FORWARDED_HOPS_MAX 32 /* of a forwarding header, from its end */
 

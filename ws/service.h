@@ -90,6 +90,7 @@ struct ws_service {
     core_buffer scratch;  /* for reading messages; WS_PROTOCOL_SCRATCH bytes */
     ws_recheck *recheck;  /* of credentials that end (recheck.c) */
     ws_http_waits *waits; /* requests whose answer is awaited (http_wait.c); NULL: none yet */
+    size_t body_bytes;    /* of long bodies that come (http.c) */
     size_t replies, reply_bytes; /* of requests that others have (http_reply.c, rest_broadcast.c) */
     _Atomic(ws_post *) posts;    /* any thread pushes (post.c) */
     atomic_size_t open;          /* connections; any thread reads */

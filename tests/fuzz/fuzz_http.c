@@ -11,7 +11,7 @@ static void read_body(const ws_http_head *head, core_slice input) {
     unsigned status = 0;
     const char *reason = NULL;
     size_t used = 0, again = 0;
-    ws_http_body_init(&body, head);
+    ws_http_body_init(&body, head, WS_HTTP_BODY_MAX);
     core_slice half = core_slice_make(input.data, input.length / 2);
     ws_http_body_result result = ws_http_body_take(&body, half, &used, &status, &reason);
     if (result == WS_HTTP_BODY_PARTIAL)

@@ -125,6 +125,29 @@ static void a_route_answers_at_once_or_later(void **state) {
     assert_true(route->defer == NULL && route->handler == answer);
 }
 
+static void refuse(core_buffer *body, unsigned status, const char *detail) {
+    (void)status;
+    core_buffer_slice_append(body, core_slice_text(detail));
+}
+
+static void a_route_may_have_a_surface(void **state) {
+    (void)state;
+    static const core_route_surface surface = {.body_max = 7, .refuse = refuse};
+    core_route_table table = {.count = 0};
+    core_error error;
+    bool known;
+    const core_route put = {
+        .method = "PUT", .path = "/a/*", .handler = answer, .surface = &surface};
+    add(&table, "GET", "/a/*");
+    assert_true(core_route_put(&table, &put, &error));
+    assert_false(core_route_put(&table, &put, &error));
+    const core_route *route =
+        core_route_find(&table, core_slice_text("PUT"), core_slice_text("/a/b"), &known);
+    assert_true(route->surface == &surface);
+    route = core_route_find(&table, core_slice_text("GET"), core_slice_text("/a/b"), &known);
+    assert_null(route->surface);
+}
+
 /* What any room answers with has its phrase: both of HTTP/1.1's line and of problems. */
 static void statuses_have_their_phrase(void **state) {
     (void)state;
@@ -148,6 +171,7 @@ int main(void) {
         cmocka_unit_test(headers_are_added_while_there_is_room),
         cmocka_unit_test(a_known_path_has_other_methods),
         cmocka_unit_test(a_route_answers_at_once_or_later),
+        cmocka_unit_test(a_route_may_have_a_surface),
         cmocka_unit_test(a_route_is_taken_once_and_the_table_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

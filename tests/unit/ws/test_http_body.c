@@ -33,7 +33,7 @@ static void test_by_length(void **state) {
         ws_http_body body;
         size_t used;
         unsigned status;
-        ws_http_body_init(&body, &head);
+        ws_http_body_init(&body, &head, WS_HTTP_BODY_MAX);
         assert_int_equal(feed(&body, "helloGET", step, &used, &status), WS_HTTP_BODY_WHOLE);
         assert_int_equal(used, 5);
         assert_true(core_slice_is(core_buffer_slice(&body.bytes), "hello"));
@@ -49,7 +49,7 @@ static void test_chunked_at_every_split(void **state) {
         ws_http_body body;
         size_t used;
         unsigned status;
-        ws_http_body_init(&body, &chunked);
+        ws_http_body_init(&body, &chunked, WS_HTTP_BODY_MAX);
         assert_int_equal(feed(&body, text, step, &used, &status), WS_HTTP_BODY_WHOLE);
         assert_int_equal(used, sizeof text - 1);
         assert_true(core_slice_is(core_buffer_slice(&body.bytes), "hello, 123456789"));
@@ -78,7 +78,7 @@ static void test_refusals(void **state) {
         ws_http_body body;
         size_t used;
         unsigned status = 0;
-        ws_http_body_init(&body, &chunked);
+        ws_http_body_init(&body, &chunked, WS_HTTP_BODY_MAX);
         assert_int_equal(feed(&body, rows[i].text, 100, &used, &status), WS_HTTP_BODY_REFUSED);
         assert_int_equal(status, rows[i].status);
         ws_http_body_fini(&body);
@@ -91,7 +91,7 @@ static void test_limits(void **state) {
     unsigned status = 0;
     const char *reason;
     size_t used;
-    ws_http_body_init(&body, &chunked);
+    ws_http_body_init(&body, &chunked, WS_HTTP_BODY_MAX);
     ws_http_body_result result = WS_HTTP_BODY_PARTIAL;
     static char chunk[0x10000 + 9];
     memcpy(chunk, "10000\r\n", 7);
@@ -105,9 +105,22 @@ static void test_limits(void **state) {
     assert_int_equal(chunks, WS_HTTP_BODY_MAX / 0x10000 + 1);
     ws_http_body_fini(&body);
 
+    /* A route may take more, or less. */
+    for (size_t max = 0x10000; max <= 4 * WS_HTTP_BODY_MAX; max *= 4) {
+        ws_http_body_init(&body, &chunked, max);
+        chunks = 0;
+        do
+            result = ws_http_body_take(&body, core_slice_make(chunk, sizeof chunk), &used, &status,
+                                       &reason);
+        while (result == WS_HTTP_BODY_PARTIAL && ++chunks < 100);
+        assert_int_equal(chunks, max / 0x10000);
+        assert_string_equal(reason, ws_http_body_too_long(max));
+        ws_http_body_fini(&body);
+    }
+
     static char line[1000];
     memset(line, '1', sizeof line);
-    ws_http_body_init(&body, &chunked);
+    ws_http_body_init(&body, &chunked, WS_HTTP_BODY_MAX);
     assert_int_equal(
         ws_http_body_take(&body, core_slice_make(line, sizeof line), &used, &status, &reason),
         WS_HTTP_BODY_REFUSED);
