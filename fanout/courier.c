@@ -405,6 +405,10 @@ bool fanout_courier_ready(const fanout_courier *courier) {
     return courier->link != NULL;
 }
 
+int64_t fanout_courier_max_payload(const fanout_courier *courier) {
+    return courier->link != NULL ? fanout_link_max_payload(courier->link) : 0;
+}
+
 int fanout_courier_wake_fd(const fanout_courier *courier) {
     return courier->epoll_fd;
 }

@@ -319,6 +319,8 @@ void fanout_courier_poll(fanout_courier *courier);
 /* Gives the socket all that was sent, before sleeping. */
 void fanout_courier_flush(fanout_courier *courier);
 bool fanout_courier_ready(const fanout_courier *courier);
+/* The server's, of headers and payload together; 0 while it is not ready. */
+int64_t fanout_courier_max_payload(const fanout_courier *courier);
 /* Readable when poll has something to do. */
 int fanout_courier_wake_fd(const fanout_courier *courier);
 

@@ -327,16 +327,6 @@ static void workflow_warn(const core_document *document, core_problems *problems
                       "the stream of runs (docs/TRIGGERS.md)");
 }
 
-/* What is written keeps its meaning for the version that does it. */
-static void batch_check(const triggers_definition *definition, const core_document *document,
-                        core_problems *problems) {
-    const core_node *root = core_document_root(document);
-    const core_node *webhook = core_node_find(core_node_find(root, "do"), "webhook");
-    if (definition->webhook.batch_size > 1)
-        core_problem_warn(problems, core_node_find(webhook, "batch")->place,
-                          "batch: this version sends each event in a request of its own");
-}
-
 static void project_check(const triggers_check *check, const triggers_definition *definition,
                           const core_document *document, core_problems *problems) {
     char project[AUTH_CLAIM_MAX], environment[AUTH_CLAIM_MAX];
@@ -358,10 +348,8 @@ bool triggers_check_definition(triggers_check *check, const triggers_definition 
     project_check(check, definition, document, problems);
     if (definition->action == TRIGGERS_DO_NATS)
         subject_check(check, definition, document, problems);
-    if (definition->action == TRIGGERS_DO_WEBHOOK) {
+    if (definition->action == TRIGGERS_DO_WEBHOOK)
         reach_check(check, definition, document, problems);
-        batch_check(definition, document, problems);
-    }
     if (definition->action == TRIGGERS_DO_SQL)
         triggers_check_statement(check->spec.config, definition, document, problems);
     if (definition->action == TRIGGERS_DO_WORKFLOW)

@@ -126,14 +126,15 @@ static const triggers_key key_rows[] = {
      .offset = FIELD(webhook.concurrency), .min = 1, .max = 1000, .initial = "50",
      .doc = "The most requests to the endpoint at once; of each trigger and process, as `rate`."},
     {.section = "do.webhook", .name = "batch", .kind = TRIGGERS_KEY_SECTION,
-     .doc = "Several events of one key in one request; its body is then a list. This version takes "
-            "it with a warning, and sends each event by itself."},
+     .doc = "Several events of one key in one request, whose body is then a list of what would be "
+            "theirs, also of one alone (docs/WEBHOOKS.md)."},
     {.section = "do.webhook.batch", .name = "size", .kind = TRIGGERS_KEY_INTEGER, .required = true,
-     .offset = FIELD(webhook.batch_size), .min = 1, .max = 1000,
-     .doc = "The most events of one request."},
+     .offset = FIELD(webhook.batch_size), .min = 1, .max = 250,
+     .doc = "The most events of one request, up to 250; 1: no batching, and no list."},
     {.section = "do.webhook.batch", .name = "wait", .kind = TRIGGERS_KEY_DURATION,
      .offset = FIELD(webhook.batch_ms), .min = 0, .max = MINUTE, .initial = "1s",
-     .doc = "The longest that an event waits for others."},
+     .doc = "The longest that an event waits for others when fewer than `size` are there; `0s`: "
+            "only those go together that wait anyway."},
 
     {.section = "do.nats", .name = "subject", .kind = TRIGGERS_KEY_SUBJECT, .required = true,
      .offset = FIELD(nats.subject), .max = 255,

@@ -40,8 +40,10 @@ static bool history_wants(const history *it, const triggers_entry *entry) {
 }
 
 static void entry_json(const triggers_entry *entry, core_buffer *out) {
-    const triggers_task task = {
-        .project = entry->project, .trigger = entry->trigger, .event_id = entry->event_id};
+    const triggers_task task = {.project = entry->project,
+                                .trigger = entry->trigger,
+                                .event_id =
+                                    entry->batch.length > 0 ? entry->batch : entry->event_id};
     char id[TRIGGERS_WEBHOOK_ID_MAX];
     core_json_writer json = core_json_writer_make(out);
     triggers_webhook_id(&task, id);
@@ -52,6 +54,8 @@ static void entry_json(const triggers_entry *entry, core_buffer *out) {
     triggers_member_text(&json, "trigger", entry->trigger);
     triggers_member_text(&json, "event_id", entry->event_id);
     triggers_member_text(&json, "webhook_id", core_slice_text(id));
+    if (entry->batch.length > 0)
+        triggers_member_text(&json, "batch", entry->batch);
     if (entry->kind != TRIGGERS_ENTRY_UNDECIDED) {
         triggers_member_text(&json, "key", entry->key);
         triggers_member_number(&json, "attempts", entry->attempts);

@@ -14,7 +14,7 @@ typedef struct {
 } triggers_history_filter;
 
 /* One outcome as a JSON object: time, outcome, trigger, event_id, webhook_id, key, attempts, and
- * what there is of status, took_ms, next_attempt and reason. */
+ * what there is of batch, status, took_ms, next_attempt and reason. */
 typedef struct {
     core_slice json;
     core_slice line; /* the same for a terminal, without its end */

@@ -93,14 +93,28 @@ static void window_pass(triggers_partition *partition) {
     }
 }
 
-void partition_item_done(triggers_partition *partition, partition_item *item) {
+static void item_finish(triggers_partition *partition, partition_item *item) {
     partition->tasks--;
+    partition->promised -= item->promised;
+    item->promised = 0;
     item->key->lane->tasks--;
     partition->bytes -= item->task->length;
     core_block_release(item->task);
     item->task = NULL;
     item->key = NULL;
     window_pass(partition);
+}
+
+/* The members stand before it in the window. */
+void partition_item_done(triggers_partition *partition, partition_item *item) {
+    partition_item *member = item->members;
+    item->members = NULL;
+    while (member != NULL) {
+        partition_item *next = member->next;
+        item_finish(partition, member);
+        member = next;
+    }
+    item_finish(partition, item);
 }
 
 bool partition_is_full(const triggers_partition *partition) {
@@ -153,6 +167,7 @@ static void key_take(triggers_partition *partition, partition_key *key, partitio
     item->key = key;
     *key->last = item;
     key->last = &item->next;
+    key->waiting++;
     partition->tasks++;
     key->lane->tasks++;
     partition->bytes += item->task->length;
@@ -160,6 +175,8 @@ static void key_take(triggers_partition *partition, partition_key *key, partitio
         return; /* all are lined up when it is */
     if (key->is_parking)
         partition_key_park(partition, key);
+    else if (key->is_gathering)
+        partition_gather_check(partition, key);
     else
         partition_key_line(partition, key);
 }
@@ -222,8 +239,10 @@ void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int6
     }
     if (partition->again != NULL && partition->again_ms <= now_ms)
         partition_park_again(partition);
-    if (partition_is_full(partition))
+    if (partition_is_full(partition)) {
+        partition_gather_end(partition);
         partition_relieve(partition);
+    }
     partition_run(partition);
     partition_append(partition);
     *next_ms = partition_is_full(partition) ? now_ms + FULL_AGAIN_MS : TRIGGERS_NEVER_MS;

@@ -13,6 +13,10 @@
  * again. What comes once the chain moves waits for that in the window. Copies that a former owner
  * made without getting them into the log are passed over, since each copy names the one before it.
  *
+ * Of a trigger with batches a live key waits until enough of its tasks are in the window, or the
+ * first has waited long enough; then they become one task, with the last one's sequence, and are
+ * attempted, parked and buried as one. See partition_batch.c.
+ *
  * The driver's calls must not call back into the partition; answers come later, one for each
  * request, in any order. One thread. */
 #ifndef WALCAST_TRIGGERS_PARTITION_H
@@ -28,6 +32,9 @@ typedef struct {
     bool is_paused;
     uint64_t revision;
     uint32_t max_attempts; /* at once, of this partition */
+    uint32_t batch_size;   /* the most tasks of a key in one attempt; 0 and 1: no batches */
+    int64_t batch_ms;      /* the longest that one waits for others */
+    size_t batch_bytes;    /* of one; what is longer by itself goes alone */
     triggers_retry retry;  /* its delays stay valid during the call */
 } triggers_policy;
 

@@ -232,9 +232,19 @@ static bool fold_parked(triggers_partition *partition, const triggers_entry *out
     return partition_finished_add(partition, outcome->sequence);
 }
 
+/* What the batch's last one says is said of all; but each is done. */
+static bool fold_member(triggers_partition *partition, const triggers_entry *outcome) {
+    bool is_done = outcome->kind == TRIGGERS_ENTRY_PARKED ||
+                   (!outcome->was_parked && (outcome->kind == TRIGGERS_ENTRY_DELIVERED ||
+                                             outcome->kind == TRIGGERS_ENTRY_DEAD));
+    return !is_done || partition_finished_add(partition, outcome->sequence);
+}
+
 static bool fold_outcome(triggers_partition *partition, const triggers_entry *outcome) {
     partition_key *key = partition_key_find(partition, outcome->key_hash);
     partition_lane *lane;
+    if (outcome->is_member)
+        return fold_member(partition, outcome);
     switch (outcome->kind) {
     case TRIGGERS_ENTRY_DELIVERED:
     case TRIGGERS_ENTRY_DEAD:

@@ -4,6 +4,7 @@
  * at a time, and the busier the partition the more goes with each. The watermark in a record is
  * that behind its outcomes. Now and then a record carries the whole state, so that the next owner
  * reads little; the first record of an owner does. */
+#include "triggers/batch.h"
 #include "triggers/partition_private.h"
 
 #include <stdlib.h>
@@ -15,6 +16,31 @@ enum {
     STATE_EVERY_SIZES = 4,
     CLEARS_MAX = 16 * 1024,
 };
+
+/* The batch's other tasks are told beside its last one, each under its own event. In the window
+ * each has a sequence; a batch from elsewhere is one task of the stream. */
+static void members_tell(triggers_partition *partition, const partition_key *key,
+                         const triggers_task *task, triggers_entry *outcome) {
+    const partition_item *member = NULL;
+    core_cursor cursor = core_cursor_make(task->batch);
+    core_slice event_id;
+    outcome->batch = task->event_id;
+    triggers_entry entry = *outcome;
+    entry.is_member = true;
+    if (entry.reason.length > TRIGGERS_BATCH_REASON_MAX)
+        entry.reason.length = TRIGGERS_BATCH_REASON_MAX;
+    if (key->first != NULL && key->first->sequence == outcome->sequence)
+        member = key->first->members;
+    while (triggers_batch_next(&cursor, &event_id)) {
+        outcome->event_id = event_id;
+        if (core_cursor_left(&cursor) == 0)
+            return;
+        entry.event_id = event_id;
+        entry.sequence = member != NULL ? member->sequence : outcome->sequence;
+        member = member != NULL ? member->next : NULL;
+        triggers_entry_write(&entry, &partition->pending);
+    }
+}
 
 void partition_tell(triggers_partition *partition, const partition_key *key, core_slice task,
                     triggers_entry *outcome) {
@@ -36,6 +62,8 @@ void partition_tell(triggers_partition *partition, const partition_key *key, cor
     if (triggers_task_read(task, &read, &ignored)) {
         outcome->event_id = read.event_id;
         outcome->key = read.key;
+        if (read.batch.length > 0)
+            members_tell(partition, key, &read, outcome);
     }
     triggers_entry_write(outcome, &partition->pending);
     assert(core_buffer_ok(&partition->pending));
@@ -107,6 +135,7 @@ void partition_append(triggers_partition *partition) {
     partition->has_state = record.has_state;
     partition->wants_state = false;
     partition->clears_told = partition->clear_count;
+    partition->lost_told = partition->lost;
     partition->io.append(partition->io.context, core_buffer_slice(&partition->record));
 }
 
@@ -118,6 +147,7 @@ void triggers_partition_appended(triggers_partition *partition, uint64_t sequenc
     partition->now_ms = now_ms;
     partition->is_appending = false;
     clears_go(partition);
+    partition->lost -= partition->lost_told;
     partition->since_state += partition->record.length;
     if (partition->has_state) {
         partition->base = sequence;

@@ -75,6 +75,7 @@ void partition_park_again(triggers_partition *partition) {
 
 static void item_pop(partition_key *key) {
     key->first = key->first->next;
+    key->waiting--;
     if (key->first == NULL)
         key->last = &key->first;
 }
@@ -91,6 +92,8 @@ static void item_parked(triggers_partition *partition, partition_key *key, uint6
     if (is_held) {
         key->held_position = position;
         key->held_parked_ms = partition->now_ms;
+        key->promised = item->promised; /* its end is still to be told */
+        item->promised = 0;
     }
     triggers_entry outcome = {.kind = TRIGGERS_ENTRY_PARKED,
                               .sequence = item->sequence,
@@ -240,6 +243,7 @@ static void chain_lost(triggers_partition *partition, partition_key *key) {
         .reason = core_slice_text("the stream of parked tasks does not hold them any more"),
     };
     partition_tell(partition, key, (core_slice){0}, &outcome);
+    partition->lost++;
     partition->parked_tasks -= key->parked;
     key->parked = 0;
     key->attempts = 0;
@@ -278,7 +282,12 @@ void triggers_partition_fetched(triggers_partition *partition, uint64_t ticket, 
     assert(key != NULL && partition_key_at(key) == KEY_FETCHING && key->held == NULL);
     partition->now_ms = now_ms;
     if (code == CORE_ERROR_NONE && chain_takes(key, parked, position)) {
-        partition_head_go(partition, key);
+        if (partition_batch_promise(partition, key)) {
+            partition_head_go(partition, key);
+        } else {
+            partition_head_let_go(partition, key);
+            partition_wait_begin(partition, key, now_ms + AGAIN_MS);
+        }
     } else if (code == CORE_ERROR_NONE) {
         key->position = position;
         partition->io.fetch(partition->io.context, key->hash, position + 1);

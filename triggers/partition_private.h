@@ -19,6 +19,9 @@ struct partition_item {
     partition_item *next; /* of its key */
     partition_key *key;
     int64_t fed_ms;
+    partition_item *members; /* a batch's others, in order; `task` is all of it then */
+    size_t member_count;
+    size_t promised; /* bytes that may be told of them */
 };
 
 /* What a key's head is up to; the parking of what is in the window goes on beside it. */
@@ -39,6 +42,8 @@ struct partition_key {
     size_t place;        /* in the heap */
 
     partition_item *first, **last; /* in the window, not done, in order */
+    size_t waiting;                /* as many */
+    bool is_gathering;             /* WAITING for more of them */
     bool is_parking;               /* they are to be parked, and what comes behind them */
     bool is_counted;               /* among the parked keys */
     uint64_t parking;              /* the task whose copy, or burial, is under way; 0: none */
@@ -59,6 +64,7 @@ struct partition_key {
     uint64_t held_sequence;
     uint64_t held_position; /* 0: from the window */
     int64_t held_parked_ms; /* 0: it is not from the stream of parked tasks */
+    size_t promised;        /* bytes that may be told of its batch; not of one in the window */
     bool is_admitted;       /* and not attempted yet */
     bool gave_up;           /* on the head before, and nothing was delivered since */
     bool is_dead;           /* the head is to be buried, for: */
@@ -123,6 +129,7 @@ struct triggers_partition {
     size_t parked_keys;
     uint64_t parked_tasks;
     size_t attempts;
+    size_t promised; /* bytes that may be told of batches */
     bool holds_up;
     int64_t refused_ms; /* when there was no room to park */
 
@@ -137,6 +144,9 @@ struct triggers_partition {
     bool is_owner;                /* its first record is the log's */
     bool is_appending, has_state; /* has_state: of the record that is being appended */
     bool wants_state;
+    /* Lost chains, and those that the record under way tells of: nothing new begins before the log
+     * has them, for a stale owner finds the copies gone that another is done with. */
+    size_t lost, lost_told;
     size_t since_state; /* bytes appended since the last state */
 };
 
@@ -177,7 +187,23 @@ void partition_wait_end(triggers_partition *partition, partition_key *key);
 void partition_item_done(triggers_partition *partition, partition_item *item);
 bool partition_is_full(const triggers_partition *partition);
 
+/* partition_batch.c: several tasks of a key in one attempt */
+/* True: the idle key waits for more tasks. */
+CORE_MUST_CHECK bool partition_key_gather(triggers_partition *partition, partition_key *key);
+/* A task of a gathering key has come. */
+void partition_gather_check(triggers_partition *partition, partition_key *key);
+/* The window is full: nobody gathers. */
+void partition_gather_end(triggers_partition *partition);
+/* The live key's first tasks become one, if they may. */
+void partition_batch_form(triggers_partition *partition, partition_key *key);
+/* No further batch may begin before less is promised. */
+bool partition_batch_waits(const triggers_partition *partition);
+/* The head was fetched. False: it may not begin now. */
+CORE_MUST_CHECK bool partition_batch_promise(triggers_partition *partition, partition_key *key);
+
 /* partition_run.c: attempts */
+void partition_lane_policy(const triggers_partition *partition, const partition_lane *lane,
+                           triggers_policy *policy);
 /* Puts an idle key in line if it has a head; else drops it. */
 void partition_key_line(triggers_partition *partition, partition_key *key);
 void partition_run(triggers_partition *partition);

@@ -45,6 +45,8 @@ void partition_key_line(triggers_partition *partition, partition_key *key) {
         partition_key_drop(partition, key);
         return;
     }
+    if (partition_key_gather(partition, key))
+        return;
     partition_key_move(key, KEY_READY);
     key->next = NULL;
     if (lane->first == NULL)
@@ -72,6 +74,8 @@ void partition_head_let_go(triggers_partition *partition, partition_key *key) {
     key->held_position = 0;
     key->held_parked_ms = 0;
     key->held_sequence = 0;
+    partition->promised -= key->promised;
+    key->promised = 0;
     partition_key_unadmit(partition, key);
     key->lane->attempts--;
     partition->attempts--;
@@ -107,8 +111,8 @@ static bool head_is_dead(partition_key *key, const triggers_policy *policy) {
     return true;
 }
 
-static void lane_policy(const triggers_partition *partition, const partition_lane *lane,
-                        triggers_policy *policy) {
+void partition_lane_policy(const triggers_partition *partition, const partition_lane *lane,
+                           triggers_policy *policy) {
     *policy = (triggers_policy){0};
     partition->io.policy(partition->io.context, lane->project, lane->trigger, policy);
 }
@@ -116,7 +120,7 @@ static void lane_policy(const triggers_partition *partition, const partition_lan
 void partition_lane_refresh(triggers_partition *partition, partition_lane *lane) {
     triggers_policy policy;
     lane->not_before_ms = 0;
-    lane_policy(partition, lane, &policy);
+    partition_lane_policy(partition, lane, &policy);
     if (lane->gone_revision == 0 || (policy.is_known && policy.revision <= lane->gone_revision))
         return;
     lane->gone_revision = 0;
@@ -125,7 +129,7 @@ void partition_lane_refresh(triggers_partition *partition, partition_lane *lane)
 
 void partition_head_go(triggers_partition *partition, partition_key *key) {
     triggers_policy policy;
-    lane_policy(partition, key->lane, &policy);
+    partition_lane_policy(partition, key->lane, &policy);
     if (head_is_dead(key, &policy)) {
         head_bury(partition, key, 0);
         return;
@@ -150,6 +154,7 @@ static void key_begin(triggers_partition *partition, partition_key *key) {
         partition->io.fetch(partition->io.context, key->hash, key->position + 1);
         return;
     }
+    partition_batch_form(partition, key);
     key->held = core_block_retain(key->first->task);
     key->held_offset = 0;
     key->held_sequence = key->first->sequence;
@@ -183,10 +188,12 @@ static bool lane_turn(triggers_partition *partition, partition_lane *lane) {
     triggers_policy policy;
     if (lane->not_before_ms > partition->now_ms)
         return lane_held(partition, lane, lane->reason);
-    lane_policy(partition, lane, &policy);
+    partition_lane_policy(partition, lane, &policy);
     if (!head_is_dead(lane->first, &policy)) {
         if (lane->attempts >= (policy.max_attempts > 0 ? policy.max_attempts : 1))
             return lane_held(partition, lane, busy);
+        if (policy.batch_size > 1 && partition_batch_waits(partition))
+            return false;
         lane->reason = NULL;
         lane->not_before_ms =
             policy.is_paused ? TRIGGERS_NEVER_MS
@@ -204,8 +211,8 @@ static bool lane_turn(triggers_partition *partition, partition_lane *lane) {
 /* Round after round, one of each lane, until nobody can begin. */
 void partition_run(triggers_partition *partition) {
     const partition_lane *refused = NULL; /* the first since one has begun */
-    while (partition->is_owner && !partition->is_held && partition->active != refused &&
-           partition->attempts < partition->limits.max_attempts &&
+    while (partition->is_owner && !partition->is_held && partition->lost == 0 &&
+           partition->active != refused && partition->attempts < partition->limits.max_attempts &&
            !partition_is_stalled(partition)) {
         partition_lane *lane = partition->active;
         partition->active = lane->next_active;
@@ -247,7 +254,7 @@ static bool head_next_ms(triggers_partition *partition, const partition_key *key
                          const triggers_end *end, int64_t *next_ms) {
     triggers_policy policy;
     int64_t all_ms = 0;
-    lane_policy(partition, key->lane, &policy);
+    partition_lane_policy(partition, key->lane, &policy);
     for (size_t i = 0; i < policy.retry.count; i++)
         all_ms += policy.retry.delays_ms[i];
     if (key->attempts > policy.retry.count || (key->gave_up && key->held_parked_ms > 0 &&
@@ -290,7 +297,7 @@ static void head_failed(triggers_partition *partition, partition_key *key,
 static void head_gone(triggers_partition *partition, partition_key *key, const triggers_end *end) {
     triggers_policy policy;
     triggers_entry outcome = outcome_of(TRIGGERS_ENTRY_GONE, end);
-    lane_policy(partition, key->lane, &policy);
+    partition_lane_policy(partition, key->lane, &policy);
     key->lane->gone_revision = policy.revision > 0 ? policy.revision : 1;
     outcome.position = key->lane->gone_revision;
     partition_tell(partition, key, head_task(key), &outcome);
@@ -310,7 +317,7 @@ void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket
     switch (end->kind) {
     case TRIGGERS_END_DELIVERED:
         partition_lane_rate(key->lane, now_ms);
-        key->lane->delivered++;
+        key->lane->delivered += key->parked == 0 ? 1 + (uint32_t)key->first->member_count : 1;
         key->gave_up = false;
         key->is_parking = false;
         partition_tell(partition, key, head_task(key), &outcome);

@@ -1,7 +1,10 @@
-/* A log record's wire form; see record.h. Numbers big-endian, texts behind their lengths. */
+/* A log record's wire form; see record.h. Numbers big-endian, texts behind their lengths. An entry
+ * of a task that was in a batch says so in its flags and ends in the batch's id; every other is as
+ * it was before there were batches. A version of walcast that does not know the flag refuses the
+ * record. */
 #include "triggers/record.h"
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_VERSION = 1, WAS_PARKED = 1, IS_MEMBER = 2, IN_BATCH = 4 };
 
 static void text_write(core_buffer *out, core_slice text, size_t max) {
     core_slice kept = core_slice_make(text.data, text.length < max ? text.length : max);
@@ -18,7 +21,9 @@ static core_slice text_read(core_cursor *cursor, size_t max) {
 
 void triggers_entry_write(const triggers_entry *outcome, core_buffer *out) {
     core_buffer_u8(out, (uint8_t)outcome->kind);
-    core_buffer_u8(out, outcome->was_parked);
+    core_buffer_u8(out, (uint8_t)((outcome->was_parked ? WAS_PARKED : 0) |
+                                  (outcome->is_member ? IS_MEMBER : 0) |
+                                  (outcome->batch.length > 0 ? IN_BATCH : 0)));
     core_buffer_u64(out, outcome->sequence);
     core_buffer_u64(out, outcome->key_hash);
     core_buffer_u64(out, (uint64_t)outcome->time_ms);
@@ -32,13 +37,17 @@ void triggers_entry_write(const triggers_entry *outcome, core_buffer *out) {
     text_write(out, outcome->event_id, TRIGGERS_EVENT_ID_MAX);
     text_write(out, outcome->key, TRIGGERS_KEY_MAX);
     text_write(out, outcome->reason, TRIGGERS_REASON_MAX);
+    if (outcome->batch.length > 0)
+        text_write(out, outcome->batch, TRIGGERS_EVENT_ID_MAX);
 }
 
 bool triggers_entry_read(core_cursor *cursor, triggers_entry *outcome) {
     if (core_cursor_left(cursor) == 0)
         return false;
     unsigned kind = core_cursor_u8(cursor), flags = core_cursor_u8(cursor);
-    *outcome = (triggers_entry){.kind = (triggers_entry_kind)kind, .was_parked = flags == 1};
+    *outcome = (triggers_entry){.kind = (triggers_entry_kind)kind,
+                                .was_parked = (flags & WAS_PARKED) != 0,
+                                .is_member = (flags & IS_MEMBER) != 0};
     outcome->sequence = core_cursor_u64(cursor);
     outcome->key_hash = core_cursor_u64(cursor);
     outcome->time_ms = (int64_t)core_cursor_u64(cursor);
@@ -52,7 +61,12 @@ bool triggers_entry_read(core_cursor *cursor, triggers_entry *outcome) {
     outcome->event_id = text_read(cursor, TRIGGERS_EVENT_ID_MAX);
     outcome->key = text_read(cursor, TRIGGERS_KEY_MAX);
     outcome->reason = text_read(cursor, TRIGGERS_REASON_MAX);
-    if (kind < TRIGGERS_ENTRY_DELIVERED || kind > TRIGGERS_ENTRY_THROTTLED || flags > 1)
+    if ((flags & IN_BATCH) != 0)
+        outcome->batch = text_read(cursor, TRIGGERS_EVENT_ID_MAX);
+    if (kind < TRIGGERS_ENTRY_DELIVERED || kind > TRIGGERS_ENTRY_THROTTLED ||
+        flags > (WAS_PARKED | IS_MEMBER | IN_BATCH) ||
+        ((flags & IN_BATCH) != 0) != (outcome->batch.length > 0) ||
+        (outcome->is_member && outcome->batch.length == 0))
         core_cursor_fail(cursor);
     return core_cursor_ok(cursor);
 }

@@ -25,7 +25,8 @@ typedef enum {
 
 typedef struct {
     triggers_entry_kind kind;
-    bool was_parked;   /* DELIVERED, DEAD: it came from the stream of parked tasks */
+    bool was_parked; /* DELIVERED, DEAD: it came from the stream of parked tasks */
+    bool is_member;  /* of a batch, not its last one: what the last one's entry says, of this one */
     uint64_t sequence; /* of the task */
     uint64_t key_hash;
     int64_t time_ms; /* since 1970 */
@@ -35,6 +36,7 @@ typedef struct {
     int64_t next_ms;   /* FAILED, PARKED: the next attempt */
     uint64_t position; /* was_parked, PARKED: in the stream of parked tasks */
     core_slice project, trigger, event_id, key, reason;
+    core_slice batch; /* the batch's id that it was in; empty: in none */
 } triggers_entry;
 
 typedef struct {

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define WEBHOOKS_MAGIC UINT32_C(0x74776562)
 
@@ -31,6 +32,7 @@ typedef struct {
     net_http_request request;
     triggers_delivery *delivery;
     triggers_endpoint_texts *texts;
+    core_block *list; /* the body, of one event that goes as a list; NULL: it is the task's */
     triggers_signed made;
 } webhook_call;
 
@@ -76,6 +78,22 @@ static webhook_call *call_new(triggers_delivery *delivery, triggers_endpoint *en
     return call;
 }
 
+/* Where events come in lists, one that goes alone is a list of one. */
+static void call_body(webhook_call *call) {
+    const triggers_delivery *delivery = call->delivery;
+    core_slice body = delivery->task.body;
+    call->request.body = body;
+    if (delivery->definition->webhook.batch_size <= 1 || delivery->task.batch.length > 0)
+        return;
+    call->list = core_block_new(body.length + 2);
+    if (call->list == NULL)
+        abort(); /* as call_new */
+    call->list->bytes[0] = '[';
+    memcpy(call->list->bytes + 1, body.data, body.length);
+    call->list->bytes[body.length + 1] = ']';
+    call->request.body = core_block_slice(call->list);
+}
+
 static void webhooks_send(void *context, triggers_delivery *delivery, triggers_endpoint *endpoint) {
     triggers_webhooks *webhooks = context;
     core_error error = {0};
@@ -85,13 +103,13 @@ static void webhooks_send(void *context, triggers_delivery *delivery, triggers_e
         return;
     }
     webhook_call *call = call_new(delivery, endpoint);
+    call_body(call);
     bool ok = triggers_signed_make(
         &call->made, call->texts, delivery->id, (uint16_t)(delivery->task.depth + 1u),
-        core_clock_wall_us(webhooks->clock), delivery->task.body, &webhooks->work, &error);
+        core_clock_wall_us(webhooks->clock), call->request.body, &webhooks->work, &error);
     call->request.headers = call->made.headers;
     call->request.header_count = call->made.count;
     call->request.url = call->texts->url;
-    call->request.body = delivery->task.body;
     call->request.timeout_ms = delivery->definition->webhook.timeout_ms;
     call->request.allow = net_guard_project_allow(webhooks->guard, delivery->definition->project);
     call->request.completed = on_completed;
@@ -104,6 +122,7 @@ static void webhooks_done(void *context, triggers_delivery *delivery) {
     webhook_call *call = delivery->made;
     (void)context;
     triggers_endpoint_texts_release(call->texts);
+    core_block_release(call->list);
     free(call);
     delivery->made = NULL;
 }

@@ -75,6 +75,15 @@ static uint32_t attempts_at_once(const triggers_definition *definition) {
     return OTHER_ACTIONS;
 }
 
+/* A batch is one message of the broker when it is parked or a dead letter. */
+static size_t batch_bytes(const triggers_worker *worker) {
+    enum { AROUND_IT = 8 * 1024 };
+    int64_t max = fanout_courier_max_payload(worker->courier) - AROUND_IT;
+    if (max < 0)
+        return 0;
+    return (size_t)max < TRIGGERS_BODY_MAX ? (size_t)max : TRIGGERS_BODY_MAX;
+}
+
 static void io_policy(void *context, core_slice project, core_slice trigger,
                       triggers_policy *policy) {
     const triggers_slot *slot = context;
@@ -89,6 +98,11 @@ static void io_policy(void *context, core_slice project, core_slice trigger,
                                 .revision = definition->revision,
                                 .max_attempts = attempts_at_once(definition),
                                 .retry = definition->retry};
+    if (definition->action == TRIGGERS_DO_WEBHOOK) {
+        policy->batch_size = definition->webhook.batch_size;
+        policy->batch_ms = definition->webhook.batch_ms;
+        policy->batch_bytes = batch_bytes(slot->worker);
+    }
 }
 
 static int64_t io_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms,

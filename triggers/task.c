@@ -1,4 +1,6 @@
-/* A task's wire form: a version, numbers big-endian, texts behind their lengths; see task.h. */
+/* A task's wire form: a version, numbers big-endian, texts behind their lengths; see task.h. A
+ * batch is version 2, whose list of ids stands before the body; every other task is version 1, as
+ * it was before there were batches. */
 #include "triggers/task.h"
 
 #include "auth/auth.h"
@@ -6,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { TASK_VERSION = 1, PARKED_VERSION = 1 };
+enum { TASK_VERSION = 1, BATCH_VERSION = 2, PARKED_VERSION = 1 };
 
 /* ---- hashes ---- */
 
@@ -69,7 +71,7 @@ static void text_write(core_buffer *out, core_slice text, size_t max) {
 void triggers_task_write(const triggers_task *task, core_buffer *out) {
     assert(task->project.length <= TRIGGERS_NAME_MAX && task->trigger.length <= TRIGGERS_NAME_MAX);
     assert(task->event_id.length <= TRIGGERS_EVENT_ID_MAX);
-    core_buffer_u8(out, TASK_VERSION);
+    core_buffer_u8(out, task->batch.length > 0 ? BATCH_VERSION : TASK_VERSION);
     core_buffer_u16(out, task->depth);
     core_buffer_u64(out, task->revision);
     core_buffer_u64(out, task->key_hash);
@@ -81,6 +83,10 @@ void triggers_task_write(const triggers_task *task, core_buffer *out) {
     text_write(out, task->key, TRIGGERS_KEY_MAX);
     core_buffer_u32(out, (uint32_t)task->arguments.length);
     core_buffer_slice_append(out, task->arguments);
+    if (task->batch.length > 0) {
+        core_buffer_u32(out, (uint32_t)task->batch.length);
+        core_buffer_slice_append(out, task->batch);
+    }
     core_buffer_slice_append(out, task->body);
 }
 
@@ -111,7 +117,8 @@ static bool bytes_refuse(const core_cursor *cursor, const char *what, core_error
 bool triggers_task_read(core_slice bytes, triggers_task *task, core_error *error) {
     core_cursor cursor = core_cursor_make(bytes);
     *task = (triggers_task){0};
-    if (core_cursor_u8(&cursor) != TASK_VERSION)
+    unsigned version = core_cursor_u8(&cursor);
+    if (version != TASK_VERSION && version != BATCH_VERSION)
         return bytes_refuse(&cursor, "task", error);
     task->depth = core_cursor_u16(&cursor);
     task->revision = core_cursor_u64(&cursor);
@@ -123,8 +130,12 @@ bool triggers_task_read(core_slice bytes, triggers_task *task, core_error *error
     task->event_id = text_read(&cursor, TRIGGERS_EVENT_ID_MAX);
     task->key = text_read(&cursor, TRIGGERS_KEY_MAX);
     task->arguments = core_cursor_bytes(&cursor, core_cursor_u32(&cursor));
+    if (version == BATCH_VERSION)
+        task->batch = core_cursor_bytes(&cursor, core_cursor_u32(&cursor));
+    bool is_whole = (version == BATCH_VERSION) == (task->batch.length > 0);
     task->body = core_cursor_rest(&cursor);
-    return (core_cursor_ok(&cursor) && task->key_hash != 0 && task->trigger.length > 0) ||
+    return (core_cursor_ok(&cursor) && is_whole && task->key_hash != 0 &&
+            task->trigger.length > 0) ||
            bytes_refuse(&cursor, "task", error);
 }
 

@@ -29,6 +29,7 @@ typedef struct {
     uint16_t depth;    /* how many triggers led to the event */
     triggers_position position;
     core_slice arguments; /* what the action needs beside the body: arguments.h */
+    core_slice batch;     /* of several in one: their events' ids, see batch.h; else empty */
     core_slice body;
 } triggers_task;
 

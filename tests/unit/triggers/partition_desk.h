@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 256 };
+enum { MANY = 256, BATCH_MS = 200 };
 
 typedef struct {
     triggers_partition *partition;
@@ -32,6 +32,9 @@ typedef struct {
     uint64_t revision;
     int64_t not_before_ms;
     size_t admitted; /* and neither attempted nor given back */
+    size_t max_tasks;
+    uint32_t batch_size;
+    size_t batch_bytes;
 } desk;
 
 static const int64_t delays[] = {5000, 60000};
@@ -44,6 +47,9 @@ static void on_policy(void *context, core_slice project, core_slice trigger,
                                 .is_paused = d->is_paused,
                                 .revision = d->revision,
                                 .max_attempts = 2,
+                                .batch_size = d->batch_size,
+                                .batch_ms = BATCH_MS,
+                                .batch_bytes = d->batch_bytes,
                                 .retry = {.delays_ms = delays, .count = 2}};
 }
 static int64_t on_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms,
@@ -99,7 +105,7 @@ static void on_clear(void *context, uint64_t key_hash, uint64_t position) {
 static void desk_take_over(desk *d) {
     const triggers_partition_io io = {d,       on_policy, on_admit, on_unadmit, on_attempt,
                                       on_park, on_fetch,  on_bury,  on_append,  on_clear};
-    const triggers_partition_limits limits = {.max_tasks = 4,
+    const triggers_partition_limits limits = {.max_tasks = d->max_tasks,
                                               .max_bytes = 1 << 20,
                                               .max_done = 100,
                                               .max_parked_keys = 8,
@@ -111,10 +117,17 @@ static void desk_take_over(desk *d) {
     assert_non_null(d->partition);
 }
 
-static void desk_open(desk *d) {
-    *d = (desk){.now_ms = 1000000, .revision = 1};
+static void desk_open_batches(desk *d, size_t max_tasks, uint32_t batch_size, size_t batch_bytes) {
+    *d = (desk){.now_ms = 1000000,
+                .revision = 1,
+                .max_tasks = max_tasks,
+                .batch_size = batch_size,
+                .batch_bytes = batch_bytes};
     desk_take_over(d);
     triggers_partition_begin(d->partition, 7, d->now_ms);
+}
+static void desk_open(desk *d) {
+    desk_open_batches(d, 4, 0, 0);
 }
 
 /* Everything but attempts is answered, well. */

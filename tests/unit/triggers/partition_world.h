@@ -4,6 +4,7 @@
 #ifndef WALCAST_TESTS_UNIT_TRIGGERS_PARTITION_WORLD_H
 #define WALCAST_TESTS_UNIT_TRIGGERS_PARTITION_WORLD_H
 
+#include "triggers/batch.h"
 #include "triggers/partition.h"
 
 #include <inttypes.h>
@@ -94,8 +95,12 @@ typedef struct {
     uint64_t last_owner;
     uint64_t former_owners[256];
     size_t former_count;
-    size_t last_first[KEYS]; /* index + 1 of the last task that was first delivered */
+    size_t last_first[KEYS];       /* index + 1 of the last task that was first delivered */
+    uint32_t batch_size[TRIGGERS]; /* 0: no batches */
+    int64_t batch_ms[TRIGGERS];
+    size_t batch_bytes;
     size_t kills, sleeps, fenced, resolved, repeats, parked, dead;
+    size_t batches, batched, whole, parked_batches; /* attempts; their tasks; of the full size */
 } sim;
 
 static uint64_t rnd(sim *s, uint64_t below) {
@@ -128,6 +133,54 @@ static size_t key_number(const sim *s, uint64_t hash) {
     return KEYS;
 }
 
+/* The tasks that the bytes stand for: a task's own one, or a batch's. */
+static size_t tasks_in(sim *s, core_slice bytes, sim_task *tasks[TASKS]) {
+    triggers_task read;
+    core_error error;
+    core_slice id;
+    size_t count = 0;
+    SIM_CHECK(s, triggers_task_read(bytes, &read, &error));
+    core_cursor cursor = core_cursor_make(read.batch);
+    if (read.batch.length == 0) {
+        tasks[count++] = task_of(s, (uint64_t)read.event_time_us);
+        return count;
+    }
+    while (triggers_batch_next(&cursor, &id)) {
+        char text[24];
+        SIM_CHECK(s, count < TASKS && core_slice_to_text(id, text, sizeof text));
+        tasks[count] = task_of(s, strtoull(text, NULL, 10));
+        SIM_CHECK(s, tasks[count] != NULL);
+        count++;
+    }
+    SIM_CHECK(s, count > 1 && core_cursor_done(&cursor));
+    return count;
+}
+
+/* A batch is of one key and leaves none of its tasks out, and its body is the list of theirs. */
+static void batch_check(sim *s, core_slice bytes, sim_task *const tasks[TASKS], size_t count) {
+    triggers_task read;
+    core_error error;
+    char body[TASKS * 24], id[64];
+    size_t length = 0;
+    SIM_CHECK(s, count <= s->batch_size[tasks[0]->trigger]);
+    SIM_CHECK(s, triggers_task_read(bytes, &read, &error) && read.body.length <= s->batch_bytes);
+    for (size_t i = 0; i < count; i++) {
+        length += (size_t)snprintf(body + length, sizeof body - length, "%c%" PRIu64,
+                                   i == 0 ? '[' : ',', tasks[i]->sequence);
+        SIM_CHECK(s, tasks[i]->key == tasks[0]->key);
+        for (const sim_task *between = tasks[i] + 1; i + 1 < count && between < tasks[i + 1];
+             between++)
+            SIM_CHECK(s, between->key != tasks[0]->key);
+    }
+    (void)snprintf(body + length, sizeof body - length, "]");
+    (void)snprintf(id, sizeof id, "%" PRIu64 "..%" PRIu64, tasks[0]->sequence,
+                   tasks[count - 1]->sequence);
+    SIM_CHECK(s, core_slice_is(read.body, body) && core_slice_is(read.event_id, id));
+    s->batches++;
+    s->batched += count;
+    s->whole += count == s->batch_size[tasks[0]->trigger];
+}
+
 /* ---- what an owner asks for ---- */
 
 static sim_op *op_new(sim *s, int owner, op_kind kind, int64_t delay_ms) {
@@ -156,12 +209,16 @@ static int trigger_number(core_slice trigger) {
 
 static void on_policy(void *context, core_slice project, core_slice trigger,
                       triggers_policy *policy) {
-    (void)context;
+    const sim *s = ((sim_context *)context)->s;
+    int number = trigger_number(trigger);
     (void)project;
     *policy = (triggers_policy){
         .is_known = trigger_number(trigger) != NEVER,
         .revision = 3,
         .max_attempts = 3,
+        .batch_size = number != NEVER ? s->batch_size[number] : 0,
+        .batch_ms = number != NEVER ? s->batch_ms[number] : 0,
+        .batch_bytes = s->batch_bytes,
         .retry = {.delays_ms = delays, .count = CORE_COUNT_OF(delays), .jitter_percent = 20}};
 }
 
@@ -203,6 +260,13 @@ static void on_attempt(void *context, const triggers_attempt *attempt) {
                      core_slice_make(op->bytes->bytes + op->offset, op->bytes->length - op->offset),
                      &read, &error));
     SIM_CHECK(s, read.event_time_us == (int64_t)attempt->sequence);
+    sim_task *tasks[TASKS];
+    core_slice bytes =
+        core_slice_make(op->bytes->bytes + op->offset, op->bytes->length - op->offset);
+    size_t count = tasks_in(s, bytes, tasks);
+    SIM_CHECK(s, tasks[count - 1] == task);
+    if (count > 1)
+        batch_check(s, bytes, tasks, count);
     task->attempts++;
     owner->admitted[task->trigger]--;
 }
@@ -278,8 +342,13 @@ static void effect_attempt(sim *s, sim_op *op) {
                                  .status = 500,
                                  .retry_after_ms = chance(s, 10) ? 100 : 0,
                                  .reason = core_slice_text("status 500")};
-    else
-        delivered(s, op->number);
+    if (op->end.kind != TRIGGERS_END_DELIVERED)
+        return;
+    sim_task *tasks[TASKS];
+    size_t count = tasks_in(
+        s, core_slice_make(op->bytes->bytes + op->offset, op->bytes->length - op->offset), tasks);
+    for (size_t i = 0; i < count; i++)
+        delivered(s, tasks[i]->sequence);
 }
 
 static void effect_park(sim *s, sim_op *op) {
@@ -293,8 +362,13 @@ static void effect_park(sim *s, sim_op *op) {
     s->copies[s->copy_count++] = (sim_copy){
         .key = op->ticket, .position = ++s->position, .bytes = core_block_retain(op->bytes)};
     op->stored = s->position;
-    task_of(s, parked.sequence)->copied = true;
-    s->parked++;
+    sim_task *tasks[TASKS];
+    size_t count = tasks_in(s, parked.task, tasks);
+    SIM_CHECK(s, tasks[count - 1]->sequence == parked.sequence);
+    for (size_t i = 0; i < count; i++)
+        tasks[i]->copied = true;
+    s->parked += count;
+    s->parked_batches += count > 1;
 }
 
 static void effect_fetch(sim *s, sim_op *op) {
@@ -312,11 +386,15 @@ static void effect_bury(sim *s, sim_op *op) {
     op->code = s->faults && chance(s, 10) ? CORE_ERROR_FULL : CORE_ERROR_NONE;
     if (op->code != CORE_ERROR_NONE)
         return;
-    sim_task *task = task_of(s, op->number);
-    size_t key = key_number(s, task->key), index = (size_t)(task - s->tasks);
-    if (!task->delivered && !task->dead && s->last_first[key] <= index)
-        s->dead++;
-    task->dead = true;
+    sim_task *tasks[TASKS];
+    size_t count = tasks_in(s, core_block_slice(op->bytes), tasks);
+    SIM_CHECK(s, tasks[count - 1]->sequence == op->number);
+    for (size_t i = 0; i < count; i++) {
+        size_t key = key_number(s, tasks[i]->key), index = (size_t)(tasks[i] - s->tasks);
+        if (!tasks[i]->delivered && !tasks[i]->dead && s->last_first[key] <= index)
+            s->dead++;
+        tasks[i]->dead = true;
+    }
 }
 
 /* A record that the log takes: its owner is the last one, and the watermark passes only tasks that

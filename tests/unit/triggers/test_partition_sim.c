@@ -83,17 +83,17 @@ static void owner_begin(sim *s, int number) {
     triggers_partition_begin(owner->partition, owner->id, s->now_ms);
 }
 
-static core_block *task_bytes(sim *s, const sim_task *task) {
-    char trigger[] = {'t', (char)('0' + task->trigger), '\0'}, body[128];
+static core_block *task_bytes(const sim_task *task) {
+    char trigger[] = {'t', (char)('0' + task->trigger), '\0'}, number[24];
     core_buffer out;
     core_buffer_init(&out, 1024);
-    memset(body, 'b', sizeof body);
+    (void)snprintf(number, sizeof number, "%" PRIu64, task->sequence);
     const triggers_task wire = {.project = core_slice_text("p"),
                                 .trigger = core_slice_text(trigger),
-                                .event_id = core_slice_text("e"),
+                                .event_id = core_slice_text(number),
                                 .event_time_us = (int64_t)task->sequence,
                                 .key_hash = task->key,
-                                .body = core_slice_make(body, 1 + rnd(s, sizeof body - 1))};
+                                .body = core_slice_text(number)};
     triggers_task_write(&wire, &out);
     core_block *block = core_block_copy(core_buffer_slice(&out));
     core_buffer_fini(&out);
@@ -103,7 +103,7 @@ static core_block *task_bytes(sim *s, const sim_task *task) {
 static void owner_feed(sim *s, sim_owner *owner) {
     while (owner->next_task < s->task_count && triggers_partition_has_room(owner->partition)) {
         const sim_task *task = &s->tasks[owner->next_task++];
-        core_block *block = task_bytes(s, task);
+        core_block *block = task_bytes(task);
         SIM_CHECK(s, triggers_partition_feed(owner->partition, task->sequence, block, s->now_ms));
         core_block_release(block);
     }
@@ -257,6 +257,11 @@ static void sim_init(sim *s, uint64_t seed) {
     s->seed = seed;
     s->random = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
     s->faults = true;
+    s->batch_bytes = chance(s, 20) ? 40 : 4096;
+    for (size_t i = 0; i < TRIGGERS && seed % 3 != 0; i++) { /* a third without batches */
+        s->batch_size[i] = 1 + (uint32_t)rnd(s, 6);
+        s->batch_ms[i] = chance(s, 30) ? 0 : (int64_t)rnd(s, 600);
+    }
     for (size_t i = 0; i < KEYS; i++) {
         s->key_hash[i] = rnd(s, UINT64_MAX) * TRIGGERS_PARTITIONS + 5;
         uint64_t dice = rnd(s, 10);
@@ -325,6 +330,7 @@ static uint64_t first_seed = 1, seed_count = 300;
 static void test_whatever_happens(void **state) {
     sim *s = malloc(sizeof *s);
     size_t kills = 0, sleeps = 0, fenced = 0, resolved = 0, repeats = 0, parked = 0, dead = 0;
+    size_t batches = 0, batched = 0, whole = 0, parked_batches = 0;
     (void)state;
     assert_non_null(s);
     for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
@@ -336,13 +342,20 @@ static void test_whatever_happens(void **state) {
         repeats += s->repeats;
         parked += s->parked;
         dead += s->dead;
+        batches += s->batches;
+        batched += s->batched;
+        whole += s->whole;
+        parked_batches += s->parked_batches;
     }
     print_message("%" PRIu64 " seeds of %d tasks: %zu kills, %zu sleeps, %zu owners fenced, %zu "
                   "appends looked up, %zu deliveries repeated, %zu parked, %zu dead\n",
                   seed_count, TASKS, kills, sleeps, fenced, resolved, repeats, parked, dead);
+    print_message("%zu attempts of batches with %zu tasks, %zu of the full size, %zu parked\n",
+                  batches, batched, whole, parked_batches);
     if (seed_count >= 100) { /* the faults did happen */
         assert_true(kills > seed_count && sleeps > seed_count && fenced > seed_count / 4);
         assert_true(parked > 10 * seed_count && dead > seed_count && repeats > 0);
+        assert_true(batches > seed_count && whole > seed_count / 2 && parked_batches > seed_count);
     }
     free(s);
 }

@@ -80,7 +80,33 @@ static void test_every_cut_and_another_version_is_refused(void **state) {
     for (size_t length = 0; length < out.length - task.body.length; length++)
         assert_false(triggers_task_read(core_slice_make(out.data, length), &back, &error));
     assert_int_equal(error.code, CORE_ERROR_INPUT);
-    out.data[0] = 2;
+    out.data[0] = 3;
+    assert_false(triggers_task_read(core_buffer_slice(&out), &back, &error));
+    assert_non_null(strstr(error.text, "written by a newer one"));
+    core_buffer_fini(&out);
+}
+
+/* Only a batch is of version 2: what stood in the streams before there were batches is read. */
+static void test_versions(void **state) {
+    core_buffer out;
+    core_error error = {0};
+    triggers_task task = sample(), back;
+    (void)state;
+    core_buffer_init(&out, 4096);
+    triggers_task_write(&task, &out);
+    assert_int_equal(out.data[0], 1);
+    size_t plain = out.length;
+    assert_memory_equal(out.data + plain - task.body.length, task.body.data, task.body.length);
+    assert_memory_equal(out.data + plain - task.body.length - 6, task.arguments.data, 6);
+    core_buffer_reset(&out);
+    task.batch = core_slice_text("ids");
+    triggers_task_write(&task, &out);
+    assert_int_equal(out.data[0], 2);
+    assert_int_equal(out.length, plain + 4 + 3);
+    assert_true(triggers_task_read(core_buffer_slice(&out), &back, &error));
+    assert_true(core_slice_is(back.batch, "ids"));
+    assert_true(core_slice_equal(back.body, task.body));
+    memset(out.data + plain - task.body.length, 0, 4); /* a batch of none */
     assert_false(triggers_task_read(core_buffer_slice(&out), &back, &error));
     core_buffer_fini(&out);
 }
@@ -144,6 +170,7 @@ int main(void) {
         cmocka_unit_test(test_comes_back_as_it_was),
         cmocka_unit_test(test_a_long_key_is_cut),
         cmocka_unit_test(test_every_cut_and_another_version_is_refused),
+        cmocka_unit_test(test_versions),
         cmocka_unit_test(test_a_parked_one_carries_the_task),
         cmocka_unit_test(test_ids_and_keys_differ_where_they_should),
     };
