@@ -42,7 +42,7 @@ typedef struct {
 /* How an attribute stands in a document; 0: it does not. */
 enum {
     SEARCH_STATE_EXISTS = 1,
-    SEARCH_STATE_NULL = 2,  /* it is null, or an array with a null in it */
+    SEARCH_STATE_NULL = 2,  /* it is null itself; nulls in an array are passed over */
     SEARCH_STATE_EMPTY = 4, /* "", [] or {} */
 };
 
