@@ -34,7 +34,7 @@ typedef struct {
         query; /* after '?', or empty; it may hold the caller's credential: not to be logged */
     core_slice body;
     /* The headers' values; empty: not sent. */
-    core_slice if_match, idempotency_key, prefer, last_event_id, walcast_depth;
+    core_slice if_match, idempotency_key, prefer, last_event_id, walcast_depth, content_type;
     core_route_caller caller;
 } core_route_request;
 

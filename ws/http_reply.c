@@ -49,6 +49,7 @@ core_route_request ws_http_reply_request(const ws_http_request *request,
         .prefer = ws_http_header_value(head, "prefer"),
         .walcast_depth = ws_http_header_value(head, "walcast-depth"),
         .last_event_id = ws_http_header_value(head, "last-event-id"),
+        .content_type = ws_http_header_value(head, "content-type"),
         .caller = reply_caller(identity),
     };
 }
@@ -141,9 +142,9 @@ static size_t reply_size(const core_route_request *input) {
     const core_route_caller *caller = &input->caller;
     return input->method.length + input->path.length + input->query.length + input->body.length +
            input->if_match.length + input->idempotency_key.length + input->prefer.length +
-           input->last_event_id.length + input->walcast_depth.length + caller->project.length +
-           caller->environment.length + caller->role.length + caller->subject.length +
-           caller->id.length + caller->claims_json.length;
+           input->last_event_id.length + input->walcast_depth.length + input->content_type.length +
+           caller->project.length + caller->environment.length + caller->role.length +
+           caller->subject.length + caller->id.length + caller->claims_json.length;
 }
 
 static http_reply *reply_new(ws_service *service, const core_route_request *input) {
@@ -169,6 +170,7 @@ static http_reply *reply_new(ws_service *service, const core_route_request *inpu
         .prefer = core_slice_keep(&room, input->prefer),
         .last_event_id = core_slice_keep(&room, input->last_event_id),
         .walcast_depth = core_slice_keep(&room, input->walcast_depth),
+        .content_type = core_slice_keep(&room, input->content_type),
         .caller = caller_keep(&room, &input->caller),
     };
     service->replies++;
