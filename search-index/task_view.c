@@ -1,30 +1,7 @@
-/* See task.h. */
-#include "search-index/task.h"
+/* See task_view.h. */
+#include "search-index/task_view.h"
 
 #include <stdio.h>
-#include <strings.h>
-
-static const char *const state_names[SEARCH_TASK_STATES] = {
-    [SEARCH_TASK_ENQUEUED] = "enqueued",   [SEARCH_TASK_PROCESSING] = "processing",
-    [SEARCH_TASK_SUCCEEDED] = "succeeded", [SEARCH_TASK_FAILED] = "failed",
-    [SEARCH_TASK_CANCELED] = "canceled",
-};
-
-const char *search_task_state_name(search_task_state state) {
-    return state_names[state];
-}
-
-bool search_task_state_find(core_slice name, search_task_state *state) {
-    for (size_t i = 0; i < SEARCH_TASK_STATES; i++) {
-        *state = (search_task_state)i;
-        if (strlen(state_names[i]) == name.length &&
-            strncasecmp(state_names[i], (const char *)name.data, name.length) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* ---- As it is shown ---- */
 
 static void time_write(core_json_writer *json, const char *name, int64_t at_us) {
     char text[CORE_CLOCK_TEXT_SIZE];
@@ -37,7 +14,7 @@ static void time_write(core_json_writer *json, const char *name, int64_t at_us) 
     core_json_text(json, text);
 }
 
-static void index_write(const search_task *task, core_json_writer *json) {
+static void index_write(const search_task_view *task, core_json_writer *json) {
     core_json_key_text(json, "indexUid");
     if (task->index.length > 0)
         core_json_string(json, task->index);
@@ -54,7 +31,7 @@ static void number_write(core_json_writer *json, const char *name, uint64_t valu
 }
 
 /* ISO 8601, as "PT0.012345S". */
-static void duration_write(const search_task *task, core_json_writer *json) {
+static void duration_write(const search_task_view *task, core_json_writer *json) {
     int64_t took_us = task->finished_us - task->started_us;
     char text[40];
     core_json_key_text(json, "duration");
@@ -75,14 +52,14 @@ static void object_write(core_json_writer *json, const char *name, core_slice ob
     core_json_raw(json, object.length > 0 ? object : core_slice_text(otherwise));
 }
 
-void search_task_write(const search_task *task, core_json_writer *json) {
+void search_task_view_write(const search_task_view *task, core_json_writer *json) {
     core_json_object_open(json);
     core_json_key_text(json, "uid");
     core_json_unsigned(json, task->uid);
     number_write(json, "batchUid", task->uid, task->started_us == 0);
     index_write(task, json);
     core_json_key_text(json, "status");
-    core_json_text(json, search_task_state_name(task->state));
+    core_json_text(json, task->status);
     core_json_key_text(json, "type");
     core_json_text(json, task->type);
     number_write(json, "canceledBy", task->canceled_by, task->canceled_by == 0);
@@ -95,13 +72,13 @@ void search_task_write(const search_task *task, core_json_writer *json) {
     core_json_object_close(json);
 }
 
-void search_task_brief_write(const search_task *task, core_json_writer *json) {
+void search_task_view_brief(const search_task_view *task, core_json_writer *json) {
     core_json_object_open(json);
     core_json_key_text(json, "taskUid");
     core_json_unsigned(json, task->uid);
     index_write(task, json);
     core_json_key_text(json, "status");
-    core_json_text(json, search_task_state_name(task->state));
+    core_json_text(json, task->status);
     core_json_key_text(json, "type");
     core_json_text(json, task->type);
     time_write(json, "enqueuedAt", task->enqueued_us);
