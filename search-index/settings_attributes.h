@@ -1,0 +1,22 @@
+/* Of Meilisearch's lists of searchable, filterable, sortable and displayed attributes the schema's
+ * one list, in which the first entry that fits an attribute decides about it. Pure. */
+#ifndef WALCAST_SEARCH_INDEX_SETTINGS_ATTRIBUTES_H
+#define WALCAST_SEARCH_INDEX_SETTINGS_ATTRIBUTES_H
+
+#include "search-index/schema.h"
+
+typedef struct {
+    const core_slice *names; /* patterns among them */
+    size_t count;
+} search_names;
+
+typedef struct {
+    search_names searchable; /* most important first */
+    search_names filterable, sortable, displayed;
+} search_attribute_lists;
+
+/* In the arena; names are not copied. False: memory is out. */
+CORE_MUST_CHECK bool search_attributes_make(const search_attribute_lists *lists, core_arena *arena,
+                                            search_attribute **attributes, size_t *count);
+
+#endif
