@@ -149,7 +149,7 @@ static bool merge_end(merge *it) {
                                                              : merge_malformed(it);
 }
 
-bool search_settings_merge(search_settings *settings, core_slice patch, core_arena *arena,
+bool search_settings_patch(search_settings *settings, core_slice patch, core_arena *arena,
                            search_refusal *refusal) {
     static const search_setting_row whole = {.code = SEARCH_CODE_BAD_REQUEST};
     merge it = {.settings = settings,
@@ -164,7 +164,7 @@ bool search_settings_merge(search_settings *settings, core_slice patch, core_are
     return merge_members(&it, SEARCH_SETTING_NONE, "") && merge_end(&it);
 }
 
-bool search_settings_merge_one(search_settings *settings, search_setting setting, core_slice value,
+bool search_settings_patch_one(search_settings *settings, search_setting setting, core_slice value,
                                core_arena *arena, search_refusal *refusal) {
     merge it = {.settings = settings,
                 .reader = core_json_reader_make(value),

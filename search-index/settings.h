@@ -34,10 +34,10 @@ const char *search_setting_name(search_setting setting);
 
 /* Merges a patch, an object of settings; null: as by default. Checks all of it, in Meilisearch's
  * words; what was refused has left the settings half merged. */
-CORE_MUST_CHECK bool search_settings_merge(search_settings *settings, core_slice patch,
+CORE_MUST_CHECK bool search_settings_patch(search_settings *settings, core_slice patch,
                                            core_arena *arena, search_refusal *refusal);
 /* The same of one setting's value. */
-CORE_MUST_CHECK bool search_settings_merge_one(search_settings *settings, search_setting setting,
+CORE_MUST_CHECK bool search_settings_patch_one(search_settings *settings, search_setting setting,
                                                core_slice value, core_arena *arena,
                                                search_refusal *refusal);
 

@@ -33,7 +33,7 @@ static int teardown(void **state) {
 
 static bool patch(fixture *it, const char *json) {
     it->refusal = (search_refusal){.code = SEARCH_CODE_NONE};
-    return search_settings_merge(&it->settings, core_slice_text(json), &it->arena, &it->refusal);
+    return search_settings_patch(&it->settings, core_slice_text(json), &it->arena, &it->refusal);
 }
 
 static void assert_patched(fixture *it, const char *json) {
@@ -101,10 +101,10 @@ static void test_one_setting_is_merged_by_itself(void **state) {
     assert_false(search_setting_is_group(setting));
     assert_true(search_setting_is_group(search_setting_find(core_slice_text("typo-tolerance"))));
     assert_int_equal(search_setting_find(core_slice_text("oneTypo")), SEARCH_SETTING_NONE);
-    assert_true(search_settings_merge_one(&it->settings, setting, core_slice_text("[\"words\"]"),
+    assert_true(search_settings_patch_one(&it->settings, setting, core_slice_text("[\"words\"]"),
                                           &it->arena, &it->refusal));
     assert_shown(it, false, "{\"rankingRules\":[\"words\"]}");
-    assert_false(search_settings_merge_one(&it->settings, setting, core_slice_text("\"doggo\""),
+    assert_false(search_settings_patch_one(&it->settings, setting, core_slice_text("\"doggo\""),
                                            &it->arena, &it->refusal));
     assert_string_equal(it->refusal.message,
                         "Invalid value type: expected an array, but found a string: `\"doggo\"`");
