@@ -13,7 +13,7 @@ typedef struct {
 } named;
 
 /* The first of the list that fits; NOWHERE: none. */
-static size_t names_find(search_names list, core_slice name) {
+static size_t names_find(search_name_list list, core_slice name) {
     for (size_t i = 0; i < list.count; i++)
         if (search_attribute_fits(list.names[i], name))
             return i;
@@ -37,8 +37,8 @@ static int named_order(const void *a, const void *b) {
 }
 
 static size_t names_gather(const search_attribute_lists *lists, named *all) {
-    const search_names *const each[] = {&lists->searchable, &lists->filterable, &lists->sortable,
-                                        &lists->displayed};
+    const search_name_list *const each[] = {&lists->searchable, &lists->filterable,
+                                            &lists->sortable, &lists->displayed};
     size_t count = 0;
     for (size_t i = 0; i < CORE_COUNT_OF(each); i++)
         for (size_t j = 0; j < each[i]->count; j++) {

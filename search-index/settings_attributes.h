@@ -8,11 +8,11 @@
 typedef struct {
     const core_slice *names; /* patterns among them */
     size_t count;
-} search_names;
+} search_name_list;
 
 typedef struct {
-    search_names searchable; /* most important first */
-    search_names filterable, sortable, displayed;
+    search_name_list searchable; /* most important first */
+    search_name_list filterable, sortable, displayed;
 } search_attribute_lists;
 
 /* In the arena; names are not copied. False: memory is out. */

@@ -66,7 +66,7 @@ static bool strings_of(making *it, search_setting setting, const core_slice **te
     return ok;
 }
 
-static bool names_of(making *it, search_setting setting, search_names *names) {
+static bool names_of(making *it, search_setting setting, search_name_list *names) {
     return strings_of(it, setting, &names->names, &names->count);
 }
 
@@ -107,7 +107,7 @@ static bool filterable_of(making *it) {
         if (!ok)
             return false;
     }
-    it->lists.filterable = (search_names){.names = names, .count = count};
+    it->lists.filterable = (search_name_list){.names = names, .count = count};
     return true;
 }
 
