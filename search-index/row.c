@@ -9,13 +9,12 @@
 #include <wctype.h>
 
 #define ROW_CHUNK_BYTES 1024
-#define ROW_BYTES_MAX   ((size_t)16 << 20)
+#define ROW_BYTES_MAX   ((size_t)32 << 20)
 #define NUMBER_MAX      64 /* characters of a number that are read */
 
 typedef struct {
     const search_row_rules *rules;
     search_row *row;
-    bool is_full;
 } row_reading;
 
 /* ---- Case ---- */
@@ -231,7 +230,6 @@ static bool step_take(void *context, const search_walk_step *step) {
     (void)geo_take(reading, step);
     if (taken && search_row_rules_want(reading->rules, step->path))
         taken = value_take(reading, step);
-    reading->is_full = !taken;
     return taken;
 }
 
@@ -244,16 +242,15 @@ search_row *search_row_make(const search_row_rules *rules, core_slice json, core
     core_arena_init(&row->arena, ROW_CHUNK_BYTES, ROW_BYTES_MAX);
     row_reading reading = {.rules = rules, .row = row};
     search_walk_result result = search_walk(json, step_take, &reading);
-    if (result == SEARCH_WALK_DONE)
+    /* Of a document with more values than anybody filters by, those that fit stand. */
+    bool is_cut = result == SEARCH_WALK_STOPPED && row->arena.held_bytes > ROW_BYTES_MAX / 2;
+    if (result == SEARCH_WALK_DONE || is_cut)
         return row;
     if (result == SEARCH_WALK_REFUSED)
         (void)core_error_set(error, CORE_ERROR_INPUT,
                              "search document: it must be a JSON object nested at most 256 deep");
     else
-        (void)core_error_set(error, CORE_ERROR_LIMIT,
-                             "search document: its filterable and sortable values take more than "
-                             "%zu bytes",
-                             ROW_BYTES_MAX);
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "search document: out of memory");
     search_row_free(row);
     return NULL;
 }
