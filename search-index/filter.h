@@ -85,6 +85,14 @@ CORE_MUST_CHECK bool search_filter_read(core_arena *arena, core_slice json,
 /* Both must hold; either may be NULL. NULL with `*ok` false: the arena is full. */
 search_filter *search_filter_and(core_arena *arena, search_filter *a, search_filter *b, bool *ok);
 
+/* Whether every attribute in it is filterable; search_filter_bind refuses the same, in the same
+ * words. The arena is for the time of the call. */
+CORE_MUST_CHECK bool search_filter_check(core_arena *arena, const search_filter *filter,
+                                         const search_schema *schema, core_error *error);
+
+/* A text that is a finite decimal number as a whole: what a filter compares with numbers. */
+bool search_filter_number(core_slice text, double *number);
+
 /* ---- Evaluation ---- */
 typedef struct search_bound_filter search_bound_filter;
 

@@ -103,6 +103,22 @@ static bool attribute_refuse(filter_binder *binder, const search_filter *filter)
                        CORE_SLICE_ARGS(filter->attribute));
 }
 
+static bool attributes_check(filter_binder *binder, const search_filter *filter) {
+    if (filter->kind > SEARCH_FILTER_NOT)
+        return search_schema_is_filterable(binder->schema, filter->attribute) ||
+               attribute_refuse(binder, filter);
+    for (const search_filter *child = filter->child; child != NULL; child = child->next)
+        if (!attributes_check(binder, child))
+            return false;
+    return true;
+}
+
+bool search_filter_check(core_arena *arena, const search_filter *filter,
+                         const search_schema *schema, core_error *error) {
+    filter_binder binder = {.arena = arena, .schema = schema, .error = error};
+    return filter == NULL || attributes_check(&binder, filter);
+}
+
 /* ---- Operands ---- */
 /* In the form that texts of columns are compared in. */
 static bool text_fold(filter_binder *binder, core_slice text, core_slice *folded) {

@@ -1,5 +1,5 @@
 /* A filter's value as a number: digits, one point, an exponent, a sign; nothing else is one. */
-#include "search-index/filter_parser.h"
+#include "search-index/filter.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -57,7 +57,4 @@ search_filter *filter_node(filter_parser *parser, search_filter_kind kind);
 /* filter_geo.c: if one of its words stands here, the condition; `*is_geo` false: nothing taken. */
 search_filter *filter_geo_take(filter_parser *parser, bool *is_geo);
 
-/* filter_number.c. A finite decimal number, the whole text. */
-bool search_filter_number(core_slice text, double *number);
-
 #endif
