@@ -400,6 +400,8 @@ static const core_config_row config_rows[] = {
 
 #include "core/config_table_jobs.h"
 
+#include "core/config_table_search.h"
+
     {.key = "triggers.dir",
      .type = CORE_CONFIG_TEXT,
      .initial = "triggers/",
@@ -418,14 +420,6 @@ static const core_config_row config_rows[] = {
      .type = CORE_CONFIG_TEXT,
      .initial = "workflows/",
      .doc = "Directory of workflow definitions; one that does not exist is an empty one."},
-    {.key = "search.dir",
-     .type = CORE_CONFIG_TEXT,
-     .initial = ".walcast/search",
-     .doc = "Directory of the search indexes' files."},
-    {.key = "search.definitions",
-     .type = CORE_CONFIG_TEXT,
-     .initial = "indexes/",
-     .doc = "Directory of index definitions; one that does not exist is an empty one."},
 
     {.key = "drain.timeout",
      .type = CORE_CONFIG_DURATION,

@@ -182,6 +182,29 @@ X(LIMITS_NODES, "walcast_limits_nodes", GAUGE,
   "Nodes that share the limits, this one included; the last number known while NATS is away.")
 X(LIMITS_SHARED, "walcast_limits_shared", GAUGE,
   "1 while what all nodes admit is counted together; 0: this node admits its part of each limit.")
+X(SEARCH_INDEXES, "walcast_search_indexes", GAUGE, "Search indexes that answer here.")
+X(SEARCH_BUILDING, "walcast_search_building", GAUGE, "Search indexes that are being built.")
+X(SEARCH_BUILT, "walcast_search_built_total", COUNTER, "Search indexes that were built and put in.")
+X(SEARCH_DOCUMENTS, "walcast_search_documents", GAUGE, "Documents that queries can find.")
+X(SEARCH_BYTES, "walcast_search_bytes", GAUGE, "Size of the files of search indexes.")
+X(SEARCH_MEMORY, "walcast_search_memory_bytes", GAUGE,
+  "Memory of search indexes: terms, lengths and columns.")
+X(SEARCH_APPLIED, "walcast_search_applied_total", COUNTER,
+  "Documents written or removed, an index each.")
+X(SEARCH_REFUSED, "walcast_search_refused_total", COUNTER,
+  "Rows that could not become documents: too large, or of a key that is too long.")
+X(SEARCH_UNDECIDED, "walcast_search_undecided_total", COUNTER,
+  "Rows that an index's condition could not be decided for, which are then not found.")
+X(SEARCH_COMMITS, "walcast_search_commits_total", COUNTER, "Groups of changes that were committed.")
+X(SEARCH_LSN, "walcast_search_lsn", GAUGE,
+  "Commit LSN of the last change that is in the indexes, in bytes.")
+X(SEARCH_LAG, "walcast_search_lag_messages", GAUGE,
+  "Messages of the change stream that have come and are not in the indexes.")
+X(SEARCH_LAG_TIME, "walcast_search_lag_seconds", HISTOGRAM,
+  "From a change's commit until it can be found.")
+X(SEARCH_QUERY_TIME, "walcast_search_query_seconds", HISTOGRAM, "Time of a query.")
+X(SEARCH_GAPS, "walcast_search_gaps_total", COUNTER,
+  "Times that changes were gone before they were in an index, which is built again then.")
 X(TRIGGERS_DELIVERED, "walcast_triggers_delivered_total", COUNTER,
   "Attempts that ended with the delivery.")
 X(TRIGGERS_FAILED, "walcast_triggers_failed_total", COUNTER, "Attempts that failed.")

@@ -42,13 +42,14 @@ static bool event_fits(const fanout_connection *connection, const fanout_event *
                           bytes, event->subject, (long long)max);
 }
 
-bool fanout_event_publish(fanout_connection *connection, const fanout_event *event, bool *duplicate,
-                          core_error *error) {
+bool fanout_event_store(fanout_connection *connection, const fanout_event *event,
+                        uint64_t *sequence, bool *duplicate, core_error *error) {
     natsMsg *message = NULL;
     jsPubAck *ack = NULL;
     jsPubOptions options;
     jsErrCode code = 0;
     *duplicate = false;
+    *sequence = 0;
     if (!event_fits(connection, event, error))
         return false;
     natsStatus status = jsPubOptions_Init(&options);
@@ -60,12 +61,20 @@ bool fanout_event_publish(fanout_connection *connection, const fanout_event *eve
         status = event_headers(message, event);
     if (status == NATS_OK)
         status = js_PublishMsg(&ack, fanout_jetstream(connection), message, &options, &code);
-    if (status == NATS_OK)
+    if (status == NATS_OK) {
         *duplicate = ack->Duplicate;
+        *sequence = ack->Sequence;
+    }
     jsPubAck_Destroy(ack);
     natsMsg_Destroy(message);
     return status == NATS_OK ||
            fanout_status_error(error, status, (int)code, "publish to", event->subject);
+}
+
+bool fanout_event_publish(fanout_connection *connection, const fanout_event *event, bool *duplicate,
+                          core_error *error) {
+    uint64_t sequence;
+    return fanout_event_store(connection, event, &sequence, duplicate, error);
 }
 
 bool fanout_event_last(fanout_connection *connection, const char *stream, const char *subject,

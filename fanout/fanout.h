@@ -84,7 +84,7 @@ fanout_stream_spec fanout_stream_realtime_spec(const core_config *config,
 /* The stream of audit records: four tokens, many writers, discard old; ids count two minutes. */
 fanout_stream_spec fanout_stream_audit_spec(const core_config *config, char name[FANOUT_NAME_MAX],
                                             char *subjects, size_t subjects_size);
-/* The streams that triggers live on. */
+/* The streams that triggers and search indexes live on. */
 typedef enum {
     FANOUT_WORK_TASKS,      /* {nats.stream}_TRIGGERS: what is to be done, one fenced writer */
     FANOUT_WORK_DELIVERIES, /* _DELIVERIES: the partitions' logs */
@@ -93,6 +93,7 @@ typedef enum {
     FANOUT_WORK_JOBS,       /* _JOBS: jobs that no partition has taken yet */
     FANOUT_WORK_JOB_LOGS,   /* _JOBLOG: the logs of the jobs' partitions */
     FANOUT_WORK_WORKFLOWS,  /* _WORKFLOWS: runs that were asked for, a subject a run */
+    FANOUT_WORK_SEARCH,     /* _SEARCH: what was asked of search indexes, in order */
 } fanout_work;
 fanout_stream_spec fanout_stream_work_spec(const core_config *config, fanout_work work,
                                            char name[FANOUT_NAME_MAX],
@@ -128,6 +129,9 @@ CORE_MUST_CHECK bool fanout_stream_keep(fanout_connection *connection, const cha
 /* Removes all messages up to `sequence`, of a stream that allows it. */
 CORE_MUST_CHECK bool fanout_stream_purge(fanout_connection *connection, const char *stream,
                                          uint64_t sequence, core_error *error);
+/* Removes the stream with all that it holds; one that is not there is removed already. */
+CORE_MUST_CHECK bool fanout_stream_delete(fanout_connection *connection, const char *stream,
+                                          core_error *error);
 /* Removes one message, where that is allowed; one that is not there is removed already. */
 CORE_MUST_CHECK bool fanout_stream_remove(fanout_connection *connection, const char *stream,
                                           uint64_t sequence, core_error *error);
@@ -219,6 +223,9 @@ typedef struct {
  * it may be stored or not. One thread at a time. */
 CORE_MUST_CHECK bool fanout_event_publish(fanout_connection *connection, const fanout_event *event,
                                           bool *duplicate, core_error *error);
+/* The same; `*sequence` is where the stream holds it, also of one that it had already. */
+CORE_MUST_CHECK bool fanout_event_store(fanout_connection *connection, const fanout_event *event,
+                                        uint64_t *sequence, bool *duplicate, core_error *error);
 /* A header of the last message that the stream holds on one subject; empty when there is no
  * message, or no such header, or its value does not fit. */
 CORE_MUST_CHECK bool fanout_event_last(fanout_connection *connection, const char *stream,

@@ -273,6 +273,13 @@ bool fanout_stream_keep(fanout_connection *connection, const char *stream, const
     return stream_purge(connection, stream, &options, error);
 }
 
+bool fanout_stream_delete(fanout_connection *connection, const char *stream, core_error *error) {
+    jsErrCode code = 0;
+    natsStatus status = js_DeleteStream(fanout_jetstream(connection), stream, NULL, &code);
+    return status == NATS_OK || status == NATS_NOT_FOUND || code == JSStreamNotFoundErr ||
+           fanout_status_error(error, status, (int)code, "remove stream", stream);
+}
+
 /* A server that is killed at once may have it back. */
 bool fanout_stream_remove(fanout_connection *connection, const char *stream, uint64_t sequence,
                           core_error *error) {

@@ -1,4 +1,4 @@
-/* The specs of the streams that triggers live on; see fanout.h.
+/* The specs of the streams that triggers and search indexes live on; see fanout.h.
  *
  * All of them discard new: a task, a parked task and a dead letter are somebody's event, and a
  * record of a partition's log is what says that an event is done with. None of them forgets by age:
@@ -30,6 +30,7 @@ static const work_row work_rows[] = {
     [FANOUT_WORK_JOB_LOGS] = {"JOBLOG", "joblog", "jobs.log_bytes", unused_window_ms, false},
     [FANOUT_WORK_WORKFLOWS] = {"WORKFLOWS", "workflows", "workflows.max_bytes", repeat_window_ms,
                                false},
+    [FANOUT_WORK_SEARCH] = {"SEARCH", "search", "search.log_bytes", repeat_window_ms, false},
 };
 
 const char *fanout_work_word(fanout_work work) {

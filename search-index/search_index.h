@@ -1,11 +1,13 @@
 /* The search room's public header: documents from changes, the full-text index, its query API.
  *
- * It will offer one role (core/role.h) that follows the change stream and keeps its position in the
- * same transaction as its documents; the only room that may include SQLite. The role does not exist
- * yet: `--roles search` is refused. */
+ * A process has a role of it for each source, which follows the change stream and keeps its
+ * position in the same transaction as its documents. The only room that may include SQLite. */
 #ifndef WALCAST_SEARCH_INDEX_SEARCH_INDEX_H
 #define WALCAST_SEARCH_INDEX_SEARCH_INDEX_H
 
-#include "core/core.h"
+#include "search-index/spec.h"
+
+/* The role `search` of one source. */
+CORE_MUST_CHECK core_role *search_role_new(const search_spec *spec, core_error *error);
 
 #endif

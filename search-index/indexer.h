@@ -1,0 +1,87 @@
+/* The indexer of one source: one thread that folds the search log, follows the change stream, takes
+ * in snapshots, and commits; the only writer of the source's indexes.
+ *
+ * Happy path of a turn: records of the log are folded into the catalog, and slots opened, changed
+ * or removed by what it says then; messages of the change stream are given to the generations whose
+ * tables they are of, in order; builds get the next rows of their snapshots; all that was touched
+ * is committed, and what queries see has moved. A turn is bounded, so a commit never waits long;
+ * where nothing came the thread sleeps on one descriptor.
+ *
+ * Whatever fails for now (the broker is away, the disk is full) rolls all generations back to their
+ * last commit and reads the stream again from the least of their positions, after a pause. What a
+ * stream does not hold any more is a gap: the generations that missed it are built anew. */
+#ifndef WALCAST_SEARCH_INDEX_INDEXER_H
+#define WALCAST_SEARCH_INDEX_INDEXER_H
+
+#include "search-index/slot.h"
+
+#include <pthread.h>
+
+typedef struct {
+    search_part part; /* first: the interface points here */
+    uint32_t magic;
+    search_host *host;
+    pthread_t thread;
+    bool started;
+    atomic_bool stopping;
+    int lock_fd; /* the directory's; -1: not taken yet */
+
+    /* The thread's own. */
+    fanout_connection *connection;
+    fanout_bucket *state; /* snapshots' records */
+    search_feed *log;
+    uint64_t log_end; /* of the log when it was opened */
+    int64_t log_look_ms;
+    bool is_changed; /* the catalog moved since the slots were gone through */
+    search_feed *changes;
+    char stream[FANOUT_NAME_MAX], filter[CORE_SUBJECT_MAX]; /* the change stream */
+    core_assembly assembly;
+    core_arena arena; /* of the message at hand */
+    core_arena log_arena;
+    uint64_t sequence;     /* all messages up to it were given */
+    uint64_t giving;       /* the message at hand, or the last one */
+    uint64_t end_sequence; /* the stream's, as far as it is known */
+    uint64_t start_end;    /* where it ended when the changes were opened first */
+    char epoch[CORE_EPOCH_TEXT_SIZE];
+    int64_t oldest_us; /* commit time of the first change since the last commit; 0: none */
+    int64_t place_ms;  /* when positions were committed last */
+    int64_t gauge_ms;
+    search_slot **slots; /* room for search.max_indexes */
+    size_t slot_count;
+    core_buffer record; /* a snapshot's */
+
+    pthread_mutex_t mutex; /* guards the rest */
+    bool is_caught_up;     /* once: what was there at the start answers, and is up to date */
+    char reason[CORE_ERROR_TEXT_MAX];  /* why it does not do its work; "": it does */
+    char warning[CORE_ERROR_TEXT_MAX]; /* of an index that is stuck */
+} search_indexer;
+
+/* ---- indexer_log.c ---- */
+/* Takes what has come of the log. `*busy` is set when something had. */
+CORE_MUST_CHECK bool search_indexer_log(search_indexer *indexer, bool *busy, core_error *error);
+/* Slots as the catalog has indexes, once the log is folded. */
+CORE_MUST_CHECK bool search_indexer_slots(search_indexer *indexer, core_error *error);
+
+/* ---- indexer_changes.c ---- */
+CORE_MUST_CHECK bool search_indexer_changes(search_indexer *indexer, bool *busy, core_error *error);
+/* Commits what was touched, and positions now and then. */
+CORE_MUST_CHECK bool search_indexer_commit(search_indexer *indexer, core_error *error);
+/* Where a new generation begins: behind what was given, else behind the stream's end. */
+CORE_MUST_CHECK bool search_indexer_place(search_indexer *indexer, search_position *position,
+                                          core_error *error);
+void search_indexer_changes_close(search_indexer *indexer);
+/* What a generation failed with: true where it is its own trouble and the others go on. */
+CORE_MUST_CHECK bool search_indexer_failed(search_indexer *indexer, search_slot *slot,
+                                           search_generation *generation, core_error *error);
+
+/* ---- indexer_build.c ---- */
+/* The builds' next steps. */
+CORE_MUST_CHECK bool search_indexer_builds(search_indexer *indexer, bool *busy, core_error *error);
+void search_indexer_rows_close(search_indexer *indexer);
+
+/* ---- indexer_state.c ---- */
+void search_indexer_reason(search_indexer *indexer, const char *reason);
+/* Metrics, the warning of readiness, and whether it has caught up. */
+void search_indexer_tell(search_indexer *indexer);
+
+#endif

@@ -1,0 +1,190 @@
+/* The search log folded, and slots made of it; see indexer.h. */
+#include "search-index/indexer.h"
+
+#include "search-index/log.h"
+
+#include <stdio.h>
+
+enum { LOOK_MS = 1000, TURN_MESSAGES = 256, INBOX_MESSAGES = 256 };
+#define INBOX_BYTES ((size_t)4 << 20)
+
+/* ---- The stream ---- */
+
+/* One that is not there yet has nothing in it. */
+static bool log_open(search_indexer *indexer, core_error *error) {
+    search_host *host = indexer->host;
+    char stream[FANOUT_NAME_MAX], filter[CORE_SUBJECT_MAX];
+    bool exists = false;
+    fanout_stream_info info;
+    int64_t now_ms = core_clock_ms(host->spec.clock);
+    if (now_ms < indexer->log_look_ms)
+        return true;
+    indexer->log_look_ms = now_ms + LOOK_MS;
+    if (!search_log_look(&host->spec, indexer->connection, stream, filter, &exists, &info, error))
+        return false;
+    uint64_t taken = search_catalog_sequence(host->catalog);
+    if (!exists || info.last_sequence <= taken)
+        atomic_store(&host->is_folded, true);
+    if (!exists)
+        return true;
+    if (info.last_sequence < taken)
+        return core_error_set(error, CORE_ERROR_GAP,
+                              "stream %s went back from record %llu to %llu: restart this process",
+                              stream, (unsigned long long)taken,
+                              (unsigned long long)info.last_sequence);
+    indexer->log_end = info.last_sequence;
+    const search_feed_spec spec = {.stream = stream,
+                                   .filter = filter,
+                                   .first = taken + 1,
+                                   .max_messages = INBOX_MESSAGES,
+                                   .max_bytes = INBOX_BYTES,
+                                   .wake_fd = host->wake_fd};
+    indexer->log = search_feed_new(indexer->connection, &spec, host->spec.log, error);
+    return indexer->log != NULL;
+}
+
+/* ---- Records ---- */
+
+static void task_note(search_indexer *indexer, uint64_t sequence, const search_record *record,
+                      const search_outcome *outcome) {
+    search_task task = {.uid = sequence, .kind = record->kind, .enqueued_us = record->at_us};
+    bool is_built = record->kind == SEARCH_TASK_DEFINITION && outcome->effect == SEARCH_EFFECT_MADE;
+    (void)snprintf(task.project, sizeof task.project, "%.*s", CORE_SLICE_ARGS(record->project));
+    (void)snprintf(task.index, sizeof task.index, "%.*s", CORE_SLICE_ARGS(record->index));
+    task.started_us = core_clock_wall_us(indexer->host->spec.clock);
+    task.status = is_built ? SEARCH_TASK_PROCESSING : SEARCH_TASK_SUCCEEDED;
+    if (outcome->effect == SEARCH_EFFECT_FAILED) {
+        task.status = SEARCH_TASK_FAILED;
+        (void)snprintf(task.code, sizeof task.code, "%s", outcome->code);
+        (void)snprintf(task.message, sizeof task.message, "%s", outcome->message);
+    }
+    if (!is_built)
+        task.finished_us = task.started_us;
+    search_tasks_add(indexer->host->tasks, &task);
+}
+
+/* What cannot be read was written by a later version: it is passed over, and told. */
+static bool record_take(search_indexer *indexer, const search_message *message, core_error *error) {
+    search_host *host = indexer->host;
+    search_record record;
+    search_outcome outcome;
+    core_error problem;
+    core_arena_reset(&indexer->log_arena);
+    if (!search_record_read(core_block_slice(message->block), &indexer->log_arena, &record,
+                            &problem)) {
+        CORE_LOG(host->spec.log, WARN, "search", "a record of the search log is passed over",
+                 CORE_LOG_NUMBER("record", message->sequence),
+                 CORE_LOG_TEXT("error", problem.text));
+        return true;
+    }
+    if (!search_catalog_fold(host->catalog, message->sequence, &record, &outcome))
+        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the search log");
+    task_note(indexer, message->sequence, &record, &outcome);
+    search_entry_release(outcome.entry);
+    indexer->is_changed = true;
+    return true;
+}
+
+bool search_indexer_log(search_indexer *indexer, bool *busy, core_error *error) {
+    search_message message;
+    bool ok = true;
+    if (indexer->log != NULL && search_feed_is_lost(indexer->log)) {
+        search_feed_free(indexer->log);
+        indexer->log = NULL;
+    }
+    if (indexer->log == NULL && !log_open(indexer, error))
+        return false;
+    for (size_t i = 0; ok && indexer->log != NULL && i < TURN_MESSAGES; i++) {
+        if (!search_feed_next(indexer->log, &message))
+            break;
+        *busy = true;
+        ok = record_take(indexer, &message, error);
+        core_block_release(message.block);
+        if (message.sequence >= indexer->log_end)
+            atomic_store(&indexer->host->is_folded, true);
+    }
+    return ok;
+}
+
+/* ---- Slots ---- */
+
+static search_slot *slot_find(const search_indexer *indexer, const search_entry *entry) {
+    for (size_t i = 0; i < indexer->slot_count; i++)
+        if (core_slice_equal(indexer->slots[i]->entry->uid, entry->uid) &&
+            core_slice_equal(indexer->slots[i]->entry->project, entry->project))
+            return indexer->slots[i];
+    return NULL;
+}
+
+static bool slot_make(search_indexer *indexer, const search_entry *entry, core_error *error) {
+    search_position position;
+    search_slot *slot = search_slot_new(entry);
+    if (slot == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for an index");
+    if (!search_indexer_place(indexer, &position, error) ||
+        !search_slot_open(indexer->host, slot, position, indexer->epoch, error)) {
+        search_slot_free(slot);
+        return false;
+    }
+    slot->is_wanted = true;
+    indexer->slots[indexer->slot_count++] = slot;
+    search_generation *active[2];
+    size_t count = search_slot_active(slot, active);
+    for (size_t i = 0; i < count; i++) /* behind what was given to the others already */
+        if (search_generation_position(active[i]).change_sequence < indexer->sequence)
+            search_indexer_changes_close(indexer);
+    return true;
+}
+
+static bool slot_keep(search_indexer *indexer, search_slot *slot, const search_entry *entry,
+                      core_error *error) {
+    search_position position;
+    slot->is_wanted = true;
+    if (slot->entry == entry)
+        return true;
+    return search_indexer_place(indexer, &position, error) &&
+           search_slot_change(indexer->host, slot, entry, position, indexer->epoch, error);
+}
+
+static void slots_drop(search_indexer *indexer) {
+    for (size_t i = indexer->slot_count; i > 0; i--) {
+        search_slot *slot = indexer->slots[i - 1];
+        if (slot->is_wanted)
+            continue;
+        CORE_LOG(indexer->host->spec.log, INFO, "search", "an index is removed",
+                 CORE_LOG_TEXT("index", (const char *)slot->entry->uid.data));
+        search_slot_remove(indexer->host, slot);
+        indexer->slots[i - 1] = indexer->slots[--indexer->slot_count];
+    }
+}
+
+/* The directory is ours before a file is touched. */
+static bool directory_hold(search_indexer *indexer, core_error *error) {
+    if (indexer->lock_fd < 0)
+        indexer->lock_fd = search_paths_lock(&indexer->host->spec, error);
+    return indexer->lock_fd >= 0;
+}
+
+bool search_indexer_slots(search_indexer *indexer, core_error *error) {
+    search_catalog *catalog = indexer->host->catalog;
+    if (!indexer->is_changed || !atomic_load(&indexer->host->is_folded))
+        return true;
+    size_t count = search_catalog_count(catalog);
+    if ((count > 0 || indexer->slot_count > 0) && !directory_hold(indexer, error))
+        return false;
+    for (size_t i = 0; i < indexer->slot_count; i++)
+        indexer->slots[i]->is_wanted = false;
+    for (size_t i = 0; i < count; i++) {
+        const search_entry *entry = search_catalog_at(catalog, i);
+        search_slot *slot = entry != NULL && entry->is_table ? slot_find(indexer, entry) : NULL;
+        bool ok = entry == NULL || !entry->is_table ||
+                  (slot != NULL ? slot_keep(indexer, slot, entry, error)
+                                : slot_make(indexer, entry, error));
+        search_entry_release(entry);
+        if (!ok)
+            return false;
+    }
+    slots_drop(indexer);
+    indexer->is_changed = false;
+    return true;
+}

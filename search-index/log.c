@@ -1,0 +1,85 @@
+/* See log.h. */
+#include "search-index/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LOG_MAGIC UINT32_C(0x534c4f47) /* "SLOG" */
+
+struct search_log {
+    uint32_t magic;
+    search_spec spec;
+    const char *name;
+    fanout_connection *connection;
+    bool is_made; /* the stream is there */
+    core_buffer message;
+};
+
+search_log *search_log_new(const search_spec *spec, const char *name, core_error *error) {
+    search_log *log = calloc(1, sizeof *log);
+    if (log == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the search log");
+        return NULL;
+    }
+    *log = (search_log){.magic = LOG_MAGIC, .spec = *spec, .name = name};
+    core_buffer_init(&log->message, SEARCH_RECORD_BYTES);
+    return log;
+}
+
+void search_log_free(search_log *log) {
+    if (log == NULL)
+        return;
+    CORE_MAGIC_CHECK(log, LOG_MAGIC);
+    if (log->connection != NULL)
+        fanout_connection_free(log->connection);
+    core_buffer_fini(&log->message);
+    log->magic = 0;
+    free(log);
+}
+
+fanout_connection *search_log_connection(search_log *log, core_error *error) {
+    CORE_MAGIC_CHECK(log, LOG_MAGIC);
+    if (log->connection == NULL)
+        log->connection = fanout_connection_new(log->spec.config, log->name, log->spec.log,
+                                                log->spec.metrics, error);
+    return log->connection;
+}
+
+static bool stream_make(search_log *log, core_error *error) {
+    char name[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
+    fanout_stream_info info;
+    const fanout_stream_spec spec =
+        fanout_stream_work_spec(log->spec.config, FANOUT_WORK_SEARCH, name, subjects);
+    log->is_made = log->is_made ||
+                   fanout_stream_ensure(search_log_connection(log, error), &spec, &info, error);
+    return log->is_made;
+}
+
+bool search_log_append(search_log *log, const search_record *record, uint64_t *sequence,
+                       core_error *error) {
+    char subject[CORE_SUBJECT_MAX], id[CORE_SNAPSHOT_ID_SIZE];
+    bool duplicate;
+    core_buffer_reset(&log->message);
+    search_record_write(record, &log->message);
+    if (!core_buffer_ok(&log->message))
+        return core_error_set(error, CORE_ERROR_LIMIT, "a record of more than %zu bytes",
+                              SEARCH_RECORD_BYTES);
+    if (search_log_connection(log, error) == NULL || !stream_make(log, error) ||
+        !core_snapshot_id_make(id, error))
+        return false;
+    if (!core_subject_work(log->spec.config, fanout_work_word(FANOUT_WORK_SEARCH), "log", subject))
+        return core_error_set(error, CORE_ERROR_LIMIT, "the search log's subject is too long");
+    const fanout_event event = {
+        .subject = subject, .id = id, .payload = core_buffer_slice(&log->message)};
+    bool ok = fanout_event_store(log->connection, &event, sequence, &duplicate, error);
+    log->is_made = ok || error->code == CORE_ERROR_LIMIT; /* else it may have been removed */
+    return ok;
+}
+
+bool search_log_look(const search_spec *spec, fanout_connection *connection,
+                     char stream[FANOUT_NAME_MAX], char filter[CORE_SUBJECT_MAX], bool *exists,
+                     fanout_stream_info *info, core_error *error) {
+    fanout_stream_spec stream_spec =
+        fanout_stream_work_spec(spec->config, FANOUT_WORK_SEARCH, stream, filter);
+    return fanout_stream_check(connection, &stream_spec, exists, info, error);
+}

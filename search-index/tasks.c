@@ -1,0 +1,119 @@
+/* See tasks.h. A ring of tasks in the order of their numbers. */
+#include "search-index/tasks.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define TASKS_MAGIC UINT32_C(0x5354534b) /* "STSK" */
+
+struct search_tasks {
+    uint32_t magic;
+    pthread_mutex_t mutex;
+    search_task *ring;
+    size_t capacity, room, first, count; /* `room` grows up to `capacity` */
+};
+
+search_tasks *search_tasks_new(size_t kept) {
+    search_tasks *tasks = calloc(1, sizeof *tasks);
+    if (tasks == NULL)
+        return NULL;
+    *tasks = (search_tasks){.magic = TASKS_MAGIC, .capacity = kept > 0 ? kept : 1};
+    (void)pthread_mutex_init(&tasks->mutex, NULL);
+    return tasks;
+}
+
+void search_tasks_free(search_tasks *tasks) {
+    if (tasks == NULL)
+        return;
+    CORE_MAGIC_CHECK(tasks, TASKS_MAGIC);
+    (void)pthread_mutex_destroy(&tasks->mutex);
+    free(tasks->ring);
+    tasks->magic = 0;
+    free(tasks);
+}
+
+static search_task *task_at(search_tasks *tasks, size_t place) {
+    return &tasks->ring[(tasks->first + place) % tasks->room];
+}
+
+/* It grows only while it has never gone round, so `first` is 0. Without memory the oldest goes. */
+static bool room_make(search_tasks *tasks) {
+    if (tasks->count < tasks->room)
+        return true;
+    size_t room = tasks->room == 0 ? 64 : tasks->room * 2;
+    room = room < tasks->capacity ? room : tasks->capacity;
+    search_task *ring =
+        room > tasks->room && tasks->first == 0 ? realloc(tasks->ring, room * sizeof *ring) : NULL;
+    if (ring != NULL) {
+        tasks->ring = ring;
+        tasks->room = room;
+        return true;
+    }
+    if (tasks->room == 0)
+        return false;
+    tasks->first = (tasks->first + 1) % tasks->room;
+    tasks->count--;
+    return true;
+}
+
+void search_tasks_add(search_tasks *tasks, const search_task *task) {
+    CORE_MAGIC_CHECK(tasks, TASKS_MAGIC);
+    (void)pthread_mutex_lock(&tasks->mutex);
+    bool is_newer = tasks->count == 0 || task_at(tasks, tasks->count - 1)->uid < task->uid;
+    if (is_newer && room_make(tasks)) {
+        tasks->count++;
+        *task_at(tasks, tasks->count - 1) = *task;
+    }
+    (void)pthread_mutex_unlock(&tasks->mutex);
+}
+
+/* How many have a number of at most `uid`. */
+static size_t count_up_to(search_tasks *tasks, uint64_t uid) {
+    size_t low = 0, high = tasks->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (task_at(tasks, middle)->uid <= uid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static search_task *task_find(search_tasks *tasks, uint64_t uid) {
+    size_t count = count_up_to(tasks, uid);
+    search_task *task = count > 0 ? task_at(tasks, count - 1) : NULL;
+    return task != NULL && task->uid == uid ? task : NULL;
+}
+
+bool search_tasks_get(search_tasks *tasks, uint64_t uid, search_task *task) {
+    (void)pthread_mutex_lock(&tasks->mutex);
+    const search_task *found = task_find(tasks, uid);
+    if (found != NULL)
+        *task = *found;
+    (void)pthread_mutex_unlock(&tasks->mutex);
+    return found != NULL;
+}
+
+void search_tasks_put(search_tasks *tasks, const search_task *task) {
+    (void)pthread_mutex_lock(&tasks->mutex);
+    search_task *found = task_find(tasks, task->uid);
+    if (found != NULL)
+        *found = *task;
+    (void)pthread_mutex_unlock(&tasks->mutex);
+}
+
+bool search_tasks_before(search_tasks *tasks, uint64_t up_to, search_task *task) {
+    (void)pthread_mutex_lock(&tasks->mutex);
+    size_t count = count_up_to(tasks, up_to);
+    if (count > 0)
+        *task = *task_at(tasks, count - 1);
+    (void)pthread_mutex_unlock(&tasks->mutex);
+    return count > 0;
+}
+
+const char *search_task_status_name(search_task_status status) {
+    static const char *const names[] = {"enqueued", "processing", "succeeded", "failed",
+                                        "canceled"};
+    return names[status];
+}

@@ -1,0 +1,117 @@
+/* Records of the search log: what is written is read back; what is none is refused. */
+#include "search-index/record.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void assert_slice(core_slice slice, const char *text) {
+    if (!core_slice_is(slice, text))
+        fail_msg("\"%.*s\" instead of \"%s\"", CORE_SLICE_ARGS(slice), text);
+}
+
+static void test_round_trip(void **state) {
+    (void)state;
+    const search_swap swaps[] = {{core_slice_text("a"), core_slice_text("b")},
+                                 {core_slice_text("c"), core_slice_text("d")}};
+    const search_record given = {
+        .kind = SEARCH_TASK_INDEX_SWAP,
+        .project = core_slice_text("shop \"x\"\n"),
+        .environment = core_slice_text("dev"),
+        .index = core_slice_text("p-1"),
+        .at_us = 1700000000000001,
+        .primary_key = core_slice_text("id"),
+        .from_file = true,
+        .file = core_slice_text("indexes/a.yaml"),
+        .facts = core_slice_text("{\"tables\":[]}"),
+        .swaps = swaps,
+        .swap_count = 2,
+        .body = core_slice_text("name: p\ntable: t\n"),
+    };
+    core_buffer out;
+    core_arena arena;
+    search_record read;
+    core_error error;
+    core_buffer_init(&out, 4096);
+    core_arena_init(&arena, 1024, 1 << 20);
+    search_record_write(&given, &out);
+    assert_true(search_record_read(core_buffer_slice(&out), &arena, &read, &error));
+    assert_int_equal(read.kind, SEARCH_TASK_INDEX_SWAP);
+    assert_slice(read.project, "shop \"x\"\n");
+    assert_slice(read.index, "p-1");
+    assert_true(read.at_us == given.at_us);
+    assert_true(read.from_file);
+    assert_slice(read.file, "indexes/a.yaml");
+    assert_slice(read.facts, "{\"tables\":[]}");
+    assert_int_equal(read.swap_count, 2);
+    assert_slice(read.swaps[1].b, "d");
+    assert_slice(read.body, "name: p\ntable: t\n");
+    core_arena_fini(&arena);
+    core_buffer_fini(&out);
+}
+
+static void test_refused(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "",
+        "{}",
+        "{}\n",
+        "[]\n",
+        "{\"v\":2,\"kind\":\"indexCreation\",\"at\":1}\n",
+        "{\"v\":1,\"kind\":\"other\",\"at\":1}\n",
+        "{\"v\":1,\"kind\":\"indexCreation\",\"at\":\"x\"}\n",
+        "{\"v\":1,\"kind\":\"indexCreation\",\"at\":1",
+        "{\"v\":1,\"kind\":\"indexCreation\",\"at\":1} x\n",
+        "{\"v\":1,\"kind\":\"indexSwap\",\"at\":1,\"swaps\":[\"a\"]}\n",
+    };
+    for (size_t i = 0; i < CORE_COUNT_OF(texts); i++) {
+        core_arena arena;
+        search_record record;
+        core_error error = {.text = ""};
+        core_arena_init(&arena, 1024, 1 << 20);
+        if (search_record_read(core_slice_text(texts[i]), &arena, &record, &error))
+            fail_msg("taken: %s", texts[i]);
+        assert_int_equal(error.code, CORE_ERROR_INPUT);
+        core_arena_fini(&arena);
+    }
+}
+
+/* A later version's members are passed over. */
+static void test_unknown_members(void **state) {
+    (void)state;
+    core_arena arena;
+    search_record record;
+    core_error error;
+    core_arena_init(&arena, 1024, 1 << 20);
+    assert_true(search_record_read(
+        core_slice_text(
+            "{\"v\":1,\"new\":{\"a\":[1]},\"kind\":\"indexDeletion\",\"at\":-1}\nbody\n"),
+        &arena, &record, &error));
+    assert_int_equal(record.kind, SEARCH_TASK_INDEX_DELETION);
+    assert_slice(record.body, "body\n");
+    core_arena_fini(&arena);
+}
+
+static void test_uids(void **state) {
+    (void)state;
+    char longest[SEARCH_UID_MAX + 2];
+    memset(longest, 'a', sizeof longest);
+    assert_true(search_uid_ok(core_slice_make(longest, SEARCH_UID_MAX)));
+    assert_false(search_uid_ok(core_slice_make(longest, SEARCH_UID_MAX + 1)));
+    assert_true(search_uid_ok(core_slice_text("A-z_9")));
+    assert_false(search_uid_ok(core_slice_text("")));
+    assert_false(search_uid_ok(core_slice_text("a b")));
+    assert_false(search_uid_ok(core_slice_text("a/../b")));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_unknown_members),
+        cmocka_unit_test(test_uids),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
