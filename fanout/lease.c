@@ -28,6 +28,7 @@ struct fanout_lease {
     int64_t ttl_ms;
     uint64_t revision;             /* of what we wrote; 0: not ours */
     atomic_int_least64_t until_ms; /* 0: not ours */
+    atomic_uint_least64_t term;
 };
 
 fanout_lease *fanout_lease_new(fanout_bucket *bucket, const fanout_lease_spec *spec,
@@ -59,6 +60,7 @@ void fanout_lease_free(fanout_lease *lease) {
 static void lease_lose(fanout_lease *lease) {
     lease->revision = 0;
     atomic_store(&lease->until_ms, 0);
+    (void)atomic_fetch_add(&lease->term, 1);
 }
 
 static bool lease_write(fanout_lease *lease, uint64_t expected, core_error *error) {
@@ -107,6 +109,10 @@ bool fanout_lease_keep(fanout_lease *lease, core_error *error) {
 
 bool fanout_lease_held(const fanout_lease *lease) {
     return core_clock_ms(lease->clock) < atomic_load(&lease->until_ms);
+}
+
+uint64_t fanout_lease_term(const fanout_lease *lease) {
+    return atomic_load(&lease->term);
 }
 
 void fanout_lease_release(fanout_lease *lease) {

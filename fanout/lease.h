@@ -24,6 +24,9 @@ CORE_MUST_CHECK bool fanout_lease_keep(fanout_lease *lease, core_error *error);
 /* Whether it is ours and not over, by our own clock, which counts from before the renewal was
  * asked for. Any thread; no call to the server. */
 bool fanout_lease_held(const fanout_lease *lease);
+/* Another number each time that it was lost, or given back: whoever began something under a former
+ * one is not its holder any more, though it may be held again. Any thread. */
+uint64_t fanout_lease_term(const fanout_lease *lease);
 /* Gives it back at once, if it is ours and a server is there; else it ends by itself. */
 void fanout_lease_release(fanout_lease *lease);
 

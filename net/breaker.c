@@ -85,6 +85,7 @@ net_breaker_word net_breaker_word_of(const net_http_result *result) {
     case NET_HTTP_REFUSED:
     case NET_HTTP_STOPPED:
     case NET_HTTP_FAILED:
+    case NET_HTTP_WITHDRAWN:
         return NET_BREAKER_SILENT;
     default:
         return NET_BREAKER_BAD;

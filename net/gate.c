@@ -18,7 +18,7 @@ void net_gate_reset(net_gate *gate, const net_allow *allow) {
     gate->allow = allow;
     gate->hop_was_public = false;
     gate->opened = 0;
-    gate->is_refused = false;
+    gate->is_refused = gate->is_held_back = false;
 }
 
 bool net_gate_closed(const net_gate *gate) {
@@ -85,7 +85,8 @@ static int gate_request(void *context, char *remote_ip, char *local_ip, int remo
     gate->opened = 0; /* a further hop is a matter of its own */
     gate->is_refused = false;
     gate->hop_was_public = net_address_kind_of(&peer, &inside) == NET_KIND_PUBLIC;
-    return CURL_PREREQFUNC_OK;
+    gate->is_held_back = gate->may_go != NULL && !gate->may_go(gate->may_go_context);
+    return gate->is_held_back ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 bool net_gate_options_set(CURL *easy, net_gate *gate, const char *ca_file) {

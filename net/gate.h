@@ -19,8 +19,12 @@ typedef struct {
      * and may not lead from a public address to one that is not. */
     bool trusted;
     bool hop_was_public;
-    unsigned opened;  /* sockets */
-    core_error error; /* of the last that was refused */
+    /* Asked before a request goes on an allowed connection; false: it does not. NULL: it goes. */
+    bool (*may_go)(void *context);
+    void *may_go_context;
+    bool is_held_back; /* it has said no */
+    unsigned opened;   /* sockets */
+    core_error error;  /* of the last that was refused */
     bool is_refused;
 } net_gate;
 

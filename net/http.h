@@ -42,6 +42,7 @@ typedef enum {
     NET_HTTP_TOO_LARGE, /* its headers */
     NET_HTTP_STOPPED,   /* net_http_stop */
     NET_HTTP_FAILED,    /* memory, descriptors: ours */
+    NET_HTTP_WITHDRAWN, /* `may_begin` said no: nothing was sent */
     NET_HTTP_OUTCOME_COUNT,
 } net_http_outcome;
 
@@ -78,7 +79,10 @@ struct net_http_request {
     size_t keep_bytes;          /* of the answer's body; 0: none */
     int64_t timeout_ms;         /* of the whole; 0: NET_HTTP_TIMEOUT_MS */
     int64_t connect_timeout_ms; /* 0: NET_HTTP_CONNECT_TIMEOUT_MS */
-    const net_allow *allow;     /* the project's, beside the guard's; may be NULL */
+    /* Asked on the client's thread when all is ready and the request is about to be written; false:
+     * it is not. NULL: it may. */
+    bool (*may_begin)(const net_http_request *request);
+    const net_allow *allow; /* the project's, beside the guard's; may be NULL */
     net_http_completed completed;
     void *context;
     /* The client's, from net_http_send to the completion. */

@@ -45,6 +45,16 @@ static size_t header_take(char *data, size_t size, size_t count, void *context) 
     return call->headers_too_large ? 0 : size * count;
 }
 
+/* ---- What goes ---- */
+
+/* Connected, or connected since long, and about to write: a process that slept wakes up here too.
+ */
+static bool may_begin(void *context) {
+    const net_http_call *call = call_of(context);
+    const net_http_request *request = call->request;
+    return request->may_begin == NULL || request->may_begin(request);
+}
+
 /* ---- The handle ---- */
 
 void net_http_call_init(net_http_call *call) {
@@ -67,6 +77,8 @@ static bool handle_make(net_http_call *call, const net_guard *guard, const char 
     if (easy == NULL)
         return false;
     net_gate_init(&call->gate, guard);
+    call->gate.may_go = may_begin;
+    call->gate.may_go_context = call;
 #define SET(option, value) code = code == CURLE_OK ? curl_easy_setopt(easy, option, value) : code
     SET(CURLOPT_PROXY, ""); /* a proxy would connect where no guard looks */
     SET(CURLOPT_NOPROXY, "*");
@@ -246,6 +258,8 @@ bool net_http_call_begin(net_http_call *call, net_http_request *request, const n
 /* ---- What became of it ---- */
 
 static net_http_outcome outcome_of(const net_http_call *call, CURLcode code) {
+    if (call->gate.is_held_back)
+        return NET_HTTP_WITHDRAWN;
     if (code == CURLE_OK && !call->head_ended) /* to libcurl a head that was cut is whole */
         return NET_HTTP_BROKEN;
     if (code == CURLE_OK || call->dropped)
@@ -282,6 +296,8 @@ static const char *reason_of(const net_http_call *call, net_http_outcome outcome
     switch (outcome) {
     case NET_HTTP_ANSWERED:
         return "";
+    case NET_HTTP_WITHDRAWN:
+        return "it was withdrawn before it began";
     case NET_HTTP_TOO_LARGE:
         return "the answer's headers are larger than 32768 bytes";
     case NET_HTTP_REFUSED:
@@ -387,6 +403,7 @@ const char *net_http_outcome_name(net_http_outcome outcome) {
         [NET_HTTP_UNTRUSTED] = "untrusted",   [NET_HTTP_TIMED_OUT] = "timed_out",
         [NET_HTTP_BROKEN] = "broken",         [NET_HTTP_TOO_LARGE] = "too_large",
         [NET_HTTP_STOPPED] = "stopped",       [NET_HTTP_FAILED] = "failed",
+        [NET_HTTP_WITHDRAWN] = "withdrawn",
     };
     return names[outcome];
 }

@@ -2,6 +2,7 @@
 #ifndef WALCAST_TRIGGERS_DELIVERY_H
 #define WALCAST_TRIGGERS_DELIVERY_H
 
+#include "fanout/fanout.h"
 #include "net/net.h"
 #include "triggers/partition.h"
 
@@ -30,8 +31,14 @@ struct triggers_delivery {
     struct triggers_worker *worker;
     unsigned slot;
     uint64_t life, ticket;
+    const fanout_lease *lease; /* outlives it */
+    uint64_t lease_term;
 };
 
+/* Whether the partition is still this process's, which perhaps has slept: asked by the sender when
+ * all is ready, right before others can see the attempt; false: it ends with
+ * TRIGGERS_END_WITHDRAWN. Any thread, until _ended. */
+CORE_MUST_CHECK bool triggers_delivery_may_begin(const triggers_delivery *delivery);
 /* Any thread. The delivery is the worker's again. */
 void triggers_delivery_ended(triggers_delivery *delivery);
 /* The same with its end: kind and reason are put in. */

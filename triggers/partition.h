@@ -48,9 +48,10 @@ typedef struct {
 
 typedef enum {
     TRIGGERS_END_DELIVERED,
-    TRIGGERS_END_FAILED,  /* try again later */
-    TRIGGERS_END_GONE,    /* 410: never again */
-    TRIGGERS_END_REFUSED, /* no further attempt can help: a dead letter */
+    TRIGGERS_END_FAILED,    /* try again later */
+    TRIGGERS_END_GONE,      /* 410: never again */
+    TRIGGERS_END_REFUSED,   /* no further attempt can help: a dead letter */
+    TRIGGERS_END_WITHDRAWN, /* it was not made, and counts for nothing: its turn comes again */
 } triggers_end_kind;
 
 typedef struct {

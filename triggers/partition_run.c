@@ -306,6 +306,13 @@ static void head_gone(triggers_partition *partition, partition_key *key, const t
     head_bury(partition, key, end->status);
 }
 
+/* Nothing was attempted: neither is that told nor does it count. A batch stays as it was formed. */
+static void head_withdrawn(triggers_partition *partition, partition_key *key) {
+    partition_head_let_go(partition, key);
+    partition_key_move(key, KEY_IDLE);
+    partition_key_line(partition, key);
+}
+
 void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket,
                                   const triggers_end *end, int64_t now_ms) {
     CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
@@ -313,7 +320,7 @@ void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket
     assert(key != NULL && partition_key_at(key) == KEY_ATTEMPT);
     triggers_entry outcome = outcome_of(TRIGGERS_ENTRY_DELIVERED, end);
     partition->now_ms = now_ms;
-    key->attempts += !end->was_not_made;
+    key->attempts += !end->was_not_made && end->kind != TRIGGERS_END_WITHDRAWN;
     switch (end->kind) {
     case TRIGGERS_END_DELIVERED:
         partition_lane_rate(key->lane, now_ms);
@@ -332,6 +339,9 @@ void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket
     case TRIGGERS_END_REFUSED:
         (void)snprintf(key->reason, sizeof key->reason, "%.*s", CORE_SLICE_ARGS(end->reason));
         head_bury(partition, key, end->status);
+        break;
+    case TRIGGERS_END_WITHDRAWN:
+        head_withdrawn(partition, key);
         break;
     }
     partition_run(partition);

@@ -49,6 +49,7 @@ typedef struct {
     size_t count;
     core_buffer texts; /* one behind the other, each with its NUL */
     int64_t began_ms;
+    bool is_withdrawn;
     char sqlstate[8];
 } sql_call;
 
@@ -196,10 +197,19 @@ static bool call_begin(const sql_call *call, pg_connection *connection, core_err
     return command(connection, sql, error);
 }
 
+/* A process that slept in between takes back what it did. */
+static bool call_end(sql_call *call, pg_connection *connection, core_error *error) {
+    call->is_withdrawn = !triggers_delivery_may_begin(call->delivery);
+    return command(connection, call->is_withdrawn ? "ROLLBACK" : "COMMIT", error);
+}
+
 static bool call_run(pg_job *job, pg_connection *connection, core_error *error) {
     sql_call *call = (sql_call *)(void *)job;
     core_error ignored;
     call->began_ms = core_clock_ms(core_clock_system());
+    call->is_withdrawn = !triggers_delivery_may_begin(call->delivery);
+    if (call->is_withdrawn)
+        return true;
     pg_connection_limit(connection, call->delivery->definition->sql.timeout_ms);
     bool ok = call_begin(call, connection, error);
     if (ok) {
@@ -208,7 +218,7 @@ static bool call_run(pg_job *job, pg_connection *connection, core_error *error) 
         ok = result != NULL;
         pg_result_free(result);
     }
-    ok = ok && command(connection, "COMMIT", error);
+    ok = ok && call_end(call, connection, error);
     (void)snprintf(call->sqlstate, sizeof call->sqlstate, "%s",
                    ok ? "" : pg_connection_sqlstate(connection));
     if (!ok && pg_connection_alive(connection) && !command(connection, "ROLLBACK", &ignored))
@@ -220,7 +230,9 @@ static void call_done(pg_job *job, bool ok, const core_error *error) {
     sql_call *call = (sql_call *)(void *)job;
     triggers_delivery *delivery = call->delivery;
     triggers_sql_verdict verdict = {TRIGGERS_END_DELIVERED, NET_BREAKER_GOOD};
-    if (!ok)
+    if (call->is_withdrawn)
+        verdict = (triggers_sql_verdict){TRIGGERS_END_WITHDRAWN, NET_BREAKER_SILENT};
+    else if (!ok)
         verdict = triggers_sql_end(call->sqlstate);
     if (call->began_ms > 0)
         delivery->end.took_ms = (uint32_t)(core_clock_ms(core_clock_system()) - call->began_ms);

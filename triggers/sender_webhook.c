@@ -39,6 +39,8 @@ typedef struct {
 /* ---- a request ---- */
 
 static triggers_end_kind kind_of(const net_http_result *result) {
+    if (result->outcome == NET_HTTP_WITHDRAWN)
+        return TRIGGERS_END_WITHDRAWN;
     if (result->outcome == NET_HTTP_REFUSED)
         return TRIGGERS_END_REFUSED; /* nobody may be reached there, however often it is tried */
     if (result->outcome != NET_HTTP_ANSWERED)
@@ -49,6 +51,11 @@ static triggers_end_kind kind_of(const net_http_result *result) {
 }
 
 /* On the client's thread. */
+static bool on_ready(const net_http_request *request) {
+    const webhook_call *call = request->context;
+    return triggers_delivery_may_begin(call->delivery);
+}
+
 static void on_completed(net_http_request *request, const net_http_result *result) {
     webhook_call *call = request->context;
     triggers_delivery *delivery = call->delivery;
@@ -112,6 +119,7 @@ static void webhooks_send(void *context, triggers_delivery *delivery, triggers_e
     call->request.url = call->texts->url;
     call->request.timeout_ms = delivery->definition->webhook.timeout_ms;
     call->request.allow = net_guard_project_allow(webhooks->guard, delivery->definition->project);
+    call->request.may_begin = on_ready;
     call->request.completed = on_completed;
     call->request.context = call;
     if (!ok || !net_http_send(webhooks->http, &call->request, &error))

@@ -33,6 +33,7 @@ enum {
 typedef struct {
     triggers_share *share;
     fanout_lease *lease;
+    uint64_t lease_term; /* under which it was taken */
     triggers_inbox *inbox;
     fanout_ordered *consumer;
     bool is_out;    /* the worker has it */
@@ -171,7 +172,8 @@ static void part_clear(share_part *part) {
 
 static bool part_take(share_part *part, core_error *error) {
     triggers_share *share = part->share;
-    triggers_handover handover = {.number = part_number(part), .lease = part->lease};
+    triggers_handover handover = {
+        .number = part_number(part), .lease = part->lease, .lease_term = part->lease_term};
     size_t max_bytes = (size_t)core_config_integer(share->spec.config, "triggers.memory") /
                        (2 * TRIGGERS_PARTITIONS);
     handover.partition = triggers_worker_partition(share->worker, handover.number, error);
@@ -302,7 +304,9 @@ static void parts_keep(triggers_share *share, size_t size, core_error *error) {
         if (!part->is_out)
             continue;
         bool is_kept = fanout_lease_keep(part->lease, error);
-        if (!is_kept && error->code == CORE_ERROR_CONFLICT)
+        bool is_lost = is_kept ? fanout_lease_term(part->lease) != part->lease_term
+                               : error->code == CORE_ERROR_CONFLICT;
+        if (is_lost) /* somebody else has it, or had it meanwhile */
             part_want(part, true);
         else if (!part->is_wanted && ++kept > size)
             part_want(part, false);
@@ -327,6 +331,7 @@ static void parts_take(triggers_share *share, size_t size, core_error *error) {
         core_error refused = {0};
         if (part->is_out || !fanout_lease_keep(part->lease, &refused))
             continue;
+        part->lease_term = fanout_lease_term(part->lease);
         if (part_take(part, error))
             held++;
         else

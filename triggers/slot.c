@@ -39,6 +39,7 @@ void triggers_slot_take(triggers_slot *slot, const triggers_handover *handover) 
     slot->partition = handover->partition;
     slot->inbox = handover->inbox;
     slot->lease = handover->lease;
+    slot->lease_term = handover->lease_term;
     slot->log_end = handover->log_end;
     slot->owner = owner_id();
     slot->append = APPEND_NONE;

@@ -56,8 +56,17 @@ void triggers_call_fail(triggers_call *call, const core_error *error) {
     call->slot->worker->failed = call;
 }
 
+/* Its end is looked at first: a lease that was lost in between has another term then. */
+static bool lease_is_held(const fanout_lease *lease, uint64_t term) {
+    return fanout_lease_held(lease) && fanout_lease_term(lease) == term;
+}
+
 bool triggers_slot_lease_held(const triggers_slot *slot) {
-    return fanout_lease_held(slot->lease);
+    return lease_is_held(slot->lease, slot->lease_term);
+}
+
+bool triggers_delivery_may_begin(const triggers_delivery *delivery) {
+    return lease_is_held(delivery->lease, delivery->lease_term);
 }
 
 /* ---- definitions ---- */
@@ -134,6 +143,8 @@ static triggers_delivery *delivery_new(triggers_slot *slot, const triggers_attem
     delivery->slot = slot->number;
     delivery->life = slot->life;
     delivery->ticket = attempt->ticket;
+    delivery->lease = slot->lease;
+    delivery->lease_term = slot->lease_term;
     return delivery;
 }
 

@@ -111,14 +111,18 @@ void triggers_delivery_free(triggers_delivery *delivery) {
     free(delivery);
 }
 
+static void end_count(triggers_worker *worker, triggers_end_kind kind) {
+    if (kind != TRIGGERS_END_WITHDRAWN)
+        core_metrics_add(worker->spec.metrics,
+                         kind == TRIGGERS_END_DELIVERED ? CORE_METRIC_TRIGGERS_DELIVERED
+                                                        : CORE_METRIC_TRIGGERS_FAILED,
+                         1);
+}
+
 void triggers_delivery_tell(triggers_worker *worker, triggers_delivery *delivery) {
     triggers_slot *slot = &worker->slots[delivery->slot];
     if (slot->partition != NULL && slot->life == delivery->life) {
-        core_metrics_add(worker->spec.metrics,
-                         delivery->end.kind == TRIGGERS_END_DELIVERED
-                             ? CORE_METRIC_TRIGGERS_DELIVERED
-                             : CORE_METRIC_TRIGGERS_FAILED,
-                         1);
+        end_count(worker, delivery->end.kind);
         slot->next_ms = 0;
         triggers_partition_attempted(slot->partition, delivery->ticket, &delivery->end,
                                      triggers_worker_now_ms(worker));

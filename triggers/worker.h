@@ -43,7 +43,8 @@ typedef struct {
     triggers_partition *partition; /* the worker's from here on */
     triggers_inbox *inbox;         /* lent until on_back, as the lease is */
     const fanout_lease *lease;
-    uint64_t log_end; /* the log's last record that was folded */
+    uint64_t lease_term; /* under which it was taken */
+    uint64_t log_end;    /* the log's last record that was folded */
 } triggers_handover;
 
 void triggers_worker_give(triggers_worker *worker, const triggers_handover *handover);

@@ -72,6 +72,7 @@ struct triggers_slot {
     triggers_partition *partition;
     triggers_inbox *inbox;
     const fanout_lease *lease;
+    uint64_t lease_term;
     core_block *task; /* taken, and there was no room, or it waits for its definition */
     uint64_t task_sequence, task_revision;
     triggers_revision_wait wait;

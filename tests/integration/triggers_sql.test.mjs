@@ -41,6 +41,29 @@ test('parameters are values, never text of the statement; one row an event, over
   assert.equal(empty.note, 'paid ☃');
 });
 
+test('a process that slept past its lease amid its statements takes them back when it wakes', async (t) => {
+  const house = await startActions(t, [acting(sql('insert into many select $1 from pg_sleep(1)', '[new.id]', ', timeout: 30s'))],
+    {}, `${SCHEMA}; CREATE TABLE many (id bigint)`);
+  const other = await house.more();
+  const shared = () => waitFor('shared partitions', async () => await other.metric('walcast_triggers_partitions') === 8
+    && await house.walcast.metric('walcast_triggers_partitions') === 8, 30_000);
+  const running = async () => (await rows(house, "SELECT count(*)::int n FROM pg_stat_activity WHERE query ~ '^insert into many' AND state = 'active'"))[0].n;
+  await shared();
+  await insertOrders(house, 1, 16, 16);
+  await waitFor('statements of both', async () => await running() > 3); // of a process three at the most
+  other.process.child.kill('SIGSTOP');
+  await waitFor('the others', async () => await house.walcast.metric('walcast_triggers_partitions') === 16, 30_000);
+  await waitFor('all', async () => (await rows(house, 'SELECT DISTINCT id FROM many')).length === 16, 30_000);
+  const count = async () => (await rows(house, 'SELECT count(*)::int n FROM many'))[0].n;
+  assert.equal(await count(), 16);
+  other.process.child.kill('SIGCONT');
+  await shared();
+  await insertOrders(house, 17, 24, 8);
+  await waitFor('the next', async () => (await rows(house, 'SELECT DISTINCT id FROM many')).length === 24, 30_000);
+  assert.equal(await count(), 24);
+  assert.ok((await outcomes(house, 'orders')).every((it) => ['delivered', 'throttled'].includes(it.outcome)));
+});
+
 test('a row that can never go in is given up at once; a table that comes later is waited for', async (t) => {
   const house = await startActions(t, [
     acting(sql('insert into small values ($1)', '[new.id]'), { name: 'small', retry: '[5m]' }),

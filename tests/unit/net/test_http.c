@@ -93,6 +93,35 @@ static void a_body_without_end_is_an_answer(void **state) {
     assert_int_equal(strncmp(it.body, "0123456789abcdef0123", 20), 0);
 }
 
+static bool may_not_begin(const net_http_request *request) {
+    return request->url == NULL;
+}
+static bool may_begin(const net_http_request *request) {
+    return request->url != NULL;
+}
+
+static void what_is_withdrawn_is_not_sent(void **state) {
+    house *home = *state;
+    test_server server = {.answer = answer, .keeps = true};
+    char url[64];
+    assert_int_equal(test_server_start(&server), 0);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u/good", server.port);
+    for (unsigned round = 0; round < 2; round++) { /* anew, and over a kept connection */
+        exchange it;
+        exchange_init(&it, url);
+        it.request.may_begin = may_not_begin;
+        assert_int_equal(exchange_run(&it, home->http), NET_HTTP_WITHDRAWN);
+        assert_int_equal(it.result.status, 0);
+        assert_string_not_equal(it.reason, "");
+        assert_int_equal(atomic_load(&server.requests), round);
+        exchange_init(&it, url);
+        it.request.may_begin = may_begin;
+        assert_int_equal(exchange_run(&it, home->http), NET_HTTP_ANSWERED);
+        assert_int_equal(atomic_load(&server.requests), round + 1);
+    }
+    assert_int_equal(test_server_stop(&server), 0);
+}
+
 static void every_request_ends(void **state) {
     static const struct {
         const char *path;
@@ -189,6 +218,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_taken_as_it_is),
         cmocka_unit_test(a_body_without_end_is_an_answer),
+        cmocka_unit_test(what_is_withdrawn_is_not_sent),
         cmocka_unit_test(every_request_ends),
         cmocka_unit_test(what_cannot_be_reached_is_told_apart),
         cmocka_unit_test(a_request_that_would_mislead_is_not_sent),

@@ -99,7 +99,7 @@ typedef struct {
     uint32_t batch_size[TRIGGERS]; /* 0: no batches */
     int64_t batch_ms[TRIGGERS];
     size_t batch_bytes;
-    size_t kills, sleeps, fenced, resolved, repeats, parked, dead;
+    size_t kills, sleeps, fenced, resolved, repeats, withdrawn, parked, dead;
     size_t batches, batched, whole, parked_batches; /* attempts; their tasks; of the full size */
 } sim;
 
@@ -342,6 +342,11 @@ static void effect_attempt(sim *s, sim_op *op) {
                                  .status = 500,
                                  .retry_after_ms = chance(s, 10) ? 100 : 0,
                                  .reason = core_slice_text("status 500")};
+    if (s->faults && chance(s, 3)) { /* it was handed over before a sleep, perhaps */
+        op->end = (triggers_end){.kind = TRIGGERS_END_WITHDRAWN};
+        task->attempts--;
+        s->withdrawn++;
+    }
     if (op->end.kind != TRIGGERS_END_DELIVERED)
         return;
     sim_task *tasks[TASKS];

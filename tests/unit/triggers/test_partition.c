@@ -125,6 +125,35 @@ static void test_retries_end_as_a_dead_letter(void **state) {
     desk_close(&d);
 }
 
+/* Its turn comes again, first of its key, and neither the log nor the count of attempts has it. */
+static void test_an_attempt_that_was_not_made_is_none(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    feed(&d, 1, "a");
+    feed(&d, 2, "a");
+    size_t records = d.record_count;
+    end(&d, 1, TRIGGERS_END_WITHDRAWN, 0);
+    assert_int_equal(d.record_count, records);
+    assert_int_equal(under_way(&d, 1), 1);
+    assert_int_equal(under_way(&d, 2), 0);
+    assert_int_equal(d.attempts[1].number, 1);
+    bad(&d, 1);
+    wait_ms(&d, 5000);
+    assert_int_equal(d.attempts[2].number, 2);
+    for (int i = 0; i < 5; i++) /* of a parked one, too: it is fetched again */
+        end(&d, 1, TRIGGERS_END_WITHDRAWN, 0);
+    assert_int_equal(d.attempts[7].number, 2);
+    bad(&d, 1);
+    wait_ms(&d, 60000);
+    end(&d, 1, TRIGGERS_END_WITHDRAWN, 0);
+    assert_int_equal(d.bury_count, 0);
+    good(&d, 1);
+    good(&d, 2);
+    assert_int_equal(triggers_partition_look(d.partition).parked_keys, 0);
+    desk_close(&d);
+}
+
 static void test_one_that_waited_long_behind_others_has_no_more_retries(void **state) {
     desk d;
     (void)state;
@@ -408,6 +437,7 @@ int main(void) {
         cmocka_unit_test(test_a_key_whose_chain_moves_parks_no_more),
         cmocka_unit_test(test_a_lane_at_good_pace_is_not_parked),
         cmocka_unit_test(test_retries_end_as_a_dead_letter),
+        cmocka_unit_test(test_an_attempt_that_was_not_made_is_none),
         cmocka_unit_test(test_one_that_waited_long_behind_others_has_no_more_retries),
         cmocka_unit_test(test_gone_ends_the_endpoint_until_its_definition_changes),
         cmocka_unit_test(test_a_paused_trigger_and_a_breaker_wait),

@@ -330,6 +330,7 @@ static uint64_t first_seed = 1, seed_count = 300;
 static void test_whatever_happens(void **state) {
     sim *s = malloc(sizeof *s);
     size_t kills = 0, sleeps = 0, fenced = 0, resolved = 0, repeats = 0, parked = 0, dead = 0;
+    size_t withdrawn = 0;
     size_t batches = 0, batched = 0, whole = 0, parked_batches = 0;
     (void)state;
     assert_non_null(s);
@@ -340,6 +341,7 @@ static void test_whatever_happens(void **state) {
         fenced += s->fenced;
         resolved += s->resolved;
         repeats += s->repeats;
+        withdrawn += s->withdrawn;
         parked += s->parked;
         dead += s->dead;
         batches += s->batches;
@@ -348,13 +350,16 @@ static void test_whatever_happens(void **state) {
         parked_batches += s->parked_batches;
     }
     print_message("%" PRIu64 " seeds of %d tasks: %zu kills, %zu sleeps, %zu owners fenced, %zu "
-                  "appends looked up, %zu deliveries repeated, %zu parked, %zu dead\n",
-                  seed_count, TASKS, kills, sleeps, fenced, resolved, repeats, parked, dead);
+                  "appends looked up, %zu deliveries repeated, %zu attempts withdrawn, %zu parked, "
+                  "%zu dead\n",
+                  seed_count, TASKS, kills, sleeps, fenced, resolved, repeats, withdrawn, parked,
+                  dead);
     print_message("%zu attempts of batches with %zu tasks, %zu of the full size, %zu parked\n",
                   batches, batched, whole, parked_batches);
     if (seed_count >= 100) { /* the faults did happen */
         assert_true(kills > seed_count && sleeps > seed_count && fenced > seed_count / 4);
         assert_true(parked > 10 * seed_count && dead > seed_count && repeats > 0);
+        assert_true(withdrawn > seed_count);
         assert_true(batches > seed_count && whole > seed_count / 2 && parked_batches > seed_count);
     }
     free(s);
