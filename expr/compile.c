@@ -183,7 +183,9 @@ static const expr_node *column_make(const expr_compiler *c, uint16_t index, bool
     node->column.index = index;
     node->column.is_old = is_old;
     node->column.row_kind = is_opaque || type.is_array ? EXPR_SCALAR_NONE : node->kind;
-    if (expr_type_is_json(type))
+    bool is_keyless = expr_type_is_json(type) || expr_type_is(type, EXPR_TYPE_TIME) ||
+                      expr_type_is(type, EXPR_TYPE_INTERVAL);
+    if (is_keyless) /* an index does not read such columns */
         node->column.row_kind = EXPR_SCALAR_NONE;
     if (expr_type_is(type, EXPR_TYPE_NAME))
         node->collating.collation = EXPR_COLLATION_C;

@@ -60,6 +60,7 @@ CORE_MUST_CHECK const expr_node *expr_coerce(const expr_compiler *c, const expr_
 CORE_MUST_CHECK const expr_node *expr_cast(const expr_compiler *c, const expr_node *node,
                                            expr_type type, uint32_t location);
 CORE_MUST_CHECK const expr_node *expr_compile_cast(expr_compiler *c, const PgQuery__TypeCast *cast);
+uint32_t expr_cast_location(const expr_compiler *c, const PgQuery__TypeCast *cast);
 /* The type of that name; false with the refusal. */
 CORE_MUST_CHECK bool expr_type_named(const expr_compiler *c, const PgQuery__TypeName *name,
                                      expr_type *type, uint32_t location);
@@ -91,6 +92,29 @@ CORE_MUST_CHECK const expr_node *expr_text_operator(const expr_compiler *c, cons
 CORE_MUST_CHECK const expr_node *expr_json_operator(const expr_compiler *c, const char *name,
                                                     const expr_node *left, const expr_node *right,
                                                     uint32_t location);
+
+/* ---- compile_time.c ---- */
+/* A date, a time, an interval: what time arithmetic has on one side at least. */
+bool expr_type_is_timed(expr_type type);
+CORE_MUST_CHECK const expr_node *expr_time_arithmetic(const expr_compiler *c, char sign,
+                                                      const expr_node *left, const expr_node *right,
+                                                      uint32_t location);
+/* An interval literal with fields (interval '5' day); NULL without a refusal: it is none. */
+CORE_MUST_CHECK const expr_node *expr_compile_interval(const expr_compiler *c,
+                                                       const PgQuery__TypeCast *cast);
+
+/* ---- compile_part.c ---- */
+/* A function of times by its name; NULL without a refusal where there is none. */
+CORE_MUST_CHECK const expr_node *expr_time_call(const expr_compiler *c, const char *name,
+                                                const expr_node *const *arguments, size_t count,
+                                                uint32_t location);
+/* Refuse an EXTRACT where its type counts, which is another in another version: as an operand of a
+ * comparison, of a cast, of anything else. */
+CORE_MUST_CHECK bool expr_extract_compares(const expr_compiler *c, const expr_node *left,
+                                           const expr_node *right, uint32_t location);
+CORE_MUST_CHECK bool expr_extract_casts(const expr_compiler *c, const expr_node *node,
+                                        expr_type type);
+CORE_MUST_CHECK bool expr_extract_serves(const expr_compiler *c, const expr_node *node);
 
 /* ---- compile_contains.c: @>, <@ and && in the same way ---- */
 CORE_MUST_CHECK const expr_node *expr_contains_operator(const expr_compiler *c, const char *name,

@@ -27,6 +27,8 @@ static const expr_operation *arithmetic_operation(expr_type type, char sign) {
 
 static const expr_node *sign_make(const expr_compiler *c, char sign, const expr_node *right,
                                   uint32_t location) {
+    if (sign == '-' && expr_type_is(right->type, EXPR_TYPE_INTERVAL))
+        return expr_make(c, &expr_operation_interval_negate, right->type, location, &right, 1);
     if (!expr_type_is_number(right->type))
         return expr_unsupported(c, location, "a sign before %.*s is not known to the engine",
                                 CORE_SLICE_ARGS(expr_type_name(right->type)));
@@ -36,8 +38,12 @@ static const expr_node *sign_make(const expr_compiler *c, char sign, const expr_
 
 const expr_node *expr_arithmetic(const expr_compiler *c, char sign, const expr_node *left,
                                  const expr_node *right, uint32_t location) {
+    if ((left != NULL && !expr_extract_serves(c, left)) || !expr_extract_serves(c, right))
+        return NULL;
     if (left == NULL)
         return sign_make(c, sign, right, location);
+    if (expr_type_is_timed(left->type) || expr_type_is_timed(right->type))
+        return expr_time_arithmetic(c, sign, left, right, location);
     bool left_unknown = expr_type_is(left->type, EXPR_TYPE_UNKNOWN);
     bool right_unknown = expr_type_is(right->type, EXPR_TYPE_UNKNOWN);
     if (left_unknown != right_unknown) {

@@ -142,6 +142,8 @@ static const expr_node *split_make(const expr_compiler *c, const expr_node **arg
 
 static const expr_node *absolute_make(const expr_compiler *c, const expr_node *argument,
                                       uint32_t location) {
+    if (!expr_extract_serves(c, argument))
+        return NULL;
     if (!expr_type_is_number(argument->type))
         return expr_unsupported(c, location, "abs of %.*s is not known to the engine",
                                 CORE_SLICE_ARGS(expr_type_name(argument->type)));
@@ -150,15 +152,10 @@ static const expr_node *absolute_make(const expr_compiler *c, const expr_node *a
 
 /* Why a function that many know is not here; NULL: there is nothing to say. */
 static const char *refusal_reason(const char *name) {
-    static const char *const times[] = {"now",
-                                        "clock_timestamp",
-                                        "statement_timestamp",
-                                        "transaction_timestamp",
-                                        "timeofday",
-                                        "age",
-                                        "date_trunc",
-                                        "date_part",
-                                        "extract"};
+    static const char *const times[] = {
+        "now", "clock_timestamp", "statement_timestamp", "transaction_timestamp", "timeofday",
+        "age",
+    };
     static const char *const others[] = {"random", "gen_random_uuid", "uuid_generate_v4", "nextval",
                                          "txid_current"};
     for (size_t i = 0; i < CORE_COUNT_OF(times); i++)
@@ -244,6 +241,8 @@ static bool arguments_cast(const expr_compiler *c, const expr_function *function
                            const expr_node **arguments, uint32_t location) {
     for (size_t i = 0; i < function->argument_count; i++) {
         expr_type type = expr_type_of_oid(function->argument_oids[i]);
+        if (!expr_extract_serves(c, arguments[i]))
+            return false;
         if (type.id == EXPR_TYPE_NONE || !expr_type_is_implicit(arguments[i]->type, type))
             return expr_unsupported(c, location, "an argument's type is not known to the engine") !=
                    NULL;
@@ -363,7 +362,7 @@ static const expr_node *catalog_call(const expr_compiler *c, const char *name,
         return split_make(c, arguments, location);
     if ((count == 1 || count == 2) && strcmp(name, "current_setting") == 0)
         return current_setting_make(c, arguments, count, location);
-    return NULL;
+    return expr_time_call(c, name, arguments, count, location);
 }
 
 const expr_node *expr_compile_call(expr_compiler *c, const PgQuery__FuncCall *tree) {

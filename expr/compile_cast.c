@@ -190,6 +190,12 @@ static const expr_operation *cast_operation(expr_type from, expr_type to) {
         return &expr_operation_date_to_timestamp;
     if (expr_type_is(from, EXPR_TYPE_TIMESTAMP) && expr_type_is(to, EXPR_TYPE_DATE))
         return &expr_operation_timestamp_to_date;
+    if (expr_type_is(from, EXPR_TYPE_TIMESTAMP) && expr_type_is(to, EXPR_TYPE_TIME))
+        return &expr_operation_timestamp_to_clock;
+    if (expr_type_is(from, EXPR_TYPE_TIME) && expr_type_is(to, EXPR_TYPE_INTERVAL))
+        return &expr_operation_clock_to_interval;
+    if (expr_type_is(from, EXPR_TYPE_INTERVAL) && expr_type_is(to, EXPR_TYPE_TIME))
+        return &expr_operation_interval_to_clock;
     return NULL;
 }
 
@@ -229,6 +235,8 @@ static bool is_text_in_row(const expr_node *node) {
 
 const expr_node *expr_cast(const expr_compiler *c, const expr_node *node, expr_type type,
                            uint32_t location) {
+    if (!expr_extract_casts(c, node, type))
+        return NULL;
     if (expr_type_is(node->type, EXPR_TYPE_UNKNOWN))
         return literal_as(c, node, type);
     if (expr_type_equal(node->type, type) ||
@@ -301,9 +309,18 @@ bool expr_type_named(const expr_compiler *c, const PgQuery__TypeName *name, expr
     return true;
 }
 
+/* Of `interval '1 s'` the parser tells the place of the literal only. */
+uint32_t expr_cast_location(const expr_compiler *c, const PgQuery__TypeCast *cast) {
+    bool is_told = cast->location >= 0 || cast->arg->node_case != PG_QUERY__NODE__NODE_A_CONST;
+    return expr_location(c, is_told ? cast->location : cast->arg->a_const->location);
+}
+
 const expr_node *expr_compile_cast(expr_compiler *c, const PgQuery__TypeCast *cast) {
     expr_type type;
-    uint32_t location = expr_location(c, cast->location);
+    uint32_t location = expr_cast_location(c, cast);
+    const expr_node *interval = expr_compile_interval(c, cast);
+    if (interval != NULL || c->refusal->kind != EXPR_REFUSED_NOT)
+        return interval;
     if (!expr_type_named(c, cast->type_name, &type, location))
         return NULL;
     bool is_list = type.is_array && cast->arg->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR &&

@@ -40,6 +40,9 @@ static bool common_of(const expr_compiler *c, const expr_node *const *nodes, siz
 /* All brought to the type that they have in common. */
 static bool unify(const expr_compiler *c, const expr_node **nodes, size_t count, expr_type *common,
                   uint32_t location) {
+    for (size_t i = 0; i < count; i++)
+        if (!expr_extract_serves(c, nodes[i]))
+            return false;
     if (!common_of(c, nodes, count, common, location))
         return false;
     for (size_t i = 0; i < count; i++)
@@ -108,7 +111,8 @@ const expr_node *expr_any_of_array(const expr_compiler *c, uint8_t op, bool is_a
     uint8_t kind = 0;
     element.is_array = false;
     const expr_node *sample = expr_null(c, element, location);
-    if (sample == NULL || !expr_compare_types(c, op, &value, &sample, &kind, location))
+    if (sample == NULL || !expr_extract_serves(c, value) ||
+        !expr_compare_types(c, op, &value, &sample, &kind, location))
         return NULL;
     bool is_integer = kind == EXPR_SCALAR_INT8 && expr_type_is_integer(element);
     if (kind != expr_type_kind(element) && !is_integer)

@@ -75,6 +75,9 @@ static comparability common_of(expr_type left, expr_type right, expr_type *commo
         return string_common(left, right, common);
     if (expr_type_equal(left, right))
         return left.id == EXPR_TYPE_JSON ? NO_OPERATOR : COMPARED;
+    bool has_interval = left.id == EXPR_TYPE_INTERVAL || right.id == EXPR_TYPE_INTERVAL;
+    if (has_interval && (left.id == EXPR_TYPE_TIME || right.id == EXPR_TYPE_TIME))
+        return NOT_KNOWN;
     if (!expr_type_is_time(left) || !expr_type_is_time(right))
         return NO_OPERATOR;
     *common = expr_type_make(EXPR_TYPE_TIMESTAMP);
@@ -99,6 +102,8 @@ static const expr_node *as_common(const expr_compiler *c, const expr_node *node,
 bool expr_compare_types(const expr_compiler *c, uint8_t op, const expr_node **left,
                         const expr_node **right, uint8_t *kind, uint32_t location) {
     expr_type common;
+    if (!expr_extract_compares(c, *left, *right, location))
+        return false;
     comparability can = common_of((*left)->type, (*right)->type, &common);
     if (can != COMPARED) {
         (void)(can == NO_OPERATOR ? expr_wrong : expr_unsupported)(
@@ -226,6 +231,7 @@ static const expr_node *nullif_compile(expr_compiler *c, const PgQuery__AExpr *t
     uint8_t kind = 0;
     if ((arguments[0] = expr_compile(c, tree->lexpr)) == NULL ||
         (arguments[1] = expr_compile(c, tree->rexpr)) == NULL ||
+        !expr_extract_serves(c, arguments[0]) ||
         !expr_compare_types(c, EXPR_OP_EQ, &arguments[0], &arguments[1], &kind, location))
         return NULL;
     expr_node *node =

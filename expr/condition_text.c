@@ -32,6 +32,10 @@ static void scalar_write(core_buffer *out, expr_scalar_kind kind, const expr_sca
         for (size_t i = 0; i < sizeof scalar->uuid; i++)
             core_buffer_format(out, "%02x", scalar->uuid[i]);
         break;
+    case EXPR_SCALAR_INTERVAL:
+        core_buffer_format(out, "%" PRId32 " %" PRId32 " %" PRId64, scalar->interval.months,
+                           scalar->interval.days, scalar->interval.time_us);
+        break;
     default:
         core_buffer_format(out, "%" PRId64, scalar->integer);
     }

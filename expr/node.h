@@ -44,6 +44,8 @@ typedef struct {
                   expr_datum *result);
     /* Or this. */
     void (*evaluate)(const expr_node *node, expr_evaluation *at, expr_datum *result);
+    /* Why it is not for the engine with the constants that it has; NULL: it is. May be NULL. */
+    const char *(*refuse)(const expr_node *node);
 } expr_operation;
 
 /* What an expression's texts are ordered by; see expr_collation. */

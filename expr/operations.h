@@ -65,6 +65,56 @@ extern const expr_operation expr_operation_numeric_arithmetic; /* + - * */
 extern const expr_operation expr_operation_negate;
 extern const expr_operation expr_operation_absolute;
 
+/* ---- interval_operation.c ---- */
+extern const expr_operation expr_operation_interval_arithmetic; /* option: + or - */
+extern const expr_operation expr_operation_interval_negate;
+extern const expr_operation expr_operation_interval_scale; /* by a float; option: * or / */
+/* False at the end of a part's range. */
+CORE_MUST_CHECK bool expr_interval_negate(const expr_interval *value, expr_interval *negated);
+
+/* ---- time_operation.c; option: + or - ---- */
+extern const expr_operation expr_operation_date_shift; /* by days */
+extern const expr_operation expr_operation_date_difference;
+extern const expr_operation expr_operation_date_to_start; /* an error where a cast is undecided */
+extern const expr_operation expr_operation_date_time;     /* a date and a time of the day */
+extern const expr_operation expr_operation_time_shift;    /* also a date's start; by an interval */
+extern const expr_operation expr_operation_time_difference;
+extern const expr_operation expr_operation_at_utc; /* between timestamp and timestamptz */
+extern const expr_operation expr_operation_clock_shift;
+extern const expr_operation expr_operation_clock_difference;
+extern const expr_operation expr_operation_clock_to_interval;
+extern const expr_operation expr_operation_interval_to_clock;
+extern const expr_operation expr_operation_timestamp_to_clock;
+
+/* ---- time_part.c, time_trunc.c; option: an expr_field ---- */
+typedef enum {
+    EXPR_FIELD_NONE = 0,
+    EXPR_FIELD_MICROSECONDS,
+    EXPR_FIELD_MILLISECONDS,
+    EXPR_FIELD_SECOND,
+    EXPR_FIELD_EPOCH, /* up to here with fractions */
+    EXPR_FIELD_MINUTE,
+    EXPR_FIELD_HOUR,
+    EXPR_FIELD_DAY,
+    EXPR_FIELD_WEEK,
+    EXPR_FIELD_MONTH,
+    EXPR_FIELD_QUARTER,
+    EXPR_FIELD_YEAR,
+    EXPR_FIELD_DECADE,
+    EXPR_FIELD_CENTURY,
+    EXPR_FIELD_MILLENNIUM,
+    EXPR_FIELD_DOW,
+    EXPR_FIELD_ISODOW,
+    EXPR_FIELD_DOY,
+    EXPR_FIELD_ISOYEAR,
+} expr_field;
+
+enum { EXPR_FIELD_EXTRACTED = 128 }; /* beside it: EXTRACT, which is a numeric since 14 */
+
+extern const expr_operation expr_operation_part; /* date_part, a float */
+extern const expr_operation expr_operation_trunc;
+extern const expr_operation expr_operation_age;
+
 /* ---- text_operation.c ---- */
 extern const expr_operation expr_operation_concat;
 extern const expr_operation expr_operation_like;  /* option: the bits below */

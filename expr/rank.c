@@ -68,6 +68,7 @@ static int64_t numeric_rank(const expr_numeric *value) {
 }
 
 int64_t expr_scalar_rank(expr_scalar_kind kind, const expr_scalar *scalar) {
+    assert(kind != EXPR_SCALAR_INTERVAL);
     switch (kind) {
     case EXPR_SCALAR_TEXT:
     case EXPR_SCALAR_PADDED_TEXT:

@@ -118,6 +118,10 @@ bool expr_scalar_parse(expr_scalar_kind kind, core_slice text, expr_scalar *scal
         return expr_timestamp_parse(text, false, &scalar->integer);
     case EXPR_SCALAR_TIMESTAMPTZ:
         return expr_timestamp_parse(text, true, &scalar->integer);
+    case EXPR_SCALAR_TIME:
+        return expr_clock_parse(text, &scalar->integer);
+    case EXPR_SCALAR_INTERVAL:
+        return expr_interval_parse(text, &scalar->interval);
     }
     return false;
 }
@@ -140,6 +144,8 @@ bool expr_scalar_equal(expr_scalar_kind kind, const expr_scalar *left, const exp
         return expr_numeric_equal(&left->numeric, &right->numeric);
     if (kind == EXPR_SCALAR_UUID)
         return memcmp(left->uuid, right->uuid, sizeof left->uuid) == 0;
+    if (kind == EXPR_SCALAR_INTERVAL)
+        return expr_interval_compare(&left->interval, &right->interval) == 0;
     return left->integer == right->integer;
 }
 
@@ -159,6 +165,8 @@ int expr_scalar_compare(expr_scalar_kind kind, const expr_scalar *left, const ex
         return expr_numeric_compare(&left->numeric, &right->numeric);
     if (kind == EXPR_SCALAR_UUID)
         return memcmp(left->uuid, right->uuid, sizeof left->uuid);
+    if (kind == EXPR_SCALAR_INTERVAL)
+        return expr_interval_compare(&left->interval, &right->interval);
     return (left->integer > right->integer) - (left->integer < right->integer);
 }
 
@@ -178,5 +186,7 @@ uint64_t expr_scalar_hash(expr_scalar_kind kind, const expr_scalar *scalar) {
         return expr_numeric_hash(&scalar->numeric);
     if (kind == EXPR_SCALAR_UUID)
         return core_slice_hash(core_slice_make(scalar->uuid, sizeof scalar->uuid));
+    if (kind == EXPR_SCALAR_INTERVAL)
+        return expr_interval_hash(&scalar->interval);
     return core_slice_hash(core_slice_make(&scalar->integer, sizeof scalar->integer));
 }

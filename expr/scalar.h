@@ -27,6 +27,8 @@ typedef enum {
     EXPR_SCALAR_DATE,
     EXPR_SCALAR_TIMESTAMP,
     EXPR_SCALAR_TIMESTAMPTZ,
+    EXPR_SCALAR_TIME,     /* of conditions only, as intervals: filters do not take such columns */
+    EXPR_SCALAR_INTERVAL, /* equal and ordered as if a month had 30 days, and a day 24 hours */
 } expr_scalar_kind;
 
 /* digits * 10^exponent, where `digits` begins and ends with a digit other than 0 and may have a
@@ -39,12 +41,19 @@ typedef struct {
     int64_t exponent;   /* of the last digit */
 } expr_numeric;
 
+typedef struct {
+    int32_t months;
+    int32_t days;
+    int64_t time_us;
+} expr_interval;
+
 typedef union {
     int64_t integer; /* bool, integers, days, microseconds */
     double real;
     core_slice text;
     uint8_t uuid[16];
     expr_numeric numeric;
+    expr_interval interval;
 } expr_scalar;
 
 /* How a column's values compare; a domain's as what it is over. Types that are not built in are
@@ -76,5 +85,13 @@ uint64_t expr_numeric_hash(const expr_numeric *value);
  * and ignored, a timestamptz without zone is UTC. */
 CORE_MUST_CHECK bool expr_date_parse(core_slice text, int64_t *days);
 CORE_MUST_CHECK bool expr_timestamp_parse(core_slice text, bool with_zone, int64_t *time_us);
+/* Microseconds since midnight, up to 24:00. */
+CORE_MUST_CHECK bool expr_clock_parse(core_slice text, int64_t *time_us);
+/* What PostgreSQL prints under each IntervalStyle, and what people write: "1 year 2 mons 3 days
+ * 04:05:06.7", "-1.5 hours", "@ 1 day ago", "1-2", "3 4:05:06", "P1DT2H"; see interval_parse.c for
+ * what is not taken. */
+CORE_MUST_CHECK bool expr_interval_parse(core_slice text, expr_interval *value);
+int expr_interval_compare(const expr_interval *left, const expr_interval *right);
+uint64_t expr_interval_hash(const expr_interval *value);
 
 #endif

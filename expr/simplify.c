@@ -53,12 +53,25 @@ static const expr_node *null_of(const simplifier *s, const expr_node *node) {
     return constant_of(s, node, &(expr_datum){.state = EXPR_DATUM_NULL});
 }
 
+/* What PostgreSQL's planner does not compute beforehand, since it may hang on a setting: texts into
+ * times, and what is done with a timestamptz. */
+static bool is_stable(const expr_node *node) {
+    if (node->operation == &expr_operation_parse)
+        return expr_type_is_timed(node->type);
+    if (node->operation == &expr_operation_part)
+        return expr_type_is(node->arguments[0]->type, EXPR_TYPE_TIMESTAMPTZ);
+    return expr_type_is(node->type, EXPR_TYPE_TIMESTAMPTZ) &&
+           (node->operation == &expr_operation_time_shift ||
+            node->operation == &expr_operation_trunc);
+}
+
 /* Evaluates one whose arguments are all constants. */
 static const expr_node *compute(simplifier *s, const expr_node *node) {
     expr_evaluation at = {.scratch = s->scratch, .scratch_left = SCRATCH_BYTES};
     expr_datum value;
     expr_node_evaluate(node, &at, &value);
-    return constant_of(s, node, &value);
+    bool is_left = s->settings == NULL && value.state != EXPR_DATUM_UNDECIDED && is_stable(node);
+    return is_left ? node : constant_of(s, node, &value);
 }
 
 /* The same node over other arguments. */
@@ -333,10 +346,16 @@ static const expr_node *general_simplify(simplifier *s, const expr_node *node) {
         if (found)
             return made;
     }
+    const char *reason = node->operation->refuse != NULL && s->settings == NULL
+                             ? node->operation->refuse(node)
+                             : NULL;
+    if (reason != NULL)
+        return refuse(s, node, EXPR_REFUSED_UNSUPPORTED, reason);
     if (node->operation == &expr_operation_nullif && s->settings == NULL &&
-        (expr_node_is_null(node->arguments[0]) || expr_node_is_null(node->arguments[1])))
-        return refuse(s, node, EXPR_REFUSED_UNSUPPORTED, /* since 14 its planner knows it is null */
-                      "NULLIF with a constant null hangs on the server's version");
+        (all_constant || expr_node_is_null(node->arguments[0]) ||
+         expr_node_is_null(node->arguments[1])))
+        return refuse(s, node, EXPR_REFUSED_UNSUPPORTED, /* since 14 its planner computes it */
+                      "NULLIF of constants hangs on the server's version");
     if (node->operation == &expr_operation_regex && (node = pattern_prepare(s, node)) == NULL)
         return NULL;
     if (node->operation == &expr_operation_text_to_json && all_constant)

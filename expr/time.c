@@ -1,7 +1,8 @@
-/* Dates and timestamps in ISO 8601, as PostgreSQL prints them under DateStyle ISO and as programs
- * write them: "2024-02-29", "2024-02-29T12:30:00.5Z", "0044-03-15 12:00:00+00 BC"; see scalar.h.
- *
- * The calendar is the proleptic Gregorian one, with 1 BC before year 1, as PostgreSQL has it. */
+/* Dates, timestamps and times of the day in ISO 8601, as PostgreSQL prints them under DateStyle ISO
+ * and as programs write them: "2024-02-29", "2024-02-29T12:30:00.5Z", "0044-03-15 12:00:00+00 BC";
+ * see scalar.h.
+ */
+#include "expr/calendar.h"
 #include "expr/scalar.h"
 #include "expr/text.h"
 
@@ -9,7 +10,6 @@
 #define YEAR_MAX      INT64_C(5874897) /* of a date */
 #define TIMESTAMP_MAX INT64_C(294276)  /* year */
 #define YEAR_MIN      INT64_C(-4713)   /* 4714 BC: where PostgreSQL's Julian days begin */
-#define DAYS_TO_2000  INT64_C(10957) /* PostgreSQL's epoch: its range fits into int64 from there */
 
 /* Exactly `count` digits. */
 static bool field_take(core_slice *text, size_t count, int64_t *value) {
@@ -26,22 +26,9 @@ static bool field_take(core_slice *text, size_t count, int64_t *value) {
     return true;
 }
 
-/* Days since 2000-01-01 (Howard Hinnant, "chrono-compatible low-level date algorithms"). */
-static int64_t days_of(int64_t year, int64_t month, int64_t day) {
-    year -= month <= 2 ? 1 : 0;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468 - DAYS_TO_2000;
-}
-
-static bool day_exists(int64_t year, int64_t month, int64_t day) {
-    static const int64_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (month < 1 || month > 12)
-        return false;
-    return day >= 1 && day <= lengths[month - 1] + (month == 2 && leap ? 1 : 0);
+static bool day_exists(expr_day day) {
+    return day.month >= 1 && day.month <= 12 && day.day >= 1 &&
+           day.day <= expr_calendar_month_length(day.year, day.month);
 }
 
 /* " BC" at the end, which is cut off. */
@@ -65,14 +52,13 @@ static bool year_take(core_slice *text, bool bc, int64_t *year) {
 }
 
 static bool day_take(core_slice *text, bool bc, int64_t year_max, int64_t *days) {
-    int64_t year = 0;
-    int64_t month = 0;
-    int64_t day = 0;
-    if (!year_take(text, bc, &year) || !expr_text_take(text, '-') || !field_take(text, 2, &month) ||
-        !expr_text_take(text, '-') || !field_take(text, 2, &day))
+    expr_day day = {.year = 0};
+    if (!year_take(text, bc, &day.year) || !expr_text_take(text, '-') ||
+        !field_take(text, 2, &day.month) || !expr_text_take(text, '-') ||
+        !field_take(text, 2, &day.day) || day.year > year_max || !day_exists(day))
         return false;
-    *days = days_of(year, month, day);
-    return year <= year_max && day_exists(year, month, day);
+    *days = expr_calendar_days(day);
+    return true;
 }
 
 static bool infinity_take(core_slice text, int64_t *value) {
@@ -165,4 +151,9 @@ bool expr_timestamp_parse(core_slice text, bool with_zone, int64_t *time_us) {
     *time_us =
         days * S_PER_DAY * CORE_US_PER_S + clock_us - (with_zone ? east_s * CORE_US_PER_S : 0);
     return text.length == 0;
+}
+
+bool expr_clock_parse(core_slice text, int64_t *time_us) {
+    text = expr_text_trim(text);
+    return clock_take(&text, time_us) && text.length == 0;
 }

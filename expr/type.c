@@ -33,6 +33,9 @@ static const type_row rows[] = {
                              EXPR_SCALAR_TIMESTAMP, 'D', false},
     [EXPR_TYPE_TIMESTAMPTZ] = {1184, 1185, "timestamptz", "timestamp with time zone",
                                EXPR_SCALAR_TIMESTAMPTZ, 'D', true},
+    /* PostgreSQL has it in D, but none of those turns into it, nor it into them. */
+    [EXPR_TYPE_TIME] = {1083, 1183, "time", "time without time zone", EXPR_SCALAR_TIME, 'C', false},
+    [EXPR_TYPE_INTERVAL] = {1186, 1187, "interval", "interval", EXPR_SCALAR_INTERVAL, 'T', true},
     [EXPR_TYPE_JSON] = {114, 199, "json", "json", EXPR_SCALAR_TEXT, 'U', false},
     [EXPR_TYPE_JSONB] = {3802, 3807, "jsonb", "jsonb", EXPR_SCALAR_TEXT, 'U', false},
     [EXPR_TYPE_ENUM] = {0, 0, "", "enum", EXPR_SCALAR_LABEL, 'E', false},

@@ -15,6 +15,7 @@ static const core_column columns[] = {
     COLUMN("b", 16),   COLUMN("i", 23),   COLUMN("l", 20),   COLUMN("f", 701),  COLUMN("n", 1700),
     COLUMN("t", 25),   COLUMN("c", 1042), COLUMN("u", 2950), COLUMN("d", 1082), COLUMN("s", 1114),
     COLUMN("z", 1184), COLUMN("j", 3802), COLUMN("a", 1009), COLUMN("x", 1007), COLUMN("m", 20000),
+    COLUMN("v", 1186), COLUMN("w", 1083),
 };
 #define COLUMNS CORE_COUNT_OF(columns)
 

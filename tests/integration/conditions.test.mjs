@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { generator, literal } from './filters/samples.mjs';
 import { COLUMNS, bool, randomClaims } from './conditions/cases.mjs';
-import { SEED, ask, compare, startSamples } from './conditions/held.mjs';
+import { SEED, ask, compare, printed, startSamples } from './conditions/held.mjs';
 
 for (const [major, count] of [[undefined, 4000], [13, 600], [18, 600]]) {
   suite(`PostgreSQL ${major ?? 'from Debian'}, seed ${SEED}`, () => {
@@ -44,17 +44,6 @@ test('each operator between each two columns, each cast of each column', async (
 });
 
 // What PostgreSQL keeps of a policy, and prints, means what was written.
-async function printed(client, condition) {
-  try {
-    await client.query(`CREATE POLICY it ON samples USING (${condition})`);
-  } catch {
-    return null;
-  }
-  const { rows: [{ text }] } = await client.query("SELECT pg_get_expr(polqual, polrelid) AS text FROM pg_policy WHERE polname = 'it'");
-  await client.query('DROP POLICY it ON samples');
-  return text;
-}
-
 test('policies as pg_get_expr prints them', async (t) => {
   const samples = await startSamples(t);
   const random = generator(SEED + 3);

@@ -6,7 +6,7 @@ import { COLUMNS } from './cases.mjs';
 const of = (...kinds) => Object.keys(COLUMNS).filter((name) => kinds.includes(COLUMNS[name].kind));
 const NUMBERS = ['i2', 'i4', 'i8', 'f4', 'f8', 'n', 'dn'];
 const TEXTS = ['t', 'v', 'c', 'nm', 'en', 'cc'];
-const TIMES = ['d', 'ts', 'tz'];
+const TIMES = ['d', 'ts', 'tz', 'tm', 'iv'];
 const EQUAL = ['b', ...NUMBERS, ...TEXTS, 'u', ...TIMES, 'm'];
 const ORDERED = ['b', ...NUMBERS, 'nm', 'cc', 'u', ...TIMES];
 const ALL = Object.keys(COLUMNS);
@@ -16,6 +16,12 @@ const infix = (sign) => (x, y) => `${x} ${sign} ${y}`;
 const call = (name) => (x, y, column) => `${name}(${x}, ${y}) = ${column}`;
 const unary = (make) => Object.assign((x) => make(x), { unary: true });
 const PATTERN = (value) => (value === "''" ? "'%'" : value.replace(/.'$/u, "%'"));
+
+const beside = (name, y) => (Object.hasOwn(COLUMNS, name) ? y.replace(/^(new|old)\.\w+$/, `$1.${name}`).replace(/^'.*$/s, `new.${name}`) : name);
+const CLOCK = ['microseconds', 'milliseconds', 'second', 'minute', 'hour'];
+const DAYS = ['day', 'week', 'month', 'quarter', 'year', 'decade', 'century', 'millennium', 'dow', 'isodow', 'doy', 'isoyear'];
+const WHOLE = { year: 2000, isoyear: 2000, century: 20, millennium: 2, decade: 200, week: 9, day: 28, doy: 60, month: 3, quarter: 2, epoch: 86400, microseconds: 5, milliseconds: 6500 };
+const PARTS = { second: 59.999999, milliseconds: 59999.999, epoch: 5400 };
 
 // [name, columns, make(left, right, column, value), kind of the right operand where it is not the column's]
 export const OPERATORS = [
@@ -46,6 +52,26 @@ export const OPERATORS = [
   ...['+', '-', '*'].map((sign) => [sign, NUMBERS, (x, y, column) => `(${x} ${sign} ${y}) > ${x}`]),
   ['/', ['i2', 'i4', 'i8', 'f4', 'f8'], (x, y) => `(${x} / ${y}) > ${x}`],
   ['%', ['i2', 'i4', 'i8'], (x, y) => `(${x} % ${y}) >= ${y}`],
+  // Dates and times: what is beside a column is of another type; `it` has it of the other image.
+  ...['1', "'7'::smallint", 'i4', 'i2'].flatMap((right) => ['+', '-'].map((sign) => [`date ${sign} ${right}`, ['d'], (x, y) => `(${x} ${sign} ${beside(right, y)}) > ${y}`])),
+  ['integer + date', ['d'], (x, y) => `(1 + ${x}) = ${y}`], ['date - date', ['d'], (x, y) => `(${x} - ${y}) > 30`],
+  ['date + time', ['d'], (x, y) => `(${x} + ${beside('tm', y)}) > ${y}`], ['time + date', ['d'], (x, y) => `(${beside('tm', y)} + ${x}) > ${y}`],
+  ...['d', 'ts', 'tm'].flatMap((column) => ['+', '-'].map((sign) => [`${sign} interval`, [column], (x, y) => `(${x} ${sign} ${beside('iv', y)}) > ${y}`])),
+  ...['+', '-'].map((sign) => [`${sign} interval of hours`, ['tz'], (x, y) => `(${x} ${sign} ${beside('tm', y)}::interval) >= ${y}`]),
+  ...['1 month', '-1 mon', '1 year', '30 days', '-1 day +10:00', '00:00:00.000001', '12 hours ago'].flatMap((text) => ['+', '-'].map((sign) => [`${sign} ${text}`, ['d', 'ts'], (x, y) => `(${x} ${sign} interval '${text}') <= ${y}`])),
+  ...['1 hour', '-00:00:00.5'].flatMap((text) => ['+', '-'].map((sign) => [`${sign} ${text}`, ['tz', 'tm'], (x, y) => `(${x} ${sign} interval '${text}') <= ${y}`])),
+  ['interval +', ['d', 'ts', 'tm'], (x, y) => `(interval '1 mon 2 days 3 hours' + ${x}) > ${y}`], ['- of times', ['ts', 'tz', 'tm'], (x, y) => `(${x} - ${y}) > interval '1 day'`],
+  ['timestamp - date', ['ts'], (x, y) => `(${x} - ${beside('d', y)}) > interval '1 day'`], ['date - timestamp', ['d'], (x, y) => `(${x} - ${beside('ts', y)}) > interval '1 day'`],
+  ...['+', '-'].map((sign) => [`interval ${sign} interval`, ['iv'], (x, y) => `(${x} ${sign} ${y}) > interval '1 mon'`]),
+  ...['2', '0.5', '1.1', '-3', 'i2', 'f4', 'n'].flatMap((factor) => ['*', '/'].map((sign) => [`interval ${sign} ${factor}`, ['iv'], (x, y) => `(${x} ${sign} ${beside(factor, y)}) > ${y}`])),
+  ['number * interval', ['iv'], (x, y) => `(1.5 * ${x}) > ${y}`], ['- (sign) of interval', ['iv'], unary((x) => `(- ${x}) < interval '1 day'`)],
+  ['age', ['ts'], (x, y) => `age(${x}, ${y}) > interval '1 mon'`], ["AT TIME ZONE 'UTC'", ['tz', 'ts'], (x, y) => `(${x} AT TIME ZONE 'UTC') > (${y} AT TIME ZONE 'UTC')`],
+  ...Object.entries({ d: DAYS, ts: [...CLOCK, ...DAYS], tm: [...CLOCK], iv: [...CLOCK, 'day', 'month', 'year'], tz: ['epoch'] }).flatMap(([column, fields]) => [...new Set([...fields, 'epoch'])].flatMap((field) =>
+    [[`extract ${field}`, [column], unary((x) => `extract(${field} FROM ${x}) >= ${WHOLE[field] ?? 7}`)], [`date_part ${field}`, [column], unary((x) => `date_part('${field}', ${x}) = ${PARTS[field] ?? WHOLE[field] ?? 4}`)]])),
+  ...['microseconds', 'milliseconds', 'second', 'minute', 'hour', 'day', 'week', 'month', 'quarter', 'year', 'decade', 'century', 'millennium'].flatMap((field) =>
+    [['ts', (x) => x], ['tz', (x) => `${x}, 'UTC'`], ['iv', (x) => x]].filter(([column]) => column !== 'iv' || field !== 'week').map(([column, make]) => [`date_trunc ${field}`, [column], (x, y) => `date_trunc('${field}', ${make(x)}) <> ${y}`])),
+  ['timestamp::time', ['ts'], unary((x) => `${x}::time > '12:00'`)], ['time::interval', ['tm'], unary((x) => `${x}::interval > '12 hours'`)], ['interval::time', ['iv'], unary((x) => `${x}::time > '04:00'`)],
+  ['text::interval', ['t', 'v'], unary((x) => `('' || length(${x}) || ' days 01:00')::interval > '2 days'`)], ['text::time', ['t', 'v'], unary((x) => `('0' || left(length(${x})::text, 1) || ':30')::time > '02:00'`)],
   ['- (sign)', NUMBERS, unary((x) => `(- ${x}) < 1`)], ['abs', NUMBERS, unary((x) => `abs(${x}) > 1`)],
   ['||', TEXTS, (x, y, column, value) => `(${x}::text || ${y}::text) = ${value}::text`],
   ...['lower', 'upper', 'btrim', 'ltrim', 'rtrim'].map((name) => [name, ['t', 'v', 'cc'], unary((x) => `${name}(${x}) = 'a'`)]),
@@ -80,9 +106,13 @@ export const REFUSED_OPERATORS = [
   ['new.ci = old.ci', /not deterministic/], ['new.en || new.cc = \'a\' COLLATE "C" AND new.en = new.cc || old.en', /which collation|not taken|collation/],
   ['new.m < old.m', /order/], ['new.jb < old.jb', /order|no comparison/], ['new.n / 3 > 1', /not computed/], ['new.n % 2 = 1', /not computed|not known/], ['new.f8 % 2 = 1', /./],
   ["new.t SIMILAR TO 'a'", /SIMILAR/], ['new.i4 BETWEEN SYMMETRIC 1 AND 2', /SYMMETRIC/], ["new.t LIKE 'a' ESCAPE '!'", /./],
-  ["new.tz > now()", /hangs on the time/], ["new.d < current_date", /./], ["age(new.ts) > '1 day'", /./], ['random() < 0.5', /./], ['gen_random_uuid() = new.u', /./],
+  ["new.tz > now()", /hangs on the time/], ["new.d < current_date", /./], ["age(new.ts) > '1 day'", /hangs on/], ["age(new.tz, old.tz) > '1 day'", /TimeZone/], ['random() < 0.5', /./], ['gen_random_uuid() = new.u', /./],
   ["new.ts::text = 'x'", /./], ["new.f8::text = '1'", /./], ["new.t::varchar(3) = 'a'", /./], ['new.n::numeric(10,2) = 1', /./], ["new.t::json IS NOT NULL", /./], ["new.t::mood = 'ok'", /./],
-  ['new.tz > new.ts', /./], ["new.ta[1] = 'a'", /./], ['ROW(new.i4, 1) = ROW(1, 1)', /./], ["new.ts + interval '1 day' > old.ts", /./],
+  ['new.tz > new.ts', /./], ["new.ta[1] = 'a'", /./], ['ROW(new.i4, 1) = ROW(1, 1)', /./], ["new.tz + interval '1 day' > old.tz", /TimeZone/], ["new.tz - 2 * interval '1 mon' > old.tz", /TimeZone/], ["date_trunc('day', new.tz) = old.tz", /TimeZone/], ["date_trunc('month', new.d) = old.d", /TimeZone/],
+  ['extract(hour FROM new.tz) = 7', /TimeZone/], ['extract(hour FROM new.d) = 7', /that field/], ['extract(week FROM new.iv) = 7', /that field/], ["new.tz AT TIME ZONE 'Europe/Berlin' > old.ts", /only time zone/],
+  ['extract(epoch FROM new.ts) > 1.5', /version/], ['extract(second FROM new.ts) + 0.1 > 1', /version/], ['extract(second FROM new.ts)::integer = 1', /version/], ['extract(year FROM new.ts) = new.n', /version/], ['abs(extract(epoch FROM new.iv)) > 1', /version/],
+  ['new.iv = new.tm', /no comparison/], ['new.iv * new.iv > new.iv', /not computed/], ["new.d + '1' > old.d", /not computed/], ['new.d + new.i8 > old.d', /not computed/], ['new.ts + 1 > old.ts', /not computed/], ["new.iv::text = 'x'", /./], ["new.iv > interval '-1 day 2 hours'", /is written/],
+  ["new.iv > interval '1.1234567 s'", /is written/], ["new.iv > interval(2) '1.5 s'", /./], ["new.iv > 'infinity'::interval", /is written/], ["new.tm > '10:00 PM'", /is written/], ['new.iv::interval(1) = old.iv', /./], ["new.tm::timetz = '10:00'", /./],
   ['EXISTS (SELECT 1 FROM samples)', /sub-query/], ['new.i4 IN (SELECT id FROM samples)', /sub-query/], ["md5(new.t) = 'a'", /./], ["current_setting('app.tenant', true) = new.t", /./],
 ];
 
