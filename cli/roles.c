@@ -2,6 +2,7 @@
 #include "cli/roles.h"
 
 #include "cdc/cdc.h"
+#include "search-index/search_index.h"
 
 #include <stdio.h>
 
@@ -22,6 +23,16 @@ static core_role *role_ws_new(const role_source *source, core_error *error) {
     return ws_gateway_role_new(source->server, &source->gateway, error);
 }
 
+static core_role *role_search_new(const role_source *source, core_error *error) {
+    const ws_gateway_spec *gateway = &source->gateway;
+    const search_spec spec = {.config = gateway->config,
+                              .log = gateway->log,
+                              .metrics = gateway->metrics,
+                              .clock = gateway->clock,
+                              .audit = source->audit};
+    return search_role_new(&spec, error);
+}
+
 static core_role *role_triggers_new(const role_source *source, core_error *error) {
     const ws_gateway_spec *gateway = &source->gateway;
     const triggers_spec spec = {.config = gateway->config,
@@ -40,6 +51,7 @@ static const struct {
     {"cdc", role_cdc_new},
     {"ws", role_ws_new},
     {"triggers", role_triggers_new},
+    {"search", role_search_new},
 };
 
 bool cli_roles_want(const core_config *config, const char *name) {

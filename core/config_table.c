@@ -28,8 +28,8 @@ static const core_config_row config_rows[] = {
      .doc = "Environment of the project; the third token of every subject."},
     {.key = "roles",
      .type = CORE_CONFIG_LIST,
-     .initial = "cdc,ws,triggers",
-     .choices = "cdc|ws|triggers",
+     .initial = "cdc,ws,triggers,search",
+     .choices = "cdc|ws|triggers|search",
      .doc = "Parts that this process hosts."},
 
     {.key = "postgres.url",

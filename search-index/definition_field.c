@@ -139,8 +139,8 @@ static bool field_add(search_definition_reader *reader, const search_key *key,
     return true;
 }
 
-bool search_value_fields(search_definition_reader *reader, const search_key *key,
-                         const core_node *node) {
+bool search_key_fields(search_definition_reader *reader, const search_key *key,
+                       const core_node *node) {
     bool good = true, is_map = node->kind == CORE_NODE_MAP;
     if (node->count == 0 || (!is_map && node->kind != CORE_NODE_LIST))
         return search_expected(reader, key, node,
@@ -158,8 +158,8 @@ bool search_value_fields(search_definition_reader *reader, const search_key *key
 
 /* ---- What else they are for ---- */
 
-bool search_value_uses(search_definition_reader *reader, const search_key *key,
-                       const core_node *node) {
+bool search_key_uses(search_definition_reader *reader, const search_key *key,
+                     const core_node *node) {
     bool good = true;
     if (node->kind != CORE_NODE_LIST)
         return search_expected(reader, key, node, "a list of columns such as [price, meta->color]");

@@ -17,12 +17,12 @@ typedef struct {
 } search_definition_reader;
 
 typedef struct search_key search_key;
-typedef bool (*search_value_reader)(search_definition_reader *reader, const search_key *key,
-                                    const core_node *node);
+typedef bool (*search_key_reader)(search_definition_reader *reader, const search_key *key,
+                                  const core_node *node);
 struct search_key {
     const char *section; /* "", "typo" */
     const char *name;
-    search_value_reader read;
+    search_key_reader read;
     size_t offset; /* of the field in search_definition, and of an array's count there */
     size_t count;
     int64_t min, max;    /* of numbers; of a text its most bytes; of a list its most items */
@@ -45,32 +45,32 @@ bool search_keep(search_definition_reader *reader, core_slice text, core_slice *
 /* An array of `count` that lives as the definition does; NULL and told without memory. */
 void *search_array(search_definition_reader *reader, size_t count, size_t size);
 
-bool search_value_text(search_definition_reader *reader, const search_key *key,
+bool search_key_text(search_definition_reader *reader, const search_key *key,
+                     const core_node *node);
+bool search_key_name(search_definition_reader *reader, const search_key *key,
+                     const core_node *node);
+bool search_key_bool(search_definition_reader *reader, const search_key *key,
+                     const core_node *node);
+bool search_key_number(search_definition_reader *reader, const search_key *key,
                        const core_node *node);
-bool search_value_name(search_definition_reader *reader, const search_key *key,
+bool search_key_choice(search_definition_reader *reader, const search_key *key,
                        const core_node *node);
-bool search_value_bool(search_definition_reader *reader, const search_key *key,
-                       const core_node *node);
-bool search_value_number(search_definition_reader *reader, const search_key *key,
+bool search_key_texts(search_definition_reader *reader, const search_key *key,
+                      const core_node *node);
+bool search_key_synonyms(search_definition_reader *reader, const search_key *key,
                          const core_node *node);
-bool search_value_choice(search_definition_reader *reader, const search_key *key,
+bool search_key_language(search_definition_reader *reader, const search_key *key,
                          const core_node *node);
-bool search_value_texts(search_definition_reader *reader, const search_key *key,
+bool search_key_section(search_definition_reader *reader, const search_key *key,
                         const core_node *node);
-bool search_value_synonyms(search_definition_reader *reader, const search_key *key,
-                           const core_node *node);
-bool search_value_language(search_definition_reader *reader, const search_key *key,
-                           const core_node *node);
-bool search_value_section(search_definition_reader *reader, const search_key *key,
-                          const core_node *node);
 
 /* ---- definition_field.c ---- */
 /* {title: 2.0, body: 1}, or [title, body]: what is searched. */
-bool search_value_fields(search_definition_reader *reader, const search_key *key,
-                         const core_node *node);
-/* [price, meta->color]: what the key's uses are for. */
-bool search_value_uses(search_definition_reader *reader, const search_key *key,
+bool search_key_fields(search_definition_reader *reader, const search_key *key,
                        const core_node *node);
+/* [price, meta->color]: what the key's uses are for. */
+bool search_key_uses(search_definition_reader *reader, const search_key *key,
+                     const core_node *node);
 /* A column as an author writes it: name, "Name", meta->a->b. */
 bool search_field_read(search_definition_reader *reader, const search_key *key,
                        const core_node *node, core_slice text, search_field *field);
@@ -81,13 +81,13 @@ search_field *search_field_get(search_definition_reader *reader, const search_ke
 bool search_fields_resolve(search_definition_reader *reader);
 
 /* ---- definition_related.c ---- */
-bool search_value_table(search_definition_reader *reader, const search_key *key,
-                        const core_node *node);
-bool search_value_tables(search_definition_reader *reader, const search_key *key,
+bool search_key_table(search_definition_reader *reader, const search_key *key,
+                      const core_node *node);
+bool search_key_tables(search_definition_reader *reader, const search_key *key,
+                       const core_node *node);
+bool search_key_joins(search_definition_reader *reader, const search_key *key,
+                      const core_node *node);
+bool search_key_children(search_definition_reader *reader, const search_key *key,
                          const core_node *node);
-bool search_value_joins(search_definition_reader *reader, const search_key *key,
-                        const core_node *node);
-bool search_value_children(search_definition_reader *reader, const search_key *key,
-                           const core_node *node);
 
 #endif

@@ -51,8 +51,8 @@ static bool table_read(search_definition_reader *reader, const search_key *key,
            search_keep(reader, core_slice_text(has_schema ? second : first), &table->table);
 }
 
-bool search_value_table(search_definition_reader *reader, const search_key *key,
-                        const core_node *node) {
+bool search_key_table(search_definition_reader *reader, const search_key *key,
+                      const core_node *node) {
     search_table *table = search_array(reader, 1, sizeof *table);
     if (table == NULL || !table_read(reader, key, node, table))
         return false;
@@ -61,8 +61,8 @@ bool search_value_table(search_definition_reader *reader, const search_key *key,
     return true;
 }
 
-bool search_value_tables(search_definition_reader *reader, const search_key *key,
-                         const core_node *node) {
+bool search_key_tables(search_definition_reader *reader, const search_key *key,
+                       const core_node *node) {
     if (node->kind != CORE_NODE_LIST || node->count == 0 || node->count > (size_t)key->max)
         return search_expected(reader, key, node, "a list of 1 to 16 tables");
     search_table *tables = search_array(reader, node->count, sizeof *tables);
@@ -105,7 +105,7 @@ static bool related_fields(search_definition_reader *reader, const search_key *k
         const core_node list = {
             .kind = fields->kind, .place = fields->place, .count = 1, .first = &one};
         good &= core_buffer_ok(&text) && item->kind == CORE_NODE_TEXT
-                    ? search_value_fields(reader, &row, &list)
+                    ? search_key_fields(reader, &row, &list)
                     : search_expected(reader, key, item, "columns of the table");
     }
     return good;
@@ -172,12 +172,12 @@ static bool related_all(search_definition_reader *reader, const search_key *key,
     return true;
 }
 
-bool search_value_joins(search_definition_reader *reader, const search_key *key,
-                        const core_node *node) {
+bool search_key_joins(search_definition_reader *reader, const search_key *key,
+                      const core_node *node) {
     return related_all(reader, key, node, false);
 }
 
-bool search_value_children(search_definition_reader *reader, const search_key *key,
-                           const core_node *node) {
+bool search_key_children(search_definition_reader *reader, const search_key *key,
+                         const core_node *node) {
     return related_all(reader, key, node, true);
 }

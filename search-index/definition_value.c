@@ -38,8 +38,8 @@ void *search_array(search_definition_reader *reader, size_t count, size_t size) 
     return array;
 }
 
-bool search_value_text(search_definition_reader *reader, const search_key *key,
-                       const core_node *node) {
+bool search_key_text(search_definition_reader *reader, const search_key *key,
+                     const core_node *node) {
     char what[VALUE_TEXT_MAX];
     if (node->kind == CORE_NODE_TEXT && node->text.length > 0 &&
         node->text.length <= (size_t)key->max)
@@ -62,8 +62,8 @@ bool search_name_ok(core_slice name) {
     return true;
 }
 
-bool search_value_name(search_definition_reader *reader, const search_key *key,
-                       const core_node *node) {
+bool search_key_name(search_definition_reader *reader, const search_key *key,
+                     const core_node *node) {
     if (node->kind == CORE_NODE_TEXT && search_name_ok(node->text))
         return search_keep(reader, node->text, search_field_at(reader, key->offset));
     return search_expected(reader, key, node,
@@ -71,8 +71,8 @@ bool search_value_name(search_definition_reader *reader, const search_key *key,
                            "128");
 }
 
-bool search_value_bool(search_definition_reader *reader, const search_key *key,
-                       const core_node *node) {
+bool search_key_bool(search_definition_reader *reader, const search_key *key,
+                     const core_node *node) {
     bool yes = core_slice_is(node->text, "true");
     if (node->kind != CORE_NODE_TEXT || (!yes && !core_slice_is(node->text, "false")))
         return search_expected(reader, key, node, "true or false");
@@ -80,8 +80,8 @@ bool search_value_bool(search_definition_reader *reader, const search_key *key,
     return true;
 }
 
-bool search_value_number(search_definition_reader *reader, const search_key *key,
-                         const core_node *node) {
+bool search_key_number(search_definition_reader *reader, const search_key *key,
+                       const core_node *node) {
     char what[VALUE_TEXT_MAX];
     int64_t number;
     if (node->kind == CORE_NODE_TEXT && core_slice_to_i64(node->text, &number) &&
@@ -93,8 +93,8 @@ bool search_value_number(search_definition_reader *reader, const search_key *key
     return search_expected(reader, key, node, what);
 }
 
-bool search_value_choice(search_definition_reader *reader, const search_key *key,
-                         const core_node *node) {
+bool search_key_choice(search_definition_reader *reader, const search_key *key,
+                       const core_node *node) {
     char what[VALUE_TEXT_MAX];
     int place = 0;
     for (const char *at = key->choices; *at != '\0' && node->kind == CORE_NODE_TEXT; place++) {
@@ -126,8 +126,8 @@ static void language_nearest(core_slice text, char *what, size_t size) {
                    nearest != NULL ? "?" : "");
 }
 
-bool search_value_language(search_definition_reader *reader, const search_key *key,
-                           const core_node *node) {
+bool search_key_language(search_definition_reader *reader, const search_key *key,
+                         const core_node *node) {
     char what[VALUE_TEXT_MAX];
     if (node->kind == CORE_NODE_TEXT && core_slice_is(node->text, "none"))
         return true;
@@ -138,8 +138,8 @@ bool search_value_language(search_definition_reader *reader, const search_key *k
     return search_expected(reader, key, node, what);
 }
 
-bool search_value_section(search_definition_reader *reader, const search_key *key,
-                          const core_node *node) {
+bool search_key_section(search_definition_reader *reader, const search_key *key,
+                        const core_node *node) {
     if (node->kind == CORE_NODE_MAP)
         return search_section_read(reader, key->name, node);
     return search_expected(reader, key, node, "keys below it");
@@ -172,8 +172,8 @@ static const core_slice *texts_read(search_definition_reader *reader, const sear
     return NULL;
 }
 
-bool search_value_texts(search_definition_reader *reader, const search_key *key,
-                        const core_node *node) {
+bool search_key_texts(search_definition_reader *reader, const search_key *key,
+                      const core_node *node) {
     size_t count;
     const core_slice *texts = texts_read(reader, key, node, &count);
     if (texts == NULL)
@@ -183,8 +183,8 @@ bool search_value_texts(search_definition_reader *reader, const search_key *key,
     return true;
 }
 
-bool search_value_synonyms(search_definition_reader *reader, const search_key *key,
-                           const core_node *node) {
+bool search_key_synonyms(search_definition_reader *reader, const search_key *key,
+                         const core_node *node) {
     if (node->kind != CORE_NODE_MAP || node->count > (size_t)key->max)
         return search_expected(reader, key, node,
                                "a map of at most 2000 words, such as {tv: [television]}");

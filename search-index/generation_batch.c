@@ -23,23 +23,6 @@ static bool refused_remove(search_generation *generation, const search_item *ite
     return search_backend_apply(generation->backend, &gone, 1, &result, error);
 }
 
-/* A snapshot's row that is older than what is there still knows what changes left out. */
-static bool holes_fill(search_generation *generation, const search_item *item, size_t table,
-                       core_error *error) {
-    search_kept kept;
-    search_image known = {.values = generation->kept_values};
-    search_image older = {.values = generation->old_values};
-    bool found = false;
-    if (!search_rows_kept(generation, table, item->id, &known, &kept, &found, error))
-        return false;
-    if (!found || !search_image_has_holes(&known) ||
-        !search_image_read(&generation->plan->tables[table], item->source, &older))
-        return true;
-    uint64_t version = search_version_again(kept.version, generation->reached.change_sequence);
-    search_image_fill(&known, &older);
-    return search_rows_again(generation, table, &known, item->id, version, error);
-}
-
 static bool results_take(search_generation *generation, core_error *error) {
     size_t count = generation->item_count;
     generation->item_count = 0;
@@ -53,7 +36,7 @@ static bool results_take(search_generation *generation, core_error *error) {
                 return false;
         }
         if (result.state == SEARCH_ITEM_STALE && note.is_row &&
-            !holes_fill(generation, &item, note.table, error))
+            !search_moved_fill(generation, note.table, &item, error))
             return false;
     }
     return true;

@@ -12,6 +12,8 @@
 enum {
     SEARCH_SPACE_META = 0,     /* of the generation itself */
     SEARCH_SPACE_DIRTY = 1,    /* what must be made again */
+    SEARCH_SPACE_MOVED = 2,    /* generation_moved.c: rows that left an id */
+    SEARCH_SPACE_ARRIVED = 3,  /* the same: rows that came to one */
     SEARCH_SPACE_TABLE = 16,   /* + own table: its documents' ids; of an index of several tables */
     SEARCH_SPACE_RELATED = 64, /* + related table: its rows */
     SEARCH_SPACE_LINK = 128,   /* + joined table: documents by the key that they name */
@@ -83,6 +85,15 @@ CORE_MUST_CHECK bool search_rows_change(search_generation *generation, size_t ta
 CORE_MUST_CHECK bool search_rows_snapshot(search_generation *generation, size_t table,
                                           const core_change *change, uint64_t version,
                                           core_error *error);
+
+/* ---- generation_moved.c ---- */
+/* A row changed its id while values of it are not known. */
+CORE_MUST_CHECK bool search_moved_note(search_generation *generation, core_slice from,
+                                       core_slice to, uint64_t version, core_error *error);
+/* A snapshot's row came that is older than what is known of its id: what of the same row is not
+ * known, wherever it is now, is taken from it. */
+CORE_MUST_CHECK bool search_moved_fill(search_generation *generation, size_t table,
+                                       const search_item *item, core_error *error);
 
 /* ---- generation_related.c ---- */
 CORE_MUST_CHECK bool search_related_change(search_generation *generation, size_t table,

@@ -195,8 +195,11 @@ static bool row_put(search_generation *generation, size_t table, const core_chan
     core_slice old_id = has_old ? core_buffer_slice(&generation->old_id) : id;
     if (!unchanged_fill(generation, table, old_id, &image, error))
         return false;
+    bool is_moved = !core_slice_equal(old_id, id);
     if (!image_keep(generation, table, &image, error) ||
-        (!core_slice_equal(old_id, id) && !row_remove(generation, table, old_id, version, error)))
+        (is_moved && !row_remove(generation, table, old_id, version, error)) ||
+        (is_moved && search_image_has_holes(&image) &&
+         !search_moved_note(generation, old_id, id, version, error)))
         return false;
     goes how = generation->plan->related_count > 0 ? GOES_AT_ONCE : GOES_WITH_OTHERS;
     return row_store(generation, table, &image, id, version, how, error);

@@ -180,9 +180,14 @@ static bool rows_open(look *it, const fanout_stream_info *info, core_error *erro
 /* All its rows are in: the next table's turn. */
 static bool table_end(look *it, core_error *error) {
     search_slot *slot = it->slot;
+    fanout_stream_info info;
+    if (!fanout_stream_inspect(it->indexer->connection,
+                               core_config_text(it->indexer->host->spec.config, "nats.stream"),
+                               &info, error))
+        return false;
     it->build = search_generation_build(slot->building, slot->table);
     it->build.is_done = true;
-    it->build.end_sequence = it->record->end_sequence;
+    it->build.end_sequence = info.last_sequence;
     search_feed_free(slot->rows);
     slot->rows = NULL;
     if (!search_generation_build_set(slot->building, slot->table, &it->build, error) ||
