@@ -89,7 +89,7 @@ function parse(root, path) {
 }
 
 function publicHeaderOf(room) {
-  return `${room}/${room}.h`;
+  return `${room}/${room.replaceAll('-', '_')}.h`;
 }
 
 // core/core.h is an umbrella: each part that it includes is public too.

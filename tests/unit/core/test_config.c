@@ -88,7 +88,8 @@ static void a_command_line_value_is_checked(void **state) {
     assert_string_equal(core_config_list_item(config, "roles", 1), "cdc");
     assert_false(core_config_set(config, "roles", "wss", "--roles", &error));
     assert_int_equal(error.code, CORE_ERROR_CONFIG);
-    assert_string_equal(error.text, "--roles: roles: \"wss\": expected one of cdc, ws, triggers");
+    assert_string_equal(error.text,
+                        "--roles: roles: \"wss\": expected one of cdc, ws, triggers, search");
     assert_int_equal(core_config_list_count(config, "roles"), 2);
     assert_false(core_config_set(config, "rolls", "ws", "--rolls", &error));
     core_config_free(config);
