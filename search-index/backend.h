@@ -108,6 +108,9 @@ typedef struct {
     core_slice text; /* as the tokenizer gives it */
     uint32_t word;   /* of the query's words, from 0 */
     bool is_prefix;  /* whatever begins so */
+    /* How many of the terms right behind this one must follow it in the text, each with its own
+     * number of those behind it: a phrase of three has 2, 1, 0. */
+    uint32_t phrase_left;
 } search_match_term;
 
 typedef struct {
