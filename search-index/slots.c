@@ -165,3 +165,42 @@ bool search_slots_copy(search_slots *to, const search_slots *from) {
     *to = made;
     return true;
 }
+
+/* ---- For readers ---- */
+static core_slice fixed_name(const search_slots *slots, uint32_t slot) {
+    const search_schema_spec *spec = search_schema_get(slots->schema);
+    for (size_t i = 0; i < spec->attribute_count; i++) {
+        if (spec->attributes[i].weight == 0 || is_pattern(spec->attributes[i].name))
+            continue;
+        if (slot-- == 0)
+            return spec->attributes[i].name;
+    }
+    return core_slice_make(NULL, 0);
+}
+
+core_slice search_slots_name(const search_slots *slots, uint32_t slot) {
+    if (slot < slots->fixed)
+        return fixed_name(slots, slot);
+    for (uint32_t i = 0; i < slots->name_count; i++)
+        if (slots->names[i].is_found && slots->names[i].slot == slot)
+            return slots->names[i].name;
+    return core_slice_make(NULL, 0);
+}
+
+static bool name_serves(core_slice name, const core_slice *wanted, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if (search_attribute_fits(wanted[i], name) || search_attribute_fits(name, wanted[i]))
+            return true;
+    return false;
+}
+
+bool search_slots_serve(const search_slots *slots, uint32_t slot, const core_slice *wanted,
+                        uint32_t count) {
+    if (slot < slots->fixed)
+        return name_serves(fixed_name(slots, slot), wanted, count);
+    for (uint32_t i = 0; i < slots->name_count; i++)
+        if (slots->names[i].is_found && slots->names[i].slot == slot &&
+            name_serves(slots->names[i].name, wanted, count))
+            return true;
+    return false;
+}

@@ -51,4 +51,11 @@ CORE_MUST_CHECK bool search_slots_restore(search_slots *slots, core_slice attrib
 /* Makes `to`, of the same schema, what `from` is. */
 CORE_MUST_CHECK bool search_slots_copy(search_slots *to, const search_slots *from);
 
+/* ---- For readers ---- */
+/* Of the slot's first attribute; empty: it has none yet. */
+core_slice search_slots_name(const search_slots *slots, uint32_t slot);
+/* Whether some attribute of the slot is one of those wanted, beneath one, or above. */
+bool search_slots_serve(const search_slots *slots, uint32_t slot, const core_slice *wanted,
+                        uint32_t count);
+
 #endif

@@ -114,6 +114,7 @@ typedef struct {
     search_fts_words words;
     sqlite3_stmt *kept;
     sqlite3_stmt *by_docid;
+    sqlite3_stmt *match;
     core_buffer copy;       /* of the document that was got last */
     struct search_run *run; /* the query that FTS5's function works for; NULL between queries */
 } search_store_reader;
