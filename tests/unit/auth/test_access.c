@@ -11,13 +11,13 @@
 
 #include <cmocka.h>
 
-enum { WAIT_MS = 30000 };
+enum { WAIT_MS = 30000, LONGEST = 63 };
 
 typedef struct {
     pthread_mutex_t mutex;
     pthread_cond_t said;
-    unsigned changes;
-    uint64_t generation;
+    unsigned changes; /* of anon */
+    unsigned strangers;
     unsigned answers;
     auth_channel_rights rights;
 } listener;
@@ -29,12 +29,15 @@ typedef struct {
     listener heard;
 } fixture;
 
+/* On access' own thread, where an assertion would end the process without a word. The role of the
+ * longest name is told of too, where the thread gets to it before it is given back. */
 static void changed(void *context, const char *role, uint64_t generation) {
     listener *heard = context;
-    assert_string_equal(role, "anon");
+    bool is_anon = strcmp(role, "anon") == 0;
+    (void)generation;
     (void)pthread_mutex_lock(&heard->mutex);
-    heard->changes++;
-    heard->generation = generation;
+    heard->changes += is_anon ? 1 : 0;
+    heard->strangers += !is_anon && strspn(role, "r") != LONGEST ? 1 : 0;
     (void)pthread_cond_signal(&heard->said);
     (void)pthread_mutex_unlock(&heard->mutex);
 }
@@ -107,9 +110,9 @@ static void a_role_nobody_can_ask_about_is_unavailable_and_its_holder_is_told(vo
 
 static void names_that_no_role_has_are_refused(void **state) {
     fixture *made = *state;
-    char name[65];
+    char name[LONGEST + 2];
     memset(name, 'r', sizeof name - 1);
-    name[64] = '\0';
+    name[LONGEST + 1] = '\0';
     static const char *const names[] = {"", NULL};
     for (size_t i = 0; i < CORE_COUNT_OF(names); i++) {
         core_error error = {.code = CORE_ERROR_NONE};
@@ -177,6 +180,7 @@ static void behind_a_stop_nothing_is_asked_any_more(void **state) {
     const auth_channel_question question = {
         .role = "anon", .topic = core_slice_text("late"), .claims_json = core_slice_text("{}")};
     pg_pool_stop(made->pool);
+    assert_int_equal(made->heard.strangers, 0);
     assert_true(check_at_once(made, question, &rights));
     assert_true(rights.unavailable);
     assert_non_null(strstr(rights.reasons[AUTH_PRESENCE_WRITE], "stopping"));
