@@ -11,11 +11,25 @@ const directories = new Set();
 const PORTS = join(tmpdir(), 'walcast-test-ports');
 const claims = new Set();
 
+// A server of a killed test may be on its way to its end, and write while its directory goes: then
+// the rest is for the next sweep.
 function sweep() {
   for (const name of readdirSync(tmpdir())) {
     const pid = name.startsWith(PREFIX) && name.slice(PREFIX.length).split('-')[0];
-    if (pid && !existsSync(`/proc/${pid}`))
+    if (!pid || existsSync(`/proc/${pid}`)) continue;
+    try {
       rmSync(join(tmpdir(), name), { recursive: true, force: true });
+    } catch ({ code }) {
+      if (code !== 'ENOTEMPTY' && code !== 'ENOENT') throw new Error(`${name} cannot be removed: ${code}`);
+    }
+  }
+}
+
+function ownerOf(claim) {
+  try {
+    return readFileSync(claim, 'utf8');
+  } catch {
+    return ''; // it has just been given back
   }
 }
 
@@ -66,7 +80,7 @@ function claimPort(port) {
     writeFileSync(claim, `${process.pid}`, { flag: 'wx' });
   } catch ({ code }) {
     if (code !== 'EEXIST') return true; // another user's directory: no claims, and no harm mostly
-    const owner = existsSync(claim) ? readFileSync(claim, 'utf8') : '';
+    const owner = ownerOf(claim);
     if (owner && !existsSync(`/proc/${owner}`)) rmSync(claim, { force: true }); // free the next time
     return false;
   }
