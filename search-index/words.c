@@ -129,11 +129,15 @@ static bool clause_close(words_reader *reader) {
         if (parts == NULL)
             return reader_full(reader);
         memcpy(parts, reader->parts, reader->part_count * sizeof *parts);
-        reader->clauses[reader->words->clause_count++] = (search_clause){
+        search_clause *clause = &reader->clauses[reader->words->clause_count++];
+        *clause = (search_clause){
             .parts = parts,
             .part_count = reader->part_count,
             .positive_count = reader->positive_count,
         };
+        if (reader->options->synonyms != NULL &&
+            !search_alternatives_find(reader->arena, reader->options->synonyms, clause))
+            return reader_full(reader);
     }
     reader->part_count = 0;
     reader->positive_count = 0;

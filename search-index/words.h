@@ -60,8 +60,11 @@ typedef struct {
     bool is_cut;
 } search_words;
 
+typedef struct search_synonyms search_synonyms; /* synonyms.h */
+
 typedef struct {
     search_token_source source;
+    const search_synonyms *synonyms; /* NULL: none; must outlive the result */
     bool is_boolean;
     bool has_prefix_search; /* else the last word must stand as it is */
 } search_words_options;
@@ -70,5 +73,10 @@ typedef struct {
 CORE_MUST_CHECK bool search_words_read(core_arena *arena, core_slice text,
                                        const search_words_options *options,
                                        const search_words **words, core_error *error);
+
+/* What may stand for some of the parts, side by side and neither quoted nor negative; at most
+ * SEARCH_ALTERNATIVES_MAX, those of the first parts first. False: the arena is full. */
+CORE_MUST_CHECK bool search_alternatives_find(core_arena *arena, const search_synonyms *synonyms,
+                                              search_clause *clause);
 
 #endif
