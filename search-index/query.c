@@ -48,10 +48,13 @@ static bool memory_make(search_run *run) {
 
 static bool words_read(search_run *run) {
     search_store_reader *reader = run->reader;
+    const search_synonyms *synonyms = search_store_reader_synonyms(reader, run->error);
     const search_words_options options = {.source = search_tokenizer_source(reader->tokenizer),
+                                          .synonyms = synonyms,
                                           .is_boolean = run->request->is_boolean,
                                           .has_prefix_search = run->schema->has_prefix_search};
-    return search_words_read(&run->arena, run->request->q, &options, &run->words, run->error);
+    return synonyms != NULL &&
+           search_words_read(&run->arena, run->request->q, &options, &run->words, run->error);
 }
 
 /* With the lock held for reading: nothing that it looks at changes until it is given back. */

@@ -77,21 +77,44 @@ static bool hits_fill(search_run *run, search_hits *hits) {
 }
 
 /* ---- What is found in texts ---- */
-static bool term_copy(search_hits *hits, search_match_term *to, core_slice text, uint32_t word,
-                      bool is_prefix) {
-    *to = (search_match_term){
-        .text = core_arena_copy(&hits->arena, text), .word = word, .is_prefix = is_prefix};
-    hits->term_count++;
-    return to->text.data != NULL;
+/* A word, or a phrase's words one behind the other. */
+static bool term_copy(search_hits *hits, search_match_term *list, const search_query_term *term,
+                      uint32_t word) {
+    for (uint32_t i = 0; i < term->word_count; i++) {
+        core_slice text = term->word_count == 1 ? term->text : term->words[i].text;
+        search_match_term *to = &list[hits->term_count++];
+        *to = (search_match_term){.text = core_arena_copy(&hits->arena, text),
+                                  .word = word,
+                                  .is_prefix = term->is_prefix,
+                                  .phrase_left = term->word_count - 1 - i};
+        if (to->text.data == NULL)
+            return false;
+    }
+    return true;
 }
 
 static bool group_terms(search_hits *hits, search_match_term *list, const search_query_group *group,
                         uint32_t word) {
     for (uint32_t i = 0; i < group->count; i++) {
         const search_query_term *term = &group->terms[i];
-        for (uint32_t j = 0; j < term->word_count; j++) {
-            core_slice text = term->word_count == 1 ? term->text : term->words[j].text;
-            if (!term_copy(hits, &list[hits->term_count], text, word, term->is_prefix))
+        if (term->is_weak && !term->is_prefix)
+            continue; /* a word that a beginning was written out as: beginnings_terms */
+        if (!term_copy(hits, list, term, word))
+            return false;
+    }
+    return true;
+}
+
+/* Words that may go on: of what was found by them the typed part is shown. */
+static bool beginnings_terms(const search_run *run, search_hits *hits, search_match_term *list) {
+    for (uint32_t i = 0; i < run->words->clause_count; i++) {
+        const search_clause *clause = &run->words->clauses[i];
+        for (uint32_t j = 0; j < clause->part_count; j++) {
+            const search_part *part = &clause->parts[j];
+            const search_query_term term = {
+                .text = part->words[0].text, .word_count = 1, .is_prefix = true};
+            if (part->is_prefix && !part->is_negative &&
+                !term_copy(hits, list, &term, part->number))
                 return false;
         }
     }
@@ -113,19 +136,15 @@ static uint32_t terms_count(const search_run *run) {
 
 static bool spans_terms(search_hits *hits, search_match_term *list,
                         const search_query_clause *clause) {
-    for (uint32_t i = 0; i < clause->span_count; i++) {
-        const search_query_term *span = &clause->spans[i];
-        for (uint32_t j = 0; j < span->word_count; j++)
-            if (!term_copy(hits, &list[hits->term_count],
-                           span->word_count == 1 ? span->text : span->words[j].text,
-                           clause->first_part + span->first, false))
-                return false;
-    }
+    for (uint32_t i = 0; i < clause->span_count; i++)
+        if (!term_copy(hits, list, &clause->spans[i], clause->first_part + clause->spans[i].first))
+            return false;
     return true;
 }
 
 static bool terms_fill(search_run *run, search_hits *hits) {
-    search_match_term *list = core_arena_array(&hits->arena, terms_count(run) + 1, sizeof *list);
+    size_t most = (size_t)terms_count(run) + SEARCH_QUERY_PARTS_MAX;
+    search_match_term *list = core_arena_array(&hits->arena, most, sizeof *list);
     hits->terms = list;
     hits->word_count = run->words->positive_count;
     bool done = list != NULL;
@@ -135,7 +154,7 @@ static bool terms_fill(search_run *run, search_hits *hits) {
             done = group_terms(hits, list, &clause->groups[j], clause->first_part + j);
         done = done && spans_terms(hits, list, clause);
     }
-    return done || memory_error(run);
+    return (done && beginnings_terms(run, hits, list)) || memory_error(run);
 }
 
 static void totals_fill(search_run *run, search_hits *hits) {

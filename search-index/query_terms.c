@@ -81,9 +81,9 @@ static bool is_number(core_slice text) {
     return true;
 }
 
-static unsigned typos_of(const search_run *run, const search_part *part) {
+/* How many typos `text`, the part's word or its stem, may have. */
+static unsigned typos_of(const search_run *run, const search_part *part, core_slice text) {
     const search_typo_rules *rules = &run->schema->typo;
-    core_slice text = part->words[0].text;
     if (!rules->is_enabled || part->is_quoted || part->word_count != 1 || part->words[0].is_pair ||
         (rules->is_off_on_numbers && is_number(text)))
         return 0;
@@ -96,16 +96,23 @@ static unsigned typos_of(const search_run *run, const search_part *part) {
     return characters >= rules->two_characters ? 2 : characters >= rules->one_characters ? 1 : 0;
 }
 
-static void typos_add(group_making *making, const search_part *part) {
+static void near_add(group_making *making, const search_part *part, core_slice text,
+                     bool is_prefix) {
     search_term_match found[TYPOS_MAX];
-    search_typo typo = {.word = part->words[0].text,
-                        .distance_max = typos_of(making->run, part),
-                        .is_prefix = part->is_prefix};
+    search_typo typo = {
+        .word = text, .distance_max = typos_of(making->run, part, text), .is_prefix = is_prefix};
     if (typo.distance_max == 0)
         return;
     size_t count = search_terms_near(making->run->shared->terms, &typo, found, TYPOS_MAX);
     for (size_t i = 0; i < count; i++)
         word_add(making, found[i].text, (uint8_t)found[i].distance, false);
+}
+
+/* The stem too: a mistyped form of a word that documents have in other forms only. */
+static void typos_add(group_making *making, const search_part *part) {
+    near_add(making, part, part->words[0].text, part->is_prefix);
+    if (part->words[0].stem.length > 0)
+        near_add(making, part, part->words[0].stem, false);
 }
 
 /* ---- A group ---- */

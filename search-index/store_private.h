@@ -12,6 +12,7 @@
 #include "search-index/pieces.h"
 #include "search-index/sql.h"
 #include "search-index/stage.h"
+#include "search-index/synonyms.h"
 #include "search-index/terms.h"
 
 #include <pthread.h>
@@ -112,6 +113,8 @@ typedef struct {
     sqlite3 *database;
     search_tokenizer *tokenizer;
     search_fts_words words;
+    search_schema *synonyms_of; /* whose `synonyms` are */
+    search_synonyms *synonyms;
     sqlite3_stmt *kept;
     sqlite3_stmt *by_docid;
     sqlite3_stmt *match;
@@ -121,6 +124,10 @@ typedef struct {
 
 search_store *search_store_of(search_backend *backend);
 search_store_reader *search_store_reader_of(search_reader *reader);
+/* Those of the schema that the index has now, taken apart when it is another than before. With the
+ * lock held for reading; valid until the next call. NULL: see `error`. */
+CORE_MUST_CHECK const search_synonyms *search_store_reader_synonyms(search_store_reader *reader,
+                                                                    core_error *error);
 
 /* ---- store_open.c ---- */
 CORE_MUST_CHECK sqlite3 *search_store_connect(const char *path, size_t cache_bytes,

@@ -59,9 +59,27 @@ void search_store_reader_free(search_reader *public) {
     (void)sqlite3_finalize(reader->match);
     (void)sqlite3_close_v2(reader->database);
     search_tokenizer_free(reader->tokenizer);
+    search_synonyms_free(reader->synonyms);
+    search_schema_release(reader->synonyms_of);
     core_buffer_fini(&reader->copy);
     reader->magic = 0;
     free(reader);
+}
+
+const search_synonyms *search_store_reader_synonyms(search_store_reader *reader,
+                                                    core_error *error) {
+    search_schema *schema = reader->store->schema;
+    if (reader->synonyms != NULL && reader->synonyms_of == schema)
+        return reader->synonyms;
+    const search_token_source source = search_tokenizer_source(reader->tokenizer);
+    search_synonyms *made = search_synonyms_new(schema, &source, error);
+    if (made == NULL)
+        return NULL;
+    search_synonyms_free(reader->synonyms);
+    search_schema_release(reader->synonyms_of);
+    reader->synonyms = made;
+    reader->synonyms_of = search_schema_retain(schema);
+    return made;
 }
 
 /* A copy: a statement that stays on its row would hold the log back. */

@@ -64,13 +64,17 @@ static bool side_read(side_reader *side, core_arena *arena, const search_token_s
     return true;
 }
 
+core_slice search_synonym_form(const search_word *word) {
+    return word->stem.length > 0 ? word->stem : word->text;
+}
+
 static bool key_make(side_reader *side, core_slice *key) {
     uint8_t memory[SEARCH_SYNONYM_KEY_MAX];
     core_buffer buffer = core_buffer_over(memory, sizeof memory);
     for (uint32_t i = 0; i < side->count; i++) {
         if (i > 0)
             core_buffer_text(&buffer, " ");
-        core_buffer_slice_append(&buffer, side->words[i].text);
+        core_buffer_slice_append(&buffer, search_synonym_form(&side->words[i]));
     }
     return side_keep(side, core_buffer_slice(&buffer), key);
 }
@@ -92,7 +96,9 @@ static bool others_read(search_synonyms *synonyms, const search_token_source *so
         search_word *words = core_arena_array(&synonyms->arena, side.count, sizeof *words);
         if (words == NULL)
             return false;
-        memcpy(words, side.words, side.count * sizeof *words);
+        for (uint32_t j = 0; j < side.count; j++)
+            words[j] = (search_word){.text = search_synonym_form(&side.words[j]),
+                                     .is_pair = side.words[j].is_pair};
         others[entry->other_count++] =
             (search_synonym_other){.words = words, .word_count = side.count};
     }

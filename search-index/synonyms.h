@@ -1,8 +1,9 @@
 /* A schema's synonyms, taken apart once: which words or phrases may stand for some words of a
  * query.
  *
- * Both sides are words as the index has them, so case and diacritics do not matter; stop-words are
- * left out. Made with a schema and never changed: any thread may look something up. */
+ * Both sides are words as the index has them, so case and diacritics do not matter, and with a
+ * language their stems, which stand wherever another form of the word does; stop-words are left
+ * out. Made with a schema and never changed: any thread may look something up. */
 #ifndef WALCAST_SEARCH_INDEX_SYNONYMS_H
 #define WALCAST_SEARCH_INDEX_SYNONYMS_H
 
@@ -25,7 +26,9 @@ CORE_MUST_CHECK search_synonyms *search_synonyms_new(const search_schema *schema
                                                      core_error *error);
 void search_synonyms_free(search_synonyms *synonyms);
 
-/* Of the words, joined by single blanks; empty: none. Valid as long as the synonyms. */
+/* The form in which a word is looked up, and may stand for another: its stem if it has one. */
+core_slice search_synonym_form(const search_word *word);
+/* Of words in that form, joined by single blanks; none: NULL. Valid as long as the synonyms. */
 const search_synonym_other *search_synonyms_find(const search_synonyms *synonyms, core_slice key,
                                                  uint32_t *count);
 /* How many words the longest key has: more need not be asked for. */

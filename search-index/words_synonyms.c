@@ -15,7 +15,7 @@ static bool part_join(alternatives_key *key, const search_part *part, uint32_t l
     for (uint32_t i = 0; i < part->word_count; i++) {
         if (key->words++ > 0)
             core_buffer_text(&key->text, " ");
-        core_buffer_slice_append(&key->text, part->words[i].text);
+        core_buffer_slice_append(&key->text, search_synonym_form(&part->words[i]));
     }
     return core_buffer_ok(&key->text);
 }
