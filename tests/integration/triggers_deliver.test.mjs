@@ -116,6 +116,21 @@ test('a row for which the condition fails is told, and those around it are deliv
   assert.deepEqual(ids(receiver.delivered), [1, 2, 4, 5]);
 });
 
+test('a condition computes dates, times and intervals', async (t) => {
+  const receiver = await Receiver.start(t);
+  const when = "new.due + 7 >= date '2024-02-29' and new.paid - new.asked <= interval '36 hours' and extract(month from new.due) <> 3";
+  const house = await startTriggers(t, [trigger(receiver.url, { when })], {},
+    'CREATE TABLE orders (id bigint PRIMARY KEY, customer int, status text, due date, asked timestamptz, paid timestamptz)');
+  const rows = Array.from({ length: 60 }, (_, i) => `(${i + 1}, 1, 'paid', date '2024-02-01' + ${i % 40}, '2024-02-01 10:00+01', ${i % 7 ? `timestamptz '2024-02-01 09:00+00' + interval '${i} hours'` : 'NULL'})`);
+  await house.postgres.query(`INSERT INTO orders VALUES ${rows}`);
+  const { rows: [{ expected }] } = await house.postgres.query(`SELECT array_agg(id::int ORDER BY id) AS expected FROM orders new WHERE ${when}`);
+  assert.ok(expected.length > 5 && expected.length < 30, `${expected.length}`);
+  await receiver.waitFor(expected.length);
+  await house.postgres.query("INSERT INTO orders VALUES (1002, 1, 'paid', '2024-02-29', '2024-02-01Z', '2024-02-01Z')");
+  const events = await receiver.waitFor(expected.length + 1); // in order of the one key
+  assert.deepEqual(ids(events), [...expected, 1002]);
+});
+
 test('each row of one statement that is not decided is told, however many they are', async (t) => {
   const ROWS = 128, NAMES = ['one', 'two'];
   const receiver = await Receiver.start(t);

@@ -167,6 +167,7 @@ suite('triggers over REST', () => {
     ['types that do not go together', `${HEAD}on: {table: orders}\nwhen: new.id = 1\n  and new.paid_at > 5`, 5, 19, 'no comparison of timestamp with time zone with integer'],
     ['a value of another type', `${HEAD}on: {table: orders}\nwhen: new.customer_id = 'seven'`, 4, 25, 'integer'],
     ['a function of the time', `${HEAD}on: {table: orders}\nwhen: "new.paid_at > now()"`, 4, 22, 'hangs on the time'],
+    ['days of a time with its zone', `${HEAD}on: {table: orders}\nwhen: "new.paid_at + interval '1 day' > new.paid_at"`, 4, 20, "AT TIME ZONE 'UTC'"],
     ['syntax of SQL', `${HEAD}on: {table: orders}\nwhen: |\n  new.total > 1\n  and and new.id = 2`, 6, 7, 'syntax error'],
     ['a bare column', `${HEAD}on: {table: orders}\nwhen: status = 'paid'`, 4, 7, 'new.status or old.status'],
     ['a sub-select', `${HEAD}on: {table: orders}\nwhen: new.id in (select 1)`, 4, 0, ''],
