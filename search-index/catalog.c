@@ -1,7 +1,7 @@
 /* See catalog.h. Entries stand in the order of project and uid in one array, found by bisection. */
 #include "search-index/catalog.h"
 
-#include "search-index/settings_merge.h"
+#include "search-index/settings_fold.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -130,6 +130,13 @@ static bool failed(const fold *it, const char *code, const char *format) {
     return true;
 }
 
+static bool refused(const fold *it, const search_refusal *refusal) {
+    it->outcome->effect = SEARCH_EFFECT_FAILED;
+    it->outcome->code = search_code_look(refusal->code)->name;
+    (void)snprintf(it->outcome->message, sizeof it->outcome->message, "%s", refusal->message);
+    return true;
+}
+
 static bool not_found(const fold *it) {
     return failed(it, "index_not_found", "Index `%.*s` not found.");
 }
@@ -250,11 +257,11 @@ static bool fold_into(const fold *it, search_effect effect) {
         entry.primary_key = it->record->primary_key;
     if (effect != SEARCH_EFFECT_CHANGED)
         return put(it, &entry, effect);
-    core_buffer_init(&merged, SEARCH_RECORD_BYTES);
-    bool ok = search_settings_merge(entry.text, it->record->body, &merged);
+    core_buffer_init(&merged, SEARCH_SETTINGS_BYTES_MAX);
+    search_refusal refusal = {.code = SEARCH_CODE_NONE};
+    bool ok = search_settings_fold(entry.text, it->record->body, &merged, &refusal);
     entry.text = core_buffer_slice(&merged);
-    ok = ok ? put(it, &entry, effect)
-            : failed(it, "invalid_settings", "The settings of index `%.*s` cannot be read.");
+    ok = ok ? put(it, &entry, effect) : refused(it, &refusal);
     core_buffer_fini(&merged);
     return ok;
 }

@@ -6,6 +6,8 @@
 #include "search-index/entry.h"
 #include "search-index/record.h"
 
+#define SEARCH_OUTCOME_MAX 1024
+
 typedef struct search_catalog search_catalog;
 
 /* What a record did; with `code` and `message` in Meilisearch's form where it failed. */
@@ -25,7 +27,7 @@ typedef struct {
     const search_entry *entry; /* held for the caller; NULL: none */
     bool is_new;               /* DOCUMENTS, CHANGED: the index was made by this record */
     const char *code;          /* static */
-    char message[256 + SEARCH_UID_MAX];
+    char message[SEARCH_OUTCOME_MAX];
 } search_outcome;
 
 /* `max`: indexes at the most. NULL: memory is out. */

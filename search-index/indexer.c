@@ -56,7 +56,7 @@ static bool turn(search_indexer *indexer, bool *busy, core_error *error) {
     return connect_once(indexer, error) && search_indexer_log(indexer, busy, error) &&
            search_indexer_slots(indexer, error) && search_indexer_changes(indexer, busy, error) &&
            search_indexer_builds(indexer, busy, error) && steps_take(indexer, busy, error) &&
-           search_indexer_commit(indexer, error);
+           search_indexer_made(indexer, busy, error) && search_indexer_commit(indexer, error);
 }
 
 /* What makes files smaller and queries faster, while nothing else is to be done. */
@@ -85,6 +85,8 @@ static void turn_undo(search_indexer *indexer) {
             search_generation_rollback(slot->building);
         slot->table = 0;
     }
+    for (size_t i = 0; i < indexer->made_count; i++)
+        search_backend_rollback(indexer->made[i]->backend);
     indexer->oldest_us = 0;
 }
 
@@ -157,6 +159,11 @@ static void part_stop(search_part *part) {
     search_feed_free(indexer->log);
     for (size_t i = 0; i < indexer->slot_count; i++)
         search_slot_free(indexer->slots[i]);
+    search_indexer_made_close(indexer);
+    for (size_t i = 0; i < indexer->made_count; i++)
+        search_made_free(indexer->made[i]);
+    search_catalog_free(indexer->book);
+    free(indexer->made);
     if (indexer->state != NULL)
         fanout_bucket_free(indexer->state);
     if (indexer->connection != NULL)
@@ -177,10 +184,14 @@ search_part *search_indexer_part(search_host *host, core_error *error) {
     search_indexer *indexer = calloc(1, sizeof *indexer);
     size_t max = (size_t)core_config_integer(host->spec.config, "search.max_indexes");
     search_slot **slots = calloc(max, sizeof(search_slot *));
-    if (indexer == NULL || slots == NULL) {
+    search_made **made = calloc(max, sizeof(search_made *));
+    search_catalog *book = search_catalog_new(max);
+    if (indexer == NULL || slots == NULL || made == NULL || book == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the indexer");
         free(indexer);
         free(slots);
+        free(made);
+        search_catalog_free(book);
         return NULL;
     }
     *indexer = (search_indexer){
@@ -189,6 +200,8 @@ search_part *search_indexer_part(search_host *host, core_error *error) {
         .host = host,
         .lock_fd = -1,
         .slots = slots,
+        .made = made,
+        .book = book,
         .is_changed = true,
     };
     core_assembly_init(&indexer->assembly, ROW_MAX_BYTES);

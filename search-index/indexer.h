@@ -13,6 +13,7 @@
 #ifndef WALCAST_SEARCH_INDEX_INDEXER_H
 #define WALCAST_SEARCH_INDEX_INDEXER_H
 
+#include "search-index/made.h"
 #include "search-index/slot.h"
 
 #include <pthread.h>
@@ -49,6 +50,13 @@ typedef struct {
     search_slot **slots; /* room for search.max_indexes */
     size_t slot_count;
     core_buffer record; /* a snapshot's */
+    /* Indexes made over HTTP. */
+    search_made **made; /* room for search.max_indexes */
+    size_t made_count;
+    search_feed *books;   /* the log again, for their documents */
+    search_catalog *book; /* as the log has them there */
+    uint64_t books_sequence;
+    uint64_t settled; /* tasks up to it were looked at */
 
     pthread_mutex_t mutex; /* guards the rest */
     bool is_caught_up;     /* once: what was there at the start answers, and is up to date */
@@ -61,6 +69,12 @@ typedef struct {
 CORE_MUST_CHECK bool search_indexer_log(search_indexer *indexer, bool *busy, core_error *error);
 /* Slots as the catalog has indexes, once the log is folded. */
 CORE_MUST_CHECK bool search_indexer_slots(search_indexer *indexer, core_error *error);
+
+/* ---- indexer_made.c ---- */
+/* The same of indexes made over HTTP, and their records. */
+CORE_MUST_CHECK bool search_indexer_made_slots(search_indexer *indexer, core_error *error);
+CORE_MUST_CHECK bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error);
+void search_indexer_made_close(search_indexer *indexer);
 
 /* ---- indexer_changes.c ---- */
 CORE_MUST_CHECK bool search_indexer_changes(search_indexer *indexer, bool *busy, core_error *error);

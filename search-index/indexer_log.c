@@ -49,16 +49,21 @@ static void task_note(search_indexer *indexer, uint64_t sequence, const search_r
                       const search_outcome *outcome) {
     search_task task = {.uid = sequence, .kind = record->kind, .enqueued_us = record->at_us};
     bool is_built = record->kind == SEARCH_TASK_DEFINITION && outcome->effect == SEARCH_EFFECT_MADE;
+    bool is_settled =
+        outcome->effect == SEARCH_EFFECT_MADE || outcome->effect == SEARCH_EFFECT_CHANGED ||
+        outcome->effect == SEARCH_EFFECT_REMOVED || outcome->effect == SEARCH_EFFECT_SWAPPED;
     (void)snprintf(task.project, sizeof task.project, "%.*s", CORE_SLICE_ARGS(record->project));
     (void)snprintf(task.index, sizeof task.index, "%.*s", CORE_SLICE_ARGS(record->index));
     task.started_us = core_clock_wall_us(indexer->host->spec.clock);
-    task.status = is_built ? SEARCH_TASK_PROCESSING : SEARCH_TASK_SUCCEEDED;
+    task.status = is_built || is_settled ? SEARCH_TASK_PROCESSING : SEARCH_TASK_SUCCEEDED;
+    if (outcome->effect == SEARCH_EFFECT_DOCUMENTS)
+        task.status = SEARCH_TASK_ENQUEUED;
     if (outcome->effect == SEARCH_EFFECT_FAILED) {
         task.status = SEARCH_TASK_FAILED;
         (void)snprintf(task.code, sizeof task.code, "%s", outcome->code);
         (void)snprintf(task.message, sizeof task.message, "%s", outcome->message);
     }
-    if (!is_built)
+    if (task.status == SEARCH_TASK_SUCCEEDED || task.status == SEARCH_TASK_FAILED)
         task.finished_us = task.started_us;
     search_tasks_add(indexer->host->tasks, &task);
 }
@@ -170,7 +175,8 @@ bool search_indexer_slots(search_indexer *indexer, core_error *error) {
     if (!indexer->is_changed || !atomic_load(&indexer->host->is_folded))
         return true;
     size_t count = search_catalog_count(catalog);
-    if ((count > 0 || indexer->slot_count > 0) && !directory_hold(indexer, error))
+    if ((count > 0 || indexer->slot_count + indexer->made_count > 0) &&
+        !directory_hold(indexer, error))
         return false;
     for (size_t i = 0; i < indexer->slot_count; i++)
         indexer->slots[i]->is_wanted = false;
@@ -185,6 +191,8 @@ bool search_indexer_slots(search_indexer *indexer, core_error *error) {
             return false;
     }
     slots_drop(indexer);
+    if (!search_indexer_made_slots(indexer, error))
+        return false;
     indexer->is_changed = false;
     return true;
 }

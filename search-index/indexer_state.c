@@ -44,6 +44,10 @@ static void behind_find(const search_indexer *indexer, char *text, size_t size) 
         (void)snprintf(text, size, "%s", "the search log is being read");
     for (size_t i = 0; i < indexer->slot_count && text[0] == '\0'; i++)
         slot_behind(indexer, indexer->slots[i], text, size);
+    for (size_t i = 0; i < indexer->made_count && text[0] == '\0'; i++)
+        if (!indexer->made[i]->is_shown)
+            (void)snprintf(text, size, "index %s is being built from the search log",
+                           (const char *)indexer->made[i]->entry->uid.data);
 }
 
 static void warning_find(const search_indexer *indexer, char *text, size_t size) {
@@ -88,6 +92,14 @@ static void gauges_set(search_indexer *indexer) {
             continue;
         const search_stats stats = search_backend_stats(search_generation_backend(slot->live));
         answering++;
+        all.documents += stats.documents;
+        all.file_bytes += stats.file_bytes;
+        all.memory_bytes += stats.memory_bytes;
+    }
+    for (size_t i = 0; i < indexer->made_count; i++) {
+        const search_stats stats = search_backend_stats(indexer->made[i]->backend);
+        answering += indexer->made[i]->is_shown;
+        building += !indexer->made[i]->is_shown;
         all.documents += stats.documents;
         all.file_bytes += stats.file_bytes;
         all.memory_bytes += stats.memory_bytes;

@@ -13,7 +13,9 @@
 struct search_open {
     uint32_t magic;
     atomic_uint references;
-    const search_entry *entry;
+    _Atomic(const search_entry *) entry;
+    const search_entry **former; /* entries that it had: somebody may look at one still */
+    size_t former_count;
     search_backend *backend;
     char *path;
     atomic_bool is_discarded;
@@ -45,7 +47,7 @@ search_open *search_open_new(const search_entry *entry, search_backend *backend,
     open->magic = OPEN_MAGIC;
     atomic_init(&open->references, 1);
     atomic_init(&open->is_discarded, false);
-    open->entry = search_entry_hold(entry);
+    atomic_init(&open->entry, search_entry_hold(entry));
     open->backend = backend;
     open->path = copy;
     (void)pthread_mutex_init(&open->mutex, NULL);
@@ -68,6 +70,9 @@ void search_open_release(search_open *open) {
     if (atomic_load(&open->is_discarded))
         (void)!search_store_remove(open->path, &ignored); /* tried again at the next start */
     search_entry_release(open->entry);
+    for (size_t i = 0; i < open->former_count; i++)
+        search_entry_release(open->former[i]);
+    free(open->former);
     (void)pthread_mutex_destroy(&open->mutex);
     free(open->path);
     open->magic = 0;
@@ -199,6 +204,51 @@ void search_registry_remove(search_registry *registry, core_slice project, core_
                 (registry->count - place) * sizeof(search_open *));
     }
     (void)pthread_cond_broadcast(&registry->moved);
+    (void)pthread_mutex_unlock(&registry->mutex);
+    search_open_release(was);
+}
+
+/* Takes it out of its place; the mutex is held. */
+static bool place_leave(search_registry *registry, const search_open *open) {
+    for (size_t i = 0; i < registry->count; i++) {
+        if (registry->items[i] != open)
+            continue;
+        registry->count--;
+        memmove(&registry->items[i], &registry->items[i + 1],
+                (registry->count - i) * sizeof(search_open *));
+        return true;
+    }
+    return false;
+}
+
+/* Without memory the old entry is not let go: it is small, and somebody may look at it. */
+static void entry_change(search_open *open, const search_entry *entry) {
+    const search_entry **former =
+        realloc(open->former, (open->former_count + 1) * sizeof(search_entry *));
+    if (former != NULL) {
+        open->former = former;
+        open->former[open->former_count++] = open->entry;
+    }
+    atomic_store(&open->entry, search_entry_hold(entry));
+}
+
+void search_registry_rename(search_registry *registry, search_open *open,
+                            const search_entry *entry) {
+    bool found;
+    search_open *was = NULL;
+    (void)pthread_mutex_lock(&registry->mutex);
+    bool is_there = place_leave(registry, open);
+    entry_change(open, entry);
+    size_t place = place_of(registry, entry->project, entry->uid, &found);
+    if (is_there && found) {
+        was = registry->items[place];
+    } else if (is_there) {
+        memmove(&registry->items[place + 1], &registry->items[place],
+                (registry->count - place) * sizeof(search_open *));
+        registry->count++;
+    }
+    if (is_there)
+        registry->items[place] = open;
     (void)pthread_mutex_unlock(&registry->mutex);
     search_open_release(was);
 }

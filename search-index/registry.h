@@ -10,6 +10,7 @@
 /* An index that answers, counted. Its file is closed, and where it is to go removed, when the last
  * one lets it go. */
 typedef struct search_open search_open;
+/* As it is now; it lives as long as the index does. */
 const search_entry *search_open_entry(const search_open *open);
 /* For readers and stats only; the indexer alone writes. Readers must be freed before the release.
  */
@@ -42,6 +43,10 @@ CORE_MUST_CHECK search_open *search_open_new(const search_entry *entry, search_b
  * are too many. */
 CORE_MUST_CHECK bool search_registry_put(search_registry *registry, search_open *open);
 void search_registry_remove(search_registry *registry, core_slice project, core_slice uid);
+/* The index has another entry from here on, which may name it otherwise: its place changes with it.
+ * What stood there under that name is gone from the registry. */
+void search_registry_rename(search_registry *registry, search_open *open,
+                            const search_entry *entry);
 /* The file is removed with the last release. */
 void search_open_discard(search_open *open);
 /* What queries see goes up to here now; wakes who waits. */

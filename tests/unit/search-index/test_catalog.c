@@ -135,13 +135,19 @@ static void test_settings(void **state) {
     (void)state;
     world it;
     world_open(&it, 10);
-    assert_int_equal(fold(&it, SEARCH_TASK_SETTINGS_UPDATE, "p", "{\"a\":1,\"b\":[2]}"),
+    assert_int_equal(fold(&it, SEARCH_TASK_SETTINGS_UPDATE, "p",
+                          "{\"stopWords\":[\"a\"],\"sortableAttributes\":[\"n\"]}"),
                      SEARCH_EFFECT_CHANGED);
-    assert_int_equal(fold(&it, SEARCH_TASK_SETTINGS_UPDATE, "p", "{\"b\":null,\"c\":\"x\"}"),
+    assert_int_equal(fold(&it, SEARCH_TASK_SETTINGS_UPDATE, "p",
+                          "{\"stopWords\":null,\"filterableAttributes\":[\"b\"]}"),
                      SEARCH_EFFECT_CHANGED);
-    assert_true(core_slice_is(find(&it, "p")->text, "{\"a\":1,\"c\":\"x\"}"));
-    assert_failed(&it, SEARCH_TASK_SETTINGS_UPDATE, "p", "[1]", "invalid_settings");
-    assert_true(core_slice_is(find(&it, "p")->text, "{\"a\":1,\"c\":\"x\"}"));
+    core_slice text = find(&it, "p")->text;
+    assert_null(memmem(text.data, text.length, "stopWords", 9));
+    assert_non_null(memmem(text.data, text.length, "sortableAttributes", 18));
+    assert_non_null(memmem(text.data, text.length, "filterableAttributes", 20));
+    assert_failed(&it, SEARCH_TASK_SETTINGS_UPDATE, "p", "{\"stopWords\":1}",
+                  "invalid_settings_stop_words");
+    assert_true(core_slice_equal(find(&it, "p")->text, text));
     world_close(&it);
 }
 

@@ -1,0 +1,193 @@
+/* Indexes made over HTTP: the search log read a second time, for what is in it for their files; see
+ * indexer.h. It is read from its beginning, with a catalog of its own, so that each record meets
+ * the indexes as they were named then; what a file has already is passed over. */
+#include "search-index/indexer.h"
+
+#include "search-index/log.h"
+
+#include <stdio.h>
+
+enum { TURN_MESSAGES = 64, TURN_MS = 50, INBOX_MESSAGES = 64 };
+#define INBOX_BYTES ((size_t)16 << 20)
+
+/* ---- Which there are ---- */
+
+static search_made *made_find(const search_indexer *indexer, uint64_t generation) {
+    for (size_t i = 0; i < indexer->made_count; i++)
+        if (indexer->made[i]->entry->generation == generation)
+            return indexer->made[i];
+    return NULL;
+}
+
+static void books_close(search_indexer *indexer) {
+    search_feed_free(indexer->books);
+    indexer->books = NULL;
+    indexer->books_sequence = 0;
+    search_catalog_reset(indexer->book);
+}
+
+void search_indexer_made_close(search_indexer *indexer) {
+    search_feed_free(indexer->books);
+    indexer->books = NULL;
+}
+
+static bool made_keep(search_indexer *indexer, const search_entry *entry, core_error *error) {
+    search_made *made = made_find(indexer, entry->generation);
+    uint64_t until = search_catalog_sequence(indexer->host->catalog);
+    bool is_again = false;
+    if (made == NULL) {
+        made = search_made_open(indexer->host, entry, until, error);
+        if (made == NULL)
+            return false;
+        indexer->made[indexer->made_count++] = made;
+        if (made->position.log_sequence < indexer->books_sequence &&
+            entry->generation <= indexer->books_sequence)
+            books_close(indexer);
+    } else if (made->entry != entry) {
+        if (!search_made_change(indexer->host, made, entry, until, &is_again, error))
+            return false;
+        if (is_again)
+            books_close(indexer);
+    }
+    made->is_wanted = true;
+    return true;
+}
+
+static bool made_settle(search_indexer *indexer, core_error *error) {
+    for (size_t i = indexer->made_count; i > 0; i--) {
+        search_made *made = indexer->made[i - 1];
+        if (!made->is_wanted) {
+            search_made_remove(indexer->host, made);
+            indexer->made[i - 1] = indexer->made[--indexer->made_count];
+        }
+    }
+    for (size_t i = 0; i < indexer->made_count; i++)
+        if (!search_made_settle(indexer->host, indexer->made[i], error))
+            return false;
+    return true;
+}
+
+/* What the records asked for is so now; but what is built anew is not yet. */
+static void tasks_settle(search_indexer *indexer) {
+    search_host *host = indexer->host;
+    search_task task;
+    uint64_t at = search_catalog_sequence(host->catalog), first = indexer->settled;
+    indexer->settled = at;
+    while (at > first && search_tasks_before(host->tasks, at, &task) && task.uid > first) {
+        bool is_open = task.status == SEARCH_TASK_PROCESSING && task.kind != SEARCH_TASK_DEFINITION;
+        for (size_t i = 0; i < indexer->made_count && is_open; i++)
+            is_open = indexer->made[i]->task != task.uid;
+        if (is_open) {
+            task.status = SEARCH_TASK_SUCCEEDED;
+            task.finished_us = core_clock_wall_us(host->spec.clock);
+            search_tasks_put(host->tasks, &task);
+        }
+        at = task.uid - 1;
+    }
+}
+
+bool search_indexer_made_slots(search_indexer *indexer, core_error *error) {
+    search_catalog *catalog = indexer->host->catalog;
+    size_t count = search_catalog_count(catalog);
+    for (size_t i = 0; i < indexer->made_count; i++)
+        indexer->made[i]->is_wanted = false;
+    for (size_t i = 0; i < count; i++) {
+        const search_entry *entry = search_catalog_at(catalog, i);
+        bool ok = entry == NULL || entry->is_table || made_keep(indexer, entry, error);
+        search_entry_release(entry);
+        if (!ok)
+            return false;
+    }
+    if (!made_settle(indexer, error))
+        return false;
+    tasks_settle(indexer);
+    return true;
+}
+
+/* ---- Records ---- */
+
+static bool books_open(search_indexer *indexer, core_error *error) {
+    char stream[FANOUT_NAME_MAX], filter[CORE_SUBJECT_MAX];
+    bool exists = false;
+    fanout_stream_info info;
+    if (!search_log_look(&indexer->host->spec, indexer->connection, stream, filter, &exists, &info,
+                         error))
+        return false;
+    const search_feed_spec spec = {.stream = stream,
+                                   .filter = filter,
+                                   .first = indexer->books_sequence + 1,
+                                   .max_messages = INBOX_MESSAGES,
+                                   .max_bytes = INBOX_BYTES,
+                                   .wake_fd = indexer->host->wake_fd};
+    if (exists)
+        indexer->books =
+            search_feed_new(indexer->connection, &spec, indexer->host->spec.log, error);
+    return !exists || indexer->books != NULL;
+}
+
+/* Of an index that is not there any more nothing is left to do. */
+static void orphan_settle(search_indexer *indexer, uint64_t sequence) {
+    search_task task;
+    if (!search_tasks_get(indexer->host->tasks, sequence, &task) ||
+        task.status != SEARCH_TASK_ENQUEUED)
+        return;
+    task.status = SEARCH_TASK_SUCCEEDED;
+    task.finished_us = core_clock_wall_us(indexer->host->spec.clock);
+    search_tasks_put(indexer->host->tasks, &task);
+}
+
+static bool record_take(search_indexer *indexer, const search_message *message, core_error *error) {
+    search_record record;
+    search_outcome outcome;
+    core_error ignored;
+    core_arena_reset(&indexer->log_arena);
+    if (!search_record_read(core_block_slice(message->block), &indexer->log_arena, &record,
+                            &ignored))
+        return true;
+    if (!search_catalog_fold(indexer->book, message->sequence, &record, &outcome))
+        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the search log");
+    bool ok = true;
+    if (outcome.effect == SEARCH_EFFECT_DOCUMENTS) {
+        search_made *made = made_find(indexer, outcome.entry->generation);
+        if (made == NULL || made->position.log_sequence >= message->sequence)
+            orphan_settle(indexer, message->sequence);
+        else
+            ok = search_made_take(indexer->host, made, message->sequence, &record, error);
+        if (!ok) /* it is folded again from the beginning */
+            books_close(indexer);
+    }
+    search_entry_release(outcome.entry);
+    return ok;
+}
+
+static bool all_reach(search_indexer *indexer, core_error *error) {
+    for (size_t i = 0; i < indexer->made_count; i++)
+        if (!search_made_reach(indexer->host, indexer->made[i], indexer->books_sequence, error))
+            return false;
+    return true;
+}
+
+bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error) {
+    const core_clock *clock = indexer->host->spec.clock;
+    uint64_t end = search_catalog_sequence(indexer->host->catalog);
+    int64_t until_ms = core_clock_ms(clock) + TURN_MS;
+    search_message message;
+    bool ok = true;
+    if (indexer->made_count == 0 || indexer->is_changed)
+        return true;
+    if (indexer->books != NULL && search_feed_is_lost(indexer->books))
+        search_indexer_made_close(indexer);
+    if (indexer->books == NULL && !books_open(indexer, error))
+        return false;
+    for (size_t i = 0; ok && indexer->books != NULL && i < TURN_MESSAGES; i++) {
+        if (indexer->books_sequence >= end || core_clock_ms(clock) >= until_ms ||
+            !search_feed_next(indexer->books, &message))
+            break;
+        *busy = true;
+        ok = record_take(indexer, &message, error);
+        if (ok)
+            indexer->books_sequence = message.sequence;
+        core_block_release(message.block);
+    }
+    return ok && all_reach(indexer, error);
+}
