@@ -33,6 +33,7 @@ typedef struct {
     search_feed *log;
     uint64_t log_end; /* of the log when it was opened */
     int64_t log_look_ms;
+    bool is_swept;   /* files of indexes that are no more were removed */
     bool is_changed; /* the catalog moved since the slots were gone through */
     search_feed *changes;
     char stream[FANOUT_NAME_MAX], filter[CORE_SUBJECT_MAX]; /* the change stream */

@@ -170,6 +170,36 @@ static bool directory_hold(search_indexer *indexer, core_error *error) {
     return indexer->lock_fd >= 0;
 }
 
+/* ---- Files of indexes that were removed while nobody was here ---- */
+
+static bool is_known(search_catalog *catalog, uint64_t generation) {
+    size_t count = search_catalog_count(catalog);
+    bool found = false;
+    for (size_t i = 0; i < count && !found; i++) {
+        const search_entry *entry = search_catalog_at(catalog, i);
+        for (const search_entry *at = entry; at != NULL && !found; at = at->previous)
+            found = at->generation == generation;
+        search_entry_release(entry);
+    }
+    return found;
+}
+
+static void stray_remove(void *context, const char *path, search_file file) {
+    search_indexer *indexer = context;
+    core_error error;
+    if (is_known(indexer->host->catalog, file.generation))
+        return;
+    if (!search_store_remove(path, &error))
+        CORE_LOG(indexer->host->spec.log, WARN, "search", "a file of an index could not be removed",
+                 CORE_LOG_TEXT("path", path), CORE_LOG_TEXT("error", error.text));
+}
+
+static void files_sweep(search_indexer *indexer) {
+    if (!indexer->is_swept && indexer->lock_fd >= 0)
+        search_paths_each(&indexer->host->spec, stray_remove, indexer);
+    indexer->is_swept = true;
+}
+
 bool search_indexer_slots(search_indexer *indexer, core_error *error) {
     search_catalog *catalog = indexer->host->catalog;
     if (!indexer->is_changed || !atomic_load(&indexer->host->is_folded))
@@ -178,6 +208,7 @@ bool search_indexer_slots(search_indexer *indexer, core_error *error) {
     if ((count > 0 || indexer->slot_count + indexer->made_count > 0) &&
         !directory_hold(indexer, error))
         return false;
+    files_sweep(indexer);
     for (size_t i = 0; i < indexer->slot_count; i++)
         indexer->slots[i]->is_wanted = false;
     for (size_t i = 0; i < count; i++) {

@@ -113,6 +113,43 @@ static bool name_read(const char *name, core_slice uid, search_file *file) {
     return true;
 }
 
+/* Of whatever index: a name holds no dot. */
+static bool any_name_read(const char *name, search_file *file) {
+    const char *dot = strchr(name, '.');
+    return dot != NULL && dot > name &&
+           name_read(name, core_slice_make(name, (size_t)(dot - name)), file);
+}
+
+static void project_each(const char *directory, search_path_taker take, void *context) {
+    DIR *entries = opendir(directory);
+    struct dirent *entry;
+    while (entries != NULL && (entry = readdir(entries)) != NULL) {
+        char path[SEARCH_PATH_SIZE];
+        search_file file;
+        int length = snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+        if (length < SEARCH_PATH_SIZE && any_name_read(entry->d_name, &file))
+            take(context, path, file);
+    }
+    if (entries != NULL)
+        (void)closedir(entries);
+}
+
+void search_paths_each(const search_spec *spec, search_path_taker take, void *context) {
+    char base[SEARCH_PATH_SIZE], path[SEARCH_PATH_SIZE];
+    core_error ignored;
+    if (!path_of(spec, core_slice_make(NULL, 0), base, &ignored))
+        return;
+    DIR *entries = opendir(base);
+    struct dirent *entry;
+    while (entries != NULL && (entry = readdir(entries)) != NULL) {
+        int length = snprintf(path, sizeof path, "%s/%s", base, entry->d_name);
+        if (entry->d_name[0] != '.' && length < SEARCH_PATH_SIZE)
+            project_each(path, take, context);
+    }
+    if (entries != NULL)
+        (void)closedir(entries);
+}
+
 static int newest_first(const void *a, const void *b) {
     const search_file *left = a, *right = b;
     if (left->generation != right->generation)

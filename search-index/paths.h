@@ -23,6 +23,9 @@ CORE_MUST_CHECK bool search_paths_file(const char *directory, core_slice uid, se
 /* The files that an index has, the newest first; how many, at most SEARCH_BUILDS_MAX. */
 size_t search_paths_list(const char *directory, core_slice uid,
                          search_file files[SEARCH_BUILDS_MAX]);
+/* Calls `take` with each file of the source's indexes, whatever index it is of. */
+typedef void (*search_path_taker)(void *context, const char *path, search_file file);
+void search_paths_each(const search_spec *spec, search_path_taker take, void *context);
 /* Holds the source's directory for this process until the descriptor is closed; -1: another one has
  * it, or it cannot be made. */
 CORE_MUST_CHECK int search_paths_lock(const search_spec *spec, core_error *error);

@@ -1,0 +1,161 @@
+// Indexes made over HTTP, by what the search log says of them: whatever is killed meanwhile, their
+// files hold what a plain reading of the log gives. Records are put into the log as the HTTP surface
+// puts them; what the files hold is read from them.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'node:test';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { startHouse } from '../lib/house.mjs';
+import { randomOf } from '../lib/mixed.mjs';
+import '../lib/search.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const { DatabaseSync } = await import('node:sqlite');
+
+// Each file's documents by their ids: { generation: { id: document } }, of files that are built.
+function filesOf(walcast) {
+  const directory = join(walcast.directory, '.walcast/search/WALCAST/default');
+  const found = {};
+  for (const name of existsSync(directory) ? readdirSync(directory).filter((entry) => /^=made\..*\.db$/.test(entry)) : []) {
+    const database = new DatabaseSync(join(directory, name), { readOnly: true });
+    try {
+      const [state] = database.prepare('SELECT is_building FROM state').all();
+      if (!state || state.is_building) continue;
+      found[name.split('.')[1].split('-')[0]] = Object.fromEntries(database.prepare('SELECT id, json FROM document ORDER BY id').all()
+        .map(({ id, json }) => [Buffer.from(id).toString(), JSON.parse(Buffer.from(json).toString())]));
+    } catch (error) {
+      if (!/locked|no such table|unable to open|busy/.test(error.message)) throw error;
+    } finally {
+      database.close();
+    }
+  }
+  return found;
+}
+
+// The log's end, and what indexes there must be: { generation: { id: document } }.
+class Model {
+  constructor() { this.indexes = new Map(); } // name → { generation, documents }
+
+  take(sequence, { kind, index, swaps }, body) {
+    const it = this.indexes.get(index);
+    const made = () => this.indexes.set(index, { generation: sequence, documents: {} }).get(index);
+    let target = it;
+    const documents = () => (target ??= made()).documents;
+    if (kind === 'indexCreation' && !it) made();
+    if (kind === 'indexDeletion') this.indexes.delete(index);
+    if (kind === 'settingsUpdate' && !it) made();
+    if (kind === 'documentAdditionOrUpdate') for (const one of body) documents()[one.id] = one;
+    if (kind === 'documentPartialUpdate') for (const one of body) documents()[one.id] = { ...documents()[one.id], ...one };
+    if (kind === 'documentDeletion' && it)
+      if (body.ids) for (const id of body.ids) delete it.documents[id];
+      else it.documents = {};
+    if (kind === 'indexSwap' && this.indexes.has(swaps[0]) && this.indexes.has(swaps[1])) {
+      const [a, b] = swaps.map((name) => this.indexes.get(name));
+      this.indexes.set(swaps[0], b).set(swaps[1], a);
+    }
+  }
+
+  expected() {
+    return Object.fromEntries([...this.indexes.values()].map(({ generation, documents }) => [generation,
+      Object.fromEntries(Object.entries(documents).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))))]));
+  }
+}
+
+async function logOf(t, house) {
+  const connection = await house.nats.connect();
+  t.after(() => connection.close());
+  await (await jetstreamManager(connection)).streams.add({ name: 'WALCAST_SEARCH', subjects: ['atlasdb.search.default.*'],
+    max_bytes: 64 << 20, num_replicas: 1, discard: 'new', duplicate_window: 120e9, deny_delete: true });
+  const js = jetstream(connection);
+  const model = new Model();
+  return { model, async append(line, body) {
+    const text = `${JSON.stringify({ v: 1, project: 'default', environment: 'dev', at: Date.now() * 1000, ...line })}\n`;
+    const { seq } = await js.publish('atlasdb.search.default.log', text + (body === undefined ? '' : JSON.stringify(body)));
+    model.take(seq, line, body);
+    return seq;
+  } };
+}
+
+const sorted = (object) => JSON.stringify(object, (_, value) => (value && typeof value === 'object' && !Array.isArray(value)
+  ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value));
+
+const settle = (house, model) => waitFor('files as the log has them', () => {
+  const [have, wanted] = [sorted(filesOf(house.walcast)), sorted(model.expected())];
+  if (have !== wanted) throw new Error(`${have.slice(0, 500)} instead of ${wanted.slice(0, 500)}`);
+  return true;
+}, 30_000, 100);
+
+test('what is asked of indexes is in their files', async (t) => {
+  const house = await startHouse(t);
+  const { model, append } = await logOf(t, house);
+  for (const [line, body] of [
+    [{ kind: 'indexCreation', index: 'a' }],
+    [{ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 1, t: 'one' }, { id: 'x-2', t: 'two', n: 2 }]],
+    [{ kind: 'documentPartialUpdate', index: 'a' }, [{ id: 'x-2', n: 3 }, { id: 5, t: 'five' }]],
+    [{ kind: 'settingsUpdate', index: 'a' }, { filterableAttributes: ['n'], stopWords: ['the'] }],
+    [{ kind: 'documentDeletion', index: 'a' }, { ids: [1, 'nothing'] }],
+    [{ kind: 'documentAdditionOrUpdate', index: 'b' }, [{ id: 7 }]],
+    [{ kind: 'settingsUpdate', index: 'a' }, { searchableAttributes: ['t'] }], // another file
+    [{ kind: 'indexSwap', swaps: ['a', 'b'] }],
+    [{ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 8 }]],
+    [{ kind: 'documentDeletion', index: 'a' }, {}],
+    [{ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 9 }]],
+    [{ kind: 'indexDeletion', index: 'b' }],
+    [{ kind: 'documentAdditionOrUpdate', index: 'b' }, [{ id: 10, t: 'anew' }]],
+  ]) {
+    await append(line, body);
+    await settle(house, model).catch((error) => { throw new Error(`${JSON.stringify(line)}: ${error.message}`); });
+  }
+  await house.walcast.restart();
+  await settle(house, model);
+});
+
+test('documents that cannot be taken fail their task, and the others are as they were', async (t) => {
+  const house = await startHouse(t);
+  const { model, append } = await logOf(t, house);
+  await append({ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 1, t: 'one' }]);
+  const before = model.expected();
+  for (const documents of [[{ id: 'not valid!' }], [{ id: 2 }, { t: 'without' }], [{ id: { a: 1 } }]])
+    await append({ kind: 'documentAdditionOrUpdate', index: 'a' }, documents);
+  Object.assign(model, { expected: () => before });
+  await append({ kind: 'nonsense', index: 'a' });
+  await settle(house, { expected: () => before });
+  await house.walcast.restart();
+  await settle(house, { expected: () => before });
+});
+
+test('after kills in the middle of writes the files are what the log says', async (t) => {
+  const house = await startHouse(t);
+  const { model, append } = await logOf(t, house);
+  const random = randomOf(11);
+  const names = ['a', 'b', 'c'];
+  let stopped = false, count = 0, allowed = 0;
+  const writing = (async () => {
+    for (; !stopped; count++) {
+      await waitFor('a turn', () => count < allowed || stopped, 60_000, 1);
+      const index = names[random(3)];
+      const documents = Array.from({ length: 1 + random(20) }, () => ({ id: random(200), t: `word${random(50)} ${count}`, n: random(9) }));
+      const kind = random(40);
+      if (kind === 0) await append({ kind: 'indexSwap', swaps: ['a', 'b'] });
+      else if (kind === 1) await append({ kind: 'settingsUpdate', index }, { searchableAttributes: random(2) ? ['t'] : ['*'] });
+      else if (kind === 2) await append({ kind: 'indexDeletion', index });
+      else if (kind === 3) await append({ kind: 'documentDeletion', index }, {});
+      else if (kind < 10) await append({ kind: 'documentDeletion', index }, { ids: documents.map(({ id }) => id) });
+      else if (kind < 20) await append({ kind: 'documentPartialUpdate', index }, documents.map(({ id, n }) => ({ id, n })));
+      else await append({ kind: 'documentAdditionOrUpdate', index }, documents);
+    }
+  })();
+  for (let kills = 0; kills < 12; kills++) {
+    const before = count;
+    allowed += 100; // so many more are written until the next kill
+    await waitFor('records', () => count > before + 20);
+    await house.walcast.kill();
+    house.walcast.start();
+    if (kills % 3 === 2) await house.walcast.ready(60_000);
+  }
+  stopped = true;
+  await writing;
+  await settle(house, model);
+  t.diagnostic(`12 kills, ${count} records, ${Object.values(model.expected()).map((one) => Object.keys(one).length).join(', ')} documents`);
+});
