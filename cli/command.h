@@ -35,6 +35,7 @@ cli_exit cli_command_help(const cli_arguments *arguments);
 cli_exit cli_command_job(const cli_arguments *arguments);
 cli_exit cli_command_keys(const cli_arguments *arguments);
 cli_exit cli_command_run(const cli_arguments *arguments);
+cli_exit cli_command_search(const cli_arguments *arguments);
 cli_exit cli_command_secret(const cli_arguments *arguments);
 cli_exit cli_command_setup(const cli_arguments *arguments);
 cli_exit cli_command_snapshot(const cli_arguments *arguments);

@@ -19,7 +19,7 @@
 static const cli_option run_options[] = {
     {.name = "--roles",
      .value = "LIST",
-     .doc = "host only these: cdc, ws, triggers (default: roles)"},
+     .doc = "host only these: cdc, ws, triggers, search (default: roles)"},
     {.name = "--on-gap",
      .value = "CHOICE",
      .doc = "when history is missing: fail, snapshot or continue (default: cdc.on_gap)"},
@@ -34,6 +34,21 @@ static const cli_option check_options[] = {
     {.name = "--json", .doc = "print one JSON object"},
     OPTION_CONFIG,
     OPTION_SOURCE,
+    OPTION_HELP,
+};
+
+static const cli_option search_options[] = {
+    {.name = "--filter", .value = "F", .doc = "only documents that it fits: price < 10"},
+    {.name = "--sort", .value = "BY", .doc = "instead of the best first: price:asc"},
+    {.name = "--limit", .value = "N", .doc = "so many at the most (default: 20)"},
+    {.name = "--project", .value = "P", .doc = "whose index (default: project)"},
+    {.name = "--token",
+     .value = "T",
+     .doc = "a token or API key; otherwise one is signed with auth.jwt_secret"},
+    {.name = "--url", .value = "URL", .doc = "of the process (default: http.listen)"},
+    {.name = "--ca", .value = "FILE", .doc = "PEM: who signed its certificate"},
+    {.name = "--json", .doc = "print the answer as it is, one JSON object"},
+    OPTION_CONFIG,
     OPTION_HELP,
 };
 
@@ -249,6 +264,17 @@ static const cli_command commands[] = {
      .options = job_options,
      .option_count = CORE_COUNT_OF(job_options),
      .run = cli_command_job},
+    {.name = "search",
+     .summary = "search an index of a running process",
+     .usage = "INDEX WORDS... [--filter F] [--sort BY] [--limit N] [--json]",
+     .operands = CLI_OPERANDS_MAX,
+     .doc =
+         "Asks the process at http.listen, which must host the role search. Prints each document\n"
+         "that is found as one line of JSON, the best first; with --json the whole answer. See\n"
+         "docs/SEARCH.md.\n",
+     .options = search_options,
+     .option_count = CORE_COUNT_OF(search_options),
+     .run = cli_command_search},
     {.name = "secret",
      .summary = "keep webhook secrets and credentials, sealed, in key-value",
      .usage = "set NAME | list | rm NAME | rotate | key [--project P] [--json]",
