@@ -38,7 +38,7 @@ test('help lists every command, and each has its own', async () => {
   const { code, stdout } = await walcast(['help']);
   assert.equal(code, 0);
   const names = [...stdout.matchAll(/^ {2}(\w+) /gm)].map((found) => found[1]);
-  assert.deepEqual(names, ['run', 'check', 'job', 'secret', 'setup', 'snapshot', 'tail', 'audit', 'apply', 'trigger', 'dlq', 'keys', 'token', 'verify', 'version', 'help']);
+  assert.deepEqual(names, ['run', 'check', 'job', 'search', 'secret', 'setup', 'snapshot', 'tail', 'audit', 'apply', 'trigger', 'dlq', 'keys', 'token', 'verify', 'version', 'help']);
   for (const name of names) {
     const help = await walcast([name, '--help']);
     assert.equal(help.code, 0);
