@@ -70,26 +70,35 @@ static bool typo_columns_write(writing *w) {
     return has_any;
 }
 
-static void group_write(writing *w, const search_query_group *group, bool has_typos) {
+/* Each part has its share of the expression's phrases, those as written first. */
+static uint32_t terms_max(const search_run *run) {
+    uint32_t parts = run->words->positive_count + 1;
+    return SEARCH_PHRASES_MAX / 2 / (parts < SEARCH_PARTS_MAX ? parts : SEARCH_PARTS_MAX);
+}
+
+/* False: nothing was written. */
+static bool group_write(writing *w, const search_query_group *group, bool has_typos) {
     core_buffer *out = &w->run->expression;
-    uint32_t count = has_typos ? group->count : group->exact_count;
+    uint32_t count = has_typos ? group->count : group->exact_count, max = terms_max(w->run);
     uint32_t first = w->clause != NULL ? w->clause->first_part : 0;
-    bool is_first = true;
+    size_t start = out->length;
+    bool is_empty = true;
     core_buffer_u8(out, '(');
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && i < max; i++) {
         size_t before = out->length;
-        core_buffer_text(out, is_first ? "" : " OR ");
-        if (group->terms[i].typos > 0) {
-            size_t plain = out->length;
-            if (!typo_columns_write(w))
-                out->length = plain;
-        }
+        core_buffer_text(out, is_empty ? "" : " OR ");
+        size_t plain = out->length;
+        if (group->terms[i].typos > 0 && !typo_columns_write(w))
+            out->length = plain;
         if (term_write(w, &group->terms[i], first))
-            is_first = false;
+            is_empty = false;
         else
             out->length = before;
     }
     core_buffer_u8(out, ')');
+    if (is_empty)
+        out->length = start;
+    return !is_empty;
 }
 
 static bool is_left_out(const writing *w, uint32_t group) {
@@ -124,7 +133,8 @@ static bool groups_write(writing *w, const search_query_term *span) {
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 || span != NULL)
             core_buffer_text(&w->run->expression, " AND ");
-        group_write(w, &clause->groups[order[i]], w->tier->has_typos);
+        if (!group_write(w, &clause->groups[order[i]], w->tier->has_typos))
+            return false;
     }
     return count > 0 || span != NULL;
 }
@@ -137,7 +147,9 @@ static bool variants_write(writing *w) {
         size_t before = out->length;
         uint32_t phrases = w->run->phrase_count;
         const search_query_term *span = i > 0 ? &w->clause->spans[i - 1] : NULL;
-        if (span != NULL && is_left_out(w, span->first + span->count - 1))
+        /* What must not be there needs room behind them. */
+        if (span != NULL &&
+            (is_left_out(w, span->first + span->count - 1) || phrases > SEARCH_PHRASES_MAX / 2))
             continue;
         core_buffer_text(out, has_any ? " OR (" : "(");
         if (groups_write(w, span)) {
@@ -156,8 +168,10 @@ static void negatives_write(writing *w) {
     for (uint32_t i = 0; i < w->clause->negative_count; i++) {
         if (w->clause->negatives[i].exact_count == 0)
             continue;
+        size_t before = out->length;
         core_buffer_text(out, " NOT ");
-        group_write(w, &w->clause->negatives[i], false);
+        if (!group_write(w, &w->clause->negatives[i], false))
+            out->length = before;
     }
 }
 
@@ -235,9 +249,12 @@ bool search_expression_negatives(search_run *run) {
             const search_query_group *group = &run->clauses[i].negatives[j];
             if (group->exact_count == 0)
                 continue;
+            size_t before = run->expression.length;
             core_buffer_text(&run->expression, has_any ? " OR " : "");
-            group_write(&w, group, false);
-            has_any = true;
+            if (group_write(&w, group, false))
+                has_any = true;
+            else
+                run->expression.length = before;
         }
     }
     return has_any && core_buffer_ok(&run->expression);

@@ -40,6 +40,10 @@ void search_store_rollback(search_backend *backend) {
     if (sqlite3_get_autocommit(store->database) == 0)
         (void)sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     search_stage_reset(&store->stage);
+    search_terms_free(store->fresh_terms);
+    search_columns_free(store->fresh_columns);
+    store->fresh_terms = NULL;
+    store->fresh_columns = NULL;
     store->is_in_group = false;
     store->free_count = store->free_at_begin;
     store->next_docid = store->next_at_begin;

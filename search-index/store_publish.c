@@ -41,7 +41,7 @@ void search_fields_free(search_shared *shared) {
 
 /* ---- Before the commit ---- */
 static bool clear_prepare(search_store *store) {
-    if (!store->stage.is_cleared || store->fresh_terms != NULL)
+    if (!store->stage.is_cleared)
         return true;
     store->fresh_terms = search_terms_new();
     store->fresh_columns = search_columns_new(store->schema, store->columns_max_bytes);
@@ -63,12 +63,19 @@ static bool free_prepare(search_store *store) {
     return true;
 }
 
-bool search_store_publish_prepare(search_store *store, core_error *error) {
-    /* Growing the norms moves them under the queries' feet: so under the lock. */
+/* Growing the norms moves them under the queries' feet: so under the lock. */
+static bool norms_prepare(search_store *store) {
+    if (store->next_docid < store->shared.norms.capacity)
+        return true;
     (void)pthread_rwlock_wrlock(&store->lock);
     bool made = search_norms_reserve(&store->shared.norms, store->next_docid);
     (void)pthread_rwlock_unlock(&store->lock);
-    made = made && !store->stage.is_failed && clear_prepare(store) && free_prepare(store);
+    return made;
+}
+
+bool search_store_publish_prepare(search_store *store, core_error *error) {
+    bool made = norms_prepare(store) && !store->stage.is_failed && clear_prepare(store) &&
+                free_prepare(store);
     if (made && store->slots.found_names != store->shared.slots.found_names)
         made = search_slots_copy(&store->fresh_slots, &store->slots);
     return made ||

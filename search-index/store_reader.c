@@ -13,7 +13,9 @@ search_store_reader *search_store_reader_of(search_reader *reader) {
 
 static bool reader_open(search_store_reader *reader, core_error *error) {
     search_store *store = reader->store;
-    reader->tokenizer = search_tokenizer_new(store->schema, error);
+    search_schema *schema = search_backend_schema_get(&store->backend);
+    reader->tokenizer = search_tokenizer_new(schema, error);
+    search_schema_release(schema);
     if (reader->tokenizer == NULL)
         return false;
     reader->words = (search_fts_words){.tokenizer = NULL}; /* it only matches */

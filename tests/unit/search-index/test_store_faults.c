@@ -13,8 +13,8 @@ static void pause_us(uint32_t microseconds) {
     (void)nanosleep(&time, NULL);
 }
 
-/* Indexes from its position on until somebody ends it. */
-static void index_for_ever(const world *w, uint64_t seed) {
+/* Indexes from its position on until somebody ends it; a byte down the pipe for each group. */
+static void index_for_ever(const world *w, uint64_t seed, int told) {
     core_error error;
     search_backend *backend = world_try(w, w->path, &error);
     if (backend == NULL)
@@ -27,6 +27,8 @@ static void index_for_ever(const world *w, uint64_t seed) {
             !world_commit(backend, at + count, &error))
             _exit(4);
         at += count;
+        if (write(told, "", 1) != 1)
+            _exit(6);
         if (world_random(&random) % 4 == 0 && !search_backend_upkeep(backend, &is_done, &error))
             _exit(5);
     }
@@ -38,15 +40,22 @@ static void a_kill_leaves_what_the_position_says(void **state) {
     world_init(&w);
     uint64_t random = 20261128, last = 0, moved = 0;
     for (int kill_number = 0; kill_number < KILLS; kill_number++) {
-        int status;
+        int status, told[2];
+        char byte;
+        assert_int_equal(pipe(told), 0);
         pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0)
-            index_for_ever(&w, (uint64_t)kill_number);
-        pause_us(3000 + world_random(&random) % 60000);
+            index_for_ever(&w, (uint64_t)kill_number, told[1]);
+        (void)close(told[1]);
+        /* Somewhere in the opening, or in one of the next groups. */
+        for (uint32_t groups = world_random(&random) % 5; groups > 0; groups--)
+            assert_int_equal(read(told[0], &byte, 1), 1);
+        pause_us(world_random(&random) % 8000);
         assert_int_equal(kill(child, SIGKILL), 0);
         assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFSIGNALED(status)); /* it did not end by itself */
+        (void)close(told[0]);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL); /* not by itself */
         search_backend *backend = world_open(&w, w.path);
         uint64_t at = search_backend_position(backend).change_sequence;
         search_backend_close(backend);
