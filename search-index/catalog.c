@@ -253,7 +253,7 @@ static bool fold_into(const fold *it, search_effect effect) {
     entry.updated_us = it->record->at_us;
     if (was == NULL)
         entry.text = core_slice_text("{}");
-    if (entry.primary_key.length == 0)
+    if (was == NULL) /* else its file says whether it has one already */
         entry.primary_key = it->record->primary_key;
     if (effect != SEARCH_EFFECT_CHANGED)
         return put(it, &entry, effect);

@@ -2,6 +2,7 @@
 #include "search-index/indexer.h"
 
 #include "search-index/log.h"
+#include "search-index/tasks_meant.h"
 
 #include <stdio.h>
 
@@ -65,6 +66,8 @@ static void task_note(search_indexer *indexer, uint64_t sequence, const search_r
     }
     if (task.status == SEARCH_TASK_SUCCEEDED || task.status == SEARCH_TASK_FAILED)
         task.finished_us = task.started_us;
+    if (outcome->effect == SEARCH_EFFECT_TASKS)
+        search_tasks_meant_take(indexer->host->tasks, record, &task);
     search_tasks_add(indexer->host->tasks, &task);
 }
 
@@ -82,6 +85,8 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
                  CORE_LOG_TEXT("error", problem.text));
         return true;
     }
+    if (record.is_piece)
+        return true;
     if (!search_catalog_fold(host->catalog, message->sequence, &record, &outcome))
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the search log");
     task_note(indexer, message->sequence, &record, &outcome);

@@ -136,6 +136,20 @@ static void orphan_settle(search_indexer *indexer, uint64_t sequence) {
     search_tasks_put(indexer->host->tasks, &task);
 }
 
+/* With all pieces of its body. */
+static bool whole_take(search_indexer *indexer, search_made *made, uint64_t sequence,
+                       search_record *record, core_error *error) {
+    char stream[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
+    core_buffer body;
+    core_buffer_init(&body, SEARCH_RECORD_BYTES);
+    (void)fanout_stream_work_spec(indexer->host->spec.config, FANOUT_WORK_SEARCH, stream, subjects);
+    bool ok = (record->piece_count == 0 ||
+               search_record_complete(indexer->connection, stream, record, &body, error)) &&
+              search_made_take(indexer->host, made, sequence, record, error);
+    core_buffer_fini(&body);
+    return ok;
+}
+
 static bool record_take(search_indexer *indexer, const search_message *message, core_error *error) {
     search_record record;
     search_outcome outcome;
@@ -143,6 +157,8 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
     core_arena_reset(&indexer->log_arena);
     if (!search_record_read(core_block_slice(message->block), &indexer->log_arena, &record,
                             &ignored))
+        return true;
+    if (record.is_piece)
         return true;
     if (!search_catalog_fold(indexer->book, message->sequence, &record, &outcome))
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the search log");
@@ -152,7 +168,7 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
         if (made == NULL || made->position.log_sequence >= message->sequence)
             orphan_settle(indexer, message->sequence);
         else
-            ok = search_made_take(indexer->host, made, message->sequence, &record, error);
+            ok = whole_take(indexer, made, message->sequence, &record, error);
         if (!ok) /* it is folded again from the beginning */
             books_close(indexer);
     }

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOG_MAGIC UINT32_C(0x534c4f47) /* "SLOG" */
+#define HEAD_BYTES ((size_t)16384)      /* of a head with all pieces, and of the headers */
+#define LOG_MAGIC  UINT32_C(0x534c4f47) /* "SLOG" */
 
 struct search_log {
     uint32_t magic;
@@ -55,8 +56,9 @@ static bool stream_make(search_log *log, core_error *error) {
     return log->is_made;
 }
 
-bool search_log_append(search_log *log, const search_record *record, uint64_t *sequence,
-                       core_error *error) {
+/* One message. */
+static bool message_store(search_log *log, const search_record *record, uint64_t *sequence,
+                          core_error *error) {
     char subject[CORE_SUBJECT_MAX], id[CORE_SNAPSHOT_ID_SIZE];
     bool duplicate;
     core_buffer_reset(&log->message);
@@ -64,16 +66,74 @@ bool search_log_append(search_log *log, const search_record *record, uint64_t *s
     if (!core_buffer_ok(&log->message))
         return core_error_set(error, CORE_ERROR_LIMIT, "a record of more than %zu bytes",
                               SEARCH_RECORD_BYTES);
-    if (search_log_connection(log, error) == NULL || !stream_make(log, error) ||
-        !core_snapshot_id_make(id, error))
+    if (!core_snapshot_id_make(id, error))
         return false;
     if (!core_subject_work(log->spec.config, fanout_work_word(FANOUT_WORK_SEARCH), "log", subject))
         return core_error_set(error, CORE_ERROR_LIMIT, "the search log's subject is too long");
-    const fanout_event event = {
-        .subject = subject, .id = id, .payload = core_buffer_slice(&log->message)};
+    const fanout_event event = {.subject = subject,
+                                .id = record->id != NULL ? record->id : id,
+                                .payload = core_buffer_slice(&log->message)};
     bool ok = fanout_event_store(log->connection, &event, sequence, &duplicate, error);
     log->is_made = ok || error->code == CORE_ERROR_LIMIT; /* else it may have been removed */
     return ok;
+}
+
+/* What of a body one message takes, its head and headers left out. */
+static size_t piece_bytes(const search_log *log, const search_record *record) {
+    int64_t max = fanout_connection_max_payload(log->connection);
+    size_t beside = HEAD_BYTES + record->index.length + record->primary_key.length +
+                    record->project.length + record->facts.length * 2;
+    return max > 0 && (size_t)max > 2 * beside ? (size_t)max - beside : beside;
+}
+
+bool search_log_append(search_log *log, const search_record *record, uint64_t *sequence,
+                       core_error *error) {
+    uint64_t pieces[SEARCH_PIECES_MAX];
+    search_record whole = *record;
+    if (search_log_connection(log, error) == NULL || !stream_make(log, error))
+        return false;
+    size_t most = piece_bytes(log, record);
+    if (record->body.length <= most)
+        return message_store(log, record, sequence, error);
+    if (record->body.length / most >= SEARCH_PIECES_MAX)
+        return core_error_set(error, CORE_ERROR_LIMIT,
+                              "%zu bytes in messages of %zu: more than %d of them",
+                              record->body.length, most, SEARCH_PIECES_MAX);
+    for (; whole.body.length > most;
+         whole.body = core_slice_make(whole.body.data + most, whole.body.length - most)) {
+        const search_record piece = {.kind = record->kind,
+                                     .at_us = record->at_us,
+                                     .is_piece = true,
+                                     .body = core_slice_make(whole.body.data, most)};
+        if (!message_store(log, &piece, &pieces[whole.piece_count++], error))
+            return false;
+    }
+    whole.pieces = pieces;
+    return message_store(log, &whole, sequence, error);
+}
+
+bool search_record_complete(fanout_connection *connection, const char *stream,
+                            search_record *record, core_buffer *body, core_error *error) {
+    core_buffer message;
+    core_arena arena;
+    bool ok = true;
+    core_buffer_init(&message, SEARCH_RECORD_BYTES);
+    core_arena_init(&arena, 65536, 2 * SEARCH_RECORD_LINE);
+    core_buffer_reset(body);
+    for (size_t i = 0; ok && i < record->piece_count; i++) {
+        search_record piece;
+        core_arena_reset(&arena);
+        ok = fanout_stream_message(connection, stream, record->pieces[i], &message, error) &&
+             search_record_read(core_buffer_slice(&message), &arena, &piece, error);
+        if (ok)
+            core_buffer_slice_append(body, piece.body);
+    }
+    core_buffer_slice_append(body, record->body);
+    record->body = core_buffer_slice(body);
+    core_arena_fini(&arena);
+    core_buffer_fini(&message);
+    return ok && (core_buffer_ok(body) ||
+                  core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a record's body"));
 }
 
 bool search_log_look(const search_spec *spec, fanout_connection *connection,

@@ -19,6 +19,10 @@ void search_log_free(search_log *log); /* NULL is allowed */
  * have been taken or not. */
 CORE_MUST_CHECK bool search_log_append(search_log *log, const search_record *record,
                                        uint64_t *sequence, core_error *error);
+/* The body of a record that was read, with all its pieces: in `body`, to which it then points. */
+CORE_MUST_CHECK bool search_record_complete(fanout_connection *connection, const char *stream,
+                                            search_record *record, core_buffer *body,
+                                            core_error *error);
 /* NULL: no server answers. */
 CORE_MUST_CHECK fanout_connection *search_log_connection(search_log *log, core_error *error);
 

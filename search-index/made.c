@@ -254,6 +254,14 @@ static bool documents_put(search_made *made, taking *it, core_error *error) {
         .is_update = it->record->kind == SEARCH_TASK_DOCUMENTS_UPDATE,
     };
     search_documents_result result = {.received = 0};
+    core_slice other = it->record->primary_key;
+    if (key.length > 0 && other.length > 0 && !core_slice_equal(key, other)) {
+        (void)search_refuse(&result.refusal, SEARCH_CODE_INDEX_PRIMARY_KEY_ALREADY_EXISTS,
+                            "Index `%.*s`: Index already has a primary key: `%.*s`.",
+                            CORE_SLICE_ARGS(made->entry->uid), CORE_SLICE_ARGS(key));
+        refusal_note(it, &result.refusal);
+        return true;
+    }
     if (!search_documents_put(made->backend, &asked, &made->position, &it->arena, &result, error) ||
         !key_keep(made, result.primary_key, error))
         return false;

@@ -63,6 +63,20 @@ static void swaps_member(core_json_writer *json, const search_record *record) {
     core_json_array_close(json);
 }
 
+static void pieces_member(core_json_writer *json, const search_record *record) {
+    if (record->is_piece) {
+        core_json_key_text(json, "piece");
+        core_json_bool(json, true);
+    }
+    if (record->piece_count == 0)
+        return;
+    core_json_key_text(json, "pieces");
+    core_json_array_open(json);
+    for (size_t i = 0; i < record->piece_count; i++)
+        core_json_unsigned(json, record->pieces[i]);
+    core_json_array_close(json);
+}
+
 void search_record_write(const search_record *record, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
@@ -83,6 +97,7 @@ void search_record_write(const search_record *record, core_buffer *out) {
     text_member(&json, "file", record->file);
     text_member(&json, "facts", record->facts);
     swaps_member(&json, record);
+    pieces_member(&json, record);
     core_json_object_close(&json);
     core_buffer_u8(out, '\n');
     core_buffer_slice_append(out, record->body);
@@ -119,6 +134,17 @@ static bool swaps_read(core_json_reader *reader, core_arena *arena, search_recor
     return false;
 }
 
+static bool pieces_read(core_json_reader *reader, core_arena *arena, search_record *record) {
+    uint64_t *pieces = core_arena_array(arena, SEARCH_PIECES_MAX, sizeof *pieces);
+    core_json_token token = core_json_next(reader);
+    record->pieces = pieces;
+    for (; pieces != NULL && token.kind == CORE_JSON_NUMBER; token = core_json_next(reader))
+        if (record->piece_count == SEARCH_PIECES_MAX ||
+            !core_slice_to_u64(token.raw, &pieces[record->piece_count++]))
+            return false;
+    return pieces != NULL && token.kind == CORE_JSON_ARRAY_CLOSE;
+}
+
 static bool text_of(search_record *record, core_slice key, core_slice **text) {
     const struct {
         const char *name;
@@ -147,6 +173,10 @@ static bool member_read(core_json_reader *reader, const core_json_token *member,
         *seen |= search_task_kind_find(member->raw, &record->kind) ? 2 : 0;
     if (core_slice_is(member->key, "at"))
         *seen |= core_slice_to_i64(member->raw, &record->at_us) ? 4 : 0;
+    if (core_slice_is(member->key, "piece"))
+        record->is_piece = member->kind == CORE_JSON_TRUE;
+    if (core_slice_is(member->key, "pieces") && member->kind == CORE_JSON_ARRAY_OPEN)
+        return pieces_read(reader, arena, record);
     if (core_slice_is(member->key, "from_file"))
         record->from_file = member->kind == CORE_JSON_TRUE;
     if (core_slice_is(member->key, "swaps") && member->kind == CORE_JSON_ARRAY_OPEN)

@@ -10,6 +10,7 @@
 
 #define SEARCH_UID_MAX      400 /* bytes of an index's name over HTTP */
 #define SEARCH_SWAPS_MAX    64
+#define SEARCH_PIECES_MAX   512 /* messages of one body */
 #define SEARCH_RECORD_LINE  ((size_t)256 << 10)
 #define SEARCH_RECORD_BYTES ((size_t)64 << 20) /* nats-server's own limit on a message */
 
@@ -44,7 +45,14 @@ typedef struct {
     core_slice facts; /* of DEFINITION: what its check saw of the tables (facts.h), JSON */
     const search_swap *swaps;
     size_t swap_count;
-    core_slice body;
+    /* A body that one message does not take is cut: the parts before the last are messages of their
+     * own, which ask for nothing, and the record names their sequences. */
+    bool is_piece;
+    const uint64_t *pieces;
+    size_t piece_count;
+    core_slice body; /* of a record with pieces: the last part */
+    const char *id;  /* not of the record: what makes a repetition within the stream's window the
+                        same one; NULL: nothing */
 } search_record;
 
 /* "definition", "indexCreation", ...; static. */
