@@ -26,7 +26,7 @@ typedef struct {
     auth_verifier *verifier;
     auth_audit *audit;
     auth_limits *limits;
-    triggers_api *triggers; /* NULL: that role is not hosted */
+    cli_apis apis;
     ws_server *server;
     sigset_t signals;
 } run;
@@ -71,10 +71,16 @@ static bool run_routes(run *state, core_error *error) {
                                 .metrics = state->metrics,
                                 .clock = core_clock_system(),
                                 .audit = state->audit};
-    if (!cli_roles_want(state->config, "triggers"))
+    cli_apis *apis = &state->apis;
+    if (cli_roles_want(state->config, "triggers")) {
+        apis->triggers = triggers_api_new(&spec, error);
+        if (apis->triggers == NULL || !triggers_api_serve(apis->triggers, &state->routes, error))
+            return false;
+    }
+    if (!cli_roles_want(state->config, "search"))
         return true;
-    state->triggers = triggers_api_new(&spec, error);
-    return state->triggers != NULL && triggers_api_serve(state->triggers, &state->routes, error);
+    apis->search = search_api_new(state->config, error);
+    return apis->search != NULL && search_api_serve(apis->search, &state->routes, error);
 }
 
 static bool run_start(run *state, core_error *error) {
@@ -112,7 +118,7 @@ static bool run_start(run *state, core_error *error) {
         return false;
     CORE_LOG(state->log, INFO, "cli", "listening",
              CORE_LOG_TEXT("address", ws_server_address(state->server)));
-    return cli_roles_start(&state->roles, state->server, state->triggers, &spec, error);
+    return cli_roles_start(&state->roles, state->server, &state->apis, &spec, error);
 }
 
 static int run_signal_wait(const run *state) {
@@ -160,7 +166,8 @@ static void run_stop(run *state) {
     cli_roles_stop(&state->roles);
     if (state->server != NULL)
         ws_server_free(state->server);
-    triggers_api_free(state->triggers);
+    triggers_api_free(state->apis.triggers);
+    search_api_free(state->apis.search);
     auth_limits_free(state->limits);
     auth_audit_free(state->audit);
     auth_verifier_free(state->verifier);

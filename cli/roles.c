@@ -10,6 +10,7 @@
 typedef struct {
     ws_server *server;
     triggers_api *triggers;
+    search_api *search;
     auth_audit *audit;
     ws_gateway_spec gateway;
 } role_source;
@@ -29,7 +30,8 @@ static core_role *role_search_new(const role_source *source, core_error *error) 
                               .log = gateway->log,
                               .metrics = gateway->metrics,
                               .clock = gateway->clock,
-                              .audit = source->audit};
+                              .audit = source->audit,
+                              .api = source->search};
     return search_role_new(&spec, error);
 }
 
@@ -101,11 +103,12 @@ static bool source_name(ws_gateway_spec *source, core_error *error) {
     return source->metrics != NULL;
 }
 
-bool cli_roles_start(cli_roles *roles, ws_server *server, triggers_api *triggers,
+bool cli_roles_start(cli_roles *roles, ws_server *server, const cli_apis *apis,
                      const ws_server_spec *spec, core_error *error) {
     for (size_t i = 0; i < core_config_source_count(spec->config); i++) {
         role_source source = {.server = server,
-                              .triggers = triggers,
+                              .triggers = apis->triggers,
+                              .search = apis->search,
                               .audit = spec->audit,
                               .gateway = {.source = (unsigned)i,
                                           .config = core_config_source(spec->config, i),

@@ -3,6 +3,7 @@
 #ifndef WALCAST_CLI_ROLES_H
 #define WALCAST_CLI_ROLES_H
 
+#include "search-index/search_index.h"
 #include "triggers/triggers.h"
 #include "ws/ws.h"
 
@@ -18,11 +19,17 @@ typedef struct {
     atomic_bool draining;
 } cli_roles;
 
+/* Through which requests reach roles; NULL: that role is not wanted. */
+typedef struct {
+    triggers_api *triggers;
+    search_api *search;
+} cli_apis;
+
 /* Whether the configuration names the role. */
 bool cli_roles_want(const core_config *config, const char *name);
 /* Makes and starts the roles that the configuration names; everything must outlive them. False with
- * those that started left running: stop them. `triggers` is NULL where that role is not wanted. */
-CORE_MUST_CHECK bool cli_roles_start(cli_roles *roles, ws_server *server, triggers_api *triggers,
+ * those that started left running: stop them. */
+CORE_MUST_CHECK bool cli_roles_start(cli_roles *roles, ws_server *server, const cli_apis *apis,
                                      const ws_server_spec *spec, core_error *error);
 /* For ws_server_spec.ready: `context` is the cli_roles. Any thread. */
 core_readiness cli_roles_ready(void *context, char *reason, size_t reason_size);

@@ -28,6 +28,21 @@
      .doc = "Size of the stream of what was asked of search indexes (`{nats.stream}_SEARCH`: "
             "definitions, settings, documents of indexes made over HTTP), from which each node "
             "builds them; at the maximum further writes are refused. Made with the first write."},
+    {.key = "search.threads",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "2",
+     .min = 1,
+     .max = 64,
+     .unit = "threads",
+     .doc = "Threads that answer queries of one source, each with a reader of its own of the "
+            "indexes that it was asked for last."},
+    {.key = "search.queue",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "256",
+     .min = 1,
+     .max = 65536,
+     .unit = "requests",
+     .doc = "Requests of one source that wait for such a thread; a further one is answered 503."},
     {.key = "search.columns_bytes",
      .type = CORE_CONFIG_BYTES,
      .initial = "64MiB",

@@ -14,11 +14,12 @@ typedef struct search_host search_host;
 struct search_host {
     search_spec spec;
     core_tenants tenants;
-    search_catalog *catalog;   /* the indexes as the log has them */
-    search_registry *registry; /* those that answer here */
-    search_tasks *tasks;       /* what was asked, and how far it is here */
-    atomic_bool is_folded;     /* the log is taken up to where it ended when we began */
-    int wake_fd;               /* an eventfd: the indexer has something to look at in the log */
+    search_catalog *catalog;    /* the indexes as the log has them */
+    search_registry *registry;  /* those that answer here */
+    search_tasks *tasks;        /* what was asked, and how far it is here */
+    atomic_bool is_folded;      /* the log is taken up to where it ended when we began */
+    struct search_asked *asked; /* of requests here; the api part's */
+    int wake_fd;                /* an eventfd: the indexer has something to look at in the log */
 };
 
 typedef struct search_part search_part;
@@ -35,5 +36,6 @@ typedef search_part *(*search_part_maker)(search_host *host, core_error *error);
 
 CORE_MUST_CHECK search_part *search_indexer_part(search_host *host, core_error *error);
 CORE_MUST_CHECK search_part *search_directory_part(search_host *host, core_error *error);
+CORE_MUST_CHECK search_part *search_api_part(search_host *host, core_error *error);
 
 #endif

@@ -29,6 +29,10 @@ bool search_setting_is_group(search_setting setting) {
     return setting_rows[setting].shape == SEARCH_SHAPE_GROUP || setting == SEARCH_SETTING_EMBEDDERS;
 }
 
+bool search_setting_is_outer(search_setting setting) {
+    return setting_rows[setting].group == SEARCH_SETTING_NONE;
+}
+
 const char *search_setting_name(search_setting setting) {
     return setting_rows[setting].name;
 }

@@ -31,6 +31,8 @@ search_setting search_setting_find(core_slice path);
 /* The whole group is patched (PATCH), or the value replaced (PUT). */
 bool search_setting_is_group(search_setting setting);
 const char *search_setting_name(search_setting setting);
+/* It is a member of the settings themselves, not of a group. */
+bool search_setting_is_outer(search_setting setting);
 
 /* Merges a patch, an object of settings; null: as by default. Checks all of it, in Meilisearch's
  * words; what was refused has left the settings half merged. */

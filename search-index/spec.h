@@ -10,7 +10,8 @@ typedef struct {
     core_log *log;
     core_metrics *metrics;
     const core_clock *clock;
-    auth_audit *audit; /* NULL: nothing is recorded */
+    auth_audit *audit;      /* NULL: nothing is recorded */
+    struct search_api *api; /* through which requests come; NULL: none do */
 } search_spec;
 
 #endif

@@ -1,0 +1,308 @@
+/* See api.h. The lock is held while a request is handed over, which never blocks, so that a role
+ * that has left is not touched any more. */
+#include "search-index/api.h"
+#include "search-index/asked.h"
+#include "search-index/desk.h"
+#include "search-index/payload.h"
+#include "search-index/rules.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#define API_MAGIC UINT32_C(0x53415049) /* "SAPI" */
+#define NAME_SIZE 256
+
+enum { LINE_WRITES = 256, PARTS_MAX = CORE_CONFIG_SOURCES_MAX + 1 };
+
+#define ADMIN  CORE_SCOPE_ADMIN
+#define SEARCH CORE_SCOPE_SEARCH
+
+/* What the room serves. /health is api_health. */
+static const search_api_row api_rows[] = {
+    {"GET", "/version", ADMIN, 0, search_api_version},
+    {"GET", "/stats", ADMIN, 0, search_api_stats},
+    {"GET", "/indexes", ADMIN, 0, search_api_indexes},
+    {"POST", "/indexes", ADMIN, SEARCH_API_WRITES, search_api_index_make},
+    {"GET", "/indexes/*", ADMIN, 0, search_api_index},
+    {"PATCH", "/indexes/*", ADMIN, SEARCH_API_WRITES, search_api_index_change},
+    {"DELETE", "/indexes/*", ADMIN, SEARCH_API_WRITES, search_api_index_remove},
+    {"GET", "/indexes/*/stats", ADMIN, 0, search_api_index_stats},
+    {"POST", "/swap-indexes", ADMIN, SEARCH_API_WRITES, search_api_index_swap},
+    {"GET", "/indexes/*/settings", ADMIN, 0, search_api_settings},
+    {"PATCH", "/indexes/*/settings", ADMIN, SEARCH_API_WRITES, search_api_settings_change},
+    {"DELETE", "/indexes/*/settings", ADMIN, SEARCH_API_WRITES, search_api_settings_reset},
+    {"GET", "/indexes/*/settings/*", ADMIN, 0, search_api_settings},
+    {"PUT", "/indexes/*/settings/*", ADMIN, SEARCH_API_WRITES, search_api_settings_change},
+    {"PATCH", "/indexes/*/settings/*", ADMIN, SEARCH_API_WRITES, search_api_settings_change},
+    {"DELETE", "/indexes/*/settings/*", ADMIN, SEARCH_API_WRITES, search_api_settings_reset},
+    {"GET", "/indexes/*/documents", ADMIN, 0, search_api_documents},
+    {"POST", "/indexes/*/documents/fetch", ADMIN, 0, search_api_documents_fetch},
+    {"GET", "/indexes/*/documents/*", ADMIN, 0, search_api_document},
+    {"POST", "/indexes/*/documents", ADMIN, SEARCH_API_WRITES | SEARCH_API_LONG,
+     search_api_documents_put},
+    {"PUT", "/indexes/*/documents", ADMIN, SEARCH_API_WRITES | SEARCH_API_LONG,
+     search_api_documents_put},
+    {"DELETE", "/indexes/*/documents", ADMIN, SEARCH_API_WRITES, search_api_documents_clear},
+    {"POST", "/indexes/*/documents/delete-batch", ADMIN, SEARCH_API_WRITES,
+     search_api_documents_remove},
+    {"POST", "/indexes/*/documents/delete", ADMIN, SEARCH_API_WRITES,
+     search_api_documents_remove_by},
+    {"POST", "/indexes/*/documents/edit", ADMIN, 0, search_api_not_offered},
+    {"DELETE", "/indexes/*/documents/*", ADMIN, SEARCH_API_WRITES, search_api_document_remove},
+    {"GET", "/indexes/*/search", SEARCH, SEARCH_API_TENANT, search_api_query},
+    {"POST", "/indexes/*/search", SEARCH, SEARCH_API_TENANT, search_api_query},
+    {"POST", "/indexes/*/facet-search", SEARCH, SEARCH_API_TENANT, search_api_facet},
+    {"GET", "/indexes/*/similar", SEARCH, SEARCH_API_TENANT, search_api_not_offered},
+    {"POST", "/indexes/*/similar", SEARCH, SEARCH_API_TENANT, search_api_not_offered},
+    {"POST", "/multi-search", SEARCH, SEARCH_API_TENANT, search_api_multi},
+    {"GET", "/tasks", ADMIN, 0, search_api_tasks},
+    {"GET", "/tasks/*", ADMIN, 0, search_api_task},
+    {"POST", "/tasks/cancel", ADMIN, SEARCH_API_WRITES, search_api_tasks_cancel},
+    {"DELETE", "/tasks", ADMIN, SEARCH_API_WRITES, search_api_tasks_remove},
+    {"GET", "/keys", ADMIN, SEARCH_API_WRITES, search_api_keys},
+    {"POST", "/keys", ADMIN, SEARCH_API_WRITES, search_api_key_make},
+    {"GET", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key},
+    {"PATCH", "/keys/*", ADMIN, 0, search_api_not_offered},
+    {"DELETE", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key_remove},
+    {"POST", "/dumps", ADMIN, 0, search_api_not_offered},
+    {"POST", "/snapshots", ADMIN, 0, search_api_not_offered},
+    {"GET", "/search/v1/*/*", SEARCH, SEARCH_API_TENANT | SEARCH_API_PROBLEM, search_api_own_query},
+    {"POST", "/search/v1/*/*", SEARCH, SEARCH_API_TENANT | SEARCH_API_PROBLEM,
+     search_api_own_query},
+    {"GET", "/search/v1/*/*/status", SEARCH, SEARCH_API_PROBLEM, search_api_status},
+};
+
+/* A source's role, as requests reach it. */
+typedef struct {
+    search_part part; /* first: the interface points here */
+    search_host *host;
+    search_desk *queries, *writes;
+} api_part;
+
+typedef struct {
+    search_api *api;
+    const search_api_row *row;
+} api_route;
+
+struct search_api {
+    uint32_t magic;
+    const core_config *config;
+    api_route routes[CORE_COUNT_OF(api_rows)];
+    pthread_mutex_t mutex; /* guards the rest */
+    api_part *parts[PARTS_MAX];
+    size_t count;
+};
+
+/* ---- Refusals that the server makes ---- */
+
+static void surface_refuse(core_buffer *body, unsigned status, const char *detail) {
+    static const struct {
+        unsigned status;
+        search_code code;
+    } rows[] = {{400, SEARCH_CODE_BAD_REQUEST},       {403, SEARCH_CODE_INVALID_API_KEY},
+                {404, SEARCH_CODE_NOT_FOUND},         {405, SEARCH_CODE_METHOD_NOT_ALLOWED},
+                {411, SEARCH_CODE_MISSING_PAYLOAD},   {413, SEARCH_CODE_PAYLOAD_TOO_LARGE},
+                {429, SEARCH_CODE_TOO_MANY_REQUESTS}, {503, SEARCH_CODE_UNAVAILABLE},
+                {504, SEARCH_CODE_UNAVAILABLE}};
+    search_refusal refusal;
+    core_json_writer json = core_json_writer_make(body);
+    search_code code = SEARCH_CODE_INTERNAL;
+    for (size_t i = 0; i < CORE_COUNT_OF(rows); i++)
+        if (rows[i].status == status)
+            code = rows[i].code;
+    if (status == 401) {
+        bool is_missing = strcmp(detail, auth_verdict_text(AUTH_MISSING)) == 0;
+        code = is_missing ? SEARCH_CODE_MISSING_AUTHORIZATION_HEADER : SEARCH_CODE_INVALID_API_KEY;
+    }
+    (void)search_refuse(&refusal, code, "%s", detail);
+    search_refusal_write(&refusal, &json);
+}
+
+static const core_route_surface surface = {.refuse = surface_refuse};
+static const core_route_surface surface_long = {.body_max = SEARCH_PAYLOAD_MAX,
+                                                .refuse = surface_refuse};
+
+/* ---- Answering ---- */
+
+static void api_work(search_worker *worker, core_route_reply *reply, const void *what) {
+    const search_api_row *row = what;
+    search_call call;
+    bool is_bound = search_rules_bind(reply->request.caller.claims_json);
+    bool ok = search_call_begin(&call, worker, reply);
+    if (ok && is_bound && (row->flags & SEARCH_API_TENANT) == 0)
+        ok = search_refuse(&call.refusal, SEARCH_CODE_INVALID_API_KEY,
+                           "The provided API key is invalid: a tenant's token may search only.");
+    ok = ok && (core_route_reply_abandoned(reply) || row->handle(&call));
+    search_call_end(&call, ok, (row->flags & SEARCH_API_PROBLEM) != 0);
+}
+
+static void api_refuse(core_route_reply *reply, search_code code, const char *message) {
+    search_refusal refusal;
+    (void)search_refuse(&refusal, code, "%s", message);
+    search_call_refuse(reply, &refusal);
+}
+
+static void api_stopping(core_route_reply *reply) {
+    api_refuse(reply, SEARCH_CODE_UNAVAILABLE, "this process is stopping");
+}
+
+bool search_api_not_offered(search_call *call) {
+    return search_refuse(&call->refusal, SEARCH_CODE_FEATURE_NOT_ENABLED,
+                         "%.*s is not offered here: docs/SEARCH_API.md says what is.",
+                         CORE_SLICE_ARGS(call->request->path));
+}
+
+/* ---- Handing over ---- */
+
+/* With the lock held. NULL: no role of its source runs here. */
+static api_part *part_find(const search_api *api, const core_route_caller *caller) {
+    char project[NAME_SIZE], environment[NAME_SIZE];
+    if (!core_slice_to_text(caller->project, project, sizeof project) ||
+        !core_slice_to_text(caller->environment, environment, sizeof environment))
+        return NULL;
+    const core_config *source = core_tenants_source(api->config, project, environment);
+    for (size_t i = 0; source != NULL && i < api->count; i++)
+        if (api->parts[i]->host->spec.config == source)
+            return api->parts[i];
+    return NULL;
+}
+
+/* On a service thread. */
+static void api_defer(void *context, core_route_reply *reply) {
+    const api_route *route = context;
+    search_api *api = route->api;
+    CORE_MAGIC_CHECK(api, API_MAGIC);
+    (void)pthread_mutex_lock(&api->mutex);
+    api_part *part = part_find(api, &reply->request.caller);
+    bool is_put = false;
+    if (part != NULL)
+        is_put = search_desk_put((route->row->flags & SEARCH_API_WRITES) != 0 ? part->writes
+                                                                              : part->queries,
+                                 reply, route->row);
+    (void)pthread_mutex_unlock(&api->mutex);
+    if (part == NULL)
+        api_refuse(reply, SEARCH_CODE_UNAVAILABLE,
+                   "this process does not serve the indexes of that project now");
+    else if (!is_put)
+        api_refuse(reply, SEARCH_CODE_TOO_MANY_SEARCH_REQUESTS,
+                   "Too many search requests running at the same time. Retry after 1s.");
+}
+
+static void api_health(void *context, const core_route_request *request,
+                       core_route_response *response) {
+    (void)context;
+    (void)request;
+    response->content_type = "application/json";
+    core_json_text_object(&response->body, "status", "available");
+}
+
+/* ---- Life ---- */
+
+search_api *search_api_new(const core_config *config, core_error *error) {
+    search_api *api = calloc(1, sizeof *api);
+    if (api == NULL) {
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the API of searches");
+        return NULL;
+    }
+    api->magic = API_MAGIC;
+    api->config = config;
+    (void)pthread_mutex_init(&api->mutex, NULL);
+    return api;
+}
+
+void search_api_free(search_api *api) {
+    if (api == NULL)
+        return;
+    CORE_MAGIC_CHECK(api, API_MAGIC);
+    assert(api->count == 0);
+    (void)pthread_mutex_destroy(&api->mutex);
+    api->magic = 0;
+    free(api);
+}
+
+bool search_api_serve(search_api *api, core_route_table *routes, core_error *error) {
+    const core_route health = {
+        .method = "GET", .path = "/health", .handler = api_health, .surface = &surface};
+    CORE_MAGIC_CHECK(api, API_MAGIC);
+    for (size_t i = 0; i < CORE_COUNT_OF(api_rows); i++) {
+        const search_api_row *row = &api_rows[i];
+        api->routes[i] = (api_route){.api = api, .row = row};
+        const core_route route = {.method = row->method,
+                                  .path = row->path,
+                                  .defer = api_defer,
+                                  .context = &api->routes[i],
+                                  .scope = row->scope,
+                                  .surface = (row->flags & SEARCH_API_PROBLEM) != 0 ? NULL
+                                             : (row->flags & SEARCH_API_LONG) != 0  ? &surface_long
+                                                                                    : &surface};
+        if (!core_route_put(routes, &route, error))
+            return false;
+    }
+    return core_route_put(routes, &health, error);
+}
+
+/* ---- The part of a role ---- */
+
+static api_part *part_of(search_part *part) {
+    return (api_part *)part;
+}
+
+static bool part_start(search_part *base, core_error *error) {
+    api_part *part = part_of(base);
+    search_api *api = part->host->spec.api;
+    const core_config *config = part->host->spec.config;
+    search_desk_spec spec = {.name = "walcast-search",
+                             .host = part->host,
+                             .threads = (size_t)core_config_integer(config, "search.threads"),
+                             .line_max = (size_t)core_config_integer(config, "search.queue"),
+                             .work = api_work,
+                             .refuse = api_stopping};
+    if (api == NULL)
+        return true;
+    part->queries = search_desk_new(&spec, error);
+    spec.name = "search-asks";
+    spec.threads = 1;
+    spec.line_max = LINE_WRITES;
+    part->writes = part->queries != NULL ? search_desk_new(&spec, error) : NULL;
+    if (part->writes == NULL)
+        return false;
+    (void)pthread_mutex_lock(&api->mutex);
+    bool has_room = api->count < PARTS_MAX;
+    if (has_room)
+        api->parts[api->count++] = part;
+    (void)pthread_mutex_unlock(&api->mutex);
+    return has_room || core_error_set(error, CORE_ERROR_LIMIT, "too many sources with indexes");
+}
+
+static void part_leave(search_api *api, const api_part *part) {
+    (void)pthread_mutex_lock(&api->mutex);
+    for (size_t i = 0; i < api->count; i++)
+        if (api->parts[i] == part)
+            api->parts[i--] = api->parts[--api->count];
+    (void)pthread_mutex_unlock(&api->mutex);
+}
+
+static void part_stop(search_part *base) {
+    api_part *part = part_of(base);
+    if (part->host->spec.api != NULL)
+        part_leave(part->host->spec.api, part);
+    search_desk_free(part->queries);
+    search_desk_free(part->writes);
+    search_asked_free(part->host->asked);
+    part->host->asked = NULL;
+    free(part);
+}
+
+search_part *search_api_part(search_host *host, core_error *error) {
+    api_part *part = calloc(1, sizeof *part);
+    if (part != NULL)
+        host->asked = search_asked_new();
+    if (part == NULL || host->asked == NULL) {
+        free(part);
+        (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the API of searches");
+        return NULL;
+    }
+    *part =
+        (api_part){.part = {.name = "api", .start = part_start, .stop = part_stop}, .host = host};
+    return &part->part;
+}

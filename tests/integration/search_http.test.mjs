@@ -1,0 +1,187 @@
+// The search surface over bare HTTP: bad input gets Meilisearch's error and changes nothing; large
+// documents; requests asked again; indexes of tables, which nobody writes to, with `min_offset`,
+// status, and rows that policies hide.
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { startHouse } from '../lib/house.mjs';
+import { define } from '../lib/search.mjs';
+import { goodToken } from '../lib/tokens.mjs';
+import { waitFor } from '../lib/wait.mjs';
+
+const SCHEMA = `
+  CREATE TABLE notes (id int PRIMARY KEY, owner text, text text, secret text);
+  INSERT INTO notes SELECT i, CASE i % 3 WHEN 0 THEN 'ann' ELSE 'bob' END, 'note ' || i, 's' || i FROM generate_series(1, 300) i;
+  ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
+  CREATE POLICY own ON notes FOR SELECT USING (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
+  GRANT SELECT ON notes TO anon, service_role;
+  CREATE TABLE pairs (a int, b text, text text, hidden text, PRIMARY KEY (a, b));
+  INSERT INTO pairs SELECT i, 'x_' || i, 'pair ' || i, 'h' FROM generate_series(1, 10) i;
+  REVOKE SELECT ON pairs FROM anon;
+  GRANT SELECT (a, b, text) ON pairs TO anon;
+  CREATE TABLE plain (id int PRIMARY KEY, text text);
+  INSERT INTO plain SELECT i, 'plain ' || i FROM generate_series(1, 50) i;`;
+
+suite('search over HTTP', () => {
+  let house;
+  const cleanups = [];
+  const suiteT = { after: (cleanup) => cleanups.push(cleanup), diagnostic: console.error, passed: true };
+  const admin = `Bearer ${goodToken({ role: 'service_role' })}`;
+
+  before(async () => {
+    house = await startHouse(suiteT, { schema: SCHEMA, config: { 'search.threads': '2' } });
+    define(house.walcast, 'notes', 'name: notes\ntable: notes\nfields: [text]\nfilterable: [owner]\nsecurity: rls\n');
+    define(house.walcast, 'pairs', 'name: pairs\ntable: pairs\nfields: [text]\nsecurity: rls\n');
+    define(house.walcast, 'pairs_all', 'name: pairs_all\ntable: pairs\nfields: [text, hidden]\nsecurity: rls\n');
+    define(house.walcast, 'plain', 'name: plain\ntable: plain\nfields: [text]\n');
+    for (const index of ['notes', 'pairs', 'pairs_all', 'plain'])
+      await waitFor(`index ${index}`, async () => (await ask('GET', `/indexes/${index}/stats`)).body.isIndexing === false, 60_000, 100);
+  });
+  after(() => Promise.all(cleanups.map((cleanup) => cleanup())));
+
+  async function ask(method, path, body, headers = {}) {
+    const response = await fetch(`${house.walcast.url}${path}`, { method,
+      headers: { authorization: admin, 'content-type': 'application/json', ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body) }) });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, text, body: text ? JSON.parse(text) : undefined };
+  }
+  async function done({ status, body, text }) {
+    assert.equal(status, 202, text);
+    return waitFor(`task ${body.taskUid}`, async () => {
+      const task = (await ask('GET', `/tasks/${body.taskUid}`)).body;
+      return task.status !== 'enqueued' && task.status !== 'processing' && task;
+    }, 30_000, 20);
+  }
+  function assertError({ status, body, headers, text }, wantedStatus, wantedCode) {
+    assert.equal(status, wantedStatus, text);
+    assert.equal(body.code, wantedCode, text);
+    assert.deepEqual(Object.keys(body), ['message', 'code', 'type', 'link']);
+    assert.ok(body.message.length > 0 && body.link.endsWith(`#${wantedCode}`));
+    assert.match(headers.get('content-type'), /^application\/json/);
+  }
+
+  test('bad bodies are refused in the form that clients read', async () => {
+    const documents = '/indexes/bad/documents';
+    const rows = [
+      ['POST', documents, '', {}, 400, 'missing_payload'],
+      ['POST', documents, '[{"id":1}', {}, 400, 'malformed_payload'],
+      ['POST', documents, '"doggo"', {}, 400, 'malformed_payload'],
+      ['POST', documents, new Uint8Array([0x5B, 0x7B, 0x22, 0xFF, 0x22, 0x3A, 0x31, 0x7D, 0x5D]), {}, 400, 'malformed_payload'],
+      ['POST', documents, '[{"id":1}]', { 'content-type': '' }, 415, 'missing_content_type'],
+      ['POST', documents, '[{"id":1}]', { 'content-type': 'text/plain' }, 415, 'invalid_content_type'],
+      ['POST', `${documents}?csvDelimiter=ab`, 'a\n1', { 'content-type': 'text/csv' }, 400, 'invalid_document_csv_delimiter'],
+      ['POST', `${documents}?csvDelimiter=;`, '[]', {}, 415, 'invalid_content_type'],
+      ['POST', documents, 'a:number\nx', { 'content-type': 'text/csv' }, 400, 'malformed_payload'],
+      ['POST', `${documents}?doggo=1`, '[]', {}, 400, 'bad_request'],
+      ['POST', '/indexes/b%20d/documents', '[]', {}, 400, 'invalid_index_uid'],
+      ['POST', `${documents}/delete-batch`, '{}', {}, 400, 'bad_request'],
+      ['POST', `${documents}/delete-batch`, '[{}]', {}, 400, 'invalid_document_ids'],
+      ['POST', `${documents}/delete`, '{}', {}, 400, 'missing_document_filter'],
+      ['POST', `${documents}/delete`, '{"filter":"a ="}', {}, 400, 'invalid_document_filter'],
+      ['DELETE', `${documents}/a%20b`, undefined, {}, 400, 'invalid_document_id'],
+      ['POST', '/indexes', '{}', {}, 400, 'missing_index_uid'],
+      ['POST', '/indexes', '{"uid":1}', {}, 400, 'invalid_index_uid'],
+      ['POST', '/indexes', '{"uid":"a","doggo":1}', {}, 400, 'bad_request'],
+      ['POST', '/indexes', '{"uid"', {}, 400, 'malformed_payload'],
+      ['PATCH', '/indexes/bad/settings', '{"stopWords":1}', {}, 400, 'invalid_settings_stop_words'],
+      ['PUT', '/indexes/bad/settings/stop-words', '1', {}, 400, 'invalid_settings_stop_words'],
+      ['PUT', '/indexes/bad/settings/typo-tolerance', '{}', {}, 405, 'method_not_allowed'],
+      ['PUT', '/indexes/bad/settings/doggo', '[]', {}, 404, 'not_found'],
+      ['POST', '/swap-indexes', '[{"indexes":["a"]}]', {}, 400, 'invalid_swap_indexes'],
+      ['POST', '/swap-indexes', '[{"indexes":["a","a"]}]', {}, 400, 'invalid_swap_duplicate_index_found'],
+      ['GET', '/tasks?uids=doggo', undefined, {}, 400, 'invalid_task_uids'],
+      ['GET', '/tasks?statuses=doggo', undefined, {}, 400, 'invalid_task_statuses'],
+      ['GET', '/tasks?types=doggo', undefined, {}, 400, 'invalid_task_types'],
+      ['GET', '/tasks?afterEnqueuedAt=doggo', undefined, {}, 400, 'invalid_task_after_enqueued_at'],
+      ['GET', '/tasks/doggo', undefined, {}, 400, 'invalid_task_uids'],
+      ['DELETE', '/tasks', undefined, {}, 400, 'missing_task_filters'],
+      ['GET', '/indexes?limit=doggo', undefined, {}, 400, 'invalid_index_limit'],
+      ['GET', '/indexes/never', undefined, {}, 404, 'index_not_found'],
+      ['POST', '/multi-search', '{"queries":[{}]}', {}, 400, 'missing_index_uid'],
+      ['POST', '/indexes/plain/search', '{"q":1}', {}, 400, 'invalid_search_q'],
+      ['POST', '/indexes/plain/search', '{"filter":"("}', {}, 400, 'invalid_search_filter'],
+      ['GET', '/indexes/plain/search?limit=x', undefined, {}, 400, 'invalid_search_limit'],
+      ['POST', '/keys', '{"actions":["search"],"indexes":["a"],"expiresAt":null}', {}, 400, 'invalid_api_key_indexes'],
+      ['POST', '/dumps', undefined, {}, 400, 'feature_not_enabled'],
+    ];
+    for (const [method, path, body, headers, status, code] of rows)
+      assertError(await ask(method, path, body, headers), status, code);
+    assertError(await ask('GET', '/indexes/bad'), 404, 'index_not_found');
+    assertError(await ask('GET', '/stats', undefined, { authorization: '' }), 401, 'missing_authorization_header');
+    assertError(await ask('GET', '/stats', undefined, { authorization: `Bearer ${goodToken()}` }), 403, 'invalid_api_key');
+  });
+
+  test('a document of 10 MB is taken, in pieces; what is too large is refused', async () => {
+    const text = 'a rather long word '.repeat(540_000);
+    const task = await done(await ask('POST', '/indexes/large/documents', [{ id: 1, text }, { id: 2, text: 'short' }]));
+    assert.equal(task.status, 'succeeded', JSON.stringify(task));
+    assert.equal((await ask('GET', '/indexes/large/stats')).body.numberOfDocuments, 2);
+    const found = await ask('POST', '/indexes/large/search', { q: 'rather long', attributesToRetrieve: ['id'] });
+    assert.deepEqual(found.body.hits, [{ id: 1 }]);
+    await house.walcast.restart();
+    await waitFor('it again', async () => (await ask('POST', '/indexes/large/search', { q: 'short', attributesToRetrieve: ['id'] })).body.hits?.length === 1);
+    const huge = await ask('POST', '/indexes/large/documents', `[{"id":3,"text":"${'x'.repeat(40 << 20)}"}]`).catch((error) => error);
+    if (!(huge instanceof Error)) assertError(huge, 413, 'payload_too_large');
+    assert.equal((await ask('GET', '/indexes/large/stats')).body.numberOfDocuments, 2);
+  });
+
+  test('what is asked again under an Idempotency-Key is one task', async () => {
+    const headers = { 'idempotency-key': 'once' };
+    const first = await ask('POST', '/indexes/once/documents', [{ id: 1 }], headers);
+    const second = await ask('POST', '/indexes/once/documents', [{ id: 1 }], headers);
+    assert.equal(first.body.taskUid, second.body.taskUid);
+    const other = await ask('POST', '/indexes/once/documents', [{ id: 1 }]);
+    assert.notEqual(other.body.taskUid, first.body.taskUid);
+  });
+
+  test('an index of tables is read and never written', async () => {
+    for (const [method, path, body] of [['POST', '/documents', [{ id: 1 }]], ['PUT', '/documents', [{ id: 1 }]], ['DELETE', '/documents', undefined],
+      ['DELETE', '/documents/1', undefined], ['PATCH', '/settings', {}], ['DELETE', '', undefined], ['PATCH', '', { primaryKey: 'x' }]])
+      assertError(await ask(method, `/indexes/plain${path}`, body), 400, 'index_is_of_tables');
+    assert.equal((await ask('GET', '/indexes/plain')).body.primaryKey, 'id');
+    assert.deepEqual((await ask('GET', '/indexes/plain/settings/searchable-attributes')).body, ['text']);
+    assert.equal((await ask('GET', '/indexes/plain/documents/7')).body.text, 'plain 7');
+    const own = await ask('GET', '/search/v1/default/plain?q=plain&limit=3');
+    assert.equal(own.body.hits.length, 3);
+    const problem = await ask('GET', '/search/v1/default/never?q=x');
+    assert.deepEqual([problem.status, problem.body.code], [404, 'index_not_found']);
+    assert.match(problem.headers.get('content-type'), /problem\+json/);
+    assert.equal((await ask('GET', '/search/v1/other/plain?q=x')).status, 403);
+    const status = (await ask('GET', '/search/v1/-/plain/status')).body;
+    assert.deepEqual([status.answers, status.documents, status.of_tables], [true, 50, true]);
+  });
+
+  test('a query waits for the offset of a change', async () => {
+    for (let i = 0; i < 5; i++) {
+      await house.postgres.query(`UPDATE plain SET text = '${'abcde'[i].repeat(8)}' WHERE id = ${i + 1}`);
+      const changes = await house.walcast.changes({ table: 'public.plain' });
+      const { offset } = changes.at(-1);
+      const found = await ask('POST', '/indexes/plain/search', { q: 'abcde'[i].repeat(8), min_offset: offset });
+      assert.equal(found.body.hits?.length, 1, found.text);
+    }
+  });
+
+  test('rows that policies hide are never shown', async () => {
+    const as = (sub, more) => ({ authorization: `Bearer ${goodToken({ sub, ...more })}` });
+    const search = (index, body, headers) => ask('POST', `/indexes/${index}/search`, body, headers);
+    const seen = (await search('notes', { q: 'note', limit: 1000 }, as('ann'))).body;
+    assert.equal(seen.hits.length, 100);
+    assert.ok(seen.hits.every(({ owner }) => owner === 'ann'));
+    assert.equal(seen.estimatedTotalHits, 100);
+    const page = (await search('notes', { q: '', limit: 10, offset: 95 }, as('ann'))).body;
+    assert.equal(page.hits.length, 5);
+    assert.equal((await search('notes', { q: 'note' }, as('nobody'))).body.hits.length, 0);
+    assert.equal((await search('notes', { q: 'note 1' }, as('bob'))).body.hits.every(({ owner }) => owner === 'bob'), true);
+    assert.equal((await search('notes', { q: '', filter: 'owner = bob' }, as('ann'))).body.hits.length, 0);
+    assertError(await search('notes', { q: '', facets: ['owner'] }, as('ann')), 400, 'invalid_search_facets');
+    assertError(await ask('POST', '/indexes/notes/facet-search', { facetName: 'owner' }, as('ann')), 400, 'invalid_facet_search_facet_name');
+    const { results } = (await ask('POST', '/multi-search', { queries: [{ indexUid: 'notes', q: '', limit: 500 }] }, as('ann'))).body;
+    assert.equal(results[0].hits.length, 100);
+    assert.equal((await search('notes', { q: '', limit: 400 }, { authorization: admin })).body.hits.length, 300, 'who bypasses policies');
+    await house.postgres.query("UPDATE notes SET owner = 'zoe' WHERE id = 3");
+    assert.ok(!(await search('notes', { q: '', limit: 1000 }, as('ann'))).body.hits.some(({ id }) => id === 3), 'at once');
+    assert.equal((await search('pairs', { q: 'pair', limit: 20 }, as('ann'))).body.hits.length, 10, 'a key of two columns');
+    const refused = await search('pairs_all', { q: 'pair' }, as('ann'));
+    assert.equal(refused.body.hits, undefined, 'a column that the role may not read');
+  });
+});
