@@ -15,8 +15,10 @@
      .min = MIB,
      .max = 1024 * TIB,
      .unit = "bytes",
-     .doc = "Size of the stream of deliveries that wait for their next attempt "
-            "(`{nats.stream}_PARKED`); what fails and finds no room there becomes a dead letter."},
+     .doc = "Size of the stream of deliveries that wait for their next attempt, or for a trigger "
+            "that is held back (`{nats.stream}_PARKED`). What is held back takes at most half of "
+            "it, and one trigger no more than it leaves free of that half; what fails and finds no "
+            "room becomes a dead letter."},
     {.key = "triggers.dlq_bytes",
      .type = CORE_CONFIG_BYTES,
      .initial = "256MiB",
@@ -57,11 +59,12 @@
     {.key = "triggers.parked_keys",
      .type = CORE_CONFIG_INTEGER,
      .initial = "65536",
-     .min = 16,
-     .max = 1000000,
+     .min = 1024,
+     .max = 100000,
      .unit = "keys",
-     .doc = "Keys of one source whose deliveries wait for a next attempt, about 200 bytes each; a "
-            "delivery of a further one that fails becomes a dead letter."},
+     .doc = "Keys of one source whose deliveries have failed and wait for a next attempt, about "
+            "300 bytes each. A trigger has no more of them than it leaves free for others; its "
+            "further ones wait unattempted meanwhile."},
     {.key = "triggers.sql_url",
      .type = CORE_CONFIG_TEXT,
      .doc = "Where statements of triggers (`do: sql`) are run, with the rights of which role; by "

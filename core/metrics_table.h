@@ -214,7 +214,11 @@ X(TRIGGERS_DEAD, "walcast_triggers_dead_total", COUNTER, "Deliveries that became
 X(TRIGGERS_PARTITIONS, "walcast_triggers_partitions", GAUGE,
   "Of the 16 shares of all deliveries, those that this process makes.")
 X(TRIGGERS_PARKED_TASKS, "walcast_triggers_parked_tasks", GAUGE,
-  "Deliveries that wait for their key's next attempt.")
+  "Deliveries that wait in the stream of parked ones.")
+X(TRIGGERS_HELD_TASKS, "walcast_triggers_held_tasks", GAUGE,
+  "Of them, those put aside because their trigger is paused or slower than what comes.")
+X(TRIGGERS_HELD_UP, "walcast_triggers_held_up", GAUGE,
+  "1 while deliveries find no room to wait: a stream is full, or a trigger's share is used up.")
 X(TRIGGERS_ATTEMPTS, "walcast_triggers_attempts", GAUGE, "Attempts under way.")
 X(TRIGGERS_STARTING, "walcast_triggers_starting", GAUGE,
   "Triggers that begin in the past and are not live yet.")

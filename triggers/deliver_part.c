@@ -70,11 +70,17 @@ static core_readiness deliver_ready(triggers_part *part, char *reason, size_t re
     triggers_share_trouble(deliver->share, reason, reason_size);
     if (reason[0] != '\0')
         return CORE_READY_NO;
-    if (!triggers_worker_look(deliver->worker).holds_up)
+    triggers_worker_stats stats = triggers_worker_look(deliver->worker);
+    if (stats.holds_up)
+        (void)snprintf(reason, reason_size,
+                       "deliveries wait: the streams of parked ones or of dead letters have no "
+                       "room (triggers.parked_bytes, triggers.dlq_bytes)");
+    else if (stats.is_limited)
+        (void)snprintf(reason, reason_size,
+                       "deliveries of a trigger wait unattempted: its share of what may wait for "
+                       "a next attempt is used up (triggers.parked_keys, triggers.parked_bytes)");
+    else
         return CORE_READY_YES;
-    (void)snprintf(reason, reason_size,
-                   "deliveries wait: the streams of parked ones or of dead letters have no room "
-                   "(triggers.parked_bytes, triggers.dlq_bytes)");
     return CORE_READY_WARNING;
 }
 

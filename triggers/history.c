@@ -34,7 +34,8 @@ struct history {
 
 static bool history_wants(const history *it, const triggers_entry *entry) {
     const triggers_history_filter *filter = it->filter;
-    return core_slice_equal(entry->project, filter->project) &&
+    return entry->kind != TRIGGERS_ENTRY_PASSED &&
+           core_slice_equal(entry->project, filter->project) &&
            core_slice_equal(entry->trigger, filter->trigger) &&
            (filter->event_id.length == 0 || core_slice_equal(entry->event_id, filter->event_id));
 }
@@ -76,7 +77,7 @@ static void entry_line(const triggers_entry *entry, core_buffer *out) {
     core_clock_format(triggers_us_of_ms(entry->time_ms), time);
     if (entry->status != 0)
         (void)snprintf(status, sizeof status, "%u", (unsigned)entry->status);
-    if (entry->took_ms != 0)
+    if (entry->took_ms != 0 && entry->kind != TRIGGERS_ENTRY_HELD)
         (void)snprintf(took, sizeof took, "%" PRIu32, entry->took_ms);
     core_buffer_format(out, LINE_FORMAT, time, triggers_entry_name(entry->kind), status, took,
                        entry->attempts, CORE_SLICE_ARGS(entry->event_id),

@@ -13,6 +13,7 @@ enum {
     PENDING_MAX_BYTES = 16 * 1024 * 1024,
     RECORD_MAX_BYTES = 64 * 1024 * 1024,
     FULL_AGAIN_MS = 100,
+    LIMITED_MS = 5000, /* after nothing was refused for lack of room any more */
 };
 
 /* ---- life ---- */
@@ -33,7 +34,11 @@ triggers_partition *triggers_partition_new(const triggers_partition_io *io,
     core_buffer_init(&partition->record, RECORD_MAX_BYTES);
     core_buffer_init(&partition->record_copy, RECORD_MAX_BYTES);
     core_buffer_init(&partition->state, RECORD_MAX_BYTES);
-    return partition;
+    if (partition_lanes_init(partition))
+        return partition;
+    (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a partition's lanes");
+    triggers_partition_free(partition);
+    return NULL;
 }
 
 void triggers_partition_free(triggers_partition *partition) {
@@ -47,6 +52,7 @@ void triggers_partition_free(triggers_partition *partition) {
     }
     free(partition->window);
     partition_keys_free(partition);
+    partition_lanes_fini(partition);
     free(partition->heap);
     free(partition->finished);
     free(partition->clears);
@@ -94,9 +100,13 @@ static void window_pass(triggers_partition *partition) {
 }
 
 static void item_finish(triggers_partition *partition, partition_item *item) {
-    partition->tasks--;
     partition->promised -= item->promised;
     item->promised = 0;
+    if (item->is_recalled) {
+        partition_recall_done(partition, item);
+        return;
+    }
+    partition->tasks--;
     item->key->lane->tasks--;
     partition->bytes -= item->task->length;
     core_block_release(item->task);
@@ -107,6 +117,7 @@ static void item_finish(triggers_partition *partition, partition_item *item) {
 
 /* The members stand before it in the window. */
 void partition_item_done(triggers_partition *partition, partition_item *item) {
+    partition_lane *recalled = item->is_recalled ? item->key->lane : NULL;
     partition_item *member = item->members;
     item->members = NULL;
     while (member != NULL) {
@@ -115,6 +126,8 @@ void partition_item_done(triggers_partition *partition, partition_item *item) {
         member = next;
     }
     item_finish(partition, item);
+    if (recalled != NULL)
+        partition_hold_pump(partition, recalled);
 }
 
 bool partition_is_full(const triggers_partition *partition) {
@@ -148,8 +161,8 @@ static partition_key *key_of_dead(triggers_partition *partition, uint64_t sequen
 
 /* Of one that cannot be read nobody knows the key. A hash is one trigger's at a time: were it two
  * triggers', one's pause, limits and endpoint would be the other's. */
-static partition_key *key_of_task(triggers_partition *partition, uint64_t sequence,
-                                  core_slice bytes) {
+partition_key *partition_key_of_task(triggers_partition *partition, uint64_t sequence,
+                                     core_slice bytes) {
     triggers_task task;
     core_error error = {0};
     if (!triggers_task_read(bytes, &task, &error))
@@ -163,14 +176,11 @@ static partition_key *key_of_task(triggers_partition *partition, uint64_t sequen
     return partition_key_get(partition, task.key_hash, task.project, task.trigger);
 }
 
-static void key_take(triggers_partition *partition, partition_key *key, partition_item *item) {
-    item->key = key;
+void partition_key_take(triggers_partition *partition, partition_item *item) {
+    partition_key *key = item->key;
     *key->last = item;
     key->last = &item->next;
     key->waiting++;
-    partition->tasks++;
-    key->lane->tasks++;
-    partition->bytes += item->task->length;
     if (!partition->is_owner)
         return; /* all are lined up when it is */
     if (key->is_parking)
@@ -181,6 +191,14 @@ static void key_take(triggers_partition *partition, partition_key *key, partitio
         partition_key_line(partition, key);
 }
 
+static void window_take(triggers_partition *partition, partition_item *item) {
+    partition->tasks++;
+    item->key->lane->tasks++;
+    partition->bytes += item->task->length;
+    if (!partition_hold_takes(partition, item))
+        partition_key_take(partition, item);
+}
+
 /* Puts it into the window; false: no memory. */
 static bool feed_item(triggers_partition *partition, uint64_t sequence, core_block *task) {
     bool is_done = partition_finished_has(partition, sequence);
@@ -189,7 +207,7 @@ static bool feed_item(triggers_partition *partition, uint64_t sequence, core_blo
     if (item == NULL)
         return false;
     if (!is_done)
-        key = key_of_task(partition, sequence, core_block_slice(task));
+        key = partition_key_of_task(partition, sequence, core_block_slice(task));
     if ((!is_done && key == NULL) || !window_push(partition, item)) {
         if (key != NULL)
             partition_key_drop(partition, key);
@@ -204,7 +222,8 @@ static bool feed_item(triggers_partition *partition, uint64_t sequence, core_blo
         return true;
     }
     item->task = core_block_retain(task);
-    key_take(partition, key, item);
+    item->key = key;
+    window_take(partition, item);
     return true;
 }
 
@@ -239,13 +258,20 @@ void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int6
     }
     if (partition->again != NULL && partition->again_ms <= now_ms)
         partition_park_again(partition);
-    if (partition_is_full(partition)) {
+    *next_ms = TRIGGERS_NEVER_MS;
+    if (partition_is_full(partition))
         partition_gather_end(partition);
-        partition_relieve(partition);
-    }
+    partition_relieve(partition, next_ms);
+    partition_hold_step(partition);
+    partition_holds_tick(partition, next_ms);
     partition_run(partition);
     partition_append(partition);
-    *next_ms = partition_is_full(partition) ? now_ms + FULL_AGAIN_MS : TRIGGERS_NEVER_MS;
+    if (partition->limited_ms != 0 && now_ms - partition->limited_ms >= LIMITED_MS)
+        partition->limited_ms = 0;
+    if (partition->limited_ms != 0)
+        earlier(next_ms, partition->limited_ms + LIMITED_MS);
+    if (partition_is_full(partition) || partition->closing > 0)
+        earlier(next_ms, now_ms + FULL_AGAIN_MS);
     if (partition->heap_count > 0)
         earlier(next_ms, partition->heap[0]->next_ms);
     if (partition->again != NULL)
@@ -264,6 +290,7 @@ void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms) {
     partition->now_ms = now_ms;
     for (size_t i = partition->lane_count; i > 0; i--) /* a dropped one's place gets the last */
         partition_lane_refresh(partition, partition->lanes[i - 1]);
+    partition->opened_ms = 0;
     partition_run(partition);
     partition_append(partition);
 }
@@ -276,9 +303,11 @@ void triggers_partition_poke(triggers_partition *partition, core_slice project, 
                              int64_t now_ms) {
     CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
     partition->now_ms = now_ms;
-    for (size_t i = 0; i < partition->lane_count; i++)
-        if (partition_lane_is(partition->lanes[i], project, trigger))
-            partition->lanes[i]->not_before_ms = 0;
+    partition_lane *lane = partition_lane_find(partition, project, trigger);
+    if (lane == NULL)
+        return;
+    lane->not_before_ms = 0;
+    partition_hold_pump(partition, lane);
     partition_run(partition);
     partition_append(partition);
 }
@@ -289,11 +318,13 @@ triggers_partition_stats triggers_partition_look(const triggers_partition *parti
         .bytes = partition->bytes,
         .done = partition->window_count - partition->tasks,
         .parked_keys = partition->parked_keys,
-        .parked_tasks = partition->parked_tasks,
+        .parked_tasks = partition->parked_tasks + partition->held_tasks,
+        .held_tasks = partition->held_tasks,
         .attempts = partition->attempts,
         .lanes = partition->lane_count,
         .is_quiet =
             partition->attempts == 0 && !partition->is_appending && partition->pending.length == 0,
         .holds_up = partition->holds_up,
+        .is_limited = partition->limited_ms != 0,
     };
 }

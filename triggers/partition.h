@@ -12,6 +12,8 @@
  * come, attempted, and followed by the next of the chain, until all are done; then the key is live
  * again. What comes once the chain moves waits for that in the window. Copies that a former owner
  * made without getting them into the log are passed over, since each copy names the one before it.
+ * What waits not for its key but for its trigger (paused, its endpoint's breaker open, its rate or
+ * places used up) is put aside too, in one chain of the trigger; see partition_hold.c.
  *
  * Of a trigger with batches a live key waits until enough of its tasks are in the window, or the
  * first has waited long enough; then they become one task, with the last one's sequence, and are
@@ -97,8 +99,11 @@ typedef struct {
     size_t max_bytes; /* of them */
     size_t max_done;  /* done ones above the watermark */
     size_t max_parked_keys;
-    uint32_t max_attempts; /* at once */
-    uint64_t seed;         /* of the jitter */
+    uint64_t max_held_bytes; /* copies of what waits for its trigger */
+    size_t max_state_bytes;  /* of what waits, in a record of the log */
+    uint32_t max_attempts;   /* at once */
+    unsigned number;         /* of the partition: its keys' hashes modulo TRIGGERS_PARTITIONS */
+    uint64_t seed;           /* of the jitter */
 } triggers_partition_limits;
 
 CORE_MUST_CHECK triggers_partition *triggers_partition_new(const triggers_partition_io *io,
@@ -150,11 +155,14 @@ typedef struct {
     size_t bytes; /* of them */
     size_t done;  /* above the watermark */
     size_t parked_keys;
-    uint64_t parked_tasks;
-    size_t attempts; /* under way */
+    uint64_t parked_tasks; /* held ones included */
+    uint64_t held_tasks;   /* in chains of lanes */
+    size_t attempts;       /* under way */
     size_t lanes;
-    bool is_quiet; /* nothing is under way, and the log has all that was done */
-    bool holds_up; /* a dead letter or a parked copy finds no room */
+    bool is_quiet;   /* nothing is under way, and the log has all that was done */
+    bool holds_up;   /* a dead letter or a parked copy finds no room */
+    bool is_limited; /* of late tasks of a trigger could not begin, or be put aside: its share of
+                        what may wait is used up */
 } triggers_partition_stats;
 triggers_partition_stats triggers_partition_look(const triggers_partition *partition);
 

@@ -1,7 +1,7 @@
 /* Several tasks of a key in one attempt.
  *
  * Gathering. A live key waits in the heap until `batch_size` of its tasks are in the window, the
- * first of them has waited `batch_ms`, or the window is full.
+ * first of them has waited `batch_ms`, or the window is full. What was put aside has waited.
  *
  * Forming. The first tasks become the last one of them: its bytes are the batch's, and the others
  * are its members, out of the key's hands and done when it is. From there on it goes as any task,
@@ -33,7 +33,8 @@ static bool key_may_batch(const partition_key *key) {
 
 bool partition_key_gather(triggers_partition *partition, partition_key *key) {
     triggers_policy policy;
-    if (!key_may_batch(key) || partition_is_full(partition))
+    if (!key_may_batch(key) || partition_is_full(partition) || key->lane->is_closing ||
+        key->first->is_recalled)
         return false;
     partition_lane_policy(partition, key->lane, &policy);
     int64_t until_ms = key->first->fed_ms + policy.batch_ms;
@@ -127,7 +128,8 @@ static void items_merge(triggers_partition *partition, partition_key *key, size_
     before->next = NULL;
     key->first = last;
     key->waiting -= count - 1;
-    partition->bytes += batch->length - last->task->length;
+    size_t *bytes = last->is_recalled ? &partition->recalled_bytes : &partition->bytes;
+    *bytes += batch->length - last->task->length;
     core_block_release(last->task);
     last->task = batch;
     last->members = first;

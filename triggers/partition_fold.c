@@ -1,13 +1,19 @@
 /* The state of a partition out of its log, and into a record of it; see record.h.
  *
- * What is kept: of each parked key its chain and its head's next attempt; the done tasks above the
- * watermark; the endpoints that are gone. Tasks that are live stand in the stream of tasks. */
+ * What is kept: of each parked key its chain and its head's next attempt; of each lane its chain;
+ * the done tasks above the watermark; the endpoints that are gone. Tasks that are live stand in the
+ * stream of tasks. */
 #include "triggers/partition_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { STATE_VERSION = 1, FINISHED_FIRST = 64, FINISHED_MAX = 1024 * 1024 };
+enum {
+    STATE_VERSION = 2,
+    STATE_WITHOUT_HOLDS = 1,
+    FINISHED_FIRST = 64,
+    FINISHED_MAX = 1024 * 1024
+};
 
 /* ---- done tasks above the watermark ---- */
 
@@ -110,6 +116,7 @@ void partition_state_write(triggers_partition *partition, core_buffer *out) {
         core_buffer_u16(out, (uint16_t)lane->trigger.length);
         core_buffer_slice_append(out, lane->trigger);
         core_buffer_u64(out, lane->gone_revision);
+        partition_hold_write(lane, out);
     }
     keys_write(partition, out);
     finished_write(partition, out);
@@ -122,12 +129,14 @@ typedef struct {
 } state_lane;
 
 static bool lanes_read(triggers_partition *partition, core_cursor *cursor, state_lane *lanes,
-                       uint32_t count) {
+                       uint32_t count, bool has_holds) {
     for (uint32_t i = 0; i < count; i++) {
         lanes[i].project = core_cursor_bytes(cursor, core_cursor_u16(cursor));
         lanes[i].trigger = core_cursor_bytes(cursor, core_cursor_u16(cursor));
         uint64_t gone_revision = core_cursor_u64(cursor);
-        if (!core_cursor_ok(cursor))
+        if (!core_cursor_ok(cursor) ||
+            (has_holds &&
+             !partition_hold_read(partition, cursor, lanes[i].project, lanes[i].trigger)))
             return false;
         if (gone_revision == 0)
             continue;
@@ -156,18 +165,20 @@ static bool key_read(triggers_partition *partition, core_cursor *cursor, const s
     key->position = core_cursor_u64(cursor);
     key->attempts = core_cursor_u32(cursor);
     key->next_ms = (int64_t)core_cursor_u64(cursor);
-    partition->parked_tasks += key->parked;
+    partition_parked_more(partition, key, (int64_t)key->parked);
     partition_key_count(partition, key);
     return core_cursor_ok(cursor) && key->parked > 0;
 }
 
 static bool state_read(triggers_partition *partition, core_slice state) {
     core_cursor cursor = core_cursor_make(state);
-    bool ok = core_cursor_u8(&cursor) == STATE_VERSION;
+    unsigned version = core_cursor_u8(&cursor);
+    bool ok = version == STATE_VERSION || version == STATE_WITHOUT_HOLDS;
     uint32_t lane_count = core_cursor_u32(&cursor);
     ok = ok && lane_count <= core_cursor_left(&cursor);
     state_lane *lanes = ok ? calloc((size_t)lane_count + 1, sizeof *lanes) : NULL;
-    ok = lanes != NULL && lanes_read(partition, &cursor, lanes, lane_count);
+    ok = lanes != NULL &&
+         lanes_read(partition, &cursor, lanes, lane_count, version != STATE_WITHOUT_HOLDS);
     uint32_t keys = core_cursor_u32(&cursor);
     for (uint32_t i = 0; ok && i < keys; i++)
         ok = key_read(partition, &cursor, lanes, lane_count);
@@ -185,24 +196,53 @@ static void fold_forget(triggers_partition *partition) {
     partition_keys_free(partition);
     partition->parked_keys = 0;
     partition->parked_tasks = 0;
+    partition->held_tasks = partition->held_bytes = 0;
     partition->finished_count = 0;
 }
 
 static void chain_end(triggers_partition *partition, partition_key *key) {
-    partition->parked_tasks -= key->parked;
+    partition_parked_more(partition, key, -(int64_t)key->parked);
     key->parked = 0;
     partition_key_count(partition, key);
     partition_key_drop(partition, key);
 }
 
+/* It was in the window, or in its lane's chain. */
+static bool fold_finish(triggers_partition *partition, const triggers_entry *outcome) {
+    partition_lane *lane = partition_lane_find(partition, outcome->project, outcome->trigger);
+    if (lane != NULL && partition_hold_covers(lane, outcome->sequence))
+        return partition_hold_fold_done(partition, lane, outcome->sequence);
+    return partition_finished_add(partition, outcome->sequence);
+}
+
+static bool fold_held(triggers_partition *partition, const triggers_entry *outcome) {
+    partition_lane *lane = partition_lane_get(partition, outcome->project, outcome->trigger);
+    if (lane == NULL || (lane->hold.held > 0 && outcome->sequence <= lane->hold.last))
+        return false;
+    partition_hold_add(partition, lane, outcome);
+    return partition_finished_add(partition, outcome->sequence);
+}
+
+static bool fold_lost(triggers_partition *partition, const triggers_entry *outcome) {
+    partition_key *key = partition_key_find(partition, outcome->key_hash);
+    partition_lane *lane = partition_lane_find(partition, outcome->project, outcome->trigger);
+    if (key != NULL) {
+        chain_end(partition, key);
+    } else if (outcome->key_hash == 0 && lane != NULL) {
+        partition_hold_forget(partition, lane);
+        partition_lane_drop(partition, lane);
+    }
+    return true;
+}
+
 static bool fold_done(triggers_partition *partition, const triggers_entry *outcome) {
     partition_key *key = partition_key_find(partition, outcome->key_hash);
     if (!outcome->was_parked)
-        return partition_finished_add(partition, outcome->sequence);
+        return fold_finish(partition, outcome);
     if (key == NULL || key->parked == 0)
         return false;
     key->parked--;
-    partition->parked_tasks--;
+    partition_parked_more(partition, key, -1);
     key->chain = outcome->sequence;
     key->head = 0;
     key->position = outcome->position;
@@ -226,10 +266,10 @@ static bool fold_parked(triggers_partition *partition, const triggers_entry *out
         key->next_ms = outcome->next_ms;
     }
     key->parked++;
-    partition->parked_tasks++;
+    partition_parked_more(partition, key, 1);
     key->last_parked = outcome->sequence;
     partition_key_count(partition, key);
-    return partition_finished_add(partition, outcome->sequence);
+    return fold_finish(partition, outcome);
 }
 
 /* What the batch's last one says is said of all; but each is done. */
@@ -237,7 +277,7 @@ static bool fold_member(triggers_partition *partition, const triggers_entry *out
     bool is_done = outcome->kind == TRIGGERS_ENTRY_PARKED ||
                    (!outcome->was_parked && (outcome->kind == TRIGGERS_ENTRY_DELIVERED ||
                                              outcome->kind == TRIGGERS_ENTRY_DEAD));
-    return !is_done || partition_finished_add(partition, outcome->sequence);
+    return !is_done || fold_finish(partition, outcome);
 }
 
 static bool fold_outcome(triggers_partition *partition, const triggers_entry *outcome) {
@@ -263,8 +303,13 @@ static bool fold_outcome(triggers_partition *partition, const triggers_entry *ou
             lane->gone_revision = outcome->position;
         return lane != NULL;
     case TRIGGERS_ENTRY_LOST:
-        if (key != NULL)
-            chain_end(partition, key);
+        return fold_lost(partition, outcome);
+    case TRIGGERS_ENTRY_HELD:
+        return fold_held(partition, outcome);
+    case TRIGGERS_ENTRY_PASSED:
+        lane = partition_lane_find(partition, outcome->project, outcome->trigger);
+        if (lane != NULL)
+            partition_hold_fold_passed(lane, outcome);
         return true;
     case TRIGGERS_ENTRY_THROTTLED:
         return true; /* for people only */

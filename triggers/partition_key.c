@@ -1,18 +1,17 @@
-/* Keys by their hash, and lanes by their trigger; see partition_private.h.
+/* Keys by their hash; see partition_private.h.
  *
- * The table of keys is open addressing with backward shift, so it needs no tombstones; keys do not
- * move. A lane lives as long as a key names it, or as its endpoint is known to be gone. */
+ * The table is open addressing with backward shift, so it needs no tombstones; keys do not move. */
 #include "triggers/partition_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { TABLE_FIRST = 64, LANES_FIRST = 8 };
+enum { TABLE_FIRST = 64 };
 
 static const core_state_row key_states[] = {
     [KEY_IDLE] = {"idle", CORE_STATE_BIT(KEY_READY) | CORE_STATE_BIT(KEY_WAITING)},
     [KEY_READY] = {"ready", CORE_STATE_BIT(KEY_FETCHING) | CORE_STATE_BIT(KEY_ATTEMPT) |
-                                CORE_STATE_BIT(KEY_BURYING)},
+                                CORE_STATE_BIT(KEY_BURYING) | CORE_STATE_BIT(KEY_IDLE)},
     [KEY_FETCHING] = {"fetching", CORE_STATE_BIT(KEY_ATTEMPT) | CORE_STATE_BIT(KEY_BURYING) |
                                       CORE_STATE_BIT(KEY_WAITING) | CORE_STATE_BIT(KEY_IDLE)},
     [KEY_ATTEMPT] = {"attempt", CORE_STATE_BIT(KEY_IDLE) | CORE_STATE_BIT(KEY_WAITING) |
@@ -117,17 +116,35 @@ void partition_key_unadmit(triggers_partition *partition, partition_key *key) {
     key->is_admitted = false;
 }
 
+bool partition_key_is_busy(const partition_key *key) {
+    partition_key_state state = partition_key_at(key);
+    bool is_batch = key->first != NULL && key->first->members != NULL;
+    return key->is_parking || key->parking != 0 || key->is_again || is_batch ||
+           (key->parked == 0 &&
+            (key->is_dead || key->attempts > 0 || (state != KEY_READY && state != KEY_IDLE)));
+}
+
+void partition_key_reserve(triggers_partition *partition, partition_key *key, bool is_reserved) {
+    if (is_reserved == key->is_reserved)
+        return;
+    key->is_reserved = is_reserved;
+    partition->reserved_keys += is_reserved ? 1 : (size_t)-1;
+    key->lane->reserved_keys += is_reserved ? 1 : (size_t)-1;
+}
+
 void partition_key_count(triggers_partition *partition, partition_key *key) {
     bool counts = key->is_parking || key->parked > 0 || key->parking != 0;
     if (counts == key->is_counted)
         return;
     key->is_counted = counts;
+    partition_key_reserve(partition, key, false);
     partition->parked_keys += counts ? 1 : (size_t)-1;
+    key->lane->parked_keys += counts ? 1 : (size_t)-1;
 }
 
 void partition_key_drop(triggers_partition *partition, partition_key *key) {
     if (partition_key_at(key) != KEY_IDLE || key->first != NULL || key->parked > 0 ||
-        key->parking != 0 || key->is_again)
+        key->parking != 0 || key->is_again || key->behind > 0)
         return;
     partition_lane *lane = key->lane;
     key->is_parking = false;
@@ -148,58 +165,6 @@ void partition_keys_free(triggers_partition *partition) {
         free(key);
     }
     free(partition->keys.slots);
-    for (size_t i = 0; i < partition->lane_count; i++)
-        free(partition->lanes[i]);
-    free(partition->lanes);
     partition->keys = (partition_table){0};
-    partition->lanes = NULL;
-    partition->lane_count = partition->lane_capacity = 0;
-}
-
-/* ---- lanes ---- */
-
-static bool lanes_grow(triggers_partition *partition) {
-    size_t capacity = partition->lane_capacity > 0 ? partition->lane_capacity * 2 : LANES_FIRST;
-    partition_lane **lanes = realloc(partition->lanes, capacity * sizeof(partition_lane *));
-    if (lanes == NULL)
-        return false;
-    partition->lanes = lanes;
-    partition->lane_capacity = capacity;
-    return true;
-}
-
-static partition_lane *lane_new(core_slice project, core_slice trigger) {
-    partition_lane *lane = calloc(1, sizeof *lane + project.length + trigger.length);
-    if (lane == NULL)
-        return NULL;
-    uint8_t *room = (uint8_t *)(lane + 1);
-    lane->project = core_slice_keep(&room, project);
-    lane->trigger = core_slice_keep(&room, trigger);
-    lane->last = &lane->first;
-    return lane;
-}
-
-partition_lane *partition_lane_get(triggers_partition *partition, core_slice project,
-                                   core_slice trigger) {
-    for (size_t i = 0; i < partition->lane_count; i++)
-        if (partition_lane_is(partition->lanes[i], project, trigger))
-            return partition->lanes[i];
-    if (partition->lane_count == partition->lane_capacity && !lanes_grow(partition))
-        return NULL;
-    partition_lane *lane = lane_new(project, trigger);
-    if (lane == NULL)
-        return NULL;
-    lane->number = partition->lane_count;
-    partition->lanes[partition->lane_count++] = lane;
-    return lane;
-}
-
-void partition_lane_drop(triggers_partition *partition, partition_lane *lane) {
-    if (lane->keys > 0 || lane->gone_revision != 0)
-        return;
-    assert(lane->first == NULL && lane->attempts == 0);
-    partition_lane *moved = partition->lanes[--partition->lane_count];
-    partition->lanes[lane->number] = moved;
-    moved->number = lane->number;
-    free(lane);
+    partition_lanes_forget(partition);
 }

@@ -69,6 +69,15 @@ void partition_tell(triggers_partition *partition, const partition_key *key, cor
     assert(core_buffer_ok(&partition->pending));
 }
 
+void partition_lane_tell(triggers_partition *partition, const partition_lane *lane,
+                         triggers_entry *outcome) {
+    outcome->time_ms = partition->now_ms;
+    outcome->project = lane->project;
+    outcome->trigger = lane->trigger;
+    triggers_entry_write(outcome, &partition->pending);
+    assert(core_buffer_ok(&partition->pending));
+}
+
 /* What finds no room stays in the stream until the key is parked another time. */
 void partition_clear_later(triggers_partition *partition, uint64_t key_hash, uint64_t position) {
     if (partition->clear_count == partition->clear_capacity) {
@@ -168,6 +177,7 @@ void triggers_partition_begin(triggers_partition *partition, uint64_t owner, int
     partition->owner = owner;
     partition->wants_state = true;
     partition_finished_sort(partition);
+    partition_holds_begin(partition);
     partition_append(partition);
 }
 
@@ -186,6 +196,7 @@ static void key_begin_again(triggers_partition *partition, partition_key *key) {
 
 /* Lining up frees no key that has something, and the table does not move meanwhile. */
 static void keys_begin(triggers_partition *partition) {
+    partition->rested_ms = partition->now_ms;
     for (size_t i = 0; i < partition->keys.capacity; i++) {
         partition_key *key = partition->keys.slots[i];
         if (key != NULL && (key->first != NULL || key->parked > 0))

@@ -21,6 +21,8 @@ enum {
     CLEAR_EVERY = 128, /* copies that are done with */
     RELIEVE_LOOK = 1024,
     RELIEVE_AGAIN_MS = 5000, /* after there was no room */
+    RELIEVE_EVERY_MS = 200,
+    WAIT_IN_LINE_MS = 5000,
     WAIT_LEAST_MS = 1000,
     WAIT_MOST_MS = 10 * 1000,
 };
@@ -28,20 +30,23 @@ enum {
 /* ---- copying ---- */
 
 bool partition_may_park(const triggers_partition *partition, const partition_key *key) {
-    return key->is_counted || partition->parked_keys < partition->limits.max_parked_keys;
+    return key->is_counted || partition_lane_has_room(partition, key->lane);
 }
 
-static void park_send(triggers_partition *partition, partition_key *key) {
-    const partition_item *item = key->first;
+void partition_copy_send(triggers_partition *partition, uint64_t chain, const partition_item *item,
+                         uint64_t previous) {
     const triggers_parked parked = {.sequence = item->sequence,
-                                    .previous = key->last_parked,
+                                    .previous = previous,
                                     .parked_ms = partition->now_ms,
                                     .task = core_block_slice(item->task)};
     core_buffer_reset(&partition->record_copy);
     triggers_parked_write(&parked, &partition->record_copy);
-    key->parking = item->sequence;
-    partition->io.park(partition->io.context, key->hash,
-                       core_buffer_slice(&partition->record_copy));
+    partition->io.park(partition->io.context, chain, core_buffer_slice(&partition->record_copy));
+}
+
+static void park_send(triggers_partition *partition, partition_key *key) {
+    key->parking = key->first->sequence;
+    partition_copy_send(partition, key->hash, key->first, key->last_parked);
 }
 
 void partition_key_park(triggers_partition *partition, partition_key *key) {
@@ -49,6 +54,12 @@ void partition_key_park(triggers_partition *partition, partition_key *key) {
     partition_key_count(partition, key);
     if (key->first != NULL && key->parking == 0 && !key->is_again)
         park_send(partition, key);
+}
+
+void partition_key_park_slow(triggers_partition *partition, partition_key *key) {
+    if (key->place == TRIGGERS_NO_PLACE)
+        key->next_ms = partition->now_ms;
+    partition_key_park(partition, key);
 }
 
 static void park_later(triggers_partition *partition, partition_key *key) {
@@ -101,7 +112,7 @@ static void item_parked(triggers_partition *partition, partition_key *key, uint6
                               .next_ms = key->next_ms,
                               .position = position};
     key->parked++;
-    partition->parked_tasks++;
+    partition_parked_more(partition, key, 1);
     key->last_parked = item->sequence;
     partition->holds_up = false;
     partition_tell(partition, key, core_block_slice(item->task), &outcome);
@@ -111,10 +122,18 @@ static void item_parked(triggers_partition *partition, partition_key *key, uint6
 
 /* There is no room: the key's oldest task is given up, so that there is. That is the chain's head,
  * or without a chain the one in the window, if it has failed. Never one behind others: then two
- * copies could name the same task as the one before them, and one of them be a stale owner's. */
+ * copies could name the same task as the one before them, and one of them be a stale owner's. But
+ * where the lane has nothing parked, others have taken the room: as long as the window has some
+ * left, its task waits there. */
 static void item_refused(triggers_partition *partition, partition_key *key) {
+    const partition_lane *lane = key->lane;
+    bool is_others = lane->parked_tasks == 0 && lane->hold.held == 0;
     partition->holds_up = true;
     partition->refused_ms = partition->now_ms;
+    if (is_others && key->attempts > 0 && !partition_is_full(partition)) {
+        park_later(partition, key);
+        return;
+    }
     if (key->parked > 0) {
         park_later(partition, key);
     } else {
@@ -137,13 +156,11 @@ static void copy_is_idle(triggers_partition *partition, partition_key *key, uint
         partition_clear_later(partition, key->hash, position);
 }
 
-void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, uint64_t position,
-                               core_error_code code, int64_t now_ms) {
-    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+static void key_copied(triggers_partition *partition, uint64_t ticket, uint64_t position,
+                       core_error_code code) {
     partition_key *key = partition_key_find(partition, ticket);
     assert(key != NULL && key->parking != 0);
     bool is_there = key->first != NULL && key->first->sequence == key->parking;
-    partition->now_ms = now_ms;
     key->parking = 0;
     if (is_there && code == CORE_ERROR_NONE)
         item_parked(partition, key, position);
@@ -157,37 +174,89 @@ void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, u
         partition_key_park(partition, key);
     partition_key_count(partition, key);
     partition_key_line(partition, key);
+}
+
+void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, uint64_t position,
+                               core_error_code code, int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition_lane *lane = partition_hold_find(partition, ticket);
+    partition->now_ms = now_ms;
+    if (lane != NULL)
+        partition_hold_parked(partition, lane, position, code);
+    else
+        key_copied(partition, ticket, position, code);
+    partition_hold_step(partition);
     partition_run(partition);
     partition_append(partition);
 }
 
-/* ---- a window that is full ---- */
+/* ---- what waits too long ---- */
 
-/* At its lane's pace it would not be done within the longest time, or that is over. */
-static bool waits_too_long(const triggers_partition *partition, const partition_item *item) {
-    int64_t waits_ms = partition->now_ms - item->fed_ms;
+static int64_t waited_ms(const triggers_partition *partition, const partition_item *item) {
+    int64_t since_ms = item->fed_ms > partition->rested_ms ? item->fed_ms : partition->rested_ms;
+    return partition->now_ms - since_ms;
+}
+
+/* The window is full: at its lane's pace it would not be done within the longest time, or that is
+ * over. */
+static bool is_in_the_way(const triggers_partition *partition, const partition_item *item,
+                          int64_t waits_ms) {
     partition_lane *lane = item->key->lane;
-    if (waits_ms <= WAIT_LEAST_MS)
-        return false;
-    return waits_ms > WAIT_MOST_MS ||
+    return partition_is_full(partition) && waits_ms > WAIT_LEAST_MS &&
            (int64_t)lane->tasks * CORE_MS_PER_S >
                partition_lane_rate(lane, partition->now_ms) * WAIT_MOST_MS;
 }
 
-void partition_relieve(triggers_partition *partition) {
-    size_t look = partition->window_count < RELIEVE_LOOK ? partition->window_count : RELIEVE_LOOK;
-    if (partition->holds_up && partition->now_ms - partition->refused_ms < RELIEVE_AGAIN_MS)
+/* Whoever is in line waits for the lane; else for its key. */
+static void item_relieve(triggers_partition *partition, const partition_item *item) {
+    partition_key *key = item->key;
+    int64_t waits_ms = waited_ms(partition, item);
+    bool waits_in_line = partition_key_at(key) == KEY_READY;
+    if (key->is_gathering)
         return;
-    for (size_t i = 0; partition->is_owner && i < look; i++) {
-        partition_item *item =
+    if (waits_ms <= (waits_in_line ? WAIT_IN_LINE_MS : WAIT_MOST_MS) &&
+        !is_in_the_way(partition, item, waits_ms))
+        return;
+    if (waits_in_line)
+        partition_hold_want(partition, key->lane);
+    else if (partition_may_park(partition, key))
+        partition_key_park_slow(partition, key);
+    else
+        partition->limited_ms = partition->now_ms;
+}
+
+static void window_relieve(triggers_partition *partition) {
+    size_t look = partition->window_count < RELIEVE_LOOK ? partition->window_count : RELIEVE_LOOK;
+    for (size_t i = 0; i < look; i++) {
+        const partition_item *item =
             partition->window[(partition->window_first + i) % partition->window_capacity];
-        if (item->task == NULL || item->key->is_parking || item->key->is_dead ||
-            !waits_too_long(partition, item) || !partition_may_park(partition, item->key))
-            continue;
-        if (item->key->place == TRIGGERS_NO_PLACE)
-            item->key->next_ms = partition->now_ms;
-        partition_key_park(partition, item->key);
+        if (item->task != NULL && waited_ms(partition, item) <= WAIT_LEAST_MS)
+            return; /* those behind it came later */
+        if (item->task != NULL && !item->is_behind && !item->key->is_parking && !item->key->is_dead)
+            item_relieve(partition, item);
     }
+}
+
+void partition_relieve(triggers_partition *partition, int64_t *next_ms) {
+    bool has_refused =
+        partition->holds_up && partition->now_ms - partition->refused_ms < RELIEVE_AGAIN_MS;
+    bool is_due = partition_is_full(partition) ||
+                  partition->now_ms - partition->looked_ms >= RELIEVE_EVERY_MS;
+    if (!partition->is_owner || partition->is_held || partition_is_stalled(partition)) {
+        partition->rested_ms = partition->now_ms; /* nobody could begin */
+        return;
+    }
+    if (is_due && !has_refused) {
+        partition->looked_ms = partition->now_ms;
+        window_relieve(partition);
+    }
+    if (partition->tasks == 0)
+        return;
+    int64_t old_ms = partition->window[partition->window_first]->fed_ms + WAIT_IN_LINE_MS + 1;
+    int64_t look_ms = partition->now_ms + RELIEVE_EVERY_MS;
+    int64_t wanted_ms = old_ms > look_ms ? old_ms : look_ms;
+    if (wanted_ms < *next_ms)
+        *next_ms = wanted_ms;
 }
 
 /* ---- the chain ---- */
@@ -205,7 +274,7 @@ static void chain_step(triggers_partition *partition, partition_key *key) {
     if (key->held_position > key->position)
         key->position = key->held_position;
     key->parked--;
-    partition->parked_tasks--;
+    partition_parked_more(partition, key, -1);
     if (++key->uncleared >= (partition->holds_up ? 1 : CLEAR_EVERY)) {
         partition_clear_later(partition, key->hash, key->position);
         key->uncleared = 0;
@@ -244,7 +313,7 @@ static void chain_lost(triggers_partition *partition, partition_key *key) {
     };
     partition_tell(partition, key, (core_slice){0}, &outcome);
     partition->lost++;
-    partition->parked_tasks -= key->parked;
+    partition_parked_more(partition, key, -(int64_t)key->parked);
     key->parked = 0;
     key->attempts = 0;
     key->is_dead = false;
@@ -275,18 +344,16 @@ static bool chain_takes(partition_key *key, core_block *block, uint64_t position
     return true;
 }
 
-void triggers_partition_fetched(triggers_partition *partition, uint64_t ticket, core_block *parked,
-                                uint64_t position, core_error_code code, int64_t now_ms) {
-    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+static void key_fetched(triggers_partition *partition, uint64_t ticket, core_block *parked,
+                        uint64_t position, core_error_code code) {
     partition_key *key = partition_key_find(partition, ticket);
     assert(key != NULL && partition_key_at(key) == KEY_FETCHING && key->held == NULL);
-    partition->now_ms = now_ms;
     if (code == CORE_ERROR_NONE && chain_takes(key, parked, position)) {
         if (partition_batch_promise(partition, key)) {
             partition_head_go(partition, key);
         } else {
             partition_head_let_go(partition, key);
-            partition_wait_begin(partition, key, now_ms + AGAIN_MS);
+            partition_wait_begin(partition, key, partition->now_ms + AGAIN_MS);
         }
     } else if (code == CORE_ERROR_NONE) {
         key->position = position;
@@ -295,8 +362,19 @@ void triggers_partition_fetched(triggers_partition *partition, uint64_t ticket, 
         chain_lost(partition, key);
     } else {
         partition_head_let_go(partition, key);
-        partition_wait_begin(partition, key, now_ms + AGAIN_MS);
+        partition_wait_begin(partition, key, partition->now_ms + AGAIN_MS);
     }
+}
+
+void triggers_partition_fetched(triggers_partition *partition, uint64_t ticket, core_block *parked,
+                                uint64_t position, core_error_code code, int64_t now_ms) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition_lane *lane = partition_hold_find(partition, ticket);
+    partition->now_ms = now_ms;
+    if (lane != NULL)
+        partition_recall_fetched(partition, lane, parked, position, code);
+    else
+        key_fetched(partition, ticket, parked, position, code);
     partition_run(partition);
     partition_append(partition);
 }

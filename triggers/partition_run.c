@@ -9,9 +9,14 @@ enum {
     ENDPOINT_WAITS_MAX_MS = 24 * 3600 * 1000,
     RATE_OVER_MS = 1000,
     HELD_TOLD_MS = 1000, /* what is held back for less is not told */
+    LINE_LOOK = 64,
 };
 
 static const char busy[] = "as many attempts to the endpoint are under way as may be at once";
+static const char shared[] = "the trigger has its share of the attempts that may be under way";
+const char partition_lane_limited[] =
+    "as many of the trigger's keys wait for their next attempt as may "
+    "(triggers.parked_keys)";
 
 /* ---- lines ---- */
 
@@ -55,6 +60,27 @@ void partition_key_line(triggers_partition *partition, partition_key *key) {
     lane->last = &key->next;
 }
 
+void partition_line_clean(triggers_partition *partition, partition_lane *lane) {
+    partition_key *key = lane->first;
+    if (key == NULL)
+        return;
+    lane->first = NULL;
+    lane->last = &lane->first;
+    while (key != NULL) {
+        partition_key *next = key->next;
+        key->next = NULL;
+        if (key->first == NULL && key->parked == 0) {
+            partition_key_move(key, KEY_IDLE);
+        } else {
+            *lane->last = key;
+            lane->last = &key->next;
+        }
+        key = next;
+    }
+    if (lane->first == NULL)
+        lane_leave(partition, lane);
+}
+
 static partition_key *line_pop(triggers_partition *partition, partition_lane *lane) {
     partition_key *key = lane->first;
     lane->first = key->next;
@@ -77,6 +103,7 @@ void partition_head_let_go(triggers_partition *partition, partition_key *key) {
     partition->promised -= key->promised;
     key->promised = 0;
     partition_key_unadmit(partition, key);
+    partition_key_reserve(partition, key, false);
     key->lane->attempts--;
     partition->attempts--;
 }
@@ -147,6 +174,7 @@ void partition_head_go(triggers_partition *partition, partition_key *key) {
 /* ---- turns ---- */
 
 static void key_begin(triggers_partition *partition, partition_key *key) {
+    partition_key_reserve(partition, key, !key->is_counted);
     key->lane->attempts++;
     partition->attempts++;
     if (key->parked > 0) {
@@ -183,15 +211,51 @@ static bool lane_held(triggers_partition *partition, partition_lane *lane, const
     return false;
 }
 
+/* A lane that closes begins nothing of the window, and one whose keys that failed have no more room
+ * begins no further key's: whoever may begin comes to the front of the line. */
+static bool line_pick(const triggers_partition *partition, partition_lane *lane,
+                      const triggers_policy *policy) {
+    bool may_fail = partition_lane_has_room(partition, lane);
+    for (unsigned i = 0; i < LINE_LOOK; i++) {
+        partition_key *key = lane->first;
+        bool has_begun = key->parked > 0 || key->attempts > 0 ||
+                         (key->first != NULL && key->first->members != NULL);
+        if (has_begun || (!lane->is_closing && (may_fail || key->is_counted)) ||
+            head_is_dead(key, policy))
+            return true;
+        if (key->next == NULL)
+            break;
+        lane->first = key->next;
+        key->next = NULL;
+        *lane->last = key;
+        lane->last = &key->next;
+    }
+    return false;
+}
+
+/* What may still begin is for others too: a lane has no more under way than it leaves free, so that
+ * one whose endpoint hangs never has all places. */
+static bool lane_has_share(const triggers_partition *partition, const partition_lane *lane) {
+    return lane->attempts < partition->limits.max_attempts - partition->attempts;
+}
+
 /* False: nobody of the lane can begin now. */
 static bool lane_turn(triggers_partition *partition, partition_lane *lane) {
     triggers_policy policy;
     if (lane->not_before_ms > partition->now_ms)
         return lane_held(partition, lane, lane->reason);
     partition_lane_policy(partition, lane, &policy);
+    if (!line_pick(partition, lane, &policy)) {
+        if (lane->is_closing)
+            return false;
+        partition->limited_ms = partition->now_ms;
+        return lane_held(partition, lane, partition_lane_limited);
+    }
     if (!head_is_dead(lane->first, &policy)) {
         if (lane->attempts >= (policy.max_attempts > 0 ? policy.max_attempts : 1))
             return lane_held(partition, lane, busy);
+        if (!lane_has_share(partition, lane))
+            return lane_held(partition, lane, shared);
         if (policy.batch_size > 1 && partition_batch_waits(partition))
             return false;
         lane->reason = NULL;
@@ -278,12 +342,10 @@ static void head_failed(triggers_partition *partition, partition_key *key,
                         const triggers_end *end) {
     triggers_entry outcome = outcome_of(TRIGGERS_ENTRY_FAILED, end);
     bool again = head_next_ms(partition, key, end, &outcome.next_ms);
-    bool has_room = partition_may_park(partition, key);
     partition_tell(partition, key, head_task(key), &outcome);
-    if (!again || !has_room) {
-        key->gave_up = !again;
-        (void)snprintf(key->reason, sizeof key->reason, "%s after %u attempt%s: %.*s",
-                       again ? "no room to let it wait (triggers.parked_keys)" : "given up",
+    if (!again) {
+        key->gave_up = true;
+        (void)snprintf(key->reason, sizeof key->reason, "given up after %u attempt%s: %.*s",
                        (unsigned)key->attempts, key->attempts == 1 ? "" : "s",
                        CORE_SLICE_ARGS(end->reason));
         head_bury(partition, key, end->status);

@@ -63,7 +63,7 @@ bool triggers_entry_read(core_cursor *cursor, triggers_entry *outcome) {
     outcome->reason = text_read(cursor, TRIGGERS_REASON_MAX);
     if ((flags & IN_BATCH) != 0)
         outcome->batch = text_read(cursor, TRIGGERS_EVENT_ID_MAX);
-    if (kind < TRIGGERS_ENTRY_DELIVERED || kind > TRIGGERS_ENTRY_THROTTLED ||
+    if (kind < TRIGGERS_ENTRY_DELIVERED || kind > TRIGGERS_ENTRY_PASSED ||
         flags > (WAS_PARKED | IS_MEMBER | IN_BATCH) ||
         ((flags & IN_BATCH) != 0) != (outcome->batch.length > 0) ||
         (outcome->is_member && outcome->batch.length == 0))
@@ -115,6 +115,7 @@ const char *triggers_entry_name(triggers_entry_kind kind) {
         [TRIGGERS_ENTRY_DELIVERED] = "delivered", [TRIGGERS_ENTRY_FAILED] = "failed",
         [TRIGGERS_ENTRY_PARKED] = "parked",       [TRIGGERS_ENTRY_DEAD] = "dead",
         [TRIGGERS_ENTRY_GONE] = "gone",           [TRIGGERS_ENTRY_LOST] = "lost",
-        [TRIGGERS_ENTRY_UNDECIDED] = "undecided", [TRIGGERS_ENTRY_THROTTLED] = "throttled"};
+        [TRIGGERS_ENTRY_UNDECIDED] = "undecided", [TRIGGERS_ENTRY_THROTTLED] = "throttled",
+        [TRIGGERS_ENTRY_HELD] = "held",           [TRIGGERS_ENTRY_PASSED] = "passed"};
     return names[kind];
 }

@@ -20,7 +20,12 @@ typedef enum {
                                      reason */
     TRIGGERS_ENTRY_THROTTLED = 8, /* its turn has come, and its endpoint may not be asked before
                                      next_ms, for the reason; it is in the window */
-    TRIGGERS_ENTRY_LOST = 6,      /* `position` parked tasks of the key are not in their stream */
+    TRIGGERS_ENTRY_HELD = 9, /* it was put aside in its trigger's chain, for the reason; `took_ms`
+                                is the bytes of its copy */
+    TRIGGERS_ENTRY_PASSED = 10, /* for the fold only: of the trigger's chain all is done up to the
+                                   sequence, whose copy is at `position` */
+    TRIGGERS_ENTRY_LOST = 6,    /* `position` parked tasks of the key, or of the trigger's chain
+                                   (key_hash 0), are not in their stream */
 } triggers_entry_kind;
 
 typedef struct {
@@ -34,7 +39,7 @@ typedef struct {
     uint16_t status; /* HTTP's; 0: none */
     uint32_t took_ms;
     int64_t next_ms;   /* FAILED, PARKED: the next attempt */
-    uint64_t position; /* was_parked, PARKED: in the stream of parked tasks */
+    uint64_t position; /* was_parked, PARKED, HELD: in the stream of parked tasks */
     core_slice project, trigger, event_id, key, reason;
     core_slice batch; /* the batch's id that it was in; empty: in none */
 } triggers_entry;

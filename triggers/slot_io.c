@@ -198,7 +198,9 @@ static void io_park(void *context, uint64_t ticket, core_slice parked) {
         triggers_call_fail(call, &(core_error){.code = CORE_ERROR_LIMIT});
         return;
     }
-    (void)snprintf(id, sizeof id, "%" PRIx64 "-%" PRIu64, slot->owner, read.sequence);
+    /* A task may go to its trigger's chain, and from there to its key's. */
+    (void)snprintf(id, sizeof id, "%" PRIx64 "-%" PRIu64 "-%" PRIx64, slot->owner, read.sequence,
+                   ticket);
     const fanout_parcel parcel = {.subject = subject, .id = id, .payload = parked};
     call_publish(call, &parcel);
 }

@@ -18,6 +18,8 @@ enum {
     LETTER_MAX_BYTES = 64 * 1024 * 1024,
     TASKS_MAX = 1024, /* of a partition, not done */
     DONE_MAX = 16384, /* above its watermark */
+    /* With DONE_MAX and what is told, below the max_payload that nats-server has by default. */
+    STATE_MAX_BYTES = 448 * 1024,
 };
 
 /* ---- from other threads ---- */
@@ -80,6 +82,10 @@ triggers_partition *triggers_worker_partition(triggers_worker *worker, unsigned 
             (size_t)core_config_integer(config, "triggers.memory") / (2 * TRIGGERS_PARTITIONS),
         .max_done = DONE_MAX,
         .max_parked_keys = 1 + (parked_keys - 1) / TRIGGERS_PARTITIONS,
+        .max_held_bytes = (uint64_t)core_config_integer(config, "triggers.parked_bytes") /
+                          (2 * TRIGGERS_PARTITIONS),
+        .max_state_bytes = STATE_MAX_BYTES,
+        .number = number,
         .max_attempts = TRIGGERS_ATTEMPTS_MAX,
         .seed = (uint64_t)core_clock_wall_us(worker->spec.clock) + number,
     };
@@ -220,7 +226,9 @@ static void stats_note(triggers_worker *worker) {
         stats.tasks += one.tasks;
         stats.parked_tasks += (size_t)one.parked_tasks;
         stats.attempts += one.attempts;
+        stats.held_tasks += (size_t)one.held_tasks;
         stats.holds_up = stats.holds_up || one.holds_up;
+        stats.is_limited = stats.is_limited || one.is_limited;
     }
     (void)pthread_mutex_lock(&worker->lock);
     worker->stats = stats;
@@ -228,6 +236,8 @@ static void stats_note(triggers_worker *worker) {
     core_metrics *metrics = worker->spec.metrics;
     core_metrics_set(metrics, CORE_METRIC_TRIGGERS_PARTITIONS, (int64_t)stats.partitions);
     core_metrics_set(metrics, CORE_METRIC_TRIGGERS_PARKED_TASKS, (int64_t)stats.parked_tasks);
+    core_metrics_set(metrics, CORE_METRIC_TRIGGERS_HELD_TASKS, (int64_t)stats.held_tasks);
+    core_metrics_set(metrics, CORE_METRIC_TRIGGERS_HELD_UP, stats.holds_up || stats.is_limited);
     core_metrics_set(metrics, CORE_METRIC_TRIGGERS_ATTEMPTS, (int64_t)stats.attempts);
 }
 

@@ -55,7 +55,9 @@ int triggers_worker_wake_fd(const triggers_worker *worker);
 
 typedef struct {
     size_t partitions, tasks, parked_tasks, attempts;
-    bool holds_up; /* a stream has no room */
+    size_t held_tasks; /* of the parked ones, those that wait for their trigger */
+    bool holds_up;     /* a stream has no room */
+    bool is_limited;   /* a trigger's share of what may wait is used up */
     bool is_connected;
 } triggers_worker_stats;
 /* Of a moment ago; any thread. */

@@ -109,6 +109,8 @@ static void desk_take_over(desk *d) {
                                               .max_bytes = 1 << 20,
                                               .max_done = 100,
                                               .max_parked_keys = 8,
+                                              .max_held_bytes = 1 << 20,
+                                              .max_state_bytes = 1 << 20,
                                               .max_attempts = 8,
                                               .seed = 1};
     core_error error = {0};

@@ -21,6 +21,8 @@ enum {
     RECORDS = 8192,
     COPIES = 8192,
     FAULTS_END_MS = 20000,
+    PAUSE_END_MS = FAULTS_END_MS + 25000, /* of trigger 0, from the faults' end on */
+    TASKS_LATE = 40,                      /* that come during it */
     STEPS_MAX = 400000,
     NEVER = -1,
 };
@@ -95,11 +97,17 @@ typedef struct {
     uint64_t last_owner;
     uint64_t former_owners[256];
     size_t former_count;
+    int64_t paused_ms[TRIGGERS], held_ms[TRIGGERS]; /* until when */
+    size_t max_parked_keys, max_bytes;
+    uint64_t max_held_bytes;
+    int64_t step_ms;
+    size_t limited;
+    bool is_pause_over;
     size_t last_first[KEYS];       /* index + 1 of the last task that was first delivered */
     uint32_t batch_size[TRIGGERS]; /* 0: no batches */
     int64_t batch_ms[TRIGGERS];
     size_t batch_bytes;
-    size_t kills, sleeps, fenced, resolved, repeats, withdrawn, parked, dead;
+    size_t kills, sleeps, fenced, resolved, repeats, withdrawn, parked, dead, held, passed;
     size_t batches, batched, whole, parked_batches; /* attempts; their tasks; of the full size */
 } sim;
 
@@ -209,11 +217,12 @@ static int trigger_number(core_slice trigger) {
 
 static void on_policy(void *context, core_slice project, core_slice trigger,
                       triggers_policy *policy) {
-    const sim *s = ((sim_context *)context)->s;
+    const sim *s = ((const sim_context *)context)->s;
     int number = trigger_number(trigger);
     (void)project;
     *policy = (triggers_policy){
-        .is_known = trigger_number(trigger) != NEVER,
+        .is_known = number != NEVER,
+        .is_paused = number != NEVER && s->paused_ms[number] > s->now_ms,
         .revision = 3,
         .max_attempts = 3,
         .batch_size = number != NEVER ? s->batch_size[number] : 0,
@@ -227,8 +236,13 @@ static int64_t on_admit(void *context, core_slice project, core_slice trigger, i
     sim_context *c = context;
     (void)project;
     *reason = "for now";
+    int64_t *held_ms = &c->s->held_ms[trigger_number(trigger)];
     if (c->s->faults && chance(c->s, 5))
         return now_ms + 1 + (int64_t)rnd(c->s, 200);
+    if (c->s->faults && rnd(c->s, 200) == 0) /* a breaker */
+        *held_ms = now_ms + 500 + (int64_t)rnd(c->s, 5000);
+    if (*held_ms > now_ms)
+        return *held_ms;
     c->s->owners[c->owner].admitted[trigger_number(trigger)]++;
     return 0;
 }
@@ -419,8 +433,11 @@ static void record_check(sim *s, core_slice bytes) {
     }
     core_cursor cursor = core_cursor_make(record.outcomes);
     triggers_entry outcome;
-    while (triggers_entry_read(&cursor, &outcome))
+    while (triggers_entry_read(&cursor, &outcome)) {
         SIM_CHECK(s, outcome.kind != TRIGGERS_ENTRY_LOST);
+        s->held += outcome.kind == TRIGGERS_ENTRY_HELD;
+        s->passed += outcome.kind == TRIGGERS_ENTRY_PASSED;
+    }
     SIM_CHECK(s, record.watermark >= s->watermark);
     s->watermark = record.watermark;
     while (s->first_not_passed < TASKS &&

@@ -52,9 +52,12 @@ static void owner_begin(sim *s, int number) {
                                       .append = on_append,
                                       .clear = on_clear};
     const triggers_partition_limits limits = {.max_tasks = 20,
-                                              .max_bytes = 64 * 1024,
+                                              .max_bytes = s->max_bytes,
                                               .max_done = 40,
-                                              .max_parked_keys = 9,
+                                              .max_parked_keys = s->max_parked_keys,
+                                              .max_held_bytes = s->max_held_bytes,
+                                              .max_state_bytes = 1 << 20,
+                                              .number = 5,
                                               .max_attempts = 8,
                                               .seed = s->random};
     core_error error = {0};
@@ -108,7 +111,8 @@ static void owner_feed(sim *s, sim_owner *owner) {
         core_block_release(block);
     }
     triggers_partition_stats stats = triggers_partition_look(owner->partition);
-    SIM_CHECK(s, stats.tasks <= 20 && stats.parked_keys <= 9 && stats.attempts <= 8);
+    SIM_CHECK(s,
+              stats.tasks <= 20 && stats.parked_keys <= s->max_parked_keys && stats.attempts <= 8);
 }
 
 /* The append was refused, or nobody knows: the log's last record tells, as a driver reads it. */
@@ -187,10 +191,48 @@ static int awake(const sim *s) {
     return NEVER;
 }
 
+static void triggers_refresh(sim *s) {
+    for (int i = 0; i < OWNERS; i++)
+        if (s->owners[i].partition != NULL && !s->owners[i].asleep)
+            triggers_partition_refresh(s->owners[i].partition, s->now_ms);
+}
+
+/* Somebody pauses a trigger, for as long as tasks wait, or for much longer. */
+static void step_pauses(sim *s) {
+    bool changes = false;
+    for (int i = 0; i < TRIGGERS; i++) {
+        bool was_paused = s->paused_ms[i] > s->now_ms - s->step_ms;
+        if (s->faults && rnd(s, 1500) == 0)
+            s->paused_ms[i] = s->now_ms + 200 + (int64_t)rnd(s, chance(s, 30) ? 9000 : 1500);
+        changes = changes || was_paused != (s->paused_ms[i] > s->now_ms);
+    }
+    if (changes)
+        triggers_refresh(s);
+}
+
+/* While the trigger is paused nothing of it is attempted, and nobody waits for it: all tasks are
+ * done or put aside; or it is told that there is no room for that. */
+static void long_pause_begin(sim *s) {
+    s->paused_ms[0] = PAUSE_END_MS;
+    triggers_refresh(s);
+}
+static void long_pause_end(sim *s) {
+    s->is_pause_over = true;
+    triggers_partition_stats stats = triggers_partition_look(s->owners[awake(s)].partition);
+    bool is_told = stats.is_limited || stats.holds_up;
+    SIM_CHECK(s, is_told || s->watermark >= s->tasks[TASKS - 1].sequence);
+    s->limited += is_told;
+    triggers_refresh(s);
+}
+
 static void step_faults(sim *s) {
     int number = awake(s);
-    if (s->now_ms >= FAULTS_END_MS)
+    if (s->faults && s->now_ms >= FAULTS_END_MS) {
         s->faults = false;
+        long_pause_begin(s);
+    }
+    if (!s->is_pause_over && s->now_ms >= PAUSE_END_MS)
+        long_pause_end(s);
     if (number != NEVER && s->faults && rnd(s, 600) == 0) {
         s->kills++;
         owner_end(s, number);
@@ -243,7 +285,7 @@ static void step_ops(sim *s) {
 
 static bool is_over(const sim *s) {
     int number = awake(s);
-    if (s->faults || s->task_count < TASKS || number == NEVER)
+    if (!s->is_pause_over || s->task_count < TASKS || number == NEVER)
         return false;
     for (size_t i = 0; i < TASKS; i++)
         if (!s->tasks[i].delivered && !s->tasks[i].dead)
@@ -262,6 +304,9 @@ static void sim_init(sim *s, uint64_t seed) {
         s->batch_size[i] = 1 + (uint32_t)rnd(s, 6);
         s->batch_ms[i] = chance(s, 30) ? 0 : (int64_t)rnd(s, 600);
     }
+    s->max_parked_keys = seed % 4 == 0 ? 3 : 9;
+    s->max_bytes = seed % 5 == 0 ? 2048 : 64 * 1024;
+    s->max_held_bytes = seed % 7 == 0 ? 1200 : 1 << 20;
     for (size_t i = 0; i < KEYS; i++) {
         s->key_hash[i] = rnd(s, UINT64_MAX) * TRIGGERS_PARTITIONS + 5;
         uint64_t dice = rnd(s, 10);
@@ -310,10 +355,12 @@ static void sim_run(sim *s, uint64_t seed) {
     for (size_t step = 0; !is_over(s); step++) {
         if (step > STEPS_MAX)
             sim_stuck(s);
-        s->now_ms += s->faults ? 1 + (int64_t)rnd(s, 12) : 5;
-        if (s->task_count < TASKS && chance(s, 25))
+        s->step_ms = s->faults ? 1 + (int64_t)rnd(s, 12) : 5;
+        s->now_ms += s->step_ms;
+        if (s->task_count < (s->faults ? TASKS - TASKS_LATE : TASKS) && chance(s, 25))
             s->task_count++;
         step_faults(s);
+        step_pauses(s);
         step_owners(s);
         step_ops(s);
     }
@@ -332,6 +379,7 @@ static void test_whatever_happens(void **state) {
     size_t kills = 0, sleeps = 0, fenced = 0, resolved = 0, repeats = 0, parked = 0, dead = 0;
     size_t withdrawn = 0;
     size_t batches = 0, batched = 0, whole = 0, parked_batches = 0;
+    size_t held = 0, passed = 0, limited = 0;
     (void)state;
     assert_non_null(s);
     for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
@@ -348,6 +396,9 @@ static void test_whatever_happens(void **state) {
         batched += s->batched;
         whole += s->whole;
         parked_batches += s->parked_batches;
+        held += s->held;
+        passed += s->passed;
+        limited += s->limited;
     }
     print_message("%" PRIu64 " seeds of %d tasks: %zu kills, %zu sleeps, %zu owners fenced, %zu "
                   "appends looked up, %zu deliveries repeated, %zu attempts withdrawn, %zu parked, "
@@ -356,11 +407,13 @@ static void test_whatever_happens(void **state) {
                   dead);
     print_message("%zu attempts of batches with %zu tasks, %zu of the full size, %zu parked\n",
                   batches, batched, whole, parked_batches);
+    print_message("%zu held, %zu times a base told, %zu seeds at a limit\n", held, passed, limited);
     if (seed_count >= 100) { /* the faults did happen */
         assert_true(kills > seed_count && sleeps > seed_count && fenced > seed_count / 4);
         assert_true(parked > 10 * seed_count && dead > seed_count && repeats > 0);
         assert_true(withdrawn > seed_count);
         assert_true(batches > seed_count && whole > seed_count / 2 && parked_batches > seed_count);
+        assert_true(held > 10 * seed_count && passed > seed_count / 4 && limited > seed_count / 20);
     }
     free(s);
 }

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { FLAGS = 1, KIND_MAX = TRIGGERS_ENTRY_THROTTLED };
+enum { FLAGS = 1, KIND_MAX = TRIGGERS_ENTRY_PASSED };
 
 static triggers_entry sample(void) {
     return (triggers_entry){.kind = TRIGGERS_ENTRY_FAILED,

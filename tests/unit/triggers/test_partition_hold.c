@@ -1,0 +1,206 @@
+/* Tasks that wait for their trigger, step by step: put aside in one chain, recalled in order, and
+ * what it costs others. What happens under faults is test_partition_sim.c's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "partition_desk.h"
+
+static triggers_partition_stats look(const desk *d) {
+    return triggers_partition_look(d->partition);
+}
+
+static void resume(desk *d) {
+    d->is_paused = false;
+    triggers_partition_refresh(d->partition, d->now_ms);
+    wait_ms(d, 200);
+    settle(d);
+}
+
+/* One chain, however many keys. */
+static void test_what_a_paused_trigger_has_is_put_aside(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    d.is_paused = true;
+    feed(&d, 1, "a");
+    feed(&d, 2, "b");
+    feed(&d, 3, "a");
+    wait_ms(&d, 5000);
+    assert_int_equal(d.park_count, 0);
+    wait_ms(&d, 200);
+    wait_ms(&d, 200);
+    assert_int_equal(d.park_count, 3);
+    assert_int_equal(look(&d).held_tasks, 3);
+    assert_int_equal(look(&d).parked_keys, 0);
+    assert_int_equal(triggers_partition_watermark(d.partition), 3);
+    feed(&d, 4, "c"); /* at once */
+    assert_int_equal(triggers_partition_watermark(d.partition), 4);
+    assert_int_equal(d.attempt_count, 0);
+    resume(&d);
+    assert_int_equal(under_way(&d, 1) + under_way(&d, 2), 2);
+    assert_int_equal(under_way(&d, 3), 0); /* behind 1 */
+    good(&d, 1);
+    good(&d, 4);
+    good(&d, 3);
+    good(&d, 2);
+    assert_int_equal(look(&d).held_tasks, 0);
+    assert_int_equal(look(&d).lanes, 0);
+    feed(&d, 5, "a"); /* live again */
+    assert_int_equal(under_way(&d, 5), 1);
+    assert_int_equal(d.park_count, 4);
+    desk_close(&d);
+}
+
+/* What comes while the chain is not done waits behind it, and is not put aside. */
+static void test_what_comes_behind_the_chain_waits_for_its_end(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    d.is_paused = true;
+    feed(&d, 1, "a");
+    wait_ms(&d, 5200);
+    wait_ms(&d, 200);
+    assert_int_equal(look(&d).held_tasks, 1);
+    resume(&d);
+    assert_int_equal(under_way(&d, 1), 1);
+    feed(&d, 2, "b");
+    assert_int_equal(under_way(&d, 2), 0);
+    assert_int_equal(d.park_count, 1);
+    good(&d, 1);
+    assert_int_equal(under_way(&d, 2), 1);
+    desk_close(&d);
+}
+
+/* A recalled one that fails is parked by its key, with those of the key that are recalled next. */
+static void test_a_recalled_one_that_fails_parks_its_key(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    d.is_paused = true;
+    feed(&d, 1, "a");
+    feed(&d, 2, "a");
+    feed(&d, 3, "b");
+    wait_ms(&d, 5200);
+    wait_ms(&d, 200);
+    resume(&d);
+    bad(&d, 1);
+    assert_int_equal(look(&d).held_tasks, 1);
+    assert_int_equal(look(&d).parked_keys, 1);
+    good(&d, 3);
+    assert_int_equal(look(&d).held_tasks, 0);
+    wait_ms(&d, 5000);
+    good(&d, 1);
+    good(&d, 2);
+    assert_int_equal(look(&d).parked_tasks, 0);
+    desk_close(&d);
+}
+
+/* The chain begins only when nothing of the lane is under way; what takes long goes to its key's.
+ */
+static void test_a_lane_closes_before_its_chain_begins(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    feed(&d, 1, "a");
+    feed(&d, 2, "b");
+    feed(&d, 3, "c"); /* two at once */
+    wait_ms(&d, 5200);
+    assert_int_equal(d.park_count, 0);
+    good(&d, 1); /* and 3 does not begin */
+    assert_int_equal(under_way(&d, 3), 0);
+    wait_ms(&d, 1100);
+    wait_ms(&d, 200);
+    assert_int_equal(d.park_count, 2); /* 2 by its key, 3 by its lane */
+    assert_int_equal(triggers_partition_watermark(d.partition), 3);
+    assert_int_equal(under_way(&d, 3), 1); /* recalled: there is a place */
+    good(&d, 2);
+    good(&d, 3);
+    assert_int_equal(look(&d).parked_tasks, 0);
+    desk_close(&d);
+}
+
+static void fold_all(desk *d) {
+    triggers_record record;
+    core_error error = {0};
+    for (size_t i = 0; i < d->record_done; i++) {
+        assert_true(triggers_record_read(core_block_slice(d->records[i]), &record, &error));
+        assert_true(triggers_partition_fold(d->partition, i + 1, &record, &error));
+    }
+}
+
+static void test_a_takeover_knows_what_is_put_aside_and_done(void **state) {
+    desk d;
+    (void)state;
+    desk_open(&d);
+    d.is_paused = true;
+    feed(&d, 1, "a");
+    feed(&d, 2, "b");
+    feed(&d, 3, "a");
+    wait_ms(&d, 5200);
+    wait_ms(&d, 200);
+    resume(&d);
+    good(&d, 2); /* above the base, which 1 holds */
+    size_t before = d.attempt_count;
+    memset(d.ended, true, sizeof d.ended[0] * before);
+    desk_take_over(&d);
+    fold_all(&d);
+    assert_int_equal(look(&d).held_tasks, 2);
+    triggers_partition_begin(d.partition, 8, d.now_ms);
+    settle(&d);
+    feed(&d, 4, "a");
+    wait_ms(&d, 200);
+    settle(&d);
+    assert_int_equal(d.attempt_count, before + 1);
+    assert_int_equal(under_way(&d, 1), 1);
+    good(&d, 1);
+    good(&d, 3);
+    good(&d, 4);
+    assert_int_equal(look(&d).parked_tasks, 0);
+    assert_int_equal(triggers_partition_watermark(d.partition), 4);
+    desk_close(&d);
+}
+
+/* Of eight keys one trigger gets half, and another's first failure finds room; it waits unattempted
+ * meanwhile, which is told. */
+static void test_a_trigger_has_no_more_parked_keys_than_it_leaves_free(void **state) {
+    static const char *const keys[] = {"a", "b", "c", "d", "e", "f"};
+    desk d;
+    (void)state;
+    desk_open(&d);
+    for (uint64_t i = 1; i <= 4; i++) {
+        feed_of(&d, i, "down", keys[i - 1]);
+        bad(&d, i);
+    }
+    assert_int_equal(look(&d).parked_keys, 4);
+    assert_false(look(&d).is_limited);
+    feed_of(&d, 5, "down", keys[4]);
+    assert_int_equal(under_way(&d, 5), 0);
+    assert_true(look(&d).is_limited);
+    feed_of(&d, 6, "other", keys[5]);
+    bad(&d, 6);
+    assert_int_equal(look(&d).parked_keys, 5);
+    assert_int_equal(d.bury_count, 0);
+    wait_ms(&d, 5000);
+    for (uint64_t i = 1; i <= 12; i++)
+        if (under_way(&d, 1 + i % 6) == 1)
+            good(&d, 1 + i % 6);
+    assert_int_equal(look(&d).parked_tasks, 0);
+    assert_int_equal(triggers_partition_watermark(d.partition), 6);
+    desk_close(&d);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_a_paused_trigger_has_is_put_aside),
+        cmocka_unit_test(test_what_comes_behind_the_chain_waits_for_its_end),
+        cmocka_unit_test(test_a_recalled_one_that_fails_parks_its_key),
+        cmocka_unit_test(test_a_lane_closes_before_its_chain_begins),
+        cmocka_unit_test(test_a_takeover_knows_what_is_put_aside_and_done),
+        cmocka_unit_test(test_a_trigger_has_no_more_parked_keys_than_it_leaves_free),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
