@@ -304,20 +304,32 @@ static const expr_node *junction_compile(expr_compiler *c, const PgQuery__BoolEx
                      arguments, tree->n_args);
 }
 
-static const expr_node *null_test_compile(expr_compiler *c, const PgQuery__NullTest *tree) {
-    const expr_node *argument = expr_compile(c, tree->arg);
-    uint32_t location = expr_location(c, tree->location);
-    if (argument == NULL)
-        return NULL;
+const expr_node *expr_null_test(const expr_compiler *c, const expr_node *argument, bool is_negated,
+                                uint32_t location) {
     if (argument->type.id == EXPR_TYPE_NONE && argument->option != 0)
         return expr_unsupported(c, location, "the column's type may be one of rows");
     if (expr_node_is_array(argument))
         return expr_unsupported(c, location, "an array is only taken by ANY and ALL");
+    if (argument->operation == &expr_operation_column) {
+        expr_node *as_it_is = expr_node_copy(c->condition, argument, c->refusal);
+        if (as_it_is == NULL)
+            return NULL;
+        as_it_is->kind = EXPR_SCALAR_TEXT;
+        argument = as_it_is;
+    }
     expr_node *node = expr_make(c, &expr_operation_is_null, expr_type_make(EXPR_TYPE_BOOL),
                                 location, &argument, 1);
     if (node != NULL)
-        node->option = tree->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NOT_NULL ? 1 : 0;
+        node->option = is_negated ? 1 : 0;
     return node;
+}
+
+static const expr_node *null_test_compile(expr_compiler *c, const PgQuery__NullTest *tree) {
+    const expr_node *argument = expr_compile(c, tree->arg);
+    if (argument == NULL)
+        return NULL;
+    return expr_null_test(c, argument, tree->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NOT_NULL,
+                          expr_location(c, tree->location));
 }
 
 static const expr_node *boolean_test_compile(expr_compiler *c, const PgQuery__BooleanTest *tree) {

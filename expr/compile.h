@@ -46,6 +46,9 @@ CORE_MUST_CHECK expr_node *expr_make(const expr_compiler *c, const expr_operatio
 /* A null of that type. */
 CORE_MUST_CHECK const expr_node *expr_null(const expr_compiler *c, expr_type type,
                                            uint32_t location);
+/* Whether it is null, or not; a column's value is not read for that. */
+CORE_MUST_CHECK const expr_node *expr_null_test(const expr_compiler *c, const expr_node *argument,
+                                                bool is_negated, uint32_t location);
 /* What texts of these are compared by, together. */
 expr_collating expr_collating_of(const expr_node *const *nodes, size_t count);
 /* Refuses where it is not known which texts are equal, or (`orders`) which comes first. */

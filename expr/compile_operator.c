@@ -206,15 +206,9 @@ static const expr_node *distinct_compile(expr_compiler *c, const PgQuery__AExpr 
         (arguments[1] = expr_compile(c, tree->rexpr)) == NULL)
         return NULL;
     bool is_test = is_null_literal(arguments[0]) || is_null_literal(arguments[1]);
-    if (is_test) { /* as PostgreSQL writes it anew: IS NOT NULL */
-        const expr_node *asked = arguments[is_null_literal(arguments[1]) ? 0 : 1];
-        if (asked->type.id == EXPR_TYPE_NONE && asked->option != 0)
-            return expr_unsupported(c, location, "the column's type may be one of rows");
-        expr_node *node = expr_make(c, &expr_operation_is_null, boolean, location, &asked, 1);
-        if (node != NULL)
-            node->option = option == 0 ? 1 : 0;
-        return node;
-    }
+    if (is_test) /* as PostgreSQL writes it anew: IS NOT NULL */
+        return expr_null_test(c, arguments[is_null_literal(arguments[1]) ? 0 : 1], option == 0,
+                              location);
     if (!expr_compare_types(c, EXPR_OP_EQ, &arguments[0], &arguments[1], &kind, location))
         return NULL;
     expr_node *node = expr_make(c, &expr_operation_distinct, boolean, location, arguments, 2);

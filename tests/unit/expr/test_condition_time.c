@@ -144,6 +144,33 @@ static void each_rule_holds(void **state) {
     }
 }
 
+/* What is not read as the engine reads it is there all the same. */
+static void what_is_not_read_is_not_null(void **state) {
+    static const struct {
+        const char *text;
+        int verdict;
+    } tests[] = {
+        {"iv IS NULL", F},           {"iv IS NOT NULL", T}, {"iv IS DISTINCT FROM NULL", T},
+        {"iv > '1 day'", Q},         {"iv = iv", Q},        {"iv IS NULL OR i = 7", T},
+        {"i = 7 AND iv IS NULL", F},
+    };
+    core_value values[CORE_COUNT_OF(columns)];
+    (void)state;
+    for (size_t i = 0; i < CORE_COUNT_OF(columns); i++)
+        values[i] = (core_value){.kind = CORE_VALUE_TEXT, .bytes = core_slice_text(row[i])};
+    values[4].bytes = core_slice_text("infinity"); /* of PostgreSQL 17 */
+    core_tuple tuple = {.count = CORE_COUNT_OF(columns), .values = values};
+    for (size_t i = 0; i < CORE_COUNT_OF(tests); i++) {
+        expr_refusal refusal;
+        expr_condition *condition = compile(tests[i].text, &refusal);
+        assert_non_null(condition);
+        expr_verdict verdict = expr_condition_evaluate(condition, &tuple, NULL, NULL);
+        if ((int)verdict != tests[i].verdict)
+            fail_msg("%s: %s", tests[i].text, expr_verdict_name(verdict));
+        expr_condition_release(condition);
+    }
+}
+
 /* A null beside an operation is null, whatever the other operand would raise. */
 static void nulls_are_null(void **state) {
     static const char *const unknown[] = {
@@ -235,6 +262,7 @@ static void no_index_goes_by_an_interval(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_rule_holds),
+        cmocka_unit_test(what_is_not_read_is_not_null),
         cmocka_unit_test(nulls_are_null),
         cmocka_unit_test(what_hangs_on_something_is_refused),
         cmocka_unit_test(no_index_goes_by_an_interval),
