@@ -81,7 +81,7 @@ sqlite3 *search_store_connect(const char *path, size_t cache_bytes, core_error *
     }
     (void)sqlite3_extended_result_codes(database, 1);
     (void)sqlite3_busy_timeout(database, STORE_BUSY_MS);
-    if (search_sql_run(database, "PRAGMA page_size = 8192", error) &&
+    if (search_sql_run(database, "PRAGMA page_size = 4096", error) &&
         search_sql_run(database, "PRAGMA journal_mode = WAL", error) &&
         search_sql_run(database,
                        "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;"
@@ -153,7 +153,7 @@ static bool file_create(search_store *store, core_error *error) {
                           "INSERT INTO words (words, rank) VALUES ('usermerge', 2);"
                           "INSERT INTO words (words, rank) VALUES ('crisismerge', 32);"
                           "INSERT INTO words (words, rank) VALUES ('hashsize', 16777216);"
-                          "INSERT INTO words (words, rank) VALUES ('pgsz', 8000)",
+                          "INSERT INTO words (words, rank) VALUES ('pgsz', 2000)",
                           error) &&
            search_sql_run(store->database, sql, error) &&
            search_sql_run(store->database, "COMMIT", error);

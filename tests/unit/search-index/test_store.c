@@ -346,7 +346,7 @@ static void a_damaged_file_is_told(void **state) {
     static uint8_t whole[4 << 20];
     int file = open(w.path, O_RDWR);
     ssize_t size = pread(file, whole, sizeof whole, 0);
-    assert_true(size > 100000 && size < (ssize_t)sizeof whole);
+    assert_true(size > 40000 && size < (ssize_t)sizeof whole);
     uint64_t random = 3;
     int told = 0;
     for (int round = 0; round < 60; round++) {
