@@ -70,3 +70,12 @@ export function corpus(count) {
   if (all.length < count) throw new Error(`the corpus has ${all.length} documents, ${count} are wanted`);
   return all.slice(0, count).map((document, i) => ({ id: i + 1, ...document, size: document.text.length }));
 }
+
+// What a quick run has instead, whose figures mean nothing: no package is needed.
+export function madeUp(count) {
+  const words = Array.from({ length: 500 }, (_, i) => `word${String.fromCharCode(97 + (i % 26), 97 + ((i * 7) % 26))}${'abcdefgh'[i % 8]}`);
+  return Array.from({ length: count }, (_, i) => {
+    const text = Array.from({ length: 12 }, (_unused, j) => words[(i * 31 + j * j * 17) % words.length]).join(' ');
+    return { id: i + 1, title: words[(i * 13) % words.length], text, kind: ['noun', 'verb'][i % 2], source: 'none', size: text.length };
+  });
+}

@@ -14,13 +14,14 @@ import memory from '../suites/memory.mjs';
 import paced from '../suites/paced.mjs';
 import rls from '../suites/rls.mjs';
 import rules from '../suites/rules.mjs';
+import search from '../suites/search.mjs';
 import snapshot from '../suites/snapshot.mjs';
 import start from '../suites/start.mjs';
 import subscriptions from '../suites/subscriptions.mjs';
 import tokens from '../suites/tokens.mjs';
 import webhooks from '../suites/webhooks.mjs';
 
-const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, rls, idle, tokens, rules, webhooks];
+const SUITES = [drain, latency, memory, start, snapshot, broadcast, paced, subscriptions, rls, idle, tokens, rules, webhooks, search];
 const REPEAT = 3;
 const REPEAT_MAX = 100;
 
