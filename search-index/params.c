@@ -77,7 +77,7 @@ bool search_params_known(const search_params *params, const char *const *names,
         core_slice name = params->items[i].name;
         char list[600] = "";
         size_t used = 0;
-        if (is_among(name, names))
+        if (is_among(name, names) || core_slice_is(name, "apikey")) /* the caller's credential */
             continue;
         for (size_t j = 0; names[j] != NULL && used < sizeof list; j++)
             used += (size_t)snprintf(list + used, sizeof list - used, "%s`%s`", j > 0 ? ", " : "",

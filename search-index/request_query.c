@@ -220,6 +220,8 @@ static bool parameter_read(request_reader *reader, core_slice raw) {
         !percent_undo(reader, core_slice_make(raw.data + behind, raw.length - behind), &value))
         return false;
     const request_parameter *parameter = request_parameter_find(name, REQUEST_IN_QUERY);
+    if (core_slice_is(name, "apikey"))
+        return true; /* the caller's credential, which the server has looked at */
     if (parameter == NULL)
         return request_unknown_refuse(reader, name);
     request_note(reader, parameter);
