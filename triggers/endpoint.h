@@ -27,6 +27,7 @@ struct triggers_endpoint {
     triggers_endpoint_texts *texts; /* NULL: they could not be made, for: */
     core_error error;
     net_throttle throttle;
+    uint32_t webhooks; /* of what is under way, as its owner counts them */
     net_breaker breaker;
     uint32_t ticket;  /* of the breaker, for what was admitted last */
     bool was_refused; /* somebody, until another's attempt ends: for want of a place, or since its

@@ -14,7 +14,6 @@
 
 enum {
     WORK_MAX_BYTES = 64 * 1024 * 1024,
-    IN_FLIGHT_MAX = 1024,
     /* Of all partitions' attempts at once: nothing that was admitted is refused. */
     QUEUE_MAX = TRIGGERS_PARTITIONS * TRIGGERS_ATTEMPTS_MAX,
 };
@@ -164,7 +163,7 @@ bool triggers_webhooks_sender(const triggers_sender_spec *spec, triggers_sender 
     webhooks->guard = net_guard_for_config(spec->config, error);
     const net_http_spec http = {.guard = webhooks->guard,
                                 .ca_file = core_config_text(spec->config, "triggers.ca"),
-                                .in_flight_max = IN_FLIGHT_MAX,
+                                .in_flight_max = TRIGGERS_WEBHOOKS_MAX,
                                 .queue_max = QUEUE_MAX};
     if (webhooks->guard != NULL)
         webhooks->http = net_http_new(&http, error);

@@ -5,6 +5,8 @@
 
 #include "triggers/sender.h"
 
+#define TRIGGERS_WEBHOOKS_MAX 1024 /* at once, of a source in a process */
+
 /* A triggers_sender_maker: starts the client. */
 CORE_MUST_CHECK bool triggers_webhooks_sender(const triggers_sender_spec *spec,
                                               triggers_sender *sender, core_error *error);

@@ -29,6 +29,7 @@ static const char too_deep[] =
 
 struct triggers_senders {
     uint32_t magic;
+    uint32_t webhooks; /* under way */
     triggers_sender_spec spec;
     triggers_sender rows[TRIGGERS_DO_COUNT];
     triggers_endpoints *endpoints;
@@ -38,12 +39,38 @@ static int64_t now_ns(const triggers_senders *senders) {
     return senders->spec.clock->monotonic_ns(senders->spec.clock);
 }
 
-static void endpoint_release(const triggers_senders *senders, triggers_endpoint *endpoint,
+static void endpoint_release(triggers_senders *senders, triggers_endpoint *endpoint,
                              uint32_t ticket, net_breaker_word word) {
+    if (endpoint->webhooks > 0) { /* else its action was another one */
+        endpoint->webhooks--;
+        senders->webhooks--;
+    }
     triggers_endpoint_release(endpoint, ticket, word, core_clock_ms(senders->spec.clock));
 }
 
 /* ---- attempts ---- */
+
+/* All webhooks share the HTTP client's places: an endpoint has no more of them than it leaves free,
+ * so that those that hang never have all. */
+static bool has_share(const triggers_senders *senders, const triggers_endpoint *endpoint) {
+    return endpoint->webhooks < TRIGGERS_WEBHOOKS_MAX - senders->webhooks;
+}
+
+static int64_t endpoint_admit(triggers_senders *senders, triggers_endpoint *endpoint,
+                              bool is_webhook, int64_t now_ms, const char **reason) {
+    enum { SHARE_AGAIN_MS = 50 };
+    if (is_webhook && !has_share(senders, endpoint)) {
+        endpoint->was_refused = true;
+        *reason = "the trigger has its share of the webhooks that may be under way at once";
+        return now_ms + SHARE_AGAIN_MS;
+    }
+    int64_t wait_ms = triggers_endpoint_admit(endpoint, now_ms, now_ns(senders), reason);
+    if (wait_ms == 0 && is_webhook) {
+        endpoint->webhooks++;
+        senders->webhooks++;
+    }
+    return wait_ms;
+}
 
 int64_t triggers_senders_admit(triggers_senders *senders, const triggers_definition *definition,
                                int64_t now_ms, const char **reason) {
@@ -55,7 +82,8 @@ int64_t triggers_senders_admit(triggers_senders *senders, const triggers_definit
         return now_ms + AWAY_MS;
     }
     triggers_endpoint *endpoint = triggers_endpoints_get(senders->endpoints, definition, now_ms);
-    return endpoint != NULL ? triggers_endpoint_admit(endpoint, now_ms, now_ns(senders), reason)
+    bool is_webhook = definition->action == TRIGGERS_DO_WEBHOOK;
+    return endpoint != NULL ? endpoint_admit(senders, endpoint, is_webhook, now_ms, reason)
                             : now_ms + AGAIN_MS;
 }
 

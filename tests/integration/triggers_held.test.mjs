@@ -124,3 +124,17 @@ test('a trigger that takes its share of the parked keys waits unattempted, which
   assert.equal(await house.walcast.metric('walcast_triggers_dead_total'), 0);
   await waitFor('no warning', async () => (await house.walcast.health()).reason === undefined, 30_000);
 });
+
+test('triggers whose endpoints hang leave places for others', async (t) => {
+  const COUNT = 1500, OTHERS = 40;
+  const receiver = await Receiver.start(t, ({ path }) => (path === '/other' ? 200 : 'hang'));
+  const hangs = (name) => trigger(`${receiver.url}/${name}`, { name, when: "new.status = 'hangs'",
+    more: ', concurrency: 1000, timeout: 60s' });
+  const house = await startTriggers(t, [hangs('one'), hangs('two'), trigger(`${receiver.url}/other`, { name: 'other' })]);
+  await insert(house, 'hangs', 1, COUNT, COUNT);
+  await waitFor('many that hang', () => receiver.events.length > 500, 30_000);
+  await insertOrders(house, COUNT + 1, COUNT + OTHERS, OTHERS);
+  await came(receiver, 'other', OTHERS, 20_000);
+  const hanging = receiver.events.filter(({ path }) => path !== '/other').length;
+  assert.ok(hanging < 1000, `${hanging} of 1,024`);
+});
