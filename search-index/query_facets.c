@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define NUMBER_TEXT_MAX 32
+#define NUMBERS_MAX     ((size_t)4 << 20) /* of one facet: 32 MiB; what is beyond is not counted */
 
 typedef struct {
     search_run *run;
@@ -14,10 +15,15 @@ typedef struct {
     double *numbers; /* as they come; sorted at the end */
     size_t number_count;
     size_t number_capacity;
+    bool is_over; /* there were more numbers than are counted */
     bool is_failed;
 } facet_count;
 
 static void number_add(facet_count *facet, double number) {
+    if (facet->number_count == NUMBERS_MAX) {
+        facet->is_over = true;
+        return;
+    }
     if (facet->number_count == facet->number_capacity) {
         size_t capacity = facet->number_capacity > 0 ? 2 * facet->number_capacity : 1024;
         double *grown = realloc(facet->numbers, capacity * sizeof *grown);
@@ -148,6 +154,7 @@ static bool facet_make(search_run *run, search_hits *hits, core_slice name, sear
     if (done) {
         matches_count(&facet);
         done = !facet.is_failed && facet_close(&facet, out);
+        hits->is_facets_exact = hits->is_facets_exact && !facet.is_over;
     }
     free(facet.counts);
     free(facet.numbers);
@@ -177,10 +184,10 @@ bool search_facets_count(search_run *run, search_hits *hits) {
     uint32_t count = names_of(run, names, SEARCH_ATTRIBUTES_MAX);
     search_facet *facets = core_arena_array(&hits->arena, count + 1, sizeof *facets);
     bool done = facets != NULL;
+    hits->is_facets_exact = !run->is_cut;
     for (uint32_t i = 0; done && i < count; i++)
         done = facet_make(run, hits, names[i], &facets[i]);
     hits->facets = facets;
     hits->facet_count = count;
-    hits->is_facets_exact = !run->is_cut;
     return done;
 }
