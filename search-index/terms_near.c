@@ -3,8 +3,8 @@
  * Each term is held against the word by its letters first, two operations on one integer, which
  * leaves a few in a hundred; those by their distance, a word of 64 bits for a whole column of the
  * usual table (H. Hyyrö, "A bit-vector algorithm for computing Levenshtein and Damerau edit
- * distances", Nordic Journal of Computing 10, 2003). At distance 1 the first letter must be the
- * same, so only the terms that begin with it are looked at. */
+ * distances", Nordic Journal of Computing 10, 2003). Terms with the word's first letter stand side
+ * by side; all others have one edit less left, at distance 1 none. */
 #include "search-index/terms_private.h"
 
 #include "search-index/letter.h"
@@ -28,6 +28,8 @@ typedef struct {
 typedef struct {
     const search_terms *terms;
     const typo_pattern *pattern;
+    uint32_t limit;     /* of edits, in what is looked at now */
+    bool is_same_first; /* terms that begin with the word's first letter, or all others */
     search_term_match *out;
     size_t max;
     size_t count;
@@ -131,10 +133,10 @@ static bool bits_above(uint64_t bits, uint32_t limit) {
     return bits != 0;
 }
 
-static bool letters_fit(const typo_pattern *pattern, uint64_t letters) {
-    if (bits_above(pattern->letters & ~letters, pattern->distance_max))
+static bool letters_fit(const typo_pattern *pattern, uint64_t letters, uint32_t limit) {
+    if (bits_above(pattern->letters & ~letters, limit))
         return false;
-    return pattern->is_prefix || !bits_above(letters & ~pattern->letters, pattern->distance_max);
+    return pattern->is_prefix || !bits_above(letters & ~pattern->letters, limit);
 }
 
 static void term_try(typo_search *search, uint32_t id) {
@@ -143,36 +145,48 @@ static void term_try(typo_search *search, uint32_t id) {
         return;
     core_slice text = search_term_text(search->terms, id);
     size_t at = 0;
-    uint32_t first_differs = search_letter_next(text, &at) != pattern->first;
-    if (first_differs >= pattern->distance_max)
+    bool is_same = search_letter_next(text, &at) == pattern->first;
+    if (is_same != search->is_same_first)
         return;
-    uint32_t limit = pattern->distance_max - first_differs;
-    uint32_t distance = pattern_distance(pattern, text, limit);
-    if (distance == 0 || distance > limit)
+    uint32_t distance = pattern_distance(pattern, text, search->limit);
+    if (distance == 0 || distance > search->limit)
         return;
-    search_term_match match = {.text = text,
-                               .documents = search->terms->documents[id],
-                               .distance = distance + first_differs};
+    search_term_match match = {
+        .text = text, .documents = search->terms->documents[id], .distance = distance + !is_same};
     search_term_match_keep(search->out, &search->count, search->max, match);
 }
 
-static void all_try(typo_search *search) {
+/* A first letter that differs is counted already: of two edits one is left, and few terms fit. Each
+ * step of the loop is letters_fit at 1, written out: it goes over all terms. */
+static void others_try(typo_search *search) {
     const uint64_t *letters = search->terms->letters;
-    for (uint32_t id = 0; id < search->terms->count; id++)
-        if (letters_fit(search->pattern, letters[id]))
+    const uint64_t wanted = search->pattern->letters;
+    const uint64_t unwanted = search->pattern->is_prefix ? 0 : ~wanted;
+    const uint32_t count = search->terms->count;
+    search->limit = 1;
+    search->is_same_first = false;
+    for (uint32_t id = 0; id < count; id++) {
+        uint64_t missing = wanted & ~letters[id];
+        uint64_t more = letters[id] & unwanted;
+        if (((missing & (missing - 1)) | (more & (more - 1))) == 0)
             term_try(search, id);
+    }
 }
 
-static void beginning_try(typo_search *search) {
+static void same_first_try(typo_search *search) {
     const search_terms *terms = search->terms;
     search_terms_place place = search_terms_order_find(terms, search->pattern->first_bytes, false);
     search_terms_place end = search_terms_order_find(terms, search->pattern->first_bytes, true);
+    search->limit = search->pattern->distance_max;
+    search->is_same_first = true;
     for (; place.block < terms->order.count && place.block <= end.block; place.block++) {
         const search_terms_block *block = terms->order.blocks[place.block];
         uint32_t to = place.block == end.block ? end.index : block->count;
-        for (; place.index < to; place.index++)
-            if (letters_fit(search->pattern, terms->letters[block->ids[place.index]]))
-                term_try(search, block->ids[place.index]);
+        for (; place.index < to; place.index++) {
+            uint32_t id = block->ids[place.index];
+            if (letters_fit(search->pattern, terms->letters[id], search->limit))
+                term_try(search, id);
+        }
         place.index = 0;
     }
 }
@@ -183,9 +197,8 @@ size_t search_terms_near(const search_terms *terms, const search_typo *typo, sea
     if (typo->distance_max == 0 || !pattern_init(&pattern, typo))
         return 0;
     typo_search search = {.terms = terms, .pattern = &pattern, .out = out, .max = max};
+    same_first_try(&search);
     if (pattern.distance_max > 1)
-        all_try(&search);
-    else
-        beginning_try(&search);
+        others_try(&search);
     return search.count;
 }
