@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-enum { WAIT_MS = 10000 };
+enum { WAIT_MS = 5000 };
 
 uint64_t search_call_took_ms(const search_call *call) {
     const core_clock *clock = call->host->spec.clock;
@@ -36,10 +36,22 @@ static bool rules_apply(search_call *call, core_slice uid, search_request *reque
     return ok || search_refuse(&call->refusal, SEARCH_CODE_INTERNAL, "no memory for the filter");
 }
 
+/* Who waits holds a thread, so half of them may: the others go on answering. */
 static bool place_await(search_call *call, core_slice uid, const search_request *request) {
-    return !request->has_min_offset ||
-           search_registry_await(call->host->registry, call->request->caller.project, uid,
-                                 &request->min_offset, WAIT_MS) ||
+    search_registry *registry = call->host->registry;
+    core_slice project = call->request->caller.project;
+    unsigned threads = (unsigned)core_config_integer(call->host->spec.config, "search.threads");
+    if (!request->has_min_offset ||
+        search_registry_await(registry, project, uid, &request->min_offset, 0))
+        return true;
+    bool may = atomic_fetch_add(&call->host->waiting, 1) < (threads + 1) / 2;
+    bool is_there =
+        may && search_registry_await(registry, project, uid, &request->min_offset, WAIT_MS);
+    (void)atomic_fetch_sub(&call->host->waiting, 1);
+    if (!may)
+        return search_refuse(&call->refusal, SEARCH_CODE_TOO_MANY_SEARCH_REQUESTS,
+                             "Too many searches wait for `min_offset` already. Retry after 1s.");
+    return is_there ||
            search_refuse(&call->refusal, SEARCH_CODE_UNAVAILABLE,
                          "Index `%.*s` has not come to `min_offset` within %d s, or the offset is "
                          "of another history.",

@@ -18,6 +18,7 @@ struct search_host {
     search_registry *registry;  /* those that answer here */
     search_tasks *tasks;        /* what was asked, and how far it is here */
     atomic_bool is_folded;      /* the log is taken up to where it ended when we began */
+    atomic_uint waiting;        /* queries that wait for an offset, each on a thread */
     struct search_asked *asked; /* of requests here; the api part's */
     int wake_fd;                /* an eventfd: the indexer has something to look at in the log */
 };

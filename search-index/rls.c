@@ -218,6 +218,8 @@ static bool statement_run(const asking *it, const char *sql, const char *const *
     if (begun != NULL && role_take(it, error))
         result = pg_query(it->connection, sql, parameters, count, error);
     bool ok = result != NULL && places_take(it, result);
+    if (!ok && strcmp(pg_connection_sqlstate(it->connection), "42501") == 0)
+        error->code = CORE_ERROR_DENIED;
     pg_result_free(begun);
     pg_result_free(result);
     pg_result_free(pg_query(it->connection, "ROLLBACK", NULL, 0, &ignored));
@@ -275,9 +277,10 @@ bool search_rls_seen(search_call *call, search_open *open, const search_hits *hi
                                 &it.facts, &error) &&
               tables_ask(&it, &error);
     if (!ok)
-        return search_refuse(&call->refusal, SEARCH_CODE_UNAVAILABLE,
-                             "Whether the caller may see the hits could not be asked: %s",
-                             error.text);
+        return search_refuse(
+            &call->refusal,
+            error.code == CORE_ERROR_DENIED ? SEARCH_CODE_INVALID_API_KEY : SEARCH_CODE_UNAVAILABLE,
+            "Whether the caller may see the hits could not be asked: %s", error.text);
     for (uint32_t i = 0; i < hits->hit_count; i++)
         if (it.is_seen[i])
             seen[(*count)++] = &hits->hits[i];

@@ -161,7 +161,7 @@ bool search_settings_patch(search_settings *settings, core_slice patch, core_are
                 .arena = arena,
                 .refusal = refusal};
     core_json_token token = core_json_next(&it.reader);
-    if (token.kind == CORE_JSON_INVALID)
+    if (!core_json_valid(patch))
         return merge_malformed(&it);
     if (token.kind != CORE_JSON_OBJECT_OPEN)
         return search_shape_refuse(&whole, &it.reader, token, "", "an object", refusal);
@@ -175,7 +175,7 @@ bool search_settings_patch_one(search_settings *settings, search_setting setting
                 .arena = arena,
                 .refusal = refusal};
     core_json_token token = core_json_next(&it.reader);
-    if (token.kind == CORE_JSON_INVALID)
+    if (!core_json_valid(value))
         return merge_malformed(&it);
     return merge_value(&it, setting, token, "") && merge_end(&it);
 }

@@ -52,6 +52,40 @@ static void test_round_trip(void **state) {
     core_buffer_fini(&out);
 }
 
+static void test_pieces(void **state) {
+    (void)state;
+    const uint64_t pieces[] = {7, 12345678901};
+    search_record given = {.kind = SEARCH_TASK_DOCUMENTS_ADD,
+                           .at_us = 5,
+                           .pieces = pieces,
+                           .piece_count = 2,
+                           .body = core_slice_text("the end\n")};
+    core_buffer out;
+    core_arena arena;
+    search_record read;
+    core_error error;
+    core_buffer_init(&out, 4096);
+    core_arena_init(&arena, 1024, 1 << 20);
+    search_record_write(&given, &out);
+    assert_true(search_record_read(core_buffer_slice(&out), &arena, &read, &error));
+    assert_false(read.is_piece);
+    assert_int_equal(read.piece_count, 2);
+    assert_true(read.pieces[1] == pieces[1]);
+    assert_slice(read.body, "the end\n");
+    given = (search_record){.kind = SEARCH_TASK_DOCUMENTS_ADD,
+                            .at_us = 5,
+                            .is_piece = true,
+                            .body = core_slice_text("half")};
+    core_buffer_reset(&out);
+    search_record_write(&given, &out);
+    assert_true(search_record_read(core_buffer_slice(&out), &arena, &read, &error));
+    assert_true(read.is_piece);
+    assert_int_equal(read.piece_count, 0);
+    assert_slice(read.body, "half");
+    core_arena_fini(&arena);
+    core_buffer_fini(&out);
+}
+
 static void test_refused(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -108,9 +142,8 @@ static void test_uids(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_unknown_members),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_unknown_members),
         cmocka_unit_test(test_uids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

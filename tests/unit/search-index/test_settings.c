@@ -157,6 +157,7 @@ static void test_what_is_wrong_is_refused_in_meilisearchs_words(void **state) {
         {"{\"stopWords\":[\"a\"", SEARCH_CODE_MALFORMED_PAYLOAD, "The json payload"},
         {"", SEARCH_CODE_MALFORMED_PAYLOAD, "The json payload"},
         {"{} {}", SEARCH_CODE_MALFORMED_PAYLOAD, "The json payload"},
+        {"{\"stopWords\":[\"\xff\"]}", SEARCH_CODE_MALFORMED_PAYLOAD, "The json payload"},
     };
     fixture *it = *state;
     for (size_t i = 0; i < CORE_COUNT_OF(rows); i++) {
