@@ -76,7 +76,8 @@ static void tasks_settle(search_indexer *indexer) {
     while (at > first && search_tasks_before(host->tasks, at, &task) && task.uid > first) {
         bool is_open = task.status == SEARCH_TASK_PROCESSING && task.kind != SEARCH_TASK_DEFINITION;
         for (size_t i = 0; i < indexer->made_count && is_open; i++)
-            is_open = indexer->made[i]->task != task.uid;
+            is_open =
+                indexer->made[i]->task != task.uid && !search_made_hides(indexer->made[i], &task);
         if (is_open) {
             task.status = SEARCH_TASK_SUCCEEDED;
             task.finished_us = core_clock_wall_us(host->spec.clock);

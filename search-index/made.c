@@ -354,7 +354,12 @@ bool search_made_take(search_host *host, search_made *made, uint64_t sequence,
               (had_key || primary_key_of(made).length == 0 || schema_set(made, error));
     if (ok) {
         made->position = position;
+        ok = search_made_reach(host, made, sequence, error);
         it.task.finished_us = core_clock_wall_us(host->spec.clock);
+        if (it.task.status == SEARCH_TASK_SUCCEEDED && search_made_hides(made, &it.task)) {
+            it.task.status = SEARCH_TASK_PROCESSING;
+            it.task.finished_us = 0;
+        }
         if (has_task)
             search_tasks_put(host->tasks, &it.task);
     }
@@ -364,8 +369,31 @@ bool search_made_take(search_host *host, search_made *made, uint64_t sequence,
 
 /* ---- Caught up ---- */
 
+bool search_made_hides(const search_made *made, const search_task *task) {
+    return !made->is_shown && made->older == NULL && core_slice_is(made->entry->uid, task->index) &&
+           core_slice_is(made->entry->project, task->project);
+}
+
+/* What was done before it answered is told now, of the tasks up to `sequence`. */
+static void tasks_tell(search_host *host, const search_made *made, uint64_t sequence) {
+    search_task task;
+    uint64_t at = sequence;
+    while (at >= made->entry->generation && search_tasks_before(host->tasks, at, &task) &&
+           task.uid >= made->entry->generation) {
+        bool is_its = core_slice_is(made->entry->uid, task.index) &&
+                      core_slice_is(made->entry->project, task.project);
+        if (is_its && task.status == SEARCH_TASK_PROCESSING) {
+            task.status = SEARCH_TASK_SUCCEEDED;
+            task.finished_us = core_clock_wall_us(host->spec.clock);
+            search_tasks_put(host->tasks, &task);
+        }
+        at = task.uid - 1;
+    }
+}
+
 bool search_made_reach(search_host *host, search_made *made, uint64_t sequence, core_error *error) {
     const search_position position = {.log_sequence = sequence};
+    bool is_first = made->older == NULL;
     search_task task;
     if (made->is_shown || sequence < made->until)
         return true;
@@ -379,5 +407,7 @@ bool search_made_reach(search_host *host, search_made *made, uint64_t sequence, 
         search_tasks_put(host->tasks, &task);
     }
     made->task = 0;
+    if (is_first)
+        tasks_tell(host, made, sequence);
     return true;
 }

@@ -129,6 +129,15 @@ suite("Meilisearch's client", () => {
     assert.equal((await index.getDocuments()).total, 7);
   });
 
+  test('what a task was asked for can be found once it has succeeded', async () => {
+    for (let i = 0; i < 15; i++) {
+      await succeeded(client.createIndex(`soon${i}`));
+      assert.deepEqual(ids(await client.index(`soon${i}`).search('')), []);
+      await succeeded(client.index(`sooner${i}`).addDocuments([{ id: i, title: 'Soon' }]));
+      assert.deepEqual(ids(await client.index(`sooner${i}`).search('soon')), [i]);
+    }
+  });
+
   test('what is wrong with documents fails the task and writes nothing', async () => {
     await failed(client.index('wrong1').addDocuments([{ title: 'no id' }]), 'index_primary_key_no_candidate_found');
     await failed(client.index('wrong2').addDocuments([{ aid: 1, bid: 2 }]), 'index_primary_key_multiple_candidates_found');
