@@ -142,7 +142,7 @@ static bool not_found(const fold *it) {
 }
 
 static bool is_of_tables(const fold *it) {
-    return failed(it, "immutable_index",
+    return failed(it, "index_is_of_tables",
                   "Index `%.*s` is made of tables by a definition: write to the tables, or change "
                   "the definition.");
 }
@@ -301,7 +301,7 @@ static bool swap_refused(const fold *it, core_slice uid) {
     if (entry != NULL && !entry->is_table)
         return false;
     it->outcome->effect = SEARCH_EFFECT_FAILED;
-    it->outcome->code = entry == NULL ? "index_not_found" : "immutable_index";
+    it->outcome->code = entry == NULL ? "index_not_found" : "index_is_of_tables";
     (void)snprintf(it->outcome->message, sizeof it->outcome->message,
                    entry == NULL
                        ? "Index `%.*s` not found."

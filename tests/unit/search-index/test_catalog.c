@@ -1,5 +1,6 @@
 /* The search log folded: which indexes there are behind each record, and what is refused. */
 #include "search-index/catalog.h"
+#include "search-index/code.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,6 +54,7 @@ static void assert_failed(world *it, search_task_kind kind, const char *index, c
                           const char *code) {
     assert_int_equal(fold(it, kind, index, body), SEARCH_EFFECT_FAILED);
     assert_string_equal(it->outcome.code, code);
+    assert_int_not_equal(search_code_find(core_slice_text(code)), SEARCH_CODE_NONE);
 }
 
 /* ---- Table-backed ---- */
@@ -99,11 +101,11 @@ static void test_table_backed_refuses_writes(void **state) {
     world it;
     world_open(&it, 10);
     assert_int_equal(fold(&it, SEARCH_TASK_DEFINITION, "p", "a"), SEARCH_EFFECT_MADE);
-    assert_failed(&it, SEARCH_TASK_DOCUMENTS_ADD, "p", "[]", "immutable_index");
-    assert_failed(&it, SEARCH_TASK_DOCUMENTS_UPDATE, "p", "[]", "immutable_index");
-    assert_failed(&it, SEARCH_TASK_DOCUMENTS_DELETE, "p", "{}", "immutable_index");
-    assert_failed(&it, SEARCH_TASK_SETTINGS_UPDATE, "p", "{}", "immutable_index");
-    assert_failed(&it, SEARCH_TASK_INDEX_UPDATE, "p", "", "immutable_index");
+    assert_failed(&it, SEARCH_TASK_DOCUMENTS_ADD, "p", "[]", "index_is_of_tables");
+    assert_failed(&it, SEARCH_TASK_DOCUMENTS_UPDATE, "p", "[]", "index_is_of_tables");
+    assert_failed(&it, SEARCH_TASK_DOCUMENTS_DELETE, "p", "{}", "index_is_of_tables");
+    assert_failed(&it, SEARCH_TASK_SETTINGS_UPDATE, "p", "{}", "index_is_of_tables");
+    assert_failed(&it, SEARCH_TASK_INDEX_UPDATE, "p", "", "index_is_of_tables");
     assert_failed(&it, SEARCH_TASK_INDEX_CREATION, "p", "", "index_already_exists");
     assert_int_equal(fold(&it, SEARCH_TASK_INDEX_DELETION, "p", ""), SEARCH_EFFECT_REMOVED);
     assert_null(find(&it, "p"));
