@@ -32,6 +32,15 @@
      .unit = "bytes",
      .doc = "Memory of the jobs of each of the 16 partitions, about 500 bytes a job and its "
             "payload; at the maximum as `jobs.max_jobs`."},
+    {.key = "jobs.project_share",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "25",
+     .min = 1,
+     .max = 100,
+     .unit = "percent",
+     .doc = "Where schemas are tenants (`postgres.tenant_schemas`): how much of `jobs.max_jobs` and "
+            "of `jobs.memory` one project's jobs may have, dead ones among them; a job beyond that "
+            "is cancelled as it comes, and says so."},
     {.key = "jobs.dead_keep",
      .type = CORE_CONFIG_DURATION,
      .initial = "14d",

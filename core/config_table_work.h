@@ -27,6 +27,16 @@
      .unit = "bytes",
      .doc = "Size of the stream of dead letters (`{nats.stream}_DLQ`); at the maximum deliveries "
             "that would be given up wait instead, and readiness says so."},
+    {.key = "triggers.dlq_project_share",
+     .type = CORE_CONFIG_INTEGER,
+     .initial = "25",
+     .min = 1,
+     .max = 100,
+     .unit = "percent",
+     .doc = "Where schemas are tenants (`postgres.tenant_schemas`): how much of `triggers.dlq_bytes` "
+            "one project's dead letters may have. When the stream is more than half full, the "
+            "oldest of a project that has more are removed, which is logged and counted; 100: "
+            "never."},
     {.key = "triggers.history_bytes",
      .type = CORE_CONFIG_BYTES,
      .initial = "256MiB",

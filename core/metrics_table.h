@@ -211,6 +211,9 @@ X(TRIGGERS_FAILED, "walcast_triggers_failed_total", COUNTER, "Attempts that fail
 X(TRIGGERS_PARKED, "walcast_triggers_parked_total", COUNTER,
   "Deliveries put aside until their key's next attempt.")
 X(TRIGGERS_DEAD, "walcast_triggers_dead_total", COUNTER, "Deliveries that became dead letters.")
+X(TRIGGERS_DEAD_REMOVED, "walcast_triggers_dead_removed_total", COUNTER,
+  "Dead letters that were removed since their project had more than its share "
+  "(triggers.dlq_project_share).")
 X(TRIGGERS_PARTITIONS, "walcast_triggers_partitions", GAUGE,
   "Of the 16 shares of all deliveries, those that this process makes.")
 X(TRIGGERS_PARKED_TASKS, "walcast_triggers_parked_tasks", GAUGE,
@@ -234,6 +237,9 @@ X(TRIGGERS_JOBS_CALLBACKS_FAILED, "walcast_triggers_jobs_callback_failures_total
   "Attempts to tell the end of a job that failed.")
 X(TRIGGERS_JOBS_MALFORMED, "walcast_triggers_jobs_malformed", GAUGE,
   "Messages among accepted jobs that were none, passed over by the partitions owned here.")
+X(TRIGGERS_JOBS_REFUSED, "walcast_triggers_jobs_refused", GAUGE,
+  "Jobs beyond their project's share (jobs.project_share), cancelled as they came to the "
+  "partitions owned here.")
 X(TRIGGERS_JOBS_WORDS_LOST, "walcast_triggers_jobs_words_lost_total", COUNTER,
   "Words of workers that found no room; workers say them again.")
 X(TRIGGERS_JOBS_PARTITIONS, "walcast_triggers_jobs_partitions", GAUGE,

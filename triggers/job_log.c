@@ -111,7 +111,7 @@ static bool room_check(const triggers_jobs *jobs, core_error *error) {
         return true;
     return core_error_set(error, CORE_ERROR_FULL,
                           "the partition's log holds %zu jobs in %zu bytes, which is beyond "
-                          "jobs.max_jobs or jobs.max_bytes",
+                          "jobs.max_jobs or jobs.memory",
                           jobs->figures.jobs, jobs->figures.bytes);
 }
 

@@ -135,6 +135,8 @@ triggers_job_partition *triggers_job_partition_new(const triggers_job_partition_
     }
     const triggers_jobs_spec jobs = {.max_jobs = spec->max_jobs,
                                      .max_bytes = spec->max_bytes,
+                                     .project_max_jobs = spec->project_max_jobs,
+                                     .project_max_bytes = spec->project_max_bytes,
                                      .dead_keep_ms = spec->dead_keep_ms,
                                      .seed = spec->seed,
                                      .sink = {.context = partition,

@@ -53,6 +53,7 @@ typedef struct {
 typedef struct {
     size_t max_jobs;
     size_t max_bytes;
+    size_t project_max_jobs, project_max_bytes; /* of one project; 0: as of all */
     int64_t dead_keep_ms;
     uint64_t seed;
     triggers_job_driver driver;

@@ -14,6 +14,7 @@ static const char *const verdict_names[] = {
     [TRIGGERS_JOBS_OK] = "ok",
     [TRIGGERS_JOBS_KNOWN] = "known",
     [TRIGGERS_JOBS_DUPLICATE] = "duplicate",
+    [TRIGGERS_JOBS_REFUSED] = "refused",
     [TRIGGERS_JOBS_FULL] = "full",
     [TRIGGERS_JOBS_UNKNOWN] = "unknown",
     [TRIGGERS_JOBS_STALE] = "stale",
@@ -61,7 +62,8 @@ triggers_jobs *triggers_jobs_new(const triggers_jobs_spec *spec, core_error *err
     triggers_job_heap_init(&jobs->pull_timers, pull_before);
     core_buffer_init(&jobs->records, RECORDS_MAX);
     if (triggers_job_map_init(&jobs->ids) && triggers_job_map_init(&jobs->uniques) &&
-        triggers_job_map_init(&jobs->lines) && triggers_job_map_init(&jobs->limits))
+        triggers_job_map_init(&jobs->lines) && triggers_job_map_init(&jobs->limits) &&
+        triggers_job_map_init(&jobs->projects))
         return jobs;
     triggers_jobs_free(jobs);
     (void)core_error_set(error, CORE_ERROR_INTERNAL, "out of memory for jobs");
@@ -79,6 +81,7 @@ void triggers_jobs_free(triggers_jobs *jobs) {
     triggers_job_map_fini(&jobs->uniques);
     triggers_job_map_fini(&jobs->lines);
     triggers_job_map_fini(&jobs->limits);
+    triggers_job_map_fini(&jobs->projects);
     triggers_job_heap_fini(&jobs->timers);
     triggers_job_heap_fini(&jobs->over);
     triggers_job_heap_fini(&jobs->pull_timers);
@@ -183,6 +186,8 @@ static bool room_make(triggers_jobs *jobs, size_t bytes, size_t count,
 
 triggers_jobs_verdict triggers_jobs_add(triggers_jobs *jobs, const triggers_job *job,
                                         uint64_t sequence, int64_t now_us) {
+    triggers_job_status status;
+    char other[TRIGGERS_JOB_ID_LENGTH + 1];
     if ((sequence > 0 && sequence <= jobs->taken) ||
         triggers_job_by_id(jobs, core_slice_text(job->id)) != NULL) {
         sequence_take(jobs, sequence);
@@ -190,27 +195,15 @@ triggers_jobs_verdict triggers_jobs_add(triggers_jobs *jobs, const triggers_job 
     }
     if (!room_make(jobs, triggers_job_bytes(job), 1, NULL))
         return TRIGGERS_JOBS_FULL;
-    triggers_job_status status = {
-        .state = job->run_at_us > now_us ? TRIGGERS_JOB_SCHEDULED : TRIGGERS_JOB_READY,
-        .due_us = job->run_at_us > job->created_us ? job->run_at_us : job->created_us,
-    };
-    char other[TRIGGERS_JOB_ID_LENGTH + 1];
-    const triggers_job_entry *holder =
-        job->unique_key.length > 0 ? triggers_job_by_unique(jobs, job) : NULL;
-    if (holder != NULL) {
-        memcpy(other, holder->asked.id, sizeof other);
-        status.state = TRIGGERS_JOB_DUPLICATE;
-        status.finished_us = status.due_us = now_us;
-        status.callback_due = job->callback_url.length > 0;
-        status.error = core_slice_text(other);
-    }
+    triggers_jobs_verdict verdict = triggers_job_beginning(jobs, job, now_us, &status, other);
     const triggers_job_entry *entry = triggers_job_enter(jobs, job, &status);
     if (entry == NULL)
         return TRIGGERS_JOBS_FULL;
+    jobs->figures.refused += verdict == TRIGGERS_JOBS_REFUSED;
     triggers_job_emit_added(jobs, entry);
     sequence_take(jobs, sequence);
     triggers_job_pulls_serve(jobs, now_us);
-    return holder != NULL ? TRIGGERS_JOBS_DUPLICATE : TRIGGERS_JOBS_OK;
+    return verdict;
 }
 
 /* ---- Workers report ---- */
@@ -321,6 +314,9 @@ triggers_jobs_verdict triggers_jobs_retry(triggers_jobs *jobs, core_slice projec
         return TRIGGERS_JOBS_OVER;
     if (entry->asked.unique_key.length > 0 && triggers_job_by_unique(jobs, &entry->asked) != NULL)
         return TRIGGERS_JOBS_TAKEN;
+    if (entry->evictable &&
+        !triggers_job_project_has_room(jobs, entry->asked.project, entry->bytes))
+        return TRIGGERS_JOBS_FULL;
     triggers_job_status status = entry->status;
     status.state = TRIGGERS_JOB_READY;
     status.attempts = 0;

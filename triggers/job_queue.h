@@ -15,7 +15,9 @@
  * attempt gets that time anew, for its progress is not in the log.
  *
  * Timers and ready jobs are heaps: what is not due costs nothing. Memory is bounded by the spec;
- * what is over makes room for what comes (dead ones do not), then a job is refused: FULL. */
+ * what is over makes room for what comes (dead ones do not), then a job is refused: FULL. A project
+ * has a share of that: what it sends beyond is over at once, cancelled, and says so; so that one
+ * project's jobs hold up nobody else's. */
 #ifndef WALCAST_TRIGGERS_JOB_QUEUE_H
 #define WALCAST_TRIGGERS_JOB_QUEUE_H
 
@@ -41,7 +43,9 @@ typedef struct {
 
 typedef struct {
     size_t max_jobs;
-    size_t max_bytes;     /* of all jobs, bookkeeping included */
+    size_t max_bytes; /* of all jobs, bookkeeping included */
+    /* Of one project's, those that are over and make room left out; 0: as many as of all. */
+    size_t project_max_jobs, project_max_bytes;
     int64_t dead_keep_ms; /* dead ones are kept so long, or for their own time if that is longer */
     uint64_t seed;        /* of hashes; random */
     triggers_jobs_sink sink;
@@ -51,6 +55,7 @@ typedef enum {
     TRIGGERS_JOBS_OK,
     TRIGGERS_JOBS_KNOWN,     /* it was added, or ended that way, before: nothing changed */
     TRIGGERS_JOBS_DUPLICATE, /* added, but over at once: its unique key is taken */
+    TRIGGERS_JOBS_REFUSED,   /* added, but over at once: its project's share is used up */
     TRIGGERS_JOBS_FULL,      /* no room: try again later */
     TRIGGERS_JOBS_UNKNOWN,   /* no such job, or no more */
     TRIGGERS_JOBS_STALE,     /* another attempt has begun since, or none runs */
@@ -93,7 +98,8 @@ triggers_jobs_verdict triggers_jobs_fail(triggers_jobs *jobs, core_slice project
 triggers_jobs_verdict triggers_jobs_cancel(triggers_jobs *jobs, core_slice project, core_slice id,
                                            int64_t now_us);
 /* A dead or cancelled job is ready again, with all its attempts; of another one that is over, whose
- * callback is dead, that is told again. OK, OVER, TAKEN, UNKNOWN. */
+ * callback is dead, that is told again. OK, OVER, TAKEN, UNKNOWN; FULL: its project's share has no
+ * room for a cancelled one. */
 triggers_jobs_verdict triggers_jobs_retry(triggers_jobs *jobs, core_slice project, core_slice id,
                                           int64_t now_us);
 /* What became of a callback that the sink was told of. */
@@ -140,6 +146,7 @@ typedef struct {
     size_t pulls;     /* that wait */
     uint64_t evicted; /* over, and gone before their time for want of room */
     uint64_t expired; /* attempts that ended by silence */
+    uint64_t refused; /* jobs beyond their project's share */
 } triggers_jobs_figures;
 triggers_jobs_figures triggers_jobs_count(const triggers_jobs *jobs);
 /* The inbox is taken up to here. */

@@ -137,7 +137,7 @@ static void mails_take(triggers_job_runner *runner) {
 
 static void figures_tell(triggers_job_runner *runner) {
     size_t states[TRIGGERS_JOB_STATES] = {0}, bytes = 0, pulls = 0;
-    uint64_t malformed = 0;
+    uint64_t malformed = 0, refused = 0;
     if (now_ms(runner) < runner->figures_ms)
         return;
     runner->figures_ms = now_ms(runner) + FIGURES_MS;
@@ -149,6 +149,7 @@ static void figures_tell(triggers_job_runner *runner) {
             states[s] += figures.states[s];
         bytes += figures.bytes;
         pulls += figures.pulls;
+        refused += figures.refused;
         malformed += triggers_job_partition_malformed(runner->slots[i].partition);
     }
     core_metrics *metrics = runner->spec.metrics;
@@ -161,6 +162,7 @@ static void figures_tell(triggers_job_runner *runner) {
     core_metrics_set(metrics, CORE_METRIC_TRIGGERS_JOBS_BYTES, (int64_t)bytes);
     core_metrics_set(metrics, CORE_METRIC_TRIGGERS_JOBS_PULLS, (int64_t)pulls);
     core_metrics_set(metrics, CORE_METRIC_TRIGGERS_JOBS_MALFORMED, (int64_t)malformed);
+    core_metrics_set(metrics, CORE_METRIC_TRIGGERS_JOBS_REFUSED, (int64_t)refused);
     core_metrics_set(metrics, CORE_METRIC_TRIGGERS_JOBS_PARTITIONS, atomic_load(&runner->owned));
 }
 

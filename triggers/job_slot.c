@@ -142,6 +142,13 @@ static bool slot_fold(void *context, const fanout_message *message, core_error *
     return triggers_job_partition_fold(context, message->payload, error);
 }
 
+/* Where a source is one project's alone, that may have all. */
+static size_t share_of(const job_slot *slot, size_t all) {
+    enum { PERCENT = 100 };
+    size_t percent = (size_t)core_config_integer(slot->runner->spec.config, "jobs.project_share");
+    return slot->runner->tenants.count > 0 && percent < PERCENT ? all / PERCENT * percent : 0;
+}
+
 static triggers_job_partition *slot_partition(job_slot *slot, core_error *error) {
     const core_config *config = slot->runner->spec.config;
     triggers_job_partition_spec spec = {
@@ -153,6 +160,8 @@ static triggers_job_partition *slot_partition(job_slot *slot, core_error *error)
                    .forget = job_forget,
                    .callback = job_callback},
     };
+    spec.project_max_jobs = share_of(slot, spec.max_jobs);
+    spec.project_max_bytes = share_of(slot, spec.max_bytes);
     if (getrandom(&spec.seed, sizeof spec.seed, 0) != (ssize_t)sizeof spec.seed)
         spec.seed = (uint64_t)wall_us(slot->runner);
     return triggers_job_partition_new(&spec, error);

@@ -12,7 +12,7 @@
 #define BIT(state) (1u << TRIGGERS_JOB_##state)
 
 static const unsigned allowed[TRIGGERS_JOB_STATES] = {
-    [TRIGGERS_JOB_NONE] = BIT(SCHEDULED) | BIT(READY) | BIT(DUPLICATE),
+    [TRIGGERS_JOB_NONE] = BIT(SCHEDULED) | BIT(READY) | BIT(DUPLICATE) | BIT(CANCELLED),
     [TRIGGERS_JOB_SCHEDULED] = BIT(READY) | BIT(DEAD) | BIT(CANCELLED),
     [TRIGGERS_JOB_READY] = BIT(RUNNING) | BIT(DEAD) | BIT(CANCELLED),
     /* to itself: it is asked to give up */
@@ -238,6 +238,8 @@ static void entry_place(triggers_jobs *jobs, triggers_job_entry *entry) {
     entry->evictable = triggers_job_is_over(state) && state != TRIGGERS_JOB_DEAD &&
                        !entry->status.callback_due && !entry->status.callback_dead;
     entry->calls = false;
+    entry->project->held += !entry->evictable;
+    entry->project->held_bytes += entry->evictable ? 0 : entry->bytes;
     triggers_job_time(jobs, entry, timer_of(jobs, entry));
     if (state == TRIGGERS_JOB_READY) {
         triggers_job_heap_push(&entry->line->ready, &entry->order);
@@ -253,6 +255,8 @@ static void entry_place(triggers_jobs *jobs, triggers_job_entry *entry) {
 static void entry_unplace(triggers_jobs *jobs, triggers_job_entry *entry) {
     triggers_job_state state = entry->status.state;
     jobs->figures.states[state]--;
+    entry->project->held -= !entry->evictable;
+    entry->project->held_bytes -= entry->evictable ? 0 : entry->bytes;
     triggers_job_heap_remove(timer_heap(jobs, entry), &entry->timer);
     triggers_job_heap_remove(entry->waits ? &entry->limit->waiting : &entry->line->ready,
                              &entry->order);
@@ -282,7 +286,10 @@ static bool entry_join(triggers_jobs *jobs, triggers_job_entry *entry) {
     bool keyed = job->concurrency_key.length > 0;
     if (keyed)
         entry->limit = limit_get(jobs, entry->line, job->concurrency_key);
-    if ((keyed && entry->limit == NULL) || !rooms_reserve(jobs, entry)) {
+    entry->project = triggers_job_project_join(jobs, job->project);
+    if ((keyed && entry->limit == NULL) || entry->project == NULL || !rooms_reserve(jobs, entry)) {
+        if (entry->project != NULL)
+            triggers_job_project_leave(jobs, entry->project);
         if (entry->limit != NULL)
             limit_let_go(jobs, entry->limit);
         triggers_job_line_let_go(jobs, entry->line);
@@ -395,6 +402,7 @@ void triggers_job_leave(triggers_jobs *jobs, triggers_job_entry *entry) {
     place_left(jobs, entry, entry->status.state, TRIGGERS_JOB_NONE);
     triggers_job_map_remove(&jobs->ids, &entry->by_id);
     list_remove(jobs, entry);
+    triggers_job_project_leave(jobs, entry->project);
     jobs->figures.jobs--;
     jobs->figures.bytes -= entry->bytes;
     free(entry->late);

@@ -15,6 +15,7 @@ typedef struct triggers_job_entry triggers_job_entry;
 typedef struct triggers_job_line triggers_job_line;
 typedef struct triggers_job_limit triggers_job_limit;
 typedef struct triggers_job_pull triggers_job_pull;
+typedef struct triggers_job_project triggers_job_project;
 
 struct triggers_job_entry {
     triggers_job_map_node by_id;
@@ -24,7 +25,8 @@ struct triggers_job_entry {
     triggers_job_entry *older, *newer;
     triggers_job_line *line;
     triggers_job_limit *limit; /* NULL: it has no concurrency key */
-    uint64_t number;           /* rises with each entry */
+    triggers_job_project *project;
+    uint64_t number; /* rises with each entry */
     int64_t timer_us;
     bool waits;     /* its order is the limit's */
     bool evictable; /* its timer is in `over` */
@@ -60,6 +62,15 @@ struct triggers_job_limit {
     uint8_t texts[];
 };
 
+/* There while it has jobs. */
+struct triggers_job_project {
+    triggers_job_map_node node;
+    core_slice name;
+    size_t entries;
+    size_t held, held_bytes; /* of those that do not make room by themselves */
+    uint8_t texts[];
+};
+
 struct triggers_job_pull {
     triggers_job_heap_entry timer; /* in `pull_timers` */
     triggers_job_line *line;
@@ -73,7 +84,7 @@ struct triggers_jobs {
     uint32_t magic;
     triggers_jobs_spec spec;
     triggers_jobs_figures figures;
-    triggers_job_map ids, uniques, lines, limits;
+    triggers_job_map ids, uniques, lines, limits, projects;
     triggers_job_heap timers, over, pull_timers;
     triggers_job_entry *oldest, *newest;
     triggers_job_line *dirty;
@@ -120,6 +131,21 @@ void triggers_job_line_let_go(triggers_jobs *jobs, triggers_job_line *line);
 void triggers_job_line_touch(triggers_jobs *jobs, triggers_job_line *line);
 /* The ready job that is next and may run now; NULL: there is none. */
 CORE_MUST_CHECK triggers_job_entry *triggers_job_line_next(triggers_job_line *line);
+
+/* ---- job_project.c ---- */
+
+/* The project of one entry more; NULL: no memory. */
+CORE_MUST_CHECK triggers_job_project *triggers_job_project_join(triggers_jobs *jobs,
+                                                                core_slice name);
+/* Of one less: it is freed when nobody needs it. */
+void triggers_job_project_leave(triggers_jobs *jobs, triggers_job_project *project);
+/* Whether the project's share has room for one job more, of so many bytes. */
+bool triggers_job_project_has_room(const triggers_jobs *jobs, core_slice name, size_t bytes);
+/* How a job begins that comes now: OK, DUPLICATE or REFUSED. `other` gets what the status' error
+ * may point to. */
+triggers_jobs_verdict triggers_job_beginning(const triggers_jobs *jobs, const triggers_job *job,
+                                             int64_t now_us, triggers_job_status *status,
+                                             char other[TRIGGERS_JOB_ID_LENGTH + 1]);
 
 /* ---- job_pull.c ---- */
 

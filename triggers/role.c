@@ -6,6 +6,7 @@
 #include "triggers/events.h"
 #include "triggers/job_part.h"
 #include "triggers/keyed.h"
+#include "triggers/letter_keeper.h"
 #include "triggers/rest.h"
 #include "triggers/ticker.h"
 
@@ -16,9 +17,10 @@
 
 /* A part may use those above it. */
 static const triggers_part_maker part_rows[] = {
-    triggers_definitions_part, triggers_directory_part, triggers_rest_part,
-    triggers_events_part,      triggers_deliver_part,   triggers_matcher_part,
-    triggers_ticker_part,      triggers_jobs_part,      triggers_keyed_part,
+    triggers_definitions_part,   triggers_directory_part, triggers_rest_part,
+    triggers_events_part,        triggers_deliver_part,   triggers_matcher_part,
+    triggers_ticker_part,        triggers_jobs_part,      triggers_keyed_part,
+    triggers_letter_keeper_part,
 };
 
 typedef struct {

@@ -107,6 +107,34 @@ test('over REST in pages, and nobody sees another project\'s', async (t) => {
     [['dead_letter.removed', letters[0].id, 'acme', 'credential']]);
 });
 
+// Letters of some 10 KB each: the tenant's are more than the whole stream holds.
+test('a tenant uses up its share of the dead letters and nobody else\'s', async (t) => {
+  const receiver = await Receiver.start(t, () => 410);
+  const table = '(id bigint PRIMARY KEY, customer int, status text)';
+  const failing = (project) => `${trigger(`${receiver.url}/${project}`, { name: 'a', retry: '[]' })}project: ${project}\n`
+    .replace('[new.id, new.customer]', '[new.id, new.status]').replace("new.status = 'paid'", 'new.id > 0');
+  const house = await startTriggers(t, [failing('default'), failing('acme')],
+    { 'triggers.dlq_bytes': '1MiB', 'postgres.tables': '*.*', 'postgres.tenant_schemas': 'proj_{project_id}' },
+    `CREATE SCHEMA proj_acme; CREATE TABLE orders ${table}; CREATE TABLE proj_acme.orders ${table}`);
+  const insert = (schema, first, last) => house.postgres.query(`INSERT INTO ${schema}.orders
+    SELECT i, i, repeat('x', 10000) FROM generate_series(${first}, ${last}) i`);
+  await insert('public', 1, 5);
+  await deadLetters(house, 5);
+  await insert('proj_acme', 1, 150);
+  await deadLetters(house, 155);
+  await waitFor('that the tenant\'s oldest go', async () => await house.walcast.metric('walcast_triggers_dead_removed_total') >= 100);
+  const acme = await asker(house, { project_id: 'acme' });
+  const left = await waitFor('what is left', async () => {
+    const { body } = await acme('GET', 'acme/dead-letters?limit=1000');
+    const removed = await house.walcast.metric('walcast_triggers_dead_removed_total');
+    return body.dead_letters.length + removed === 150 && body.dead_letters;
+  });
+  assert.ok(left.length >= 15 && left.length <= 60, `${left.length}`);
+  assert.deepEqual(left.map((it) => Number(it.id)), left.map((_, i) => 156 - left.length + i)); // the newest
+  assert.equal((await dlq(house, 'list')).length, 5);
+  assert.match(house.walcast.logText(), /its oldest are removed/);
+});
+
 test('a letter that is put back is delivered as it was, once, and leaves', async (t) => {
   let failing = true;
   const receiver = await Receiver.start(t, () => (failing ? 404 : 200));

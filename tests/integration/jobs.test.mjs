@@ -427,3 +427,32 @@ suite('jobs', () => {
     await house.walcast.ready();
   });
 });
+
+test('a tenant has its share of the jobs, and nobody else is held up', async (t) => {
+  const house = await startHouse(t, { config: { ...CONFIG, 'jobs.max_jobs': 100, 'postgres.tenant_schemas': 'proj_{project_id}' } });
+  await waitFor('all partitions', async () => await house.walcast.metric('walcast_triggers_jobs_partitions') === 16, 30_000);
+  const asker = async (claims) => {
+    const bearer = await house.walcast.token({ role: 'service_role', claims });
+    return async (method, path, body) => {
+      const response = await fetch(`${house.walcast.url}/jobs/v1${path}`, { method, body: body && JSON.stringify(body),
+        headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' } });
+      return response.json();
+    };
+  };
+  const [acme, own] = [await asker({ project_id: 'acme' }), await asker({})];
+  const queued = async (ask, count) => {
+    const ids = [];
+    for (let n = 1; n <= count; n++) ids.push((await ask('POST', '', { queue: 'mail', type: 'send', payload: { n } })).id);
+    return waitFor('all taken in', async () => {
+      const all = await Promise.all(ids.map((id) => ask('GET', `/${id}`)));
+      return all.every((job) => job.state) && all;
+    });
+  };
+  const theirs = await queued(acme, 60);
+  assert.deepEqual(theirs.map((job) => job.state), theirs.map((_, i) => (i < 25 ? 'ready' : 'cancelled')));
+  assert.match(theirs[25].error, /used up its share .*jobs\.project_share/);
+  await waitFor('the count', async () => await house.walcast.metric('walcast_triggers_jobs_refused') === 35);
+  assert.ok((await queued(own, 20)).every((job) => job.state === 'ready'));
+  await acme('DELETE', `/${theirs[0].id}`);
+  assert.equal((await queued(acme, 1))[0].state, 'ready'); // there is room again
+});

@@ -38,19 +38,23 @@ static inline void told_callback(void *context, const triggers_job *job,
                        triggers_job_state_name(status->state));
 }
 
-static inline triggers_jobs *machine_new(fixture *f, size_t max_jobs, size_t max_bytes) {
-    const triggers_jobs_spec spec = {.max_jobs = max_jobs,
-                                     .max_bytes = max_bytes,
-                                     .dead_keep_ms = 1000 * 1000,
-                                     .seed = 42,
-                                     .sink = {.context = f,
-                                              .handed_out = told_handed_out,
-                                              .pull_ended = told_ended,
-                                              .callback = told_callback}};
+/* With these bounds. */
+static inline triggers_jobs *machine_of(const triggers_jobs_spec *bounds, fixture *f) {
+    triggers_jobs_spec spec = *bounds;
     core_error error = {0};
+    spec.dead_keep_ms = 1000 * 1000;
+    spec.seed = 42;
+    spec.sink = (triggers_jobs_sink){.context = f,
+                                     .handed_out = told_handed_out,
+                                     .pull_ended = told_ended,
+                                     .callback = told_callback};
     triggers_jobs *jobs = triggers_jobs_new(&spec, &error);
     assert_non_null(jobs);
     return jobs;
+}
+
+static inline triggers_jobs *machine_new(fixture *f, size_t max_jobs, size_t max_bytes) {
+    return machine_of(&(triggers_jobs_spec){.max_jobs = max_jobs, .max_bytes = max_bytes}, f);
 }
 
 static inline int setup(void **state) {
@@ -131,5 +135,19 @@ static inline void tick(fixture *f, int64_t now_us) {
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+static inline void called(fixture *f, uint32_t n, triggers_jobs_call call, int64_t wait_ms,
+                          int64_t now_us) {
+    const triggers_jobs_called_word word = {
+        .call = call, .reason = core_slice_text("it answered 500"), .wait_ms = wait_ms};
+    triggers_jobs_called(f->jobs, id_of(n), &word, now_us);
+}
+
+static inline triggers_job job_with_callback(uint32_t n, char digits[16]) {
+    triggers_job job = job_sample(n, "mail", digits);
+    job.callback_url = core_slice_text("https://example.com/");
+    job.callback_secret = core_slice_text("S");
+    return job;
+}
 
 #endif

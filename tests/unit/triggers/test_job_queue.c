@@ -288,20 +288,6 @@ static void a_deadline_ends_what_has_not_run(void **state) {
         TRIGGERS_JOBS_OVER);
 }
 
-static void called(fixture *f, uint32_t n, triggers_jobs_call call, int64_t wait_ms,
-                   int64_t now_us) {
-    const triggers_jobs_called_word word = {
-        .call = call, .reason = core_slice_text("it answered 500"), .wait_ms = wait_ms};
-    triggers_jobs_called(f->jobs, id_of(n), &word, now_us);
-}
-
-static triggers_job job_with_callback(uint32_t n, char digits[16]) {
-    triggers_job job = job_sample(n, "mail", digits);
-    job.callback_url = core_slice_text("https://example.com/");
-    job.callback_secret = core_slice_text("S");
-    return job;
-}
-
 static void a_callback_is_told_until_it_is_taken(void **state) {
     fixture *f = *state;
     char digits[16];
@@ -461,7 +447,7 @@ static void only_allowed_transitions_are(void **state) {
     /* row: from; column: to; in the order of the states */
     static const char *const table[TRIGGERS_JOB_STATES] = {
         /*              N S R R S D C D */
-        [TRIGGERS_JOB_NONE] = "01100001",      [TRIGGERS_JOB_SCHEDULED] = "00100110",
+        [TRIGGERS_JOB_NONE] = "01100011",      [TRIGGERS_JOB_SCHEDULED] = "00100110",
         [TRIGGERS_JOB_READY] = "00010110",     [TRIGGERS_JOB_RUNNING] = "01111110",
         [TRIGGERS_JOB_SUCCEEDED] = "00001000", [TRIGGERS_JOB_DEAD] = "00100100",
         [TRIGGERS_JOB_CANCELLED] = "00100010", [TRIGGERS_JOB_DUPLICATE] = "00000001",
