@@ -22,10 +22,10 @@ static void details_write(const search_task *task, core_json_writer *json) {
     core_json_object_open(json);
     switch (task->kind) {
     case SEARCH_TASK_DEFINITION:
-        count_member(json, "expectedDocuments", task->expected, task->expected > 0);
-        /* fall through */
     case SEARCH_TASK_DOCUMENTS_ADD:
     case SEARCH_TASK_DOCUMENTS_UPDATE:
+        if (task->kind == SEARCH_TASK_DEFINITION)
+            count_member(json, "expectedDocuments", task->expected, task->expected > 0);
         count_member(json, "receivedDocuments", task->received, true);
         count_member(json, "indexedDocuments", task->indexed, is_done);
         break;
