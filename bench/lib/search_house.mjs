@@ -14,6 +14,7 @@ const HITS = 20;
 const FILL_ROWS = 10_000;
 const BUILD_MS = 600_000;
 const FRESH_RATE = 500;
+const FRESH_WRITERS = 4;
 const FRESH_WATCHED = 10; // of so many rows one is looked for
 const FRESH_LOOK_MS = 5;
 const FRESH_MS = 20_000;
@@ -106,12 +107,17 @@ export class SearchHouse {
   // Milliseconds from COMMIT's return until a search finds the row, at FRESH_RATE rows a second.
   async freshness(rows) {
     const times = [], looks = [];
+    const writers = await Promise.all(Array.from({ length: FRESH_WRITERS }, async () =>
+      ({ client: await this.house.postgres.connect(), last: Promise.resolve() })));
     const begun = performance.now();
     for (let i = 0; i < rows; i++) {
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, begun + (i * 1e3) / FRESH_RATE - performance.now())));
       const word = `zq${i.toString(36)}xv`;
-      const committed = this.house.postgres.query('INSERT INTO documents VALUES ($1, $2, $3, $4, $5, $6)',
-        [1e9 + i, `fresh ${word}`, 'a row that is committed while others are searched', 'fresh', 'fresh', i]);
+      const row = [1e9 + i, `fresh ${word}`, 'a row that is committed while others are searched', 'fresh', 'fresh', i];
+      const writer = writers[i % writers.length];
+      const committed = writer.last.then(() =>
+        writer.client.query('INSERT INTO documents VALUES ($1, $2, $3, $4, $5, $6)', row));
+      writer.last = committed;
       if (i % FRESH_WATCHED === 0)
         looks.push(committed.then(async () => {
           const from = performance.now();
@@ -122,6 +128,7 @@ export class SearchHouse {
     const late = setTimeout(() => { throw new Error('rows were not found in time'); }, FRESH_MS);
     await Promise.all(looks);
     clearTimeout(late);
+    for (const { client, last } of writers) await last.then(() => client.end());
     return times;
   }
 
