@@ -124,11 +124,22 @@ static const core_route_surface surface_long = {.body_max = SEARCH_PAYLOAD_MAX,
 
 /* ---- Answering ---- */
 
+/* A row's last '*' stands for one part of the path like any other: what has more is no row's, so
+ * that DELETE /indexes/a/b is not one of /indexes/a. */
+static bool path_fits(search_call *call, const char *path) {
+    size_t parts = 0;
+    for (; *path != '\0'; path++)
+        parts += *path == '/';
+    return call->part_count == parts ||
+           search_refuse(&call->refusal, SEARCH_CODE_NOT_FOUND, "There is no path %.*s.",
+                         CORE_SLICE_ARGS(call->request->path));
+}
+
 static void api_work(search_worker *worker, core_route_reply *reply, const void *what) {
     const search_api_row *row = what;
     search_call call;
     bool is_bound = search_rules_bind(reply->request.caller.claims_json);
-    bool ok = search_call_begin(&call, worker, reply);
+    bool ok = search_call_begin(&call, worker, reply) && path_fits(&call, row->path);
     if (ok && is_bound && (row->flags & SEARCH_API_TENANT) == 0)
         ok = search_refuse(&call.refusal, SEARCH_CODE_INVALID_API_KEY,
                            "The provided API key is invalid: a tenant's token may search only.");

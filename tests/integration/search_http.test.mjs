@@ -111,6 +111,15 @@ suite('search over HTTP', () => {
     assertError(await ask('GET', '/stats', undefined, { authorization: `Bearer ${goodToken()}` }), 403, 'invalid_api_key');
   });
 
+  test('a path with a part too many is nobody\'s, least of all a deletion\'s', async () => {
+    await done(await ask('POST', '/indexes/kept/documents', [{ id: 1 }]));
+    for (const [method, path] of [['DELETE', '/indexes/kept/document'], ['DELETE', '/indexes/kept/documents/1/2'], ['DELETE', '/indexes/kept/documents/'],
+      ['DELETE', '/indexes/kept/settings/synonyms/a'], ['GET', '/indexes/kept/documents/1/2'], ['GET', '/tasks/1/2']])
+      assertError(await ask(method, path), 404, 'not_found');
+    assert.equal((await ask('GET', '/search/v1/-/kept/other')).status, 404);
+    assert.deepEqual((await ask('GET', '/indexes/kept/documents')).body.results, [{ id: 1 }]);
+  });
+
   test('a document of 10 MB is taken, in pieces; what is too large is refused', async () => {
     const text = 'a rather long word '.repeat(540_000);
     const task = await done(await ask('POST', '/indexes/large/documents', [{ id: 1, text }, { id: 2, text: 'short' }]));
