@@ -202,15 +202,14 @@ bool search_documents_remove(search_backend *backend, uint64_t sequence, core_sl
     core_json_token token = core_json_next(&reader);
     core_arena arena;
     core_slice id;
-    uint64_t taken = 0;
     bool ok = true;
     *removed = 0;
     core_arena_init(&arena, 4096, (size_t)1 << 20);
     for (token = core_json_next(&reader);
          ok && (token.kind == CORE_JSON_STRING || token.kind == CORE_JSON_NUMBER);
          token = core_json_next(&reader)) {
-        if (id_of(token, &arena, &id) && taken < DOCUMENT_INDEX_MAX)
-            ok = document_remove(&it, id, sequence * DOCUMENT_INDEX_MAX + taken++, removed, error);
+        if (id_of(token, &arena, &id))
+            ok = document_remove(&it, id, sequence * DOCUMENT_INDEX_MAX, removed, error);
         core_arena_reset(&arena);
     }
     core_arena_fini(&arena);
