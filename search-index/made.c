@@ -224,6 +224,7 @@ typedef struct {
     search_task task;
     uint64_t sequence;
     const search_record *record;
+    core_slice key; /* the primary key that its documents brought; empty: none */
 } taking;
 
 static void refusal_note(taking *it, const search_refusal *refusal) {
@@ -235,13 +236,21 @@ static void refusal_note(taking *it, const search_refusal *refusal) {
     (void)snprintf(it->task.message, sizeof it->task.message, "%s", refusal->message);
 }
 
-static bool key_keep(search_made *made, core_slice key, core_error *error) {
+/* It is the index's when it is in the file, which is known behind the commit only. */
+static bool key_keep(const search_made *made, taking *it, core_slice key, core_error *error) {
     const search_side row = {.space = KEY_SPACE, .key = core_slice_text(KEY_NAME), .bytes = key};
-    if (key.length == 0 || primary_key_of(made).length > 0)
+    if (primary_key_of(made).length > 0)
         return true;
-    if (!core_slice_to_text(key, made->primary_key, sizeof made->primary_key))
-        made->primary_key[0] = '\0';
-    return search_backend_side_put(made->backend, &row, error);
+    it->key = key;
+    return key.length == 0 || search_backend_side_put(made->backend, &row, error);
+}
+
+static bool key_take(search_made *made, core_slice key, core_error *error) {
+    if (key.length == 0 || !core_slice_to_text(key, made->primary_key, sizeof made->primary_key) ||
+        schema_set(made, error))
+        return true;
+    made->primary_key[0] = '\0'; /* the record is taken again */
+    return false;
 }
 
 static bool documents_put(search_made *made, taking *it, core_error *error) {
@@ -262,13 +271,13 @@ static bool documents_put(search_made *made, taking *it, core_error *error) {
         refusal_note(it, &result.refusal);
         return true;
     }
-    if (!search_documents_put(made->backend, &asked, &made->position, &it->arena, &result, error) ||
-        !key_keep(made, result.primary_key, error))
-        return false;
+    bool ok =
+        search_documents_put(made->backend, &asked, &made->position, &it->arena, &result, error) &&
+        key_keep(made, it, result.primary_key, error);
     it->task.received = result.received;
-    it->task.indexed = result.indexed;
+    it->task.indexed = ok ? result.indexed : 0;
     refusal_note(it, &result.refusal);
-    return true;
+    return ok;
 }
 
 /* ---- Removing ---- */
@@ -338,6 +347,34 @@ static bool documents_remove(search_made *made, taking *it, core_error *error) {
                   : filter_remove(made, value, it, error);
 }
 
+/* ---- A record ---- */
+
+/* What can never be taken fails its task; asked again and again it would hold up all others. */
+static bool record_refuse(search_made *made, taking *it, core_error *error) {
+    search_refusal refusal = {.code = SEARCH_CODE_NONE};
+    if (error->code != CORE_ERROR_LIMIT && error->code != CORE_ERROR_INPUT)
+        return false;
+    search_backend_rollback(made->backend);
+    (void)search_refuse_error(&refusal,
+                              error->code == CORE_ERROR_LIMIT ? SEARCH_CODE_PAYLOAD_TOO_LARGE
+                                                              : SEARCH_CODE_BAD_REQUEST,
+                              error);
+    refusal_note(it, &refusal);
+    return true;
+}
+
+static bool record_keep(search_made *made, taking *it, core_error *error) {
+    const search_position position = {.log_sequence = it->sequence};
+    bool is_put = it->record->kind == SEARCH_TASK_DOCUMENTS_DELETE
+                      ? documents_remove(made, it, error)
+                      : documents_put(made, it, error);
+    if ((!is_put && !record_refuse(made, it, error)) ||
+        !search_backend_commit(made->backend, &position, error) || !key_take(made, it->key, error))
+        return false;
+    made->position = position;
+    return true;
+}
+
 bool search_made_take(search_host *host, search_made *made, uint64_t sequence,
                       const search_record *record, core_error *error) {
     taking it = {.sequence = sequence, .record = record};
@@ -346,14 +383,8 @@ bool search_made_take(search_host *host, search_made *made, uint64_t sequence,
     bool has_task = search_tasks_get(host->tasks, sequence, &it.task);
     core_arena_init(&it.arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
     it.task.status = SEARCH_TASK_SUCCEEDED;
-    search_position position = {.log_sequence = sequence};
-    bool had_key = primary_key_of(made).length > 0;
-    bool ok = (record->kind == SEARCH_TASK_DOCUMENTS_DELETE ? documents_remove(made, &it, error)
-                                                            : documents_put(made, &it, error)) &&
-              search_backend_commit(made->backend, &position, error) &&
-              (had_key || primary_key_of(made).length == 0 || schema_set(made, error));
+    bool ok = record_keep(made, &it, error);
     if (ok) {
-        made->position = position;
         ok = search_made_reach(host, made, sequence, error);
         it.task.finished_us = core_clock_wall_us(host->spec.clock);
         if (it.task.status == SEARCH_TASK_SUCCEEDED && search_made_hides(made, &it.task)) {

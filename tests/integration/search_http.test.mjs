@@ -125,6 +125,10 @@ suite('search over HTTP', () => {
     const task = await done(await ask('POST', '/indexes/large/documents', [{ id: 1, text }, { id: 2, text: 'short' }]));
     assert.equal(task.status, 'succeeded', JSON.stringify(task));
     assert.equal((await ask('GET', '/indexes/large/stats')).body.numberOfDocuments, 2);
+    const grown = await done(await ask('PUT', '/indexes/large/documents', [{ id: 2, text: 'grown' }, { id: 1, more: text }]));
+    assert.equal(grown.status, 'failed', JSON.stringify(grown));
+    assert.equal(grown.error.code, 'payload_too_large');
+    assert.equal((await ask('GET', '/indexes/large/documents/2')).body.text, 'short');
     const found = await ask('POST', '/indexes/large/search', { q: 'rather long', attributesToRetrieve: ['id'] });
     assert.deepEqual(found.body.hits, [{ id: 1 }]);
     await house.walcast.restart();
