@@ -2,11 +2,10 @@
  *
  *   micro_search CORPUS DIRECTORY [QUERIES] [SEED] [LANGUAGE] [alone]
  *
- * CORPUS has a JSON object a line with title, text, section, priority, size
- * (lib/search_corpus.mjs). Prints a line of JSON a measurement: documents/s of the bulk load in
- * groups of 2,000, the time to open again, and p50, p99 and the worst of each kind of query over
- * words drawn from the corpus by how often they stand there. Plain FTS5 has the same texts and
- * answers `ORDER BY rank LIMIT 20`. */
+ * CORPUS has a JSON object a line, those of lib/corpus.mjs. Prints a line of JSON a measurement:
+ * documents/s of the bulk load in groups of 2,000, the time to open again, and p50, p99 and the
+ * worst of each kind of query over words drawn from the corpus by how often they stand there. Plain
+ * FTS5 has the same texts and answers `ORDER BY rank LIMIT 20`. */
 #include "search-index/backend.h"
 #include "search-index/request.h"
 #include "search-index/tokenizer_fts.h"
@@ -218,8 +217,8 @@ static void times_print(const char *engine, const char *what, double *times, siz
 }
 
 static void request_fill(kind k, core_arena *arena, search_request *request) {
-    static const core_slice facets[] = {{(const uint8_t *)"section", 7},
-                                        {(const uint8_t *)"priority", 8}};
+    static const core_slice facets[] = {{(const uint8_t *)"kind", 4},
+                                        {(const uint8_t *)"source", 6}};
     static const search_sort sort = {.attribute = {(const uint8_t *)"size", 4},
                                      .is_descending = true};
     core_error error;
@@ -234,8 +233,7 @@ static void request_fill(kind k, core_arena *arena, search_request *request) {
         request->sort_count = 1;
     }
     if ((k == KIND_FILTER || k == KIND_EMPTY) &&
-        !search_filter_parse(arena,
-                             core_slice_text("section IN [libs, python, devel] AND size > 100"),
+        !search_filter_parse(arena, core_slice_text("kind IN [noun, verb, libs] AND size > 60"),
                              &budget, &request->filter, &error))
         fail("filter", &error);
 }
@@ -273,8 +271,8 @@ static search_schema *schema_make(const char *language) {
     static const search_attribute attributes[] = {
         {.name = {(const uint8_t *)"title", 5}, .weight = 2},
         {.name = {(const uint8_t *)"text", 4}, .weight = 1},
-        {.name = {(const uint8_t *)"section", 7}, .is_filterable = true},
-        {.name = {(const uint8_t *)"priority", 8}, .is_filterable = true},
+        {.name = {(const uint8_t *)"kind", 4}, .is_filterable = true},
+        {.name = {(const uint8_t *)"source", 6}, .is_filterable = true},
         {.name = {(const uint8_t *)"size", 4}, .is_filterable = true, .is_sortable = true}};
     search_schema_spec spec = search_schema_defaults();
     core_error error;
