@@ -119,21 +119,22 @@ static bool is_full(const search_run *run) {
     return run->stops_at_words && run->matched >= run->wanted;
 }
 
-static bool has_typos(const search_run *run) {
+static bool has_typos(const search_run *run, const search_tier *tier) {
     for (uint32_t i = 0; i < run->clause_count; i++)
         for (uint32_t j = 0; j < run->clauses[i].count; j++)
-            if (run->clauses[i].groups[j].count > run->clauses[i].groups[j].exact_count)
+            if (!search_tier_drops(tier, i, j) &&
+                run->clauses[i].groups[j].count > run->clauses[i].groups[j].exact_count)
                 return true;
     return false;
 }
 
 /* As many as the rarest part may have, of the clause that may have most. */
-static uint64_t matches_bound(const search_run *run, uint32_t parts) {
+static uint64_t matches_bound(const search_run *run, const search_tier *tier) {
     uint64_t bound = 0;
     for (uint32_t i = 0; i < run->clause_count; i++) {
         uint64_t rarest = UINT64_MAX;
-        for (uint32_t j = 0; j < least(parts, run->clauses[i].count); j++)
-            if (run->clauses[i].groups[j].documents < rarest)
+        for (uint32_t j = 0; j < run->clauses[i].count; j++)
+            if (!search_tier_drops(tier, i, j) && run->clauses[i].groups[j].documents < rarest)
                 rarest = run->clauses[i].groups[j].documents;
         bound += rarest == UINT64_MAX ? 0 : rarest;
     }
@@ -143,7 +144,7 @@ static uint64_t matches_bound(const search_run *run, uint32_t parts) {
 /* As written, then with typos. Where there are more matches than a pass may score, those in the
  * heaviest attribute come first. */
 static bool tier_run(search_run *run, search_tier tier) {
-    bool is_huge = matches_bound(run, tier.parts) > SEARCH_BUDGET && !run->is_sorted;
+    bool is_huge = matches_bound(run, &tier) > SEARCH_BUDGET && !run->is_sorted;
     if (is_huge && run->shared->slots.count > 1) {
         tier.in_heaviest = true;
         if (!pass_run(run, &tier))
@@ -151,16 +152,18 @@ static bool tier_run(search_run *run, search_tier tier) {
         tier.in_heaviest = false;
         if (is_full(run) && run->stops_at_typos && !run->request->facets.is_given) {
             run->is_cut = true;
-            run->estimated = (double)matches_bound(run, tier.parts);
+            run->estimated = (double)matches_bound(run, &tier);
             return true;
         }
     }
     if (!pass_run(run, &tier))
         return false;
-    if ((is_full(run) && run->stops_at_typos) || !has_typos(run))
+    if (is_full(run) && run->stops_at_typos)
         return true;
+    if (!search_query_typos(run))
+        return false;
     tier.has_typos = true;
-    return pass_run(run, &tier);
+    return !has_typos(run, &tier) || pass_run(run, &tier);
 }
 
 /* The commonest parts go first, one a step; the rarest stays. */

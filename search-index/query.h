@@ -35,9 +35,11 @@ typedef struct {
 } search_query_term;
 
 typedef struct {
+    const search_part *part;
     search_query_term *terms; /* those as written, then those with typos */
     uint32_t exact_count;
     uint32_t count;
+    bool knows_typos;   /* else they are looked up when a tier wants them */
     uint32_t documents; /* at most: the sum of its terms' */
     double weight;      /* BM25's inverse document frequency */
 } search_query_group;
@@ -134,8 +136,10 @@ typedef struct search_run {
 CORE_MUST_CHECK bool search_run_register(search_store_reader *reader);
 
 /* ---- query_terms.c ---- */
-/* The groups of a clause, looked up in the dictionary. */
+/* The groups of a clause, looked up in the dictionary, and typos of what is not there. */
 CORE_MUST_CHECK bool search_query_clauses(search_run *run);
+/* Typos of all others too: a look at every term for each. */
+CORE_MUST_CHECK bool search_query_typos(search_run *run);
 /* ---- query_expression.c ---- */
 typedef struct {
     uint32_t parts;          /* of each clause: the first so many */
@@ -143,6 +147,9 @@ typedef struct {
     bool has_typos;
     bool in_heaviest; /* within the attribute of most weight only */
 } search_tier;
+static inline bool search_tier_drops(const search_tier *tier, uint32_t clause, uint32_t group) {
+    return tier->dropped != NULL ? (tier->dropped[clause] >> group & 1) != 0 : group >= tier->parts;
+}
 /* Into run->expression and run->phrases. False: nothing can match. */
 CORE_MUST_CHECK bool search_expression_write(search_run *run, const search_tier *tier);
 /* Of a query that only says what must not be there: any of that. False: nothing has it. */

@@ -101,12 +101,6 @@ static bool group_write(writing *w, const search_query_group *group, bool has_ty
     return !is_empty;
 }
 
-static bool is_left_out(const writing *w, uint32_t group) {
-    if (w->tier->dropped != NULL)
-        return (w->tier->dropped[w->clause_number] >> group & 1) != 0;
-    return group >= w->tier->parts;
-}
-
 static bool is_empty(const writing *w, const search_query_group *group) {
     return (w->tier->has_typos ? group->count : group->exact_count) == 0;
 }
@@ -117,7 +111,7 @@ static bool groups_write(writing *w, const search_query_term *span) {
     uint8_t order[SEARCH_QUERY_PARTS_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < clause->count && count < SEARCH_QUERY_PARTS_MAX; i++) {
-        if (is_left_out(w, i) ||
+        if (search_tier_drops(w->tier, w->clause_number, i) ||
             (span != NULL && i >= span->first && i < span->first + span->count))
             continue;
         if (is_empty(w, &clause->groups[i]))
@@ -149,7 +143,8 @@ static bool variants_write(writing *w) {
         const search_query_term *span = i > 0 ? &w->clause->spans[i - 1] : NULL;
         /* What must not be there needs room behind them. */
         if (span != NULL &&
-            (is_left_out(w, span->first + span->count - 1) || phrases > SEARCH_PHRASES_MAX / 2))
+            (search_tier_drops(w->tier, w->clause_number, span->first + span->count - 1) ||
+             phrases > SEARCH_PHRASES_MAX / 2))
             continue;
         core_buffer_text(out, has_any ? " OR (" : "(");
         if (groups_write(w, span)) {

@@ -166,10 +166,21 @@ static bool group_make(search_run *run, const search_clause *clause, const searc
         else
             phrase_add(&making, other->words, other->word_count);
     }
+    group->part = part;
     uint32_t exact_count = making.count;
-    if (!part->is_negative)
+    /* Its weight is that of what is written, where that is anywhere: typos do not change it. */
+    group->knows_typos = part->is_negative || exact_count == 0;
+    if (group->knows_typos && !part->is_negative)
         typos_add(&making, part);
     return group_close(&making, exact_count, group);
+}
+
+static bool group_mistype(search_run *run, search_query_group *group, uint32_t number) {
+    group_making making = {.run = run, .count = group->count, .part = number};
+    memcpy(making.terms, group->terms, group->count * sizeof *group->terms);
+    typos_add(&making, group->part);
+    group->knows_typos = true;
+    return group_close(&making, group->exact_count, group);
 }
 
 /* Synonyms of several parts, numbered as groups are: negative parts have none. */
@@ -217,6 +228,11 @@ static bool clause_make(search_run *run, const search_clause *from, uint32_t fir
     return spans_make(run, from, clause);
 }
 
+static bool memory_error(search_run *run) {
+    return core_error_set(run->error, CORE_ERROR_LIMIT,
+                          "search: the query takes too much memory; give fewer words");
+}
+
 bool search_query_clauses(search_run *run) {
     uint32_t first = 0;
     run->clause_count = run->words->clause_count;
@@ -229,6 +245,15 @@ bool search_query_clauses(search_run *run) {
         first += run->clauses[i].count;
         assert(first <= SEARCH_PARTS_MAX);
     }
-    return made || core_error_set(run->error, CORE_ERROR_LIMIT,
-                                  "search: the query takes too much memory; give fewer words");
+    return made || memory_error(run);
+}
+
+bool search_query_typos(search_run *run) {
+    for (uint32_t i = 0; i < run->clause_count; i++) {
+        search_query_clause *clause = &run->clauses[i];
+        for (uint32_t j = 0; j < clause->count; j++)
+            if (!clause->groups[j].knows_typos && !group_mistype(run, &clause->groups[j], j))
+                return memory_error(run);
+    }
+    return true;
 }
