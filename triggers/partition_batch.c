@@ -45,6 +45,7 @@ bool partition_key_gather(triggers_partition *partition, partition_key *key) {
         partition_key_move(key, KEY_IDLE);
     partition_wait_begin(partition, key, until_ms);
     key->is_gathering = true;
+    partition->gathering++;
     return true;
 }
 
@@ -58,7 +59,7 @@ void partition_gather_check(triggers_partition *partition, partition_key *key) {
 }
 
 void partition_gather_end(triggers_partition *partition) {
-    for (size_t i = 0; partition->is_owner && i < partition->window_count; i++) {
+    for (size_t i = 0; partition->gathering > 0 && i < partition->window_count; i++) {
         const partition_item *item =
             partition->window[(partition->window_first + i) % partition->window_capacity];
         if (item->task == NULL || !item->key->is_gathering)

@@ -165,6 +165,7 @@ struct triggers_partition {
     triggers_job_map lanes_by_name, holds_by_hash;
     partition_lane *open; /* those that have a chain, or tasks behind it */
     size_t closing;       /* lanes */
+    size_t gathering;     /* keys */
     int64_t looked_ms;    /* at what waits too long */
     int64_t opened_ms;    /* at the open lanes */
     int64_t rested_ms;    /* when nothing could begin, through no lane's fault */

@@ -62,9 +62,11 @@ void partition_wait_end(triggers_partition *partition, partition_key *key) {
     assert(place < partition->heap_count && partition->heap[place] == key);
     partition_key *last = partition->heap[--partition->heap_count];
     key->place = TRIGGERS_NO_PLACE;
-    if (key->is_gathering)
+    if (key->is_gathering) {
         key->next_ms = 0; /* that was not a retry's */
-    key->is_gathering = false;
+        key->is_gathering = false;
+        partition->gathering--;
+    }
     if (last == key)
         return;
     heap_put(partition, place, last);
