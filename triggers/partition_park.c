@@ -22,6 +22,7 @@ enum {
     RELIEVE_LOOK = 1024,
     RELIEVE_AGAIN_MS = 5000, /* after there was no room */
     RELIEVE_EVERY_MS = 200,
+    RELIEVE_FULL_MS = 20, /* the same, where the window is full */
     WAIT_IN_LINE_MS = 5000,
     WAIT_LEAST_MS = 1000,
     WAIT_MOST_MS = 10 * 1000,
@@ -240,8 +241,8 @@ static void window_relieve(triggers_partition *partition) {
 void partition_relieve(triggers_partition *partition, int64_t *next_ms) {
     bool has_refused =
         partition->holds_up && partition->now_ms - partition->refused_ms < RELIEVE_AGAIN_MS;
-    bool is_due = partition_is_full(partition) ||
-                  partition->now_ms - partition->looked_ms >= RELIEVE_EVERY_MS;
+    bool is_due = partition->now_ms - partition->looked_ms >=
+                  (partition_is_full(partition) ? RELIEVE_FULL_MS : RELIEVE_EVERY_MS);
     if (!partition->is_owner || partition->is_held || partition_is_stalled(partition)) {
         partition->rested_ms = partition->now_ms; /* nobody could begin */
         return;
