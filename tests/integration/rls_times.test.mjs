@@ -9,7 +9,18 @@ import { waitFor } from '../lib/wait.mjs';
 const USERS = [randomUUID(), randomUUID()];
 const SCHEMA = `CREATE TABLE stays (id int PRIMARY KEY, owner uuid, day date, begins timestamp, ends timestamp, booked timestamptz, opens time, lasts interval);
   ALTER TABLE stays ENABLE ROW LEVEL SECURITY;
-  CREATE FUNCTION public.is_long(timestamp, timestamp) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT $2 - $1 > interval '36 hours' $$;`;
+  CREATE FUNCTION public.is_long(timestamp, timestamp) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT $2 - $1 > interval '36 hours' $$;
+  -- What fails for some row fails a SELECT of all: each by itself.
+  CREATE FUNCTION public.shown(ids int[]) RETURNS SETOF int LANGUAGE plpgsql AS $$
+  DECLARE one int;
+  BEGIN
+    FOREACH one IN ARRAY ids LOOP
+      BEGIN
+        RETURN QUERY SELECT id FROM public.stays WHERE id = one;
+      EXCEPTION WHEN data_exception THEN
+      END;
+    END LOOP;
+  END $$;`;
 
 const DAYS = ["'2024-01-31'", "'2024-02-29'", "'2023-12-31'", 'NULL', "'infinity'", "'0044-03-15 BC'", "'2024-03-01'"];
 const STAMPS = ["'2024-01-31 10:00:00'", "'2024-02-29 23:59:59.999999'", "'2024-03-01 00:00:00'", "'-infinity'", 'NULL'];
@@ -66,9 +77,7 @@ suite('policies over times', () => {
       await it.sql(`INSERT INTO stays VALUES ${ids.map((n, i) => rowOf(n, i)).join()}`);
       await it.settled(watching, id);
       for (const client of clients) {
-        // What fails for some row fails a SELECT of all: each by itself.
-        const expected = [];
-        for (const n of ids) expected.push(...await it.visible('stays', client.claims, [n]).catch(() => []));
+        const expected = await it.asked(client.claims, 'SELECT * FROM shown($1)', [ids]);
         await waitFor('its rows', () => client.data().length >= expected.length);
         assert.deepEqual(client.data().map(({ record }) => record.id), expected, JSON.stringify(client.claims));
       }
