@@ -1,12 +1,14 @@
 // What goes wrong while a snapshot is under way: its state says what, everything else goes on, and
 // resuming goes on where it stopped or says why it cannot.
 import assert from 'node:assert/strict';
-import test from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { assertCopied, READER, snapshot, startAsReader, started, statusOf, waitRecord,
   waitState } from '../lib/snapshot.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(3);
 
 const ROWS = 10_000;
 const schemaOf = (rows) => `CREATE TABLE items (id int PRIMARY KEY, text text, other int NOT NULL);
