@@ -1,15 +1,17 @@
 // Two-phase commit: what is prepared is published at its COMMIT PREPARED, exactly once, in the order
 // of commits, whatever happens between; and the slot never passes a PREPARE before.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { MIXED_SCHEMA, runMixed } from '../lib/mixed.mjs';
 import { assertSameStreams, assertTable, runStatements, startModes } from '../lib/modes.mjs';
 import { majors } from '../lib/postgres.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { assertOrdered } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(2);
 
 const TWO_PHASE = { 'postgres.two_phase': 'true' };
 const insert = (from, count) => `INSERT INTO items SELECT i, 1, repeat('x', 100), 'a'
