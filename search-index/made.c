@@ -87,19 +87,11 @@ static void file_remove(const search_made *made, search_file file) {
 /* Of this index; the newest that there is, and older ones go. */
 static search_file file_find(const search_made *made) {
     search_file files[SEARCH_BUILDS_MAX];
-    search_file found = {.generation = made->entry->generation, .build = 1};
-    bool any = false;
-    size_t count = search_paths_list(made->directory, core_slice_text(MADE_NAME), files);
-    for (size_t i = 0; i < count; i++) {
-        if (files[i].generation != made->entry->generation)
-            continue;
-        if (any)
-            file_remove(made, files[i]);
-        else
-            found = files[i];
-        any = true;
-    }
-    return found;
+    size_t count = search_paths_list(made->directory, core_slice_text(MADE_NAME),
+                                     made->entry->generation, files);
+    for (size_t i = 1; i < count; i++)
+        file_remove(made, files[i]);
+    return count > 0 ? files[0] : (search_file){.generation = made->entry->generation, .build = 1};
 }
 
 static bool show(search_host *host, search_made *made, core_error *error) {

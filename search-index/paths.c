@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NAME_SHOWN 96 /* of a uid in a file's name; the generation tells longer ones apart */
-
 /* ---- Directories ---- */
 
 /* Bytes that a file's name should not have are `=XX`. */
@@ -85,24 +83,20 @@ int search_paths_lock(const search_spec *spec, core_error *error) {
 
 /* ---- Files ---- */
 
-static core_slice uid_shown(core_slice uid) {
-    return core_slice_make(uid.data, uid.length < NAME_SHOWN ? uid.length : NAME_SHOWN);
-}
-
 bool search_paths_file(const char *directory, core_slice uid, search_file file,
                        char path[SEARCH_PATH_SIZE]) {
     int length = snprintf(path, SEARCH_PATH_SIZE, "%s/%.*s.%" PRIu64 "-%" PRIu32 ".db", directory,
-                          CORE_SLICE_ARGS(uid_shown(uid)), file.generation, file.build);
+                          CORE_SLICE_ARGS(uid), file.generation, file.build);
     return length > 0 && length < SEARCH_PATH_SIZE;
 }
 
 /* "{uid}.{generation}-{build}.db" */
 static bool name_read(const char *name, core_slice uid, search_file *file) {
-    core_slice text = core_slice_text(name), shown = uid_shown(uid);
+    core_slice text = core_slice_text(name);
     uint64_t build;
-    if (!core_slice_begins(text, shown) || text.length <= shown.length || name[shown.length] != '.')
+    if (!core_slice_begins(text, uid) || text.length <= uid.length || name[uid.length] != '.')
         return false;
-    const char *numbers = name + shown.length + 1;
+    const char *numbers = name + uid.length + 1;
     const char *dash = strchr(numbers, '-'), *end = dash != NULL ? strstr(dash, ".db") : NULL;
     if (end == NULL || end[3] != '\0' ||
         !core_slice_to_u64(core_slice_make(numbers, (size_t)(dash - numbers)), &file->generation) ||
@@ -157,7 +151,7 @@ static int newest_first(const void *a, const void *b) {
     return (left->build < right->build) - (left->build > right->build);
 }
 
-size_t search_paths_list(const char *directory, core_slice uid,
+size_t search_paths_list(const char *directory, core_slice uid, uint64_t generation,
                          search_file files[SEARCH_BUILDS_MAX]) {
     DIR *entries = opendir(directory);
     struct dirent *entry;
@@ -165,7 +159,8 @@ size_t search_paths_list(const char *directory, core_slice uid,
     if (entries == NULL)
         return 0;
     while (count < SEARCH_BUILDS_MAX && (entry = readdir(entries)) != NULL)
-        count += name_read(entry->d_name, uid, &files[count]);
+        count += name_read(entry->d_name, uid, &files[count]) &&
+                 (generation == 0 || files[count].generation == generation);
     (void)closedir(entries);
     qsort(files, count, sizeof files[0], newest_first);
     return count;

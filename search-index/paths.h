@@ -20,8 +20,9 @@ CORE_MUST_CHECK bool search_paths_directory(const search_spec *spec, core_slice 
 /* False: it is too long. */
 CORE_MUST_CHECK bool search_paths_file(const char *directory, core_slice uid, search_file file,
                                        char path[SEARCH_PATH_SIZE]);
-/* The files that an index has, the newest first; how many, at most SEARCH_BUILDS_MAX. */
-size_t search_paths_list(const char *directory, core_slice uid,
+/* The files that an index has (of one generation; 0: of all), the newest first; how many, at most
+ * SEARCH_BUILDS_MAX. */
+size_t search_paths_list(const char *directory, core_slice uid, uint64_t generation,
                          search_file files[SEARCH_BUILDS_MAX]);
 /* Calls `take` with each file of the source's indexes, whatever index it is of. */
 typedef void (*search_path_taker)(void *context, const char *path, search_file file);

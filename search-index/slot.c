@@ -61,7 +61,7 @@ static void file_remove(search_host *host, const search_slot *slot, search_file 
 /* All but those that are open. */
 static void files_tidy(search_host *host, const search_slot *slot) {
     search_file files[SEARCH_BUILDS_MAX];
-    size_t count = search_paths_list(slot->directory, slot->entry->uid, files);
+    size_t count = search_paths_list(slot->directory, slot->entry->uid, 0, files);
     for (size_t i = 0; i < count; i++) {
         bool is_live = slot->live != NULL && slot->live_file.generation == files[i].generation &&
                        slot->live_file.build == files[i].build;
@@ -158,7 +158,7 @@ static bool file_take(search_host *host, search_slot *slot, search_file file, co
 /* From the newest on, until one answers. */
 static bool files_take(search_host *host, search_slot *slot, core_error *error) {
     search_file files[SEARCH_BUILDS_MAX];
-    size_t count = search_paths_list(slot->directory, slot->entry->uid, files);
+    size_t count = search_paths_list(slot->directory, slot->entry->uid, 0, files);
     bool ok = true;
     for (size_t i = 0; ok && i < count && slot->live == NULL; i++)
         ok = file_take(host, slot, files[i], error);
@@ -170,11 +170,9 @@ static bool files_take(search_host *host, search_slot *slot, core_error *error) 
 
 static uint32_t build_next(const search_slot *slot) {
     search_file files[SEARCH_BUILDS_MAX];
-    size_t count = search_paths_list(slot->directory, slot->entry->uid, files);
-    for (size_t i = 0; i < count; i++)
-        if (files[i].generation == slot->entry->generation)
-            return files[i].build + 1;
-    return 1;
+    return search_paths_list(slot->directory, slot->entry->uid, slot->entry->generation, files) > 0
+               ? files[0].build + 1
+               : 1;
 }
 
 static bool building_begin(search_host *host, search_slot *slot, search_position position,
