@@ -66,6 +66,15 @@ static search_entry match_score(search_run *run, const Fts5ExtensionApi *api, Ft
     return entry;
 }
 
+/* Where something else decides before the score, most matches of a common word come too late
+ * whatever their words, typos and score are, and need none of them. */
+static bool may_be_kept(const search_run *run, search_docid docid) {
+    if (!run->is_sorted || run->heap_count < run->heap_max)
+        return true;
+    const search_entry best = {.docid = docid, .words = UINT16_MAX, .score = INFINITY};
+    return run->heap_max > 0 && search_order_before(run, &best, &run->heap[0]);
+}
+
 /* Whether the pass goes on. */
 static bool match_take(search_run *run, const Fts5ExtensionApi *api, Fts5Context *fts) {
     sqlite3_int64 rowid = api->xRowid(fts);
@@ -84,9 +93,11 @@ static bool match_take(search_run *run, const Fts5ExtensionApi *api, Fts5Context
     run->seen[docid / 64] |= UINT64_C(1) << docid % 64;
     run->matched++;
     if (run->pass_scored < run->pass_budget) {
-        search_entry entry = match_score(run, api, fts, docid);
         run->pass_scored++;
-        search_heap_put(run, &entry);
+        if (may_be_kept(run, docid)) {
+            search_entry entry = match_score(run, api, fts, docid);
+            search_heap_put(run, &entry);
+        }
     }
     return run->pass_matched < run->pass_limit;
 }
