@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <strings.h>
 
-enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 1000, FILTER_MAX = 1000 };
+enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 1000, FILTER_MAX = 1000, LIST_NAMES = 3 };
 
 /* ---- One ---- */
 
@@ -39,7 +39,7 @@ typedef struct {
 } text_list;
 
 typedef struct {
-    text_list uids, statuses, types, indexes;
+    text_list uids, cancelers, statuses, types, indexes;
     /* after, before of enqueued, started, finished */
     int64_t times_us[6];
     uint64_t limit, from;
@@ -93,12 +93,20 @@ static bool is_type(core_slice text) {
     return false;
 }
 
-static bool lists_check(search_call *call, const task_filter *filter) {
+static bool uids_check(search_call *call, const char *name, search_code code,
+                       const text_list *uids) {
     uint64_t uid;
-    for (size_t i = 0; i < filter->uids.count; i++)
-        if (!core_slice_to_u64(filter->uids.texts[i], &uid))
-            return value_refuse(call, SEARCH_CODE_INVALID_TASK_UIDS, "uids", filter->uids.texts[i],
+    for (size_t i = 0; i < uids->count; i++)
+        if (!core_slice_to_u64(uids->texts[i], &uid))
+            return value_refuse(call, code, name, uids->texts[i],
                                 "could not be parsed as a positive integer");
+    return true;
+}
+
+static bool lists_check(search_call *call, const task_filter *filter) {
+    if (!uids_check(call, "uids", SEARCH_CODE_INVALID_TASK_UIDS, &filter->uids) ||
+        !uids_check(call, "canceledBy", SEARCH_CODE_INVALID_TASK_CANCELED_BY, &filter->cancelers))
+        return false;
     for (size_t i = 0; i < filter->statuses.count; i++)
         if (!is_status(filter->statuses.texts[i]))
             return value_refuse(call, SEARCH_CODE_INVALID_TASK_STATUSES, "statuses",
@@ -131,9 +139,12 @@ static bool times_read(search_call *call, const search_params *params, task_filt
     return true;
 }
 
-/* `is_list`: limit, from and reverse are parameters too. */
+/* `is_list`: the first LIST_NAMES are parameters too. */
 static bool filter_read(search_call *call, bool is_list, task_filter *filter, size_t *given) {
-    static const char *const names[] = {"uids",
+    static const char *const names[] = {"limit",
+                                        "from",
+                                        "reverse",
+                                        "uids",
                                         "batchUids",
                                         "canceledBy",
                                         "types",
@@ -146,27 +157,11 @@ static bool filter_read(search_call *call, bool is_list, task_filter *filter, si
                                         "afterFinishedAt",
                                         "beforeFinishedAt",
                                         NULL};
-    static const char *const list_names[] = {"limit",
-                                             "from",
-                                             "reverse",
-                                             "uids",
-                                             "batchUids",
-                                             "canceledBy",
-                                             "types",
-                                             "statuses",
-                                             "indexUids",
-                                             "afterEnqueuedAt",
-                                             "beforeEnqueuedAt",
-                                             "afterStartedAt",
-                                             "beforeStartedAt",
-                                             "afterFinishedAt",
-                                             "beforeFinishedAt",
-                                             NULL};
     search_params params;
     search_refusal *refusal = &call->refusal;
     *filter = (task_filter){.limit = LIMIT_DEFAULT, .from = UINT64_MAX};
     if (!search_params_read(call->request->query, call->arena, &params, refusal) ||
-        !search_params_known(&params, is_list ? list_names : names, refusal) ||
+        !search_params_known(&params, is_list ? names : names + LIST_NAMES, refusal) ||
         !search_params_number(&params, "limit", SEARCH_CODE_INVALID_TASK_LIMIT, &filter->limit,
                               refusal) ||
         !search_params_number(&params, "from", SEARCH_CODE_INVALID_TASK_FROM, &filter->from,
@@ -178,6 +173,7 @@ static bool filter_read(search_call *call, bool is_list, task_filter *filter, si
     filter->has_from = search_params_find(&params, "from") != NULL;
     const char *uids = search_params_find(&params, "uids") != NULL ? "uids" : "batchUids";
     return list_read(call, &params, uids, &filter->uids) &&
+           list_read(call, &params, "canceledBy", &filter->cancelers) &&
            list_read(call, &params, "statuses", &filter->statuses) &&
            list_read(call, &params, "types", &filter->types) &&
            list_read(call, &params, "indexUids", &filter->indexes) && lists_check(call, filter) &&
@@ -204,6 +200,7 @@ static bool task_passes(const search_call *call, const task_filter *filter,
     char uid[24];
     (void)snprintf(uid, sizeof uid, "%llu", (unsigned long long)task->uid);
     return is_of_caller(call, task) && list_has(&filter->uids, uid) &&
+           filter->cancelers.count == 0 && /* no task is canceled */
            list_has(&filter->statuses, search_task_status_name(task->status)) &&
            list_has(&filter->types, search_task_type(task->kind)) &&
            (filter->indexes.count == 0 ||
@@ -217,7 +214,7 @@ static bool task_passes(const search_call *call, const task_filter *filter,
 
 typedef struct {
     uint64_t *uids; /* that pass, the newest first */
-    size_t count, room;
+    size_t count;
 } task_page;
 
 /* All that pass, as numbers: tasks are bounded by search.tasks_kept. False: out of memory. */
@@ -225,7 +222,6 @@ static bool page_fill(search_call *call, const task_filter *filter, task_page *p
     search_task task;
     size_t room = (size_t)core_config_integer(call->host->spec.config, "search.tasks_kept");
     page->uids = core_arena_array(call->arena, room, sizeof *page->uids);
-    page->room = room;
     uint64_t up_to = UINT64_MAX;
     while (page->uids != NULL && page->count < room &&
            search_tasks_before(call->host->tasks, up_to, &task)) {

@@ -119,7 +119,7 @@ bool search_params_list(const search_params *params, const char *name, core_aren
     const core_slice *value = search_params_find(params, name);
     *count = 0;
     *texts = NULL;
-    if (value == NULL || value->length == 0 || core_slice_is(*value, "*"))
+    if (value == NULL || core_slice_is(*value, "*"))
         return true;
     size_t most = 1, at = 0;
     for (size_t i = 0; i < value->length; i++)

@@ -33,7 +33,8 @@ CORE_MUST_CHECK bool search_params_number(const search_params *params, const cha
                                           search_refusal *refusal);
 CORE_MUST_CHECK bool search_params_bool(const search_params *params, const char *name,
                                         search_code code, bool *flag, search_refusal *refusal);
-/* The texts between commas, in the arena; none where it was not given, or is `*` alone. */
+/* The texts between commas, in the arena; none where it was not given, or is `*` alone. Of an empty
+ * value one empty text, so that it is not taken for all. */
 CORE_MUST_CHECK bool search_params_list(const search_params *params, const char *name,
                                         core_arena *arena, core_slice **texts, size_t *count);
 

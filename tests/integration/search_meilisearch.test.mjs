@@ -263,6 +263,10 @@ suite("Meilisearch's client", () => {
     const page = await client.tasks.getTasks({ indexUids: ['tasks'], limit: 1 });
     assert.equal((await client.tasks.getTasks({ indexUids: ['tasks'], from: page.next })).results[0].uid, taskUid);
     await assert.rejects(client.tasks.getTask(999_999), code('task_not_found'));
+    await assert.rejects(client.tasks.deleteTasks({ uids: [] }), code('invalid_task_uids'));
+    const none = await client.tasks.deleteTasks({ canceledBy: [taskUid] }).waitTask(WAIT);
+    assert.deepEqual([none.details.matchedTasks, none.details.deletedTasks], [0, 0]);
+    assert.equal((await client.tasks.getTask(taskUid)).uid, taskUid);
     const deletion = await client.tasks.deleteTasks({ uids: [taskUid] }).waitTask(WAIT);
     assert.deepEqual([deletion.status, deletion.type], ['succeeded', 'taskDeletion']);
     await assert.rejects(client.tasks.getTask(taskUid), code('task_not_found'));

@@ -96,6 +96,9 @@ static void test_lists_stand_between_commas(void **state) {
     assert_int_equal(count, 0);
     assert_true(search_params_list(&it->params, "none", &it->arena, &texts, &count));
     assert_int_equal(count, 0);
+    assert_true(search_params_list(&it->params, "c", &it->arena, &texts, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(texts[0].length, 0);
 }
 
 int main(void) {
