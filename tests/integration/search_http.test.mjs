@@ -167,16 +167,15 @@ suite('search over HTTP', () => {
   test('a query waits for the offset of a change', async () => {
     for (let i = 0; i < 5; i++) {
       await house.postgres.query(`UPDATE plain SET text = '${'abcde'[i].repeat(8)}' WHERE id = ${i + 1}`);
-      const changes = await house.walcast.changes({ table: 'public.plain' });
-      const { offset } = changes.at(-1);
+      const { offset } = await waitFor('the change', async () => (await house.walcast.changes({ table: 'public.plain' }))[i]);
       const found = await ask('POST', '/indexes/plain/search', { q: 'abcde'[i].repeat(8), min_offset: offset });
       assert.equal(found.body.hits?.length, 1, found.text);
     }
   });
 
   test('queries that wait for an offset leave threads to the others; a full line refuses', async () => {
-    const changes = await house.walcast.changes({ table: 'public.plain' });
-    const [, epoch, sequence] = changes.at(-1).offset.match(/^(.*)-(\d+)\.\d+$/);
+    const [change] = await waitFor('a change', async () => (await house.walcast.changes({ table: 'public.plain' })).slice(-1));
+    const [, epoch, sequence] = change.offset.match(/^(.*)-(\d+)\.\d+$/);
     const later = `${epoch}-${Number(sequence) + 1000}.0`;
     const waiting = [0, 1, 2].map(() => ask('POST', '/indexes/plain/search', { q: '', min_offset: later }));
     const begun = performance.now();
