@@ -1,14 +1,16 @@
 // Snapshots for one consumer: rows on a stream of their own, each naming the place in the change
 // stream that it belongs after; nobody else sees them. Read with npm's client, as JSON.
 import assert from 'node:assert/strict';
-import test from 'node:test';
 import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { Copy } from '../lib/copy.mjs';
 import { changesOf, readStream } from '../lib/foreign.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { quoted, snapshot, started, statusOf, waitRecord, waitState } from '../lib/snapshot.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const JSON_CONFIG = { 'postgres.tables': '*.*', 'nats.encoding': 'json', 'project': 'shop' };
 const sequenceOf = ({ offset }) => Number(offset.split('-')[1].split('.')[0]);
