@@ -1,12 +1,14 @@
 // What is confirmed to PostgreSQL and when; what happens when slot, stream or link are not as they
 // were left.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { assertHoldsTable, slotRow, waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(3);
 
 const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, text text)';
 const MARK = 'MARKED-FOR-DAMAGE';
