@@ -1,12 +1,14 @@
 // Two instances of one source: the second waits for the slot, is ready meanwhile, and goes on within
 // seconds, however the first one ended; an old writer that wakes finds the fence.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { assertHoldsTable, slotRow, waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 import '../lib/triggers_role.mjs';
+
+const test = together(2);
 
 const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, text text)';
 // What a dead host costs: the server finds it out by its silence.
