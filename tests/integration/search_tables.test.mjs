@@ -1,10 +1,12 @@
 // What a definition may ask for: conditions, several tables, keys of several columns, paths into
 // JSON, joined and child tables; and what happens when definition, table or stream change.
 import assert from 'node:assert/strict';
-import test from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { define, files, read, waitEqual } from '../lib/search.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const equal = (house, index, rows) => waitEqual(house.walcast, index, async () => rows, 20_000);
 
