@@ -2,6 +2,7 @@
 // documents; requests asked again; indexes of tables, which nobody writes to, with `min_offset`,
 // status, and rows that policies hide.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { define } from '../lib/search.mjs';
@@ -173,8 +174,8 @@ suite('search over HTTP', () => {
     }
   });
 
-  test('queries that wait for an offset leave threads to the others; a full line refuses', async () => {
-    const [change] = await waitFor('a change', async () => (await house.walcast.changes({ table: 'public.plain' })).slice(-1));
+  test('queries that wait for an offset leave threads to the others', async () => {
+    const change = await waitFor('a change', async () => (await house.walcast.changes({ table: 'public.plain' })).at(-1));
     const [, epoch, sequence] = change.offset.match(/^(.*)-(\d+)\.\d+$/);
     const later = `${epoch}-${Number(sequence) + 1000}.0`;
     const waiting = [0, 1, 2].map(() => ask('POST', '/indexes/plain/search', { q: '', min_offset: later }));
@@ -183,6 +184,34 @@ suite('search over HTTP', () => {
     assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
     const codes = (await Promise.all(waiting)).map(({ status, body }) => `${status} ${body.code}`).sort();
     assert.deepEqual(codes, ['503 too_many_search_requests', '503 too_many_search_requests', '503 unavailable']);
+  });
+
+  test('a line of queries that is full refuses the next, and no other', async (t) => {
+    const small = await startHouse(t, { schema: SCHEMA, config: { 'search.threads': '1', 'search.queue': '3' } });
+    define(small.walcast, 'plain', 'name: plain\ntable: plain\nfields: [text]\n');
+    const search = (body) => new Promise((resolve, reject) => {
+      const request = http.request(`${small.walcast.url}/indexes/plain/search`, { method: 'POST', agent: false,
+        headers: { authorization: admin, 'content-type': 'application/json' } }, async (response) => {
+        resolve({ status: response.statusCode, headers: new Headers(response.headers), body: await new Response(response).json() });
+      });
+      request.on('error', reject);
+      request.end(JSON.stringify(body));
+    });
+    await waitFor('the index', async () => (await search({ q: '' })).body.estimatedTotalHits === 50, 30_000, 50);
+    await small.postgres.query("UPDATE plain SET text = 'changed' WHERE id = 1");
+    const { offset } = await waitFor('a change', async () => (await small.walcast.changes({ table: 'public.plain' })).at(-1));
+    const later = offset.replace(/-(\d+)\.\d+$/, (_, sequence) => `-${Number(sequence) + 1000}.0`);
+
+    const held = search({ q: '', min_offset: later }); // the one thread, for 5 s
+    const answers = await Promise.all(Array.from({ length: 12 }, () => search({ q: 'plain' })));
+    assert.equal((await held).status, 503);
+    const refused = answers.filter(({ status }) => status !== 200);
+    assert.ok(refused.length === 9 || refused.length === 10, `${refused.length}: three places, one of them the first one's until it is taken`);
+    for (const { status, headers, body } of refused) {
+      assert.deepEqual([status, body.code, headers.get('retry-after')], [503, 'too_many_search_requests', '1']);
+      assert.match(body.message, /running at the same time/);
+    }
+    assert.equal((await search({ q: 'plain' })).status, 200, 'and those that come later are answered');
   });
 
   test('rows that policies hide are never shown', async () => {
