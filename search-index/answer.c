@@ -157,11 +157,13 @@ search_formatter *search_answer_formatter(search_call *call, search_answer *answ
     core_error error;
     search_tokenizer *tokenizer =
         search_worker_tokenizer(call->worker, answer->open, answer->schema, &error);
-    search_formatter *formatter = NULL;
-    if (tokenizer != NULL)
-        formatter = search_formatter_new(&answer->request, answer->schema,
-                                         search_tokenizer_source(tokenizer), answer->hits->terms,
-                                         answer->hits->term_count);
+    if (tokenizer == NULL) {
+        (void)search_refuse_error(&call->refusal, SEARCH_CODE_INTERNAL, &error);
+        return NULL;
+    }
+    search_formatter *formatter =
+        search_formatter_new(&answer->request, answer->schema, search_tokenizer_source(tokenizer),
+                             answer->hits->terms, answer->hits->term_count);
     if (formatter == NULL)
         (void)search_refuse(&call->refusal, SEARCH_CODE_INTERNAL, "no memory for the hits");
     return formatter;

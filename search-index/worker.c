@@ -141,8 +141,8 @@ bool search_worker_definition(search_worker *worker, search_open *open,
     }
     *definition = it->definition;
     return it->definition != NULL ||
-           core_error_set(error, CORE_ERROR_INTERNAL, "the definition of index %s cannot be read",
-                          (const char *)entry->uid.data);
+           core_error_set(error, CORE_ERROR_INTERNAL, "the definition of index %.*s cannot be read",
+                          CORE_SLICE_ARGS(entry->uid));
 }
 
 void search_worker_tidy(search_worker *worker) {
