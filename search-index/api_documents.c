@@ -221,13 +221,11 @@ static bool limit_take(search_call *call, core_json_reader *reader, core_json_to
            number_refuse(call, SEARCH_CODE_INVALID_DOCUMENT_LIMIT, "limit");
 }
 
+/* As if null had been left out. */
 static bool raw_take(search_call *call, core_json_reader *reader, core_json_token token,
                      void *target) {
-    core_slice *raw = target;
-    bool ok = core_json_skip(reader, token, raw);
-    if (ok && token.kind == CORE_JSON_NULL)
-        *raw = core_slice_make(NULL, 0);
-    return ok || search_refuse(&call->refusal, SEARCH_CODE_BAD_REQUEST, "the body is malformed");
+    core_slice ignored;
+    return search_call_raw(call, reader, token, token.kind == CORE_JSON_NULL ? &ignored : target);
 }
 
 static const search_member fetch_members[] = {

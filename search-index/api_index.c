@@ -104,38 +104,28 @@ bool search_api_indexes(search_call *call) {
 
 typedef struct {
     core_slice uid, primary_key;
-    bool has_uid, has_primary_key;
 } index_body;
+
+static bool text_take(search_call *call, core_json_reader *reader, core_json_token token,
+                      void *target, search_code code, const char *name) {
+    core_slice whole;
+    if (token.kind == CORE_JSON_NULL || search_json_string(token, call->arena, target))
+        return true;
+    return search_call_raw(call, reader, token, &whole) &&
+           search_refuse(&call->refusal, code,
+                         "Invalid value type at `.%s`: expected a string, but found `%.*s`", name,
+                         whole.length < 200 ? (int)whole.length : 200, (const char *)whole.data);
+}
 
 static bool uid_take(search_call *call, core_json_reader *reader, core_json_token token,
                      void *target) {
-    core_slice whole;
-    if (token.kind == CORE_JSON_NULL)
-        return true;
-    if (search_json_string(token, call->arena, target))
-        return true;
-    return core_json_skip(reader, token, &whole)
-               ? search_refuse(&call->refusal, SEARCH_CODE_INVALID_INDEX_UID,
-                               "Invalid value type at `.uid`: expected a string, but found `%.*s`",
-                               whole.length < 200 ? (int)whole.length : 200,
-                               (const char *)whole.data)
-               : false;
+    return text_take(call, reader, token, target, SEARCH_CODE_INVALID_INDEX_UID, "uid");
 }
 
 static bool primary_key_take(search_call *call, core_json_reader *reader, core_json_token token,
                              void *target) {
-    core_slice whole;
-    if (token.kind == CORE_JSON_NULL)
-        return true;
-    if (search_json_string(token, call->arena, target))
-        return true;
-    return core_json_skip(reader, token, &whole)
-               ? search_refuse(&call->refusal, SEARCH_CODE_INVALID_INDEX_PRIMARY_KEY,
-                               "Invalid value type at `.primaryKey`: expected a string, but found "
-                               "`%.*s`",
-                               whole.length < 200 ? (int)whole.length : 200,
-                               (const char *)whole.data)
-               : false;
+    return text_take(call, reader, token, target, SEARCH_CODE_INVALID_INDEX_PRIMARY_KEY,
+                     "primaryKey");
 }
 
 static const search_member index_members[] = {

@@ -168,26 +168,13 @@ static bool text_take(search_call *call, core_json_reader *reader, core_json_tok
                          "Invalid value type: expected a string");
 }
 
-static bool raw_take(search_call *call, core_json_reader *reader, core_json_token token,
-                     void *target) {
-    return core_json_skip(reader, token, target) ||
-           search_refuse(&call->refusal, SEARCH_CODE_BAD_REQUEST, "the body is malformed");
-}
-
-static bool nothing_take(search_call *call, core_json_reader *reader, core_json_token token,
-                         void *target) {
-    core_slice ignored;
-    (void)target;
-    return raw_take(call, reader, token, &ignored);
-}
-
 static const search_member key_members[] = {
-    {"description", nothing_take, 0},
+    {"description", search_call_ignored, 0},
     {"name", text_take, offsetof(key_body, name)},
     {"uid", text_take, offsetof(key_body, uid)},
-    {"actions", raw_take, offsetof(key_body, actions)},
-    {"indexes", raw_take, offsetof(key_body, indexes)},
-    {"expiresAt", raw_take, offsetof(key_body, expires)},
+    {"actions", search_call_raw, offsetof(key_body, actions)},
+    {"indexes", search_call_raw, offsetof(key_body, indexes)},
+    {"expiresAt", search_call_raw, offsetof(key_body, expires)},
 };
 
 static bool scopes_of(search_call *call, core_slice actions, unsigned *scopes) {

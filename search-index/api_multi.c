@@ -15,15 +15,9 @@ typedef struct {
     core_slice queries, federation; /* JSON */
 } multi_body;
 
-static bool raw_take(search_call *call, core_json_reader *reader, core_json_token token,
-                     void *target) {
-    return core_json_skip(reader, token, target) ||
-           search_refuse(&call->refusal, SEARCH_CODE_BAD_REQUEST, "the body is malformed");
-}
-
 static const search_member multi_members[] = {
-    {"queries", raw_take, offsetof(multi_body, queries)},
-    {"federation", raw_take, offsetof(multi_body, federation)},
+    {"queries", search_call_raw, offsetof(multi_body, queries)},
+    {"federation", search_call_raw, offsetof(multi_body, federation)},
 };
 
 /* A refusal says which of the queries it is about. */
@@ -122,8 +116,8 @@ static bool nothing_take(search_call *call, core_json_reader *reader, core_json_
                          void *target) {
     core_slice whole;
     (void)target;
-    if (!core_json_skip(reader, token, &whole))
-        return search_refuse(&call->refusal, SEARCH_CODE_BAD_REQUEST, "the body is malformed");
+    if (!search_call_raw(call, reader, token, &whole))
+        return false;
     return token.kind == CORE_JSON_NULL || core_slice_is(whole, "{}") ||
            search_refuse(&call->refusal, SEARCH_CODE_FEATURE_NOT_ENABLED,
                          "Facets of a federated search are not offered here.");

@@ -73,27 +73,14 @@ static bool query_take(search_call *call, core_json_reader *reader, core_json_to
                      "facetQuery");
 }
 
-static bool raw_take(search_call *call, core_json_reader *reader, core_json_token token,
-                     void *target) {
-    return core_json_skip(reader, token, target) ||
-           search_refuse(&call->refusal, SEARCH_CODE_BAD_REQUEST, "the body is malformed");
-}
-
-static bool nothing_take(search_call *call, core_json_reader *reader, core_json_token token,
-                         void *target) {
-    core_slice ignored;
-    (void)target;
-    return raw_take(call, reader, token, &ignored);
-}
-
 static const search_member facet_members[] = {
     {"facetQuery", query_take, offsetof(facet_body, query)},
     {"facetName", name_take, offsetof(facet_body, name)},
-    {"q", raw_take, offsetof(facet_body, q)},
-    {"filter", raw_take, offsetof(facet_body, filter)},
-    {"matchingStrategy", raw_take, offsetof(facet_body, strategy)},
-    {"attributesToSearchOn", raw_take, offsetof(facet_body, search_on)},
-    {"exhaustiveFacetCount", nothing_take, 0},
+    {"q", search_call_raw, offsetof(facet_body, q)},
+    {"filter", search_call_raw, offsetof(facet_body, filter)},
+    {"matchingStrategy", search_call_raw, offsetof(facet_body, strategy)},
+    {"attributesToSearchOn", search_call_raw, offsetof(facet_body, search_on)},
+    {"exhaustiveFacetCount", search_call_ignored, 0},
 };
 
 static void raw_member(core_json_writer *json, const char *name, core_slice raw) {

@@ -161,6 +161,19 @@ bool search_call_members(search_call *call, core_slice json, const search_member
     return true;
 }
 
+bool search_call_raw(search_call *call, core_json_reader *reader, core_json_token token,
+                     void *target) {
+    return core_json_skip(reader, token, target) ||
+           search_refuse(&call->refusal, SEARCH_CODE_BAD_REQUEST, "the body is malformed");
+}
+
+bool search_call_ignored(search_call *call, core_json_reader *reader, core_json_token token,
+                         void *target) {
+    core_slice ignored;
+    (void)target;
+    return search_call_raw(call, reader, token, &ignored);
+}
+
 /* ---- Writing ---- */
 
 bool search_call_writable(search_call *call, core_slice uid) {

@@ -61,5 +61,10 @@ typedef struct {
 } search_member;
 CORE_MUST_CHECK bool search_call_members(search_call *call, core_slice json,
                                          const search_member *members, size_t count, void *target);
+/* For `take`: the member as it is, JSON, into a slice; and of one that is taken and of no use. */
+bool search_call_raw(search_call *call, core_json_reader *reader, core_json_token token,
+                     void *target);
+bool search_call_ignored(search_call *call, core_json_reader *reader, core_json_token token,
+                         void *target);
 
 #endif
