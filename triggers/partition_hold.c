@@ -245,7 +245,7 @@ static bool copy_is_wanted(const triggers_partition *partition, const partition_
     const partition_item *item = lane->hold.behind;
     int64_t since_ms = item->fed_ms > partition->rested_ms ? item->fed_ms : partition->rested_ms;
     int64_t waits_ms = partition->now_ms - since_ms;
-    return lane->hold.held == 0 || waits_ms > COPY_AFTER_MS ||
+    return lane->hold.last == 0 || waits_ms > COPY_AFTER_MS ||
            (waits_ms > COPY_OF_FULL_MS && partition_is_full(partition)) ||
            partition_lane_is_held(partition, lane);
 }

@@ -72,6 +72,8 @@ static void test_what_comes_behind_the_chain_waits_for_its_end(void **state) {
     assert_int_equal(d.park_count, 1);
     good(&d, 1);
     assert_int_equal(under_way(&d, 2), 1);
+    assert_int_equal(d.park_count, 1);
+    assert_int_equal(look(&d).held_tasks, 0);
     desk_close(&d);
 }
 
