@@ -59,6 +59,8 @@ bool request_full_refuse(request_reader *reader);
 /* A copy in the arena, never NULL. */
 bool request_keep(request_reader *reader, core_slice text, core_slice *kept);
 
+core_slice request_blanks_trim(core_slice text);
+
 /* Values in both forms. `unknown` is how an error names the place: "at `.x`", "for parameter `x`".
  */
 bool request_strategy_set(request_reader *reader, core_slice text, const char *unknown);

@@ -67,24 +67,16 @@ static bool names_read(request_reader *reader, const request_parameter *paramete
     return true;
 }
 
-static core_slice blanks_trim(core_slice text) {
-    while (text.length > 0 && text.data[0] == ' ')
-        text = core_slice_make(text.data + 1, text.length - 1);
-    while (text.length > 0 && text.data[text.length - 1] == ' ')
-        text.length--;
-    return text;
-}
-
 /* A place has a comma of its own: its end is the next comma behind its bracket. */
 static core_slice sort_take(core_slice *rest) {
     core_slice element = element_take(rest);
-    core_slice trimmed = blanks_trim(element);
+    core_slice trimmed = request_blanks_trim(element);
     if (!core_slice_begins(trimmed, core_slice_text("_geoPoint(")) ||
         memchr(trimmed.data, ')', trimmed.length) != NULL || rest->length == 0)
         return trimmed;
     core_slice more = element_take(rest);
     size_t length = (size_t)(more.data + more.length - trimmed.data);
-    return blanks_trim(core_slice_make(trimmed.data, length));
+    return request_blanks_trim(core_slice_make(trimmed.data, length));
 }
 
 static bool sorts_read(request_reader *reader, const request_parameter *parameter,
@@ -109,7 +101,7 @@ static bool vector_read(request_reader *reader, const request_parameter *paramet
             return search_refuse(reader->refusal, parameter->code,
                                  "Invalid value in parameter `%s`: at most %d elements are taken",
                                  parameter->name, SEARCH_REQUEST_VECTOR_MAX);
-        if (!search_filter_number(blanks_trim(element), &number))
+        if (!search_filter_number(request_blanks_trim(element), &number))
             return value_refuse(reader, parameter, element, "a number");
         vector[count++] = (float)number;
     }

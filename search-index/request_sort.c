@@ -1,5 +1,5 @@
 /* Sort expressions, `name:asc` and `_geoPoint(latitude, longitude):desc`; see request.h. */
-#include "search-index/request.h"
+#include "search-index/request_private.h"
 
 #include <math.h>
 
@@ -16,7 +16,7 @@ static bool ends_with(core_slice text, const char *end) {
     return text.length >= length && memcmp(text.data + text.length - length, end, length) == 0;
 }
 
-static core_slice blanks_trim(core_slice text) {
+core_slice request_blanks_trim(core_slice text) {
     while (text.length > 0 && text.data[0] == ' ')
         text = core_slice_make(text.data + 1, text.length - 1);
     while (text.length > 0 && text.data[text.length - 1] == ' ')
@@ -41,8 +41,9 @@ static bool point_numbers(core_slice inner, double *latitude, double *longitude)
         return false;
     size_t length = (size_t)(comma - inner.data);
     core_slice second = core_slice_make(comma + 1, inner.length - length - 1);
-    return search_filter_number(blanks_trim(core_slice_make(inner.data, length)), latitude) &&
-           search_filter_number(blanks_trim(second), longitude);
+    return search_filter_number(request_blanks_trim(core_slice_make(inner.data, length)),
+                                latitude) &&
+           search_filter_number(request_blanks_trim(second), longitude);
 }
 
 static bool point_read(core_slice text, search_code code, search_sort *sort,
