@@ -142,7 +142,6 @@ typedef struct {
     uint32_t term_count;
     uint32_t word_count;      /* of the query */
     search_position position; /* that the answer is of */
-    bool is_cut_off;          /* the schema's cutoff_ms ended it early */
 } search_hits;
 
 void search_hits_free(search_hits *hits); /* NULL is allowed */

@@ -162,7 +162,6 @@ static void totals_fill(search_run *run, search_hits *hits) {
     double max = run->schema->max_total_hits;
     hits->total = (uint64_t)(total < max ? total : max);
     hits->is_total_exact = !run->is_cut && run->matched <= run->schema->max_total_hits;
-    hits->is_cut_off = run->is_late;
     hits->position = run->shared->position;
 }
 

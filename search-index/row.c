@@ -74,7 +74,8 @@ void search_row_fold(const search_row_rules *rules, core_slice text, core_buffer
 }
 
 /* ---- Values ---- */
-bool search_row_rules_want(const search_row_rules *rules, core_slice name) {
+/* Whether the attribute has a column. */
+static bool rules_want(const search_row_rules *rules, core_slice name) {
     const search_schema_spec *spec = search_schema_get(rules->schema);
     const search_attribute *attribute = search_schema_find(rules->schema, name);
     if (attribute != NULL && (attribute->is_filterable || attribute->is_sortable))
@@ -228,7 +229,7 @@ static bool step_take(void *context, const search_walk_step *step) {
     row_reading *reading = context;
     bool taken = !step->is_top || step->is_element || field_take(reading, step->path);
     (void)geo_take(reading, step);
-    if (taken && search_row_rules_want(reading->rules, step->path))
+    if (taken && rules_want(reading->rules, step->path))
         taken = value_take(reading, step);
     return taken;
 }

@@ -49,8 +49,6 @@ typedef struct {
     locale_t locale;       /* of C.UTF-8: how letters' cases are known */
 } search_row_rules;
 
-/* Whether the attribute has a column. */
-bool search_row_rules_want(const search_row_rules *rules, core_slice name);
 /* As search_row_read of columns.h. */
 CORE_MUST_CHECK search_row *search_row_make(const search_row_rules *rules, core_slice json,
                                             core_error *error);

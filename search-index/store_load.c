@@ -3,13 +3,6 @@
 
 #include <stdlib.h>
 
-static sqlite3_stmt *rows_of(search_store *store, const char *sql, core_error *error) {
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(store->database, sql, -1, &statement, NULL) != SQLITE_OK)
-        (void)search_sql_error(store->database, sql, error);
-    return statement;
-}
-
 static bool memory_error(search_store *store, core_error *error) {
     return core_error_set(error, CORE_ERROR_INTERNAL, "search index %s: out of memory",
                           store->path);
@@ -23,10 +16,11 @@ static bool damaged(search_store *store, const char *what, core_error *error) {
 
 static bool state_load(search_store *store, core_error *error) {
     bool is_row = false;
-    sqlite3_stmt *rows = rows_of(store,
-                                 "SELECT change_sequence, change_index, log_sequence, is_building"
-                                 " FROM state WHERE id = 1",
-                                 error);
+    sqlite3_stmt *rows =
+        search_sql_prepare(store->database,
+                           "SELECT change_sequence, change_index, log_sequence, is_building"
+                           " FROM state WHERE id = 1",
+                           error);
     bool loaded = rows != NULL && search_sql_next(rows, &is_row, error);
     if (loaded && is_row) {
         store->shared.position =
@@ -41,7 +35,8 @@ static bool state_load(search_store *store, core_error *error) {
 
 static bool slots_load(search_store *store, core_error *error) {
     bool is_row = false;
-    sqlite3_stmt *rows = rows_of(store, "SELECT name, slot FROM field ORDER BY slot", error);
+    sqlite3_stmt *rows =
+        search_sql_prepare(store->database, "SELECT name, slot FROM field ORDER BY slot", error);
     bool loaded = rows != NULL;
     while (loaded && (loaded = search_sql_next(rows, &is_row, error)) && is_row) {
         core_slice name = search_sql_column(rows, 0);
@@ -107,8 +102,8 @@ static bool document_load(search_store *store, sqlite3_stmt *rows, core_error *e
 
 static bool documents_load(search_store *store, core_error *error) {
     bool is_row = false;
-    sqlite3_stmt *rows =
-        rows_of(store, "SELECT docid, norm, is_hidden, json FROM document ORDER BY docid", error);
+    sqlite3_stmt *rows = search_sql_prepare(
+        store->database, "SELECT docid, norm, is_hidden, json FROM document ORDER BY docid", error);
     bool loaded = rows != NULL;
     while (loaded && (loaded = search_sql_next(rows, &is_row, error)) && is_row)
         loaded = document_load(store, rows, error);
@@ -120,8 +115,9 @@ search_columns *search_store_columns_load(search_store *store, search_schema *sc
                                           core_error *error) {
     bool is_row = false;
     search_columns *columns = search_columns_new(schema, store->columns_max_bytes);
-    sqlite3_stmt *rows = rows_of(
-        store, "SELECT docid, json FROM document WHERE is_hidden = 0 ORDER BY docid", error);
+    sqlite3_stmt *rows = search_sql_prepare(
+        store->database, "SELECT docid, json FROM document WHERE is_hidden = 0 ORDER BY docid",
+        error);
     bool loaded = rows != NULL && (columns != NULL || memory_error(store, error));
     while (loaded && (loaded = search_sql_next(rows, &is_row, error)) && is_row)
         loaded = row_put(columns, (search_docid)search_sql_column_number(rows, 0),
@@ -138,7 +134,8 @@ search_columns *search_store_columns_load(search_store *store, search_schema *sc
 static bool terms_load(search_store *store, core_error *error) {
     static const uint8_t mark = SEARCH_BREAK;
     bool is_row = false;
-    sqlite3_stmt *rows = rows_of(store, "SELECT term, doc FROM temp.vocabulary", error);
+    sqlite3_stmt *rows =
+        search_sql_prepare(store->database, "SELECT term, doc FROM temp.vocabulary", error);
     bool loaded = rows != NULL;
     while (loaded && (loaded = search_sql_next(rows, &is_row, error)) && is_row) {
         core_slice term = search_sql_column(rows, 0);

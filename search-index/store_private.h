@@ -129,7 +129,7 @@ search_store_reader *search_store_reader_of(search_reader *reader);
 CORE_MUST_CHECK const search_synonyms *search_store_reader_synonyms(search_store_reader *reader,
                                                                     core_error *error);
 
-/* ---- store_open.c ---- */
+/* ---- store.c ---- */
 CORE_MUST_CHECK sqlite3 *search_store_connect(const char *path, size_t cache_bytes,
                                               core_error *error);
 /* ---- store_load.c: the shared part out of the file ---- */
