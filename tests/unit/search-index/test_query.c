@@ -255,6 +255,11 @@ static void filters_and_sorts(void **state) {
     request.q = core_slice_text("river ");
     request.sorts = &down;
     expect_request(&l, &request, "1 0 4"); /* what has no price comes last */
+    request.limit = 1;                     /* what comes first is not what was met first */
+    expect_request(&l, &request, "1 /3");
+    request.sorts = &price;
+    request.q = core_slice_text("bank ");
+    expect_request(&l, &request, "2 /3");
     filter_set(&arena, &request, "title = x");
     assert_null(search_reader_query(l.reader, &request, &error));
     assert_int_equal(error.code, CORE_ERROR_INPUT);
@@ -358,6 +363,37 @@ static void what_was_found_is_told(void **state) {
     library_fini(&l);
 }
 
+enum { LAMPS = 1200 };
+
+/* What was found by then is the answer, and the total is an estimate. */
+static void a_query_ends_at_its_time(void **state) {
+    (void)state;
+    static char ids[LAMPS][8];
+    static search_item items[LAMPS];
+    static search_item_result results[LAMPS];
+    library l;
+    search_schema_spec spec = search_schema_defaults();
+    spec.cutoff_ms = 0;
+    spec.max_total_hits = 10 * LAMPS;
+    library_open(&l, &spec);
+    for (size_t i = 0; i < LAMPS; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "l%zu", i);
+        items[i] = (search_item){.id = core_slice_text(ids[i]),
+                                 .json = core_slice_text("{\"title\":\"lamp\"}"),
+                                 .version = 10 + i};
+    }
+    assert_true(search_backend_apply(l.backend, items, LAMPS, results, &error));
+    assert_true(world_commit(l.backend, 7, &error));
+    search_request request = search_request_defaults();
+    request.q = core_slice_text("lamp ");
+    search_hits *hits = ask(&l, &request);
+    assert_int_equal(hits->hit_count, 20);
+    assert_false(hits->is_total_exact);
+    assert_in_range(hits->total, LAMPS - LAMPS / 10, LAMPS + LAMPS / 10);
+    search_hits_free(hits);
+    library_fini(&l);
+}
+
 /* Syntax of FTS5 is nothing in a query. */
 static void no_text_is_syntax(void **state) {
     (void)state;
@@ -432,6 +468,7 @@ int main(void) {
         cmocka_unit_test(of_a_distinct_value_the_best_is_shown),
         cmocka_unit_test(synonyms_and_stems),
         cmocka_unit_test(what_was_found_is_told),
+        cmocka_unit_test(a_query_ends_at_its_time),
         cmocka_unit_test(no_text_is_syntax),
         cmocka_unit_test(documents_are_listed),
     };
