@@ -26,8 +26,7 @@ static bool related_write(void *context, size_t related, const search_image *ima
     return search_related_json(it->generation, related, image, out, it->error);
 }
 
-static void undecided_note(search_generation *generation, const search_binding *binding,
-                           expr_verdict verdict) {
+static void undecided_note(search_generation *generation, expr_verdict verdict) {
     if (verdict == EXPR_VERDICT_TRUE || verdict == EXPR_VERDICT_FALSE ||
         verdict == EXPR_VERDICT_UNKNOWN)
         return;
@@ -36,7 +35,6 @@ static void undecided_note(search_generation *generation, const search_binding *
         (void)snprintf(generation->problem, sizeof generation->problem,
                        "when: a row's answer is %s, and it is not found",
                        expr_verdict_name(verdict));
-    (void)binding;
 }
 
 /* The document of a row that does not belong is not made: nobody sees it. */
@@ -45,7 +43,7 @@ static bool document_write(search_generation *generation, const search_binding *
                            core_error *error) {
     related_context context = {.generation = generation, .error = error};
     expr_verdict verdict = search_image_belongs(binding, image);
-    undecided_note(generation, binding, verdict);
+    undecided_note(generation, verdict);
     *is_hidden = verdict != EXPR_VERDICT_TRUE;
     core_buffer_reset(&generation->document);
     error->code = CORE_ERROR_NONE;

@@ -105,11 +105,9 @@ static bool row_message_take(search_indexer *indexer, search_slot *slot, core_sl
     uint64_t version = search_version_snapshot(run.snapshot_after_sequence);
     if (!core_run_reader_init(&reader, &run, &indexer->arena, error))
         return false;
-    while ((change = core_run_next(&reader)) != NULL) {
-        slot->rows_taken++;
+    while ((change = core_run_next(&reader)) != NULL)
         if (!search_generation_row(slot->building, slot->table, change, version, error))
             return false;
-    }
     return true;
 }
 

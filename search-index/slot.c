@@ -190,7 +190,6 @@ static bool building_begin(search_host *host, search_slot *slot, search_position
     slot->building = search_generation_open(&options, error);
     slot->building_file = file;
     slot->table = 0;
-    slot->rows_taken = 0;
     slot->look_ms = 0;
     if (slot->building != NULL) {
         CORE_LOG(host->spec.log, INFO, "search", "an index is being built",

@@ -21,8 +21,7 @@ typedef struct {
     search_feed *rows;
     size_t table; /* of the plan */
     core_assembly assembly;
-    uint64_t rows_taken; /* for the task */
-    int64_t look_ms;     /* when its record is looked at next */
+    int64_t look_ms; /* when its record is looked at next */
     char problem[CORE_ERROR_TEXT_MAX];
 } search_slot;
 
