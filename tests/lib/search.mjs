@@ -29,7 +29,8 @@ function filesOf(walcast, index, project = 'default') {
 // { generation, position, documents: [object] in the order of their ids }.
 export function read(walcast, index, project) {
   for (const { path, generation, build } of filesOf(walcast, index, project)) {
-    const database = new DatabaseSync(path, { readOnly: true });
+    // What a kill left behind is recovered by whoever opens the file next, who must be able to write.
+    const database = new DatabaseSync(path, { readOnly: walcast.process.alive });
     try {
       const [state] = database.prepare('SELECT change_sequence, is_building FROM state').all();
       if (!state || state.is_building) continue;
