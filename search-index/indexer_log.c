@@ -146,12 +146,20 @@ static bool slot_make(search_indexer *indexer, const search_entry *entry, core_e
     return true;
 }
 
+/* Nothing is built for what it was made of so far. */
+static void overtaken_tell(const search_indexer *indexer, const search_slot *slot) {
+    search_tasks_succeed(indexer->host->tasks, slot->entry->generation, SEARCH_TASK_PROCESSING,
+                         core_clock_wall_us(indexer->host->spec.clock));
+}
+
 static bool slot_keep(search_indexer *indexer, search_slot *slot, const search_entry *entry,
                       core_error *error) {
     search_position position;
     slot->is_wanted = true;
     if (slot->entry == entry)
         return true;
+    if (slot->entry->generation != entry->generation)
+        overtaken_tell(indexer, slot);
     return search_indexer_place(indexer, &position, error) &&
            search_slot_change(indexer->host, slot, entry, position, indexer->epoch, error);
 }
@@ -163,6 +171,7 @@ static void slots_drop(search_indexer *indexer) {
             continue;
         CORE_LOG(indexer->host->spec.log, INFO, "search", "an index is removed",
                  CORE_LOG_TEXT("index", (const char *)slot->entry->uid.data));
+        overtaken_tell(indexer, slot);
         search_slot_remove(indexer->host, slot);
         indexer->slots[i - 1] = indexer->slots[--indexer->slot_count];
     }

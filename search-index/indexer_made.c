@@ -67,22 +67,27 @@ static bool made_settle(search_indexer *indexer, core_error *error) {
     return true;
 }
 
-/* What the records asked for is so now; but what is built anew is not yet. */
+static bool is_awaited(const search_indexer *indexer, const search_task *task) {
+    for (size_t i = 0; i < indexer->made_count; i++)
+        if (indexer->made[i]->task == task->uid || search_made_hides(indexer->made[i], task))
+            return true;
+    for (size_t i = 0; i < indexer->slot_count; i++)
+        if (indexer->slots[i]->entry->generation == task->uid &&
+            indexer->slots[i]->building != NULL)
+            return true;
+    return false;
+}
+
+/* What the records asked for is so now; but what is built is not yet. */
 static void tasks_settle(search_indexer *indexer) {
     search_host *host = indexer->host;
     search_task task;
     uint64_t at = search_catalog_sequence(host->catalog), first = indexer->settled;
     indexer->settled = at;
     while (at > first && search_tasks_before(host->tasks, at, &task) && task.uid > first) {
-        bool is_open = task.status == SEARCH_TASK_PROCESSING && task.kind != SEARCH_TASK_DEFINITION;
-        for (size_t i = 0; i < indexer->made_count && is_open; i++)
-            is_open =
-                indexer->made[i]->task != task.uid && !search_made_hides(indexer->made[i], &task);
-        if (is_open) {
-            task.status = SEARCH_TASK_SUCCEEDED;
-            task.finished_us = core_clock_wall_us(host->spec.clock);
-            search_tasks_put(host->tasks, &task);
-        }
+        if (task.status == SEARCH_TASK_PROCESSING && !is_awaited(indexer, &task))
+            search_tasks_succeed(host->tasks, task.uid, SEARCH_TASK_PROCESSING,
+                                 core_clock_wall_us(host->spec.clock));
         at = task.uid - 1;
     }
 }
@@ -126,17 +131,6 @@ static bool books_open(search_indexer *indexer, core_error *error) {
     return !exists || indexer->books != NULL;
 }
 
-/* Of an index that is not there any more nothing is left to do. */
-static void orphan_settle(search_indexer *indexer, uint64_t sequence) {
-    search_task task;
-    if (!search_tasks_get(indexer->host->tasks, sequence, &task) ||
-        task.status != SEARCH_TASK_ENQUEUED)
-        return;
-    task.status = SEARCH_TASK_SUCCEEDED;
-    task.finished_us = core_clock_wall_us(indexer->host->spec.clock);
-    search_tasks_put(indexer->host->tasks, &task);
-}
-
 /* With all pieces of its body. */
 static bool whole_take(search_indexer *indexer, search_made *made, uint64_t sequence,
                        search_record *record, core_error *error) {
@@ -167,7 +161,8 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
     if (outcome.effect == SEARCH_EFFECT_DOCUMENTS) {
         search_made *made = made_find(indexer, outcome.entry->generation);
         if (made == NULL || made->position.log_sequence >= message->sequence)
-            orphan_settle(indexer, message->sequence);
+            search_tasks_succeed(indexer->host->tasks, message->sequence, SEARCH_TASK_ENQUEUED,
+                                 core_clock_wall_us(indexer->host->spec.clock));
         else
             ok = whole_take(indexer, made, message->sequence, &record, error);
         if (!ok) /* it is folded again from the beginning */

@@ -403,13 +403,10 @@ static void tasks_tell(search_host *host, const search_made *made, uint64_t sequ
     uint64_t at = sequence;
     while (at >= made->entry->generation && search_tasks_before(host->tasks, at, &task) &&
            task.uid >= made->entry->generation) {
-        bool is_its = core_slice_is(made->entry->uid, task.index) &&
-                      core_slice_is(made->entry->project, task.project);
-        if (is_its && task.status == SEARCH_TASK_PROCESSING) {
-            task.status = SEARCH_TASK_SUCCEEDED;
-            task.finished_us = core_clock_wall_us(host->spec.clock);
-            search_tasks_put(host->tasks, &task);
-        }
+        if (core_slice_is(made->entry->uid, task.index) &&
+            core_slice_is(made->entry->project, task.project))
+            search_tasks_succeed(host->tasks, task.uid, SEARCH_TASK_PROCESSING,
+                                 core_clock_wall_us(host->spec.clock));
         at = task.uid - 1;
     }
 }
@@ -417,18 +414,14 @@ static void tasks_tell(search_host *host, const search_made *made, uint64_t sequ
 bool search_made_reach(search_host *host, search_made *made, uint64_t sequence, core_error *error) {
     const search_position position = {.log_sequence = sequence};
     bool is_first = made->older == NULL;
-    search_task task;
     if (made->is_shown || sequence < made->until)
         return true;
     if (!search_backend_built(made->backend, error) ||
         !search_backend_commit(made->backend, &position, error) || !show(host, made, error))
         return false;
     made->position = position;
-    if (made->task != 0 && search_tasks_get(host->tasks, made->task, &task)) {
-        task.status = SEARCH_TASK_SUCCEEDED;
-        task.finished_us = core_clock_wall_us(host->spec.clock);
-        search_tasks_put(host->tasks, &task);
-    }
+    search_tasks_succeed(host->tasks, made->task, SEARCH_TASK_PROCESSING,
+                         core_clock_wall_us(host->spec.clock));
     made->task = 0;
     if (is_first)
         tasks_tell(host, made, sequence);

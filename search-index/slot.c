@@ -1,6 +1,8 @@
 /* See slot.h. */
 #include "search-index/slot.h"
 
+#include "search-index/code.h"
+
 #include <stdlib.h>
 
 #define ASSEMBLY_MAX_BYTES ((size_t)256 << 20)
@@ -175,6 +177,14 @@ static uint32_t build_next(const search_slot *slot) {
                : 1;
 }
 
+static void stuck_set(search_host *host, search_slot *slot, const char *reason) {
+    slot->is_stuck = true;
+    (void)snprintf(slot->problem, sizeof slot->problem, "%s", reason);
+    search_tasks_fail(host->tasks, slot->entry->generation, SEARCH_TASK_PROCESSING,
+                      core_clock_wall_us(host->spec.clock),
+                      search_code_look(SEARCH_CODE_INTERNAL)->name, reason);
+}
+
 static bool building_begin(search_host *host, search_slot *slot, search_position position,
                            const char *epoch, core_error *error) {
     search_file file = {.generation = slot->entry->generation, .build = build_next(slot)};
@@ -200,8 +210,7 @@ static bool building_begin(search_host *host, search_slot *slot, search_position
     }
     if (error->code != CORE_ERROR_INPUT)
         return false;
-    slot->is_stuck = true;
-    (void)snprintf(slot->problem, sizeof slot->problem, "%s", error->text);
+    stuck_set(host, slot, error->text);
     return true;
 }
 
@@ -261,8 +270,7 @@ bool search_slot_again(search_host *host, search_slot *slot, const search_genera
 
 void search_slot_stick(search_host *host, search_slot *slot, const search_generation *generation,
                        const char *reason) {
-    slot->is_stuck = true;
-    (void)snprintf(slot->problem, sizeof slot->problem, "%s", reason);
+    stuck_set(host, slot, reason);
     CORE_LOG(host->spec.log, ERROR, "search", "an index cannot go on",
              CORE_LOG_TEXT("index", name_of(slot)), CORE_LOG_TEXT("reason", reason));
     if (generation == slot->live) {

@@ -2,6 +2,7 @@
 #include "search-index/tasks.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define TASKS_MAGIC UINT32_C(0x5354534b) /* "STSK" */
@@ -101,6 +102,33 @@ void search_tasks_put(search_tasks *tasks, const search_task *task) {
     if (found != NULL)
         *found = *task;
     (void)pthread_mutex_unlock(&tasks->mutex);
+}
+
+static void task_end(search_tasks *tasks, uint64_t uid, search_task_status was,
+                     const search_task *end) {
+    (void)pthread_mutex_lock(&tasks->mutex);
+    search_task *task = task_find(tasks, uid);
+    if (task != NULL && task->status == was) {
+        task->status = end->status;
+        task->finished_us = end->finished_us;
+        memcpy(task->code, end->code, sizeof task->code);
+        memcpy(task->message, end->message, sizeof task->message);
+    }
+    (void)pthread_mutex_unlock(&tasks->mutex);
+}
+
+void search_tasks_succeed(search_tasks *tasks, uint64_t uid, search_task_status was,
+                          int64_t now_us) {
+    const search_task end = {.status = SEARCH_TASK_SUCCEEDED, .finished_us = now_us};
+    task_end(tasks, uid, was, &end);
+}
+
+void search_tasks_fail(search_tasks *tasks, uint64_t uid, search_task_status was, int64_t now_us,
+                       const char *code, const char *message) {
+    search_task end = {.status = SEARCH_TASK_FAILED, .finished_us = now_us};
+    (void)snprintf(end.code, sizeof end.code, "%s", code);
+    (void)snprintf(end.message, sizeof end.message, "%s", message);
+    task_end(tasks, uid, was, &end);
 }
 
 bool search_tasks_before(search_tasks *tasks, uint64_t up_to, search_task *task) {

@@ -43,6 +43,12 @@ void search_tasks_add(search_tasks *tasks, const search_task *task);
 CORE_MUST_CHECK bool search_tasks_get(search_tasks *tasks, uint64_t uid, search_task *task);
 /* Puts the task in the place of that of its number. */
 void search_tasks_put(search_tasks *tasks, const search_task *task);
+/* The task has ended well, if it stands as `was`. */
+void search_tasks_succeed(search_tasks *tasks, uint64_t uid, search_task_status was,
+                          int64_t now_us);
+/* The same, badly. */
+void search_tasks_fail(search_tasks *tasks, uint64_t uid, search_task_status was, int64_t now_us,
+                       const char *code, const char *message);
 /* The newest task with a number of at most `up_to`, for walking back; false: none is left. */
 CORE_MUST_CHECK bool search_tasks_before(search_tasks *tasks, uint64_t up_to, search_task *task);
 /* "enqueued", ...; static. */

@@ -4,11 +4,19 @@ import assert from 'node:assert/strict';
 import { startHouse } from '../lib/house.mjs';
 import { define, files, read, waitEqual } from '../lib/search.mjs';
 import { together } from '../lib/together.mjs';
+import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
 const test = together(2);
 
 const equal = (house, index, rows) => waitEqual(house.walcast, index, async () => rows, 20_000);
+
+// All that was asked for is told as done, whether it was built, overtaken, or built before a start.
+const tasksEnd = (house, count) => waitFor('tasks to end', async () => {
+  const response = await fetch(`${house.walcast.url}/tasks`, { headers: { authorization: `Bearer ${goodToken({ role: 'service_role' })}` } });
+  const { results } = await response.json();
+  return results?.length === count && results.every(({ status }) => status === 'succeeded');
+}, 20_000, 50);
 
 test('only rows that meet the condition are found, whatever an update leaves out', async (t) => {
   const house = await startHouse(t, { schema: `
@@ -137,6 +145,9 @@ test('another definition is built beside the one that answers, and takes its pla
     (await house.postgres.query('SELECT id, a, b FROM notes')).rows.map(({ id, a, b }) => [id, { a, b, id }]));
   assert.ok(found.generation > first);
   await waitFor('the old file to go', () => files(house.walcast, 'notes').length === 1);
+  await tasksEnd(house, 2);
+  await house.walcast.restart();
+  await tasksEnd(house, 2);
 });
 
 test('history that is gone means another build, and nothing is lost', async (t) => {

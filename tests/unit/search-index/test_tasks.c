@@ -55,10 +55,34 @@ static void test_changes(void **state) {
     search_tasks_free(tasks);
 }
 
+static void test_ends(void **state) {
+    (void)state;
+    search_tasks *tasks = search_tasks_new(100);
+    search_task task;
+    add(tasks, 5);
+    add(tasks, 6);
+    search_tasks_succeed(tasks, 5, SEARCH_TASK_PROCESSING, 1); /* it is enqueued: nothing */
+    assert_true(search_tasks_get(tasks, 5, &task));
+    assert_int_equal(task.status, SEARCH_TASK_ENQUEUED);
+    search_tasks_fail(tasks, 5, SEARCH_TASK_ENQUEUED, 2, "internal", "no room");
+    search_tasks_succeed(tasks, 5, SEARCH_TASK_ENQUEUED, 3); /* it has ended already */
+    search_tasks_succeed(tasks, 6, SEARCH_TASK_ENQUEUED, 4);
+    assert_true(search_tasks_get(tasks, 5, &task));
+    assert_int_equal(task.status, SEARCH_TASK_FAILED);
+    assert_int_equal(task.finished_us, 2);
+    assert_string_equal(task.code, "internal");
+    assert_string_equal(task.message, "no room");
+    assert_true(search_tasks_get(tasks, 6, &task));
+    assert_int_equal(task.status, SEARCH_TASK_SUCCEEDED);
+    assert_int_equal(task.finished_us, 4);
+    search_tasks_free(tasks);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
