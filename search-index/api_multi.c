@@ -5,6 +5,7 @@
 #include "search-index/api.h"
 #include "search-index/payload.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,7 +139,7 @@ static bool weight_take(search_call *call, core_json_reader *reader, core_json_t
     bool ok = token.kind == CORE_JSON_NUMBER && core_slice_to_text(token.raw, text, sizeof text);
     if (ok)
         *weight = strtod(text, NULL);
-    return (ok && *weight >= 0) ||
+    return (ok && *weight >= 0 && isfinite(*weight)) ||
            search_refuse(&call->refusal, SEARCH_CODE_INVALID_MULTI_SEARCH_WEIGHT,
                          "Invalid value at `.federationOptions.weight`: the value of `weight` is "
                          "invalid, expected a positive float (>= 0.0).");

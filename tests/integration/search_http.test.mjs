@@ -99,6 +99,7 @@ suite('search over HTTP', () => {
       ['GET', '/indexes?limit=doggo', undefined, {}, 400, 'invalid_index_limit'],
       ['GET', '/indexes/never', undefined, {}, 404, 'index_not_found'],
       ['POST', '/multi-search', '{"queries":[{}]}', {}, 400, 'missing_index_uid'],
+      ['POST', '/multi-search', '{"federation":{},"queries":[{"indexUid":"plain","federationOptions":{"weight":1e999}}]}', {}, 400, 'invalid_multi_search_weight'],
       ['POST', '/indexes/plain/search', '{"q":1}', {}, 400, 'invalid_search_q'],
       ['POST', '/indexes/plain/search', '{"filter":"("}', {}, 400, 'invalid_search_filter'],
       ['GET', '/indexes/plain/search?limit=x', undefined, {}, 400, 'invalid_search_limit'],
