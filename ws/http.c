@@ -64,6 +64,7 @@ static void http_forget_request(http_state *http) {
     if (http->held_by != NULL)
         http->held_by->body_bytes -= http->held;
     http->held_by = NULL;
+    http->held = 0;
     free(http->head);
     http->head = NULL;
     free(http->head_bytes);
@@ -354,16 +355,18 @@ static void http_continue(ws_connection *connection) {
     core_block_release(block);
 }
 
-/* Bodies that are long have a share of memory of their own. False: it is used up. */
-static bool http_hold_body(ws_connection *connection, const ws_http_head *head, size_t max) {
+/* Bodies that are long have a share of memory of their own, of which this one holds `length`: all
+ * that is announced, or of a body in chunks what has come. False: refused, for it is used up. */
+static bool http_hold_body(ws_connection *connection, const ws_http_head *head, size_t length) {
     http_state *http = http_of(connection);
     ws_service *service = connection->service;
-    size_t length = head->chunked ? max : (size_t)head->content_length;
-    if (length <= WS_HTTP_BODY_MAX)
+    if (length <= WS_HTTP_BODY_MAX || length <= http->held)
         return true;
-    if (service->body_bytes + length > WS_HTTP_LONG_BYTES)
+    if (service->body_bytes - http->held + length > WS_HTTP_LONG_BYTES) {
+        http_refuse_bytes(connection, head, 503, "too many long bodies are being read: try again");
         return false;
-    service->body_bytes += length;
+    }
+    service->body_bytes += length - http->held;
     http->held_by = service;
     http->held = length;
     return true;
@@ -410,8 +413,8 @@ static void http_head_came(ws_connection *connection, const ws_http_head *head, 
         http_refuse_bytes(connection, head, 413, ws_http_body_too_long(max));
     } else if (!has_body) {
         http_dispatch(connection, head, core_slice_make(NULL, 0));
-    } else if (!http_hold_body(connection, head, max)) {
-        http_refuse_bytes(connection, head, 503, "too many long bodies are being read: try again");
+    } else if (!http_hold_body(connection, head, (size_t)head->content_length)) {
+        return;
     } else if (!http_await_body(connection, core_slice_make(bytes.data, head->length), max)) {
         ws_connection_kill(connection);
     } else if (head->expect_continue) {
@@ -447,6 +450,7 @@ static size_t http_take_body(ws_connection *connection, core_slice bytes) {
     const char *reason;
     switch (ws_http_body_take(&http->body, bytes, &used, &status, &reason)) {
     case WS_HTTP_BODY_PARTIAL:
+        (void)http_hold_body(connection, http->head, http->body.bytes.length);
         break;
     case WS_HTTP_BODY_REFUSED:
         http_refuse_bytes(connection, http->head, status, reason);

@@ -215,6 +215,35 @@ suite('search over HTTP', () => {
     assert.equal((await search({ q: 'plain' })).status, 200, 'and those that come later are answered');
   });
 
+  test('long bodies have a share of memory; one in chunks takes of it what has come', async () => {
+    const begin = (headers) => {
+      const request = http.request(`${house.walcast.url}/indexes/long/documents`, { method: 'POST', agent: false,
+        headers: { authorization: admin, 'content-type': 'application/json', expect: '100-continue', ...headers } });
+      const answer = new Promise((resolve) => request.on('response', resolve).on('error', resolve));
+      const said = Promise.race([new Promise((resolve) => request.on('continue', () => resolve(100))), answer.then(({ statusCode }) => statusCode)]);
+      request.flushHeaders();
+      return { request, answer, said };
+    };
+    const chunked = Array.from({ length: 8 }, () => begin({ 'transfer-encoding': 'chunked' }));
+    for (const { said } of chunked) assert.equal(await said, 100);
+    for (const { request } of chunked) request.end('[{"id":1}]');
+    for (const { answer } of chunked) assert.equal((await answer).statusCode, 202);
+
+    const announced = [30, 30, 30].map((mib) => () => begin({ 'content-length': mib << 20 }));
+    const taken = [announced[0](), announced[1]()];
+    for (const { said } of taken) assert.equal(await said, 100);
+    const third = announced[2]();
+    assert.equal(await third.said, 503);
+    assert.equal((await new Response(await third.answer).json()).code, 'unavailable');
+    const grows = begin({ 'transfer-encoding': 'chunked' });
+    assert.equal(await grows.said, 100);
+    grows.request.write(`[{"id":1,"text":"${'x'.repeat(8 << 20)}`);
+    assert.equal((await grows.answer).statusCode, 503);
+    for (const { request } of [...taken, third, grows]) request.destroy();
+    const last = await waitFor('the share again', async () => { const it = begin({ 'content-length': 30 << 20 }); return (await it.said) === 100 ? it : void it.request.destroy(); });
+    last.request.destroy();
+  });
+
   test('rows that policies hide are never shown', async () => {
     const as = (sub, more) => ({ authorization: `Bearer ${goodToken({ sub, ...more })}` });
     const search = (index, body, headers) => ask('POST', `/indexes/${index}/search`, body, headers);
