@@ -1,10 +1,12 @@
 // Promise 1: each of the three processes is killed in the middle of 100,000 changes; afterwards the
 // stream holds each change once, in commit order, checked against the table.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { assertHoldsTable, waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const ROWS = 100_000;
 const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, text text)';

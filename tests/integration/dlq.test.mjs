@@ -1,10 +1,12 @@
 // Dead letters from outside: listed in pages, shown whole, thrown away; over the command line and
 // over REST, and nobody sees another project's.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { together } from '../lib/together.mjs';
 import { deadLetters, insertOrders, SCHEMA, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const lines = (text) => text.split('\n').filter(Boolean).map(JSON.parse);
 const dlq = async (house, ...words) => lines(await house.walcast.commandOk(['dlq', ...words, '--json']));

@@ -1,11 +1,13 @@
 // Failover slots: the standby that is promoted has the slot, and the stream goes on from it.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { majors, Postgres } from '../lib/postgres.mjs';
 import { assertHoldsTable, slotRow, waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(2);
 
 const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, text text)';
 

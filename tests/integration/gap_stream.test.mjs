@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict';
 import { cpSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { assertStops, epochOf, goOn, gapsOf, idsOf, insert, SCHEMA } from '../lib/gaps.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { killAtAnswers } from '../lib/kills.mjs';
 import { RawClient, websocketUrl } from '../lib/realtime.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const upTo = (last) => Array.from({ length: last }, (_, i) => i + 1);
 const LAG = { 'nats.confirm_lag': '1h' };

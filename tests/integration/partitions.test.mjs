@@ -1,10 +1,12 @@
 // Issue point 6: partitions, published as themselves or as their root, attached and detached while
 // Walcast streams. The application's own statements always succeed.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { brief, follower, waitPublications } from '../lib/published.mjs';
 import { assertShapesTold } from '../lib/shapes.mjs';
+import { together } from '../lib/together.mjs';
+
+const test = together(2);
 
 const PARTS = `CREATE TABLE parts (id int, n int, PRIMARY KEY (id, n)) PARTITION BY RANGE (n);
   CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (10);

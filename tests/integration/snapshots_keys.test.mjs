@@ -1,11 +1,13 @@
 // Tables of every sort of key and shape, read in many small pieces: the order in which they are
 // walked must be their index's, whatever the types say.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { assertCopied, started } from '../lib/snapshot.mjs';
 import { waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(2);
 
 const ROWS = 500;
 const SMALL = { 'snapshot.piece_bytes': '1KiB', 'postgres.tables': '*.*' };

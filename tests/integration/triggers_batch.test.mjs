@@ -1,10 +1,12 @@
 // Webhooks with `batch`: several events of one key in one request, with one outcome for all of them.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
+import { together } from '../lib/together.mjs';
 import { deadLetters, insertOrders, outcomes, SECRET, startTriggers, trigger } from '../lib/triggers.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
+
+const test = together(2);
 
 const batching = (url, { size = 5, wait = '300ms', more = '', ...rest } = {}) =>
   trigger(url, { more: `, batch: { size: ${size}, wait: ${wait} }${more}`, ...rest });

@@ -4,11 +4,13 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
-import { test } from 'node:test';
+import { together } from '../lib/together.mjs';
 import { insertOrders, startTriggers, trigger, watchTasks } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const as = (project = 'default') => `Bearer ${goodToken({ role: 'service_role', project_id: project })}`;
 

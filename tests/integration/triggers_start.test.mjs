@@ -1,11 +1,13 @@
 // Triggers that begin in the past: what stands behind their beginning comes once, in order per key,
 // and then what comes live, whoever is killed in between; others do not wait for it.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { together } from '../lib/together.mjs';
 import { insertOrders, outcomes, startTriggers, trigger, watchTasks } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(2);
 
 const headers = { authorization: `Bearer ${goodToken({ role: 'service_role' })}` };
 async function put(house, text) {
