@@ -106,6 +106,10 @@ static natsStatus link_options(fanout_link *link, natsOptions *options, int64_t 
         status = natsOptions_SetIOBufSize(options, IO_BUFFER_BYTES);
     if (status == NATS_OK)
         status = natsOptions_SetWriteDeadline(options, deadline_ms);
+    /* With an event loop this sends nothing by itself: it spares a thread of nats.c that each
+     * publish would wake for a flush of its own. */
+    if (status == NATS_OK)
+        status = natsOptions_SetSendAsap(options, true);
     if (status == NATS_OK)
         status = natsOptions_SetErrorHandler(options, link_on_error, NULL);
     if (status == NATS_OK)
