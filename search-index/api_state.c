@@ -1,6 +1,8 @@
 /* /stats, /version, and how far an index is. */
 #include "search-index/api.h"
 
+#include <stdio.h>
+
 /* The Meilisearch whose API this surface follows; docs/SEARCH_API.md says how far. */
 #define API_VERSION "1.22.0"
 
@@ -126,6 +128,37 @@ static void reached_write(core_json_writer *json, search_open *open) {
         core_json_null(json);
 }
 
+/* How far the tables are read for the one that takes its place, or answers first; null: none is
+ * being built. */
+static void building_write(search_call *call, const search_entry *entry) {
+    core_json_writer *json = &call->json;
+    search_task task;
+    core_json_key_text(json, "building");
+    if (!entry->is_table || !search_tasks_get(call->host->tasks, entry->generation, &task) ||
+        task.status > SEARCH_TASK_PROCESSING) {
+        core_json_null(json);
+        return;
+    }
+    core_json_object_open(json);
+    number_member(json, "task", task.uid);
+    number_member(json, "rows", task.received);
+    core_json_key_text(json, "expected_rows");
+    if (task.expected > 0)
+        core_json_unsigned(json, task.expected);
+    else
+        core_json_null(json);
+    core_json_object_close(json);
+}
+
+/* Of an index of tables: all of a source follow the stream together. */
+static void lag_write(search_call *call) {
+    char text[32];
+    (void)snprintf(text, sizeof text, "%.3f", (double)atomic_load(&call->host->lag_us) / 1e6);
+    number_member(&call->json, "lag_messages", atomic_load(&call->host->lag_messages));
+    core_json_key_text(&call->json, "lag_seconds");
+    core_json_raw(&call->json, core_slice_text(text));
+}
+
 bool search_api_status(search_call *call) {
     core_json_writer *json = &call->json;
     core_slice project = call->request->caller.project;
@@ -154,6 +187,9 @@ bool search_api_status(search_call *call) {
     number_member(json, "log", search_catalog_sequence(call->host->catalog));
     if (open != NULL)
         reached_write(json, open);
+    building_write(call, entry);
+    if (entry->is_table)
+        lag_write(call);
     core_json_object_close(json);
     search_open_release(open);
     search_entry_release(entry);

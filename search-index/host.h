@@ -20,7 +20,11 @@ struct search_host {
     atomic_bool is_folded;      /* the log is taken up to where it ended when we began */
     atomic_uint waiting;        /* queries that wait for an offset, each on a thread */
     struct search_asked *asked; /* of requests here; the api part's */
-    int wake_fd;                /* an eventfd: the indexer has something to look at in the log */
+    /* How far the indexer stands behind the change stream: messages, and the age of what it took
+     * last; both 0 when it has all. */
+    atomic_ullong lag_messages;
+    atomic_llong lag_us;
+    int wake_fd; /* an eventfd: the indexer has something to look at in the log */
 };
 
 typedef struct search_part search_part;

@@ -45,6 +45,7 @@ typedef struct {
     uint64_t end_sequence; /* the stream's, as far as it is known */
     uint64_t start_end;    /* where it ended when the changes were opened first */
     char epoch[CORE_EPOCH_TEXT_SIZE];
+    int64_t given_us;  /* commit time of what was given last; 0: nothing was */
     int64_t oldest_us; /* commit time of the first change since the last commit; 0: none */
     int64_t place_ms;  /* when positions were committed last */
     int64_t gauge_ms;

@@ -193,6 +193,7 @@ static bool table_end(look *it, core_error *error) {
         return false;
     core_error ignored; /* it empties by itself, later */
     (void)!fanout_stream_delete(it->indexer->connection, it->stream, &ignored);
+    slot->rows_read += it->record->rows;
     slot->table++;
     slot->look_ms = 0;
     return true;
@@ -203,8 +204,8 @@ static void progress_tell(const look *it) {
     search_tasks *tasks = it->indexer->host->tasks;
     if (!search_tasks_get(tasks, it->slot->entry->generation, &task))
         return;
-    task.received = it->record->rows;
-    task.expected = it->record->expected_rows;
+    task.received = it->slot->rows_read + it->record->rows;
+    task.expected = it->slot->rows_read + it->record->expected_rows;
     search_tasks_put(tasks, &task);
     if (it->record->error.length > 0)
         (void)snprintf(it->slot->problem, sizeof it->slot->problem, "snapshot %s: %.*s",

@@ -200,6 +200,8 @@ static bool run_give(search_indexer *indexer, core_slice whole, uint64_t sequenc
                                indexer->stream);
     given it = {.run = &run, .sequence = sequence};
     indexer->giving = sequence;
+    if (run.last_transaction.commit_time_us > 0)
+        indexer->given_us = run.last_transaction.commit_time_us;
     (void)snprintf(indexer->epoch, sizeof indexer->epoch, "%s", run.epoch);
     core_metrics_set(indexer->host->spec.metrics, CORE_METRIC_SEARCH_LSN,
                      (int64_t)run.last_transaction.commit_lsn);
@@ -274,6 +276,16 @@ static bool generation_commit(search_indexer *indexer, search_slot *slot,
     return true;
 }
 
+static void lag_tell(search_indexer *indexer) {
+    uint64_t messages = indexer->changes != NULL && indexer->end_sequence > indexer->sequence
+                            ? indexer->end_sequence - indexer->sequence
+                            : 0;
+    int64_t age_us = core_clock_wall_us(indexer->host->spec.clock) - indexer->given_us;
+    bool has_age = messages > 0 && indexer->given_us > 0 && age_us > 0;
+    atomic_store(&indexer->host->lag_messages, messages);
+    atomic_store(&indexer->host->lag_us, has_age ? age_us : 0);
+}
+
 bool search_indexer_commit(search_indexer *indexer, core_error *error) {
     const core_clock *clock = indexer->host->spec.clock;
     int64_t now_ms = core_clock_ms(clock);
@@ -286,5 +298,6 @@ bool search_indexer_commit(search_indexer *indexer, core_error *error) {
         core_metrics_observe(indexer->host->spec.metrics, CORE_METRIC_SEARCH_LAG_TIME,
                              core_clock_wall_us(clock) - indexer->oldest_us);
     indexer->oldest_us = 0;
+    lag_tell(indexer);
     return true;
 }

@@ -109,10 +109,8 @@ static void gauges_set(search_indexer *indexer) {
     core_metrics_set(metrics, CORE_METRIC_SEARCH_DOCUMENTS, (int64_t)all.documents);
     core_metrics_set(metrics, CORE_METRIC_SEARCH_BYTES, (int64_t)all.file_bytes);
     core_metrics_set(metrics, CORE_METRIC_SEARCH_MEMORY, (int64_t)all.memory_bytes);
-    uint64_t lag = indexer->changes != NULL && indexer->end_sequence > indexer->sequence
-                       ? indexer->end_sequence - indexer->sequence
-                       : 0;
-    core_metrics_set(metrics, CORE_METRIC_SEARCH_LAG, (int64_t)lag);
+    core_metrics_set(metrics, CORE_METRIC_SEARCH_LAG,
+                     (int64_t)atomic_load(&indexer->host->lag_messages));
 }
 
 void search_indexer_tell(search_indexer *indexer) {

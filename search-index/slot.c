@@ -23,6 +23,7 @@ static const char *name_of(const search_slot *slot) {
 /* ---- Closing ---- */
 
 static void rows_close(search_slot *slot) {
+    slot->rows_read = 0;
     search_feed_free(slot->rows);
     slot->rows = NULL;
     core_assembly_reset(&slot->assembly);

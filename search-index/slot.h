@@ -19,7 +19,8 @@ typedef struct {
     bool is_wanted; /* while the catalog is gone through */
     /* The build's snapshot. */
     search_feed *rows;
-    size_t table; /* of the plan */
+    size_t table;       /* of the plan */
+    uint64_t rows_read; /* of the tables before it, since this process began or went on */
     core_assembly assembly;
     int64_t look_ms; /* when its record is looked at next */
     char problem[CORE_ERROR_TEXT_MAX];

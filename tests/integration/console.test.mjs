@@ -60,14 +60,14 @@ test('dead letters are listed, looked at, thrown away and put back', async (t) =
   assert.match(await letters.first().innerText(), /first[\s\S]*1 · 404[\s\S]*the endpoint answered 404/);
 
   await letters.first().getByRole('button').click();
-  const body = JSON.parse(await page.locator('pre').innerText());
+  const body = JSON.parse(await page.locator('#letters pre').innerText());
   assert.equal(body.type, 'public.orders.insert');
   assert.equal(await letters.first().locator('td').nth(3).innerText(), body.offset);
   await page.getByRole('button', { name: 'Remove', exact: true }).click();
   assert.equal(await letters.count(), 4, 'it asks twice');
   await page.getByRole('button', { name: 'Remove: sure?' }).click();
   await page.waitForFunction(() => document.querySelectorAll('tr.letter').length === 3);
-  assert.equal(await page.locator('pre').count(), 0);
+  assert.equal(await page.locator('#letters pre').count(), 0);
 
   await letters.first().getByRole('checkbox').check();
   await page.getByRole('button', { name: 'Replay 1 selected' }).click();

@@ -164,6 +164,7 @@ suite('search over HTTP', () => {
     assert.equal((await ask('GET', '/search/v1/other/plain?q=x')).status, 403);
     const status = (await ask('GET', '/search/v1/-/plain/status')).body;
     assert.deepEqual([status.answers, status.documents, status.of_tables], [true, 50, true]);
+    assert.deepEqual([status.building, status.lag_messages, status.lag_seconds], [null, 0, 0]);
   });
 
   test('a query waits for the offset of a change', async () => {

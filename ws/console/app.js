@@ -1,16 +1,24 @@
-// The console: asks for a key (or takes #apikey=…), watches every change, shows state and figures, and
-// the deliveries that were given up.
+// The console: asks for a key (or takes #apikey=…), watches every change, shows state and figures,
+// searches the indexes, and has the deliveries that were given up.
 import { Feed } from './feed.js';
 import { Letters } from './letters.js';
 import { Realtime } from './realtime.js';
+import { Search } from './search.js';
 
 const KEY_NAME = 'walcast.apikey';
 const SPARK_SECONDS = 60;
+const NOTHING_YET = 'Connected. Nothing has changed yet; the next committed change shows here.';
 const $ = (id) => document.getElementById(id);
 const feed = new Feed($('rows'));
 const letters = new Letters({ rows: $('letters-rows'), note: $('letters-note'), more: $('letters-more'),
   trigger: $('letters-trigger'), reload: $('letters-reload'), selected: $('letters-selected'),
   every: $('letters-every'), actions: $('letters-actions') });
+const search = new Search({ view: $('find'), list: $('find-list'), name: $('find-name'), facts: $('find-facts'),
+  empty: $('find-empty'), trouble: $('find-trouble'), note: $('find-note'), controls: $('find-controls'), words: $('find-words'),
+  filter: $('find-filter'), sort: $('find-sort'), chosen: $('find-chosen'), problem: $('find-problem'),
+  summary: $('find-summary'), table: $('find-table'), rows: $('find-rows'), pages: $('find-pages'),
+  facets: $('find-facets'), facetsBox: $('find-facets-box') });
+const views = { letters, find: search };
 const perSecond = new Array(SPARK_SECONDS).fill(0);
 let realtime;
 let total = 0;
@@ -22,6 +30,7 @@ const STATES = {
   live: ['live', 'live'],
   waiting: ['error', 'reconnecting'],
   refused: ['error', 'refused'],
+  barred: ['error', 'not watching'],
   closed: ['closed', 'not connected'],
 };
 
@@ -29,6 +38,8 @@ function showState(name, detail) {
   const [kind, text] = STATES[name];
   $('state').dataset.state = kind;
   $('state').lastElementChild.textContent = detail ? `${text}: ${detail}` : text;
+  $('state').title = detail ?? '';
+  $('empty').textContent = name === 'barred' ? detail : NOTHING_YET;
   if (name === 'refused') signOut(detail);
 }
 
@@ -69,8 +80,10 @@ function showView(name) {
     $(button.dataset.view).hidden = button.dataset.view !== name;
   }
   $('views').hidden = !name;
-  if (name === 'letters') letters.open(sessionStorage.getItem(KEY_NAME));
-  else letters.close();
+  for (const [other, view] of Object.entries(views)) {
+    if (other === name) view.open(sessionStorage.getItem(KEY_NAME));
+    else view.close();
+  }
 }
 
 function signIn(key) {

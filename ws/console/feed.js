@@ -1,15 +1,9 @@
 // The table of changes: newest on top, bounded, drawn once a frame however many come.
+import { element } from './dom.js';
 
 const ROWS_MAX = 300;
 const HELD_MAX = 5000; // while paused
 const VALUE_MAX = 120; // characters shown of one value
-
-function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-}
 
 function valueText(value) {
   const text = typeof value === 'string' ? value : JSON.stringify(value);

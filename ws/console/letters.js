@@ -1,21 +1,8 @@
 // Dead letters: listed in pages, the oldest first, looked at, put back and thrown away.
+import { ask, button, element, fact } from './dom.js';
 
 const PAGE = 50;
 const GONE_AFTER_MS = 1500; // a letter that was put back leaves once its task is stored
-
-function element(name, className, ...children) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.append(...children);
-  return made;
-}
-
-function button(text, act) {
-  const made = element('button', '', text);
-  made.type = 'button';
-  made.addEventListener('click', act);
-  return made;
-}
 
 // What cannot be undone, or costs much, is asked for twice.
 function sureButton(text, act) {
@@ -79,13 +66,8 @@ export class Letters {
     await this.#load();
   }
 
-  async #ask(method, path = '') {
-    const response = await fetch(`/v1/projects/-/dead-letters${path}`,
-      { method, headers: { authorization: `Bearer ${this.#key}` } });
-    if (response.status === 204) return {};
-    const body = await response.json().catch(() => ({}));
-    if (!response.ok) throw new Error(body.detail ?? `the server answered ${response.status}`);
-    return body;
+  #ask(method, path = '') {
+    return ask(this.#key, method, `/v1/projects/-/dead-letters${path}`);
   }
 
   #note(text, isProblem = false) {
@@ -172,8 +154,7 @@ export class Letters {
   #facts(whole) {
     const facts = element('dl', 'facts');
     for (const name of ['id', 'event_id', 'event_time', 'webhook_id', 'key', 'revision', 'depth'])
-      if (whole[name] !== undefined)
-        facts.append(element('div', '', element('dt', '', name.replace('_', ' ')), element('dd', '', String(whole[name]))));
+      if (whole[name] !== undefined) facts.append(fact(name.replace('_', ' '), String(whole[name])));
     return facts;
   }
 

@@ -7,7 +7,7 @@ const RETRY_MS = [500, 1000, 2000, 5000, 10_000];
 const TOPIC = 'realtime:console';
 
 // on: { state(name, detail), change(data, receivedAt) }. States: connecting, joining, live, waiting,
-// refused (the key is not accepted: nothing more is tried), closed.
+// refused (the key is not accepted) and barred (it is, but not to watch): nothing more is tried; closed.
 export class Realtime {
   #key;
   #on;
@@ -88,6 +88,9 @@ export class Realtime {
     if (status === 'ok') {
       this.#failures = 0;
       this.#on.state('live');
+    } else if (/^Unauthorized: .*\bscope\b/.test(response.reason)) {
+      this.#stop(); // the key may be good for another view
+      this.#on.state('barred', response.reason);
     } else if (/JWT|Unauthorized/.test(response.reason)) {
       this.#refused(response.reason);
     } else {
