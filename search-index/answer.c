@@ -60,12 +60,19 @@ static bool place_await(search_call *call, core_slice uid, const search_request 
 
 /* ---- Running ---- */
 
+/* Of a hybrid query more neighbours are asked for when the index or the filter has too few of those
+ * that came. */
 static bool query_run(search_call *call, search_answer *answer) {
     core_error error;
-    search_hits_free(answer->hits);
-    answer->hits = search_reader_query(answer->reader, &answer->request, &error);
-    return answer->hits != NULL ||
-           search_refuse_error(&call->refusal, SEARCH_CODE_INVALID_SEARCH_FILTER, &error);
+    do {
+        if (!search_hybrid_ask(call, answer->open, &answer->hybrid, &answer->request))
+            return false;
+        search_hits_free(answer->hits);
+        answer->hits = search_reader_query(answer->reader, &answer->request, &error);
+        if (answer->hits == NULL)
+            return search_refuse_error(&call->refusal, SEARCH_CODE_INVALID_SEARCH_FILTER, &error);
+    } while (search_hybrid_wants_more(&answer->hybrid, answer->hits));
+    return true;
 }
 
 static bool shown_make(search_call *call, search_answer *answer) {
@@ -85,19 +92,36 @@ static bool answer_plain(search_call *call, search_answer *answer) {
     return true;
 }
 
+/* Ranks must not tell how many rows that the caller does not see stand before one that it sees. */
+static bool seen_fuse(search_call *call, search_answer *answer, bool has_threshold) {
+    const search_request *request = &answer->request;
+    const search_hybrid_seen seen = {.shown = answer->shown,
+                                     .count = answer->shown_count,
+                                     .ratio = request->is_near_only || answer->hits->word_count == 0
+                                                  ? 1
+                                                  : request->semantic_ratio,
+                                     .is_sorted = request->sort_count > 0,
+                                     .threshold = has_threshold ? request->threshold : 0};
+    return search_hybrid_fuse_seen(call, &seen, &answer->shown_count);
+}
+
 /* More and more hits are asked for, until those that may be seen fill the page. What is told of the
  * whole (totals) counts only what may be seen of the hits that were looked at. */
 static bool answer_secured(search_call *call, search_answer *answer) {
     const search_schema_spec *spec = search_schema_get(answer->schema);
     uint64_t wanted = (uint64_t)answer->offset + answer->limit;
-    uint64_t asked = wanted + 20;
+    bool has_threshold = answer->request.has_threshold;
+    uint64_t asked = answer->hybrid.is_wanted ? spec->max_total_hits : wanted + 20;
     answer->request.offset = 0;
     answer->request.is_paged = false;
+    answer->request.has_threshold = answer->request.has_threshold && !answer->hybrid.is_wanted;
     for (;; asked *= 4) {
         bool is_most = asked >= spec->max_total_hits;
         answer->request.limit = is_most ? spec->max_total_hits : (uint32_t)asked;
         if (!query_run(call, answer) || !shown_make(call, answer) ||
             !search_rls_seen(call, answer->open, answer->hits, answer->shown, &answer->shown_count))
+            return false;
+        if (answer->hybrid.is_wanted && !seen_fuse(call, answer, has_threshold))
             return false;
         bool is_all = answer->hits->hit_count < answer->request.limit;
         answer->total = answer->shown_count;
@@ -130,7 +154,8 @@ bool search_answer_run(search_call *call, core_slice uid, search_answer *answer)
         return search_refuse_error(&call->refusal, SEARCH_CODE_INTERNAL, &error);
     answer->schema = search_backend_schema_get(search_open_backend(answer->open));
     if (!search_request_check(call->arena, request, answer->schema, &call->refusal) ||
-        !search_rls_wanted(call, answer->open, &is_secured))
+        !search_rls_wanted(call, answer->open, &is_secured) ||
+        !search_hybrid_prepare(call, answer->open, &answer->hybrid, request))
         return false;
     if (is_secured && request->facets.count > 0)
         return search_refuse(&call->refusal, SEARCH_CODE_INVALID_SEARCH_FACETS,
@@ -260,6 +285,13 @@ static void totals_write(core_json_writer *json, const search_answer *answer, bo
     number_member(json, "totalHits", answer->total);
 }
 
+static size_t near_count(const search_answer *answer) {
+    size_t count = 0;
+    for (size_t i = 0; i < answer->shown_count; i++)
+        count += answer->shown[i]->near_rank > 0;
+    return count;
+}
+
 bool search_answer_write(search_call *call, search_answer *answer) {
     core_json_writer *json = &call->json;
     core_json_key_text(json, "hits");
@@ -269,6 +301,8 @@ bool search_answer_write(search_call *call, search_answer *answer) {
     core_json_string(json, answer->request.q);
     number_member(json, "processingTimeMs", search_call_took_ms(call));
     totals_write(json, answer, answer->is_paged);
+    if (answer->hybrid.is_wanted)
+        number_member(json, "semanticHitCount", near_count(answer));
     if (answer->hits->facet_count > 0)
         facets_write(json, answer->hits);
     return true;

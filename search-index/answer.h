@@ -6,14 +6,16 @@
 
 #include "search-index/call.h"
 #include "search-index/format.h"
+#include "search-index/hybrid.h"
 
 typedef struct {
-    search_open *open;        /* held */
-    search_reader *reader;    /* the worker's */
-    search_schema *schema;    /* held */
-    search_request request;   /* with the tenant's filter in it */
-    uint32_t offset, limit;   /* of what is shown; the request itself may ask for more */
-    bool is_paged;            /* as it was asked */
+    search_open *open;      /* held */
+    search_reader *reader;  /* the worker's */
+    search_schema *schema;  /* held */
+    search_request request; /* with the tenant's filter in it */
+    uint32_t offset, limit; /* of what is shown; the request itself may ask for more */
+    bool is_paged;          /* as it was asked */
+    search_hybrid hybrid;
     search_hits *hits;        /* owned */
     const search_hit **shown; /* of the hits those that the caller sees, in order; the arena's */
     size_t shown_count;

@@ -198,12 +198,18 @@ static bool merged_write(search_call *call, search_answer *answer, const merged 
 static bool page_write(search_call *call, search_answer *answers, const merged *all, size_t count,
                        const federation *page, uint64_t total) {
     core_json_writer *json = &call->json;
+    size_t near = 0;
+    bool is_hybrid = false;
     core_json_object_open(json);
     core_json_key_text(json, "hits");
     core_json_array_open(json);
-    for (size_t i = (size_t)page->offset; i < count && i - page->offset < page->limit; i++)
+    for (size_t i = (size_t)page->offset; i < count && i - page->offset < page->limit; i++) {
+        const search_answer *answer = &answers[all[i].query];
+        is_hybrid = is_hybrid || answer->hybrid.is_wanted;
+        near += answer->shown[all[i].place]->near_rank > 0;
         if (!merged_write(call, &answers[all[i].query], &all[i]))
             return inside(call, all[i].query);
+    }
     core_json_array_close(json);
     core_json_key_text(json, "processingTimeMs");
     core_json_unsigned(json, search_call_took_ms(call));
@@ -213,6 +219,10 @@ static bool page_write(search_call *call, search_answer *answers, const merged *
     core_json_unsigned(json, page->offset);
     core_json_key_text(json, "estimatedTotalHits");
     core_json_unsigned(json, total);
+    if (is_hybrid) {
+        core_json_key_text(json, "semanticHitCount");
+        core_json_unsigned(json, near);
+    }
     core_json_object_close(json);
     return true;
 }

@@ -101,6 +101,9 @@ typedef struct {
     double distance_m; /* of a sort by _geoPoint; negative: none */
     uint32_t words;    /* of the query's words that were found */
     uint32_t typos;
+    /* Of a fused query: its places in the two lists, from 1; 0: it is not in that one. */
+    uint32_t word_rank;
+    uint32_t near_rank;
 } search_hit;
 
 /* What counts as found in a text, for highlights and crops. */
@@ -141,6 +144,7 @@ typedef struct {
     const search_match_term *terms;
     uint32_t term_count;
     uint32_t word_count;      /* of the query */
+    uint32_t near_count;      /* of the request's neighbours those that are here and pass */
     search_position position; /* that the answer is of */
 } search_hits;
 

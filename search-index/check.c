@@ -4,6 +4,7 @@
 #include "expr/expr.h"
 #include "search-index/plan.h"
 #include "search-index/table.h"
+#include "search-index/vector.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,17 +248,60 @@ static void when_check(check_case *it, const core_node *node) {
     expr_condition_release(condition);
 }
 
-static void vector_check(const check_case *it, const core_node *node) {
-    int column = search_table_column(&it->tables[0], it->definition->vector);
-    const core_relation *relation = &it->tables[0].relation;
-    if (column < 0)
-        (void)column_absent(it, &it->tables[0], it->definition->vector, node->place, "vector");
-    else if (!core_slice_is(relation->columns[column].type_name, "vector") &&
-             !core_slice_is(relation->columns[column].type_name, "halfvec"))
-        (void)core_problem_tell(it->problems, node->place,
-                                "vector: %.*s is of type %.*s; expected pgvector's vector",
-                                CORE_SLICE_ARGS(it->definition->vector),
-                                CORE_SLICE_ARGS(relation->columns[column].type_name));
+/* A table's column: of a type that has neighbours, and the metric. False: the database could not be
+ * asked. */
+static bool vector_column_check(const check_case *it, size_t table, bool *is_there,
+                                core_error *error) {
+    const search_vector *vector = &it->definition->vector;
+    const core_relation *relation = &it->tables[table].relation;
+    search_vector_column column;
+    char name[4 * SEARCH_IDENTIFIER_MAX + 8];
+    bool is_indexed = false;
+    core_buffer place = core_buffer_over(name, sizeof name);
+    pg_identifier_append(&place, relation->schema);
+    core_buffer_u8(&place, '.');
+    pg_identifier_append(&place, relation->table);
+    core_buffer_u8(&place, 0);
+    if (!search_vector_look(it->check->connection, name, vector, &column, error))
+        return false;
+    *is_there = *is_there || column.is_there;
+    if (!column.is_there)
+        return true;
+    if (column.kind == NULL) {
+        (void)core_problem_tell(it->problems, vector->place,
+                                "vector: %.*s is of type %s; expected pgvector's vector or "
+                                "halfvec, or cube",
+                                CORE_SLICE_ARGS(vector->column), column.type);
+        return true;
+    }
+    if (column.operator[0] == '\0') {
+        (void)core_problem_tell(it->problems, vector->place,
+                                "vector: type %s has no operator for metric %s; give another one "
+                                "of cosine, l2, inner, l1",
+                                column.type, search_metric_name(vector->metric));
+        return true;
+    }
+    if (!search_vector_indexed(it->check->connection, name, vector, &column, &is_indexed, error))
+        return false;
+    if (!is_indexed)
+        core_problem_warn(it->problems, vector->place,
+                          "vector: no index of %.*s.%.*s serves metric %s, so each query looks at "
+                          "every row",
+                          CORE_SLICE_ARGS(relation->schema), CORE_SLICE_ARGS(relation->table),
+                          search_metric_name(vector->metric));
+    return true;
+}
+
+/* Of several tables it is enough that one has the column. */
+static bool vector_check(const check_case *it, core_error *error) {
+    const search_vector *vector = &it->definition->vector;
+    bool is_there = false;
+    for (size_t i = 0; i < it->definition->table_count; i++)
+        if (!vector_column_check(it, i, &is_there, error))
+            return false;
+    if (!is_there)
+        (void)column_absent(it, &it->tables[0], vector->column, vector->place, "vector");
+    return true;
 }
 
 /* ---- Facts ---- */
@@ -307,17 +351,16 @@ static void project_check(const check_case *it) {
             CORE_SLICE_ARGS(definition->project), CORE_SLICE_ARGS(definition->environment));
 }
 
-static void parts_check(check_case *it) {
-    const core_node *root = core_document_root(it->document);
-    const core_node *when = core_node_find(root, "when"), *vector = core_node_find(root, "vector");
+/* False: the database could not be asked. */
+static bool parts_check(check_case *it, core_error *error) {
+    const core_node *when = core_node_find(core_document_root(it->document), "when");
     for (size_t i = 0; i < it->definition->field_count; i++)
         field_check(it, &it->definition->fields[i]);
     for (size_t i = 0; i < it->definition->related_count; i++)
         related_check(it, i);
     if (when != NULL)
         when_check(it, when);
-    if (vector != NULL)
-        vector_check(it, vector);
+    return it->definition->vector.column.length == 0 || vector_check(it, error);
 }
 
 bool search_check_definition(search_check *check, const search_definition *definition,
@@ -334,8 +377,7 @@ bool search_check_definition(search_check *check, const search_definition *defin
     it->problems = problems;
     project_check(it);
     bool ok = problems->errors > errors || tables_read(it, error);
-    if (ok && problems->errors == errors)
-        parts_check(it);
+    ok = ok && (problems->errors > errors || parts_check(it, error));
     if (ok && problems->errors == errors) {
         facts_write(it, facts);
         ok = core_buffer_ok(facts) ||

@@ -10,6 +10,7 @@
 
 #define DEFINITION_MAGIC  UINT32_C(0x53444546) /* "SDEF" */
 #define ARENA_CHUNK_BYTES ((size_t)2048)
+#define CANDIDATES        200 /* of a vector column that says nothing else */
 /* A document's texts, each kept once, and what names and counts take beside them. */
 #define ARENA_MAX_BYTES (CORE_DOCUMENT_BYTES_MAX * 4)
 
@@ -54,8 +55,7 @@ static const search_key key_rows[] = {
      .count = FIELD(ranking_count), .max = 16},
     {.name = "security", .read = search_key_choice, .offset = FIELD(security),
      .choices = "none|rls"},
-    {.name = "vector", .read = search_key_text, .offset = FIELD(vector),
-     .max = SEARCH_IDENTIFIER_MAX},
+    {.name = "vector", .read = search_key_vector},
     {.name = "max_total_hits", .read = search_key_number, .offset = FIELD(max_total_hits),
      .min = 1, .max = 100000},
     {.name = "max_facet_values", .read = search_key_number, .offset = FIELD(max_facet_values),
@@ -72,6 +72,14 @@ static const search_key key_rows[] = {
     {.section = "typo", .name = "except_fields", .read = search_key_texts,
      .offset = FIELD(typo.attributes), .count = FIELD(typo.attribute_count),
      .max = SEARCH_FIELDS_MAX},
+
+    {.section = "vector", .name = "column", .read = search_key_vector},
+    {.section = "vector", .name = "embedder", .read = search_key_name,
+     .offset = FIELD(vector.embedder)},
+    {.section = "vector", .name = "metric", .read = search_key_choice,
+     .offset = FIELD(vector.metric), .choices = "cosine|l2|inner|l1"},
+    {.section = "vector", .name = "candidates", .read = search_key_number,
+     .offset = FIELD(vector.candidates), .min = 1, .max = SEARCH_CANDIDATES_MAX},
 };
 /* clang-format on */
 
@@ -162,6 +170,10 @@ static bool whole_check(search_definition_reader *reader, const core_node *root)
         return core_problem_tell(reader->problems, core_node_find(root, "typo")->place,
                                  "typo: two_from is %u, below one_from, %u",
                                  out->typo.two_characters, out->typo.one_characters);
+    const core_node *vector = core_node_find(root, "vector");
+    if (vector != NULL && out->vector.column.length == 0)
+        return core_problem_tell(reader->problems, vector->place,
+                                 "vector: column: expected, and not given");
     return true;
 }
 
@@ -232,6 +244,7 @@ const search_definition *search_definition_of(const core_document *document,
                  .one_characters = SEARCH_TYPO_ONE_CHARACTERS,
                  .two_characters = SEARCH_TYPO_TWO_CHARACTERS},
         .max_total_hits = SEARCH_MAX_TOTAL_HITS,
+        .vector = {.embedder = core_slice_text("default"), .candidates = CANDIDATES},
         .max_facet_values = SEARCH_FACET_VALUES,
     };
     search_definition_reader reader = {

@@ -19,6 +19,7 @@
 #define SEARCH_TABLES_MAX     16
 #define SEARCH_RELATED_MAX    16
 #define SEARCH_WORDS_MAX      2000 /* of each kind of words */
+#define SEARCH_CANDIDATES_MAX 1000 /* of a vector column: hnsw.ef_search's maximum */
 
 /* What a field is for; bits. */
 enum {
@@ -57,6 +58,23 @@ typedef struct {
 
 typedef enum { SEARCH_SECURITY_NONE, SEARCH_SECURITY_RLS } search_security;
 
+/* How far two vectors are from each other. */
+typedef enum {
+    SEARCH_METRIC_COSINE,
+    SEARCH_METRIC_L2,
+    SEARCH_METRIC_INNER, /* the negative inner product */
+    SEARCH_METRIC_L1,
+} search_metric;
+
+/* The column that nearest neighbours are asked of, for hybrid queries. */
+typedef struct {
+    core_slice column;   /* empty: there is none */
+    core_slice embedder; /* the name that queries say */
+    search_metric metric;
+    uint32_t candidates; /* neighbours that are fused with what words find */
+    core_place place;    /* of the column */
+} search_vector;
+
 typedef struct search_definition {
     core_slice name, project, environment, description;
     const search_table *tables;
@@ -78,7 +96,7 @@ typedef struct search_definition {
     const core_slice *ranking;
     size_t ranking_count; /* 0: the default rules */
     search_security security;
-    core_slice vector; /* a pgvector column; empty: none */
+    search_vector vector;
     uint32_t max_total_hits, max_facet_values;
 } search_definition;
 

@@ -93,6 +93,22 @@ bool search_field_read(search_definition_reader *reader, const search_key *key,
     return true;
 }
 
+bool search_key_vector(search_definition_reader *reader, const search_key *key,
+                       const core_node *node) {
+    search_field field;
+    if (node->kind == CORE_NODE_MAP && key->section == NULL)
+        return search_section_read(reader, key->name, node);
+    if (node->kind != CORE_NODE_TEXT)
+        return search_expected(reader, key, node, "a column, or {column: embedding, metric: l2}");
+    if (!search_field_read(reader, key, node, node->text, &field))
+        return false;
+    if (field.step_count > 0)
+        return search_expected(reader, key, node, "a column of the table itself");
+    reader->out->vector.column = field.column;
+    reader->out->vector.place = node->place;
+    return true;
+}
+
 search_field *search_field_get(search_definition_reader *reader, const search_key *key,
                                const search_field *wanted) {
     search_definition *out = reader->out;

@@ -74,6 +74,9 @@ bool search_key_uses(search_definition_reader *reader, const search_key *key,
 /* A column as an author writes it: name, "Name", meta->a->b. */
 bool search_field_read(search_definition_reader *reader, const search_key *key,
                        const core_node *node, core_slice text, search_field *field);
+/* embedding, or {column: embedding, metric: l2}. */
+bool search_key_vector(search_definition_reader *reader, const search_key *key,
+                       const core_node *node);
 /* The field of that name, made if need be; NULL, told, when there are too many. */
 search_field *search_field_get(search_definition_reader *reader, const search_key *key,
                                const search_field *wanted);

@@ -66,7 +66,13 @@ static bool has_value(const core_value *value) {
     return value->kind == CORE_VALUE_TEXT || value->kind == CORE_VALUE_BINARY;
 }
 
-static void key_part_append(core_buffer *out, core_slice text) {
+void search_key_part_append(core_slice text, size_t part, size_t parts, core_buffer *out) {
+    if (part > 0)
+        core_buffer_u8(out, '_');
+    if (parts == 1) {
+        core_buffer_slice_append(out, text);
+        return;
+    }
     for (size_t i = 0; i < text.length; i++) {
         uint8_t byte = text.data[i];
         if (byte == '_' || byte == '%')
@@ -81,12 +87,7 @@ bool search_image_key(const search_plan_table *table, const search_image *image,
         const core_value *value = &image->values[table->key[i]];
         if (!has_value(value))
             return false;
-        if (i > 0)
-            core_buffer_u8(out, '_');
-        if (table->key_count == 1)
-            core_buffer_slice_append(out, value->bytes);
-        else
-            key_part_append(out, value->bytes);
+        search_key_part_append(value->bytes, i, table->key_count, out);
     }
     return core_buffer_ok(out);
 }

@@ -36,6 +36,8 @@ CORE_MUST_CHECK bool search_image_id(const search_plan *plan, const search_plan_
 /* Appends one key's text, as ids have it. */
 CORE_MUST_CHECK bool search_image_key(const search_plan_table *table, const search_image *image,
                                       core_buffer *out);
+/* Appends one of a key's parts, in their order. */
+void search_key_part_append(core_slice text, size_t part, size_t parts, core_buffer *out);
 /* Whether the row belongs: EXPR_VERDICT_TRUE without a condition. */
 expr_verdict search_image_belongs(const search_binding *binding, const search_image *image);
 /* Appends the document. False: `out` is full, or the writer failed. */

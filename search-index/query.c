@@ -15,6 +15,10 @@ static uint32_t least(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
+static uint32_t most(uint32_t a, uint32_t b) {
+    return a > b ? a : b;
+}
+
 static core_slice distinct_of(const search_run *run) {
     return run->request->distinct.length > 0 ? run->request->distinct : run->schema->distinct;
 }
@@ -27,6 +31,10 @@ static void sizes_set(search_run *run) {
     run->wanted = request->is_paged ? max : run->heap_max;
     if (distinct_of(run).length > 0 && run->heap_max > 0)
         run->heap_max = least(run->heap_max * DISTINCT_HEAP, DISTINCT_HEAP_MAX);
+    if (request->is_fused) {
+        run->heap_max = most(run->heap_max, SEARCH_FUSED_WORDS);
+        run->wanted = most(run->wanted, SEARCH_FUSED_WANTED);
+    }
     run->heap_max = least(run->heap_max, HEAP_MAX);
 }
 
@@ -76,6 +84,7 @@ static void run_fini(search_run *run) {
     core_arena_fini(&run->arena);
     core_buffer_fini(&run->expression);
     free(run->seen);
+    free(run->near);
     free(run->heap);
 }
 
@@ -223,7 +232,7 @@ static void columns_walk(search_run *run, const uint64_t *excluded) {
     bool is_first_only = !run->is_sorted;
     for (search_docid docid = 1; docid < run->end; docid++) {
         if (!search_columns_has(run->shared->columns, docid) ||
-            (excluded != NULL && (excluded[docid / 64] >> docid % 64 & 1) != 0) ||
+            (excluded != NULL && search_bit_has(excluded, docid)) ||
             (run->filter != NULL && !search_filter_passes(run->filter, docid)))
             continue;
         run->seen[docid / 64] |= UINT64_C(1) << docid % 64;
@@ -239,6 +248,16 @@ static bool columns_run(search_run *run) {
     bool done = negatives_run(run, &excluded);
     if (done)
         columns_walk(run, excluded);
+    free(excluded);
+    return done;
+}
+
+/* ---- With neighbours ---- */
+static bool fused_run(search_run *run) {
+    uint64_t *excluded;
+    bool has_words = run->words->positive_count > 0 && !run->request->is_near_only;
+    bool done = negatives_run(run, &excluded) && (!has_words || tiers_run(run)) &&
+                search_query_fuse(run, excluded);
     free(excluded);
     return done;
 }
@@ -278,7 +297,9 @@ static bool distinct_keep(search_run *run, uint32_t column) {
 
 static bool run_whole(search_run *run) {
     search_score_prepare(run);
-    bool done = run->words->positive_count > 0 ? tiers_run(run) : columns_run(run);
+    bool done = run->request->is_fused           ? fused_run(run)
+                : run->words->positive_count > 0 ? tiers_run(run)
+                                                 : columns_run(run);
     uint32_t column = distinct_of(run).length > 0
                           ? search_columns_find(run->shared->columns, distinct_of(run))
                           : SEARCH_COLUMN_NONE;

@@ -19,6 +19,8 @@
 #define SEARCH_BUDGET_SORTED    200000u
 #define SEARCH_BUDGET_COUNTED   200000u /* matches that a pass counts for facets */
 #define SEARCH_DOCIDS_CHECKED   512u    /* between two looks at the clock */
+#define SEARCH_FUSED_WORDS      1000u   /* matches of words that are ranked for a fusion */
+#define SEARCH_FUSED_WANTED     200u    /* after so many no further tier is tried for one */
 #define SEARCH_ANSWER_BYTES_MAX ((size_t)256 << 20)
 
 /* ---- Terms: query_terms.c ---- */
@@ -110,6 +112,8 @@ typedef struct search_run {
     uint32_t wanted; /* matches after which no further tier is tried */
 
     uint64_t *seen; /* a bit a docid */
+    uint64_t *near; /* the same of neighbours; NULL: the query has none */
+    uint32_t near_count;
     search_docid end;
     uint64_t matched;
     double estimated; /* matches, of passes that were ended early what may be behind */
@@ -163,6 +167,14 @@ bool search_order_before(const search_run *run, const search_entry *a, const sea
 void search_heap_put(search_run *run, const search_entry *entry);
 /* The best first. */
 void search_heap_sort(search_run *run);
+/* Behind a fusion: the request's sorts, then the fused score, then what words found earlier. */
+void search_order_fused(search_run *run);
+/* ---- query_fused.c ---- */
+/* The heap has what words found: it gets these and the request's neighbours, in their fused order.
+ * Neighbours in `excluded` (NULL: none) are left out. */
+CORE_MUST_CHECK bool search_query_fuse(search_run *run, const uint64_t *excluded);
+/* An entry of a fusion has ranks where others have words and typos. */
+void search_fused_show(const search_entry *entry, search_hit *hit);
 /* ---- query_facets.c ---- */
 CORE_MUST_CHECK bool search_facets_count(search_run *run, search_hits *hits);
 /* ---- query_hits.c ---- */
@@ -173,8 +185,12 @@ static inline int64_t search_now_us(void) {
     return clock->monotonic_ns(clock) / 1000;
 }
 
+static inline bool search_bit_has(const uint64_t *bits, search_docid docid) {
+    return (bits[docid / 64] >> docid % 64 & 1) != 0;
+}
+
 static inline bool search_run_has_seen(const search_run *run, search_docid docid) {
-    return (run->seen[docid / 64] >> docid % 64 & 1) != 0;
+    return search_bit_has(run->seen, docid);
 }
 
 #endif

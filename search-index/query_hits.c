@@ -25,6 +25,8 @@ static double distance_of(const search_run *run, search_docid docid) {
 /* Of the query's words the share that was found, the last of it by typos and relevance. */
 static double ranking_score(const search_run *run, const search_entry *entry) {
     double parts = run->words->positive_count;
+    if (run->request->is_fused)
+        return entry->score;
     if (parts == 0 || entry->words == 0)
         return 1.0;
     double typo = 1.0 / (1.0 + entry->typos);
@@ -52,6 +54,8 @@ static bool hit_make(search_run *run, const search_entry *entry, search_hits *hi
                         .distance_m = distance_of(run, entry->docid),
                         .words = entry->words,
                         .typos = entry->typos};
+    if (run->request->is_fused)
+        search_fused_show(entry, hit);
     (void)sqlite3_reset(rows);
     return (hit->id.data != NULL && hit->json.data != NULL) || memory_error(run);
 }
@@ -162,6 +166,7 @@ static void totals_fill(search_run *run, search_hits *hits) {
     double max = run->schema->max_total_hits;
     hits->total = (uint64_t)(total < max ? total : max);
     hits->is_total_exact = !run->is_cut && run->matched <= run->schema->max_total_hits;
+    hits->near_count = run->near_count;
     hits->position = run->shared->position;
 }
 

@@ -60,6 +60,16 @@ void search_order_prepare(search_run *run) {
     key_add(run, (search_key){.kind = SEARCH_KEY_SCORE});
 }
 
+void search_order_fused(search_run *run) {
+    run->key_count = 0;
+    run->is_sorted = false;
+    for (size_t i = 0; i < run->schema->ranking_rule_count; i++)
+        if (run->schema->ranking_rules[i].kind == SEARCH_RULE_SORT)
+            sorts_add(run);
+    key_add(run, (search_key){.kind = SEARCH_KEY_SCORE});
+    key_add(run, (search_key){.kind = SEARCH_KEY_TYPO}); /* search_fused_show */
+}
+
 /* ---- Comparing; below 0: `a` comes first ---- */
 /* Numbers before texts, both by their order. */
 static int value_compare(const search_columns *columns, uint32_t column, search_value a,

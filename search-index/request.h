@@ -76,6 +76,12 @@ typedef struct search_request {
     double semantic_ratio;
     const float *vector;
     uint32_t vector_count;
+    /* Set by who asks the engine, not by readers of requests (hybrid.h): what words find is fused
+     * with these documents, the nearest first; of is_near_only words find nothing. */
+    bool is_fused;
+    bool is_near_only;
+    const core_slice *near; /* ids */
+    uint32_t near_count;
     bool has_min_offset;
     core_offset min_offset;
     bool is_boolean;

@@ -156,6 +156,9 @@ static bool vector_read(request_reader *reader, search_code code, const char *pl
         (void)snprintf(inner, sizeof inner, "%s[%u]", place, count);
         if (!number_read(reader, code, inner, token, &number))
             return false;
+        if (!request_float_check(number))
+            return search_refuse(reader->refusal, code,
+                                 "Invalid value at `%s`: the number is out of range", inner);
         vector[count++] = (float)number;
     }
     reader->request->vector = vector;

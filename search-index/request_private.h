@@ -4,6 +4,8 @@
 
 #include "search-index/request.h"
 
+#include <float.h>
+
 typedef enum {
     REQUEST_TEXT,
     REQUEST_COUNT,
@@ -71,6 +73,11 @@ bool request_sorts_set(request_reader *reader, const search_names *names, search
 /* Notes that it was given, for what one parameter says of another: request_finish, at the end. */
 void request_note(request_reader *reader, const request_parameter *parameter);
 bool request_finish(request_reader *reader);
+
+/* Whether a vector can hold it. */
+static inline bool request_float_check(double number) {
+    return number >= -FLT_MAX && number <= FLT_MAX;
+}
 
 static inline void *request_target(request_reader *reader, const request_parameter *parameter) {
     return (uint8_t *)reader->request + parameter->target;

@@ -101,7 +101,8 @@ static bool vector_read(request_reader *reader, const request_parameter *paramet
             return search_refuse(reader->refusal, parameter->code,
                                  "Invalid value in parameter `%s`: at most %d elements are taken",
                                  parameter->name, SEARCH_REQUEST_VECTOR_MAX);
-        if (!search_filter_number(request_blanks_trim(element), &number))
+        if (!search_filter_number(request_blanks_trim(element), &number) ||
+            !request_float_check(number))
             return value_refuse(reader, parameter, element, "a number");
         vector[count++] = (float)number;
     }

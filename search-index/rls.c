@@ -1,12 +1,11 @@
 /* See rls.h. */
 #include "search-index/rls.h"
-#include "search-index/facts.h"
+#include "search-index/source.h"
 
 #include <stdio.h>
 
 #define SQL_MAX       ((size_t)64 << 10)
 #define PARAMETER_MAX ((size_t)8 << 20)
-#define TIME_MS       "3000" /* of the statement */
 
 typedef struct {
     search_call *call;
@@ -114,9 +113,7 @@ static pg_result *types_ask(const asking *it, size_t table, core_error *error) {
     }
     core_buffer_text(&names, "}");
     core_buffer_u8(&names, '\0');
-    pg_identifier_append(&place, facts->schema);
-    core_buffer_u8(&place, '.');
-    pg_identifier_append(&place, facts->table);
+    search_source_place(facts, &place);
     core_buffer_u8(&place, '\0');
     const char *const parameters[] = {(const char *)place.data, (const char *)names.data};
     pg_result *result =
@@ -162,9 +159,7 @@ static void statement_write(const asking *it, size_t table, const pg_result *typ
     for (size_t i = 0; i < facts->key_count; i++)
         core_buffer_format(sql, "k%zu, ", i);
     core_buffer_text(sql, "place) JOIN ");
-    pg_identifier_append(sql, facts->schema);
-    core_buffer_u8(sql, '.');
-    pg_identifier_append(sql, facts->table);
+    search_source_place(facts, sql);
     core_buffer_text(sql, " AS t ON ");
     for (size_t i = 0; i < facts->key_count; i++) {
         core_buffer_text(sql, i > 0 ? " AND t." : "t.");
@@ -177,28 +172,6 @@ static void statement_write(const asking *it, size_t table, const pg_result *typ
 
 /* ---- Asking ---- */
 
-static bool role_take(const asking *it, core_error *error) {
-    const core_route_caller *caller = &it->call->request->caller;
-    core_slice claims =
-        caller->claims_json.length > 0 ? caller->claims_json : core_slice_text("{}");
-    core_slice role = core_arena_copy(it->call->arena, caller->role);
-    core_slice text = core_arena_copy(it->call->arena, claims);
-    core_slice subject = core_arena_copy(it->call->arena, caller->subject);
-    if (role.data == NULL || text.data == NULL || subject.data == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the caller's claims");
-    const char *const parameters[] = {(const char *)role.data, (const char *)text.data,
-                                      (const char *)subject.data};
-    pg_result *result = pg_query(it->connection,
-                                 "SELECT pg_catalog.set_config('request.jwt.claims', $2, true),"
-                                 " pg_catalog.set_config('request.jwt.claim.sub', $3, true),"
-                                 " pg_catalog.set_config('request.jwt.claim.role', $1, true),"
-                                 " pg_catalog.set_config('statement_timeout', '" TIME_MS "', true),"
-                                 " pg_catalog.set_config('role', $1, true)",
-                                 parameters, 3, error);
-    pg_result_free(result);
-    return result != NULL;
-}
-
 static bool places_take(const asking *it, const pg_result *result) {
     for (size_t i = 0; i < pg_result_rows(result); i++) {
         uint64_t place;
@@ -209,20 +182,13 @@ static bool places_take(const asking *it, const pg_result *result) {
     return true;
 }
 
-/* In a transaction of its own, which is rolled back. */
 static bool statement_run(const asking *it, const char *sql, const char *const *parameters,
                           size_t count, core_error *error) {
-    core_error ignored;
-    pg_result *begun = pg_query(it->connection, "BEGIN READ ONLY", NULL, 0, error);
-    pg_result *result = NULL;
-    if (begun != NULL && role_take(it, error))
-        result = pg_query(it->connection, sql, parameters, count, error);
+    const search_source_question question = {
+        .caller = &it->call->request->caller, .sql = sql, .parameters = parameters, .count = count};
+    pg_result *result = search_source_ask(it->connection, it->call->arena, &question, NULL, error);
     bool ok = result != NULL && places_take(it, result);
-    if (!ok && strcmp(pg_connection_sqlstate(it->connection), "42501") == 0)
-        error->code = CORE_ERROR_DENIED;
-    pg_result_free(begun);
     pg_result_free(result);
-    pg_result_free(pg_query(it->connection, "ROLLBACK", NULL, 0, &ignored));
     return ok;
 }
 

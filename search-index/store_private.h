@@ -117,6 +117,7 @@ typedef struct {
     search_synonyms *synonyms;
     sqlite3_stmt *kept;
     sqlite3_stmt *by_docid;
+    sqlite3_stmt *docid_of; /* an id */
     sqlite3_stmt *match;
     core_buffer copy;       /* of the document that was got last */
     struct search_run *run; /* the query that FTS5's function works for; NULL between queries */

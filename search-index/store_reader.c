@@ -31,11 +31,14 @@ static bool reader_open(search_store_reader *reader, core_error *error) {
     reader->by_docid = search_sql_prepare(
         reader->database,
         "SELECT id, version, is_hidden, json, source FROM document WHERE docid = ?1", error);
+    reader->docid_of = search_sql_prepare(
+        reader->database, "SELECT docid FROM document WHERE id = ?1 AND NOT is_hidden", error);
     /* The function says when to end: then a row comes, else none. */
     reader->match = search_sql_prepare(
         reader->database, "SELECT 1 FROM words WHERE words MATCH ?1 AND walcast_match(words)",
         error);
-    return reader->kept != NULL && reader->by_docid != NULL && reader->match != NULL;
+    return reader->kept != NULL && reader->by_docid != NULL && reader->docid_of != NULL &&
+           reader->match != NULL;
 }
 
 search_reader *search_store_reader_new(search_backend *backend, core_error *error) {
@@ -58,6 +61,7 @@ void search_store_reader_free(search_reader *public) {
     search_store_reader *reader = search_store_reader_of(public);
     (void)sqlite3_finalize(reader->kept);
     (void)sqlite3_finalize(reader->by_docid);
+    (void)sqlite3_finalize(reader->docid_of);
     (void)sqlite3_finalize(reader->match);
     (void)sqlite3_close_v2(reader->database);
     search_tokenizer_free(reader->tokenizer);

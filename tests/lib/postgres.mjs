@@ -44,6 +44,11 @@ export function majors() {
   return [...new Set([Number(findBin().split('/').at(-2)), ...packaged])].sort((a, b) => a - b);
 }
 
+// Whether install-pgvector has put it beside npm's server of that version.
+export function hasPgvector(major) {
+  return existsSync(join(MODULES, `postgresql-${major}/native/share/postgresql/extension/vector.control`));
+}
+
 function asServerUser(command) {
   const prefix = isRoot ? ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--init-groups'] : [];
   const [program, ...rest] = [...prefix, ...command];

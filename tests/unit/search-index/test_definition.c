@@ -131,8 +131,22 @@ static void test_whole(void **state) {
     assert_int_equal(it->typo.two_characters, 9);
     assert_slice(it->typo.attributes[0], "slug");
     assert_int_equal(it->security, SEARCH_SECURITY_RLS);
-    assert_slice(it->vector, "embedding");
+    assert_slice(it->vector.column, "embedding");
+    assert_slice(it->vector.embedder, "default");
+    assert_int_equal(it->vector.metric, SEARCH_METRIC_COSINE);
     assert_int_equal(it->max_total_hits, 500);
+    search_definition_release(it);
+}
+
+static void test_vector(void **state) {
+    (void)state;
+    const search_definition *it =
+        read_good("name: p\ntable: t\nfields: [a]\nvector: {column: \"\\\"Em B\\\"\", metric: l1, "
+                  "embedder: mine, candidates: 7}\n");
+    assert_slice(it->vector.column, "Em B");
+    assert_slice(it->vector.embedder, "mine");
+    assert_int_equal(it->vector.metric, SEARCH_METRIC_L1);
+    assert_int_equal(it->vector.candidates, 7);
     search_definition_release(it);
 }
 
@@ -193,6 +207,10 @@ static const struct {
     {BASE "fields: [a]\ntables: [a, b]\n", 4, 1, "stands beside table"},
     {"name: p\ntables: [a, a]\nfields: [a]\n", 2, 13, "is in it twice"},
     {"name: p\ntables: [a, b]\nfields: [a]\nwhen: x\n", 4, 7, "one table only"},
+    {"name: p\ntable: t\nfields: [a]\nvector: {metric: l2}\n", 4, 9, "column: expected"},
+    {"name: p\ntable: t\nfields: [a]\nvector: {column: b, metric: l3}\n", 4, 29, "cosine|l2"},
+    {"name: p\ntable: t\nfields: [a]\nvector: {column: b, candidates: 1001}\n", 4, 33, "1 to 1000"},
+    {"name: p\ntable: t\nfields: [a]\nvector: meta->b\n", 4, 9, "of the table itself"},
     {"name: p\ntable: a.b.c\nfields: [a]\n", 2, 8, "SCHEMA.TABLE"},
     {"name: p\ntable: t\nfields: [a]\nname: q\n", 4, 1, "name"},
 };
@@ -241,9 +259,10 @@ static void test_too_many_fields(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scalars),        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_json_and_names), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_all_at_once),    cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_scalars),         cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_vector),          cmocka_unit_test(test_json_and_names),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_all_at_once),
+        cmocka_unit_test(test_too_many_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
