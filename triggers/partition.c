@@ -266,6 +266,7 @@ void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int6
     partition_holds_tick(partition, next_ms);
     partition_run(partition);
     partition_append(partition);
+    partition_append_due(partition, next_ms);
     if (partition->limited_ms != 0 && now_ms - partition->limited_ms >= LIMITED_MS)
         partition->limited_ms = 0;
     if (partition->limited_ms != 0)

@@ -101,6 +101,7 @@ typedef struct {
     size_t max_parked_keys;
     uint64_t max_held_bytes; /* copies of what waits for its trigger */
     size_t max_state_bytes;  /* of what waits, in a record of the log */
+    int64_t append_every_ms; /* outcomes wait for as long after a record, to go with one */
     uint32_t max_attempts;   /* at once */
     unsigned number;         /* of the partition: its keys' hashes modulo TRIGGERS_PARTITIONS */
     uint64_t seed;           /* of the jitter */

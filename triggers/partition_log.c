@@ -1,9 +1,10 @@
 /* What a partition tells its log; see partition.h.
  *
- * Outcomes gather while a record is on its way and go with the next one; so one append is under way
- * at a time, and the busier the partition the more goes with each. The watermark in a record is
- * that behind its outcomes. Now and then a record carries the whole state, so that the next owner
- * reads little; the first record of an owner does. */
+ * Outcomes gather while a record is on its way, and good ones for a moment behind it, and go with
+ * the next; so one append is under way at a time, and the busier the partition the more goes with
+ * each. What a kill takes with it is done again: that moment is how much. The watermark in a record
+ * is that behind its outcomes. Now and then a record carries the whole state, so that the next
+ * owner reads little; the first record of an owner does. */
 #include "triggers/batch.h"
 #include "triggers/partition_private.h"
 
@@ -12,6 +13,7 @@
 
 enum {
     STALL_BYTES = 256 * 1024, /* outcomes that the log has not taken: nothing new begins */
+    GATHER_BYTES = 32 * 1024, /* outcomes that do not wait for others */
     STATE_EVERY_BYTES = 256 * 1024,
     STATE_EVERY_SIZES = 4,
     CLEARS_MAX = 16 * 1024,
@@ -42,6 +44,15 @@ static void members_tell(triggers_partition *partition, const partition_key *key
     }
 }
 
+/* What went well gathers; what did not is looked for. */
+static void outcome_write(triggers_partition *partition, const triggers_entry *outcome) {
+    bool may_wait = outcome->kind == TRIGGERS_ENTRY_DELIVERED ||
+                    outcome->kind == TRIGGERS_ENTRY_HELD || outcome->kind == TRIGGERS_ENTRY_PASSED;
+    partition->is_pressing = partition->is_pressing || !may_wait;
+    triggers_entry_write(outcome, &partition->pending);
+    assert(core_buffer_ok(&partition->pending));
+}
+
 void partition_tell(triggers_partition *partition, const partition_key *key, core_slice task,
                     triggers_entry *outcome) {
     triggers_task read;
@@ -65,8 +76,7 @@ void partition_tell(triggers_partition *partition, const partition_key *key, cor
         if (read.batch.length > 0)
             members_tell(partition, key, &read, outcome);
     }
-    triggers_entry_write(outcome, &partition->pending);
-    assert(core_buffer_ok(&partition->pending));
+    outcome_write(partition, outcome);
 }
 
 void partition_lane_tell(triggers_partition *partition, const partition_lane *lane,
@@ -74,8 +84,7 @@ void partition_lane_tell(triggers_partition *partition, const partition_lane *la
     outcome->time_ms = partition->now_ms;
     outcome->project = lane->project;
     outcome->trigger = lane->trigger;
-    triggers_entry_write(outcome, &partition->pending);
-    assert(core_buffer_ok(&partition->pending));
+    outcome_write(partition, outcome);
 }
 
 /* What finds no room stays in the stream until the key is parked another time. */
@@ -119,9 +128,27 @@ static bool watermark_is_news(const triggers_partition *partition) {
     return partition->is_owner && partition->watermark != partition->told_watermark;
 }
 
+static bool has_news(const triggers_partition *partition) {
+    return !partition->is_appending && (partition->pending.length > 0 || partition->wants_state ||
+                                        watermark_is_news(partition));
+}
+
+/* When it goes into the log. */
+static int64_t news_ms(const triggers_partition *partition) {
+    bool is_urgent = partition->wants_state || partition->is_pressing ||
+                     partition->pending.length >= GATHER_BYTES;
+    bool was_moved = partition->appended_ms > partition->now_ms; /* the clock */
+    return is_urgent || was_moved ? partition->now_ms
+                                  : partition->appended_ms + partition->limits.append_every_ms;
+}
+
+void partition_append_due(const triggers_partition *partition, int64_t *next_ms) {
+    if (has_news(partition) && news_ms(partition) < *next_ms)
+        *next_ms = news_ms(partition);
+}
+
 void partition_append(triggers_partition *partition) {
-    if (partition->is_appending || (partition->pending.length == 0 && !partition->wants_state &&
-                                    !watermark_is_news(partition)))
+    if (!has_news(partition) || news_ms(partition) > partition->now_ms)
         return;
     triggers_record record = {
         .owner = partition->owner,
@@ -139,7 +166,9 @@ void partition_append(triggers_partition *partition) {
     triggers_record_write(&record, &partition->record);
     assert(core_buffer_ok(&partition->record));
     core_buffer_reset(&partition->pending);
+    partition->is_pressing = false;
     partition->is_appending = true;
+    partition->appended_ms = partition->now_ms;
     partition->told_watermark = record.watermark;
     partition->has_state = record.has_state;
     partition->wants_state = false;

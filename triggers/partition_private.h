@@ -195,6 +195,8 @@ struct triggers_partition {
     core_buffer state;
     bool is_held;                 /* nothing new begins */
     bool is_owner;                /* its first record is the log's */
+    int64_t appended_ms;          /* when the last record was sent */
+    bool is_pressing;             /* something of what is told waits for no others */
     bool is_appending, has_state; /* has_state: of the record that is being appended */
     bool wants_state;
     /* Lost chains, and those that the record under way tells of: nothing new begins before the log
@@ -380,6 +382,8 @@ void partition_tell(triggers_partition *partition, const partition_key *key, cor
 void partition_lane_tell(triggers_partition *partition, const partition_lane *lane,
                          triggers_entry *outcome);
 void partition_append(triggers_partition *partition);
+/* What gathers goes into the log then. */
+void partition_append_due(const triggers_partition *partition, int64_t *next_ms);
 /* Once the log has what was told until now, the key's copies up to the position go. */
 void partition_clear_later(triggers_partition *partition, uint64_t key_hash, uint64_t position);
 bool partition_is_stalled(const triggers_partition *partition);

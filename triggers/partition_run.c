@@ -368,9 +368,13 @@ static void head_gone(triggers_partition *partition, partition_key *key, const t
     head_bury(partition, key, end->status);
 }
 
-/* Nothing was attempted: neither is that told nor does it count. A batch stays as it was formed. */
+/* Nothing was attempted: neither is that told nor does it count. A batch stays as it was formed,
+ * and since it begins again also where there is no room, it keeps the place that it has. */
 static void head_withdrawn(triggers_partition *partition, partition_key *key) {
+    bool was_reserved = key->is_reserved;
     partition_head_let_go(partition, key);
+    if (key->first != NULL && key->first->members != NULL)
+        partition_key_reserve(partition, key, was_reserved);
     partition_key_move(key, KEY_IDLE);
     partition_key_line(partition, key);
 }

@@ -20,6 +20,7 @@ enum {
     DONE_MAX = 16384, /* above its watermark */
     /* With DONE_MAX and what is told, below the max_payload that nats-server has by default. */
     STATE_MAX_BYTES = 448 * 1024,
+    APPEND_EVERY_MS = 50,
 };
 
 /* ---- from other threads ---- */
@@ -85,6 +86,7 @@ triggers_partition *triggers_worker_partition(triggers_worker *worker, unsigned 
         .max_held_bytes = (uint64_t)core_config_integer(config, "triggers.parked_bytes") /
                           (2 * TRIGGERS_PARTITIONS),
         .max_state_bytes = STATE_MAX_BYTES,
+        .append_every_ms = APPEND_EVERY_MS,
         .number = number,
         .max_attempts = TRIGGERS_ATTEMPTS_MAX,
         .seed = (uint64_t)core_clock_wall_us(worker->spec.clock) + number,

@@ -160,7 +160,8 @@ test("a tenant's trigger hears of its own rows only, whoever has tables and trig
   assert.equal(events.length, 30);
   for (const { path, body: { data } } of events) assert.equal(path, `/${projects[data.id % 3]}`);
   for (const project of projects)
-    assert.equal((await outcomes(house, 'orders', '--project', project)).filter(({ outcome }) => outcome === 'delivered').length, 10);
+    await waitFor(`the outcomes of ${project}`, async () =>
+      (await outcomes(house, 'orders', '--project', project)).filter(({ outcome }) => outcome === 'delivered').length === 10);
 });
 
 // Partitions write into the same stream: what nobody removed would end all deliveries.

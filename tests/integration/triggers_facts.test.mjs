@@ -19,7 +19,10 @@ test('the primary key is the key under REPLICA IDENTITY FULL, and a collation or
     return all.length === 3 && all.map(({ key }) => key).sort();
   });
   assert.deepEqual(keys, ['[1,"aa"]', '[1,"aa"]', '[2,"ba"]']);
-  const low = await outcomes(house, 'low');
+  const low = await waitFor('its outcome', async () => {
+    const all = await outcomes(house, 'low');
+    return all.length > 0 && all;
+  });
   assert.deepEqual(low.map(({ outcome }) => outcome), ['delivered']);
 });
 

@@ -33,6 +33,7 @@ typedef struct {
     int64_t not_before_ms;
     size_t admitted; /* and neither attempted nor given back */
     size_t max_tasks;
+    int64_t append_every_ms; /* of who takes over */
     uint32_t batch_size;
     size_t batch_bytes;
 } desk;
@@ -111,6 +112,7 @@ static void desk_take_over(desk *d) {
                                               .max_parked_keys = 8,
                                               .max_held_bytes = 1 << 20,
                                               .max_state_bytes = 1 << 20,
+                                              .append_every_ms = d->append_every_ms,
                                               .max_attempts = 8,
                                               .seed = 1};
     core_error error = {0};

@@ -100,6 +100,7 @@ typedef struct {
     int64_t paused_ms[TRIGGERS], held_ms[TRIGGERS]; /* until when */
     size_t max_parked_keys, max_bytes;
     uint64_t max_held_bytes;
+    int64_t append_every_ms;
     int64_t step_ms;
     size_t limited;
     bool is_pause_over;

@@ -430,6 +430,35 @@ static void test_a_hash_is_one_triggers_at_a_time(void **state) {
     desk_close(&d);
 }
 
+static void test_good_outcomes_gather_and_bad_ones_do_not(void **state) {
+    desk d;
+    int64_t next_ms;
+    (void)state;
+    desk_open(&d);
+    settle(&d);
+    d.append_every_ms = 50;
+    desk_take_over(&d);
+    triggers_partition_begin(d.partition, 8, d.now_ms);
+    settle(&d);
+    feed(&d, 1, "a");
+    feed(&d, 2, "b");
+    feed(&d, 3, "c");
+    feed(&d, 4, "d");
+    size_t records = d.record_count;
+    good(&d, 1);
+    good(&d, 2);
+    triggers_partition_tick(d.partition, d.now_ms, &next_ms);
+    assert_int_equal(d.record_count, records);
+    assert_int_equal(next_ms, d.now_ms + 50);
+    wait_ms(&d, 50);
+    assert_int_equal(d.record_count, records + 1);
+    good(&d, 3);
+    assert_int_equal(d.record_count, records + 1);
+    bad(&d, 4);
+    assert_true(d.record_count > records + 1);
+    desk_close(&d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_keys_tasks_go_one_after_another),
@@ -450,6 +479,7 @@ int main(void) {
         cmocka_unit_test(test_a_takeover_goes_on_from_the_log),
         cmocka_unit_test(test_a_log_with_a_hole_is_refused),
         cmocka_unit_test(test_a_hash_is_one_triggers_at_a_time),
+        cmocka_unit_test(test_good_outcomes_gather_and_bad_ones_do_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,7 @@ static void owner_begin(sim *s, int number) {
                                               .max_parked_keys = s->max_parked_keys,
                                               .max_held_bytes = s->max_held_bytes,
                                               .max_state_bytes = 1 << 20,
+                                              .append_every_ms = s->append_every_ms,
                                               .number = 5,
                                               .max_attempts = 8,
                                               .seed = s->random};
@@ -305,6 +306,7 @@ static void sim_init(sim *s, uint64_t seed) {
         s->batch_ms[i] = chance(s, 30) ? 0 : (int64_t)rnd(s, 600);
     }
     s->max_parked_keys = seed % 4 == 0 ? 3 : 9;
+    s->append_every_ms = seed % 5 < 2 ? 50 : 0;
     s->max_bytes = seed % 5 == 0 ? 2048 : 64 * 1024;
     s->max_held_bytes = seed % 7 == 0 ? 1200 : 1 << 20;
     for (size_t i = 0; i < KEYS; i++) {
