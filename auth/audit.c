@@ -182,3 +182,17 @@ bool auth_audit_act_wait(const core_config *config, fanout_connection *connectio
     fanout_connection_free(connection);
     return ok;
 }
+
+void auth_audit_caller(auth_audit *audit, const core_route_caller *caller, const char *act,
+                       const char *object, const char *detail) {
+    auth_claims claims = {.scopes = caller->scopes};
+    const auth_act record = {.act = act, .object = object, .detail = detail, .claims = &claims};
+    bool fits =
+        core_slice_to_text(caller->role, claims.role, sizeof claims.role) &&
+        core_slice_to_text(caller->subject, claims.subject, sizeof claims.subject) &&
+        core_slice_to_text(caller->project, claims.project, sizeof claims.project) &&
+        core_slice_to_text(caller->environment, claims.environment, sizeof claims.environment) &&
+        core_slice_to_text(caller->id, claims.id, sizeof claims.id);
+    if (audit != NULL && fits)
+        auth_audit_act(audit, &record);
+}

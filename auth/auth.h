@@ -394,6 +394,9 @@ typedef struct {
 
 /* In a running process, as auth_audit_request. */
 void auth_audit_act(auth_audit *audit, const auth_act *act);
+/* The same of what a request over HTTP did; `audit` NULL: nothing is recorded. */
+void auth_audit_caller(auth_audit *audit, const core_route_caller *caller, const char *act,
+                       const char *object, const char *detail);
 /* In a command: waits for the stream's word, up to `nats.ack_timeout`; makes the stream when it is
  * missing. `connection` NULL: connects for it. False: it was done and is not recorded. */
 CORE_MUST_CHECK bool auth_audit_act_wait(const core_config *config, fanout_connection *connection,

@@ -346,15 +346,19 @@ static const cli_command commands[] = {
      .option_count = CORE_COUNT_OF(audit_options),
      .run = cli_command_audit},
     {.name = "apply",
-     .summary = "put files of triggers into the shared key-value",
+     .summary = "put files of triggers and indexes into the shared key-value",
      .usage = "[DIR|FILE]... [--dry-run] [--prune] [--json]",
      .operands = CLI_OPERANDS_MAX,
-     .doc =
-         "Reads the definitions (by default triggers.dir), holds all of them against the live\n"
-         "schema, and puts them into key-value, where every process hears of them at once. Prints\n"
-         "what is created, changed, unchanged and, with --prune, removed. When one file is wrong,\n"
-         "nothing is put: all that is wrong is printed with line and column. Ends with 1 then,\n"
-         "and when a name is taken by a trigger that was made over REST. See docs/TRIGGERS.md.\n",
+     .doc = "Reads the definitions (by default triggers.dir and search.definitions), holds all of\n"
+            "them against the live schema, and puts them into key-value, where every process hears "
+            "of\n"
+            "them at once. Prints what is created, changed, unchanged and, with --prune, removed.\n"
+            "When one file is wrong, nothing is put: all that is wrong is printed with line and\n"
+            "column. Ends with 1 then, and when a name is taken by what was made over REST. A file "
+            "is\n"
+            "a trigger's or an index's by its keys; --prune says nothing of a kind of which the "
+            "given\n"
+            "paths have none. See docs/TRIGGERS.md and docs/SEARCH.md.\n",
      .options = apply_options,
      .option_count = CORE_COUNT_OF(apply_options),
      .run = cli_command_apply},

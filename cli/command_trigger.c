@@ -12,19 +12,19 @@ const char *cli_trigger_project(const trigger_command *command) {
                                     : core_config_text(command->base.config, "project");
 }
 
-bool cli_trigger_get(trigger_command *command, triggers_stored *stored, uint64_t *revision,
+bool cli_trigger_get(trigger_command *command, fanout_definition *stored, uint64_t *revision,
                      core_error *error) {
     const char *project = cli_trigger_project(command);
     const char *name = command->base.arguments->second_operand;
     *revision = 0;
-    return triggers_store_get(command->base.store, project, name, stored, revision, error) &&
+    return fanout_definitions_get(command->base.store, project, name, stored, revision, error) &&
            (*revision > 0 || core_error_set(error, CORE_ERROR_INPUT,
                                             "there is no trigger %s in project %s", name, project));
 }
 
 const triggers_definition *cli_trigger_stored(trigger_command *command, core_error *error) {
     core_slice environment = core_slice_text(core_config_text(command->base.config, "environment"));
-    triggers_stored stored;
+    fanout_definition stored;
     uint64_t revision;
     return cli_trigger_get(command, &stored, &revision, error)
                ? triggers_stored_definition(&stored, environment, revision, error)
@@ -33,20 +33,20 @@ const triggers_definition *cli_trigger_stored(trigger_command *command, core_err
 
 /* ---- Showing ---- */
 
-static void stored_print_json(const triggers_stored *stored, uint64_t revision) {
+static void stored_print_json(const fanout_definition *stored, uint64_t revision) {
     core_buffer text;
-    core_buffer_init(&text, TRIGGERS_STORED_BYTES_MAX * 2);
+    core_buffer_init(&text, FANOUT_DEFINITION_BYTES_MAX * 2);
     core_json_writer json = core_json_writer_make(&text);
-    triggers_stored_view(stored, revision, NULL, &json);
+    fanout_definition_view(stored, revision, NULL, &json);
     cli_triggers_line(&text);
     core_buffer_fini(&text);
 }
 
-static const char *state_of(const triggers_stored *stored) {
+static const char *state_of(const fanout_definition *stored) {
     return stored->disabled ? "disabled" : stored->paused ? "paused" : "active";
 }
 
-static bool list_take(void *context, const triggers_stored *stored, uint64_t revision,
+static bool list_take(void *context, const fanout_definition *stored, uint64_t revision,
                       const char *key, const char *problem, core_error *error) {
     trigger_command *command = context;
     (void)error;
@@ -67,11 +67,12 @@ static bool list_take(void *context, const triggers_stored *stored, uint64_t rev
 static bool list_run(trigger_command *command, core_error *error) {
     if (!command->base.prints_json)
         (void)printf("%-28s %-12s %-9s %-7s %s\n", "NAME", "PROJECT", "STATE", "REV", "FROM");
-    return triggers_store_each(command->base.store, command->project, list_take, command, error);
+    return fanout_definitions_each(command->base.store, command->project, list_take, command,
+                                   error);
 }
 
 static bool show_run(trigger_command *command, core_error *error) {
-    triggers_stored stored;
+    fanout_definition stored;
     uint64_t revision;
     if (!cli_trigger_get(command, &stored, &revision, error))
         return false;
@@ -81,46 +82,50 @@ static bool show_run(trigger_command *command, core_error *error) {
 
 /* ---- Switching ---- */
 
-static bool state_set(trigger_command *command, const triggers_state *state, const char *act,
-                      core_error *error) {
+static bool state_set(trigger_command *command, const fanout_definition_state *state,
+                      const char *act, core_error *error) {
     const char *name = command->base.arguments->second_operand;
     const auth_act record = {.act = act, .object = name, .project = cli_trigger_project(command)};
     uint64_t revision = 0;
-    if (!triggers_store_state(command->base.store, cli_trigger_project(command), name, state,
-                              TRIGGERS_REVISION_ANY, &revision, error))
+    if (!fanout_definitions_state(command->base.store, cli_trigger_project(command), name, state,
+                                  FANOUT_REVISION_ANY, &revision, error))
         return core_error_wrap(error, "trigger %s", name);
-    cli_audit(command->base.config, triggers_store_connection(command->base.store, error), &record);
+    cli_audit(command->base.config, fanout_definitions_connection(command->base.store, error),
+              &record);
     return !command->base.prints_json || show_run(command, error);
 }
 
 static bool pause_run(trigger_command *command, core_error *error) {
     static const bool yes = true;
-    return state_set(command, &(triggers_state){.paused = &yes}, "trigger.paused", error);
+    return state_set(command, &(fanout_definition_state){.paused = &yes}, "trigger.paused", error);
 }
 
 static bool resume_run(trigger_command *command, core_error *error) {
     static const bool no = false;
-    return state_set(command, &(triggers_state){.paused = &no}, "trigger.resumed", error);
+    return state_set(command, &(fanout_definition_state){.paused = &no}, "trigger.resumed", error);
 }
 
 static bool enable_run(trigger_command *command, core_error *error) {
     static const bool no = false;
-    return state_set(command, &(triggers_state){.disabled = &no}, "trigger.enabled", error);
+    return state_set(command, &(fanout_definition_state){.disabled = &no}, "trigger.enabled",
+                     error);
 }
 
 static bool disable_run(trigger_command *command, core_error *error) {
     static const bool yes = true;
-    return state_set(command, &(triggers_state){.disabled = &yes}, "trigger.disabled", error);
+    return state_set(command, &(fanout_definition_state){.disabled = &yes}, "trigger.disabled",
+                     error);
 }
 
 static bool delete_run(trigger_command *command, core_error *error) {
     const char *name = command->base.arguments->second_operand;
     const auth_act record = {
         .act = "trigger.removed", .object = name, .project = cli_trigger_project(command)};
-    if (!triggers_store_remove(command->base.store, cli_trigger_project(command), name, true,
-                               TRIGGERS_REVISION_ANY, error))
+    if (!fanout_definitions_remove(command->base.store, cli_trigger_project(command), name, true,
+                                   FANOUT_REVISION_ANY, error))
         return core_error_wrap(error, "trigger %s", name);
-    cli_audit(command->base.config, triggers_store_connection(command->base.store, error), &record);
+    cli_audit(command->base.config, fanout_definitions_connection(command->base.store, error),
+              &record);
     return true;
 }
 
@@ -128,9 +133,9 @@ static bool delete_run(trigger_command *command, core_error *error) {
 
 static bool validate_run(trigger_command *command, core_error *error) {
     const cli_arguments *arguments = command->base.arguments;
-    triggers_files files;
-    triggers_files_init(&files);
-    bool ok = cli_triggers_files(&command->base, arguments->operands + 1,
+    core_definition_files files;
+    cli_triggers_files_init(&command->base, triggers_kind(), &files);
+    bool ok = cli_triggers_files(&command->base, "triggers.dir", arguments->operands + 1,
                                  arguments->operand_count - 1, &files, error);
     if (ok && !cli_flag(arguments, "--offline"))
         ok = cli_triggers_check(&command->base, &files, error);
@@ -138,7 +143,7 @@ static bool validate_run(trigger_command *command, core_error *error) {
     for (size_t i = 0; ok && !command->base.prints_json && i < files.count; i++)
         if (core_problems_ok(&files.items[i].problems))
             (void)printf("%s: good\n", files.items[i].path);
-    triggers_files_fini(&files);
+    core_definition_files_fini(&files);
     return ok;
 }
 
@@ -166,8 +171,8 @@ static bool event_read(const char *path, core_buffer *event, core_error *error) 
 }
 
 /* One that is not delivered makes the answer bad. */
-static bool trial_run(trigger_command *command, triggers_check *check, const triggers_file *file,
-                      core_slice event, core_error *error) {
+static bool trial_run(trigger_command *command, triggers_check *check,
+                      const core_definition_file *file, core_slice event, core_error *error) {
     core_buffer out;
     bool matched = false;
     const core_clock *clock = core_clock_system();
@@ -182,8 +187,8 @@ static bool trial_run(trigger_command *command, triggers_check *check, const tri
     return ok;
 }
 
-static bool trials_run(trigger_command *command, const triggers_files *files, core_slice event,
-                       core_error *error) {
+static bool trials_run(trigger_command *command, const core_definition_files *files,
+                       core_slice event, core_error *error) {
     triggers_check *check = NULL;
     bool offline = cli_flag(command->base.arguments, "--offline");
     if (!offline && (check = triggers_check_new(&command->base.spec, error)) == NULL)
@@ -199,20 +204,20 @@ static bool trials_run(trigger_command *command, const triggers_files *files, co
 static bool test_run(trigger_command *command, core_error *error) {
     const cli_arguments *arguments = command->base.arguments;
     const char *path = cli_value(arguments, "--event");
-    triggers_files files;
+    core_definition_files files;
     core_buffer event;
     if (path == NULL)
         return core_error_set(error, CORE_ERROR_CONFIG,
                               "test: expected --event FILE, an event as walcast tail --json "
                               "prints it");
     core_buffer_init(&event, (size_t)16 << 20);
-    triggers_files_init(&files);
+    cli_triggers_files_init(&command->base, triggers_kind(), &files);
     bool ok = event_read(path, &event, error) &&
-              cli_triggers_files(&command->base, arguments->operands + 1,
+              cli_triggers_files(&command->base, "triggers.dir", arguments->operands + 1,
                                  arguments->operand_count - 1, &files, error);
     cli_triggers_print(&command->base, &files);
     ok = ok && trials_run(command, &files, core_buffer_slice(&event), error);
-    triggers_files_fini(&files);
+    core_definition_files_fini(&files);
     core_buffer_fini(&event);
     return ok;
 }
@@ -271,7 +276,7 @@ static bool deliveries_run(trigger_command *command, core_error *error) {
                                                 core_slice_text(cli_trigger_project(command)),
                                             .trigger = core_slice_text(arguments->second_operand),
                                             .event_id = core_slice_text(id)};
-    fanout_connection *connection = triggers_store_connection(command->base.store, error);
+    fanout_connection *connection = fanout_definitions_connection(command->base.store, error);
     if (!command->base.prints_json)
         (void)printf("%s\n", triggers_history_heading());
     return connection != NULL &&

@@ -14,7 +14,7 @@ const char *cli_trigger_project(const trigger_command *command);
 
 /* What is stored of the trigger that the command names, which must be there; its slices live until
  * the store's next call. */
-CORE_MUST_CHECK bool cli_trigger_get(trigger_command *command, triggers_stored *stored,
+CORE_MUST_CHECK bool cli_trigger_get(trigger_command *command, fanout_definition *stored,
                                      uint64_t *revision, core_error *error);
 /* Its definition, held; NULL with an error. */
 CORE_MUST_CHECK const triggers_definition *cli_trigger_stored(trigger_command *command,

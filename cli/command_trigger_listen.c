@@ -90,7 +90,7 @@ static cli_follow_verdict task_take(void *context, const fanout_message *message
 /* One that is not there is refused; one that hears nothing is told. */
 static bool trigger_check(const listener *it, core_error *error) {
     trigger_command *command = it->command;
-    triggers_stored stored;
+    fanout_definition stored;
     uint64_t revision;
     command->base.store = triggers_store_new(&command->base.spec, "walcast-trigger", error);
     if (command->base.store == NULL || !cli_trigger_get(command, &stored, &revision, error))

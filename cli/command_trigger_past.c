@@ -28,7 +28,7 @@ typedef struct {
 
 /* As it would be stored: with what the check saw of its table. Held by the caller. */
 static const triggers_definition *definition_checked(const trigger_command *command,
-                                                     const triggers_file *file) {
+                                                     const core_definition_file *file) {
     const core_config *config = command->base.config;
     const triggers_definition_facts facts = {
         .project = core_slice_text(core_config_text(config, "project")),
@@ -47,9 +47,9 @@ static const triggers_definition *definition_of_file(trigger_command *command, c
                                                      core_error *error) {
     const triggers_definition *definition = NULL;
     bool offline = cli_flag(command->base.arguments, "--offline");
-    triggers_files files;
-    triggers_files_init(&files);
-    bool ok = cli_triggers_files(&command->base, &path, 1, &files, error) &&
+    core_definition_files files;
+    cli_triggers_files_init(&command->base, triggers_kind(), &files);
+    bool ok = cli_triggers_files(&command->base, "triggers.dir", &path, 1, &files, error) &&
               (offline || cli_triggers_check(&command->base, &files, error));
     if (ok && files.count == 1 && files.items[0].definition != NULL &&
         core_problems_ok(&files.items[0].problems)) {
@@ -59,7 +59,7 @@ static const triggers_definition *definition_of_file(trigger_command *command, c
         (void)core_error_set(error, CORE_ERROR_INPUT, "%s: expected a file with one definition",
                              path);
     }
-    triggers_files_fini(&files);
+    core_definition_files_fini(&files);
     return definition;
 }
 
@@ -96,7 +96,7 @@ static bool past_open(past_run *run, core_error *error) {
         return false;
     run->spec.config = command->base.config;
     run->spec.definition = run->definition;
-    run->spec.connection = triggers_store_connection(command->base.store, error);
+    run->spec.connection = fanout_definitions_connection(command->base.store, error);
     return run->spec.connection != NULL;
 }
 

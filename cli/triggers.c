@@ -19,27 +19,34 @@ bool cli_triggers_open(cli_triggers *it, const cli_arguments *arguments, cli_exi
 }
 
 void cli_triggers_close(cli_triggers *it) {
-    triggers_store_free(it->store);
+    fanout_definitions_free(it->store);
     core_log_free(it->log);
     core_config_free(it->config);
 }
 
-bool cli_triggers_files(const cli_triggers *it, const char *const *paths, size_t count,
-                        triggers_files *files, core_error *error) {
-    const triggers_definition_facts facts = {
-        .project = core_slice_text(core_config_text(it->config, "project")),
-        .environment = core_slice_text(core_config_text(it->config, "environment"))};
-    bool ok = count > 0 || triggers_files_add(files, core_config_text(it->config, "triggers.dir"),
-                                              true, &facts, error);
+void cli_triggers_files_init(const cli_triggers *it, const core_definition_kind *kind,
+                             core_definition_files *files) {
+    core_definition_files_init(files, kind,
+                               core_slice_text(core_config_text(it->config, "project")),
+                               core_slice_text(core_config_text(it->config, "environment")));
+}
+
+bool cli_triggers_files(const cli_triggers *it, const char *directory, const char *const *paths,
+                        size_t count, core_definition_files *files, core_error *error) {
+    bool ok = count > 0 || core_definition_files_add(files, core_config_text(it->config, directory),
+                                                     true, error);
     for (size_t i = 0; ok && i < count; i++)
-        ok = triggers_files_add(files, paths[i], false, &facts, error);
-    triggers_files_end(files);
+        ok = core_definition_files_add(files, paths[i], false, error);
+    core_definition_files_end(files);
     return ok;
 }
 
-bool cli_triggers_check(const cli_triggers *it, triggers_files *files, core_error *error) {
+bool cli_triggers_check(const cli_triggers *it, core_definition_files *files, core_error *error) {
     triggers_check *check = triggers_check_new(&it->spec, error);
-    bool ok = check != NULL && triggers_files_check(check, it->config, files, error);
+    if (check == NULL)
+        return false;
+    const fanout_definition_check checking = triggers_check_of(check);
+    bool ok = fanout_definitions_check(files, it->config, &checking, error);
     triggers_check_free(check);
     return ok;
 }
@@ -50,7 +57,7 @@ void cli_triggers_line(core_buffer *json) {
     core_buffer_reset(json);
 }
 
-static void problem_print_json(const triggers_file *file, const core_problem *problem) {
+static void problem_print_json(const core_definition_file *file, const core_problem *problem) {
     core_buffer text;
     core_buffer_init(&text, LINE_MAX_BYTES);
     core_json_writer json = core_json_writer_make(&text);
@@ -70,9 +77,9 @@ static void problem_print_json(const triggers_file *file, const core_problem *pr
     core_buffer_fini(&text);
 }
 
-void cli_triggers_print(cli_triggers *it, const triggers_files *files) {
+void cli_triggers_print(cli_triggers *it, const core_definition_files *files) {
     for (size_t i = 0; i < files->count; i++) {
-        const triggers_file *file = &files->items[i];
+        const core_definition_file *file = &files->items[i];
         core_buffer text;
         core_buffer_init(&text, LINE_MAX_BYTES);
         for (size_t j = 0; it->prints_json && j < file->problems.count; j++)

@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/cursor.h"
+#include "core/definition_files.h"
 #include "core/distance.h"
 #include "core/document.h"
 #include "core/error.h"

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "core/problems.h"
 #include "core/scope.h"
 
 #include <stdatomic.h>
@@ -55,6 +56,9 @@ bool core_route_response_header(core_route_response *response, const char *name,
 const char *core_route_status_text(unsigned status);
 /* Begins an RFC 9457 problem: an object that may get further members, and is then closed. */
 void core_route_problem_open(core_json_writer *json, unsigned status, const char *detail);
+
+/* `"7"` of If-Match; UINT64_MAX: none was sent, or "*". False: it is no ETag of ours. */
+CORE_MUST_CHECK bool core_route_if_match(core_slice value, uint64_t *expected);
 
 typedef void (*core_route_handler)(void *context, const core_route_request *request,
                                    core_route_response *response);
@@ -117,6 +121,18 @@ static inline void core_route_reply_send(core_route_reply *reply) {
 static inline bool core_route_reply_abandoned(const core_route_reply *reply) {
     return atomic_load_explicit(&reply->abandoned, memory_order_relaxed);
 }
+
+/* Begins a JSON answer; its body is then written with the writer. */
+core_json_writer core_route_answer(core_route_reply *reply, unsigned status);
+/* A problem; `problems` may be NULL. It takes the place of what was written. */
+void core_route_refuse(core_route_reply *reply, unsigned status, const char *detail,
+                       const core_problems *problems);
+/* The status of an error's code. */
+unsigned core_route_error_status(core_error_code code);
+/* The part of the path between the `index`th slash and the next, percent-decoded, as a C string.
+ * False: there is none, or it has no room or is not valid. */
+CORE_MUST_CHECK bool core_route_path_part(core_slice path, size_t index, char *text,
+                                          size_t text_size);
 
 /* What a surface that other people's clients know has of its own; static. */
 typedef struct {

@@ -17,6 +17,9 @@ enum { LINE_WRITES = 256, PARTS_MAX = CORE_CONFIG_SOURCES_MAX + 1 };
 #define ADMIN  CORE_SCOPE_ADMIN
 #define SEARCH CORE_SCOPE_SEARCH
 
+#define DEFINITIONS "/search/v1/*/indexes"
+#define DEFINES     (SEARCH_API_WRITES | SEARCH_API_PROBLEM)
+
 /* What the room serves. /health is api_health. */
 static const search_api_row api_rows[] = {
     {"GET", "/version", ADMIN, 0, search_api_version},
@@ -70,6 +73,12 @@ static const search_api_row api_rows[] = {
     {"POST", "/search/v1/*/*", SEARCH, SEARCH_API_TENANT | SEARCH_API_PROBLEM,
      search_api_own_query},
     {"GET", "/search/v1/*/*/status", SEARCH, SEARCH_API_PROBLEM, search_api_status},
+    {"GET", DEFINITIONS, ADMIN, DEFINES, search_api_definitions},
+    {"POST", DEFINITIONS, ADMIN, DEFINES, search_api_definition_make},
+    {"GET", DEFINITIONS "/*", ADMIN, DEFINES, search_api_definition},
+    {"GET", DEFINITIONS "/status", ADMIN, DEFINES, search_api_definition}, /* of that name */
+    {"PUT", DEFINITIONS "/*", ADMIN, DEFINES, search_api_definition_put},
+    {"DELETE", DEFINITIONS "/*", ADMIN, DEFINES, search_api_definition_remove},
 };
 
 /* A source's role, as requests reach it. */

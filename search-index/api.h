@@ -35,6 +35,12 @@ bool search_api_stats(search_call *call);
 bool search_api_index_stats(search_call *call);
 bool search_api_version(search_call *call);
 bool search_api_status(search_call *call);
+/* api_definitions.c */
+bool search_api_definitions(search_call *call);
+bool search_api_definition_make(search_call *call);
+bool search_api_definition(search_call *call);
+bool search_api_definition_put(search_call *call);
+bool search_api_definition_remove(search_call *call);
 /* api_settings.c */
 bool search_api_settings(search_call *call);
 bool search_api_settings_change(search_call *call);

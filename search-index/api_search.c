@@ -39,11 +39,7 @@ bool search_api_query(search_call *call) {
 }
 
 bool search_api_own_query(search_call *call) {
-    if (!core_slice_is(call->parts[2], "-") &&
-        !core_slice_equal(call->parts[2], call->request->caller.project))
-        return search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY,
-                             "the credential is another project's");
-    return uid_query(call, call->parts[3]);
+    return search_call_project(call) && uid_query(call, call->parts[3]);
 }
 
 /* ---- Facet values ---- */

@@ -161,10 +161,8 @@ static void lag_write(search_call *call) {
 
 bool search_api_status(search_call *call) {
     core_json_writer *json = &call->json;
-    core_slice project = call->request->caller.project;
-    if (!core_slice_is(call->parts[2], "-") && !core_slice_equal(call->parts[2], project))
-        return search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY,
-                             "the credential is another project's");
+    if (!search_call_project(call))
+        return false;
     const search_entry *entry = search_call_entry(call, call->parts[3]);
     if (entry == NULL)
         return false;

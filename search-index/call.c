@@ -82,6 +82,13 @@ void search_call_end(search_call *call, bool ok, bool is_problem) {
 
 /* ---- Indexes ---- */
 
+bool search_call_project(search_call *call) {
+    return core_slice_is(call->parts[2], "-") ||
+           core_slice_equal(call->parts[2], call->request->caller.project) ||
+           search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY,
+                         "the credential is another project's");
+}
+
 static bool not_found(search_call *call, core_slice uid) {
     return search_refuse(&call->refusal, SEARCH_CODE_INDEX_NOT_FOUND, "Index `%.*s` not found.",
                          uid.length < 200 ? (int)uid.length : 200, (const char *)uid.data);

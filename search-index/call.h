@@ -36,6 +36,8 @@ void search_call_end(search_call *call, bool ok, bool is_problem);
 /* Refuses a reply that has no call yet. */
 void search_call_refuse(core_route_reply *reply, const search_refusal *refusal);
 
+/* The path's project, part 2 of /search/v1, is the caller's, which "-" means too. */
+CORE_MUST_CHECK bool search_call_project(search_call *call);
 /* The index that the path names (part 1), held: to be released. NULL: refused. */
 CORE_MUST_CHECK const search_entry *search_call_entry(search_call *call, core_slice uid);
 /* The same that answers; NULL: refused, for it is not built yet. */

@@ -180,10 +180,17 @@ static bool no_room(const fold *it) {
 
 /* ---- Kinds of records ---- */
 
+/* What key-value has is put by any node, that of an older moment perhaps behind a newer one. */
+static bool is_overtaken(const fold *it, const search_entry *was) {
+    return it->record->is_held && it->record->replaces != (was != NULL ? was->changed : 0);
+}
+
 static bool fold_definition(const fold *it) {
     const search_record *record = it->record;
     const search_entry *was = entry_of(it, record->index);
     search_entry entry = entry_fresh(it);
+    if (is_overtaken(it, was))
+        return true;
     if (was != NULL && !was->is_table)
         return failed(
             it, "index_already_exists",
@@ -195,8 +202,7 @@ static bool fold_definition(const fold *it) {
     entry.is_table = true;
     entry.text = record->body;
     entry.facts = record->facts;
-    entry.from_file = record->from_file;
-    entry.file = record->file;
+    entry.is_held = record->is_held;
     if (was != NULL)
         entry.created_us = was->created_us;
     entry.previous = is_same ? was->previous : was;
@@ -231,6 +237,8 @@ static bool fold_update(const fold *it) {
 
 static bool fold_deletion(const fold *it) {
     const search_entry *was = entry_of(it, it->record->index);
+    if (is_overtaken(it, was))
+        return true;
     if (was == NULL)
         return not_found(it);
     it->outcome->effect = SEARCH_EFFECT_REMOVED;

@@ -44,12 +44,17 @@ search_check *search_check_new(const search_spec *spec, core_error *error) {
     return check;
 }
 
-void search_check_free(search_check *check) {
-    if (check == NULL)
-        return;
+void search_check_rest(search_check *check) {
     CORE_MAGIC_CHECK(check, CHECK_MAGIC);
     if (check->connection != NULL)
         pg_connection_free(check->connection);
+    check->connection = NULL;
+}
+
+void search_check_free(search_check *check) {
+    if (check == NULL)
+        return;
+    search_check_rest(check);
     check->magic = 0;
     free(check);
 }

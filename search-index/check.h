@@ -11,6 +11,8 @@ typedef struct search_check search_check;
 
 CORE_MUST_CHECK search_check *search_check_new(const search_spec *spec, core_error *error);
 void search_check_free(search_check *check); /* NULL is allowed */
+/* Closes the connection until it is needed again. */
+void search_check_rest(search_check *check);
 /* Tells all that is wrong to `problems`, with places in the document. What it saw is appended to
  * `facts` (facts.h) when nothing is. False: the database could not be asked, `error` says why. */
 CORE_MUST_CHECK bool search_check_definition(search_check *check,

@@ -158,6 +158,10 @@ static bool whole_check(search_definition_reader *reader, const core_node *root)
     bool searches = false;
     if (out->name.length == 0)
         return core_problem_tell(reader->problems, root->place, "name: expected, and not given");
+    if (core_slice_is(out->name, "indexes"))
+        return core_problem_tell(reader->problems, core_node_find(root, "name")->place,
+                                 "name: indexes is where definitions are under /search/v1; choose "
+                                 "another");
     if (!tables_check(reader, root))
         return false;
     for (size_t i = 0; i < out->field_count; i++)

@@ -22,8 +22,8 @@ static counted_entry *counted_of(const search_entry *entry) {
 
 const search_entry *search_entry_new(const search_entry *given) {
     search_entry entry = *given;
-    core_slice *texts[] = {&entry.project, &entry.environment, &entry.uid, &entry.text,
-                           &entry.facts,   &entry.primary_key, &entry.file};
+    core_slice *texts[] = {&entry.project, &entry.environment, &entry.uid,
+                           &entry.text,    &entry.facts,       &entry.primary_key};
     size_t bytes = 0;
     for (size_t i = 0; i < CORE_COUNT_OF(texts); i++)
         bytes += texts[i]->length + 1;

@@ -14,8 +14,7 @@ typedef struct search_entry {
     core_slice text;     /* the definition as it was put; of others the settings, a JSON object */
     core_slice facts;
     core_slice primary_key; /* of those made over HTTP; empty: not known yet */
-    bool from_file;
-    core_slice file;
+    bool is_held;           /* its definition is in key-value, and goes with it */
     int64_t created_us, updated_us;
     /* What it was before, whose file answers until the new one is built; NULL: nothing, or it is
      * too long ago. Of table-backed ones. */

@@ -40,6 +40,7 @@ struct search_part {
 typedef search_part *(*search_part_maker)(search_host *host, core_error *error);
 
 CORE_MUST_CHECK search_part *search_indexer_part(search_host *host, core_error *error);
+CORE_MUST_CHECK search_part *search_keeper_part(search_host *host, core_error *error);
 CORE_MUST_CHECK search_part *search_directory_part(search_host *host, core_error *error);
 CORE_MUST_CHECK search_part *search_api_part(search_host *host, core_error *error);
 

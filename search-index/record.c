@@ -90,11 +90,10 @@ void search_record_write(const search_record *record, core_buffer *out) {
     core_json_key_text(&json, "at");
     core_json_signed(&json, record->at_us);
     text_member(&json, "primary_key", record->primary_key);
-    if (record->from_file) {
-        core_json_key_text(&json, "from_file");
-        core_json_bool(&json, true);
+    if (record->is_held) {
+        core_json_key_text(&json, "replaces");
+        core_json_unsigned(&json, record->replaces);
     }
-    text_member(&json, "file", record->file);
     text_member(&json, "facts", record->facts);
     swaps_member(&json, record);
     pieces_member(&json, record);
@@ -152,7 +151,6 @@ static bool text_of(search_record *record, core_slice key, core_slice **text) {
     } rows[] = {{"project", &record->project},
                 {"environment", &record->environment},
                 {"index", &record->index},
-                {"file", &record->file},
                 {"primary_key", &record->primary_key},
                 {"facts", &record->facts}};
     for (size_t i = 0; i < CORE_COUNT_OF(rows); i++)
@@ -177,8 +175,8 @@ static bool member_read(core_json_reader *reader, const core_json_token *member,
         record->is_piece = member->kind == CORE_JSON_TRUE;
     if (core_slice_is(member->key, "pieces") && member->kind == CORE_JSON_ARRAY_OPEN)
         return pieces_read(reader, arena, record);
-    if (core_slice_is(member->key, "from_file"))
-        record->from_file = member->kind == CORE_JSON_TRUE;
+    if (core_slice_is(member->key, "replaces"))
+        record->is_held = core_slice_to_u64(member->raw, &record->replaces);
     if (core_slice_is(member->key, "swaps") && member->kind == CORE_JSON_ARRAY_OPEN)
         return swaps_read(reader, arena, record);
     if (member->kind == CORE_JSON_STRING && text_of(record, member->key, &text))

@@ -40,8 +40,10 @@ typedef struct {
     core_slice index; /* uid; empty where none applies */
     int64_t at_us;    /* when it was asked, since 1970 */
     core_slice primary_key;
-    bool from_file; /* of DEFINITION: whose file is `file` */
-    core_slice file;
+    /* Of DEFINITION and INDEX_DELETION: key-value has it so. It counts where the index's last
+     * record is `replaces` (0: there is no index), else somebody was first, who looks again. */
+    bool is_held;
+    uint64_t replaces;
     core_slice facts; /* of DEFINITION: what its check saw of the tables (facts.h), JSON */
     const search_swap *swaps;
     size_t swap_count;

@@ -10,8 +10,8 @@
 #define ROLE_MAGIC UINT32_C(0x53524f4c) /* "SROL" */
 
 /* A part may use what is in the host. */
-static const search_part_maker part_rows[] = {search_indexer_part, search_directory_part,
-                                              search_api_part};
+static const search_part_maker part_rows[] = {search_indexer_part, search_keeper_part,
+                                              search_directory_part, search_api_part};
 
 typedef struct {
     core_role base; /* first: the interface points here */

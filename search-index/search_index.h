@@ -5,6 +5,7 @@
 #ifndef WALCAST_SEARCH_INDEX_SEARCH_INDEX_H
 #define WALCAST_SEARCH_INDEX_SEARCH_INDEX_H
 
+#include "search-index/kind.h"
 #include "search-index/spec.h"
 
 /* What requests to indexes come through; its routes are the process's. `config` outlives it. */

@@ -23,6 +23,8 @@ struct search_worker {
     size_t count;
     uint64_t uses;
     search_log *log;
+    fanout_definitions *definitions;
+    search_check *check;
     pg_connection *database;
 };
 
@@ -55,6 +57,8 @@ void search_worker_free(search_worker *worker) {
     while (worker->count > 0)
         reader_drop(worker, worker->count - 1);
     search_log_free(worker->log);
+    fanout_definitions_free(worker->definitions);
+    search_check_free(worker->check);
     if (worker->database != NULL)
         pg_connection_free(worker->database);
     core_arena_fini(&worker->arena);
@@ -176,4 +180,17 @@ pg_connection *search_worker_database(search_worker *worker, core_error *error) 
     if (worker->database == NULL)
         worker->database = pg_connection_new(&spec, error);
     return worker->database;
+}
+
+fanout_definitions *search_worker_definitions(search_worker *worker, core_error *error) {
+    const fanout_definitions_spec spec = search_definitions_spec(&worker->host->spec);
+    if (worker->definitions == NULL)
+        worker->definitions = fanout_definitions_new(&spec, "walcast-search-definitions", error);
+    return worker->definitions;
+}
+
+search_check *search_worker_check(search_worker *worker, core_error *error) {
+    if (worker->check == NULL)
+        worker->check = search_check_new(&worker->host->spec, error);
+    return worker->check;
 }

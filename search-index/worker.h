@@ -6,6 +6,7 @@
 
 #include "search-index/definition.h"
 #include "search-index/host.h"
+#include "search-index/kind.h"
 #include "search-index/log.h"
 
 #define SEARCH_READERS_MAX  16 /* of one thread; the one that was used longest ago goes */
@@ -34,6 +35,10 @@ CORE_MUST_CHECK bool search_worker_definition(search_worker *worker, search_open
 void search_worker_tidy(search_worker *worker);
 /* NULL: memory is out. */
 CORE_MUST_CHECK search_log *search_worker_log(search_worker *worker, core_error *error);
+/* Definitions in key-value, and what holds one against the schema. NULL: memory is out. */
+CORE_MUST_CHECK fanout_definitions *search_worker_definitions(search_worker *worker,
+                                                              core_error *error);
+CORE_MUST_CHECK search_check *search_worker_check(search_worker *worker, core_error *error);
 /* Of the source's database; connects when there is none, which blocks. */
 CORE_MUST_CHECK pg_connection *search_worker_database(search_worker *worker, core_error *error);
 

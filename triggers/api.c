@@ -1,7 +1,6 @@
 /* See api.h. The lock is held while a request is handed over, which never blocks, so that a host
  * that has left is not touched any more. */
 #include "triggers/api.h"
-#include "triggers/answer.h"
 #include "triggers/events.h"
 #include "triggers/job_part.h"
 #include "triggers/keyed.h"
@@ -109,7 +108,7 @@ void triggers_api_leave(triggers_api *api, triggers_host *host) {
 /* ---- A request ---- */
 
 static void refuse(core_route_reply *reply, unsigned status, const char *detail) {
-    triggers_answer_problem(reply, status, detail, NULL);
+    core_route_refuse(reply, status, detail, NULL);
     core_route_reply_send(reply);
 }
 
@@ -160,7 +159,7 @@ static void api_defer(void *context, core_route_reply *reply) {
         !core_slice_to_text(request->caller.environment, environment, sizeof environment))
         refuse(reply, 403, "the credential's project is no name");
     else if (path_names_project(request->path) &&
-             !triggers_path_part(request->path, 2, named, sizeof named))
+             !core_route_path_part(request->path, 2, named, sizeof named))
         refuse(reply, 404, "the path names no project");
     else if (path_names_project(request->path) && strcmp(named, "-") != 0 &&
              strcmp(named, project) != 0)

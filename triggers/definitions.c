@@ -8,7 +8,7 @@
  * keep themselves up. A definition that this version cannot read is told and left out. */
 #include "triggers/definitions.h"
 #include "triggers/definition_book.h"
-#include "triggers/stored.h"
+#include "triggers/kind.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -79,11 +79,11 @@ static void set_publish(triggers_definitions *definitions) {
 static const triggers_definition *entry_read(const triggers_definitions *definitions,
                                              const fanout_bucket_entry *entry, core_error *error) {
     core_slice environment = core_slice_text(definitions->host->tenants.environment);
-    triggers_stored stored;
+    fanout_definition stored;
     core_arena arena;
-    core_arena_init(&arena, 2048, TRIGGERS_STORED_BYTES_MAX);
+    core_arena_init(&arena, 2048, FANOUT_DEFINITION_BYTES_MAX);
     const triggers_definition *definition = NULL;
-    if (triggers_stored_read(entry->value, &arena, &stored, error))
+    if (fanout_definition_read(entry->value, &arena, &stored, error))
         definition = triggers_stored_definition(&stored, environment, entry->revision, error);
     core_arena_fini(&arena);
     return definition;

@@ -1,6 +1,5 @@
 /* See desk.h. */
 #include "triggers/desk.h"
-#include "triggers/answer.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -26,7 +25,7 @@ struct triggers_desk {
 };
 
 static void item_refuse(core_route_reply *reply, const char *detail) {
-    triggers_answer_problem(reply, 503, detail, NULL);
+    core_route_refuse(reply, 503, detail, NULL);
     core_route_reply_send(reply);
 }
 

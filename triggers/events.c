@@ -6,7 +6,6 @@
  * Failure: while NATS is away, or the stream cannot be made, requests are refused with 503 at once.
  * What the courier cannot take now is tried again after each of its turns. A call is freed when it
  * has been answered and no answer of the courier can come for it any more. */
-#include "triggers/answer.h"
 #include "triggers/events_private.h"
 
 #include <errno.h>
@@ -72,12 +71,12 @@ void triggers_events_answer(events_call *call) {
 
 void triggers_events_refuse(events_call *call, unsigned status, const char *detail) {
     if (call->reply != NULL)
-        triggers_answer_problem(call->reply, status, detail, NULL);
+        core_route_refuse(call->reply, status, detail, NULL);
     triggers_events_answer(call);
 }
 
 void triggers_events_fail(events_call *call, const core_error *error) {
-    triggers_events_refuse(call, triggers_answer_status(error->code), error->text);
+    triggers_events_refuse(call, core_route_error_status(error->code), error->text);
 }
 
 fanout_reply triggers_events_expect(events_call *call, fanout_answer_handler handler,
@@ -119,10 +118,10 @@ static void call_new(triggers_events *events, core_route_reply *reply) {
     if (events->prepared && events->call_count < TRIGGERS_EVENTS_CALLS)
         call = calloc(1, sizeof *call);
     if (call == NULL) {
-        triggers_answer_problem(reply, 503,
-                                events->prepared ? "too many requests are under way"
-                                                 : "the stream of events cannot be reached now",
-                                NULL);
+        core_route_refuse(reply, 503,
+                          events->prepared ? "too many requests are under way"
+                                           : "the stream of events cannot be reached now",
+                          NULL);
         core_route_reply_send(reply);
         return;
     }
@@ -276,7 +275,7 @@ void triggers_events_take(triggers_host *host, core_route_reply *reply) {
         core_wake_set(events->wake_fd);
         return;
     }
-    triggers_answer_problem(reply, 503, "too many requests wait", NULL);
+    core_route_refuse(reply, 503, "too many requests wait", NULL);
     core_route_reply_send(reply);
 }
 

@@ -4,7 +4,6 @@
  * Of a batch all are checked before one is sent. When some of it was not stored the request fails
  * as a whole and says how many were; asked again under the same Idempotency-Key the stream knows
  * those by their ids. */
-#include "triggers/answer.h"
 #include "triggers/chain.h"
 #include "triggers/event_view.h"
 #include "triggers/events_private.h"
@@ -40,7 +39,7 @@ static void stored_answer(events_call *call) {
         triggers_events_answer(call);
         return;
     }
-    core_json_writer json = triggers_answer_json(call->reply, 202);
+    core_json_writer json = core_route_answer(call->reply, 202);
     core_json_object_open(&json);
     ids_write(call, &json);
     core_json_object_close(&json);
@@ -115,7 +114,7 @@ static bool one_send(events_call *call, size_t index, core_error *error) {
 }
 
 static void early_answer(events_call *call) {
-    core_json_writer json = triggers_answer_json(call->reply, 202);
+    core_json_writer json = core_route_answer(call->reply, 202);
     (void)core_route_response_header(&call->reply->response, "Preference-Applied", "respond-async");
     core_json_object_open(&json);
     core_json_key_text(&json, "accepted");

@@ -1,6 +1,5 @@
 /* GET /events/v1 and /events/v1/{id}: read from the stream one after the other, by its subject,
  * without a consumer; see events_private.h. */
-#include "triggers/answer.h"
 #include "triggers/event_view.h"
 #include "triggers/events_private.h"
 #include "triggers/query.h"
@@ -26,7 +25,7 @@ static void on_one(void *context, uint64_t tag, const fanout_answer *answer,
                                "there is no event of that id, or it is not held any more");
         return;
     }
-    core_json_writer json = triggers_answer_json(call->reply, 200);
+    core_json_writer json = core_route_answer(call->reply, 200);
     triggers_event_write(answer, call->events->created_us, &json);
     triggers_events_answer(call);
 }
@@ -160,7 +159,7 @@ void triggers_events_list(events_call *call) {
         triggers_events_refuse(call, error.code == CORE_ERROR_GAP ? 410 : 400, error.text);
         return;
     }
-    call->json = triggers_answer_json(call->reply, 200);
+    call->json = core_route_answer(call->reply, 200);
     core_json_object_open(&call->json);
     core_json_key_text(&call->json, "events");
     core_json_array_open(&call->json);

@@ -5,7 +5,6 @@
  * events, which lives while there are streams, only says that there is something new. So a client
  * that comes back reads history just as it reads what is new, and one that does not read holds back
  * its own reading and nothing else. */
-#include "triggers/answer.h"
 #include "triggers/event_view.h"
 #include "triggers/events_private.h"
 

@@ -2,7 +2,6 @@
 #include "triggers/idempotency.h"
 
 #include "auth/auth.h"
-#include "triggers/answer.h"
 #include "triggers/query.h"
 
 #include <stdio.h>
@@ -169,7 +168,7 @@ void triggers_idempotency_done(const triggers_idempotency *idempotency,
 }
 
 static void done_answer(const triggers_idempotency_found *found, core_route_reply *reply) {
-    core_json_writer json = triggers_answer_json(reply, found->status);
+    core_json_writer json = core_route_answer(reply, found->status);
     char *headers = reply->response.headers;
     core_buffer text = core_buffer_over(headers, CORE_ROUTE_HEADERS_MAX - 1);
     if (core_json_unescape(found->headers, &text))
@@ -187,14 +186,14 @@ void triggers_idempotency_answer(const triggers_idempotency_found *found, core_r
         done_answer(found, reply);
         return;
     case TRIGGERS_IDEMPOTENCY_UNDER_WAY:
-        triggers_answer_problem(
-            reply, 409, "a request with this Idempotency-Key is under way; try again", NULL);
+        core_route_refuse(reply, 409, "a request with this Idempotency-Key is under way; try again",
+                          NULL);
         (void)core_route_response_header(&reply->response, "Retry-After", "1");
         return;
     case TRIGGERS_IDEMPOTENCY_OTHER_BODY:
-        triggers_answer_problem(
-            reply, 422, "this Idempotency-Key was used for another body or query; take a new key",
-            NULL);
+        core_route_refuse(reply, 422,
+                          "this Idempotency-Key was used for another body or query; take a new key",
+                          NULL);
         return;
     case TRIGGERS_IDEMPOTENCY_FREE:
         break;

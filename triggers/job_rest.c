@@ -2,7 +2,6 @@
  *
  * A job is accepted once the stream's ack is there, on whatever node; its partition's owner takes
  * it from there. A caller sees the jobs of its own project only. */
-#include "triggers/answer.h"
 #include "triggers/chain.h"
 #include "triggers/job_runner_private.h"
 #include "triggers/keyed.h"
@@ -16,7 +15,7 @@
 /* ---- Answers ---- */
 
 void job_http_refuse(core_route_reply *reply, unsigned status, const char *detail) {
-    triggers_answer_problem(reply, status, detail, NULL);
+    core_route_refuse(reply, status, detail, NULL);
     core_route_reply_send(reply);
 }
 
@@ -33,7 +32,7 @@ void job_http_answer(core_route_reply *reply, triggers_job_ask ask, core_slice j
     } else {
         /* of one that runs the cancellation is only asked for */
         bool accepted = ask == TRIGGERS_JOB_ASK_CANCEL && core_slice_is(answer.status, "cancels");
-        core_json_writer out = triggers_answer_json(reply, accepted ? 202 : 200);
+        core_json_writer out = core_route_answer(reply, accepted ? 202 : 200);
         core_json_raw(&out, answer.job);
         core_route_reply_send(reply);
     }
@@ -42,7 +41,7 @@ void job_http_answer(core_route_reply *reply, triggers_job_ask ask, core_slice j
 /* ---- Enqueue ---- */
 
 static void stored_write(core_route_reply *reply, const char *id) {
-    core_json_writer json = triggers_answer_json(reply, 202);
+    core_json_writer json = core_route_answer(reply, 202);
     core_json_object_open(&json);
     core_json_key_text(&json, "id");
     core_json_text(&json, id);

@@ -6,7 +6,6 @@
  * Failure: while NATS is away requests are refused with 503 at once. A stop refuses what has not
  * gone to its taker. What has is answered by its taker's own stop, which then finds no thread here
  * and sends the answer itself; its claim is taken over once it is stale. */
-#include "triggers/answer.h"
 #include "triggers/keyed_private.h"
 
 #include <poll.h>
@@ -151,7 +150,7 @@ static keyed_call *call_new(triggers_keyed *keyed, core_route_reply *asked, trig
 }
 
 static void refuse(core_route_reply *reply, unsigned status, const char *detail) {
-    triggers_answer_problem(reply, status, detail, NULL);
+    core_route_refuse(reply, status, detail, NULL);
     core_route_reply_send(reply);
 }
 
@@ -160,7 +159,7 @@ void triggers_keyed_take(triggers_host *host, core_route_reply *reply, triggers_
     core_error error = {.text = ""};
     triggers_idempotency key;
     if (!triggers_idempotency_of(&reply->request, &key, &error)) {
-        refuse(reply, triggers_answer_status(error.code), error.text);
+        refuse(reply, core_route_error_status(error.code), error.text);
         return;
     }
     (void)pthread_mutex_lock(&keyed->lock);

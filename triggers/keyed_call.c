@@ -5,7 +5,6 @@
  *
  * Failure: what the courier cannot take now is tried again after its next turn. A claim that could
  * be neither kept nor given back is taken over once it is stale. */
-#include "triggers/answer.h"
 #include "triggers/keyed_private.h"
 
 #include <stdio.h>
@@ -30,7 +29,7 @@ void triggers_keyed_answer(keyed_call *call) {
 }
 
 void triggers_keyed_refuse(keyed_call *call, unsigned status, const char *detail) {
-    triggers_answer_problem(&call->reply, status, detail, NULL);
+    core_route_refuse(&call->reply, status, detail, NULL);
     triggers_keyed_answer(call);
 }
 
@@ -46,7 +45,7 @@ static void call_stall(keyed_call *call, const core_error *error) {
     if (call->state.current == KEYED_WRITING)
         triggers_keyed_answer(call);
     else
-        triggers_keyed_refuse(call, triggers_answer_status(error->code), error->text);
+        triggers_keyed_refuse(call, core_route_error_status(error->code), error->text);
 }
 
 static void record_subject(const keyed_call *call, char subject[CORE_SUBJECT_MAX]) {
@@ -119,7 +118,7 @@ static void on_claimed(void *context, uint64_t tag, const fanout_answer *answer,
         triggers_idempotency_answer(&others, &call->reply);
         triggers_keyed_answer(call);
     } else {
-        triggers_keyed_refuse(call, triggers_answer_status(error->code), error->text);
+        triggers_keyed_refuse(call, core_route_error_status(error->code), error->text);
     }
 }
 
@@ -136,7 +135,7 @@ static void on_record(void *context, uint64_t tag, const fanout_answer *answer,
     keyed_call *call = call_of(context);
     (void)tag;
     if (error != NULL && error->code != CORE_ERROR_INPUT) {
-        triggers_keyed_refuse(call, triggers_answer_status(error->code), error->text);
+        triggers_keyed_refuse(call, core_route_error_status(error->code), error->text);
         return;
     }
     call->revision = error == NULL ? answer->sequence : 0;

@@ -3,7 +3,6 @@
 #include "triggers/rest_history.h"
 #include "triggers/account.h"
 #include "triggers/again.h"
-#include "triggers/answer.h"
 #include "triggers/desk.h"
 #include "triggers/history.h"
 #include "triggers/query.h"
@@ -30,8 +29,8 @@ typedef struct {
 } history_call;
 
 static void call_fail(const history_call *call, const core_error *error) {
-    unsigned status = error->code == CORE_ERROR_GAP ? 410 : triggers_answer_status(error->code);
-    triggers_answer_problem(call->reply, status, error->text, NULL);
+    unsigned status = error->code == CORE_ERROR_GAP ? 410 : core_route_error_status(error->code);
+    core_route_refuse(call->reply, status, error->text, NULL);
 }
 
 /* False: answered. */
@@ -40,15 +39,15 @@ static bool call_open(history_call *call) {
     core_error error = {.text = ""};
     if (!core_slice_to_text(call->reply->request.caller.project, call->project,
                             sizeof call->project) ||
-        !triggers_path_part(path, PART_NAME, call->name, sizeof call->name) ||
+        !core_route_path_part(path, PART_NAME, call->name, sizeof call->name) ||
         !triggers_name_ok(core_slice_text(call->name))) {
-        triggers_answer_problem(call->reply, 404, "there is no trigger of that name", NULL);
+        core_route_refuse(call->reply, 404, "there is no trigger of that name", NULL);
         return false;
     }
     call->scope = (triggers_dead_scope){
         .config = call->host->spec.config,
         .project = core_slice_text(call->project),
-        .connection = triggers_store_connection(triggers_rest_store(call->host), &error)};
+        .connection = fanout_definitions_connection(triggers_rest_store(call->host), &error)};
     if (call->scope.connection == NULL)
         call_fail(call, &error);
     return call->scope.connection != NULL;
@@ -58,14 +57,14 @@ static bool call_open(history_call *call) {
 static const triggers_definition *definition_get(const history_call *call) {
     core_slice environment = call->reply->request.caller.environment;
     const triggers_definition *definition = NULL;
-    triggers_stored stored;
+    fanout_definition stored;
     uint64_t revision = 0;
     core_error error = {.text = ""};
-    if (!triggers_store_get(triggers_rest_store(call->host), call->project, call->name, &stored,
-                            &revision, &error)) {
+    if (!fanout_definitions_get(triggers_rest_store(call->host), call->project, call->name, &stored,
+                                &revision, &error)) {
         call_fail(call, &error);
     } else if (revision == 0) {
-        triggers_answer_problem(call->reply, 404, "there is no trigger of that name", NULL);
+        core_route_refuse(call->reply, 404, "there is no trigger of that name", NULL);
     } else {
         definition = triggers_stored_definition(&stored, environment, revision, &error);
         if (definition == NULL)
@@ -150,7 +149,7 @@ static void deliveries_serve(const history_call *call) {
     const triggers_history_filter filter = {.project = call->scope.project,
                                             .trigger = core_slice_text(call->name),
                                             .event_id = core_slice_text(id)};
-    core_json_writer json = triggers_answer_json(call->reply, 200);
+    core_json_writer json = core_route_answer(call->reply, 200);
     core_json_object_open(&json);
     core_json_key_text(&json, "deliveries");
     core_json_array_open(&json);
@@ -273,7 +272,7 @@ static bool range_redeliver(redeliver_wish *wish, const triggers_definition *def
 
 static void redelivered_answer(const redeliver_wish *wish) {
     const history_call *call = wish->call;
-    core_json_writer json = triggers_answer_json(call->reply, 202);
+    core_json_writer json = core_route_answer(call->reply, 202);
     core_json_object_open(&json);
     core_json_key_text(&json, "redelivered");
     core_json_unsigned(&json, wish->asked);

@@ -3,7 +3,6 @@
  */
 #include "triggers/rest_letters.h"
 #include "triggers/again.h"
-#include "triggers/answer.h"
 #include "triggers/desk.h"
 #include "triggers/query.h"
 #include "triggers/rest.h"
@@ -34,11 +33,11 @@ typedef struct {
 } letters_call;
 
 static void call_fail(const letters_call *call, const core_error *error) {
-    triggers_answer_problem(call->reply, triggers_answer_status(error->code), error->text, NULL);
+    core_route_refuse(call->reply, core_route_error_status(error->code), error->text, NULL);
 }
 
 static void call_missing(const letters_call *call) {
-    triggers_answer_problem(call->reply, 404, "there is no dead letter of that id", NULL);
+    core_route_refuse(call->reply, 404, "there is no dead letter of that id", NULL);
 }
 
 /* ---- Parameters ---- */
@@ -104,7 +103,7 @@ static void next_write(const letters_page *page, core_json_writer *json) {
 
 static void serve_list(letters_call *call) {
     core_error error = {.text = ""};
-    core_json_writer json = triggers_answer_json(call->reply, 200);
+    core_json_writer json = core_route_answer(call->reply, 200);
     letters_page page = {.call = call, .json = &json};
     core_json_object_open(&json);
     core_json_key_text(&json, "dead_letters");
@@ -131,7 +130,7 @@ static void serve_replay_many(letters_call *call) {
         call_fail(call, &error);
         return;
     }
-    core_json_writer json = triggers_answer_json(call->reply, 202);
+    core_json_writer json = core_route_answer(call->reply, 202);
     core_json_object_open(&json);
     core_json_key_text(&json, "replayed");
     core_json_unsigned(&json, page.given);
@@ -159,7 +158,7 @@ static void serve_get(letters_call *call) {
     core_buffer payload;
     core_buffer_init(&payload, PAYLOAD_BYTES_MAX);
     if (call_get(call, &payload, &letter)) {
-        core_json_writer json = triggers_answer_json(call->reply, 200);
+        core_json_writer json = core_route_answer(call->reply, 200);
         triggers_dead_json(&letter, true, &json);
     }
     core_buffer_fini(&payload);
@@ -174,7 +173,7 @@ static void serve_replay(letters_call *call) {
         if (!triggers_again_letter(&call->scope, &letter, &error)) {
             call_fail(call, &error);
         } else {
-            core_json_writer json = triggers_answer_json(call->reply, 202);
+            core_json_writer json = core_route_answer(call->reply, 202);
             triggers_dead_json(&letter, false, &json);
             triggers_rest_audit(call->host, call->reply, "dead_letter.replayed", call->id_text,
                                 NULL);
@@ -205,9 +204,9 @@ typedef void (*letters_serve)(letters_call *call);
 static letters_serve serve_find(letters_call *call) {
     const core_route_request *request = &call->reply->request;
     char act[16];
-    bool has_act = triggers_path_part(request->path, PART_ACT, act, sizeof act);
+    bool has_act = core_route_path_part(request->path, PART_ACT, act, sizeof act);
     bool is_post = core_slice_is(request->method, "POST");
-    if (!triggers_path_part(request->path, PART_ID, call->id_text, sizeof call->id_text))
+    if (!core_route_path_part(request->path, PART_ID, call->id_text, sizeof call->id_text))
         return is_post ? NULL : serve_list;
     if (is_post && !has_act && strcmp(call->id_text, "replay") == 0)
         return serve_replay_many;
@@ -229,16 +228,16 @@ static void letters_work(void *context, core_route_reply *reply) {
             ? serve_find(&call)
             : NULL;
     if (serve == NULL) {
-        triggers_answer_problem(reply, 404,
-                                "nothing is served at this path: expected a letter's id, "
-                                "ID/replay or replay",
-                                NULL);
+        core_route_refuse(reply, 404,
+                          "nothing is served at this path: expected a letter's id, "
+                          "ID/replay or replay",
+                          NULL);
         return;
     }
     call.scope = (triggers_dead_scope){
         .config = call.host->spec.config,
         .project = core_slice_text(call.project),
-        .connection = triggers_store_connection(triggers_rest_store(call.host), &error)};
+        .connection = fanout_definitions_connection(triggers_rest_store(call.host), &error)};
     if (call.scope.connection == NULL || !query_read(&call, &error))
         call_fail(&call, &error);
     else

@@ -8,9 +8,9 @@
 
 #include "triggers/account.h"
 #include "triggers/again.h"
-#include "triggers/apply.h"
 #include "triggers/history.h"
 #include "triggers/job_client.h"
+#include "triggers/kind.h"
 #include "triggers/rehearsal.h"
 #include "triggers/task_view.h"
 #include "triggers/trial.h"

@@ -1,6 +1,6 @@
 /* A trigger's definition over any bytes: refused with places within the text or taken, and what is
  * taken comes back the same from the JSON that is stored of it. */
-#include "triggers/stored.h"
+#include "triggers/kind.h"
 
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ static void again(const core_document *document, const triggers_definition *befo
     core_problems problems;
     core_buffer_init(&json, CORE_DOCUMENT_BYTES_MAX);
     core_problems_init(&problems);
-    triggers_stored_canonical(document, &json);
+    fanout_definition_canonical(document, &json);
     if (!core_buffer_ok(&json) || !core_json_valid(core_buffer_slice(&json)))
         abort();
     const triggers_definition *after =

@@ -79,6 +79,40 @@ static void test_definition(void **state) {
     world_close(&it);
 }
 
+static search_effect fold_held(world *it, search_task_kind kind, const char *body,
+                               uint64_t replaces) {
+    search_record record = record_of(kind, "p", body);
+    record.is_held = true;
+    record.replaces = replaces;
+    return fold_record(it, &record);
+}
+
+/* Of what several nodes say of key-value the first counts, and the others change nothing: not a
+ * definition, nor a deletion, of an older moment. */
+static void test_held(void **state) {
+    (void)state;
+    world it;
+    world_open(&it, 10);
+    assert_int_equal(fold_held(&it, SEARCH_TASK_DEFINITION, "a", 0), SEARCH_EFFECT_MADE);
+    assert_true(find(&it, "p")->is_held);
+    assert_int_equal(fold_held(&it, SEARCH_TASK_DEFINITION, "a", 0), SEARCH_EFFECT_NONE);
+    assert_int_equal(fold_held(&it, SEARCH_TASK_DEFINITION, "old", 0), SEARCH_EFFECT_NONE);
+    assert_int_equal(find(&it, "p")->changed, 1);
+    assert_int_equal(fold_held(&it, SEARCH_TASK_DEFINITION, "b", 1), SEARCH_EFFECT_MADE);
+    assert_int_equal(fold_held(&it, SEARCH_TASK_INDEX_DELETION, "", 1), SEARCH_EFFECT_NONE);
+    assert_true(core_slice_is(find(&it, "p")->text, "b"));
+    assert_int_equal(fold_held(&it, SEARCH_TASK_INDEX_DELETION, "", 4), SEARCH_EFFECT_REMOVED);
+    assert_int_equal(fold_held(&it, SEARCH_TASK_INDEX_DELETION, "", 4), SEARCH_EFFECT_NONE);
+    assert_int_equal(fold_held(&it, SEARCH_TASK_DEFINITION, "b", 4), SEARCH_EFFECT_NONE);
+    assert_null(find(&it, "p"));
+    /* One of before there was key-value becomes held without being built again. */
+    assert_int_equal(fold(&it, SEARCH_TASK_DEFINITION, "p", "c"), SEARCH_EFFECT_MADE);
+    assert_int_equal(fold_held(&it, SEARCH_TASK_DEFINITION, "c", 9), SEARCH_EFFECT_NONE);
+    assert_true(find(&it, "p")->is_held);
+    assert_int_equal(find(&it, "p")->generation, 9);
+    world_close(&it);
+}
+
 /* The chain of what an index was is bounded. */
 static void test_previous_is_bounded(void **state) {
     (void)state;
@@ -220,6 +254,7 @@ static void test_order(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_definition),
+        cmocka_unit_test(test_held),
         cmocka_unit_test(test_previous_is_bounded),
         cmocka_unit_test(test_table_backed_refuses_writes),
         cmocka_unit_test(test_made_over_http),

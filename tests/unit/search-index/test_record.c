@@ -23,8 +23,8 @@ static void test_round_trip(void **state) {
         .index = core_slice_text("p-1"),
         .at_us = 1700000000000001,
         .primary_key = core_slice_text("id"),
-        .from_file = true,
-        .file = core_slice_text("indexes/a.yaml"),
+        .is_held = true,
+        .replaces = 7,
         .facts = core_slice_text("{\"tables\":[]}"),
         .swaps = swaps,
         .swap_count = 2,
@@ -42,8 +42,8 @@ static void test_round_trip(void **state) {
     assert_slice(read.project, "shop \"x\"\n");
     assert_slice(read.index, "p-1");
     assert_true(read.at_us == given.at_us);
-    assert_true(read.from_file);
-    assert_slice(read.file, "indexes/a.yaml");
+    assert_true(read.is_held);
+    assert_int_equal(read.replaces, 7);
     assert_slice(read.facts, "{\"tables\":[]}");
     assert_int_equal(read.swap_count, 2);
     assert_slice(read.swaps[1].b, "d");

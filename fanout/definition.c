@@ -1,5 +1,5 @@
-/* See stored.h. */
-#include "triggers/stored.h"
+/* A definition as it is stored; see definition.h. */
+#include "fanout/definition.h"
 
 #include <stdio.h>
 
@@ -10,21 +10,22 @@ static const char *const origin_names[] = {"rest", "directory", "apply"};
 /* Kept beside the definition, since they change without it. */
 static const char *const kept_beside[] = {"disabled", "paused", "project", NULL};
 
-bool triggers_stored_key(const char *project, const char *name, char key[TRIGGERS_STORED_KEY_MAX]) {
-    int length =
-        snprintf(key, TRIGGERS_STORED_KEY_MAX, TRIGGERS_STORED_TOKEN ".%s.%s", project, name);
-    return length > 0 && length < TRIGGERS_STORED_KEY_MAX && *project != '\0' && *name != '\0';
+bool fanout_definition_key(const char *token, const char *project, const char *name,
+                           char key[FANOUT_DEFINITION_KEY_MAX]) {
+    int length = snprintf(key, FANOUT_DEFINITION_KEY_MAX, "%s.%s.%s", token, project, name);
+    return length > 0 && length < FANOUT_DEFINITION_KEY_MAX && *project != '\0' && *name != '\0';
 }
 
-void triggers_stored_canonical(const core_document *document, core_buffer *out) {
+void fanout_definition_canonical(const core_document *document, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     core_node_write(core_document_root(document), kept_beside, &json);
 }
 
-bool triggers_stored_equal(const triggers_stored *a, const triggers_stored *b) {
+bool fanout_definition_equal(const fanout_definition *a, const fanout_definition *b) {
     return core_slice_equal(a->definition, b->definition) && a->origin == b->origin &&
-           core_slice_equal(a->file, b->file) && core_slice_equal(a->facts, b->facts) &&
-           a->disabled == b->disabled && a->paused == b->paused;
+           core_slice_equal(a->environment, b->environment) && core_slice_equal(a->file, b->file) &&
+           core_slice_equal(a->facts, b->facts) && a->disabled == b->disabled &&
+           a->paused == b->paused;
 }
 
 /* ---- Writing ---- */
@@ -41,22 +42,30 @@ static void slice_write(core_json_writer *json, const char *name, core_slice tex
     core_json_string(json, text);
 }
 
-void triggers_stored_write(const triggers_stored *stored, core_buffer *out) {
+static void state_write(core_json_writer *json, const fanout_definition *stored) {
+    if (!stored->has_state)
+        return;
+    core_json_key_text(json, "disabled");
+    core_json_bool(json, stored->disabled);
+    core_json_key_text(json, "paused");
+    core_json_bool(json, stored->paused);
+    slice_write(json, "since", stored->since);
+}
+
+void fanout_definition_write(const fanout_definition *stored, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
     core_json_key_text(&json, "version");
     core_json_unsigned(&json, STORED_VERSION);
     slice_write(&json, "project", stored->project);
     slice_write(&json, "name", stored->name);
+    if (stored->environment.length > 0)
+        slice_write(&json, "environment", stored->environment);
     core_json_key_text(&json, "origin");
     core_json_text(&json, origin_names[stored->origin]);
     if (stored->file.length > 0)
         slice_write(&json, "file", stored->file);
-    slice_write(&json, "since", stored->since);
-    core_json_key_text(&json, "disabled");
-    core_json_bool(&json, stored->disabled);
-    core_json_key_text(&json, "paused");
-    core_json_bool(&json, stored->paused);
+    state_write(&json, stored);
     time_write(&json, "created_at", stored->created_us);
     time_write(&json, "changed_at", stored->changed_us);
     if (stored->facts.length > 0) {
@@ -68,22 +77,20 @@ void triggers_stored_write(const triggers_stored *stored, core_buffer *out) {
     core_json_object_close(&json);
 }
 
-void triggers_stored_view(const triggers_stored *stored, uint64_t revision,
-                          const core_problems *warnings, core_json_writer *json) {
+void fanout_definition_view(const fanout_definition *stored, uint64_t revision,
+                            const core_problems *warnings, core_json_writer *json) {
     core_json_object_open(json);
     slice_write(json, "name", stored->name);
     slice_write(json, "project", stored->project);
+    if (stored->environment.length > 0)
+        slice_write(json, "environment", stored->environment);
     core_json_key_text(json, "revision");
     core_json_unsigned(json, revision);
     slice_write(json, "origin",
-                core_slice_text(stored->origin == TRIGGERS_ORIGIN_REST ? "rest" : "file"));
+                core_slice_text(stored->origin == FANOUT_ORIGIN_REST ? "rest" : "file"));
     if (stored->file.length > 0)
         slice_write(json, "file", stored->file);
-    core_json_key_text(json, "disabled");
-    core_json_bool(json, stored->disabled);
-    core_json_key_text(json, "paused");
-    core_json_bool(json, stored->paused);
-    slice_write(json, "since", stored->since);
+    state_write(json, stored);
     time_write(json, "created_at", stored->created_us);
     time_write(json, "changed_at", stored->changed_us);
     core_json_key_text(json, "definition");
@@ -116,10 +123,10 @@ static bool bool_read(core_json_token token, bool *value) {
     return token.kind == CORE_JSON_TRUE || token.kind == CORE_JSON_FALSE;
 }
 
-static bool origin_read(core_json_token token, triggers_origin *origin) {
+static bool origin_read(core_json_token token, fanout_origin *origin) {
     for (size_t i = 0; token.kind == CORE_JSON_STRING && i < CORE_COUNT_OF(origin_names); i++)
         if (core_json_raw_is(token.raw, origin_names[i])) {
-            *origin = (triggers_origin)i;
+            *origin = (fanout_origin)i;
             return true;
         }
     return false;
@@ -127,18 +134,20 @@ static bool origin_read(core_json_token token, triggers_origin *origin) {
 
 /* One member; unknown ones are passed over. */
 static bool member_read(core_json_reader *reader, core_json_token member, core_arena *arena,
-                        triggers_stored *stored, uint64_t *version) {
+                        fanout_definition *stored, uint64_t *version) {
     core_slice skipped;
     const struct {
         const char *name;
         core_slice *text;
     } texts[] = {{"project", &stored->project},
                  {"name", &stored->name},
+                 {"environment", &stored->environment},
                  {"file", &stored->file},
                  {"since", &stored->since}};
     for (size_t i = 0; i < CORE_COUNT_OF(texts); i++)
         if (core_json_raw_is(member.key, texts[i].name))
             return text_read(member, arena, texts[i].text);
+    stored->has_state |= core_json_raw_is(member.key, "disabled");
     if (core_json_raw_is(member.key, "version"))
         return member.kind == CORE_JSON_NUMBER && core_slice_to_u64(member.raw, version);
     if (core_json_raw_is(member.key, "origin"))
@@ -157,13 +166,13 @@ static bool member_read(core_json_reader *reader, core_json_token member, core_a
     return core_json_skip(reader, member, is_definition ? &stored->definition : &skipped);
 }
 
-bool triggers_stored_read(core_slice value, core_arena *arena, triggers_stored *stored,
-                          core_error *error) {
+bool fanout_definition_read(core_slice value, core_arena *arena, fanout_definition *stored,
+                            core_error *error) {
     core_json_reader reader = core_json_envelope_reader_make(value);
     core_json_token member;
     uint64_t version = 0;
     bool ok = core_json_next(&reader).kind == CORE_JSON_OBJECT_OPEN;
-    *stored = (triggers_stored){.origin = TRIGGERS_ORIGIN_REST};
+    *stored = (fanout_definition){.origin = FANOUT_ORIGIN_REST};
     while (ok && core_json_member_next(&reader, &member))
         ok = member_read(&reader, member, arena, stored, &version);
     if (version > STORED_VERSION)
@@ -174,27 +183,5 @@ bool triggers_stored_read(core_slice value, core_arena *arena, triggers_stored *
     if (ok && core_json_next(&reader).kind == CORE_JSON_END && version == STORED_VERSION &&
         stored->project.length > 0 && stored->name.length > 0 && stored->definition.length > 0)
         return true;
-    return core_error_set(error, CORE_ERROR_INPUT, "not a stored trigger");
-}
-
-const triggers_definition *triggers_stored_definition(const triggers_stored *stored,
-                                                      core_slice environment, uint64_t revision,
-                                                      core_error *error) {
-    const triggers_definition_facts facts = {.project = stored->project,
-                                             .environment = environment,
-                                             .revision = revision,
-                                             .created_us = stored->created_us,
-                                             .since = stored->since,
-                                             .facts = stored->facts,
-                                             .disabled = &stored->disabled,
-                                             .paused = &stored->paused};
-    core_problems problems;
-    core_problems_init(&problems);
-    const triggers_definition *definition =
-        triggers_definition_read(stored->definition, &facts, &problems);
-    if (definition == NULL)
-        (void)core_error_set(error, CORE_ERROR_INPUT, "%s",
-                             problems.count > 0 ? problems.items[0].text : "out of memory");
-    core_problems_fini(&problems);
-    return definition;
+    return core_error_set(error, CORE_ERROR_INPUT, "not a stored definition");
 }

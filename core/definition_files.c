@@ -1,5 +1,5 @@
-/* See files.h. */
-#include "triggers/files.h"
+/* See definition_files.h. */
+#include "core/definition_files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -7,28 +7,35 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define PATH_SIZE       4096
-#define DEPTH_MAX       4
-#define FACTS_BYTES_MAX ((size_t)256 << 10)
+#define PATH_SIZE 4096
+#define DEPTH_MAX 4
 
-void triggers_files_init(triggers_files *files) {
-    *files = (triggers_files){.count = 0};
+void core_definition_files_init(core_definition_files *files, const core_definition_kind *kind,
+                                core_slice project, core_slice environment) {
+    *files = (core_definition_files){.kind = kind, .project = project, .environment = environment};
 }
 
-static void file_fini(triggers_file *file) {
+void core_definition_file_leave_out(const core_definition_files *files,
+                                    core_definition_file *file) {
+    files->kind->release(file->definition);
+    file->definition = NULL;
+}
+
+static void file_fini(const core_definition_files *files, core_definition_file *file) {
     free(file->path);
     free(file->name);
     core_problems_fini(&file->problems);
     core_buffer_fini(&file->facts);
     core_document_free(file->document);
-    triggers_definition_release(file->definition);
+    core_definition_file_leave_out(files, file);
 }
 
-void triggers_files_fini(triggers_files *files) {
+void core_definition_files_fini(core_definition_files *files) {
     for (size_t i = 0; i < files->count; i++)
-        file_fini(&files->items[i]);
+        file_fini(files, &files->items[i]);
     free(files->items);
-    triggers_files_init(files);
+    files->items = NULL;
+    files->count = files->room = 0;
 }
 
 /* ---- One file ---- */
@@ -45,25 +52,26 @@ static bool file_text(const char *path, core_buffer *text, core_error *error) {
     return ok || core_error_set(error, CORE_ERROR_INPUT, "cannot be read");
 }
 
-static triggers_file *file_room(triggers_files *files) {
-    if (files->count == files->room && files->room < TRIGGERS_FILES_MAX) {
+static core_definition_file *file_room(core_definition_files *files) {
+    if (files->count == files->room && files->room < CORE_DEFINITION_FILES_MAX) {
         size_t room = files->room > 0 ? files->room * 2 : 16;
-        triggers_file *items = realloc(files->items, room * sizeof *items);
+        core_definition_file *items = realloc(files->items, room * sizeof *items);
         if (items == NULL)
             return NULL;
         files->items = items;
         files->room = room;
     }
-    if (files->count == TRIGGERS_FILES_MAX || files->count == files->room)
+    if (files->count == CORE_DEFINITION_FILES_MAX || files->count == files->room)
         return NULL;
-    triggers_file *file = &files->items[files->count];
-    *file = (triggers_file){.path = NULL};
+    core_definition_file *file = &files->items[files->count];
+    *file = (core_definition_file){.path = NULL};
     core_problems_init(&file->problems);
-    core_buffer_init(&file->facts, FACTS_BYTES_MAX);
+    core_buffer_init(&file->facts, CORE_DEFINITION_FACTS_BYTES);
     return file;
 }
 
-static void file_read(triggers_file *file, const triggers_definition_facts *facts, uint64_t *hash) {
+/* Of what is wanted the definition is read; false: it is not wanted. */
+static bool file_read(core_definition_files *files, core_definition_file *file) {
     core_buffer text;
     core_error error = {.text = ""};
     core_buffer_init(&text, CORE_DOCUMENT_BYTES_MAX + 1);
@@ -71,19 +79,26 @@ static void file_read(triggers_file *file, const triggers_definition_facts *fact
         (void)core_problem_tell(&file->problems, (core_place){0}, "%s", error.text);
     else
         file->document = core_document_read(core_buffer_slice(&text), &file->problems);
-    if (file->document != NULL)
-        file->definition = triggers_definition_of(file->document, facts, &file->problems);
-    *hash = core_slice_hash_more(*hash, core_slice_text(file->name));
-    *hash = core_slice_hash_more(*hash, core_buffer_slice(&text));
+    bool is_wanted =
+        files->takes == NULL || files->takes(files->context, file->path, file->document);
+    if (is_wanted && file->document != NULL)
+        file->definition =
+            files->kind->read(file->document, files->project, files->environment, &file->problems);
+    if (is_wanted) {
+        files->hash = core_slice_hash_more(files->hash, core_slice_text(file->name));
+        files->hash = core_slice_hash_more(files->hash, core_buffer_slice(&text));
+    }
     core_buffer_fini(&text);
+    return is_wanted;
 }
 
 /* `name` is within the directory that was asked for. */
-static bool file_add(triggers_files *files, const char *path, const char *name, core_error *error) {
-    triggers_file *file = file_room(files);
+static bool file_add(core_definition_files *files, const char *path, const char *name,
+                     core_error *error) {
+    core_definition_file *file = file_room(files);
     if (file == NULL)
         return core_error_set(error, CORE_ERROR_LIMIT, "%s: more than %d files, or no memory", path,
-                              TRIGGERS_FILES_MAX);
+                              CORE_DEFINITION_FILES_MAX);
     file->path = strdup(path);
     file->name = strdup(name);
     files->count++;
@@ -148,11 +163,24 @@ static bool entry_add(void *context, const char *path, const char *name, const s
 }
 
 static int file_compare(const void *a, const void *b) {
-    return strcmp(((const triggers_file *)a)->path, ((const triggers_file *)b)->path);
+    return strcmp(((const core_definition_file *)a)->path, ((const core_definition_file *)b)->path);
 }
 
-bool triggers_files_add(triggers_files *files, const char *path, bool may_be_missing,
-                        const triggers_definition_facts *facts, core_error *error) {
+/* Reads those behind the first `before`, and lets go what is not wanted. */
+static void files_read(core_definition_files *files, size_t before) {
+    size_t kept = before;
+    for (size_t i = before; i < files->count; i++) {
+        core_definition_file file = files->items[i];
+        if (file_read(files, &file))
+            files->items[kept++] = file;
+        else
+            file_fini(files, &file);
+    }
+    files->count = kept;
+}
+
+bool core_definition_files_add(core_definition_files *files, const char *path, bool may_be_missing,
+                               core_error *error) {
     struct stat found;
     size_t before = files->count;
     bool ok;
@@ -165,27 +193,33 @@ bool triggers_files_add(triggers_files *files, const char *path, bool may_be_mis
     }
     if (files->count > before)
         qsort(files->items + before, files->count - before, sizeof files->items[0], file_compare);
-    for (size_t i = before; ok && i < files->count; i++)
-        file_read(&files->items[i], facts, &files->hash);
+    if (ok)
+        files_read(files, before);
     return ok;
 }
 
 /* ---- All of them ---- */
 
-static bool same_place(const triggers_definition *a, const triggers_definition *b) {
+static bool same_place(const core_definition_head *a, const core_definition_head *b) {
     return core_slice_equal(a->name, b->name) && core_slice_equal(a->project, b->project);
 }
 
-void triggers_files_end(triggers_files *files) {
+void core_definition_files_end(core_definition_files *files) {
     for (size_t i = 0; i < files->count; i++) {
-        triggers_file *file = &files->items[i];
-        for (size_t j = 0; j < i && file->definition != NULL; j++) {
-            const triggers_file *other = &files->items[j];
-            if (other->definition == NULL || !same_place(file->definition, other->definition))
+        core_definition_file *file = &files->items[i];
+        if (file->definition == NULL)
+            continue;
+        core_definition_head head = files->kind->head(file->definition);
+        for (size_t j = 0; j < i; j++) {
+            const core_definition_file *other = &files->items[j];
+            if (other->definition == NULL)
+                continue;
+            core_definition_head before = files->kind->head(other->definition);
+            if (!same_place(&head, &before))
                 continue;
             const core_node *name = core_node_find(core_document_root(file->document), "name");
             (void)core_problem_tell(&file->problems, name->place, "name: %.*s is also in %s",
-                                    CORE_SLICE_ARGS(file->definition->name), other->path);
+                                    CORE_SLICE_ARGS(head.name), other->path);
             break;
         }
     }
@@ -204,7 +238,7 @@ static bool entry_look(void *context, const char *path, const char *name, const 
     return true;
 }
 
-uint64_t triggers_files_look(const char *directory) {
+uint64_t core_definition_files_look(const char *directory) {
     uint64_t look = 0;
     core_error ignored;
     return directory_walk(directory, "", 1, entry_look, &look, &ignored) ? look : 0;

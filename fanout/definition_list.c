@@ -1,7 +1,6 @@
-/* See rest_list.h. The bucket gives values in the order they were written; of those behind `after`
- * the first ones by name are kept while it is walked. */
-#include "triggers/rest_list.h"
-#include "triggers/answer.h"
+/* The list of definitions over REST; see definition_serve.h. The bucket gives values in the order
+ * they were written; of those behind `after` the first ones by name are kept while it is walked. */
+#include "fanout/fanout.h"
 
 #include <stdlib.h>
 
@@ -9,25 +8,16 @@ enum { LIMIT_INITIAL = 100, LIMIT_MAX = 1000 };
 
 #define LIST_BYTES_MAX ((size_t)6 << 20) /* of one answer */
 
-bool triggers_view_is_schedule(const triggers_stored *stored) {
-    const core_slice none = {0};
-    core_error ignored;
-    const triggers_definition *definition = triggers_stored_definition(stored, none, 0, &ignored);
-    bool is_one = definition != NULL && definition->on == TRIGGERS_ON_CRON;
-    triggers_definition_release(definition);
-    return is_one;
-}
-
 typedef struct {
-    char name[TRIGGERS_NAME_MAX + 1];
+    char name[FANOUT_DEFINITION_NAME_MAX + 1];
     core_buffer json;
 } list_item;
 
 typedef struct {
-    char after[TRIGGERS_NAME_MAX + 1];
+    char after[FANOUT_DEFINITION_NAME_MAX + 1];
     list_item items[LIMIT_MAX]; /* by name, in order */
     size_t count, limit;
-    bool only_schedules;
+    const fanout_definition_call *call;
     bool more; /* there are some behind them */
 } list;
 
@@ -46,12 +36,14 @@ static core_slice query_value(core_slice query, const char *name) {
 }
 
 static bool list_read(list *it, core_slice query, core_error *error) {
+    const core_definition_kind *kind = fanout_definitions_spec_of(it->call->store)->kind;
     core_slice after = query_value(query, "after"), limit = query_value(query, "limit");
     uint64_t number = LIMIT_INITIAL;
     if (limit.length > 0 && (!core_slice_to_u64(limit, &number) || number == 0))
         return core_error_set(error, CORE_ERROR_INPUT, "limit: expected 1 to %d", LIMIT_MAX);
-    if (after.length > 0 && !triggers_name_ok(after))
-        return core_error_set(error, CORE_ERROR_INPUT, "after: expected a trigger's name");
+    if (after.length > 0 && !kind->name_ok(after))
+        return core_error_set(error, CORE_ERROR_INPUT, "after: expected the name of %s",
+                              kind->some_one);
     it->limit = number < LIMIT_MAX ? (size_t)number : LIMIT_MAX;
     return core_slice_to_text(after, it->after, sizeof it->after);
 }
@@ -70,32 +62,34 @@ static list_item *item_place(list *it, const char *name) {
     return &it->items[at];
 }
 
-static bool list_take(void *context, const triggers_stored *stored, uint64_t revision,
+static bool list_take(void *context, const fanout_definition *stored, uint64_t revision,
                       const char *key, const char *problem, core_error *error) {
     list *it = context;
-    char name[TRIGGERS_NAME_MAX + 1];
+    char name[FANOUT_DEFINITION_NAME_MAX + 1];
     (void)key;
     (void)problem;
     if (stored == NULL || !core_slice_to_text(stored->name, name, sizeof name) ||
-        strcmp(name, it->after) <= 0 || (it->only_schedules && !triggers_view_is_schedule(stored)))
+        strcmp(name, it->after) <= 0 ||
+        (it->call->manner->sees != NULL && !it->call->manner->sees(it->call, stored)))
         return true;
     list_item *item = item_place(it, name);
     if (item == NULL)
         return true;
     memcpy(item->name, name, sizeof name);
-    core_buffer_init(&item->json, TRIGGERS_STORED_BYTES_MAX);
+    core_buffer_init(&item->json, FANOUT_DEFINITION_BYTES_MAX);
     core_json_writer json = core_json_writer_make(&item->json);
-    triggers_stored_view(stored, revision, NULL, &json);
+    fanout_definition_view(stored, revision, NULL, &json);
     return core_buffer_ok(&item->json) ||
-           core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the list of triggers");
+           core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a list of definitions");
 }
 
 /* As many as one answer may hold; `next` is the last one's name when there are more. */
-static void list_answer(const list *it, core_route_reply *reply) {
-    core_json_writer json = triggers_answer_json(reply, 200);
+static void list_answer(const list *it) {
+    core_route_reply *reply = it->call->reply;
+    core_json_writer json = core_route_answer(reply, 200);
     size_t bytes = 0, given = 0;
     core_json_object_open(&json);
-    core_json_key_text(&json, it->only_schedules ? "schedules" : "triggers");
+    core_json_key_text(&json, it->call->manner->several);
     core_json_array_open(&json);
     for (; given < it->count && bytes < LIST_BYTES_MAX; given++) {
         core_json_raw(&json, core_buffer_slice(&it->items[given].json));
@@ -110,18 +104,25 @@ static void list_answer(const list *it, core_route_reply *reply) {
     core_json_object_close(&json);
 }
 
-bool triggers_list_write(triggers_store *store, const char *project, bool only_schedules,
-                         core_route_reply *reply, core_error *error) {
-    list *it = calloc(1, sizeof *it);
-    if (it == NULL)
-        return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the list of triggers");
-    it->only_schedules = only_schedules;
-    bool ok = list_read(it, reply->request.query, error) &&
-              triggers_store_each(store, project, list_take, it, error);
+static bool list_write(list *it, core_error *error) {
+    const fanout_definition_call *call = it->call;
+    bool ok = list_read(it, call->reply->request.query, error) &&
+              fanout_definitions_each(call->store, call->project, list_take, it, error);
     if (ok)
-        list_answer(it, reply);
+        list_answer(it);
     for (size_t i = 0; i < it->count; i++)
         core_buffer_fini(&it->items[i].json);
-    free(it);
     return ok;
+}
+
+void fanout_definition_serve_list(fanout_definition_call *call) {
+    core_error error = {.text = ""};
+    list *it = calloc(1, sizeof *it);
+    if (it != NULL)
+        it->call = call;
+    else
+        (void)core_error_set(&error, CORE_ERROR_INTERNAL, "no memory for a list of definitions");
+    if (it == NULL || !list_write(it, &error))
+        fanout_definition_fail(call, &error);
+    free(it);
 }

@@ -1,7 +1,9 @@
-/* See answer.h. */
-#include "triggers/answer.h"
+/* Answers of routes; see route.h. */
+#include "core/route.h"
 
-core_json_writer triggers_answer_json(core_route_reply *reply, unsigned status) {
+#include "core/utf8.h"
+
+core_json_writer core_route_answer(core_route_reply *reply, unsigned status) {
     core_route_response *response = &reply->response;
     response->status = status;
     response->content_type = "application/json";
@@ -9,9 +11,9 @@ core_json_writer triggers_answer_json(core_route_reply *reply, unsigned status) 
     return core_json_writer_make(&response->body);
 }
 
-void triggers_answer_problem(core_route_reply *reply, unsigned status, const char *detail,
-                             const core_problems *problems) {
-    core_json_writer json = triggers_answer_json(reply, status);
+void core_route_refuse(core_route_reply *reply, unsigned status, const char *detail,
+                       const core_problems *problems) {
+    core_json_writer json = core_route_answer(reply, status);
     reply->response.content_type = "application/problem+json";
     if (status == 503)
         (void)core_route_response_header(&reply->response, "Retry-After", "1");
@@ -23,7 +25,7 @@ void triggers_answer_problem(core_route_reply *reply, unsigned status, const cha
     core_json_object_close(&json);
 }
 
-unsigned triggers_answer_status(core_error_code code) {
+unsigned core_route_error_status(core_error_code code) {
     switch (code) {
     case CORE_ERROR_INPUT:
         return 400;
@@ -57,7 +59,7 @@ static bool part_decode(core_slice part, core_buffer *out) {
     return core_buffer_ok(out) && core_utf8_valid(core_buffer_slice(out));
 }
 
-bool triggers_path_part(core_slice path, size_t index, char *text, size_t text_size) {
+bool core_route_path_part(core_slice path, size_t index, char *text, size_t text_size) {
     size_t at = 0, slashes = 0;
     while (at < path.length && slashes <= index)
         slashes += path.data[at++] == '/';
@@ -71,4 +73,13 @@ bool triggers_path_part(core_slice path, size_t index, char *text, size_t text_s
         return false;
     text[out.length] = '\0';
     return true;
+}
+
+bool core_route_if_match(core_slice value, uint64_t *expected) {
+    *expected = UINT64_MAX;
+    if (value.length == 0 || core_slice_is(value, "*"))
+        return true;
+    return value.length > 2 && value.data[0] == '"' && value.data[value.length - 1] == '"' &&
+           core_slice_to_u64(core_slice_make(value.data + 1, value.length - 2), expected) &&
+           *expected > 0;
 }
