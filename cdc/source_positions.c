@@ -50,6 +50,13 @@ static bool record_is_due(const cdc_source *source, int64_t now_ms) {
     return asked || age_ms >= RECORD_EVERY_MS;
 }
 
+/* A store that is full may have no room for the record either. Then the source waits as for the
+ * stream's room, and trying the record again tells when there is some. */
+static bool record_waits(cdc_source *source, const core_error *reason) {
+    source->record_refused = reason->code == CORE_ERROR_FULL;
+    return source->record_refused && source->state.current == SOURCE_FULL;
+}
+
 /* A write that the broker did not answer is tried again: whether the broker is lost, the publisher
  * finds out. One that another process forestalled ends our turn. */
 static bool record_take(cdc_source *source, core_error *error) {
@@ -60,10 +67,15 @@ static bool record_take(cdc_source *source, core_error *error) {
         return true;
     case CDC_WRITE_STORED:
         source->record = stored;
+        if (source->record_refused)
+            source->full_until_ms = core_clock_ms(source->clock);
+        source->record_refused = false;
         return true;
     case CDC_WRITE_FAILED:
         break;
     }
+    if (record_waits(source, &reason))
+        return true;
     if (reason.code != CORE_ERROR_TRANSIENT) {
         *error = reason;
         return false;

@@ -142,6 +142,7 @@ struct cdc_source {
     bool ping_sent;
     int64_t feedback_at_ms; /* when it was sent last; the same for the following */
     int64_t record_at_ms;   /* posted */
+    bool record_refused;    /* there was no room for it, and it is not stored since */
     int64_t received_at_ms;
     int64_t maintained_at_ms;
     int64_t maintain_every_ms;

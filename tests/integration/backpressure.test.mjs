@@ -2,15 +2,16 @@
 // and everything goes on by itself, with nothing lost or doubled.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
 import { ServerProcess } from '../lib/process.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
 import { assertHoldsTable, slotRow, waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { BINARY, Walcast } from '../lib/walcast.mjs';
 
+const test = together(3);
 const SCHEMA = 'CREATE TABLE items (id bigint PRIMARY KEY, text text)';
 const SENDER_TIMEOUT_MS = 2000;
 const IMPATIENT = { wal_sender_timeout: `${SENDER_TIMEOUT_MS}ms` };
@@ -31,11 +32,11 @@ async function waitFull(walcast) {
 }
 
 // Longer than the walsender waits for a sign of life.
-async function sitOut(what, check, times = 3) {
+async function sitOut(what, check) {
   const began = performance.now();
   await waitFor(what, async () => {
     await check();
-    return performance.now() - began > times * SENDER_TIMEOUT_MS;
+    return performance.now() - began > 2 * SENDER_TIMEOUT_MS;
   }, 60_000, 100);
 }
 
@@ -115,9 +116,32 @@ test('the server\'s store full: it goes on when the server is given more', async
   await waitConfirmed(postgres);
   for (let i = 0; i < 12; i++) await insert(postgres, 11 + i * 1000, 1000);
   await waitFull(walcast);
-  await sitOut('a long time full', async () => assert.equal((await walcast.health()).code, 503), 2);
+  await sitOut('a long time full', async () => assert.equal((await walcast.health()).code, 503));
   await nats.setMaxFileStore('1GB');
   await walcast.ready(90_000);
+  await waitConfirmed(postgres);
+  await assertHoldsTable(walcast, postgres, 'items');
+});
+
+test('no room for the record of positions: one wait, and on as soon as there is some', async (t) => {
+  const { postgres, nats, walcast } = await startHouse(t, { schema: SCHEMA, settings: IMPATIENT });
+  await insert(postgres, 1, 10);
+  await waitConfirmed(postgres);
+  const refuseRecords = (refuse) => nats.manage(async (manager) => {
+    const { config } = await manager.streams.info('KV_WALCAST_state');
+    await manager.streams.update('KV_WALCAST_state', { ...config, discard_new_per_subject: refuse });
+  });
+  await refuseRecords(true);
+  await insert(postgres, 11, 10);
+  await waitFull(walcast);
+  const { active_pid: pid } = await slotRow(postgres);
+  await sitOut('a long time full', async () => {
+    assert.equal((await slotRow(postgres)).active_pid, pid, 'the same walsender all along');
+    assert.equal(await walcast.metric('walcast_cdc_stream_full'), 1);
+  });
+  assert.match((await walcast.health()).reason, /storing the position/);
+  await refuseRecords(false);
+  await walcast.ready(10_000);
   await waitConfirmed(postgres);
   await assertHoldsTable(walcast, postgres, 'items');
 });
