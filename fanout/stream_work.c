@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-/* Parked copies and dead letters that are published again carry the same id. */
+/* Dead letters and jobs that are published again carry the same id. */
 static const int64_t repeat_window_ms = 2 * 60 * CORE_MS_PER_S;
 static const int64_t unused_window_ms = 100; /* ids are used once; the least allowed */
 

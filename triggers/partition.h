@@ -85,8 +85,10 @@ typedef struct {
     int64_t (*admit)(void *context, core_slice project, core_slice trigger, int64_t now_ms,
                      const char **reason);
     void (*unadmit)(void *context, core_slice project, core_slice trigger);
-    void (*attempt)(void *context, const triggers_attempt *attempt);  /* _attempted */
-    void (*park)(void *context, uint64_t ticket, core_slice parked);  /* _parked */
+    void (*attempt)(void *context, const triggers_attempt *attempt); /* _attempted */
+    /* _parked. One ticket may have several under way, each with its number. They arrive in this
+     * order, mostly; one that arrives twice, or late, does no harm. */
+    void (*park)(void *context, uint64_t ticket, uint64_t number, core_slice parked);
     void (*fetch)(void *context, uint64_t ticket, uint64_t position); /* _fetched */
     void (*bury)(void *context, const triggers_burial *burial);       /* _buried */
     void (*append)(void *context, core_slice record);                 /* _appended */
@@ -130,8 +132,8 @@ uint64_t triggers_partition_watermark(const triggers_partition *partition);
 void triggers_partition_attempted(triggers_partition *partition, uint64_t ticket,
                                   const triggers_end *end, int64_t now_ms);
 /* `position` is the copy's. FULL: there is no room; every other error is tried again. */
-void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, uint64_t position,
-                               core_error_code code, int64_t now_ms);
+void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, uint64_t number,
+                               uint64_t position, core_error_code code, int64_t now_ms);
 /* INPUT: nothing is there. */
 void triggers_partition_fetched(triggers_partition *partition, uint64_t ticket, core_block *parked,
                                 uint64_t position, core_error_code code, int64_t now_ms);

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 
 enum {
-    STATE_VERSION = 2,
+    STATE_VERSION = 3,
+    STATE_WITHOUT_CHAINS = 2, /* which chain a lane's is */
     STATE_WITHOUT_HOLDS = 1,
     FINISHED_FIRST = 64,
     FINISHED_MAX = 1024 * 1024
@@ -129,14 +130,15 @@ typedef struct {
 } state_lane;
 
 static bool lanes_read(triggers_partition *partition, core_cursor *cursor, state_lane *lanes,
-                       uint32_t count, bool has_holds) {
+                       uint32_t count, unsigned version) {
+    bool has_holds = version != STATE_WITHOUT_HOLDS;
     for (uint32_t i = 0; i < count; i++) {
         lanes[i].project = core_cursor_bytes(cursor, core_cursor_u16(cursor));
         lanes[i].trigger = core_cursor_bytes(cursor, core_cursor_u16(cursor));
         uint64_t gone_revision = core_cursor_u64(cursor);
         if (!core_cursor_ok(cursor) ||
-            (has_holds &&
-             !partition_hold_read(partition, cursor, lanes[i].project, lanes[i].trigger)))
+            (has_holds && !partition_hold_read(partition, cursor, lanes[i].project,
+                                               lanes[i].trigger, version != STATE_WITHOUT_CHAINS)))
             return false;
         if (gone_revision == 0)
             continue;
@@ -173,12 +175,11 @@ static bool key_read(triggers_partition *partition, core_cursor *cursor, const s
 static bool state_read(triggers_partition *partition, core_slice state) {
     core_cursor cursor = core_cursor_make(state);
     unsigned version = core_cursor_u8(&cursor);
-    bool ok = version == STATE_VERSION || version == STATE_WITHOUT_HOLDS;
+    bool ok = version >= STATE_WITHOUT_HOLDS && version <= STATE_VERSION;
     uint32_t lane_count = core_cursor_u32(&cursor);
     ok = ok && lane_count <= core_cursor_left(&cursor);
     state_lane *lanes = ok ? calloc((size_t)lane_count + 1, sizeof *lanes) : NULL;
-    ok = lanes != NULL &&
-         lanes_read(partition, &cursor, lanes, lane_count, version != STATE_WITHOUT_HOLDS);
+    ok = lanes != NULL && lanes_read(partition, &cursor, lanes, lane_count, version);
     uint32_t keys = core_cursor_u32(&cursor);
     for (uint32_t i = 0; ok && i < keys; i++)
         ok = key_read(partition, &cursor, lanes, lane_count);

@@ -1,30 +1,30 @@
 /* Tasks of a lane that wait for the lane, put aside in one chain.
  *
  * A trigger is paused, its endpoint's breaker is open, its rate or its places are used up: then its
- * tasks wait without having been attempted. What has waited long enough is copied, one task after
- * another, to one subject of the stream of parked tasks, and counts as done for the watermark. So a
- * lane that is held costs one chain, however many keys it has, and nobody waits for it.
+ * tasks wait without having been attempted. What has waited long enough is copied, in order, to one
+ * subject of the stream of parked tasks, and counts as done for the watermark. So a lane that is
+ * held costs one chain, however many keys it has, and nobody waits for it. See partition_copy.c.
  *
  * Order. Of a key come first its own chain, then what its lane's chain holds, then what waits
  * behind that in the window. So once a lane has a chain, all of its tasks go through it or wait
  * behind it, until all of it is done; then those behind it are the keys' again.
  *
  * Copies that a former owner made without getting them into the log are passed over, since each
- * names the one before it. That needs that what follows a task of the chain is the same whoever
- * copies it: the lane's next task in the stream. So a chain begins when nothing of the lane is
- * under way in the window: the lane is closing, nothing of the window begins, and what takes long
- * is parked by its key. */
+ * names its chain and the task before it. That needs that what follows a task of the chain is the
+ * same whoever copies it: the lane's next task in the stream that was not done when the chain
+ * began. So a chain begins when nothing of the lane is under way in the window: the lane is
+ * closing, nothing of the window begins, and what takes long is parked by its key. What the lane
+ * has done by then is in the log before the chain's first task is, so whoever goes on with a chain
+ * knows it; who finds no task of it in the log begins another chain, whose copies none of a former
+ * owner's is taken for, however late it arrives. */
 #include "triggers/partition_private.h"
 
 #include <stdlib.h>
 
 enum {
-    AGAIN_MS = 500,
     FULL_AGAIN_MS = 5000,
     CLOSING_MOST_MS = 20 * 1000,
     CLOSING_PARKS_MS = 1000, /* attempts under way are parked by their keys */
-    COPY_AFTER_MS = 5000,    /* of a lane that moves */
-    COPY_OF_FULL_MS = 1000,  /* the same, where the window is full */
     LOOK_EVERY_MS = 200,
 };
 
@@ -53,6 +53,9 @@ static bool hold_enter(triggers_partition *partition, partition_lane *lane) {
     uint64_t hash = hold_hash(partition, lane);
     if (hash == 0 || partition_hold_find(partition, hash) != NULL)
         return false;
+    lane->hold.copies = calloc(PARTITION_COPIES, sizeof(partition_copy));
+    if (lane->hold.copies == NULL)
+        return false;
     triggers_job_map_add(&partition->holds_by_hash, &lane->hold.node, hash);
     lane->hold.previous_open = NULL;
     lane->hold.next_open = partition->open;
@@ -66,6 +69,8 @@ static void hold_leave(triggers_partition *partition, partition_lane *lane) {
     partition_hold *hold = &lane->hold;
     if (!hold->node.held)
         return;
+    free(hold->copies);
+    hold->copies = NULL;
     triggers_job_map_remove(&partition->holds_by_hash, &hold->node);
     if (hold->previous_open != NULL)
         hold->previous_open->hold.next_open = hold->next_open;
@@ -90,16 +95,18 @@ void partition_hold_fini(triggers_partition *partition, partition_lane *lane) {
 
 /* ---- closing ---- */
 
-/* A lane may take as much of the stream of parked tasks as it leaves free of what is for all. */
-static bool hold_has_room(const triggers_partition *partition, const partition_lane *lane) {
-    uint64_t max = partition->limits.max_held_bytes, taken = partition->held_bytes;
-    return taken < max && lane->hold.bytes < max - taken && partition_state_has_room(partition);
+bool partition_hold_has_room(const triggers_partition *partition, const partition_lane *lane) {
+    const partition_hold *hold = &lane->hold;
+    uint64_t max = partition->limits.max_held_bytes;
+    uint64_t taken = partition->held_bytes + partition->copying_bytes;
+    return taken < max && hold->bytes + hold->copying_bytes < max - taken &&
+           partition_state_has_room(partition);
 }
 
 void partition_hold_want(triggers_partition *partition, partition_lane *lane) {
     if (lane->is_closing || partition_hold_is_open(lane) || lane->hold_again_ms > partition->now_ms)
         return;
-    if (!hold_has_room(partition, lane)) {
+    if (!partition_hold_has_room(partition, lane)) {
         partition->limited_ms = partition->now_ms;
         return;
     }
@@ -150,6 +157,8 @@ static void item_behind(partition_item *item) {
     item->is_behind = true;
     item->next = NULL;
     key->behind++;
+    if (hold->uncopied == NULL)
+        hold->uncopied = item;
     *hold->behind_last = item;
     hold->behind_last = &item->next;
 }
@@ -213,9 +222,11 @@ bool partition_hold_takes(triggers_partition *partition, partition_item *item) {
     return true;
 }
 
-static partition_item *behind_pop(partition_hold *hold) {
+partition_item *partition_behind_pop(partition_hold *hold) {
     partition_item *item = hold->behind;
     hold->behind = item->next;
+    if (hold->uncopied == item)
+        hold->uncopied = hold->behind;
     if (hold->behind == NULL)
         hold->behind_last = &hold->behind;
     item->next = NULL;
@@ -227,86 +238,18 @@ static partition_item *behind_pop(partition_hold *hold) {
 /* Nothing is in the chain: what waits behind it is the keys' again. */
 static void hold_end(triggers_partition *partition, partition_lane *lane) {
     partition_hold *hold = &lane->hold;
-    assert(!hold->is_fetching && hold->recalled == 0);
-    if (hold->last != 0)
+    assert(!hold->is_fetching && hold->recalled == 0 && hold->copy_count == 0);
+    if (hold->void_position > hold->last_position)
+        hold->last_position = hold->void_position;
+    if (hold->last_position != 0)
         partition_clear_later(partition, hold->node.hash, hold->last_position);
     partition_hold_forget(partition, lane);
     hold_leave(partition, lane);
     while (hold->behind != NULL) {
-        partition_item *item = behind_pop(hold);
+        partition_item *item = partition_behind_pop(hold);
         partition_key_take(partition, item);
     }
     partition_lane_drop(partition, lane);
-}
-
-/* ---- copying ---- */
-
-static bool copy_is_wanted(const triggers_partition *partition, const partition_lane *lane) {
-    const partition_item *item = lane->hold.behind;
-    int64_t since_ms = item->fed_ms > partition->rested_ms ? item->fed_ms : partition->rested_ms;
-    int64_t waits_ms = partition->now_ms - since_ms;
-    return lane->hold.last == 0 || waits_ms > COPY_AFTER_MS ||
-           (waits_ms > COPY_OF_FULL_MS && partition_is_full(partition)) ||
-           partition_lane_is_held(partition, lane);
-}
-
-static void copy_next(triggers_partition *partition, partition_lane *lane) {
-    partition_hold *hold = &lane->hold;
-    const partition_item *item = hold->behind;
-    if (hold->held > 0 && !hold_has_room(partition, lane)) {
-        partition->limited_ms = partition->now_ms;
-        hold->copy_again_ms = partition->now_ms + AGAIN_MS;
-        return;
-    }
-    hold->copying = item->sequence;
-    partition_copy_send(partition, hold->node.hash, item, hold->last);
-}
-
-static core_slice hold_reason(const triggers_partition *partition, const partition_lane *lane) {
-    triggers_policy policy;
-    partition_lane_policy(partition, lane, &policy);
-    if (policy.is_paused)
-        return core_slice_text("the trigger is paused");
-    if (lane->not_before_ms > partition->now_ms && lane->reason != NULL)
-        return core_slice_text(lane->reason);
-    if (!partition_lane_has_room(partition, lane))
-        return core_slice_text(partition_lane_limited);
-    return core_slice_text("more comes than its endpoint takes");
-}
-
-static void copy_took(triggers_partition *partition, partition_lane *lane, uint64_t position) {
-    partition_item *item = lane->hold.behind;
-    partition_key *key = item->key;
-    triggers_entry outcome = {.kind = TRIGGERS_ENTRY_HELD,
-                              .sequence = item->sequence,
-                              .position = position,
-                              .took_ms = (uint32_t)item->task->length,
-                              .reason = hold_reason(partition, lane)};
-    partition->holds_up = false;
-    (void)behind_pop(&lane->hold);
-    partition_tell(partition, key, core_block_slice(item->task), &outcome);
-    partition_hold_add(partition, lane, &outcome);
-    partition_item_done(partition, item);
-    partition_key_drop(partition, key);
-}
-
-void partition_hold_parked(triggers_partition *partition, partition_lane *lane, uint64_t position,
-                           core_error_code code) {
-    partition_hold *hold = &lane->hold;
-    assert(hold->copying != 0 && hold->behind != NULL && hold->behind->sequence == hold->copying);
-    hold->copying = 0;
-    if (code == CORE_ERROR_NONE) {
-        copy_took(partition, lane, position);
-    } else {
-        bool is_full = code == CORE_ERROR_FULL || code == CORE_ERROR_LIMIT;
-        hold->copy_again_ms = partition->now_ms + (is_full ? FULL_AGAIN_MS : AGAIN_MS);
-        lane->hold_again_ms = hold->copy_again_ms;
-        if (is_full) {
-            partition->holds_up = true;
-            partition->refused_ms = partition->now_ms;
-        }
-    }
-    partition_hold_pump(partition, lane);
 }
 
 /* ---- turns ---- */
@@ -315,13 +258,10 @@ void partition_hold_pump(triggers_partition *partition, partition_lane *lane) {
     partition_hold *hold = &lane->hold;
     if (!partition->is_owner || !hold->node.held)
         return;
-    bool may_copy = hold->copying == 0 && hold->behind != NULL && !partition->is_held &&
-                    !partition_is_stalled(partition) && partition->lost == 0 &&
-                    partition->now_ms >= hold->copy_again_ms;
-    if (may_copy && copy_is_wanted(partition, lane))
-        copy_next(partition, lane);
-    if (!partition->is_held && partition->lost == 0)
+    if (!partition->is_held && partition->lost == 0) {
+        partition_copies_send(partition, lane);
         partition_recall(partition, lane);
+    }
     if (hold->held == 0 && hold->copying == 0)
         hold_end(partition, lane);
 }
@@ -351,6 +291,7 @@ void partition_holds_begin(triggers_partition *partition) {
             continue;
         hold->read = hold->base;
         hold->read_position = hold->base_position;
+        hold->copied = hold->last;
         partition_hold_sort(hold);
         if (!hold_enter(partition, lane))
             abort(); /* its hash is another's, or memory is out: nothing of it could be found */

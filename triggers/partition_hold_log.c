@@ -8,6 +8,7 @@ void partition_hold_add(triggers_partition *partition, partition_lane *lane,
                         const triggers_entry *outcome) {
     partition_hold *hold = &lane->hold;
     if (hold->held == 0) {
+        hold->chain = outcome->chain;
         hold->head = outcome->sequence;
         hold->base = hold->read = 0;
         hold->base_position = hold->read_position = outcome->position - 1;
@@ -38,7 +39,8 @@ void partition_hold_forget(triggers_partition *partition, partition_lane *lane) 
     partition->held_tasks -= hold->held;
     partition->held_bytes -= hold->bytes;
     hold->held = hold->bytes = 0;
-    hold->head = hold->last = hold->last_position = 0;
+    hold->head = hold->last = hold->last_position = hold->void_position = 0;
+    hold->chain = hold->copied = 0;
     hold->base = hold->base_position = hold->read = hold->read_position = 0;
     hold->done_count = 0;
 }
@@ -95,6 +97,7 @@ void partition_hold_write(const partition_lane *lane, core_buffer *out) {
     core_buffer_u64(out, hold->held);
     if (hold->held == 0)
         return;
+    core_buffer_u64(out, hold->chain);
     core_buffer_u64(out, hold->bytes);
     core_buffer_u64(out, hold->head);
     core_buffer_u64(out, hold->last);
@@ -105,10 +108,11 @@ void partition_hold_write(const partition_lane *lane, core_buffer *out) {
 }
 
 bool partition_hold_read(triggers_partition *partition, core_cursor *cursor, core_slice project,
-                         core_slice trigger) {
+                         core_slice trigger, bool has_chain) {
     partition_hold read = {.held = core_cursor_u64(cursor)};
     if (!core_cursor_ok(cursor) || read.held == 0)
         return core_cursor_ok(cursor);
+    read.chain = has_chain ? core_cursor_u64(cursor) : 0;
     read.bytes = core_cursor_u64(cursor);
     read.head = core_cursor_u64(cursor);
     read.last = core_cursor_u64(cursor);
@@ -120,6 +124,7 @@ bool partition_hold_read(triggers_partition *partition, core_cursor *cursor, cor
         core_cursor_ok(cursor) ? partition_lane_get(partition, project, trigger) : NULL;
     if (lane == NULL || lane->hold.held > 0)
         return false;
+    lane->hold.chain = read.chain;
     lane->hold.held = read.held;
     lane->hold.bytes = read.bytes;
     lane->hold.head = read.head;

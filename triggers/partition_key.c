@@ -137,7 +137,8 @@ void partition_key_count(triggers_partition *partition, partition_key *key) {
     if (counts == key->is_counted)
         return;
     key->is_counted = counts;
-    partition_key_reserve(partition, key, false);
+    /* There was no room to park it, and its attempt may still fail: its place stays its own. */
+    partition_key_reserve(partition, key, !counts && key->held != NULL);
     partition->parked_keys += counts ? 1 : (size_t)-1;
     key->lane->parked_keys += counts ? 1 : (size_t)-1;
 }

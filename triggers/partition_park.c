@@ -34,20 +34,23 @@ bool partition_may_park(const triggers_partition *partition, const partition_key
     return key->is_counted || partition_lane_has_room(partition, key->lane);
 }
 
-void partition_copy_send(triggers_partition *partition, uint64_t chain, const partition_item *item,
-                         uint64_t previous) {
-    const triggers_parked parked = {.sequence = item->sequence,
-                                    .previous = previous,
-                                    .parked_ms = partition->now_ms,
-                                    .task = core_block_slice(item->task)};
+uint64_t partition_copy_send(triggers_partition *partition, uint64_t hash,
+                             const partition_item *item, triggers_parked *parked) {
+    uint64_t number = ++partition->copies;
+    parked->sequence = item->sequence;
+    parked->parked_ms = partition->now_ms;
+    parked->task = core_block_slice(item->task);
     core_buffer_reset(&partition->record_copy);
-    triggers_parked_write(&parked, &partition->record_copy);
-    partition->io.park(partition->io.context, chain, core_buffer_slice(&partition->record_copy));
+    triggers_parked_write(parked, &partition->record_copy);
+    partition->io.park(partition->io.context, hash, number,
+                       core_buffer_slice(&partition->record_copy));
+    return number;
 }
 
 static void park_send(triggers_partition *partition, partition_key *key) {
+    triggers_parked parked = {.previous = key->last_parked};
     key->parking = key->first->sequence;
-    partition_copy_send(partition, key->hash, key->first, key->last_parked);
+    (void)partition_copy_send(partition, key->hash, key->first, &parked);
 }
 
 void partition_key_park(triggers_partition *partition, partition_key *key) {
@@ -177,13 +180,13 @@ static void key_copied(triggers_partition *partition, uint64_t ticket, uint64_t 
     partition_key_line(partition, key);
 }
 
-void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, uint64_t position,
-                               core_error_code code, int64_t now_ms) {
+void triggers_partition_parked(triggers_partition *partition, uint64_t ticket, uint64_t number,
+                               uint64_t position, core_error_code code, int64_t now_ms) {
     CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
     partition_lane *lane = partition_hold_find(partition, ticket);
     partition->now_ms = now_ms;
     if (lane != NULL)
-        partition_hold_parked(partition, lane, position, code);
+        partition_copies_answered(partition, lane, number, position, code);
     else
         key_copied(partition, ticket, position, code);
     partition_hold_step(partition);

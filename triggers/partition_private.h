@@ -8,6 +8,7 @@
 #define TRIGGERS_PARTITION_MAGIC UINT32_C(0x74706172)
 #define TRIGGERS_NEVER_MS        INT64_MAX
 #define TRIGGERS_NO_PLACE        SIZE_MAX
+#define PARTITION_COPIES         32 /* of a lane's chain, under way */
 
 typedef struct partition_key partition_key;
 typedef struct partition_lane partition_lane;
@@ -78,12 +79,23 @@ struct partition_key {
     char reason[TRIGGERS_REASON_MAX];
 };
 
+/* A copy for a lane's chain that is under way, or was answered before one that is ahead of it. */
+typedef struct {
+    uint64_t number; /* as whoever carries it out knows it */
+    uint64_t sequence;
+    bool had_company;  /* the one before it was under way when it was sent */
+    uint64_t position; /* its answer, as the next two */
+    core_error_code code;
+    bool is_answered;
+} partition_copy;
+
 /* Tasks of a lane that were put aside without an attempt, in one chain; see partition_hold.c. */
 typedef struct {
     triggers_job_map_node node; /* by its hash, while it is open */
     partition_lane *next_open, *previous_open;
-    uint64_t held;                /* tasks in it that are not done */
-    uint64_t bytes;               /* of their copies, about */
+    uint64_t chain; /* which one of the lane it is: random; 0: of a version that did not tell */
+    uint64_t held;  /* tasks in it that are not done */
+    uint64_t bytes; /* of their copies, about */
     uint64_t head, last;          /* its first and its last task; 0: there is none */
     uint64_t last_position;       /* of the last one's copy */
     uint64_t base, base_position; /* all of it up to here are done; 0: `head` comes first */
@@ -99,7 +111,14 @@ typedef struct {
     int64_t fetch_again_ms;
 
     partition_item *behind, **behind_last;
-    uint64_t copying; /* the first of `behind`, while its copy is under way; 0: it is not */
+    partition_item *uncopied; /* the first of them whose copy is not under way */
+    uint64_t copied;          /* the task whose copy went last, or `last`: the next one names it */
+    partition_copy *copies;   /* a ring of PARTITION_COPIES, while it is open: of the first of
+                                 `behind`, in order */
+    size_t copy_first, copy_count;
+    size_t copying; /* answers that are to come, those of void copies too */
+    size_t copying_bytes;
+    uint64_t void_position; /* the greatest of a void copy */
     int64_t copy_again_ms;
 } partition_hold;
 
@@ -172,6 +191,10 @@ struct triggers_partition {
     int64_t limited_ms;   /* when a key of a lane could not begin for lack of room; 0: never */
     size_t recalled, recalled_bytes;
     uint64_t held_tasks, held_bytes;
+    uint64_t copies; /* that were sent */
+    uint64_t chains; /* of lanes, that were begun */
+    size_t copying;  /* of lanes, under way */
+    size_t copying_bytes;
     partition_lane **lanes;
     size_t lane_count, lane_capacity;
     partition_lane *active; /* whose turn is next; NULL: nobody is in line */
@@ -273,7 +296,7 @@ void partition_key_take(triggers_partition *partition, partition_item *item);
 
 /* partition_hold.c: lanes that are held back, and their chains */
 static inline bool partition_hold_is_open(const partition_lane *lane) {
-    return lane->hold.held > 0 || lane->hold.copying != 0 || lane->hold.behind != NULL;
+    return lane->hold.held > 0 || lane->hold.copying > 0 || lane->hold.behind != NULL;
 }
 void partition_hold_init(partition_lane *lane);
 void partition_hold_fini(triggers_partition *partition, partition_lane *lane);
@@ -288,10 +311,18 @@ void partition_hold_pump(triggers_partition *partition, partition_lane *lane);
 /* Each that is open; `*next_ms` as of a tick. */
 void partition_holds_tick(triggers_partition *partition, int64_t *next_ms);
 partition_lane *partition_hold_find(const triggers_partition *partition, uint64_t hash);
-void partition_hold_parked(triggers_partition *partition, partition_lane *lane, uint64_t position,
-                           core_error_code code);
+/* A lane may take as much of the stream of parked tasks as it leaves free of what is for all. */
+bool partition_hold_has_room(const triggers_partition *partition, const partition_lane *lane);
+/* The first of those behind the chain leaves them. */
+partition_item *partition_behind_pop(partition_hold *hold);
 /* The log is folded. */
 void partition_holds_begin(triggers_partition *partition);
+
+/* partition_copy.c: from behind the chain into it */
+/* As many as may go now. */
+void partition_copies_send(triggers_partition *partition, partition_lane *lane);
+void partition_copies_answered(triggers_partition *partition, partition_lane *lane, uint64_t number,
+                               uint64_t position, core_error_code code);
 
 /* partition_hold_log.c: what a chain holds, told and folded */
 void partition_hold_add(triggers_partition *partition, partition_lane *lane,
@@ -306,8 +337,9 @@ CORE_MUST_CHECK bool partition_hold_fold_done(triggers_partition *partition, par
                                               uint64_t sequence);
 void partition_hold_fold_passed(partition_lane *lane, const triggers_entry *outcome);
 void partition_hold_write(const partition_lane *lane, core_buffer *out);
+/* has_chain: false of what a version wrote that did not tell it. */
 CORE_MUST_CHECK bool partition_hold_read(triggers_partition *partition, core_cursor *cursor,
-                                         core_slice project, core_slice trigger);
+                                         core_slice project, core_slice trigger, bool has_chain);
 
 /* partition_recall.c: from the chain back into memory */
 void partition_hold_sort(partition_hold *hold);
@@ -359,9 +391,10 @@ void partition_head_go(triggers_partition *partition, partition_key *key);
 void partition_head_let_go(triggers_partition *partition, partition_key *key);
 
 /* partition_park.c: parking, and the chain of parked tasks */
-/* Its copy goes to the chain, behind the task `previous`. */
-void partition_copy_send(triggers_partition *partition, uint64_t chain, const partition_item *item,
-                         uint64_t previous);
+/* The copy goes to the key's chain, or the lane's, of which `parked` tells all but time and task.
+ * Returns its number. */
+uint64_t partition_copy_send(triggers_partition *partition, uint64_t hash,
+                             const partition_item *item, triggers_parked *parked);
 bool partition_may_park(const triggers_partition *partition, const partition_key *key);
 /* The key's tasks in the window are to be parked from here on; the next one's copy goes. */
 void partition_key_park(triggers_partition *partition, partition_key *key);

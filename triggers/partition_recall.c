@@ -222,7 +222,7 @@ void partition_recall_fetched(triggers_partition *partition, partition_lane *lan
         bool is_read = triggers_parked_read(core_block_slice(block), &parked, &ignored);
         bool follows =
             hold->read != 0 ? parked.previous == hold->read : parked.sequence == hold->head;
-        if (is_read && follows)
+        if (is_read && follows && parked.chain == hold->chain)
             fetched_next(partition, lane, &parked, position);
         else
             hold->read_position = position;

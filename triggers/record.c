@@ -1,10 +1,10 @@
 /* A log record's wire form; see record.h. Numbers big-endian, texts behind their lengths. An entry
- * of a task that was in a batch says so in its flags and ends in the batch's id; every other is as
- * it was before there were batches. A version of walcast that does not know the flag refuses the
- * record. */
+ * of a task that was in a batch says so in its flags and ends in the batch's id, one that begins a
+ * chain in the chain's; every other is as it was before there were those. A version of walcast that
+ * does not know the flag refuses the record. */
 #include "triggers/record.h"
 
-enum { RECORD_VERSION = 1, WAS_PARKED = 1, IS_MEMBER = 2, IN_BATCH = 4 };
+enum { RECORD_VERSION = 1, WAS_PARKED = 1, IS_MEMBER = 2, IN_BATCH = 4, HAS_CHAIN = 8 };
 
 static void text_write(core_buffer *out, core_slice text, size_t max) {
     core_slice kept = core_slice_make(text.data, text.length < max ? text.length : max);
@@ -23,7 +23,8 @@ void triggers_entry_write(const triggers_entry *outcome, core_buffer *out) {
     core_buffer_u8(out, (uint8_t)outcome->kind);
     core_buffer_u8(out, (uint8_t)((outcome->was_parked ? WAS_PARKED : 0) |
                                   (outcome->is_member ? IS_MEMBER : 0) |
-                                  (outcome->batch.length > 0 ? IN_BATCH : 0)));
+                                  (outcome->batch.length > 0 ? IN_BATCH : 0) |
+                                  (outcome->chain != 0 ? HAS_CHAIN : 0)));
     core_buffer_u64(out, outcome->sequence);
     core_buffer_u64(out, outcome->key_hash);
     core_buffer_u64(out, (uint64_t)outcome->time_ms);
@@ -39,6 +40,8 @@ void triggers_entry_write(const triggers_entry *outcome, core_buffer *out) {
     text_write(out, outcome->reason, TRIGGERS_REASON_MAX);
     if (outcome->batch.length > 0)
         text_write(out, outcome->batch, TRIGGERS_EVENT_ID_MAX);
+    if (outcome->chain != 0)
+        core_buffer_u64(out, outcome->chain);
 }
 
 bool triggers_entry_read(core_cursor *cursor, triggers_entry *outcome) {
@@ -63,8 +66,11 @@ bool triggers_entry_read(core_cursor *cursor, triggers_entry *outcome) {
     outcome->reason = text_read(cursor, TRIGGERS_REASON_MAX);
     if ((flags & IN_BATCH) != 0)
         outcome->batch = text_read(cursor, TRIGGERS_EVENT_ID_MAX);
+    if ((flags & HAS_CHAIN) != 0)
+        outcome->chain = core_cursor_u64(cursor);
     if (kind < TRIGGERS_ENTRY_DELIVERED || kind > TRIGGERS_ENTRY_PASSED ||
-        flags > (WAS_PARKED | IS_MEMBER | IN_BATCH) ||
+        flags > (WAS_PARKED | IS_MEMBER | IN_BATCH | HAS_CHAIN) ||
+        ((flags & HAS_CHAIN) != 0) != (outcome->chain != 0) ||
         ((flags & IN_BATCH) != 0) != (outcome->batch.length > 0) ||
         (outcome->is_member && outcome->batch.length == 0))
         core_cursor_fail(cursor);

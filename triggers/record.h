@@ -42,6 +42,7 @@ typedef struct {
     uint64_t position; /* was_parked, PARKED, HELD: in the stream of parked tasks */
     core_slice project, trigger, event_id, key, reason;
     core_slice batch; /* the batch's id that it was in; empty: in none */
+    uint64_t chain;   /* HELD, of a chain's first: which one of the trigger it is; 0: not told */
 } triggers_entry;
 
 typedef struct {

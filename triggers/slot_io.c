@@ -188,20 +188,18 @@ static void call_publish(triggers_call *call, const fanout_parcel *parcel) {
         triggers_call_fail(call, &error);
 }
 
-static void io_park(void *context, uint64_t ticket, core_slice parked) {
+/* Without an id: the stream must not take a second copy for the first one, which stands before
+ * others that are copied again too. What is there twice is passed over. */
+static void io_park(void *context, uint64_t ticket, uint64_t number, core_slice parked) {
     triggers_slot *slot = context;
     triggers_call *call = triggers_call_new(slot, CALL_PARK, ticket);
-    char subject[CORE_SUBJECT_MAX], id[NAME_MAX_TEXT];
-    triggers_parked read;
-    core_error error = {0};
-    if (!triggers_parked_read(parked, &read, &error) || !parked_subject(slot, ticket, subject)) {
+    char subject[CORE_SUBJECT_MAX];
+    call->number = number;
+    if (!parked_subject(slot, ticket, subject)) {
         triggers_call_fail(call, &(core_error){.code = CORE_ERROR_LIMIT});
         return;
     }
-    /* A task may go to its trigger's chain, and from there to its key's. */
-    (void)snprintf(id, sizeof id, "%" PRIx64 "-%" PRIu64 "-%" PRIx64, slot->owner, read.sequence,
-                   ticket);
-    const fanout_parcel parcel = {.subject = subject, .id = id, .payload = parked};
+    const fanout_parcel parcel = {.subject = subject, .payload = parked};
     call_publish(call, &parcel);
 }
 
@@ -323,7 +321,8 @@ void triggers_slot_answer(triggers_call *call, const fanout_answer *answer, core
     switch (taken.kind) {
     case CALL_PARK:
         count(slot, CORE_METRIC_TRIGGERS_PARKED, code);
-        triggers_partition_parked(slot->partition, taken.ticket, answer->sequence, code, now_ms);
+        triggers_partition_parked(slot->partition, taken.ticket, taken.number, answer->sequence,
+                                  code, now_ms);
         break;
     case CALL_FETCH:
         fetched(slot, taken.ticket, answer, code, now_ms);

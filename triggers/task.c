@@ -1,6 +1,7 @@
 /* A task's wire form: a version, numbers big-endian, texts behind their lengths; see task.h. A
  * batch is version 2, whose list of ids stands before the body; every other task is version 1, as
- * it was before there were batches. */
+ * it was before there were batches. A parked one of a trigger's chain is version 2, which names the
+ * chain. */
 #include "triggers/task.h"
 
 #include "auth/auth.h"
@@ -8,7 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { TASK_VERSION = 1, BATCH_VERSION = 2, PARKED_VERSION = 1 };
+enum { TASK_VERSION = 1, BATCH_VERSION = 2, PARKED_VERSION = 1, PARKED_CHAIN_VERSION = 2 };
 
 /* ---- hashes ---- */
 
@@ -91,10 +92,12 @@ void triggers_task_write(const triggers_task *task, core_buffer *out) {
 }
 
 void triggers_parked_write(const triggers_parked *parked, core_buffer *out) {
-    core_buffer_u8(out, PARKED_VERSION);
+    core_buffer_u8(out, parked->chain != 0 ? PARKED_CHAIN_VERSION : PARKED_VERSION);
     core_buffer_u64(out, parked->sequence);
     core_buffer_u64(out, parked->previous);
     core_buffer_u64(out, (uint64_t)parked->parked_ms);
+    if (parked->chain != 0)
+        core_buffer_u64(out, parked->chain);
     core_buffer_slice_append(out, parked->task);
 }
 
@@ -142,12 +145,16 @@ bool triggers_task_read(core_slice bytes, triggers_task *task, core_error *error
 bool triggers_parked_read(core_slice bytes, triggers_parked *parked, core_error *error) {
     core_cursor cursor = core_cursor_make(bytes);
     *parked = (triggers_parked){0};
-    if (core_cursor_u8(&cursor) != PARKED_VERSION)
+    unsigned version = core_cursor_u8(&cursor);
+    if (version != PARKED_VERSION && version != PARKED_CHAIN_VERSION)
         return bytes_refuse(&cursor, "parked task", error);
     parked->sequence = core_cursor_u64(&cursor);
     parked->previous = core_cursor_u64(&cursor);
     parked->parked_ms = (int64_t)core_cursor_u64(&cursor);
+    if (version == PARKED_CHAIN_VERSION)
+        parked->chain = core_cursor_u64(&cursor);
+    bool is_whole = (version == PARKED_CHAIN_VERSION) == (parked->chain != 0);
     parked->task = core_cursor_rest(&cursor);
-    return (core_cursor_ok(&cursor) && parked->sequence > parked->previous) ||
+    return (core_cursor_ok(&cursor) && is_whole && parked->sequence > parked->previous) ||
            bytes_refuse(&cursor, "parked task", error);
 }

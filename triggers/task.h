@@ -51,6 +51,7 @@ typedef struct {
     uint64_t sequence; /* in the stream of tasks */
     uint64_t previous; /* of the key's task that was parked before it; 0: it is the first */
     int64_t parked_ms; /* since 1970 */
+    uint64_t chain;    /* of a trigger's chain: which one; 0: of a key's */
     core_slice task;   /* as it was in the stream of tasks */
 } triggers_parked;
 

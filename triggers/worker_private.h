@@ -43,6 +43,7 @@ struct triggers_call {
     triggers_call *next_failed;
     triggers_slot *slot;
     uint64_t life, ticket;
+    uint64_t number; /* PARK: of the copy */
     triggers_call_kind kind;
     core_error_code code;      /* of one that was not sent */
     triggers_telling *telling; /* RESULT; BURY: what follows it. NULL: nobody waits */

@@ -17,7 +17,7 @@ typedef struct {
     bool ended[MANY];
     size_t attempt_count;
     struct {
-        uint64_t ticket, position;
+        uint64_t ticket, position, number;
         core_block *bytes;
     } parks[MANY], fetches[MANY], buries[MANY];
     size_t park_count, park_done, fetch_count, fetch_done, bury_count, bury_done;
@@ -76,8 +76,9 @@ static void on_attempt(void *context, const triggers_attempt *attempt) {
     d->attempt_count++;
     d->admitted--;
 }
-static void on_park(void *context, uint64_t ticket, core_slice parked) {
+static void on_park(void *context, uint64_t ticket, uint64_t number, core_slice parked) {
     desk *d = context;
+    d->parks[d->park_count].number = number;
     d->parks[d->park_count].ticket = ticket;
     d->parks[d->park_count++].bytes = core_block_copy(parked);
 }
@@ -145,8 +146,8 @@ static void settle(desk *d) {
             size_t i = d->park_done++;
             d->copy_keys[d->copy_count] = d->parks[i].ticket;
             d->copies[d->copy_count++] = d->parks[i].bytes;
-            triggers_partition_parked(d->partition, d->parks[i].ticket, d->copy_count,
-                                      CORE_ERROR_NONE, d->now_ms);
+            triggers_partition_parked(d->partition, d->parks[i].ticket, d->parks[i].number,
+                                      d->copy_count, CORE_ERROR_NONE, d->now_ms);
         }
         if (d->fetch_done < d->fetch_count && (busy = true)) {
             size_t i = d->fetch_done++, at = d->fetches[i].position - 1;
@@ -218,7 +219,7 @@ static void end(desk *d, uint64_t sequence, triggers_end_kind kind, int64_t retr
 static void good(desk *d, uint64_t sequence) {
     end(d, sequence, TRIGGERS_END_DELIVERED, 0);
 }
-static void bad(desk *d, uint64_t sequence) {
+static inline void bad(desk *d, uint64_t sequence) {
     end(d, sequence, TRIGGERS_END_FAILED, 0);
 }
 
@@ -231,7 +232,7 @@ static int64_t wait_ms(desk *d, int64_t for_ms) {
     return next_ms - d->now_ms;
 }
 
-static size_t under_way(const desk *d, uint64_t sequence) {
+static inline size_t under_way(const desk *d, uint64_t sequence) {
     size_t count = 0;
     for (size_t i = 0; i < d->attempt_count; i++)
         count += d->attempts[i].sequence == sequence && !d->ended[i];

@@ -108,6 +108,8 @@ typedef struct {
     uint32_t batch_size[TRIGGERS]; /* 0: no batches */
     int64_t batch_ms[TRIGGERS];
     size_t batch_bytes;
+    int64_t full_ms;               /* until then there is no room for parked copies */
+    size_t in_company, gaps, late; /* copies of a chain beside others; of them refused; see below */
     size_t kills, sleeps, fenced, resolved, repeats, withdrawn, parked, dead, held, passed;
     size_t batches, batched, whole, parked_batches; /* attempts; their tasks; of the full size */
 } sim;
@@ -292,8 +294,33 @@ static sim_op *op_with_bytes(sim_context *c, op_kind kind, core_slice bytes) {
     return op;
 }
 
-static void on_park(void *context, uint64_t ticket, core_slice parked) {
-    op_with_bytes(context, OP_PARK, parked)->ticket = ticket;
+/* The owner's copy of the same chain that was sent last and is not answered yet. */
+static sim_op *copy_before(sim *s, const sim_op *op) {
+    sim_op *before = NULL;
+    for (size_t i = 0; i < OPS; i++) {
+        sim_op *other = &s->ops[i];
+        bool is_like = other->used && other != op && other->kind == OP_PARK &&
+                       other->owner == op->owner && other->life == op->life &&
+                       other->ticket == op->ticket;
+        if (is_like && (before == NULL || other->number > before->number))
+            before = other;
+    }
+    return before;
+}
+
+/* They arrive in the order that they are sent in, mostly. */
+static void on_park(void *context, uint64_t ticket, uint64_t number, core_slice parked) {
+    sim *s = ((sim_context *)context)->s;
+    sim_op *op = op_with_bytes(context, OP_PARK, parked);
+    op->ticket = ticket;
+    op->number = number;
+    const sim_op *before = copy_before(s, op);
+    if (before == NULL)
+        return;
+    SIM_CHECK(s, key_number(s, ticket) == KEYS); /* of a key one at a time */
+    s->in_company++;
+    if (!before->effected && before->at_ms > op->at_ms && (!s->faults || !chance(s, 3)))
+        op->at_ms = before->at_ms;
 }
 
 static void on_fetch(void *context, uint64_t ticket, uint64_t position) {
@@ -374,8 +401,11 @@ static void effect_attempt(sim *s, sim_op *op) {
 static void effect_park(sim *s, sim_op *op) {
     triggers_parked parked;
     core_error error;
-    op->code = s->faults && chance(s, 3) ? CORE_ERROR_FULL : CORE_ERROR_NONE;
-    if (op->code != CORE_ERROR_NONE)
+    bool is_full = s->faults && (chance(s, 3) || s->full_ms > s->now_ms);
+    op->code = is_full ? CORE_ERROR_FULL : CORE_ERROR_NONE;
+    const sim_op *last = is_full ? copy_before(s, op) : NULL;
+    s->gaps += last != NULL && last->number > op->number;
+    if (is_full)
         return;
     SIM_CHECK(s, triggers_parked_read(core_block_slice(op->bytes), &parked, &error));
     SIM_CHECK(s, s->copy_count < COPIES);

@@ -112,8 +112,9 @@ static void owner_feed(sim *s, sim_owner *owner) {
         core_block_release(block);
     }
     triggers_partition_stats stats = triggers_partition_look(owner->partition);
-    SIM_CHECK(s,
-              stats.tasks <= 20 && stats.parked_keys <= s->max_parked_keys && stats.attempts <= 8);
+    SIM_CHECK(s, stats.tasks <= 20);
+    SIM_CHECK(s, stats.parked_keys <= s->max_parked_keys);
+    SIM_CHECK(s, stats.attempts <= 8);
 }
 
 /* The append was refused, or nobody knows: the log's last record tells, as a driver reads it. */
@@ -165,8 +166,8 @@ static void op_answer(sim *s, sim_op *op) {
             triggers_partition_attempted(owner->partition, taken.ticket, &taken.end, s->now_ms);
             break;
         case OP_PARK:
-            triggers_partition_parked(owner->partition, taken.ticket, taken.stored, taken.code,
-                                      s->now_ms);
+            triggers_partition_parked(owner->partition, taken.ticket, taken.number, taken.stored,
+                                      taken.code, s->now_ms);
             break;
         case OP_FETCH:
             triggers_partition_fetched(owner->partition, taken.ticket, taken.bytes, taken.stored,
@@ -226,6 +227,31 @@ static void long_pause_end(sim *s) {
     triggers_refresh(s);
 }
 
+/* It is stopped, perhaps for so long that another one has begun and ended chains. What is in its
+ * buffers follows when it wakes. */
+static void owner_sleep(sim *s, int number) {
+    sim_owner *owner = &s->owners[number];
+    s->sleeps++;
+    owner->asleep = true;
+    owner->wake_ms = s->now_ms + 50 + (int64_t)rnd(s, chance(s, 25) ? 12000 : 4000);
+    for (size_t i = 0; i < OPS; i++) {
+        sim_op *op = &s->ops[i];
+        if (!op->used || op->owner != number || op->life != owner->life || op->effected ||
+            op->kind != OP_PARK || chance(s, 30))
+            continue;
+        s->late++;
+        op->at_ms = owner->wake_ms;
+    }
+}
+
+static bool has_copies_under_way(const sim *s, int number) {
+    size_t count = 0;
+    for (size_t i = 0; i < OPS; i++)
+        count += s->ops[i].used && s->ops[i].owner == number && s->ops[i].kind == OP_PARK &&
+                 s->ops[i].life == s->owners[number].life && !s->ops[i].effected;
+    return count > 1;
+}
+
 static void step_faults(sim *s) {
     int number = awake(s);
     if (s->faults && s->now_ms >= FAULTS_END_MS) {
@@ -237,11 +263,12 @@ static void step_faults(sim *s) {
     if (number != NEVER && s->faults && rnd(s, 600) == 0) {
         s->kills++;
         owner_end(s, number);
-    } else if (number != NEVER && s->faults && rnd(s, 600) == 0) {
-        s->sleeps++;
-        s->owners[number].asleep = true;
-        s->owners[number].wake_ms = s->now_ms + 50 + (int64_t)rnd(s, 4000);
+    } else if (number != NEVER && s->faults &&
+               rnd(s, has_copies_under_way(s, number) ? 40 : 600) == 0) {
+        owner_sleep(s, number);
     }
+    if (s->faults && rnd(s, 1000) == 0)
+        s->full_ms = s->now_ms + (int64_t)rnd(s, 3000);
     for (int i = 0; i < OWNERS; i++)
         if (s->owners[i].asleep && s->owners[i].wake_ms <= s->now_ms)
             s->owners[i].asleep = false;
@@ -381,7 +408,7 @@ static void test_whatever_happens(void **state) {
     size_t kills = 0, sleeps = 0, fenced = 0, resolved = 0, repeats = 0, parked = 0, dead = 0;
     size_t withdrawn = 0;
     size_t batches = 0, batched = 0, whole = 0, parked_batches = 0;
-    size_t held = 0, passed = 0, limited = 0;
+    size_t held = 0, passed = 0, limited = 0, in_company = 0, gaps = 0, late = 0;
     (void)state;
     assert_non_null(s);
     for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++) {
@@ -401,6 +428,9 @@ static void test_whatever_happens(void **state) {
         held += s->held;
         passed += s->passed;
         limited += s->limited;
+        in_company += s->in_company;
+        gaps += s->gaps;
+        late += s->late;
     }
     print_message("%" PRIu64 " seeds of %d tasks: %zu kills, %zu sleeps, %zu owners fenced, %zu "
                   "appends looked up, %zu deliveries repeated, %zu attempts withdrawn, %zu parked, "
@@ -410,11 +440,14 @@ static void test_whatever_happens(void **state) {
     print_message("%zu attempts of batches with %zu tasks, %zu of the full size, %zu parked\n",
                   batches, batched, whole, parked_batches);
     print_message("%zu held, %zu times a base told, %zu seeds at a limit\n", held, passed, limited);
+    print_message("%zu copies sent beside others, %zu refused in front of one, %zu late\n",
+                  in_company, gaps, late);
     if (seed_count >= 100) { /* the faults did happen */
         assert_true(kills > seed_count && sleeps > seed_count && fenced > seed_count / 4);
         assert_true(parked > 10 * seed_count && dead > seed_count && repeats > 0);
         assert_true(withdrawn > seed_count);
         assert_true(batches > seed_count && whole > seed_count / 2 && parked_batches > seed_count);
+        assert_true(in_company > 5 * seed_count && gaps > seed_count / 4 && late > seed_count);
         assert_true(held > 10 * seed_count && passed > seed_count / 4 && limited > seed_count / 20);
     }
     free(s);

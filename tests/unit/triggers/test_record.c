@@ -102,6 +102,22 @@ static void test_one_of_a_batch(void **state) {
     core_buffer_fini(&out);
 }
 
+static void test_one_that_begins_a_chain(void **state) {
+    core_buffer out;
+    triggers_entry entry = sample(), back;
+    (void)state;
+    core_buffer_init(&out, 4096);
+    entry.kind = TRIGGERS_ENTRY_HELD;
+    entry.chain = UINT64_MAX - 1;
+    triggers_entry_write(&entry, &out);
+    assert_true(reads(&out, &back));
+    assert_int_equal(back.chain, entry.chain);
+    assert_true(core_slice_equal(back.reason, entry.reason));
+    memset(out.data + out.length - 8, 0, 8);
+    assert_false(reads(&out, &back));
+    core_buffer_fini(&out);
+}
+
 /* A member without its batch, a batch without a name, and flags of another version. */
 static void test_what_is_none_is_refused(void **state) {
     static const uint8_t flags[] = {2, 3, 8, 0x80};
@@ -149,6 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_former_log_is_read),
         cmocka_unit_test(test_one_of_a_batch),
+        cmocka_unit_test(test_one_that_begins_a_chain),
         cmocka_unit_test(test_what_is_none_is_refused),
         cmocka_unit_test(test_a_newer_record_is_refused_with_a_reason),
     };

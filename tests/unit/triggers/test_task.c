@@ -126,7 +126,17 @@ static void test_a_parked_one_carries_the_task(void **state) {
     assert_int_equal(back.sequence, 9);
     assert_int_equal(back.previous, 4);
     assert_int_equal(back.parked_ms, 6);
+    assert_int_equal(back.chain, 0);
     assert_true(core_slice_is(back.task, "task"));
+    size_t length = out.length;
+    core_buffer_reset(&out);
+    parked.chain = UINT64_MAX - 1;
+    triggers_parked_write(&parked, &out);
+    assert_true(triggers_parked_read(core_buffer_slice(&out), &back, &error));
+    assert_int_equal(back.chain, UINT64_MAX - 1);
+    assert_true(core_slice_is(back.task, "task"));
+    memset(out.data + length - 4, 0, 8); /* a chain without a number */
+    assert_false(triggers_parked_read(core_buffer_slice(&out), &back, &error));
     core_buffer_reset(&out);
     parked.previous = 9; /* itself */
     triggers_parked_write(&parked, &out);
