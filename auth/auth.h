@@ -112,13 +112,17 @@ CORE_MUST_CHECK bool auth_token_sign(const core_config *config, const char *role
  * for each name of a project and environment, and of a key only its SHA-256. All of this asks NATS
  * and blocks up to its time limits; for tools, one thread. */
 
-#define AUTH_KEY_TEXT_MAX    64
-#define AUTH_KEY_PREFIX_MAX  9
-#define AUTH_KEY_NAME_MAX    65
-#define AUTH_KEY_SECRETS_MAX 8 /* of one name, those of rotations that still count included */
-#define AUTH_KEYS_MAX        100000
-#define AUTH_KEY_BYTES_MAX   ((size_t)128 << 20) /* of all keys in a process's memory */
-#define AUTH_REVOCATIONS_MAX 100000
+#define AUTH_KEY_TEXT_MAX        64
+#define AUTH_KEY_PREFIX_MAX      9
+#define AUTH_KEY_NAME_MAX        65
+#define AUTH_KEY_SECRETS_MAX     8 /* of one name, those of rotations that still count included */
+#define AUTH_KEYS_MAX            100000
+#define AUTH_KEY_INDEXES_MAX     1024
+#define AUTH_KEY_TITLE_MAX       256
+#define AUTH_KEY_DESCRIPTION_MAX 1024
+#define AUTH_KEY_INDEXES_CLAIM   "searchIndexes"
+#define AUTH_KEY_BYTES_MAX       ((size_t)128 << 20) /* of all keys in a process's memory */
+#define AUTH_REVOCATIONS_MAX     100000
 
 typedef enum { AUTH_KEY_ACTIVE, AUTH_KEY_ENDED, AUTH_KEY_REVOKED } auth_key_state;
 
@@ -138,7 +142,13 @@ typedef struct {
     char role[AUTH_CLAIM_MAX];
     char subject[AUTH_CLAIM_MAX]; /* may be empty */
     unsigned scopes;
+    /* The search indexes that it is for, a JSON array of names and of beginnings that end with `*`;
+     * "": all. Policies and rooms see it as the claim AUTH_KEY_INDEXES_CLAIM. */
+    char indexes[AUTH_KEY_INDEXES_MAX];
+    char title[AUTH_KEY_TITLE_MAX]; /* what somebody wrote of it, as the next one; may be empty */
+    char description[AUTH_KEY_DESCRIPTION_MAX];
     int64_t created_s;
+    int64_t changed_s;   /* when title or description were written; 0: with the key */
     size_t secret_count; /* the newest last */
     auth_key_secret secrets[AUTH_KEY_SECRETS_MAX];
 } auth_key_record;
@@ -162,6 +172,11 @@ CORE_MUST_CHECK bool auth_key_create(auth_key_store *store, const auth_key_recor
 CORE_MUST_CHECK bool auth_key_rotate(auth_key_store *store, auth_key_record *record,
                                      int64_t overlap_s, char text[AUTH_KEY_TEXT_MAX],
                                      core_error *error);
+/* Writes title and description (NULL: stays) of a name that has a key that counts; INPUT: none has.
+ * `record` has the name's place, and gets the rest. */
+CORE_MUST_CHECK bool auth_key_describe(auth_key_store *store, auth_key_record *record,
+                                       const char *title, const char *description,
+                                       core_error *error);
 /* Ends all keys of the name at once. INPUT when there is none. */
 CORE_MUST_CHECK bool auth_key_revoke(auth_key_store *store, auth_key_record *record,
                                      core_error *error);

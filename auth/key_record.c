@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RECORD_VERSION = 1, HASH_BYTES = 32 };
+/* One that is for some indexes alone must not be taken for one of all by who does not know of it.
+ */
+enum { RECORD_VERSION = 1, RECORD_VERSION_INDEXES = 2, HASH_BYTES = 32 };
 
 auth_key_state auth_key_secret_state(const auth_key_secret *secret, int64_t now_s) {
     if (secret->revoked_s != 0)
@@ -84,11 +86,30 @@ static void secret_write(core_json_writer *json, const auth_key_secret *secret) 
     core_json_object_close(json);
 }
 
+static void optional_write(core_json_writer *json, const auth_key_record *record) {
+    if (record->indexes[0] != '\0') {
+        core_json_key_text(json, "indexes");
+        core_json_raw(json, core_slice_text(record->indexes));
+    }
+    if (record->title[0] != '\0') {
+        core_json_key_text(json, "title");
+        core_json_text(json, record->title);
+    }
+    if (record->description[0] != '\0') {
+        core_json_key_text(json, "description");
+        core_json_text(json, record->description);
+    }
+    if (record->changed_s != 0) {
+        core_json_key_text(json, "changed");
+        core_json_signed(json, record->changed_s);
+    }
+}
+
 void auth_key_encode(const auth_key_record *record, core_buffer *out) {
     core_json_writer json = core_json_writer_make(out);
     core_json_object_open(&json);
     core_json_key_text(&json, "version");
-    core_json_unsigned(&json, RECORD_VERSION);
+    core_json_unsigned(&json, record->indexes[0] != '\0' ? RECORD_VERSION_INDEXES : RECORD_VERSION);
     core_json_key_text(&json, "name");
     core_json_text(&json, record->name);
     core_json_key_text(&json, "project");
@@ -103,6 +124,7 @@ void auth_key_encode(const auth_key_record *record, core_buffer *out) {
     }
     core_json_key_text(&json, "scopes");
     core_scopes_write(&json, record->scopes);
+    optional_write(&json, record);
     core_json_key_text(&json, "created");
     core_json_signed(&json, record->created_s);
     core_json_key_text(&json, "secrets");
@@ -219,6 +241,8 @@ static bool member_is_text(core_json_token member, auth_key_record *record, char
         {"environment", record->environment, sizeof record->environment},
         {"role", record->role, sizeof record->role},
         {"sub", record->subject, sizeof record->subject},
+        {"title", record->title, sizeof record->title},
+        {"description", record->description, sizeof record->description},
     };
     for (size_t i = 0; i < CORE_COUNT_OF(rows); i++)
         if (core_json_raw_is(member.key, rows[i].name)) {
@@ -242,6 +266,11 @@ static bool member_read(core_json_reader *json, core_json_token member, auth_key
         return text_read(member, text, size);
     if (core_json_raw_is(member.key, "created"))
         return time_read(member, &record->created_s);
+    if (core_json_raw_is(member.key, "changed"))
+        return time_read(member, &record->changed_s);
+    if (core_json_raw_is(member.key, "indexes"))
+        return member.kind == CORE_JSON_ARRAY_OPEN && core_json_skip(json, member, &whole) &&
+               core_slice_to_text(whole, record->indexes, sizeof record->indexes);
     if (core_json_raw_is(member.key, "version"))
         return time_read(member, version);
     return core_json_skip(json, member, &whole);
@@ -258,10 +287,12 @@ bool auth_key_decode(core_slice json, auth_key_record *record, core_error *error
         ok = member_read(&reader, member, record, &version);
     if (!ok || core_json_next(&reader).kind != CORE_JSON_END)
         return core_error_set(error, CORE_ERROR_INPUT, "this is no record of an API key");
-    if (version != RECORD_VERSION)
-        return core_error_set(error, CORE_ERROR_INPUT,
-                              "the record of key '%s' is of version %lld, expected %d: update this "
-                              "walcast",
-                              record->name, (long long)version, RECORD_VERSION);
+    bool is_of_some = version == RECORD_VERSION_INDEXES && record->indexes[0] != '\0';
+    if (version != RECORD_VERSION && !is_of_some)
+        return core_error_set(
+            error, CORE_ERROR_INPUT,
+            "the record of key '%s' is of version %lld, expected %d (%d with indexes): update this "
+            "walcast",
+            record->name, (long long)version, RECORD_VERSION, RECORD_VERSION_INDEXES);
     return auth_key_valid(record, error);
 }

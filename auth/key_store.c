@@ -8,6 +8,7 @@
 #include "auth/revocation.h"
 #include "fanout/fanout.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -301,6 +302,37 @@ bool auth_key_rotate(auth_key_store *store, auth_key_record *record, int64_t ove
     else
         explicit_bzero(text, AUTH_KEY_TEXT_MAX);
     return ok;
+}
+
+/* ---- Describe ---- */
+
+typedef struct {
+    const char *title, *description;
+} key_words;
+
+static bool words_write(auth_key_store *store, stored_key *stored, void *context,
+                        core_error *error) {
+    const key_words *words = context;
+    auth_key_record *record = &stored->record;
+    if (stored->revision == 0 || !record_counts(record, now_s(store)))
+        return core_error_set(error, CORE_ERROR_INPUT, "there is no key of that name that counts");
+    if (words->title != NULL)
+        (void)snprintf(record->title, sizeof record->title, "%s", words->title);
+    if (words->description != NULL)
+        (void)snprintf(record->description, sizeof record->description, "%s", words->description);
+    record->changed_s = now_s(store);
+    return true;
+}
+
+bool auth_key_describe(auth_key_store *store, auth_key_record *record, const char *title,
+                       const char *description, core_error *error) {
+    key_words words = {.title = title, .description = description};
+    stored_key stored;
+    CORE_MAGIC_CHECK(store, STORE_MAGIC);
+    if (!key_change_stored(store, record, words_write, &words, &stored, error))
+        return false;
+    *record = stored.record;
+    return true;
 }
 
 /* ---- Revoke ---- */

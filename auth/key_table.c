@@ -10,7 +10,11 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { CHAINS = 65536, MAC_KEY_BYTES = 32, CLAIMS_JSON_MAX = 8 * AUTH_CLAIM_MAX };
+enum {
+    CHAINS = 65536,
+    MAC_KEY_BYTES = 32,
+    CLAIMS_JSON_MAX = 8 * AUTH_CLAIM_MAX + AUTH_KEY_INDEXES_MAX
+};
 
 typedef struct key_record key_record;
 
@@ -106,6 +110,10 @@ static void claims_write(const auth_key_record *record, core_buffer *out) {
     core_json_text(&json, record->project);
     core_json_key_text(&json, "environment_id");
     core_json_text(&json, record->environment);
+    if (record->indexes[0] != '\0') {
+        core_json_key_text(&json, AUTH_KEY_INDEXES_CLAIM);
+        core_json_raw(&json, core_slice_text(record->indexes));
+    }
     core_json_object_close(&json);
 }
 

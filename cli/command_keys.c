@@ -172,6 +172,10 @@ static void record_write(const keys_command *command, core_json_writer *json,
         core_json_null(json);
     core_json_key_text(json, "scopes");
     core_scopes_write(json, record->scopes);
+    if (record->indexes[0] != '\0') {
+        core_json_key_text(json, "indexes");
+        core_json_raw(json, core_slice_text(record->indexes));
+    }
     time_write(json, "created", record->created_s);
     core_json_key_text(json, "keys");
     core_json_array_open(json);

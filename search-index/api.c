@@ -22,10 +22,10 @@ enum { LINE_WRITES = 256, PARTS_MAX = CORE_CONFIG_SOURCES_MAX + 1 };
 
 /* What the room serves. /health is api_health. */
 static const search_api_row api_rows[] = {
-    {"GET", "/version", ADMIN, 0, search_api_version},
-    {"GET", "/stats", ADMIN, 0, search_api_stats},
-    {"GET", "/indexes", ADMIN, 0, search_api_indexes},
-    {"POST", "/indexes", ADMIN, SEARCH_API_WRITES, search_api_index_make},
+    {"GET", "/version", ADMIN, SEARCH_API_SOME, search_api_version},
+    {"GET", "/stats", ADMIN, SEARCH_API_SOME, search_api_stats},
+    {"GET", "/indexes", ADMIN, SEARCH_API_SOME, search_api_indexes},
+    {"POST", "/indexes", ADMIN, SEARCH_API_WRITES | SEARCH_API_SOME, search_api_index_make},
     {"GET", "/indexes/*", ADMIN, 0, search_api_index},
     {"PATCH", "/indexes/*", ADMIN, SEARCH_API_WRITES, search_api_index_change},
     {"DELETE", "/indexes/*", ADMIN, SEARCH_API_WRITES, search_api_index_remove},
@@ -57,15 +57,15 @@ static const search_api_row api_rows[] = {
     {"POST", "/indexes/*/facet-search", SEARCH, SEARCH_API_TENANT, search_api_facet},
     {"GET", "/indexes/*/similar", SEARCH, SEARCH_API_TENANT, search_api_not_offered},
     {"POST", "/indexes/*/similar", SEARCH, SEARCH_API_TENANT, search_api_not_offered},
-    {"POST", "/multi-search", SEARCH, SEARCH_API_TENANT, search_api_multi},
-    {"GET", "/tasks", ADMIN, 0, search_api_tasks},
-    {"GET", "/tasks/*", ADMIN, 0, search_api_task},
+    {"POST", "/multi-search", SEARCH, SEARCH_API_TENANT | SEARCH_API_SOME, search_api_multi},
+    {"GET", "/tasks", ADMIN, SEARCH_API_SOME, search_api_tasks},
+    {"GET", "/tasks/*", ADMIN, SEARCH_API_SOME, search_api_task},
     {"POST", "/tasks/cancel", ADMIN, SEARCH_API_WRITES, search_api_tasks_cancel},
     {"DELETE", "/tasks", ADMIN, SEARCH_API_WRITES, search_api_tasks_remove},
     {"GET", "/keys", ADMIN, SEARCH_API_WRITES, search_api_keys},
     {"POST", "/keys", ADMIN, SEARCH_API_WRITES, search_api_key_make},
     {"GET", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key},
-    {"PATCH", "/keys/*", ADMIN, 0, search_api_not_offered},
+    {"PATCH", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key_change},
     {"DELETE", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key_remove},
     {"POST", "/dumps", ADMIN, 0, search_api_not_offered},
     {"POST", "/snapshots", ADMIN, 0, search_api_not_offered},
@@ -144,11 +144,34 @@ static bool path_fits(search_call *call, const char *path) {
                          CORE_SLICE_ARGS(call->request->path));
 }
 
+/* The index that the path names; empty: none. */
+static core_slice path_index(const search_call *call) {
+    const core_slice *parts = call->parts, none = core_slice_make(NULL, 0);
+    if (call->part_count > 1 && core_slice_is(parts[0], "indexes"))
+        return parts[1];
+    if (call->part_count < 4 || !core_slice_is(parts[0], "search"))
+        return none;
+    if (!core_slice_is(parts[3], "indexes"))
+        return parts[3];
+    return call->part_count > 4 ? parts[4] : none;
+}
+
+/* A key that is for some indexes has to do with no others, and with nothing that is about all. */
+static bool key_fits(search_call *call, const search_api_row *row) {
+    core_slice claims = call->request->caller.claims_json, index = path_index(call);
+    bool ok = index.length > 0
+                  ? search_rules_has(claims, index)
+                  : (row->flags & SEARCH_API_SOME) != 0 || !search_rules_limited(claims);
+    return ok || search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY,
+                               "The provided API key is invalid: it is for other indexes.");
+}
+
 static void api_work(search_worker *worker, core_route_reply *reply, const void *what) {
     const search_api_row *row = what;
     search_call call;
     bool is_bound = search_rules_bind(reply->request.caller.claims_json);
-    bool ok = search_call_begin(&call, worker, reply) && path_fits(&call, row->path);
+    bool ok = search_call_begin(&call, worker, reply) && path_fits(&call, row->path) &&
+              key_fits(&call, row);
     if (ok && is_bound && (row->flags & SEARCH_API_TENANT) == 0)
         ok = search_refuse(&call.refusal, SEARCH_CODE_INVALID_API_KEY,
                            "The provided API key is invalid: a tenant's token may search only.");

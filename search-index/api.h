@@ -12,6 +12,8 @@ enum {
     SEARCH_API_LONG = 2,    /* takes bodies of SEARCH_PAYLOAD_MAX */
     SEARCH_API_PROBLEM = 4, /* refuses as RFC 9457 has it: not of Meilisearch's surface */
     SEARCH_API_TENANT = 8,  /* a tenant's token may call it, and it looks at its rules */
+    SEARCH_API_SOME = 16,   /* it names no index in its path, and looks itself at which of them a
+                               key is for */
 };
 
 typedef struct {
@@ -69,6 +71,7 @@ bool search_api_own_query(search_call *call);
 bool search_api_keys(search_call *call);
 bool search_api_key(search_call *call);
 bool search_api_key_make(search_call *call);
+bool search_api_key_change(search_call *call);
 bool search_api_key_remove(search_call *call);
 /* api.c */
 bool search_api_not_offered(search_call *call);

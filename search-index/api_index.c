@@ -55,7 +55,8 @@ bool search_api_index(search_call *call) {
 static bool is_of_caller(const search_call *call, const search_entry *entry) {
     const core_route_caller *caller = &call->request->caller;
     return core_slice_equal(entry->project, caller->project) &&
-           core_slice_equal(entry->environment, caller->environment);
+           core_slice_equal(entry->environment, caller->environment) &&
+           search_call_has(call, entry->uid);
 }
 
 /* Those from `offset` on, at most `limit`; all are counted. */
@@ -149,6 +150,9 @@ bool search_api_index_make(search_call *call) {
         return search_refuse(&call->refusal, SEARCH_CODE_MISSING_INDEX_UID, "Missing field `uid`");
     if (!search_call_uid(call, body.uid))
         return false;
+    if (!search_call_has(call, body.uid))
+        return search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY,
+                             "The provided API key is invalid: it is for other indexes.");
     search_record record = {
         .kind = SEARCH_TASK_INDEX_CREATION, .index = body.uid, .primary_key = body.primary_key};
     return search_call_append(call, &record);

@@ -28,11 +28,18 @@ static void text_member(core_json_writer *json, const char *name, const char *te
     core_json_text(json, text);
 }
 
-static void list_member(core_json_writer *json, const char *name, const char *text) {
+static void words_member(core_json_writer *json, const char *name, const char *text) {
     core_json_key_text(json, name);
-    core_json_array_open(json);
-    core_json_text(json, text);
-    core_json_array_close(json);
+    if (text[0] != '\0')
+        core_json_text(json, text);
+    else
+        core_json_null(json);
+}
+
+/* `list` is JSON. */
+static void list_member(core_json_writer *json, const char *name, const char *list) {
+    core_json_key_text(json, name);
+    core_json_raw(json, core_slice_text(list));
 }
 
 /* `text` NULL: only what it begins with is known. */
@@ -41,16 +48,17 @@ static void key_write(const auth_key_record *record, const char *text, core_json
     char beginning[AUTH_KEY_PREFIX_MAX + 8];
     (void)snprintf(beginning, sizeof beginning, "wc_%s_", newest->prefix);
     core_json_object_open(json);
-    text_member(json, "name", record->name);
-    core_json_key_text(json, "description");
-    core_json_null(json);
+    text_member(json, "name", record->title[0] != '\0' ? record->title : record->name);
+    words_member(json, "description", record->description);
     text_member(json, "key", text != NULL ? text : beginning);
     text_member(json, "uid", record->name);
-    list_member(json, "actions", (record->scopes & CORE_SCOPE_ADMIN) != 0 ? "*" : "search");
-    list_member(json, "indexes", "*");
+    list_member(json, "actions",
+                (record->scopes & CORE_SCOPE_ADMIN) != 0 ? "[\"*\"]" : "[\"search\"]");
+    list_member(json, "indexes", record->indexes[0] != '\0' ? record->indexes : "[\"*\"]");
     time_member(json, "expiresAt", newest->expires_s);
     time_member(json, "createdAt", record->created_s);
-    time_member(json, "updatedAt", newest->created_s);
+    time_member(json, "updatedAt",
+                record->changed_s > newest->created_s ? record->changed_s : newest->created_s);
     core_json_object_close(json);
 }
 
@@ -157,21 +165,35 @@ bool search_api_key(search_call *call) {
 /* ---- Making ---- */
 
 typedef struct {
-    core_slice name, uid, actions, indexes, expires; /* the last three JSON */
+    core_slice name, uid, description;    /* NULL data: not given */
+    core_slice actions, indexes, expires; /* JSON */
 } key_body;
 
-static bool text_take(search_call *call, core_json_reader *reader, core_json_token token,
+/* Null is an empty text. */
+static bool text_take(search_call *call, core_json_token token, search_code code, void *target) {
+    core_slice *text = target;
+    if (token.kind == CORE_JSON_NULL)
+        *text = core_slice_text("");
+    return token.kind == CORE_JSON_NULL || search_json_string(token, call->arena, target) ||
+           search_refuse(&call->refusal, code, "Invalid value type: expected a string");
+}
+
+static bool name_take(search_call *call, core_json_reader *reader, core_json_token token,
                       void *target) {
     (void)reader;
-    return token.kind == CORE_JSON_NULL || search_json_string(token, call->arena, target) ||
-           search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY_NAME,
-                         "Invalid value type: expected a string");
+    return text_take(call, token, SEARCH_CODE_INVALID_API_KEY_NAME, target);
+}
+
+static bool description_take(search_call *call, core_json_reader *reader, core_json_token token,
+                             void *target) {
+    (void)reader;
+    return text_take(call, token, SEARCH_CODE_INVALID_API_KEY_DESCRIPTION, target);
 }
 
 static const search_member key_members[] = {
-    {"description", search_call_ignored, 0},
-    {"name", text_take, offsetof(key_body, name)},
-    {"uid", text_take, offsetof(key_body, uid)},
+    {"description", description_take, offsetof(key_body, description)},
+    {"name", name_take, offsetof(key_body, name)},
+    {"uid", name_take, offsetof(key_body, uid)},
     {"actions", search_call_raw, offsetof(key_body, actions)},
     {"indexes", search_call_raw, offsetof(key_body, indexes)},
     {"expiresAt", search_call_raw, offsetof(key_body, expires)},
@@ -193,17 +215,47 @@ static bool scopes_of(search_call *call, core_slice actions, unsigned *scopes) {
     return true;
 }
 
-static bool indexes_ok(search_call *call, core_slice indexes) {
+/* A name, or a beginning that ends with `*`. */
+static bool pattern_ok(core_slice pattern) {
+    bool is_open = pattern.length > 0 && pattern.data[pattern.length - 1] == '*';
+    core_slice name = core_slice_make(pattern.data, pattern.length - is_open);
+    return (is_open && name.length == 0) || search_uid_ok(name);
+}
+
+/* As the record has them; all of them is nothing to write. */
+static bool indexes_of(search_call *call, core_slice indexes, auth_key_record *record) {
     core_slice *names;
     size_t count;
+    bool is_all = false, ok = true;
+    core_buffer text = core_buffer_over(record->indexes, sizeof record->indexes - 1);
+    core_json_writer json = core_json_writer_make(&text);
     if (indexes.length == 0)
         return search_refuse(&call->refusal, SEARCH_CODE_MISSING_API_KEY_INDEXES,
                              "Missing field `indexes`");
-    return (search_json_strings(indexes, call->arena, &names, &count) && count == 1 &&
-            core_slice_is(names[0], "*")) ||
+    if (!search_json_strings(indexes, call->arena, &names, &count) || count == 0)
+        return search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY_INDEXES,
+                             "Invalid value type at `.indexes`: expected an array of strings");
+    core_json_array_open(&json);
+    for (size_t i = 0; i < count; i++) {
+        is_all |= core_slice_is(names[i], "*");
+        ok &= pattern_ok(names[i]);
+        core_json_string(&json, names[i]);
+    }
+    core_json_array_close(&json);
+    record->indexes[is_all || !core_buffer_ok(&text) ? 0 : text.length] = '\0';
+    return (ok && (is_all || core_buffer_ok(&text))) ||
            search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY_INDEXES,
-                         "A key is for all indexes of its project, [\"*\"]: a token with "
-                         "`searchRules` is for some.");
+                         "Invalid value at `.indexes`: expected names of indexes, and beginnings "
+                         "of them that end with `*`, %d bytes in all at most.",
+                         AUTH_KEY_INDEXES_MAX - 1);
+}
+
+/* What somebody wrote of it, which has no NUL. */
+static bool words_of(search_call *call, core_slice text, search_code code, char *words,
+                     size_t size) {
+    return core_slice_to_text(text, words, size) ||
+           search_refuse(&call->refusal, code, "At most %zu bytes, and no NUL, are taken.",
+                         size - 1);
 }
 
 static bool expires_of(search_call *call, core_slice expires, int64_t *expires_s) {
@@ -243,6 +295,13 @@ static bool name_of(const key_body *body, auth_key_record *record, core_error *e
     return true;
 }
 
+static bool record_words(search_call *call, const key_body *body, auth_key_record *record) {
+    return words_of(call, body->name, SEARCH_CODE_INVALID_API_KEY_NAME, record->title,
+                    sizeof record->title) &&
+           words_of(call, body->description, SEARCH_CODE_INVALID_API_KEY_DESCRIPTION,
+                    record->description, sizeof record->description);
+}
+
 static bool record_of(search_call *call, const key_body *body, auth_key_record *record) {
     const core_route_caller *caller = &call->request->caller;
     core_error error;
@@ -267,8 +326,9 @@ bool search_api_key_make(search_call *call) {
         !search_call_json(call) ||
         !search_call_members(call, call->request->body, key_members, CORE_COUNT_OF(key_members),
                              &body) ||
-        !scopes_of(call, body.actions, &record.scopes) || !indexes_ok(call, body.indexes) ||
-        !expires_of(call, body.expires, &expires_s) || !record_of(call, &body, &record))
+        !scopes_of(call, body.actions, &record.scopes) ||
+        !indexes_of(call, body.indexes, &record) || !expires_of(call, body.expires, &expires_s) ||
+        !record_of(call, &body, &record) || !record_words(call, &body, &record))
         return false;
     auth_key_store *store = store_open(call);
     if (store == NULL)
@@ -285,16 +345,87 @@ bool search_api_key_make(search_call *call) {
     return true;
 }
 
-/* ---- Ending ---- */
+/* ---- Changing and ending ---- */
+
+/* The place of the key that the path names. */
+static bool place_of(search_call *call, auth_key_record *record) {
+    const core_route_caller *caller = &call->request->caller;
+    *record = (auth_key_record){.scopes = 0};
+    return (core_slice_to_text(caller->project, record->project, sizeof record->project) &&
+            core_slice_to_text(caller->environment, record->environment,
+                               sizeof record->environment) &&
+            core_slice_to_text(call->parts[1], record->name, sizeof record->name)) ||
+           key_missing(call);
+}
+
+static const struct {
+    const char *name;
+    search_code code;
+} immutable_members[] = {
+    {"uid", SEARCH_CODE_IMMUTABLE_API_KEY_UID},
+    {"key", SEARCH_CODE_IMMUTABLE_API_KEY_KEY},
+    {"actions", SEARCH_CODE_IMMUTABLE_API_KEY_ACTIONS},
+    {"indexes", SEARCH_CODE_IMMUTABLE_API_KEY_INDEXES},
+    {"expiresAt", SEARCH_CODE_IMMUTABLE_API_KEY_EXPIRES_AT},
+    {"createdAt", SEARCH_CODE_IMMUTABLE_API_KEY_CREATED_AT},
+    {"updatedAt", SEARCH_CODE_IMMUTABLE_API_KEY_UPDATED_AT},
+};
+
+static bool is_mutable(search_call *call, core_slice key) {
+    for (size_t i = 0; i < CORE_COUNT_OF(immutable_members); i++)
+        if (core_json_raw_is(key, immutable_members[i].name))
+            return search_refuse(&call->refusal, immutable_members[i].code,
+                                 "Immutable field `%s`: expected one of `description`, `name`",
+                                 immutable_members[i].name);
+    return true;
+}
+
+/* What names a member that no request changes is refused as such. */
+static bool change_ok(search_call *call) {
+    core_json_reader reader = core_json_reader_make(call->request->body);
+    core_json_token member;
+    core_slice whole;
+    bool ok = true;
+    if (core_json_next(&reader).kind != CORE_JSON_OBJECT_OPEN)
+        return true; /* whoever reads it says so */
+    while (ok && core_json_member_next(&reader, &member))
+        ok = is_mutable(call, member.key) && core_json_skip(&reader, member, &whole);
+    return ok;
+}
+
+static const search_member change_members[] = {
+    {"description", description_take, offsetof(key_body, description)},
+    {"name", name_take, offsetof(key_body, name)},
+};
+
+bool search_api_key_change(search_call *call) {
+    key_body body = {0};
+    auth_key_record words = {0}, record;
+    core_error error;
+    if (!search_payload_is_json(call->request->content_type, &call->refusal) ||
+        !search_call_json(call) || !change_ok(call) ||
+        !search_call_members(call, call->request->body, change_members,
+                             CORE_COUNT_OF(change_members), &body) ||
+        !record_words(call, &body, &words) || !place_of(call, &record))
+        return false;
+    auth_key_store *store = store_open(call);
+    if (store == NULL)
+        return false;
+    bool ok = auth_key_describe(store, &record, body.name.data != NULL ? words.title : NULL,
+                                body.description.data != NULL ? words.description : NULL, &error);
+    auth_key_store_free(store);
+    if (ok)
+        key_write(&record, NULL, &call->json);
+    else if (error.code == CORE_ERROR_INPUT)
+        return key_missing(call);
+    return ok || search_refuse_error(&call->refusal, SEARCH_CODE_INTERNAL, &error);
+}
 
 bool search_api_key_remove(search_call *call) {
-    const core_route_caller *caller = &call->request->caller;
-    auth_key_record record = {0};
+    auth_key_record record;
     core_error error;
-    if (!core_slice_to_text(caller->project, record.project, sizeof record.project) ||
-        !core_slice_to_text(caller->environment, record.environment, sizeof record.environment) ||
-        !core_slice_to_text(call->parts[1], record.name, sizeof record.name))
-        return key_missing(call);
+    if (!place_of(call, &record))
+        return false;
     auth_key_store *store = store_open(call);
     if (store == NULL)
         return false;

@@ -75,7 +75,8 @@ static bool entry_stats(search_call *call, const search_entry *entry, uint64_t *
                         int64_t *updated_us) {
     const core_route_caller *caller = &call->request->caller;
     if (!core_slice_equal(entry->project, caller->project) ||
-        !core_slice_equal(entry->environment, caller->environment))
+        !core_slice_equal(entry->environment, caller->environment) ||
+        !search_call_has(call, entry->uid))
         return true;
     search_open *open = search_registry_find(call->host->registry, entry->project, entry->uid);
     if (open != NULL)

@@ -11,7 +11,8 @@ enum { LIMIT_DEFAULT = 20, LIMIT_MAX = 1000, FILTER_MAX = 1000, LIST_NAMES = 3 }
 /* ---- One ---- */
 
 static bool is_of_caller(const search_call *call, const search_task *task) {
-    return core_slice_is(call->request->caller.project, task->project);
+    return core_slice_is(call->request->caller.project, task->project) &&
+           search_call_has(call, core_slice_text(task->index));
 }
 
 bool search_api_task(search_call *call) {

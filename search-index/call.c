@@ -1,6 +1,7 @@
 /* See call.h. */
 #include "search-index/call.h"
 #include "search-index/asked.h"
+#include "search-index/rules.h"
 #include "search-index/settings.h"
 #include "search-index/task_show.h"
 
@@ -114,6 +115,10 @@ search_open *search_call_open(search_call *call, core_slice uid) {
         (void)search_refuse(&call->refusal, SEARCH_CODE_UNAVAILABLE,
                             "Index `%.*s` is being built; try again later.", CORE_SLICE_ARGS(uid));
     return open;
+}
+
+bool search_call_has(const search_call *call, core_slice uid) {
+    return search_rules_has(call->request->caller.claims_json, uid);
 }
 
 bool search_call_uid(search_call *call, core_slice uid) {

@@ -44,6 +44,8 @@ CORE_MUST_CHECK const search_entry *search_call_entry(search_call *call, core_sl
 CORE_MUST_CHECK search_open *search_call_open(search_call *call, core_slice uid);
 /* A body of JSON that is there and well-formed. */
 CORE_MUST_CHECK bool search_call_json(search_call *call);
+/* Whether the caller's key is for that index too. */
+bool search_call_has(const search_call *call, core_slice uid);
 /* Whether `uid` may be an index's name. */
 CORE_MUST_CHECK bool search_call_uid(search_call *call, core_slice uid);
 

@@ -1,8 +1,12 @@
 /* See rules.h. */
 #include "search-index/rules.h"
 
+#include "auth/auth.h"
+
+#define RULES_CLAIM "searchRules"
+
 /* The claim's value; false: there is none. What cannot be read is a claim that is malformed. */
-static bool claim_find(core_slice claims, core_slice *whole) {
+static bool claim_find(core_slice claims, const char *name, core_slice *whole) {
     core_json_reader reader = core_json_reader_make(claims);
     core_json_token token = core_json_next(&reader);
     bool found = false;
@@ -12,7 +16,7 @@ static bool claim_find(core_slice claims, core_slice *whole) {
     if (token.kind != CORE_JSON_OBJECT_OPEN)
         return true;
     while (core_json_member_next(&reader, &token)) {
-        bool is_it = core_json_raw_is(token.key, "searchRules");
+        bool is_it = core_json_raw_is(token.key, name);
         core_slice value;
         if (!core_json_skip(&reader, token, &value)) {
             *whole = core_slice_make(NULL, 0);
@@ -34,7 +38,7 @@ static bool claim_find(core_slice claims, core_slice *whole) {
 
 bool search_rules_bind(core_slice claims) {
     core_slice whole;
-    return claim_find(claims, &whole);
+    return claim_find(claims, RULES_CLAIM, &whole);
 }
 
 /* How well an entry fits: 0 not at all; the whole name best. An escaped name fits nothing. */
@@ -97,10 +101,26 @@ static search_rules_verdict list_look(core_json_reader *reader, core_slice index
     return fits && token.kind == CORE_JSON_ARRAY_CLOSE ? SEARCH_RULES_BOUND : SEARCH_RULES_DENIED;
 }
 
+bool search_rules_limited(core_slice claims) {
+    core_slice whole;
+    return claim_find(claims, AUTH_KEY_INDEXES_CLAIM, &whole);
+}
+
+bool search_rules_has(core_slice claims, core_slice index) {
+    core_slice whole;
+    if (!claim_find(claims, AUTH_KEY_INDEXES_CLAIM, &whole))
+        return true;
+    core_json_reader reader = core_json_reader_make(whole);
+    return core_json_next(&reader).kind == CORE_JSON_ARRAY_OPEN &&
+           list_look(&reader, index) == SEARCH_RULES_BOUND;
+}
+
 search_rules_verdict search_rules_look(core_slice claims, core_slice index, core_slice *filter) {
     core_slice whole;
     *filter = core_slice_make(NULL, 0);
-    if (!claim_find(claims, &whole))
+    if (!search_rules_has(claims, index))
+        return SEARCH_RULES_DENIED;
+    if (!claim_find(claims, RULES_CLAIM, &whole))
         return SEARCH_RULES_FREE;
     core_json_reader reader = core_json_reader_make(whole);
     core_json_token token = core_json_next(&reader);

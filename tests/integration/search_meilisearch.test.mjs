@@ -293,6 +293,39 @@ suite("Meilisearch's client", () => {
     assert.deepEqual(await clientOf(undefined).health(), { status: 'available' });
   });
 
+  test('a key is for the indexes that it names; its words can be changed', async () => {
+    await Promise.all(['shop_a', 'shop_b', 'depot'].map((uid) => movies(uid)));
+    const key = await client.createKey({ name: 'shops', description: 'of shops', actions: ['search'], indexes: ['shop_*'], expiresAt: null });
+    const writer = await client.createKey({ actions: ['documents.add'], indexes: ['depot'], expiresAt: null });
+    assert.deepEqual([key.indexes, key.description, (await client.getKey(key.uid)).indexes], [['shop_*'], 'of shops', ['shop_*']]);
+    const shops = clientOf(key.key), depot = clientOf(writer.key);
+    await waitFor('the key', () => shops.index('shop_a').search('moana').then((found) => found.hits.length === 1, () => false));
+    assert.equal((await shops.index('shop_b').search('moana')).hits.length, 1);
+    await assert.rejects(shops.index('depot').search('moana'), code('invalid_api_key'));
+    await assert.rejects(shops.multiSearch({ queries: [{ indexUid: 'shop_a', q: 'moana' }, { indexUid: 'depot', q: 'moana' }] }), code('invalid_api_key'));
+
+    await waitFor('the other key', () => depot.getIndexes().then(({ results }) => results.length === 1, () => false));
+    assert.equal((await depot.index('depot').addDocuments([{ id: 99, title: 'ninety nine' }]).waitTask(WAIT)).status, 'succeeded');
+    assert.deepEqual(Object.keys((await depot.getStats()).indexes), ['depot']);
+    assert.ok((await depot.tasks.getTasks({ limit: 100 })).results.every(({ indexUid }) => indexUid === 'depot'));
+    await assert.rejects(depot.index('shop_a').addDocuments([{ id: 1 }]), code('invalid_api_key'));
+    await assert.rejects(depot.createIndex('shop_c'), code('invalid_api_key'));
+    await assert.rejects(depot.getKeys(), code('invalid_api_key'));
+    await assert.rejects(depot.createKey({ actions: ['*'], indexes: ['*'], expiresAt: null }), code('invalid_api_key'));
+    await assert.rejects(depot.swapIndexes([{ indexes: ['depot', 'shop_a'] }]), code('invalid_api_key'));
+
+    const changed = await client.updateKey(key.uid, { name: 'my shops', description: null });
+    assert.deepEqual([changed.uid, changed.name, changed.description, changed.indexes], [key.uid, 'my shops', null, ['shop_*']]);
+    await client.updateKey(key.uid, { description: 'again' });
+    const { name, description } = await client.getKey(key.uid);
+    assert.deepEqual([name, description], ['my shops', 'again']);
+    assert.equal((await shops.index('shop_a').search('moana')).hits.length, 1, 'it counts as before');
+    await assert.rejects(client.updateKey(key.uid, { indexes: ['*'] }), code('immutable_api_key_indexes'));
+    await assert.rejects(client.updateKey('never', { name: 'x' }), code('api_key_not_found'));
+    for (const indexes of [[], ['a b'], ['a*b'], ['x'.repeat(1100)]])
+      await assert.rejects(client.createKey({ actions: ['search'], indexes, expiresAt: null }), code('invalid_api_key_indexes'));
+  });
+
   test("a tenant's token sees what its rules let it see, whichever way it asks", async () => {
     const filterable = ['user', 'genres'];
     await movies('tenants', { filterableAttributes: filterable });

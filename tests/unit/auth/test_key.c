@@ -80,6 +80,10 @@ static auth_key_record sample(void) {
                               .role = "authenticated",
                               .subject = "u\"1\xc3\xa9",
                               .scopes = CORE_SCOPE_SUBSCRIBE | CORE_SCOPE_ADMIN,
+                              .indexes = "[\"movies*\",\"b\"]",
+                              .title = "of \"CI\"",
+                              .description = "two\nlines",
+                              .changed_s = NOW_S + 1,
                               .created_s = NOW_S,
                               .secret_count = 3};
     for (size_t i = 0; i < record.secret_count; i++)
@@ -104,6 +108,10 @@ static void a_record_comes_back_as_it_was(void **state) {
     assert_string_equal(back.role, record.role);
     assert_string_equal(back.subject, record.subject);
     assert_int_equal(back.scopes, record.scopes);
+    assert_string_equal(back.indexes, record.indexes);
+    assert_string_equal(back.title, record.title);
+    assert_string_equal(back.description, record.description);
+    assert_int_equal(back.changed_s, NOW_S + 1);
     assert_int_equal(back.created_s, NOW_S);
     assert_int_equal(back.secret_count, 3);
     for (size_t i = 0; i < 3; i++) {
@@ -128,6 +136,8 @@ static void the_largest_record_fits(void **state) {
     (void)state;
     memset(record.subject, '\x01', sizeof record.subject - 1); /* six bytes each in JSON */
     memset(record.role, '\x01', sizeof record.role - 1);
+    memset(record.title, '\x01', sizeof record.title - 1);
+    memset(record.description, '\x01', sizeof record.description - 1);
     memset(record.name, 'n', sizeof record.name - 1);
     record.scopes = CORE_SCOPES_ALL;
     record.secret_count = AUTH_KEY_SECRETS_MAX;

@@ -66,11 +66,44 @@ static void test_what_no_rule_names_is_denied(void **state) {
         assert_verdict(rows[i], "books", SEARCH_RULES_DENIED, "");
 }
 
+/* A key's own list, whatever its rules: what it does not name is denied, and a rule beside it too.
+ */
+static void test_a_keys_indexes(void **state) {
+    static const struct {
+        const char *claims, *index;
+        bool has;
+    } rows[] = {
+        {"", "books", true},
+        {"{\"role\":\"anon\"}", "books", true},
+        {"{\"searchIndexes\":[\"movies\",\"b*\"]}", "books", true},
+        {"{\"searchIndexes\":[\"movies\",\"b*\"]}", "movies", true},
+        {"{\"searchIndexes\":[\"movies\",\"b*\"]}", "movies2", false},
+        {"{\"searchIndexes\":[\"book\"]}", "books", false},
+        {"{\"searchIndexes\":[]}", "books", false},
+        {"{\"searchIndexes\":{\"books\":null}}", "books", false},
+        {"{\"searchIndexes\":[\"*\",1]}", "books", false},
+        {"{\"searchIndexes\":[\"*\"],\"searchIndexes\":[\"*\"]}", "books", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < CORE_COUNT_OF(rows); i++) {
+        core_slice claims = core_slice_text(rows[i].claims);
+        if (search_rules_has(claims, core_slice_text(rows[i].index)) != rows[i].has)
+            fail_msg("%s: %s", rows[i].claims, rows[i].index);
+        assert_int_equal(search_rules_limited(claims), i > 1);
+        assert_false(search_rules_bind(claims));
+        assert_verdict(rows[i].claims, rows[i].index,
+                       rows[i].has ? SEARCH_RULES_FREE : SEARCH_RULES_DENIED, "");
+    }
+    assert_verdict("{\"searchIndexes\":[\"books\"],\"searchRules\":[\"*\"]}", "movies",
+                   SEARCH_RULES_DENIED, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_the_claim_nothing_is_bound),
         cmocka_unit_test(test_rules_name_indexes_and_filters),
         cmocka_unit_test(test_what_no_rule_names_is_denied),
+        cmocka_unit_test(test_a_keys_indexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
