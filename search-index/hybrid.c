@@ -7,7 +7,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-enum { MORE = 4 }; /* so many times what was asked for before */
+enum { ENOUGH_PART = 4 }; /* of the candidates: so many of them must be left */
 
 static bool is_blank(core_slice text) {
     for (size_t i = 0; i < text.length; i++)
@@ -75,13 +75,18 @@ bool search_hybrid_ask(search_call *call, search_open *open, search_hybrid *hybr
     return true;
 }
 
+/* As many as should have enough among them, by what was left of the last ones. */
 bool search_hybrid_wants_more(search_hybrid *hybrid, const search_hits *hits) {
-    uint32_t enough = hybrid->is_wanted ? hybrid->definition->vector.candidates / 2 : 0;
-    if (!hybrid->is_wanted || hybrid->is_all || hits->near_count >= enough ||
-        hybrid->asked >= SEARCH_NEAR_MAX)
+    if (!hybrid->is_wanted || hybrid->is_all || hybrid->asked >= SEARCH_NEAR_MAX)
         return false;
-    uint32_t more = hybrid->asked * MORE;
-    hybrid->next = more < SEARCH_NEAR_MAX ? more : SEARCH_NEAR_MAX;
+    uint32_t enough = hybrid->definition->vector.candidates / ENOUGH_PART;
+    if (hits->near_count >= enough)
+        return false;
+    uint64_t left = hits->near_count > 0 ? hits->near_count : 1;
+    uint64_t more = (uint64_t)hybrid->asked * enough / left * 5 / 4;
+    uint64_t least = (uint64_t)hybrid->asked * 2;
+    more = more > least ? more : least;
+    hybrid->next = more < SEARCH_NEAR_MAX ? (uint32_t)more : SEARCH_NEAR_MAX;
     return true;
 }
 

@@ -20,7 +20,7 @@
 #define SEARCH_BUDGET_COUNTED   200000u /* matches that a pass counts for facets */
 #define SEARCH_DOCIDS_CHECKED   512u    /* between two looks at the clock */
 #define SEARCH_FUSED_WORDS      1000u   /* matches of words that are ranked for a fusion */
-#define SEARCH_FUSED_WANTED     200u    /* after so many no further tier is tried for one */
+#define SEARCH_FUSED_WANTED     100u    /* after so many no further tier is tried for one */
 #define SEARCH_ANSWER_BYTES_MAX ((size_t)256 << 20)
 
 /* ---- Terms: query_terms.c ---- */
