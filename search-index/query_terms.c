@@ -2,7 +2,8 @@
  *
  * A word gives itself, its stem, for the last one what begins so, and what a typo or two away is. A
  * beginning of few words is written as those words, a wider one is left to FTS5, and one that half
- * the index has is held to its commonest words. */
+ * the index has is held to its commonest words, unless FTS5 has it as a term of its own. */
+#include "search-index/letter.h"
 #include "search-index/query.h"
 
 #include <math.h>
@@ -47,7 +48,8 @@ static void prefix_add(group_making *making, core_slice text) {
     search_terms_total total = {.terms = 0};
     size_t count =
         search_terms_prefix(making->run->shared->terms, text, found, PREFIX_COMMON, &total);
-    if (total.terms > PREFIX_LISTED && total.documents <= PREFIX_POSTINGS) {
+    bool is_indexed = search_letter_count(text) == SEARCH_PREFIX_CHARACTERS;
+    if (total.terms > PREFIX_LISTED && (is_indexed || total.documents <= PREFIX_POSTINGS)) {
         uint32_t documents = making->run->shared->norms.documents;
         term_add(making, (search_query_term){.text = text,
                                              .word_count = 1,

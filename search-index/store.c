@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define STORE_APPLICATION_ID 0x57435358 /* "WCSX" */
-#define STORE_FORMAT         1
+#define STORE_FORMAT         2
 #define STORE_PATH_MAX       4000
 #define STORE_BUSY_MS        2000
 
@@ -130,7 +130,8 @@ static bool words_create(search_store *store, core_error *error) {
     core_buffer_text(&sql, "CREATE VIRTUAL TABLE words USING fts5(");
     for (uint32_t i = 0; i < store->slots.count; i++)
         core_buffer_format(&sql, "c%u, ", i);
-    core_buffer_text(&sql, "content='', columnsize=0, tokenize='walcast')");
+    core_buffer_format(&sql, "content='', columnsize=0, prefix='%d', tokenize='walcast')",
+                       SEARCH_PREFIX_CHARACTERS);
     core_buffer_u8(&sql, 0);
     bool made = core_buffer_ok(&sql)
                     ? search_sql_run(store->database, (const char *)sql.data, error)

@@ -1,7 +1,9 @@
 /* The dictionary's memory: texts in one arena, counts by id, a hash from text to id; see terms.h.
  *
- * A term that stands in no document keeps its place, so that it costs nothing to come back; when
- * such ones are a quarter of all, the dictionary is built anew from the others in their order. */
+ * A term that stands in no document keeps its place, so that it costs nothing to come back. Terms
+ * that come out of order have ids and texts far from those of their neighbours, which makes looks
+ * at many neighbours wait for memory. When either are a quarter of all, the dictionary is built
+ * anew in its order. */
 #include "search-index/terms_private.h"
 
 #include "search-index/letter.h"
@@ -35,7 +37,6 @@ search_terms *search_terms_new(void) {
 }
 
 static void terms_fini(search_terms *terms) {
-    free(terms->letters);
     free(terms->starts);
     free(terms->documents);
     free(terms->bytes);
@@ -63,8 +64,7 @@ static bool ids_reserve(search_terms *terms) {
         return true;
     uint32_t capacity = terms->capacity + terms->capacity / 16 + TERMS_FIRST;
     /* What grew before a failure stays: its further room is just not counted. */
-    if (!grown((void **)&terms->letters, capacity, sizeof *terms->letters) ||
-        !grown((void **)&terms->starts, capacity, sizeof *terms->starts) ||
+    if (!grown((void **)&terms->starts, capacity, sizeof *terms->starts) ||
         !grown((void **)&terms->documents, capacity, sizeof *terms->documents))
         return false;
     terms->capacity = capacity;
@@ -118,7 +118,7 @@ static bool slots_reserve(search_terms *terms) {
     return true;
 }
 
-static bool id_find(const search_terms *terms, core_slice word, uint32_t *id) {
+bool search_terms_find(const search_terms *terms, core_slice word, uint32_t *id) {
     if (terms->slot_count == 0 || word.length > SEARCH_TERM_BYTES_MAX)
         return false;
     uint32_t slot = terms->slots[slot_of(terms, word, core_slice_hash(word))];
@@ -126,44 +126,46 @@ static bool id_find(const search_terms *terms, core_slice word, uint32_t *id) {
     return slot != 0;
 }
 
-/* ---- Changes ---- */
+/* ---- Inserting ---- */
+static void first_note(search_terms *terms, core_slice word, uint32_t id) {
+    size_t at = 0;
+    uint32_t letter = search_letter_next(word, &at), i = 0;
+    if (terms->first_count > SEARCH_FIRSTS_MAX)
+        return;
+    while (i < terms->first_count && terms->firsts[i].letter != letter)
+        i++;
+    if (i < terms->first_count)
+        return;
+    if (i < SEARCH_FIRSTS_MAX)
+        terms->firsts[i] = (search_first){.letter = letter, .id = id};
+    terms->first_count++;
+}
+
 static bool term_insert(search_terms *terms, core_slice word, uint32_t documents) {
     if (terms->count >= SEARCH_TERMS_MAX || !ids_reserve(terms) ||
         !bytes_reserve(terms, word.length + 1) || !slots_reserve(terms))
         return false;
     uint32_t id = terms->count;
     search_terms_place place = search_terms_order_find(terms, word, false);
-    if (!search_terms_order_insert(&terms->order, place, id))
+    terms->strays += place.block < terms->order.count;
+    if (!search_terms_order_insert(&terms->order, place, id, search_letters_of(word)))
         return false;
-    terms->letters[id] = search_letters_of(word);
     terms->starts[id] = (uint32_t)terms->bytes_used;
     terms->documents[id] = documents;
     terms->bytes[terms->bytes_used] = (uint8_t)word.length;
     memcpy(terms->bytes + terms->bytes_used + 1, word.data, word.length);
     terms->bytes_used += word.length + 1;
     terms->count++;
+    first_note(terms, word, id);
     uint64_t hash = core_slice_hash(word);
     terms->slots[slot_of(terms, word, hash)] = hash_tag(hash) | (id + 1);
-    return true;
-}
-
-bool search_terms_add(search_terms *terms, core_slice word, uint32_t documents) {
-    uint32_t id;
-    if (documents == 0 || word.length == 0 || word.length > SEARCH_TERM_BYTES_MAX)
-        return true;
-    if (!id_find(terms, word, &id))
-        return term_insert(terms, word, documents);
-    if (terms->documents[id] == 0)
-        terms->forgotten--;
-    uint32_t room = UINT32_MAX - terms->documents[id];
-    terms->documents[id] += documents < room ? documents : room;
     return true;
 }
 
 /* The terms that stand somewhere, in a dictionary of their own. */
 static bool terms_rebuild(const search_terms *terms, search_terms *anew) {
     for (size_t i = 0; i < terms->order.count; i++) {
-        const search_terms_block *block = terms->order.blocks[i];
+        const search_terms_block *block = &terms->order.blocks[i];
         for (uint32_t at = 0; at < block->count; at++) {
             uint32_t id = block->ids[at];
             if (terms->documents[id] > 0 &&
@@ -174,9 +176,10 @@ static bool terms_rebuild(const search_terms *terms, search_terms *anew) {
     return true;
 }
 
-/* Without memory for it the forgotten ones stay until the next time. */
+/* Without memory for it all stay as they are until the next time, of strays a quarter later. */
 static void terms_sweep(search_terms *terms) {
     search_terms anew = {.count = 0};
+    terms->strays = 0;
     if (!terms_rebuild(terms, &anew)) {
         terms_fini(&anew);
         return;
@@ -185,22 +188,43 @@ static void terms_sweep(search_terms *terms) {
     *terms = anew;
 }
 
+static void sweep_if_due(search_terms *terms, uint32_t out_of_place) {
+    if (out_of_place >= TERMS_SWEEP_MIN && out_of_place > terms->count / 4)
+        terms_sweep(terms);
+}
+
+/* ---- Changes ---- */
+bool search_terms_add(search_terms *terms, core_slice word, uint32_t documents) {
+    uint32_t id;
+    if (documents == 0 || word.length == 0 || word.length > SEARCH_TERM_BYTES_MAX)
+        return true;
+    if (!search_terms_find(terms, word, &id)) {
+        bool added = term_insert(terms, word, documents);
+        sweep_if_due(terms, terms->strays);
+        return added;
+    }
+    if (terms->documents[id] == 0)
+        terms->forgotten--;
+    uint32_t room = UINT32_MAX - terms->documents[id];
+    terms->documents[id] += documents < room ? documents : room;
+    return true;
+}
+
 void search_terms_remove(search_terms *terms, core_slice word, uint32_t documents) {
     uint32_t id;
-    if (documents == 0 || !id_find(terms, word, &id) || terms->documents[id] == 0)
+    if (documents == 0 || !search_terms_find(terms, word, &id) || terms->documents[id] == 0)
         return;
     terms->documents[id] -= documents < terms->documents[id] ? documents : terms->documents[id];
     if (terms->documents[id] > 0)
         return;
     terms->forgotten++;
-    if (terms->forgotten >= TERMS_SWEEP_MIN && terms->forgotten > terms->count / 4)
-        terms_sweep(terms);
+    sweep_if_due(terms, terms->forgotten);
 }
 
 /* ---- Look-ups ---- */
 uint32_t search_terms_documents(const search_terms *terms, core_slice word) {
     uint32_t id;
-    return id_find(terms, word, &id) ? terms->documents[id] : 0;
+    return search_terms_find(terms, word, &id) ? terms->documents[id] : 0;
 }
 
 uint32_t search_terms_count(const search_terms *terms) {
@@ -208,9 +232,7 @@ uint32_t search_terms_count(const search_terms *terms) {
 }
 
 size_t search_terms_bytes(const search_terms *terms) {
-    size_t each = sizeof *terms->letters + sizeof *terms->starts + sizeof *terms->documents;
+    size_t each = sizeof *terms->starts + sizeof *terms->documents;
     return sizeof *terms + terms->capacity * each + terms->bytes_capacity +
-           terms->slot_count * sizeof *terms->slots +
-           terms->order.count * sizeof(search_terms_block) +
-           terms->order.capacity * sizeof(search_terms_block *);
+           terms->slot_count * sizeof *terms->slots + search_terms_order_bytes(&terms->order);
 }

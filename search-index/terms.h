@@ -43,7 +43,8 @@ void search_terms_free(search_terms *terms);
  * there are SEARCH_TERMS_MAX terms: such a word is found as it is written, but not with typos. */
 CORE_MUST_CHECK bool search_terms_add(search_terms *terms, core_slice word, uint32_t documents);
 /* It stands in `documents` fewer, at least 0; one that stands in none is found no more. Forgotten
- * words are swept out once they are a quarter of all (20 ms for 200,000 terms). */
+ * words are swept out once they are a quarter of all (20 ms for 200,000 terms); the same when a
+ * quarter came out of order. */
 void search_terms_remove(search_terms *terms, core_slice word, uint32_t documents);
 
 /* In how many documents it stands. */

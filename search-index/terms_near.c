@@ -4,7 +4,7 @@
  * leaves a few in a hundred; those by their distance, a word of 64 bits for a whole column of the
  * usual table (H. Hyyrö, "A bit-vector algorithm for computing Levenshtein and Damerau edit
  * distances", Nordic Journal of Computing 10, 2003). Terms with the word's first letter stand side
- * by side; all others have one edit less left, at distance 1 none. */
+ * by side; all others have one edit less left, at distance 1 none, and are looked up. */
 #include "search-index/terms_private.h"
 
 #include "search-index/letter.h"
@@ -20,6 +20,7 @@ typedef struct {
     size_t length; /* characters */
     uint32_t first;
     core_slice first_bytes;
+    core_slice word;
     uint64_t letters;
     uint32_t distance_max;
     bool is_prefix;
@@ -48,7 +49,8 @@ static void pattern_other_put(typo_pattern *pattern, uint32_t letter, uint64_t b
 
 /* False: too long for typos, or empty. */
 static bool pattern_init(typo_pattern *pattern, const search_typo *typo) {
-    *pattern = (typo_pattern){.letters = search_letters_of(typo->word),
+    *pattern = (typo_pattern){.word = typo->word,
+                              .letters = search_letters_of(typo->word),
                               .distance_max = typo->distance_max,
                               .is_prefix = typo->is_prefix};
     if (pattern->distance_max > SEARCH_TYPO_DISTANCE_MAX)
@@ -125,54 +127,117 @@ static uint32_t pattern_distance(const typo_pattern *pattern, core_slice term, u
     return pattern->is_prefix ? nearest : column.distance;
 }
 
-/* More than `limit` bits set. */
-static bool bits_above(uint64_t bits, uint32_t limit) {
-    bits &= bits - 1;
-    if (limit > 1)
-        bits &= bits - 1;
-    return bits != 0;
-}
-
-static bool letters_fit(const typo_pattern *pattern, uint64_t letters, uint32_t limit) {
-    if (bits_above(pattern->letters & ~letters, limit))
-        return false;
-    return pattern->is_prefix || !bits_above(letters & ~pattern->letters, limit);
-}
-
 static void term_try(typo_search *search, uint32_t id) {
     const typo_pattern *pattern = search->pattern;
-    if (search->terms->documents[id] == 0)
-        return;
     core_slice text = search_term_text(search->terms, id);
     size_t at = 0;
     bool is_same = search_letter_next(text, &at) == pattern->first;
     if (is_same != search->is_same_first)
         return;
     uint32_t distance = pattern_distance(pattern, text, search->limit);
-    if (distance == 0 || distance > search->limit)
+    if (distance == 0 || distance > search->limit || search->terms->documents[id] == 0)
         return;
+    for (size_t i = 0; !is_same && i < search->count; i++)
+        if (search->out[i].text.data == text.data)
+            return; /* two edits lead to it */
     search_term_match match = {
         .text = text, .documents = search->terms->documents[id], .distance = distance + !is_same};
     search_term_match_keep(search->out, &search->count, search->max, match);
 }
 
-/* A first letter that differs is counted already: of two edits one is left, and few terms fit. Each
- * step of the loop is letters_fit at 1, written out: it goes over all terms. */
-static void others_try(typo_search *search) {
-    const uint64_t *letters = search->terms->letters;
+static uint64_t bit_less(uint64_t bits) {
+    return bits & (bits - 1);
+}
+
+/* Terms whose letters differ from the word's by at most `limit` either way; of a beginning any more
+ * letters may follow. Most of a look-up's time goes into these two loops. */
+static void block_try(typo_search *search, const search_terms_block *block, uint32_t from,
+                      uint32_t to) {
     const uint64_t wanted = search->pattern->letters;
     const uint64_t unwanted = search->pattern->is_prefix ? 0 : ~wanted;
-    const uint32_t count = search->terms->count;
-    search->limit = 1;
-    search->is_same_first = false;
-    for (uint32_t id = 0; id < count; id++) {
-        uint64_t missing = wanted & ~letters[id];
-        uint64_t more = letters[id] & unwanted;
-        if (((missing & (missing - 1)) | (more & (more - 1))) == 0)
+    const uint64_t *letters = block->letters;
+    if (search->limit == 1) {
+        for (uint32_t i = from; i < to; i++)
+            if ((bit_less(wanted & ~letters[i]) | bit_less(letters[i] & unwanted)) == 0)
+                term_try(search, block->ids[i]);
+        return;
+    }
+    for (uint32_t i = from; i < to; i++)
+        if ((bit_less(bit_less(wanted & ~letters[i])) |
+             bit_less(bit_less(letters[i] & unwanted))) == 0)
+            term_try(search, block->ids[i]);
+}
+
+/* ---- Another first letter ---- */
+/* It is counted already: of two edits one is left, and it is the one that made the first letter
+ * another. So few texts come into question that each is looked up. */
+static void text_try(typo_search *search, core_slice text) {
+    const search_terms *terms = search->terms;
+    uint32_t id;
+    if (!search->pattern->is_prefix) {
+        if (search_terms_find(terms, text, &id))
             term_try(search, id);
+        return;
+    }
+    search_terms_place place = search_terms_order_find(terms, text, false);
+    for (; place.block < terms->order.count; place.block++, place.index = 0) {
+        const search_terms_block *block = &terms->order.blocks[place.block];
+        for (; place.index < block->count; place.index++) {
+            id = block->ids[place.index];
+            if (!core_slice_begins(search_term_text(terms, id), text))
+                return;
+            term_try(search, id);
+        }
     }
 }
 
+static void joined_try(typo_search *search, core_slice one, core_slice two, core_slice three) {
+    uint8_t bytes[4 * (SEARCH_TYPO_CHARACTERS_MAX + 2)];
+    core_buffer text = core_buffer_over(bytes, sizeof bytes);
+    core_buffer_slice_append(&text, one);
+    core_buffer_slice_append(&text, two);
+    core_buffer_slice_append(&text, three);
+    if (core_buffer_ok(&text))
+        text_try(search, core_buffer_slice(&text));
+}
+
+static core_slice first_letter(core_slice text) {
+    size_t length = 0;
+    (void)search_letter_next(text, &length);
+    return core_slice_make(text.data, length);
+}
+
+static void firsts_try(typo_search *search) {
+    const search_terms *terms = search->terms;
+    core_slice word = search->pattern->word, first = search->pattern->first_bytes;
+    const core_slice none = core_slice_make("", 0);
+    core_slice rest = core_slice_make(word.data + first.length, word.length - first.length);
+    for (uint32_t i = 0; i < terms->first_count; i++) {
+        core_slice letter = first_letter(search_term_text(terms, terms->firsts[i].id));
+        joined_try(search, letter, rest, none); /* in its place */
+        joined_try(search, letter, word, none); /* in front */
+    }
+    if (rest.length == 0)
+        return;
+    core_slice second = first_letter(rest);
+    text_try(search, rest); /* left out */
+    joined_try(search, second, first,
+               core_slice_make(rest.data + second.length, rest.length - second.length));
+}
+
+static void others_try(typo_search *search) {
+    const search_terms_order *order = &search->terms->order;
+    search->limit = 1;
+    search->is_same_first = false;
+    if (search->terms->first_count <= SEARCH_FIRSTS_MAX) {
+        firsts_try(search);
+        return;
+    }
+    for (size_t i = 0; i < order->count; i++)
+        block_try(search, &order->blocks[i], 0, order->blocks[i].count);
+}
+
+/* ---- The same ---- */
 static void same_first_try(typo_search *search) {
     const search_terms *terms = search->terms;
     search_terms_place place = search_terms_order_find(terms, search->pattern->first_bytes, false);
@@ -180,13 +245,8 @@ static void same_first_try(typo_search *search) {
     search->limit = search->pattern->distance_max;
     search->is_same_first = true;
     for (; place.block < terms->order.count && place.block <= end.block; place.block++) {
-        const search_terms_block *block = terms->order.blocks[place.block];
-        uint32_t to = place.block == end.block ? end.index : block->count;
-        for (; place.index < to; place.index++) {
-            uint32_t id = block->ids[place.index];
-            if (letters_fit(search->pattern, terms->letters[id], search->limit))
-                term_try(search, id);
-        }
+        const search_terms_block *block = &terms->order.blocks[place.block];
+        block_try(search, block, place.index, place.block == end.block ? end.index : block->count);
         place.index = 0;
     }
 }

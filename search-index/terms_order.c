@@ -7,11 +7,21 @@
 
 #include <stdlib.h>
 
+#define BLOCK_STEP 64u /* a block grows by; SEARCH_TERMS_BLOCK_IDS is a multiple */
+
 void search_terms_order_fini(search_terms_order *order) {
     for (size_t i = 0; i < order->count; i++)
-        free(order->blocks[i]);
+        free(order->blocks[i].letters);
     free(order->blocks);
     *order = (search_terms_order){.count = 0};
+}
+
+size_t search_terms_order_bytes(const search_terms_order *order) {
+    size_t bytes = order->capacity * sizeof *order->blocks;
+    for (size_t i = 0; i < order->count; i++)
+        bytes += order->blocks[i].capacity *
+                 (sizeof *order->blocks[i].letters + sizeof *order->blocks[i].ids);
+    return bytes;
 }
 
 /* ---- Finding ---- */
@@ -27,7 +37,7 @@ static size_t block_find(const search_terms *terms, core_slice text, bool is_aft
     size_t high = terms->order.count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const search_terms_block *block = terms->order.blocks[middle];
+        const search_terms_block *block = &terms->order.blocks[middle];
         core_slice last = search_term_text(terms, block->ids[block->count - 1]);
         if (is_before(last, text, is_after))
             low = middle + 1;
@@ -42,7 +52,7 @@ search_terms_place search_terms_order_find(const search_terms *terms, core_slice
     search_terms_place place = {.block = block_find(terms, text, is_after)};
     if (place.block == terms->order.count)
         return place;
-    const search_terms_block *block = terms->order.blocks[place.block];
+    const search_terms_block *block = &terms->order.blocks[place.block];
     uint32_t high = block->count;
     while (place.index < high) {
         uint32_t middle = place.index + (high - place.index) / 2;
@@ -55,36 +65,67 @@ search_terms_place search_terms_order_find(const search_terms *terms, core_slice
 }
 
 /* ---- Inserting ---- */
-/* An empty block at `at` of the directory; NULL: out of memory. */
-static search_terms_block *block_open(search_terms_order *order, size_t at) {
-    if (order->count == order->capacity) {
-        size_t capacity = order->capacity + order->capacity / 4 + 16;
-        search_terms_block **blocks = realloc(order->blocks, capacity * sizeof *blocks);
-        if (blocks == NULL)
-            return NULL;
-        order->blocks = blocks;
-        order->capacity = capacity;
+/* `count` of `from`'s terms, from `first` on, in memory of its own. */
+static bool block_make(search_terms_block *block, const search_terms_block *from, uint32_t first,
+                       uint32_t count) {
+    uint32_t capacity = (count / BLOCK_STEP + 1) * BLOCK_STEP;
+    uint64_t *letters = malloc(capacity * (sizeof *block->letters + sizeof *block->ids));
+    if (letters == NULL)
+        return false;
+    *block = (search_terms_block){.letters = letters,
+                                  .ids = (uint32_t *)(letters + capacity),
+                                  .count = count,
+                                  .capacity = capacity};
+    if (count > 0) {
+        memcpy(block->letters, from->letters + first, count * sizeof *block->letters);
+        memcpy(block->ids, from->ids + first, count * sizeof *block->ids);
     }
-    search_terms_block *block = calloc(1, sizeof *block);
-    if (block == NULL)
-        return NULL;
-    memmove(order->blocks + at + 1, order->blocks + at,
-            (order->count - at) * sizeof(search_terms_block *));
-    order->blocks[at] = block;
-    order->count++;
-    return block;
+    return true;
+}
+
+/* Room for one more; the block is not full. */
+static bool block_reserve(search_terms_block *block) {
+    search_terms_block larger;
+    if (block->count < block->capacity)
+        return true;
+    if (!block_make(&larger, block, 0, block->count))
+        return false;
+    free(block->letters);
+    *block = larger;
+    return true;
+}
+
+/* Room for one more block in the directory. */
+static bool order_reserve(search_terms_order *order) {
+    if (order->count < order->capacity)
+        return true;
+    size_t capacity = order->capacity + order->capacity / 4 + 16;
+    search_terms_block *blocks = realloc(order->blocks, capacity * sizeof *blocks);
+    if (blocks == NULL)
+        return false;
+    order->blocks = blocks;
+    order->capacity = capacity;
+    return true;
 }
 
 /* Halves the full block that the place is in; the place moves with its term. */
 static bool block_split(search_terms_order *order, search_terms_place *place) {
-    search_terms_block *upper = block_open(order, place->block + 1);
-    if (upper == NULL)
+    search_terms_block lower, upper;
+    if (!order_reserve(order))
         return false;
-    search_terms_block *block = order->blocks[place->block];
+    search_terms_block *block = &order->blocks[place->block];
     uint32_t kept = block->count / 2;
-    upper->count = block->count - kept;
-    memcpy(upper->ids, block->ids + kept, upper->count * sizeof *upper->ids);
-    block->count = kept;
+    if (!block_make(&lower, block, 0, kept))
+        return false;
+    if (!block_make(&upper, block, kept, block->count - kept)) {
+        free(lower.letters);
+        return false;
+    }
+    free(block->letters);
+    memmove(block + 2, block + 1, (order->count - place->block - 1) * sizeof *block);
+    block[0] = lower;
+    block[1] = upper;
+    order->count++;
     if (place->index > kept) {
         place->block++;
         place->index -= kept;
@@ -94,28 +135,37 @@ static bool block_split(search_terms_order *order, search_terms_place *place) {
 
 /* Behind all terms: at the end of the last block, or in a new one behind it. */
 static bool place_append(search_terms_order *order, search_terms_place *place) {
-    search_terms_block *last = order->count > 0 ? order->blocks[order->count - 1] : NULL;
+    search_terms_block *last = order->count > 0 ? &order->blocks[order->count - 1] : NULL;
     if (last != NULL && last->count < SEARCH_TERMS_BLOCK_IDS) {
         *place = (search_terms_place){.block = order->count - 1, .index = last->count};
         return true;
     }
     *place = (search_terms_place){.block = order->count};
-    return block_open(order, order->count) != NULL;
+    if (!order_reserve(order))
+        return false;
+    order->blocks[order->count++] = (search_terms_block){.count = 0};
+    return true;
 }
 
-bool search_terms_order_insert(search_terms_order *order, search_terms_place place, uint32_t id) {
+bool search_terms_order_insert(search_terms_order *order, search_terms_place place, uint32_t id,
+                               uint64_t letters) {
     if (place.block == order->count) {
         if (!place_append(order, &place))
             return false;
-    } else if (order->blocks[place.block]->count == SEARCH_TERMS_BLOCK_IDS) {
+    } else if (order->blocks[place.block].count == SEARCH_TERMS_BLOCK_IDS) {
         if (!block_split(order, &place))
             return false;
     }
-    search_terms_block *block = order->blocks[place.block];
-    assert(block->count < SEARCH_TERMS_BLOCK_IDS && place.index <= block->count);
-    memmove(block->ids + place.index + 1, block->ids + place.index,
-            (block->count - place.index) * sizeof *block->ids);
+    search_terms_block *block = &order->blocks[place.block];
+    if (!block_reserve(block))
+        return false;
+    assert(block->count < block->capacity && place.index <= block->count);
+    size_t behind = block->count - place.index;
+    memmove(block->ids + place.index + 1, block->ids + place.index, behind * sizeof *block->ids);
+    memmove(block->letters + place.index + 1, block->letters + place.index,
+            behind * sizeof *block->letters);
     block->ids[place.index] = id;
+    block->letters[place.index] = letters;
     block->count++;
     return true;
 }
@@ -151,7 +201,7 @@ size_t search_terms_prefix(const search_terms *terms, core_slice prefix, search_
     search_terms_total sum = {.terms = 0};
     size_t count = 0;
     for (; place.block < terms->order.count; place.block++, place.index = 0) {
-        const search_terms_block *block = terms->order.blocks[place.block];
+        const search_terms_block *block = &terms->order.blocks[place.block];
         uint32_t to = place.block == end.block ? end.index : block->count;
         for (; place.index < to; place.index++) {
             uint32_t id = block->ids[place.index];

@@ -1,7 +1,10 @@
 /* What the embedded search engine costs, by itself, beside plain FTS5 in the same run.
  *
  *   micro_search CORPUS DIRECTORY [QUERIES] [SEED] [LANGUAGE] [alone]
+ *   micro_search CORPUS DIRECTORY FILE and|or|word|facets|sort
  *
+ * The second form takes the queries out of a file, one a line, and writes what they find into the
+ * file that HITS names, so that two builds can be compared.
  * CORPUS has a JSON object a line, those of lib/corpus.mjs. Prints a line of JSON a measurement:
  * documents/s of the bulk load in groups of 2,000, the time to open again, and p50, p99 and the
  * worst of each kind of query over words drawn from the corpus by how often they stand there. Plain
@@ -28,6 +31,8 @@ typedef struct {
     search_tokenizer *tokenizer;
     uint64_t random;
     size_t queries;
+    const char *file; /* of queries; NULL: they are drawn */
+    const char *mode;
 } bench;
 
 static void fail(const char *what, const core_error *error) {
@@ -238,6 +243,68 @@ static void request_fill(kind k, core_arena *arena, search_request *request) {
         fail("filter", &error);
 }
 
+static bool is_number(const char *text) {
+    return text[strspn(text, "0123456789")] == '\0';
+}
+
+/* Two words each, both wanted, the last one a beginning too; or as `mode` says. */
+static void line_request(const char *mode, core_arena *arena, search_request *request) {
+    bool is_facets = strcmp(mode, "facets") == 0, is_sort = strcmp(mode, "sort") == 0;
+    request_fill(is_facets ? KIND_FACETS : is_sort ? KIND_SORT : KIND_AND, arena, request);
+    request->is_boolean = strcmp(mode, "or") == 0;
+    if (strcmp(mode, "and") != 0 && !request->is_boolean)
+        request->strategy = SEARCH_STRATEGY_LAST;
+}
+
+static void hits_print(FILE *out, const char *text, const search_hits *hits) {
+    (void)fprintf(out, "%s\t%llu\t", text, (unsigned long long)hits->total);
+    for (size_t i = 0; i < hits->hit_count; i++)
+        (void)fprintf(out, "%.*s:%.4f ", CORE_SLICE_ARGS(hits->hits[i].id),
+                      hits->hits[i].relevance);
+    (void)fputc('\n', out);
+}
+
+/* Queries out of a file, one a line; what they find into FILE.MODE.hits, to compare two builds. */
+static void file_run(search_reader *reader, const char *path, const char *mode) {
+    static char lines[WORDS_MAX][TEXT];
+    static double times[WORDS_MAX];
+    size_t count = 0;
+    double hits = 0;
+    char name[500];
+    core_arena arena;
+    core_arena_init(&arena, 4096, 1 << 20);
+    FILE *in = fopen(path, "r");
+    const char *to = getenv("HITS");
+    (void)snprintf(name, sizeof name, "%s", to != NULL ? to : "/dev/null");
+    FILE *out = fopen(name, "w");
+    if (in == NULL || out == NULL)
+        fail(path, NULL);
+    for (; count < WORDS_MAX && fgets(lines[count], TEXT, in) != NULL; count++)
+        lines[count][strcspn(lines[count], "\n")] = '\0';
+    (void)fclose(in);
+    for (size_t i = 0; i < count; i++) {
+        core_error error;
+        search_request request = search_request_defaults();
+        line_request(mode, &arena, &request);
+        request.q = core_slice_text(lines[i]);
+        double start = now_ms();
+        search_hits *answer = search_reader_query(reader, &request, &error);
+        times[i] = now_ms() - start;
+        if (answer == NULL)
+            fail(lines[i], &error);
+        if (getenv("SLOW") != NULL && times[i] > strtod(getenv("SLOW"), NULL))
+            (void)fprintf(stderr, "%s: %.1f ms, %llu\n", lines[i], times[i],
+                          (unsigned long long)answer->total);
+        hits_print(out, lines[i], answer);
+        hits += (double)answer->hit_count;
+        search_hits_free(answer);
+        core_arena_reset(&arena);
+    }
+    (void)fclose(out);
+    times_print("walcast", mode, times, count, hits);
+    core_arena_fini(&arena);
+}
+
 static void kind_run(bench *b, search_reader *reader, kind k) {
     double *times = calloc(b->queries, sizeof *times), hits = 0;
     core_arena arena;
@@ -348,8 +415,10 @@ static void ours(bench *b, const char *directory, const char *language) {
     search_reader *reader = search_backend_reader_new(backend, &error);
     if (reader == NULL)
         fail("reader", &error);
-    for (kind k = 0; k < KIND_COUNT; k++)
+    for (kind k = 0; b->file == NULL && k < KIND_COUNT; k++)
         kind_run(b, reader, k);
+    if (b->file != NULL)
+        file_run(reader, b->file, b->mode);
     search_stats stats = search_backend_stats(backend);
     (void)printf("{\"engine\":\"walcast\",\"open_ms\":%.0f,\"rss_anon_mb\":%.1f,\"rss_mb\":%.1f,"
                  "\"memory_mb\":%.1f,\"terms\":%llu,\"file_mb\":%.1f}\n",
@@ -444,11 +513,14 @@ int main(int argc, char **argv) {
     b.tokenizer = search_tokenizer_new(schema, NULL);
     if (b.tokenizer == NULL)
         fail("tokenizer", NULL);
+    bool is_file = argc > 4 && !is_number(argv[3]);
+    b.file = is_file ? argv[3] : NULL;
+    b.mode = is_file ? argv[4] : "";
     corpus_read(&b, argv[1]);
     words_draw(&b);
     ours(&b, argv[2], argc > 5 ? argv[5] : "");
     b.queries = b.queries / 10 + 1; /* its slowest take a second each */
-    if (argc <= 6)
+    if (argc <= 6 && !is_file)
         plain(&b, argv[2]);
     search_tokenizer_free(b.tokenizer);
     search_schema_release(schema);

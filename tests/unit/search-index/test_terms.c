@@ -1,5 +1,6 @@
 /* The dictionary: counts, order, beginnings, and typos held against the plain table of distances.
  */
+#include "core/utf8.h"
 #include "search-index/terms.h"
 
 #include "random_words.h"
@@ -137,6 +138,19 @@ static void typos_are_those_of_the_plain_table(void **state) {
     assert_true(near_compare(more, CORE_COUNT_OF(more), 5, 2) > 1000);
     assert_true(near_compare(wide, CORE_COUNT_OF(wide), 5, 3) > 1000);
     assert_true(near_compare(few, CORE_COUNT_OF(few), WORD_LETTERS, 4) > 500);
+}
+
+/* Of more first letters than are noted: then other first letters are looked for in all terms. */
+static void typos_are_those_of_the_plain_table_in_a_script_of_many_letters(void **state) {
+    (void)state;
+    enum { LETTERS = 200 };
+    static char bytes[LETTERS][4];
+    const char *letters[LETTERS];
+    for (uint32_t i = 0; i < LETTERS; i++) {
+        bytes[i][core_utf8_encode(0x4E00 + i, (uint8_t *)bytes[i])] = '\0';
+        letters[i] = bytes[i];
+    }
+    assert_true(near_compare(letters, LETTERS, 3, 5) > 500);
 }
 
 /* ---- Counts ---- */
@@ -312,6 +326,7 @@ int main(void) {
         cmocka_unit_test(beginnings_are_those_of_a_plain_scan),
         cmocka_unit_test(near_words_come_nearest_first),
         cmocka_unit_test(typos_are_those_of_the_plain_table),
+        cmocka_unit_test(typos_are_those_of_the_plain_table_in_a_script_of_many_letters),
         cmocka_unit_test(two_hundred_thousand_terms_fit_in_8_megabytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
