@@ -1,30 +1,19 @@
 // Issue "bounded memory, protocols 1 to 4": transactions sent while they run give the same stream as
 // whole ones, whatever is rolled back, spilled or killed.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { runMixed } from '../lib/mixed.mjs';
 import { assertSameStreams, assertTable, runStatements, startModes, streamedCount,
   waitSlot } from '../lib/modes.mjs';
 import { majors } from '../lib/postgres.mjs';
 import { assertOrdered } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
-for (const major of majors()) {
-  test(`PostgreSQL ${major}: streamed and whole transactions give the same stream`, async (t) => {
-    const house = await startModes(t, { major });
-    await runMixed(house.postgres, { seed: major });
-    const changes = await assertSameStreams(house);
-    await assertTable(changes, house.postgres);
-    if (major >= 14)
-      await waitFor('streamed transactions', async () => await streamedCount(house.postgres) > 0);
-    assert.equal(await house.walcast.metric('walcast_cdc_held_transactions'), 0);
-    assert.equal(await house.walcast.metric('walcast_cdc_held_spill_bytes'), 0);
-  });
-}
+const test = together(2);
 
 // PostgreSQL does not say which savepoint a streamed logical message is of: whole ones tell.
 for (const major of majors()) {
-  test(`PostgreSQL ${major}: no logical message of a rolled back savepoint`, async (t) => {
+  test(`PostgreSQL ${major}: streamed and whole transactions give the same stream, and no message of a rolled back savepoint`, async (t) => {
     const house = await startModes(t, { major });
     await runStatements(house.postgres, [
       'BEGIN', 'SAVEPOINT a',
@@ -33,9 +22,14 @@ for (const major of majors()) {
       "SELECT pg_logical_emit_message(true, 'kept', 'hello')", 'COMMIT']);
     await runMixed(house.postgres, { seed: major, messages: true });
     const changes = await assertSameStreams(house);
+    await assertTable(changes.filter(({ message }) => !message), house.postgres);
     assert.equal(changes[0].record.text, 'kept');
     assert.equal(changes.filter(({ message }) => message?.prefix === 'gone').length, 0);
     assert.equal(changes.filter(({ message }) => message?.prefix === 'kept').length, major >= 14 ? 1 : 0);
+    if (major >= 14)
+      await waitFor('streamed transactions', async () => await streamedCount(house.postgres) > 0);
+    assert.equal(await house.walcast.metric('walcast_cdc_held_transactions'), 0);
+    assert.equal(await house.walcast.metric('walcast_cdc_held_spill_bytes'), 0);
   });
 }
 
