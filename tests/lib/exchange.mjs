@@ -4,7 +4,10 @@ import { connect } from 'node:net';
 export const head = (...lines) => `${lines.join('\r\n')}\r\n\r\n`;
 export const statuses = (text) => [...text.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((found) => Number(found[1]));
 
-// Resolves with { text, closed } when the server closed, or when quiet_ms passed without a byte.
+const FIRST_MS = 10_000;
+
+// Resolves with { text, closed } when the server closed, or when quiet_ms passed without a byte; the
+// first may take longer.
 export function exchange(port, parts, { quiet_ms = 400, pause_ms = 5 } = {}) {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
@@ -17,7 +20,7 @@ export function exchange(port, parts, { quiet_ms = 400, pause_ms = 5 } = {}) {
     };
     const wait = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => done(false), quiet_ms);
+      timer = setTimeout(() => done(false), text ? quiet_ms : Math.max(quiet_ms, FIRST_MS));
     };
     socket.setEncoding('latin1');
     socket.once('error', (error) => (text ? done(true) : reject(error)));
