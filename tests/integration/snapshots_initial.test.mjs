@@ -1,16 +1,17 @@
 // The initial snapshot: what the tables held when the slot was made, before the first change, and
 // with it nothing lost and nothing twice.
 import assert from 'node:assert/strict';
-import test from 'node:test';
 import { CHURN_KEYS, churnSchema, startChurn } from '../lib/churn.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { killAtAnswers, killedBeforePublish } from '../lib/kills.mjs';
 import { Proxy } from '../lib/proxy.mjs';
 import { assertCopied, READER, snapshot, startAsReader, started, statusOfAll, waitState } from '../lib/snapshot.mjs';
 import { slotRow, waitConfirmed } from '../lib/slot.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
 
+const test = together(2);
 const CONFIG = { 'postgres.tables': '*.*', 'snapshot.initial': '*.*' };
 const BIG_KEYS = { ...CHURN_KEYS, 'public.big': ['id'] };
 const bigTable = (rows) => `CREATE TABLE big (id bigint PRIMARY KEY, n int, text text);
@@ -88,15 +89,17 @@ test('a table without privilege fails alone, and changes follow', async (t) => {
 
 test('killed in the middle it goes on beside the changes', async (t) => {
   const rows = 2000;
-  const house = await startHouse(t, { walcast: false, schema: bigTable(400_000) + churnSchema(rows) });
+  const house = await startHouse(t, { walcast: false, schema: bigTable(150_000) + churnSchema(rows) });
+  const slow = await Proxy.start(t, house.nats.port, { bytesPerSecond: 1 << 20 });
   const churn = startChurn(house.postgres, { seed: 4, rows });
   t.after(() => churn.stop());
   house.walcast = await Walcast.start({ ...house,
-    config: { ...CONFIG, 'snapshot.workers': 1, 'snapshot.piece_bytes': '16KiB' } });
+    config: { ...CONFIG, 'nats.url': `nats://127.0.0.1:${slow.port}`, 'snapshot.workers': 1, 'snapshot.piece_bytes': '16KiB' } });
   await waitFor('rows of the big table', async () =>
     (await statusOfAll(house.walcast)).some(({ table, rows: count }) => table === 'big' && count > 0));
   await house.walcast.kill();
   delete house.walcast.config['snapshot.piece_bytes']; // slow until here only
+  slow.bytesPerSecond = undefined;
   house.walcast.start();
   const records = await initialEnds(house);
   assert.ok(records.some(({ table, initial }) => table === 'big' && !initial), 'it was cut');
@@ -140,7 +143,7 @@ test('killed between the records and the mark: every table is read once, unless 
 });
 
 test('paused and resumed in the middle: changes wait for it no longer', async (t) => {
-  const house = await startHouse(t, { walcast: false, schema: bigTable(400_000) });
+  const house = await startHouse(t, { walcast: false, schema: bigTable(150_000) });
   const slow = await Proxy.start(t, house.nats.port, { bytesPerSecond: 1 << 20 });
   house.walcast = await Walcast.start({ ...house, config: { ...CONFIG,
     'nats.url': `nats://127.0.0.1:${slow.port}`, 'snapshot.workers': 1, 'snapshot.piece_bytes': '16KiB' } });
