@@ -37,6 +37,7 @@ static cli_exit command_start(const cli_command *command, int argc, char *const 
 
 int main(int argc, char **argv) {
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away is a result, not a signal */
+    (void)signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     if (argc < 2) {
         cli_help_print(stderr);
         return CLI_USAGE;

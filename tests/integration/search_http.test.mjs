@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, suite, test } from 'node:test';
 import { startHouse } from '../lib/house.mjs';
+import { runOk } from '../lib/process.mjs';
 import { define } from '../lib/search.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -243,6 +244,32 @@ suite('search over HTTP', () => {
     for (const { request } of [...taken, third, grows]) request.destroy();
     const last = await waitFor('the share again', async () => { const it = begin({ 'content-length': 30 << 20 }); return (await it.said) === 100 ? it : void it.request.destroy(); });
     last.request.destroy();
+  });
+
+  // No file of the process may grow, as on a disk that is full.
+  test('a full disk is told, queries go on, and what was asked is there once there is room', async () => {
+    const limit = (bytes) => runOk(['prlimit', '--pid', `${house.walcast.process.pid}`, `--fsize=${bytes}:unlimited`]);
+    const found = async (index, q) => (await ask('POST', `/indexes/${index}/search`, { q, limit: 1 })).body.hits?.length;
+    const ready = async () => JSON.stringify(await (await fetch(`${house.walcast.url}/health/ready`)).json());
+    await done(await ask('POST', '/indexes/full/documents', [{ id: 1, text: 'before' }]));
+    await limit(64 << 10);
+    try {
+      const asked = await ask('POST', '/indexes/full/documents', Array.from({ length: 2000 }, (_, i) => ({ id: i + 2, text: `after ${i} ${'filler '.repeat(30)}` })));
+      assert.equal(asked.status, 202, asked.text);
+      await house.postgres.query("INSERT INTO plain SELECT i, 'after ' || i || repeat(' filler', 30) FROM generate_series(51, 2000) i");
+      await waitFor('the disk to be told', async () => /no room|disk/.test(await ready()), 30_000, 50);
+      assert.equal(await found('full', 'before'), 1);
+      assert.equal(await found('plain', 'plain 7'), 1);
+      assert.match((await ask('GET', `/tasks/${asked.body.taskUid}`)).body.status, /^(enqueued|processing)$/);
+      await limit('unlimited');
+      assert.equal((await done(asked)).status, 'succeeded');
+    } finally {
+      await limit('unlimited');
+    }
+    await waitFor('all documents', async () => (await ask('GET', '/indexes/full/stats')).body.numberOfDocuments === 2001
+      && (await ask('GET', '/indexes/plain/stats')).body.numberOfDocuments === 2000, 30_000, 50);
+    await waitFor('a ready process', async () => !/disk|no room/.test(await ready()));
+    assert.equal(await found('plain', 'after 1999'), 1);
   });
 
   test('rows that policies hide are never shown', async () => {
