@@ -104,7 +104,7 @@ suite('search over HTTP', () => {
       ['POST', '/indexes/plain/search', '{"q":1}', {}, 400, 'invalid_search_q'],
       ['POST', '/indexes/plain/search', '{"filter":"("}', {}, 400, 'invalid_search_filter'],
       ['GET', '/indexes/plain/search?limit=x', undefined, {}, 400, 'invalid_search_limit'],
-      ['POST', '/keys', '{"actions":["search"],"indexes":["a"],"expiresAt":null}', {}, 400, 'invalid_api_key_indexes'],
+      ['POST', '/keys', '{"actions":["search"],"indexes":["a b"],"expiresAt":null}', {}, 400, 'invalid_api_key_indexes'],
       ['POST', '/dumps', undefined, {}, 400, 'feature_not_enabled'],
     ];
     for (const [method, path, body, headers, status, code] of rows)
