@@ -198,10 +198,12 @@ static bool time_passes(int64_t at_us, int64_t after_us, int64_t before_us) {
 
 static bool task_passes(const search_call *call, const task_filter *filter,
                         const search_task *task) {
-    char uid[24];
+    char uid[24], by[24];
     (void)snprintf(uid, sizeof uid, "%llu", (unsigned long long)task->uid);
+    (void)snprintf(by, sizeof by, "%llu", (unsigned long long)task->canceled_by);
     return is_of_caller(call, task) && list_has(&filter->uids, uid) &&
-           filter->cancelers.count == 0 && /* no task is canceled */
+           (filter->cancelers.count == 0 ||
+            (task->canceled_by != 0 && list_has(&filter->cancelers, by))) &&
            list_has(&filter->statuses, search_task_status_name(task->status)) &&
            list_has(&filter->types, search_task_type(task->kind)) &&
            (filter->indexes.count == 0 ||
@@ -293,6 +295,11 @@ bool search_api_tasks(search_call *call) {
 
 /* ---- Cancelations and deletions ---- */
 
+static bool has_ended(const search_call *call, uint64_t uid) {
+    search_task task;
+    return !search_tasks_get(call->host->tasks, uid, &task) || task.finished_us != 0;
+}
+
 static bool tasks_ask(search_call *call, search_task_kind kind, const char *verb) {
     task_filter filter;
     task_page page = {0};
@@ -310,16 +317,22 @@ static bool tasks_ask(search_call *call, search_task_kind kind, const char *verb
                              verb);
     if (!page_fill(call, &filter, &page))
         return search_refuse(&call->refusal, SEARCH_CODE_INTERNAL, "no memory for the tasks");
+    bool cancels = kind == SEARCH_TASK_CANCELATION;
     core_buffer_init(&body, (size_t)1 << 20);
     core_json_writer json = core_json_writer_make(&body);
     core_json_object_open(&json);
     core_json_key_text(&json, "uids");
     core_json_array_open(&json);
-    for (size_t i = 0; i < page.count && i < FILTER_MAX; i++)
+    for (size_t i = 0, named = 0; i < page.count && named < FILTER_MAX; i++) {
+        if (cancels && has_ended(call, page.uids[i]))
+            continue;
         core_json_unsigned(&json, page.uids[i]);
+        named++;
+    }
     core_json_array_close(&json);
     core_json_object_close(&json);
-    search_record record = {.kind = kind, .body = core_buffer_slice(&body)};
+    search_record record = {
+        .kind = kind, .cancels = cancels, .matched = page.count, .body = core_buffer_slice(&body)};
     bool ok = search_call_append(call, &record);
     core_buffer_fini(&body);
     return ok;

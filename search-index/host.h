@@ -8,18 +8,19 @@
 #include "search-index/catalog.h"
 #include "search-index/registry.h"
 #include "search-index/spec.h"
-#include "search-index/tasks.h"
+#include "search-index/task_store.h"
 
 typedef struct search_host search_host;
 struct search_host {
     search_spec spec;
     core_tenants tenants;
-    search_catalog *catalog;    /* the indexes as the log has them */
-    search_registry *registry;  /* those that answer here */
-    search_tasks *tasks;        /* what was asked, and how far it is here */
-    atomic_bool is_folded;      /* the log is taken up to where it ended when we began */
-    atomic_uint waiting;        /* queries that wait for an offset, each on a thread */
-    struct search_asked *asked; /* of requests here; the api part's */
+    search_catalog *catalog;     /* the indexes as the log has them */
+    search_registry *registry;   /* those that answer here */
+    search_tasks *tasks;         /* what was asked, and how far it is here */
+    search_task_store *outcomes; /* of ended tasks, on disk; the indexer's thread's */
+    atomic_bool is_folded;       /* the log is taken up to where it ended when we began */
+    atomic_uint waiting;         /* queries that wait for an offset, each on a thread */
+    struct search_asked *asked;  /* of requests here; the api part's */
     /* How far the indexer stands behind the change stream: messages, and the age of what it took
      * last; both 0 when it has all. */
     atomic_ullong lag_messages;

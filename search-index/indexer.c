@@ -56,7 +56,8 @@ static bool turn(search_indexer *indexer, bool *busy, core_error *error) {
     return connect_once(indexer, error) && search_indexer_log(indexer, busy, error) &&
            search_indexer_slots(indexer, error) && search_indexer_changes(indexer, busy, error) &&
            search_indexer_builds(indexer, busy, error) && steps_take(indexer, busy, error) &&
-           search_indexer_made(indexer, busy, error) && search_indexer_commit(indexer, error);
+           search_indexer_made(indexer, busy, error) && search_indexer_commit(indexer, error) &&
+           search_indexer_keep(indexer, error);
 }
 
 /* What makes files smaller and queries faster, while nothing else is to be done. */
@@ -163,6 +164,8 @@ static void part_stop(search_part *part) {
     for (size_t i = 0; i < indexer->made_count; i++)
         search_made_free(indexer->made[i]);
     search_catalog_free(indexer->book);
+    search_queue_free(indexer->queue);
+    search_log_free(indexer->marks);
     free(indexer->made);
     if (indexer->state != NULL)
         fanout_bucket_free(indexer->state);
@@ -186,12 +189,14 @@ search_part *search_indexer_part(search_host *host, core_error *error) {
     search_slot **slots = calloc(max, sizeof(search_slot *));
     search_made **made = calloc(max, sizeof(search_made *));
     search_catalog *book = search_catalog_new(max);
-    if (indexer == NULL || slots == NULL || made == NULL || book == NULL) {
+    search_queue *queue = search_queue_new();
+    if (indexer == NULL || slots == NULL || made == NULL || book == NULL || queue == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the indexer");
         free(indexer);
         free(slots);
         free(made);
         search_catalog_free(book);
+        search_queue_free(queue);
         return NULL;
     }
     *indexer = (search_indexer){
@@ -202,6 +207,7 @@ search_part *search_indexer_part(search_host *host, core_error *error) {
         .slots = slots,
         .made = made,
         .book = book,
+        .queue = queue,
         .is_changed = true,
     };
     core_assembly_init(&indexer->assembly, ROW_MAX_BYTES);

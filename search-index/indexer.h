@@ -13,7 +13,9 @@
 #ifndef WALCAST_SEARCH_INDEX_INDEXER_H
 #define WALCAST_SEARCH_INDEX_INDEXER_H
 
+#include "search-index/log.h"
 #include "search-index/made.h"
+#include "search-index/queue.h"
 #include "search-index/slot.h"
 
 #include <pthread.h>
@@ -58,7 +60,13 @@ typedef struct {
     search_feed *books;   /* the log again, for their documents */
     search_catalog *book; /* as the log has them there */
     uint64_t books_sequence;
-    uint64_t settled; /* tasks up to it were looked at */
+    uint64_t settled;       /* tasks up to it were looked at */
+    search_queue *queue;    /* records of documents, and which of them are taken */
+    bool is_awaited;        /* of some it is not told yet what became of them */
+    search_log *marks;      /* for marks; NULL: none was needed yet */
+    uint64_t marked;        /* the last that was appended, */
+    int64_t mark_ms;        /* and when */
+    int64_t log_created_us; /* the log, by its server */
 
     pthread_mutex_t mutex; /* guards the rest */
     bool is_caught_up;     /* once: what was there at the start answers, and is up to date */
@@ -77,6 +85,24 @@ CORE_MUST_CHECK bool search_indexer_slots(search_indexer *indexer, core_error *e
 CORE_MUST_CHECK bool search_indexer_made_slots(search_indexer *indexer, core_error *error);
 CORE_MUST_CHECK bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error);
 void search_indexer_made_close(search_indexer *indexer);
+
+/* ---- indexer_tasks.c ---- */
+CORE_MUST_CHECK bool search_indexer_outcomes_open(search_indexer *indexer, core_error *error);
+/* Keeps what became of tasks since the last call. */
+CORE_MUST_CHECK bool search_indexer_keep(search_indexer *indexer, core_error *error);
+/* The record was folded: its task is told, as it is kept, or else as the fold says. */
+void search_indexer_note(search_indexer *indexer, uint64_t sequence, const search_record *record,
+                         const search_outcome *outcome, uint64_t canceled);
+/* The record of documents need not be applied: the index has it, or is no more (`made` NULL). */
+void search_indexer_passed(search_indexer *indexer, const search_made *made, uint64_t sequence);
+/* A mark came. */
+void search_indexer_mark_take(search_indexer *indexer, uint64_t uid);
+/* Before its fold: what a cancelation names and still waits is canceled; other records do nothing.
+ * `*count`: how many. False: memory is out. */
+CORE_MUST_CHECK bool search_indexer_cancel(search_indexer *indexer, uint64_t sequence,
+                                           const search_record *record, uint64_t *count);
+/* All that is taken is done: the next that wait are asked for. */
+void search_indexer_mark(search_indexer *indexer);
 
 /* ---- indexer_changes.c ---- */
 CORE_MUST_CHECK bool search_indexer_changes(search_indexer *indexer, bool *busy, core_error *error);

@@ -2,7 +2,6 @@
 #include "search-index/indexer.h"
 
 #include "search-index/log.h"
-#include "search-index/tasks_meant.h"
 
 #include <stdio.h>
 
@@ -10,6 +9,13 @@ enum { LOOK_MS = 1000, TURN_MESSAGES = 256, INBOX_MESSAGES = 256 };
 #define INBOX_BYTES ((size_t)4 << 20)
 
 /* ---- The stream ---- */
+
+/* The directory is ours before a file is touched. */
+static bool directory_hold(search_indexer *indexer, core_error *error) {
+    if (indexer->lock_fd < 0)
+        indexer->lock_fd = search_paths_lock(&indexer->host->spec, error);
+    return indexer->lock_fd >= 0;
+}
 
 /* One that is not there yet has nothing in it. */
 static bool log_open(search_indexer *indexer, core_error *error) {
@@ -28,6 +34,9 @@ static bool log_open(search_indexer *indexer, core_error *error) {
         atomic_store(&host->is_folded, true);
     if (!exists)
         return true;
+    if (!directory_hold(indexer, error) || !search_indexer_outcomes_open(indexer, error))
+        return false;
+    indexer->log_created_us = info.created_us;
     if (info.last_sequence < taken)
         return core_error_set(error, CORE_ERROR_GAP,
                               "stream %s went back from record %llu to %llu: restart this process",
@@ -46,36 +55,12 @@ static bool log_open(search_indexer *indexer, core_error *error) {
 
 /* ---- Records ---- */
 
-static void task_note(search_indexer *indexer, uint64_t sequence, const search_record *record,
-                      const search_outcome *outcome) {
-    search_task task = {.uid = sequence, .kind = record->kind, .enqueued_us = record->at_us};
-    bool is_built = record->kind == SEARCH_TASK_DEFINITION && outcome->effect == SEARCH_EFFECT_MADE;
-    bool is_settled =
-        outcome->effect == SEARCH_EFFECT_MADE || outcome->effect == SEARCH_EFFECT_CHANGED ||
-        outcome->effect == SEARCH_EFFECT_REMOVED || outcome->effect == SEARCH_EFFECT_SWAPPED;
-    (void)snprintf(task.project, sizeof task.project, "%.*s", CORE_SLICE_ARGS(record->project));
-    (void)snprintf(task.index, sizeof task.index, "%.*s", CORE_SLICE_ARGS(record->index));
-    task.started_us = core_clock_wall_us(indexer->host->spec.clock);
-    task.status = is_built || is_settled ? SEARCH_TASK_PROCESSING : SEARCH_TASK_SUCCEEDED;
-    if (outcome->effect == SEARCH_EFFECT_DOCUMENTS)
-        task.status = SEARCH_TASK_ENQUEUED;
-    if (outcome->effect == SEARCH_EFFECT_FAILED) {
-        task.status = SEARCH_TASK_FAILED;
-        (void)snprintf(task.code, sizeof task.code, "%s", outcome->code);
-        (void)snprintf(task.message, sizeof task.message, "%s", outcome->message);
-    }
-    if (task.status == SEARCH_TASK_SUCCEEDED || task.status == SEARCH_TASK_FAILED)
-        task.finished_us = task.started_us;
-    if (outcome->effect == SEARCH_EFFECT_TASKS)
-        search_tasks_meant_take(indexer->host->tasks, record, &task);
-    search_tasks_add(indexer->host->tasks, &task);
-}
-
 /* What cannot be read was written by a later version: it is passed over, and told. */
 static bool record_take(search_indexer *indexer, const search_message *message, core_error *error) {
     search_host *host = indexer->host;
     search_record record;
     search_outcome outcome;
+    uint64_t canceled;
     core_error problem;
     core_arena_reset(&indexer->log_arena);
     if (!search_record_read(core_block_slice(message->block), &indexer->log_arena, &record,
@@ -85,11 +70,15 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
                  CORE_LOG_TEXT("error", problem.text));
         return true;
     }
+    if (record.taken > 0)
+        search_indexer_mark_take(indexer, record.taken);
     if (record.is_piece)
         return true;
-    if (!search_catalog_fold(host->catalog, message->sequence, &record, &outcome))
+    if (!search_queue_room(indexer->queue) ||
+        !search_indexer_cancel(indexer, message->sequence, &record, &canceled) ||
+        !search_catalog_fold(host->catalog, message->sequence, &record, &outcome))
         return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the search log");
-    task_note(indexer, message->sequence, &record, &outcome);
+    search_indexer_note(indexer, message->sequence, &record, &outcome, canceled);
     search_entry_release(outcome.entry);
     indexer->is_changed = true;
     return true;
@@ -110,8 +99,12 @@ bool search_indexer_log(search_indexer *indexer, bool *busy, core_error *error) 
         *busy = true;
         ok = record_take(indexer, &message, error);
         core_block_release(message.block);
-        if (message.sequence >= indexer->log_end)
+        if (ok && message.sequence >= indexer->log_end)
             atomic_store(&indexer->host->is_folded, true);
+    }
+    if (!ok) { /* it is read again from what was folded on */
+        search_feed_free(indexer->log);
+        indexer->log = NULL;
     }
     return ok;
 }
@@ -177,13 +170,6 @@ static void slots_drop(search_indexer *indexer) {
     }
 }
 
-/* The directory is ours before a file is touched. */
-static bool directory_hold(search_indexer *indexer, core_error *error) {
-    if (indexer->lock_fd < 0)
-        indexer->lock_fd = search_paths_lock(&indexer->host->spec, error);
-    return indexer->lock_fd >= 0;
-}
-
 /* ---- Files of indexes that were removed while nobody was here ---- */
 
 static bool is_known(search_catalog *catalog, uint64_t generation) {
@@ -219,9 +205,6 @@ bool search_indexer_slots(search_indexer *indexer, core_error *error) {
     if (!indexer->is_changed || !atomic_load(&indexer->host->is_folded))
         return true;
     size_t count = search_catalog_count(catalog);
-    if ((count > 0 || indexer->slot_count + indexer->made_count > 0) &&
-        !directory_hold(indexer, error))
-        return false;
     files_sweep(indexer);
     for (size_t i = 0; i < indexer->slot_count; i++)
         indexer->slots[i]->is_wanted = false;

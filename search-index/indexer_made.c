@@ -78,6 +78,11 @@ static bool is_awaited(const search_indexer *indexer, const search_task *task) {
     return false;
 }
 
+static bool is_of_documents(const search_task *task) {
+    return task->kind == SEARCH_TASK_DOCUMENTS_ADD || task->kind == SEARCH_TASK_DOCUMENTS_UPDATE ||
+           task->kind == SEARCH_TASK_DOCUMENTS_DELETE;
+}
+
 /* What the records asked for is so now; but what is built is not yet. */
 static void tasks_settle(search_indexer *indexer) {
     search_host *host = indexer->host;
@@ -85,7 +90,8 @@ static void tasks_settle(search_indexer *indexer) {
     uint64_t at = search_catalog_sequence(host->catalog), first = indexer->settled;
     indexer->settled = at;
     while (at > first && search_tasks_before(host->tasks, at, &task) && task.uid > first) {
-        if (task.status == SEARCH_TASK_PROCESSING && !is_awaited(indexer, &task))
+        if (task.status == SEARCH_TASK_PROCESSING && !is_of_documents(&task) &&
+            !is_awaited(indexer, &task))
             search_tasks_succeed(host->tasks, task.uid, SEARCH_TASK_PROCESSING,
                                  core_clock_wall_us(host->spec.clock));
         at = task.uid - 1;
@@ -119,6 +125,8 @@ static bool books_open(search_indexer *indexer, core_error *error) {
     if (!search_log_look(&indexer->host->spec, indexer->connection, stream, filter, &exists, &info,
                          error))
         return false;
+    if (exists && info.first_sequence > indexer->books_sequence + 1)
+        indexer->books_sequence = info.first_sequence - 1;
     const search_feed_spec spec = {.stream = stream,
                                    .filter = filter,
                                    .first = indexer->books_sequence + 1,
@@ -160,9 +168,10 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
     bool ok = true;
     if (outcome.effect == SEARCH_EFFECT_DOCUMENTS) {
         search_made *made = made_find(indexer, outcome.entry->generation);
-        if (made == NULL || made->position.log_sequence >= message->sequence)
-            search_tasks_succeed(indexer->host->tasks, message->sequence, SEARCH_TASK_ENQUEUED,
-                                 core_clock_wall_us(indexer->host->spec.clock));
+        if (search_queue_is_canceled(indexer->queue, message->sequence))
+            ok = true; /* told so when it was canceled */
+        else if (made == NULL || made->position.log_sequence >= message->sequence)
+            search_indexer_passed(indexer, made, message->sequence);
         else
             ok = whole_take(indexer, made, message->sequence, &record, error);
         if (!ok) /* it is folded again from the beginning */
@@ -179,13 +188,20 @@ static bool all_reach(search_indexer *indexer, core_error *error) {
     return true;
 }
 
+/* What is not taken yet waits, and all that is behind it. */
+static uint64_t books_end(const search_indexer *indexer) {
+    uint64_t end = search_catalog_sequence(indexer->host->catalog);
+    uint64_t first = search_queue_first(indexer->queue);
+    return first > 0 && first - 1 < end ? first - 1 : end;
+}
+
 bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error) {
     const core_clock *clock = indexer->host->spec.clock;
-    uint64_t end = search_catalog_sequence(indexer->host->catalog);
+    uint64_t end = books_end(indexer);
     int64_t until_ms = core_clock_ms(clock) + TURN_MS;
     search_message message;
     bool ok = true;
-    if (indexer->made_count == 0 || indexer->is_changed)
+    if ((indexer->made_count == 0 && !indexer->is_awaited) || indexer->is_changed)
         return true;
     if (indexer->books != NULL && search_feed_is_lost(indexer->books))
         search_indexer_made_close(indexer);
@@ -201,5 +217,9 @@ bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error)
             indexer->books_sequence = message.sequence;
         core_block_release(message.block);
     }
-    return ok && all_reach(indexer, error);
+    if (!ok || indexer->books_sequence < end)
+        return ok && all_reach(indexer, error);
+    indexer->is_awaited = search_queue_first(indexer->queue) != 0;
+    search_indexer_mark(indexer);
+    return all_reach(indexer, error);
 }

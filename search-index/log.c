@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define HEAD_BYTES ((size_t)16384)      /* of a head with all pieces, and of the headers */
-#define LOG_MAGIC  UINT32_C(0x534c4f47) /* "SLOG" */
+#define HEAD_BYTES  ((size_t)16384) /* of a head with all pieces, and of the headers */
+#define SPARE_BYTES ((size_t)64 << 10)
+#define LOG_MAGIC   UINT32_C(0x534c4f47) /* "SLOG" */
 
 struct search_log {
     uint32_t magic;
@@ -78,6 +79,22 @@ static bool message_store(search_log *log, const search_record *record, uint64_t
     return ok;
 }
 
+/* Documents leave room for what tells of them: marks (queue.h), cancelations, deletions. */
+static bool documents_fit(const search_log *log, const search_record *record, core_error *error) {
+    char name[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
+    fanout_stream_info info;
+    (void)fanout_stream_work_spec(log->spec.config, FANOUT_WORK_SEARCH, name, subjects);
+    if (record->is_piece ||
+        (record->kind != SEARCH_TASK_DOCUMENTS_ADD && record->kind != SEARCH_TASK_DOCUMENTS_UPDATE))
+        return true;
+    if (!fanout_stream_inspect(log->connection, name, &info, error))
+        return false;
+    return info.max_bytes <= 0 ||
+           info.bytes + record->body.length + SPARE_BYTES <= (uint64_t)info.max_bytes ||
+           core_error_set(error, CORE_ERROR_FULL,
+                          "the search log (stream %s) is full: raise search.log_bytes", name);
+}
+
 /* What of a body one message takes, its head and headers left out. */
 static size_t piece_bytes(const search_log *log, const search_record *record) {
     int64_t max = fanout_connection_max_payload(log->connection);
@@ -91,6 +108,8 @@ bool search_log_append(search_log *log, const search_record *record, uint64_t *s
     uint64_t pieces[SEARCH_PIECES_MAX];
     search_record whole = *record;
     if (search_log_connection(log, error) == NULL || !stream_make(log, error))
+        return false;
+    if (!documents_fit(log, record, error))
         return false;
     size_t most = piece_bytes(log, record);
     if (record->body.length <= most)

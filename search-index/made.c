@@ -217,6 +217,7 @@ typedef struct {
     uint64_t sequence;
     const search_record *record;
     core_slice key; /* the primary key that its documents brought; empty: none */
+    bool is_told;   /* its outcome is: it was not told before, of another file of the index */
 } taking;
 
 static void refusal_note(taking *it, const search_refusal *refusal) {
@@ -355,15 +356,38 @@ static bool record_refuse(search_made *made, taking *it, core_error *error) {
     return true;
 }
 
-static bool record_keep(search_made *made, taking *it, core_error *error) {
+/* What becomes of the task is in its file before what it tells of is in the index; see
+ * task_store.h. */
+static bool outcome_keep(search_host *host, const taking *it, bool is_confirmed,
+                         core_error *error) {
+    return !it->is_told || search_task_store_put(host->outcomes, &it->task, 1, is_confirmed, error);
+}
+
+static bool record_keep(search_host *host, search_made *made, taking *it, core_error *error) {
     const search_position position = {.log_sequence = it->sequence};
     bool is_put = it->record->kind == SEARCH_TASK_DOCUMENTS_DELETE
                       ? documents_remove(made, it, error)
                       : documents_put(made, it, error);
-    if ((!is_put && !record_refuse(made, it, error)) ||
+    it->task.finished_us = core_clock_wall_us(host->spec.clock);
+    if ((!is_put && !record_refuse(made, it, error)) || !outcome_keep(host, it, false, error) ||
         !search_backend_commit(made->backend, &position, error) || !key_take(made, it->key, error))
         return false;
     made->position = position;
+    return true;
+}
+
+/* Done is told when it can be found. */
+static bool outcome_tell(search_host *host, const search_made *made, taking *it,
+                         core_error *error) {
+    bool hides = it->task.status == SEARCH_TASK_SUCCEEDED && search_made_hides(made, &it->task);
+    if (!it->is_told)
+        return true;
+    if (hides) {
+        it->task.status = SEARCH_TASK_PROCESSING;
+        it->task.finished_us = 0;
+    } else if (!outcome_keep(host, it, true, error))
+        return false;
+    search_tasks_put(host->tasks, &it->task);
     return true;
 }
 
@@ -372,20 +396,12 @@ bool search_made_take(search_host *host, search_made *made, uint64_t sequence,
     taking it = {.sequence = sequence, .record = record};
     if (made->position.log_sequence >= sequence)
         return true;
-    bool has_task = search_tasks_get(host->tasks, sequence, &it.task);
+    it.is_told = search_tasks_get(host->tasks, sequence, &it.task) && it.task.finished_us == 0;
     core_arena_init(&it.arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
     it.task.status = SEARCH_TASK_SUCCEEDED;
-    bool ok = record_keep(made, &it, error);
-    if (ok) {
-        ok = search_made_reach(host, made, sequence, error);
-        it.task.finished_us = core_clock_wall_us(host->spec.clock);
-        if (it.task.status == SEARCH_TASK_SUCCEEDED && search_made_hides(made, &it.task)) {
-            it.task.status = SEARCH_TASK_PROCESSING;
-            it.task.finished_us = 0;
-        }
-        if (has_task)
-            search_tasks_put(host->tasks, &it.task);
-    }
+    bool ok = record_keep(host, made, &it, error) &&
+              search_made_reach(host, made, sequence, error) &&
+              outcome_tell(host, made, &it, error);
     core_arena_fini(&it.arena);
     return ok;
 }
@@ -393,7 +409,8 @@ bool search_made_take(search_host *host, search_made *made, uint64_t sequence,
 /* ---- Caught up ---- */
 
 bool search_made_hides(const search_made *made, const search_task *task) {
-    return !made->is_shown && made->older == NULL && core_slice_is(made->entry->uid, task->index) &&
+    return !made->is_shown && made->older == NULL && task->uid >= made->entry->generation &&
+           core_slice_is(made->entry->uid, task->index) &&
            core_slice_is(made->entry->project, task->project);
 }
 

@@ -63,6 +63,17 @@ bool search_paths_directory(const search_spec *spec, core_slice project,
     return path_of(spec, project, path, error) && directory_make(path, error);
 }
 
+bool search_paths_tasks(const search_spec *spec, char path[SEARCH_PATH_SIZE], core_error *error) {
+    static const char name[] = "/.tasks.db"; /* no project's directory */
+    if (!path_of(spec, core_slice_make(NULL, 0), path, error))
+        return false;
+    size_t used = strlen(path);
+    if (used + sizeof name > SEARCH_PATH_SIZE)
+        return core_error_set(error, CORE_ERROR_CONFIG, "search.dir: the path is too long");
+    memcpy(path + used, name, sizeof name);
+    return true;
+}
+
 int search_paths_lock(const search_spec *spec, core_error *error) {
     char path[SEARCH_PATH_SIZE], lock[SEARCH_PATH_SIZE + 8];
     if (!path_of(spec, core_slice_make(NULL, 0), path, error) || !directory_make(path, error))

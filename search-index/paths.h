@@ -27,6 +27,9 @@ size_t search_paths_list(const char *directory, core_slice uid, uint64_t generat
 /* Calls `take` with each file of the source's indexes, whatever index it is of. */
 typedef void (*search_path_taker)(void *context, const char *path, search_file file);
 void search_paths_each(const search_spec *spec, search_path_taker take, void *context);
+/* The file of what became of the source's tasks. False: it is too long. */
+CORE_MUST_CHECK bool search_paths_tasks(const search_spec *spec, char path[SEARCH_PATH_SIZE],
+                                        core_error *error);
 /* Holds the source's directory for this process until the descriptor is closed; -1: another one has
  * it, or it cannot be made. */
 CORE_MUST_CHECK int search_paths_lock(const search_spec *spec, core_error *error);

@@ -68,6 +68,14 @@ static void pieces_member(core_json_writer *json, const search_record *record) {
         core_json_key_text(json, "piece");
         core_json_bool(json, true);
     }
+    if (record->taken > 0) {
+        core_json_key_text(json, "taken");
+        core_json_unsigned(json, record->taken);
+    }
+    if (record->cancels) {
+        core_json_key_text(json, "matched");
+        core_json_unsigned(json, record->matched);
+    }
     if (record->piece_count == 0)
         return;
     core_json_key_text(json, "pieces");
@@ -173,6 +181,10 @@ static bool member_read(core_json_reader *reader, const core_json_token *member,
         *seen |= core_slice_to_i64(member->raw, &record->at_us) ? 4 : 0;
     if (core_slice_is(member->key, "piece"))
         record->is_piece = member->kind == CORE_JSON_TRUE;
+    if (core_slice_is(member->key, "taken") && !core_slice_to_u64(member->raw, &record->taken))
+        return false;
+    if (core_slice_is(member->key, "matched"))
+        record->cancels = core_slice_to_u64(member->raw, &record->matched);
     if (core_slice_is(member->key, "pieces") && member->kind == CORE_JSON_ARRAY_OPEN)
         return pieces_read(reader, arena, record);
     if (core_slice_is(member->key, "replaces"))

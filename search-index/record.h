@@ -25,8 +25,8 @@ typedef enum {
     SEARCH_TASK_DOCUMENTS_ADD,    /* body: a JSON array of documents, each whole */
     SEARCH_TASK_DOCUMENTS_UPDATE, /* the same: what they leave out stays */
     SEARCH_TASK_DOCUMENTS_DELETE, /* body: {"ids": [...]}, {"filter": ...} or {} for all */
-    SEARCH_TASK_CANCELATION,      /* body: {"uids": [...]} */
-    SEARCH_TASK_DELETION,         /* the same */
+    SEARCH_TASK_CANCELATION,      /* body: {"uids": [...]}; matched */
+    SEARCH_TASK_DELETION,         /* body: the same */
 } search_task_kind;
 enum { SEARCH_TASK_KINDS = SEARCH_TASK_DELETION + 1 };
 
@@ -50,11 +50,16 @@ typedef struct {
     /* A body that one message does not take is cut: the parts before the last are messages of their
      * own, which ask for nothing, and the record names their sequences. */
     bool is_piece;
+    /* Of a piece without a body, a mark: all records of documents up to here are taken (queue.h);
+     * 0: it is none. */
+    uint64_t taken;
     const uint64_t *pieces;
     size_t piece_count;
-    core_slice body; /* of a record with pieces: the last part */
-    const char *id;  /* not of the record: what makes a repetition within the stream's window the
-                        same one; NULL: nothing */
+    bool cancels;     /* of CANCELATION: what waits is canceled; earlier versions' cancel nothing */
+    uint64_t matched; /* of the same: tasks that its filters matched, whether they can be or not */
+    core_slice body;  /* of a record with pieces: the last part */
+    const char *id;   /* not of the record: what makes a repetition within the stream's window the
+                         same one; NULL: nothing */
 } search_record;
 
 /* "definition", "indexCreation", ...; static. */

@@ -74,6 +74,7 @@ static void role_stop(core_role *base) {
     search_registry_free(role->host.registry);
     search_catalog_free(role->host.catalog);
     search_tasks_free(role->host.tasks);
+    search_task_store_close(role->host.outcomes);
     if (role->host.wake_fd >= 0)
         (void)close(role->host.wake_fd);
     role->magic = 0;

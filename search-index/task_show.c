@@ -77,6 +77,7 @@ void search_task_show(const search_task *task, core_json_writer *json) {
                                    .details = core_buffer_slice(&details),
                                    .error = core_buffer_ok(&error) ? core_buffer_slice(&error)
                                                                    : core_slice_make(NULL, 0),
+                                   .canceled_by = task->canceled_by,
                                    .enqueued_us = task->enqueued_us,
                                    .started_us = task->started_us,
                                    .finished_us = task->finished_us};

@@ -7,11 +7,17 @@
 
 #define TASKS_MAGIC UINT32_C(0x5354534b) /* "STSK" */
 
+typedef struct {
+    search_task task;
+    bool is_unkept; /* it has ended, and was not given to who keeps it */
+} ring_task;
+
 struct search_tasks {
     uint32_t magic;
     pthread_mutex_t mutex;
-    search_task *ring;
+    ring_task *ring;
     size_t capacity, room, first, count; /* `room` grows up to `capacity` */
+    size_t unkept;
 };
 
 search_tasks *search_tasks_new(size_t kept) {
@@ -33,8 +39,23 @@ void search_tasks_free(search_tasks *tasks) {
     free(tasks);
 }
 
-static search_task *task_at(search_tasks *tasks, size_t place) {
+static ring_task *place_at(search_tasks *tasks, size_t place) {
     return &tasks->ring[(tasks->first + place) % tasks->room];
+}
+
+static search_task *task_at(search_tasks *tasks, size_t place) {
+    return &place_at(tasks, place)->task;
+}
+
+static void unkept_set(search_tasks *tasks, ring_task *it, bool is_unkept) {
+    tasks->unkept += is_unkept;
+    tasks->unkept -= it->is_unkept;
+    it->is_unkept = is_unkept;
+}
+
+static void task_set(search_tasks *tasks, ring_task *it, const search_task *task) {
+    it->task = *task;
+    unkept_set(tasks, it, task->finished_us != 0);
 }
 
 /* It grows only while it has never gone round, so `first` is 0. Without memory the oldest goes. */
@@ -43,7 +64,7 @@ static bool room_make(search_tasks *tasks) {
         return true;
     size_t room = tasks->room == 0 ? 64 : tasks->room * 2;
     room = room < tasks->capacity ? room : tasks->capacity;
-    search_task *ring =
+    ring_task *ring =
         room > tasks->room && tasks->first == 0 ? realloc(tasks->ring, room * sizeof *ring) : NULL;
     if (ring != NULL) {
         tasks->ring = ring;
@@ -52,6 +73,7 @@ static bool room_make(search_tasks *tasks) {
     }
     if (tasks->room == 0)
         return false;
+    unkept_set(tasks, place_at(tasks, 0), false);
     tasks->first = (tasks->first + 1) % tasks->room;
     tasks->count--;
     return true;
@@ -63,7 +85,8 @@ void search_tasks_add(search_tasks *tasks, const search_task *task) {
     bool is_newer = tasks->count == 0 || task_at(tasks, tasks->count - 1)->uid < task->uid;
     if (is_newer && room_make(tasks)) {
         tasks->count++;
-        *task_at(tasks, tasks->count - 1) = *task;
+        place_at(tasks, tasks->count - 1)->is_unkept = false;
+        task_set(tasks, place_at(tasks, tasks->count - 1), task);
     }
     (void)pthread_mutex_unlock(&tasks->mutex);
 }
@@ -81,38 +104,40 @@ static size_t count_up_to(search_tasks *tasks, uint64_t uid) {
     return low;
 }
 
-static search_task *task_find(search_tasks *tasks, uint64_t uid) {
+static ring_task *task_find(search_tasks *tasks, uint64_t uid) {
     size_t count = count_up_to(tasks, uid);
-    search_task *task = count > 0 ? task_at(tasks, count - 1) : NULL;
-    return task != NULL && task->uid == uid ? task : NULL;
+    ring_task *it = count > 0 ? place_at(tasks, count - 1) : NULL;
+    return it != NULL && it->task.uid == uid ? it : NULL;
 }
 
 bool search_tasks_get(search_tasks *tasks, uint64_t uid, search_task *task) {
     (void)pthread_mutex_lock(&tasks->mutex);
-    const search_task *found = task_find(tasks, uid);
+    const ring_task *found = task_find(tasks, uid);
     if (found != NULL)
-        *task = *found;
+        *task = found->task;
     (void)pthread_mutex_unlock(&tasks->mutex);
     return found != NULL;
 }
 
 void search_tasks_put(search_tasks *tasks, const search_task *task) {
     (void)pthread_mutex_lock(&tasks->mutex);
-    search_task *found = task_find(tasks, task->uid);
+    ring_task *found = task_find(tasks, task->uid);
     if (found != NULL)
-        *found = *task;
+        task_set(tasks, found, task);
     (void)pthread_mutex_unlock(&tasks->mutex);
 }
 
 static void task_end(search_tasks *tasks, uint64_t uid, search_task_status was,
                      const search_task *end) {
     (void)pthread_mutex_lock(&tasks->mutex);
-    search_task *task = task_find(tasks, uid);
-    if (task != NULL && task->status == was) {
+    ring_task *it = task_find(tasks, uid);
+    if (it != NULL && it->task.status == was) {
+        search_task *task = &it->task;
         task->status = end->status;
         task->finished_us = end->finished_us;
         memcpy(task->code, end->code, sizeof task->code);
         memcpy(task->message, end->message, sizeof task->message);
+        unkept_set(tasks, it, true);
     }
     (void)pthread_mutex_unlock(&tasks->mutex);
 }
@@ -138,6 +163,20 @@ bool search_tasks_before(search_tasks *tasks, uint64_t up_to, search_task *task)
         *task = *task_at(tasks, count - 1);
     (void)pthread_mutex_unlock(&tasks->mutex);
     return count > 0;
+}
+
+size_t search_tasks_unkept(search_tasks *tasks, search_task *out, size_t max) {
+    size_t given = 0;
+    (void)pthread_mutex_lock(&tasks->mutex);
+    for (size_t i = tasks->count; i > 0 && given < max && tasks->unkept > 0; i--) {
+        ring_task *it = place_at(tasks, i - 1);
+        if (!it->is_unkept)
+            continue;
+        out[given++] = it->task;
+        unkept_set(tasks, it, false);
+    }
+    (void)pthread_mutex_unlock(&tasks->mutex);
+    return given;
 }
 
 const char *search_task_status_name(search_task_status status) {

@@ -25,9 +25,10 @@ typedef struct {
     char project[SEARCH_PROJECT_MAX + 1];
     char index[SEARCH_UID_MAX + 1];
     int64_t enqueued_us, started_us, finished_us; /* 0: not yet */
-    uint64_t received; /* documents that were sent; of a definition rows that were read */
-    uint64_t expected; /* of a definition: rows that there may be; 0: not known */
-    uint64_t indexed;  /* documents that were written or removed */
+    uint64_t received;    /* documents that were sent; of a definition rows that were read */
+    uint64_t expected;    /* of a definition: rows that there may be; 0: not known */
+    uint64_t indexed;     /* documents that were written or removed */
+    uint64_t canceled_by; /* of CANCELED: the task that did it */
     char code[SEARCH_TASK_CODE_MAX]; /* of FAILED, in Meilisearch's form */
     char message[SEARCH_TASK_MESSAGE_MAX];
 } search_task;
@@ -51,6 +52,9 @@ void search_tasks_fail(search_tasks *tasks, uint64_t uid, search_task_status was
                        const char *code, const char *message);
 /* The newest task with a number of at most `up_to`, for walking back; false: none is left. */
 CORE_MUST_CHECK bool search_tasks_before(search_tasks *tasks, uint64_t up_to, search_task *task);
+/* Up to `max` ended tasks that were put since they were last given here, for who keeps them; how
+ * many. */
+size_t search_tasks_unkept(search_tasks *tasks, search_task *out, size_t max);
 /* "enqueued", ...; static. */
 const char *search_task_status_name(search_task_status status);
 

@@ -6,8 +6,7 @@
 
 /* Takes the record of a deletion or cancelation; `task`, its own, gets how many were meant and how
  * many it was done with. Ended tasks of the record's project are deleted: nobody finds them any
- * more. Nothing is canceled: a record is applied when it is read, in order, so one that comes
- * behind it is too late. */
+ * more. What a cancelation does is queue.h's matter; one of an earlier version does nothing. */
 void search_tasks_meant_take(search_tasks *tasks, const search_record *record, search_task *task);
 
 #endif

@@ -9,7 +9,9 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { startHouse } from '../lib/house.mjs';
 import { randomOf } from '../lib/mixed.mjs';
 import '../lib/search.mjs';
+import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
+import { Walcast } from '../lib/walcast.mjs';
 
 const { DatabaseSync } = await import('node:sqlite');
 
@@ -157,5 +159,60 @@ test('after kills in the middle of writes the files are what the log says', asyn
   stopped = true;
   await writing;
   await settle(house, model);
+  await tasksOf(house.walcast, [], count);
   t.diagnostic(`12 kills, ${count} records, ${Object.values(model.expected()).map((one) => Object.keys(one).length).join(', ')} documents`);
+});
+
+async function ask(walcast, method, path) {
+  const response = await fetch(`${walcast.url}${path}`, { method, headers: { authorization: `Bearer ${goodToken({ role: 'service_role' })}` } });
+  return response.json();
+}
+
+const hasEnded = ({ status }) => ['succeeded', 'failed', 'canceled'].includes(status);
+
+// All tasks of this source, once all have ended; and that none was told otherwise meanwhile than `before` has it.
+const tasksOf = (walcast, before = [], count = before.length) => waitFor('tasks to end', async () => {
+  const { results, total } = await ask(walcast, 'GET', '/tasks?limit=1000');
+  const told = new Map(before.map((task) => [task.uid, task]));
+  for (const task of results ?? []) if (hasEnded(task) && told.has(task.uid)) assert.deepEqual(task, told.get(task.uid));
+  return total > 0 && total >= count && results.every(hasEnded) && results;
+}, 30_000, 20);
+
+test('what became of tasks is told after a kill as before, and what waits can be canceled', async (t) => {
+  const house = await startHouse(t);
+  const { model, append } = await logOf(t, house);
+  await append({ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 1, t: 'one' }]);
+  const expected = { 1: 'succeeded', [await append({ kind: 'indexDeletion', index: 'none' })]: 'failed' };
+  model.take = () => {}; // what is wrong, or canceled, is not there
+  for (const [body, status] of [[[{ id: 'not valid!' }], 'failed'], [[{ other: 1 }], 'failed']])
+    expected[await append({ kind: 'documentAdditionOrUpdate', index: 'a' }, body)] = status;
+  await tasksOf(house.walcast, [], 4);
+  // A record that takes long lets those behind it wait.
+  const long = Array.from({ length: 8000 }, (_, i) => ({ id: `x${i}`, t: `word${i} word${i % 7} and more of it` }));
+  expected[await append({ kind: 'documentAdditionOrUpdate', index: 'b' }, long)] = 'succeeded';
+  const waiting = await Promise.all(Array.from({ length: 300 }, (_, i) => append({ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: `c${i}` }])));
+  await waitFor('tasks that wait', async () => (await ask(house.walcast, 'GET', '/tasks?statuses=enqueued&limit=1')).total > 100, 10_000, 1);
+  const { taskUid } = await ask(house.walcast, 'POST', '/tasks/cancel?statuses=enqueued&indexUids=a');
+  const before = await tasksOf(house.walcast);
+  const own = before.find(({ uid }) => uid === taskUid);
+  const canceled = before.filter(({ status }) => status === 'canceled');
+  assert.deepEqual([own.type, own.status, own.details.canceledTasks], ['taskCancelation', 'succeeded', canceled.length]);
+  assert.ok(canceled.length > 50 && own.details.matchedTasks >= canceled.length, `${canceled.length} of ${own.details.matchedTasks}`);
+  for (const task of canceled) assert.deepEqual([task.canceledBy, task.error, task.indexUid], [taskUid, null, 'a']);
+  assert.equal((await ask(house.walcast, 'GET', `/tasks?canceledBy=${taskUid}`)).total, canceled.length);
+  for (const [uid, status] of Object.entries(expected)) assert.equal(before.find((task) => task.uid === Number(uid)).status, status, uid);
+  assert.ok(before.filter(({ status }) => status === 'failed').every(({ error }) => error.code));
+  const gone = new Set(canceled.map(({ uid }) => uid));
+  const ids = ['1', ...waiting.flatMap((uid, i) => (gone.has(uid) ? [] : [`c${i}`]))].sort();
+  const idsOf = (walcast) => waitFor('documents', () => Object.keys(filesOf(walcast)[1] ?? {}).sort().join() === ids.join(), 20_000, 50);
+  await idsOf(house.walcast);
+  await house.walcast.kill();
+  house.walcast.start();
+  assert.deepEqual(await tasksOf(house.walcast, before), before);
+  // Another node decides as this one did.
+  const other = await Walcast.start({ ...house, config: { roles: 'search' } });
+  t.after(() => other.remove());
+  await idsOf(other);
+  assert.deepEqual((await tasksOf(other)).map(({ uid, status }) => [uid, status]), before.map(({ uid, status }) => [uid, status]));
+  t.diagnostic(`${canceled.length} of ${waiting.length} canceled, ${before.length} tasks the same after a kill`);
 });

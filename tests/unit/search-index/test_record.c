@@ -52,6 +52,33 @@ static void test_round_trip(void **state) {
     core_buffer_fini(&out);
 }
 
+/* ---- Marks and cancelations ---- */
+
+static void assert_back(const search_record *given) {
+    core_buffer out;
+    core_arena arena;
+    search_record read;
+    core_error error;
+    core_buffer_init(&out, 4096);
+    core_arena_init(&arena, 1024, 1 << 20);
+    search_record_write(given, &out);
+    assert_true(search_record_read(core_buffer_slice(&out), &arena, &read, &error));
+    assert_int_equal(read.is_piece, given->is_piece);
+    assert_int_equal(read.taken, given->taken);
+    assert_int_equal(read.cancels, given->cancels);
+    assert_int_equal(read.matched, given->matched);
+    core_arena_fini(&arena);
+    core_buffer_fini(&out);
+}
+
+static void test_marks_and_cancelations(void **state) {
+    (void)state;
+    assert_back(&(search_record){.is_piece = true, .taken = 12345678901});
+    assert_back(&(search_record){.kind = SEARCH_TASK_CANCELATION, .cancels = true});
+    assert_back(&(search_record){.kind = SEARCH_TASK_CANCELATION, .cancels = true, .matched = 7});
+    assert_back(&(search_record){.kind = SEARCH_TASK_CANCELATION}); /* an earlier version's */
+}
+
 static void test_pieces(void **state) {
     (void)state;
     const uint64_t pieces[] = {7, 12345678901};
@@ -142,9 +169,9 @@ static void test_uids(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_unknown_members),
-        cmocka_unit_test(test_uids),
+        cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_marks_and_cancelations),
+        cmocka_unit_test(test_pieces),          cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_unknown_members), cmocka_unit_test(test_uids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

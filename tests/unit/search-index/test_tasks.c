@@ -78,11 +78,35 @@ static void test_ends(void **state) {
     search_tasks_free(tasks);
 }
 
+static void test_what_ended_is_given_to_be_kept(void **state) {
+    (void)state;
+    search_tasks *tasks = search_tasks_new(4);
+    search_task task, out[4];
+    for (uint64_t uid = 1; uid <= 3; uid++)
+        add(tasks, uid);
+    assert_int_equal(search_tasks_unkept(tasks, out, 4), 0);
+    search_tasks_succeed(tasks, 1, SEARCH_TASK_ENQUEUED, 5);
+    assert_true(search_tasks_get(tasks, 3, &task));
+    task.finished_us = 6;
+    search_tasks_put(tasks, &task);
+    assert_int_equal(search_tasks_unkept(tasks, out, 1), 1);
+    assert_int_equal(out[0].uid, 3);
+    assert_int_equal(search_tasks_unkept(tasks, out, 4), 1);
+    assert_int_equal(out[0].uid, 1);
+    assert_int_equal(search_tasks_unkept(tasks, out, 4), 0);
+    search_tasks_put(tasks, &task); /* it could not be kept */
+    for (uint64_t uid = 4; uid <= 8; uid++)
+        add(tasks, uid); /* and is forgotten before it is given again */
+    assert_int_equal(search_tasks_unkept(tasks, out, 4), 0);
+    search_tasks_free(tasks);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ring),
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_what_ended_is_given_to_be_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
