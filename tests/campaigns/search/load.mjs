@@ -24,7 +24,7 @@ INSERT INTO product_tags (product_id, tag) SELECT 1 + abs(hashint8(i)) % ${rows}
 ANALYZE`;
 
 // Another `version` is another index, which is built beside the one that answers.
-export const definitionOf = (version) => `name: products # ${version}
+export const definitionOf = (version) => `name: products
 table: products
 fields: {title: 2, body: 1, attrs->colour: 1.5}
 filterable: [price, category_id, attrs.size]
@@ -32,6 +32,7 @@ sortable: [price, id]
 facets: [category.name, tags.tag]
 when: not hidden
 language: english
+stop_words: [stop${version}]
 joins: {category: {table: categories, key: category_id, fields: [name]}}
 children: {tags: {table: product_tags, key: product_id, fields: {tag: 0.5}}}
 `;
