@@ -60,7 +60,8 @@ typedef struct {
     search_feed *books;   /* the log again, for their documents */
     search_catalog *book; /* as the log has them there */
     uint64_t books_sequence;
-    uint64_t settled;       /* tasks up to it were looked at */
+    uint64_t settled;       /* tasks up to it have ended */
+    int64_t settle_ms;      /* when the others are looked at next */
     search_queue *queue;    /* records of documents, and which of them are taken */
     bool is_awaited;        /* of some it is not told yet what became of them */
     search_log *marks;      /* for marks; NULL: none was needed yet */

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { TURN_MESSAGES = 64, TURN_MS = 50, INBOX_MESSAGES = 64 };
+enum { TURN_MESSAGES = 64, TURN_MS = 50, INBOX_MESSAGES = 64, SETTLE_MS = 100 };
 #define INBOX_BYTES ((size_t)16 << 20)
 
 /* ---- Which there are ---- */
@@ -78,22 +78,26 @@ static bool is_awaited(const search_indexer *indexer, const search_task *task) {
     return false;
 }
 
-static bool is_of_documents(const search_task *task) {
-    return task->kind == SEARCH_TASK_DOCUMENTS_ADD || task->kind == SEARCH_TASK_DOCUMENTS_UPDATE ||
-           task->kind == SEARCH_TASK_DOCUMENTS_DELETE;
+/* Of documents those that were read are done with. */
+static bool is_done(const search_indexer *indexer, const search_task *task) {
+    bool is_of_documents = task->kind == SEARCH_TASK_DOCUMENTS_ADD ||
+                           task->kind == SEARCH_TASK_DOCUMENTS_UPDATE ||
+                           task->kind == SEARCH_TASK_DOCUMENTS_DELETE;
+    return !(is_of_documents && task->uid > indexer->books_sequence) && !is_awaited(indexer, task);
 }
 
-/* What the records asked for is so now; but what is built is not yet. */
+/* What the records asked for is so now; but what is built is not yet: that is looked at again. */
 static void tasks_settle(search_indexer *indexer) {
     search_host *host = indexer->host;
     search_task task;
     uint64_t at = search_catalog_sequence(host->catalog), first = indexer->settled;
     indexer->settled = at;
     while (at > first && search_tasks_before(host->tasks, at, &task) && task.uid > first) {
-        if (task.status == SEARCH_TASK_PROCESSING && !is_of_documents(&task) &&
-            !is_awaited(indexer, &task))
+        if (task.status == SEARCH_TASK_PROCESSING && is_done(indexer, &task))
             search_tasks_succeed(host->tasks, task.uid, SEARCH_TASK_PROCESSING,
                                  core_clock_wall_us(host->spec.clock));
+        else if (task.finished_us == 0)
+            indexer->settled = task.uid - 1;
         at = task.uid - 1;
     }
 }
@@ -195,13 +199,13 @@ static uint64_t books_end(const search_indexer *indexer) {
     return first > 0 && first - 1 < end ? first - 1 : end;
 }
 
-bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error) {
+static bool books_take(search_indexer *indexer, bool *busy, core_error *error) {
     const core_clock *clock = indexer->host->spec.clock;
     uint64_t end = books_end(indexer);
     int64_t until_ms = core_clock_ms(clock) + TURN_MS;
     search_message message;
     bool ok = true;
-    if ((indexer->made_count == 0 && !indexer->is_awaited) || indexer->is_changed)
+    if (indexer->made_count == 0 && !indexer->is_awaited)
         return true;
     if (indexer->books != NULL && search_feed_is_lost(indexer->books))
         search_indexer_made_close(indexer);
@@ -222,4 +226,25 @@ bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error)
     indexer->is_awaited = search_queue_first(indexer->queue) != 0;
     search_indexer_mark(indexer);
     return all_reach(indexer, error);
+}
+
+static size_t shown_count(const search_indexer *indexer) {
+    size_t count = 0;
+    for (size_t i = 0; i < indexer->made_count; i++)
+        count += indexer->made[i]->is_shown;
+    return count;
+}
+
+bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error) {
+    size_t shown = shown_count(indexer);
+    if (indexer->is_changed)
+        return true;
+    if (!books_take(indexer, busy, error))
+        return false;
+    int64_t now_ms = core_clock_ms(indexer->host->spec.clock);
+    if (shown_count(indexer) == shown && now_ms < indexer->settle_ms)
+        return true;
+    tasks_settle(indexer);
+    indexer->settle_ms = now_ms + SETTLE_MS;
+    return true;
 }

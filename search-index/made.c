@@ -414,33 +414,14 @@ bool search_made_hides(const search_made *made, const search_task *task) {
            core_slice_is(made->entry->project, task->project);
 }
 
-/* What was done before it answered is told now, of the tasks up to `sequence`. */
-static void tasks_tell(search_host *host, const search_made *made, uint64_t sequence) {
-    search_task task;
-    uint64_t at = sequence;
-    while (at >= made->entry->generation && search_tasks_before(host->tasks, at, &task) &&
-           task.uid >= made->entry->generation) {
-        if (core_slice_is(made->entry->uid, task.index) &&
-            core_slice_is(made->entry->project, task.project))
-            search_tasks_succeed(host->tasks, task.uid, SEARCH_TASK_PROCESSING,
-                                 core_clock_wall_us(host->spec.clock));
-        at = task.uid - 1;
-    }
-}
-
 bool search_made_reach(search_host *host, search_made *made, uint64_t sequence, core_error *error) {
     const search_position position = {.log_sequence = sequence};
-    bool is_first = made->older == NULL;
     if (made->is_shown || sequence < made->until)
         return true;
     if (!search_backend_built(made->backend, error) ||
         !search_backend_commit(made->backend, &position, error) || !show(host, made, error))
         return false;
     made->position = position;
-    search_tasks_succeed(host->tasks, made->task, SEARCH_TASK_PROCESSING,
-                         core_clock_wall_us(host->spec.clock));
     made->task = 0;
-    if (is_first)
-        tasks_tell(host, made, sequence);
     return true;
 }

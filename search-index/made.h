@@ -47,7 +47,8 @@ CORE_MUST_CHECK bool search_made_take(search_host *host, search_made *made, uint
 CORE_MUST_CHECK bool search_made_reach(search_host *host, search_made *made, uint64_t sequence,
                                        core_error *error);
 
-/* The task is about the index, which does not answer yet: done is told when it does. */
+/* The task is about the index, which does not answer yet: done is told when it does, by the
+ * indexer. */
 bool search_made_hides(const search_made *made, const search_task *task);
 
 #endif
