@@ -14,7 +14,9 @@
 #include "search-index/words.h"
 
 #define SEARCH_PARTS_MAX        (SEARCH_QUERY_PARTS_MAX * SEARCH_QUERY_CLAUSES_MAX)
-#define SEARCH_PHRASES_MAX      400u   /* of one expression */
+#define SEARCH_PHRASES_MAX      400u /* of one expression */
+#define SEARCH_PLACES_MAX       16u /* of a part in one document, of those that are held side by side */
+#define SEARCH_PROXIMITY_MAX    8u     /* of two parts: further away is all the same */
 #define SEARCH_BUDGET           20000u /* matches that a pass scores */
 #define SEARCH_BUDGET_SORTED    200000u
 #define SEARCH_BUDGET_COUNTED   200000u /* matches that a pass counts for facets */
@@ -33,7 +35,8 @@ typedef struct {
     uint32_t count;
     uint8_t typos;
     bool is_prefix;
-    bool is_weak; /* a beginning only: counts less than the whole word */
+    bool is_weak;  /* a beginning only: counts less than the whole word */
+    bool is_exact; /* as it was written: no beginning, stem, synonym or typo */
 } search_query_term;
 
 typedef struct {
@@ -60,6 +63,9 @@ typedef struct {
 typedef enum {
     SEARCH_KEY_WORDS,
     SEARCH_KEY_TYPO,
+    SEARCH_KEY_PROXIMITY,
+    SEARCH_KEY_ATTRIBUTE,
+    SEARCH_KEY_EXACTNESS,
     SEARCH_KEY_COLUMN,
     SEARCH_KEY_GEO,
     SEARCH_KEY_SCORE,
@@ -78,6 +84,10 @@ typedef struct {
     float score;
     uint16_t words;
     uint16_t typos;
+    /* Of the ranking rules; 0 is best, and where the rule does not count. */
+    uint16_t proximity; /* how far parts that follow one another stand apart, added up */
+    uint16_t attribute; /* the first slot of each part, added up */
+    uint16_t inexact;   /* parts that stand there otherwise than written */
 } search_entry;
 
 /* One phrase of the expression that runs, by FTS5's number. */
@@ -85,8 +95,21 @@ typedef struct {
     uint16_t first; /* parts */
     uint16_t count;
     uint8_t typos;
+    uint8_t words; /* of it */
+    bool is_exact;
     float share; /* of a place in a text: less for beginnings and typos */
 } search_phrase;
+
+/* Where a part stands in the document at hand: slot and word in one number, of a phrase its first
+ * and last word. */
+typedef struct {
+    uint32_t count;
+    struct {
+        uint32_t first, last;
+    } places[SEARCH_PLACES_MAX];
+    uint32_t slot; /* the first; NONE: it is not there */
+    bool is_exact;
+} search_part_places;
 
 typedef struct search_run {
     search_store_reader *reader;
@@ -105,6 +128,9 @@ typedef struct search_run {
     bool is_sorted;      /* by a column or a place, before the score */
     bool stops_at_words; /* documents of fewer words never come before */
     bool stops_at_typos;
+    bool has_places;      /* some rule needs to know where parts stand */
+    bool is_other_before; /* a rule other than words and typo comes before those that follow */
+    search_part_places part_places[SEARCH_QUERY_PARTS_MAX];
 
     search_entry *heap; /* the worst first */
     uint32_t heap_count;
@@ -160,6 +186,15 @@ CORE_MUST_CHECK bool search_expression_write(search_run *run, const search_tier 
 CORE_MUST_CHECK bool search_expression_negatives(search_run *run);
 /* ---- query_score.c ---- */
 void search_score_prepare(search_run *run);
+/* ---- query_places.c: proximity, attribute, exactness ---- */
+void search_places_reset(search_run *run);
+/* The phrase stands there: in `slot`, as its word number `offset`. */
+void search_places_add(search_run *run, const search_phrase *phrase, uint32_t slot,
+                       uint32_t offset);
+/* What the rules say of the document whose parts were added. */
+void search_places_rank(const search_run *run, search_entry *entry);
+/* The same as a share of 1, by the order of the rules, with `relevance` behind them. */
+double search_places_score(const search_run *run, const search_entry *entry, double relevance);
 /* ---- query_order.c ---- */
 void search_order_prepare(search_run *run);
 /* Whether `a` comes before `b`. */

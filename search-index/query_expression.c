@@ -43,6 +43,8 @@ static bool term_write(writing *w, const search_query_term *term, uint32_t first
         (search_phrase){.first = (uint16_t)(first_part + term->first),
                         .count = (uint16_t)term->count,
                         .typos = term->typos,
+                        .words = (uint8_t)term->word_count,
+                        .is_exact = term->is_exact,
                         .share = share};
     return true;
 }

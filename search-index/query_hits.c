@@ -31,6 +31,7 @@ static double ranking_score(const search_run *run, const search_entry *entry) {
         return 1.0;
     double typo = 1.0 / (1.0 + entry->typos);
     double relevance = run->score_max > 0 ? entry->score / run->score_max : 0;
+    relevance = search_places_score(run, entry, relevance);
     return (entry->words - 1 + 0.5 * typo + 0.5 * relevance) / parts;
 }
 

@@ -11,12 +11,22 @@
 static void key_add(search_run *run, search_key key) {
     if (run->key_count == CORE_COUNT_OF(run->keys))
         return;
-    if (key.kind == SEARCH_KEY_COLUMN || key.kind == SEARCH_KEY_GEO) {
-        run->is_sorted = true;
-    } else if (key.kind == SEARCH_KEY_WORDS) {
-        run->stops_at_words = !run->is_sorted;
-    } else if (key.kind == SEARCH_KEY_TYPO) {
-        run->stops_at_typos = !run->is_sorted;
+    switch (key.kind) {
+    case SEARCH_KEY_WORDS:
+        run->stops_at_words = !run->is_other_before;
+        break;
+    case SEARCH_KEY_TYPO:
+        run->stops_at_typos = !run->is_other_before;
+        break;
+    case SEARCH_KEY_SCORE:
+        break;
+    case SEARCH_KEY_COLUMN:
+    case SEARCH_KEY_GEO:
+        run->is_sorted = run->is_other_before = true;
+        break;
+    default:
+        run->has_places = run->is_other_before = true;
+        break;
     }
     run->keys[run->key_count++] = key;
 }
@@ -53,7 +63,14 @@ void search_order_prepare(search_run *run) {
                                       .column = search_columns_find(columns, rule->attribute),
                                       .is_descending = rule->kind == SEARCH_RULE_DESCENDING});
             break;
-        default: /* BM25 stands for them, behind the others */
+        case SEARCH_RULE_PROXIMITY:
+            key_add(run, (search_key){.kind = SEARCH_KEY_PROXIMITY});
+            break;
+        case SEARCH_RULE_ATTRIBUTE:
+            key_add(run, (search_key){.kind = SEARCH_KEY_ATTRIBUTE});
+            break;
+        case SEARCH_RULE_EXACTNESS:
+            key_add(run, (search_key){.kind = SEARCH_KEY_EXACTNESS});
             break;
         }
     }
@@ -138,6 +155,12 @@ static int key_compare(const search_run *run, const search_key *key, const searc
         return (b->words > a->words) - (b->words < a->words);
     case SEARCH_KEY_TYPO:
         return (a->typos > b->typos) - (a->typos < b->typos);
+    case SEARCH_KEY_PROXIMITY:
+        return (a->proximity > b->proximity) - (a->proximity < b->proximity);
+    case SEARCH_KEY_ATTRIBUTE:
+        return (a->attribute > b->attribute) - (a->attribute < b->attribute);
+    case SEARCH_KEY_EXACTNESS:
+        return (a->inexact > b->inexact) - (a->inexact < b->inexact);
     case SEARCH_KEY_COLUMN:
         return column_compare(run, key, a->docid, b->docid);
     case SEARCH_KEY_GEO:

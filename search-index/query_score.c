@@ -21,10 +21,12 @@ void search_score_prepare(search_run *run) {
     for (uint32_t i = 0; i < run->words->positive_count; i++)
         run->score_max += run->weights[i] * (BM25_K1 + 1);
     run->slot_weights = run->shared->slots.weights;
+    /* Of several clauses each document has its own: how their parts stand compares nothing. */
+    run->has_places = run->has_places && run->clause_count == 1;
 }
 
 /* The weights of a phrase's places added up; 0: it is not there. */
-static float places_weigh(const search_run *run, const Fts5ExtensionApi *api, Fts5Context *fts,
+static float places_weigh(search_run *run, const Fts5ExtensionApi *api, Fts5Context *fts,
                           int phrase) {
     Fts5PhraseIter at;
     int column, offset, places = 0;
@@ -33,6 +35,8 @@ static float places_weigh(const search_run *run, const Fts5ExtensionApi *api, Ft
         return 0;
     for (; column >= 0 && places < PLACES_MAX; places++) {
         sum += (float)run->slot_weights[column];
+        if (run->has_places)
+            search_places_add(run, &run->phrases[phrase], (uint32_t)column, (uint32_t)offset);
         api->xPhraseNext(fts, &at, &column, &offset);
     }
     return sum;
@@ -45,6 +49,8 @@ static search_entry match_score(search_run *run, const Fts5ExtensionApi *api, Ft
     uint32_t parts = run->words->positive_count;
     memset(sums, 0, parts * sizeof *sums);
     memset(typos, TYPOS_NONE, parts);
+    if (run->has_places)
+        search_places_reset(run);
     for (uint32_t i = 0; i < run->phrase_count; i++) {
         const search_phrase *phrase = &run->phrases[i];
         float sum = phrase->count > 0 ? places_weigh(run, api, fts, (int)i) * phrase->share : 0;
@@ -63,6 +69,8 @@ static search_entry match_score(search_run *run, const Fts5ExtensionApi *api, Ft
         score += run->weights[i] * (BM25_K1 + 1) * sums[i] / (sums[i] + factor);
     }
     entry.score = (float)score;
+    if (run->has_places)
+        search_places_rank(run, &entry);
     return entry;
 }
 

@@ -43,6 +43,12 @@ static void word_add(group_making *making, core_slice text, uint8_t typos, bool 
                                          .is_weak = is_weak});
 }
 
+static void written_add(group_making *making, core_slice text) {
+    uint32_t documents = search_terms_documents(making->run->shared->terms, text);
+    term_add(making, (search_query_term){
+                         .text = text, .word_count = 1, .documents = documents, .is_exact = true});
+}
+
 static void prefix_add(group_making *making, core_slice text) {
     search_term_match found[PREFIX_COMMON];
     search_terms_total total = {.terms = 0};
@@ -121,9 +127,11 @@ static void typos_add(group_making *making, const search_part *part) {
 static void exact_add(group_making *making, const search_part *part) {
     if (part->word_count > 1) {
         phrase_add(making, part->words, part->word_count);
+        if (making->count > 0)
+            making->terms[0].is_exact = true;
         return;
     }
-    word_add(making, part->words[0].text, 0, false);
+    written_add(making, part->words[0].text);
     if (part->words[0].stem.length > 0 && !part->is_quoted)
         word_add(making, part->words[0].stem, 0, false);
     if (part->is_prefix)

@@ -19,9 +19,7 @@ struct search_schema {
 
 search_schema_spec search_schema_defaults(void) {
     static const search_ranking_rule rules[] = {
-        {.kind = SEARCH_RULE_WORDS},     {.kind = SEARCH_RULE_TYPO},
-        {.kind = SEARCH_RULE_PROXIMITY}, {.kind = SEARCH_RULE_ATTRIBUTE},
-        {.kind = SEARCH_RULE_SORT},      {.kind = SEARCH_RULE_EXACTNESS}};
+        {.kind = SEARCH_RULE_WORDS}, {.kind = SEARCH_RULE_TYPO}, {.kind = SEARCH_RULE_SORT}};
     return (search_schema_spec){.shows_all = true,
                                 .typo = {.is_enabled = true,
                                          .one_characters = SEARCH_TYPO_ONE_CHARACTERS,

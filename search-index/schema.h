@@ -60,10 +60,10 @@ typedef struct {
 typedef enum {
     SEARCH_RULE_WORDS,     /* documents of more of the words first */
     SEARCH_RULE_TYPO,      /* of fewer typos */
-    SEARCH_RULE_PROXIMITY, /* taken, and of no effect: BM25 stands in its place */
-    SEARCH_RULE_ATTRIBUTE, /* the same */
+    SEARCH_RULE_PROXIMITY, /* whose words stand closer together, in the query's order */
+    SEARCH_RULE_ATTRIBUTE, /* with words in the attributes that the schema names first */
     SEARCH_RULE_SORT,      /* where the request's `sort` counts */
-    SEARCH_RULE_EXACTNESS, /* of no effect */
+    SEARCH_RULE_EXACTNESS, /* with more words as they were written */
     SEARCH_RULE_ASCENDING, /* by an attribute of the document */
     SEARCH_RULE_DESCENDING,
 } search_rule_kind;
@@ -104,7 +104,8 @@ typedef struct {
 
 typedef struct search_schema search_schema;
 
-/* The usual numbers, the usual order of rules, prefix search on; no attribute, all is shown. */
+/* The usual numbers, prefix search on; no attribute, all is shown. Rules: words, typo, sort; behind
+ * them BM25 decides. */
 search_schema_spec search_schema_defaults(void);
 
 /* A copy with one reference. NULL: something in it is past its limit, an unknown language, a word
