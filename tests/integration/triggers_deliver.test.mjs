@@ -1,14 +1,17 @@
 // Webhooks of triggers from the commit to the receiver: signed, in order per key, parked at a first
 // failure, given up with a reason, whatever the endpoint does and whoever is killed meanwhile.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test as alone } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Webhook } from 'standardwebhooks';
 import { Webhook as Svix } from 'svix';
 import { insertOrders, outcomes, SCHEMA, SECRET, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { goodToken } from '../lib/tokens.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(3);
 
 function assertInOrder(events) {
   const last = new Map();
@@ -197,7 +200,7 @@ test('an endpoint that hangs delays no other', async (t) => {
   assert.ok(Date.now() - began < 20_000);
 });
 
-test('an endpoint is asked as often as its rate allows, and no more often', async (t) => {
+alone('an endpoint is asked as often as its rate allows, and no more often', async (t) => {
   const COUNT = 4000, RATE = 1000;
   const receiver = await Receiver.start(t);
   const house = await startTriggers(t, [trigger(receiver.url, { more: `, rate: ${RATE}/s` })]);

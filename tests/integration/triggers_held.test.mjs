@@ -1,11 +1,13 @@
 // A trigger that is held back (paused, its endpoint failing, slower than what comes) costs others
 // nothing: its tasks are put aside, and come in order once it goes on.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { insertOrders, outcomes, startTriggers, trigger } from '../lib/triggers.mjs';
 import { goodToken } from '../lib/tokens.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
+
+const test = together(2);
 
 const headers = { authorization: `Bearer ${goodToken({ role: 'service_role' })}` };
 const insert = (house, status, first, last, customers) => house.postgres.query(
