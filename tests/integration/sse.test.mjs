@@ -268,25 +268,6 @@ suite('server-sent events', () => {
     assert.deepEqual(JSON.parse(data), problem);
   });
 
-  test('a stream without changes of its own is told how far it is, so that it does not fall behind', async (t) => {
-    const quiet = await open(t, { table: 'todos', filter: 'id=eq.-1' });
-    const { id } = await quiet.event('ready');
-    let at = 0;
-    await waitFor('another id', async () => {
-      await sql(`INSERT INTO other VALUES (${1000 + at++})`);
-      return quiet.lastEventId !== id;
-    }, 60_000, 500);
-    assert.equal(quiet.changes.length, 0);
-    const told = quiet.lastEventId;
-    const again = await open(t, { table: 'other', since: told });
-    const whole = await open(t, { table: 'other', since: id, events: 'INSERT' });
-    await sql('DELETE FROM other');
-    await waitFor('all deletes', () => again.changes.filter(({ data }) => data.type === 'DELETE').length === at);
-    await whole.count(at);
-    const late = again.changes.filter(({ data }) => data.type === 'INSERT').length;
-    assert.ok(late < at, `${late} of ${at} came again`);
-  });
-
   test('clients that go, waiting or served, leave nothing behind', async (t) => {
     await waitFor('no streams', async () => (await streams()) === 1); // marks
     const opened = await Promise.all(Array.from({ length: 20 }, () => open(t, { table: 'todos' })));
@@ -327,43 +308,64 @@ suite('server-sent events', () => {
     assert.match(end, /\n\nevent: problem\ndata: \{[^\n]*too slow[^\n]*\}\n\n$/);
   });
 
-  test('a token that expires ends its stream, and says so', async (t) => {
-    const short = await house.walcast.token({ ttl: '2s' });
-    const stream = await open(t, { table: 'todos', apikey: short });
-    const { data } = await stream.event('problem');
-    assert.equal(data.status, 401);
-    assert.match(data.detail, /expired/);
-    await stream.ended;
-  });
+  suite('beside each other', { concurrency: 4 }, () => {
+    test('a stream without changes of its own is told how far it is, so that it does not fall behind', async (t) => {
+      const quiet = await open(t, { table: 'todos', filter: 'id=eq.-1' });
+      const { id } = await quiet.event('ready');
+      let at = 0;
+      await waitFor('another id', async () => {
+        await sql(`INSERT INTO other VALUES (${1000 + at++})`);
+        return quiet.lastEventId !== id;
+      }, 60_000, 500);
+      assert.equal(quiet.changes.length, 0);
+      const told = quiet.lastEventId;
+      const again = await open(t, { table: 'other', since: told });
+      const whole = await open(t, { table: 'other', since: id, events: 'INSERT' });
+      await sql('DELETE FROM other');
+      await waitFor('all deletes', () => again.changes.filter(({ data }) => data.type === 'DELETE').length === at);
+      await whole.count(at);
+      const late = again.changes.filter(({ data }) => data.type === 'INSERT').length;
+      assert.ok(late < at, `${late} of ${at} came again`);
+    });
 
-  test('a server that drains ends its streams with a time to come back, and takes no more', async (t) => {
-    const config = { ...house.walcast.config, 'drain.timeout': '20s' };
-    delete config['http.listen'];
-    const server = await Walcast.start({ config, args: ['--roles', 'ws'] });
-    t.after(() => server.remove());
-    await server.ready();
-    const stream = await (await EventStream.open(t, sseUrl(server, { table: 'todos', apikey: token }))).ready();
-    const ended = server.stop();
-    const { data } = await stream.event('problem');
-    assert.equal(data.status, 503);
-    assert.ok(stream.retry >= 1000 && stream.retry < 30_000, `retry ${stream.retry}`);
-    await stream.ended;
-    assert.equal((await ended).code, 0);
-  });
+    test('a token that expires ends its stream, and says so', async (t) => {
+      const short = await house.walcast.token({ ttl: '2s' });
+      const stream = await open(t, { table: 'todos', apikey: short });
+      const { data } = await stream.event('problem');
+      assert.equal(data.status, 401);
+      assert.match(data.detail, /expired/);
+      await stream.ended;
+    });
 
-  test('while the change stream is away: 503, and EventSource is told to come back', async (t) => {
-    const config = { ...house.walcast.config, 'nats.url': 'nats://127.0.0.1:1' };
-    delete config['http.listen'];
-    const server = await Walcast.start({ config, args: ['--roles', 'ws'] });
-    t.after(() => server.remove());
-    await waitFor('a server', async () => (await fetch(`${server.url}/health/live`)).ok);
-    const url = sseUrl(server, { table: 'todos', apikey: token });
-    const [plain, source] = await Promise.all(['*/*', 'text/event-stream'].map((accept) => fetch(url, { headers: { accept } })));
-    assert.equal(plain.status, 503);
-    assert.ok(Number(plain.headers.get('retry-after')) > 0);
-    assert.equal((await plain.json()).status, 503);
-    assert.equal(source.status, 200);
-    assert.equal(source.headers.get('content-type'), 'text/event-stream');
-    assert.match(await source.text(), /^retry: \d+\nevent: problem\ndata: \{.*"status":503.*\}\n\n$/);
+    test('a server that drains ends its streams with a time to come back, and takes no more', async (t) => {
+      const config = { ...house.walcast.config, 'drain.timeout': '20s' };
+      delete config['http.listen'];
+      const server = await Walcast.start({ config, args: ['--roles', 'ws'] });
+      t.after(() => server.remove());
+      await server.ready();
+      const stream = await (await EventStream.open(t, sseUrl(server, { table: 'todos', apikey: token }))).ready();
+      const ended = server.stop();
+      const { data } = await stream.event('problem');
+      assert.equal(data.status, 503);
+      assert.ok(stream.retry >= 1000 && stream.retry < 30_000, `retry ${stream.retry}`);
+      await stream.ended;
+      assert.equal((await ended).code, 0);
+    });
+
+    test('while the change stream is away: 503, and EventSource is told to come back', async (t) => {
+      const config = { ...house.walcast.config, 'nats.url': 'nats://127.0.0.1:1' };
+      delete config['http.listen'];
+      const server = await Walcast.start({ config, args: ['--roles', 'ws'] });
+      t.after(() => server.remove());
+      await waitFor('a server', async () => (await fetch(`${server.url}/health/live`)).ok);
+      const url = sseUrl(server, { table: 'todos', apikey: token });
+      const [plain, source] = await Promise.all(['*/*', 'text/event-stream'].map((accept) => fetch(url, { headers: { accept } })));
+      assert.equal(plain.status, 503);
+      assert.ok(Number(plain.headers.get('retry-after')) > 0);
+      assert.equal((await plain.json()).status, 503);
+      assert.equal(source.status, 200);
+      assert.equal(source.headers.get('content-type'), 'text/event-stream');
+      assert.match(await source.text(), /^retry: \d+\nevent: problem\ndata: \{.*"status":503.*\}\n\n$/);
+    });
   });
 });

@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { insertOrders, SCHEMA, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
+
+const test = together(3);
 
 const lines = (text) => text.split('\n').filter(Boolean).map(JSON.parse);
 

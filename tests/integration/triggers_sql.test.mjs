@@ -3,13 +3,15 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
 import { acting, startActions } from '../lib/actions.mjs';
 import { startHouse } from '../lib/house.mjs';
 import { removeScratch, scratchDirectory } from '../lib/scratch.mjs';
 import { deadLetters, insertOrders, outcomes, SCHEMA, startTriggers } from '../lib/triggers.mjs';
+import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
+
+const test = together(3);
 
 const LOG = `${SCHEMA}; CREATE TABLE log (event text PRIMARY KEY, id bigint, customer int, note text, data jsonb)`;
 const sql = (statement, parameters, more = '') =>
