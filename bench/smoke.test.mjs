@@ -28,9 +28,9 @@ function assertRow(row) {
   assert.equal(typeof row.met, row.goal === null ? 'object' : 'boolean', name);
 }
 
-test('every case of every suite gives a row of finite figures', { timeout: 200_000 }, async () => {
+test('every case of every suite gives a row of finite figures', { timeout: 260_000 }, async () => {
   const file = join(scratch, 'bench.json');
-  const table = await runOk([BENCH, '--quick', '--json', file], { timeout_ms: 180_000 });
+  const table = await runOk([BENCH, '--quick', '--json', file], { timeout_ms: 240_000 });
   const { environment, rows, errors } = JSON.parse(readFileSync(file, 'utf8'));
   assert.ok(environment.cores > 0 && environment.kernel && environment.quick);
   assert.deepEqual(errors, []);
