@@ -144,15 +144,15 @@ static bool books_open(search_indexer *indexer, core_error *error) {
 }
 
 /* With all pieces of its body. */
-static bool whole_take(search_indexer *indexer, search_made *made, uint64_t sequence,
-                       search_record *record, core_error *error) {
+static bool whole_take(search_indexer *indexer, search_made *made, const search_entry *then,
+                       uint64_t sequence, search_record *record, core_error *error) {
     char stream[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
     core_buffer body;
     core_buffer_init(&body, SEARCH_RECORD_BYTES);
     (void)fanout_stream_work_spec(indexer->host->spec.config, FANOUT_WORK_SEARCH, stream, subjects);
     bool ok = (record->piece_count == 0 ||
                search_record_complete(indexer->connection, stream, record, &body, error)) &&
-              search_made_take(indexer->host, made, sequence, record, error);
+              search_made_take(indexer->host, made, then, sequence, record, error);
     core_buffer_fini(&body);
     return ok;
 }
@@ -177,7 +177,7 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
         else if (made == NULL || made->position.log_sequence >= message->sequence)
             search_indexer_passed(indexer, made, message->sequence);
         else
-            ok = whole_take(indexer, made, message->sequence, &record, error);
+            ok = whole_take(indexer, made, outcome.entry, message->sequence, &record, error);
         if (!ok) /* it is folded again from the beginning */
             books_close(indexer);
     }

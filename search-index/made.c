@@ -214,6 +214,7 @@ bool search_made_settle(search_host *host, search_made *made, core_error *error)
 typedef struct {
     core_arena arena;
     search_task task;
+    const search_entry *then;
     uint64_t sequence;
     const search_record *record;
     core_slice key; /* the primary key that its documents brought; empty: none */
@@ -302,11 +303,32 @@ static bool filter_ids(search_made *made, core_slice filter, taking *it, core_bu
                   core_error_set(error, CORE_ERROR_INPUT, "too many documents fit the filter"));
 }
 
+/* The same, where the record meets the columns that there were then. */
+static bool then_ids(search_made *made, core_slice filter, taking *it, core_buffer *ids,
+                     core_error *error) {
+    search_refusal refusal = {.code = SEARCH_CODE_NONE};
+    core_error after;
+    if (core_slice_equal(it->then->text, made->entry->text))
+        return filter_ids(made, filter, it, ids, error);
+    search_schema *schema = search_settings_filtered_as(made->entry->text, it->then->text,
+                                                        primary_key_of(made), &refusal);
+    if (schema == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "index %s: %s",
+                              (const char *)made->entry->uid.data, refusal.message);
+    bool ok = search_backend_schema_set(made->backend, schema, error) &&
+              filter_ids(made, filter, it, ids, error);
+    search_schema_release(schema);
+    if (schema_set(made, &after))
+        return ok;
+    *error = after;
+    return false;
+}
+
 static bool filter_remove(search_made *made, core_slice filter, taking *it, core_error *error) {
     core_buffer ids;
     search_refusal refusal = {.code = SEARCH_CODE_NONE};
     core_buffer_init(&ids, SEARCH_RECORD_BYTES);
-    bool found = filter_ids(made, filter, it, &ids, error), ok = found;
+    bool found = then_ids(made, filter, it, &ids, error), ok = found;
     if (found)
         ok = search_documents_remove(made->backend, it->sequence, core_buffer_slice(&ids),
                                      &made->position, &it->task.indexed, error);
@@ -391,9 +413,9 @@ static bool outcome_tell(search_host *host, const search_made *made, taking *it,
     return true;
 }
 
-bool search_made_take(search_host *host, search_made *made, uint64_t sequence,
-                      const search_record *record, core_error *error) {
-    taking it = {.sequence = sequence, .record = record};
+bool search_made_take(search_host *host, search_made *made, const search_entry *then,
+                      uint64_t sequence, const search_record *record, core_error *error) {
+    taking it = {.then = then, .sequence = sequence, .record = record};
     if (made->position.log_sequence >= sequence)
         return true;
     it.is_told = search_tasks_get(host->tasks, sequence, &it.task) && it.task.finished_us == 0;

@@ -40,8 +40,10 @@ CORE_MUST_CHECK bool search_made_change(search_host *host, search_made *made,
                                         core_error *error);
 /* All that were renamed have left their old names: this one takes its new one. */
 CORE_MUST_CHECK bool search_made_settle(search_host *host, search_made *made, core_error *error);
-/* Puts one record's documents in, and commits. */
-CORE_MUST_CHECK bool search_made_take(search_host *host, search_made *made, uint64_t sequence,
+/* Puts one record's documents in, and commits. `then` is the index as it was at the record: what a
+ * filter could ask then it can when the record is taken later, or again. */
+CORE_MUST_CHECK bool search_made_take(search_host *host, search_made *made,
+                                      const search_entry *then, uint64_t sequence,
                                       const search_record *record, core_error *error);
 /* Records up to `sequence` are in: it answers, if that is enough. */
 CORE_MUST_CHECK bool search_made_reach(search_host *host, search_made *made, uint64_t sequence,

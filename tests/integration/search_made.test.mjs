@@ -51,6 +51,7 @@ class Model {
     if (kind === 'documentPartialUpdate') for (const one of body) documents()[one.id] = { ...documents()[one.id], ...one };
     if (kind === 'documentDeletion' && it)
       if (body.ids) for (const id of body.ids) delete it.documents[id];
+      else if (body.filter) for (const { id, n } of Object.values(it.documents)) { if (`n = ${n}` === body.filter) delete it.documents[id]; }
       else it.documents = {};
     if (kind === 'indexSwap' && this.indexes.has(swaps[0]) && this.indexes.has(swaps[1])) {
       const [a, b] = swaps.map((name) => this.indexes.get(name));
@@ -98,7 +99,9 @@ test('what is asked of indexes is in their files', async (t) => {
     [{ kind: 'settingsUpdate', index: 'a' }, { filterableAttributes: ['n'], stopWords: ['the'] }],
     [{ kind: 'documentDeletion', index: 'a' }, { ids: [1, 'nothing'] }],
     [{ kind: 'documentAdditionOrUpdate', index: 'b' }, [{ id: 7 }]],
-    [{ kind: 'settingsUpdate', index: 'a' }, { searchableAttributes: ['t'] }], // another file
+    [{ kind: 'documentDeletion', index: 'a' }, { filter: 'n = 3' }],
+    [{ kind: 'settingsUpdate', index: 'a' }, { filterableAttributes: [] }],
+    [{ kind: 'settingsUpdate', index: 'a' }, { searchableAttributes: ['t'] }], // another file, in which the filter still removes
     [{ kind: 'indexSwap', swaps: ['a', 'b'] }],
     [{ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 8 }]],
     [{ kind: 'documentDeletion', index: 'a' }, {}],
