@@ -54,19 +54,13 @@ struct fanout_courier {
     int epoll_fd;
     uint64_t round;
     unsigned first, last, free, count;
+    unsigned used;       /* slots behind were never used, and take no memory yet */
     core_buffer payload; /* of an answer, as the next two */
     core_buffer subject, headers;
     courier_slot slots[SLOTS];
 };
 
 /* ---- life ---- */
-
-static void slots_init(fanout_courier *courier) {
-    for (unsigned i = 0; i < SLOTS; i++)
-        courier->slots[i].next = i + 1;
-    courier->first = courier->last = NO_SLOT;
-    courier->free = 0;
-}
 
 fanout_courier *fanout_courier_new(const core_config *config, const char *name, core_log *log,
                                    const core_clock *clock, core_error *error) {
@@ -91,7 +85,7 @@ fanout_courier *fanout_courier_new(const core_config *config, const char *name, 
     core_buffer_init(&courier->headers, FANOUT_COURIER_PAYLOAD_MAX);
     core_backoff_init(&courier->backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS,
                       (uint64_t)(uintptr_t)courier);
-    slots_init(courier);
+    courier->first = courier->last = courier->free = NO_SLOT;
     return courier;
 }
 
@@ -111,10 +105,12 @@ void fanout_courier_free(fanout_courier *courier) {
 /* ---- slots ---- */
 
 static courier_slot *slot_take(fanout_courier *courier, request_kind kind, fanout_reply reply) {
-    unsigned index = courier->free;
+    bool is_new = courier->free == NO_SLOT;
+    unsigned index = is_new ? courier->used++ : courier->free;
     courier_slot *slot = &courier->slots[index];
-    assert(index != NO_SLOT && slot->number == 0);
-    courier->free = slot->next;
+    assert(index < SLOTS && slot->number == 0);
+    if (!is_new)
+        courier->free = slot->next;
     *slot = (courier_slot){
         .number = ++courier->round * SLOTS + index,
         .kind = kind,
@@ -184,7 +180,7 @@ static bool courier_send(fanout_courier *courier, const fanout_link_message *mes
     if (courier->link == NULL || !fanout_link_has_room(courier->link))
         return core_error_set(error, CORE_ERROR_TRANSIENT, "%s",
                               courier->link == NULL ? "NATS is away" : "NATS does not read");
-    if (courier->free == NO_SLOT)
+    if (courier->count == SLOTS)
         return core_error_set(error, CORE_ERROR_TRANSIENT, "%u requests wait for NATS", SLOTS);
     if ((int64_t)message->payload.length >
         fanout_link_max_payload(courier->link) - (int64_t)headers_bytes(message))

@@ -39,6 +39,7 @@ struct net_http {
     net_http_call *calls; /* in_flight_max */
     unsigned *free_calls; /* a stack of their numbers: the last used is used again */
     unsigned free_count;
+    unsigned made; /* of the calls: those behind were never used, and take no memory yet */
 };
 
 static int64_t now_ns(void) {
@@ -144,7 +145,12 @@ static void calls_reap(net_http *http) {
 /* ---- The thread: starts ---- */
 
 static void call_start(net_http *http, net_http_request *request) {
-    net_http_call *call = &http->calls[http->free_calls[--http->free_count]];
+    unsigned number = http->free_calls[--http->free_count];
+    net_http_call *call = &http->calls[number];
+    if (number == http->made) {
+        net_http_call_init(call);
+        http->made++;
+    }
     net_http_result result;
     atomic_fetch_sub(&http->waiting, 1);
     if (!net_http_call_begin(call, request, http->spec.guard, http->spec.ca_file, &result)) {
@@ -220,10 +226,8 @@ static bool places_make(net_http *http) {
     http->free_calls = calloc(count, sizeof *http->free_calls);
     if (http->calls == NULL || http->free_calls == NULL)
         return false;
-    for (unsigned i = 0; i < count; i++) {
-        net_http_call_init(&http->calls[i]);
+    for (unsigned i = 0; i < count; i++)
         http->free_calls[i] = count - 1 - i;
-    }
     http->free_count = count;
     return true;
 }
@@ -269,7 +273,7 @@ void net_http_free(net_http *http) {
         net_http_stop(http);
         (void)pthread_join(http->thread, NULL);
     }
-    for (unsigned i = 0; http->free_calls != NULL && i < http->spec.in_flight_max; i++)
+    for (unsigned i = 0; i < http->made; i++)
         net_http_call_fini(&http->calls[i]);
     free(http->calls);
     free(http->free_calls);
