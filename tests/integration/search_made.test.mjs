@@ -89,6 +89,12 @@ const settle = (house, model) => waitFor('files as the log has them', () => {
   return true;
 }, 30_000, 100);
 
+async function ask(walcast, method, path, body) {
+  const response = await fetch(`${walcast.url}${path}`, { method, body: body && JSON.stringify(body),
+    headers: { authorization: `Bearer ${goodToken({ role: 'service_role' })}`, ...(body && { 'content-type': 'application/json' }) } });
+  return response.json();
+}
+
 test('what is asked of indexes is in their files', async (t) => {
   const house = await startHouse(t);
   const { model, append } = await logOf(t, house);
@@ -116,8 +122,8 @@ test('what is asked of indexes is in their files', async (t) => {
   await settle(house, model);
 });
 
-test('documents that cannot be taken fail their task, and the others are as they were', async (t) => {
-  const house = await startHouse(t);
+test('documents that cannot be taken fail their task, and the others are as they were; so in a full log', async (t) => {
+  const house = await startHouse(t, { config: { 'search.log_bytes': '1MiB' } });
   const { model, append } = await logOf(t, house);
   await append({ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 1, t: 'one' }]);
   const before = model.expected();
@@ -128,6 +134,17 @@ test('documents that cannot be taken fail their task, and the others are as they
   await settle(house, { expected: () => before });
   await house.walcast.restart();
   await settle(house, { expected: () => before });
+  // A full log refuses documents, and those that it has are indexed; what tells of them finds room.
+  let full;
+  for (let i = 10; !full && i < 20; i++) {
+    const answer = await ask(house.walcast, 'POST', '/indexes/a/documents', [{ id: i, t: 'x'.repeat(200_000) }]);
+    if (answer.code) full = answer;
+    else before[1][i] = { id: i, t: 'x'.repeat(200_000) };
+  }
+  assert.deepEqual([full?.code, /search.log_bytes/.test(full?.message)], ['no_space_left_on_device', true]);
+  await settle(house, { expected: () => before });
+  const { taskUid } = await ask(house.walcast, 'POST', '/tasks/cancel?statuses=enqueued');
+  await waitFor('the cancelation', async () => (await ask(house.walcast, 'GET', `/tasks/${taskUid}`)).status === 'succeeded');
 });
 
 test('after kills in the middle of writes the files are what the log says', async (t) => {
@@ -165,11 +182,6 @@ test('after kills in the middle of writes the files are what the log says', asyn
   await tasksOf(house.walcast, [], count);
   t.diagnostic(`12 kills, ${count} records, ${Object.values(model.expected()).map((one) => Object.keys(one).length).join(', ')} documents`);
 });
-
-async function ask(walcast, method, path) {
-  const response = await fetch(`${walcast.url}${path}`, { method, headers: { authorization: `Bearer ${goodToken({ role: 'service_role' })}` } });
-  return response.json();
-}
 
 const hasEnded = ({ status }) => ['succeeded', 'failed', 'canceled'].includes(status);
 
