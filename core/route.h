@@ -57,6 +57,9 @@ const char *core_route_status_text(unsigned status);
 /* Begins an RFC 9457 problem: an object that may get further members, and is then closed. */
 void core_route_problem_open(core_json_writer *json, unsigned status, const char *detail);
 
+/* The next parameter of a query, as it stands there, which `query` moves behind. `query` is not
+ * empty. */
+core_slice core_route_query_next(core_slice *query);
 /* `"7"` of If-Match; UINT64_MAX: none was sent, or "*". False: it is no ETag of ours. */
 CORE_MUST_CHECK bool core_route_if_match(core_slice value, uint64_t *expected);
 

@@ -83,3 +83,12 @@ bool core_route_if_match(core_slice value, uint64_t *expected) {
            core_slice_to_u64(core_slice_make(value.data + 1, value.length - 2), expected) &&
            *expected > 0;
 }
+
+core_slice core_route_query_next(core_slice *query) {
+    const uint8_t *end = memchr(query->data, '&', query->length);
+    size_t length = end != NULL ? (size_t)(end - query->data) : query->length;
+    core_slice part = core_slice_make(query->data, length);
+    length += end != NULL;
+    *query = core_slice_make(query->data + length, query->length - length);
+    return part;
+}

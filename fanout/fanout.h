@@ -576,9 +576,11 @@ typedef struct {
 CORE_MUST_CHECK bool fanout_log_read(fanout_connection *connection, const fanout_log_range *range,
                                      fanout_each_handler take, void *context, core_error *error);
 
-/* ---- Definitions, leases, and messages on other people's subjects ---- */
+/* ---- Definitions, requests under an Idempotency-Key, leases, and messages on other people's
+ * subjects ---- */
 #include "fanout/definition.h"
 #include "fanout/definition_serve.h"
+#include "fanout/keyed.h"
 #include "fanout/lease.h"
 #include "fanout/messenger.h"
 

@@ -63,7 +63,7 @@ static const search_api_row api_rows[] = {
     {"POST", "/tasks/cancel", ADMIN, SEARCH_API_WRITES, search_api_tasks_cancel},
     {"DELETE", "/tasks", ADMIN, SEARCH_API_WRITES, search_api_tasks_remove},
     {"GET", "/keys", ADMIN, SEARCH_API_WRITES, search_api_keys},
-    {"POST", "/keys", ADMIN, SEARCH_API_WRITES, search_api_key_make},
+    {"POST", "/keys", ADMIN, SEARCH_API_WRITES | SEARCH_API_SECRET, search_api_key_make},
     {"GET", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key},
     {"PATCH", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key_change},
     {"DELETE", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key_remove},
@@ -86,6 +86,7 @@ typedef struct {
     search_part part; /* first: the interface points here */
     search_host *host;
     search_desk *queries, *writes;
+    fanout_keyed *keyed; /* of requests that write */
 } api_part;
 
 typedef struct {
@@ -108,10 +109,16 @@ static void surface_refuse(core_buffer *body, unsigned status, const char *detai
     static const struct {
         unsigned status;
         search_code code;
-    } rows[] = {{400, SEARCH_CODE_BAD_REQUEST},       {403, SEARCH_CODE_INVALID_API_KEY},
-                {404, SEARCH_CODE_NOT_FOUND},         {405, SEARCH_CODE_METHOD_NOT_ALLOWED},
-                {411, SEARCH_CODE_MISSING_PAYLOAD},   {413, SEARCH_CODE_PAYLOAD_TOO_LARGE},
-                {429, SEARCH_CODE_TOO_MANY_REQUESTS}, {503, SEARCH_CODE_UNAVAILABLE},
+    } rows[] = {{400, SEARCH_CODE_BAD_REQUEST},
+                {403, SEARCH_CODE_INVALID_API_KEY},
+                {404, SEARCH_CODE_NOT_FOUND},
+                {405, SEARCH_CODE_METHOD_NOT_ALLOWED},
+                {409, SEARCH_CODE_IDEMPOTENCY_KEY_UNDER_WAY},
+                {422, SEARCH_CODE_IDEMPOTENCY_KEY_OTHER_BODY},
+                {411, SEARCH_CODE_MISSING_PAYLOAD},
+                {413, SEARCH_CODE_PAYLOAD_TOO_LARGE},
+                {429, SEARCH_CODE_TOO_MANY_REQUESTS},
+                {503, SEARCH_CODE_UNAVAILABLE},
                 {504, SEARCH_CODE_UNAVAILABLE}};
     search_refusal refusal;
     core_json_writer json = core_json_writer_make(body);
@@ -210,6 +217,46 @@ static api_part *part_find(const search_api *api, const core_route_caller *calle
     return NULL;
 }
 
+/* To the threads of its kind. False: there is no room. */
+static bool row_put(const api_part *part, const search_api_row *row, core_route_reply *reply) {
+    bool writes = (row->flags & SEARCH_API_WRITES) != 0;
+    return search_desk_put(writes ? part->writes : part->queries, reply, row);
+}
+
+static void no_room_refuse(core_route_reply *reply) {
+    api_refuse(reply, SEARCH_CODE_TOO_MANY_SEARCH_REQUESTS,
+               "Too many search requests running at the same time. Retry after 1s.");
+}
+
+/* ---- Under an Idempotency-Key ---- */
+
+static bool is_keyed(const search_api_row *row, const core_route_request *request) {
+    return request->idempotency_key.length > 0 && (row->flags & SEARCH_API_WRITES) != 0 &&
+           (row->flags & SEARCH_API_SECRET) == 0 && strcmp(row->method, "GET") != 0;
+}
+
+static void keyed_take(void *context, const void *what, core_route_reply *reply) {
+    if (!row_put(context, what, reply))
+        no_room_refuse(reply);
+}
+
+static void keyed_refuse(const void *what, core_route_reply *reply, unsigned status,
+                         const char *detail) {
+    const search_api_row *row = what;
+    core_route_refuse(reply, status, detail, NULL);
+    if ((row->flags & SEARCH_API_PROBLEM) != 0)
+        return;
+    core_buffer_reset(&reply->response.body);
+    reply->response.content_type = "application/json";
+    surface_refuse(&reply->response.body, status, detail);
+}
+
+static void keyed_put(api_part *part, const search_api_row *row, core_route_reply *reply) {
+    const fanout_keyed_work work = {
+        .take = keyed_take, .refuse = keyed_refuse, .context = part, .what = row};
+    fanout_keyed_take(part->keyed, reply, &work);
+}
+
 /* On a service thread. */
 static void api_defer(void *context, core_route_reply *reply) {
     const api_route *route = context;
@@ -217,18 +264,17 @@ static void api_defer(void *context, core_route_reply *reply) {
     CORE_MAGIC_CHECK(api, API_MAGIC);
     (void)pthread_mutex_lock(&api->mutex);
     api_part *part = part_find(api, &reply->request.caller);
-    bool is_put = false;
-    if (part != NULL)
-        is_put = search_desk_put((route->row->flags & SEARCH_API_WRITES) != 0 ? part->writes
-                                                                              : part->queries,
-                                 reply, route->row);
+    bool is_put = part != NULL;
+    if (part != NULL && is_keyed(route->row, &reply->request))
+        keyed_put(part, route->row, reply);
+    else if (part != NULL)
+        is_put = row_put(part, route->row, reply);
     (void)pthread_mutex_unlock(&api->mutex);
     if (part == NULL)
         api_refuse(reply, SEARCH_CODE_UNAVAILABLE,
                    "this process does not serve the indexes of that project now");
     else if (!is_put)
-        api_refuse(reply, SEARCH_CODE_TOO_MANY_SEARCH_REQUESTS,
-                   "Too many search requests running at the same time. Retry after 1s.");
+        no_room_refuse(reply);
 }
 
 static void api_health(void *context, const core_route_request *request,
@@ -307,7 +353,7 @@ static bool part_start(search_part *base, core_error *error) {
     spec.threads = 1;
     spec.line_max = LINE_WRITES;
     part->writes = part->queries != NULL ? search_desk_new(&spec, error) : NULL;
-    if (part->writes == NULL)
+    if (part->writes == NULL || !fanout_keyed_start(part->keyed, error))
         return false;
     (void)pthread_mutex_lock(&api->mutex);
     bool has_room = api->count < PARTS_MAX;
@@ -329,6 +375,7 @@ static void part_stop(search_part *base) {
     api_part *part = part_of(base);
     if (part->host->spec.api != NULL)
         part_leave(part->host->spec.api, part);
+    fanout_keyed_stop(part->keyed);
     search_desk_free(part->queries);
     search_desk_free(part->writes);
     search_asked_free(part->host->asked);
@@ -336,7 +383,17 @@ static void part_stop(search_part *base) {
     free(part);
 }
 
+static core_readiness part_ready(search_part *base, char *reason, size_t reason_size) {
+    return fanout_keyed_ready(part_of(base)->keyed, reason, reason_size);
+}
+
 search_part *search_api_part(search_host *host, core_error *error) {
+    const fanout_keyed_spec keyed = {.config = host->spec.config,
+                                     .log = host->spec.log,
+                                     .metrics = host->spec.metrics,
+                                     .clock = host->spec.clock,
+                                     .room = "search",
+                                     .digest = auth_digest};
     api_part *part = calloc(1, sizeof *part);
     if (part != NULL)
         host->asked = search_asked_new();
@@ -345,7 +402,12 @@ search_part *search_api_part(search_host *host, core_error *error) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the API of searches");
         return NULL;
     }
-    *part =
-        (api_part){.part = {.name = "api", .start = part_start, .stop = part_stop}, .host = host};
-    return &part->part;
+    *part = (api_part){
+        .part = {.name = "api", .start = part_start, .ready = part_ready, .stop = part_stop},
+        .host = host,
+        .keyed = fanout_keyed_new(&keyed, error)};
+    if (part->keyed != NULL)
+        return &part->part;
+    part_stop(&part->part);
+    return NULL;
 }

@@ -14,6 +14,7 @@ enum {
     SEARCH_API_TENANT = 8,  /* a tenant's token may call it, and it looks at its rules */
     SEARCH_API_SOME = 16,   /* it names no index in its path, and looks itself at which of them a
                                key is for */
+    SEARCH_API_SECRET = 32, /* its answer holds a secret, which is kept under no Idempotency-Key */
 };
 
 typedef struct {

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-enum { ID_SIZE = 2048 };
+enum { ID_SIZE = FANOUT_IDEMPOTENCY_NAME_SIZE + 24 };
 
 /* ---- Beginning ---- */
 
@@ -207,27 +207,14 @@ static bool append_refuse(search_call *call, const core_error *error) {
     return search_refuse_error(&call->refusal, code, error);
 }
 
-/* Of Idempotency-Key: what is asked again under it within the stream's window is the same task.
- * NULL: none was given, or it is too long to count. */
-static const char *idempotency_id(const search_call *call, char id[ID_SIZE]) {
-    const core_route_request *request = call->request;
-    const core_slice parts[] = {request->caller.project, request->caller.environment,
-                                request->method, request->path, request->idempotency_key};
-    core_buffer out = core_buffer_over(id, ID_SIZE);
-    if (request->idempotency_key.length == 0)
+/* Of a request under an Idempotency-Key: who takes over a claim whose process died asks for the
+ * same task, for as long as the stream remembers. NULL: it has no key. */
+static const char *claim_id(const search_call *call, char id[ID_SIZE]) {
+    const fanout_claim *claim = fanout_keyed_claim(call->reply);
+    if (claim == NULL)
         return NULL;
-    for (size_t i = 0; i < CORE_COUNT_OF(parts); i++) {
-        for (size_t j = 0; j < parts[i].length; j++) {
-            uint8_t byte = parts[i].data[j];
-            if (byte > ' ' && byte < 0x7F && byte != '=' && byte != '|')
-                core_buffer_u8(&out, byte);
-            else
-                core_buffer_format(&out, "=%02X", byte);
-        }
-        core_buffer_u8(&out, '|');
-    }
-    core_buffer_u8(&out, '\0');
-    return core_buffer_ok(&out) ? id : NULL;
+    (void)snprintf(id, ID_SIZE, "%s %lld", claim->key.name, (long long)claim->began_us);
+    return id;
 }
 
 bool search_call_append(search_call *call, search_record *record) {
@@ -238,7 +225,7 @@ bool search_call_append(search_call *call, search_record *record) {
     record->environment = caller->environment;
     record->at_us = core_clock_wall_us(call->host->spec.clock);
     char id[ID_SIZE];
-    record->id = idempotency_id(call, id);
+    record->id = claim_id(call, id);
     search_log *log = search_worker_log(call->worker, &error);
     if (log == NULL || !search_log_append(log, record, &sequence, &error))
         return append_refuse(call, &error);

@@ -131,7 +131,7 @@ static triggers_host *host_find(const triggers_api *api, const char *project,
 static void host_take(triggers_host *host, const api_row *row, core_route_reply *reply) {
     bool writes = strcmp(row->method, "GET") != 0;
     if (writes && reply->request.idempotency_key.length > 0)
-        triggers_keyed_take(host, reply, row->take);
+        triggers_keyed_take(host, reply, &row->take);
     else
         row->take(host, reply);
 }

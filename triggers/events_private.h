@@ -64,7 +64,7 @@ struct events_call {
     bool over;           /* freed with the last of them */
     char project[TRIGGERS_PROJECT_MAX];
     core_error failure;
-    triggers_idempotency key; /* that it was claimed by; its name is empty: none */
+    fanout_idempotency key; /* that it was claimed by; its name is empty: none */
     /* Published. */
     triggers_event_batch batch;
     bool many, early; /* a batch; answered before the stream's word */

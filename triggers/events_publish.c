@@ -160,7 +160,7 @@ static bool depth_read(events_call *call, core_error *error) {
 
 void triggers_events_publish(events_call *call) {
     const core_route_request *request = &call->reply->request;
-    const triggers_claim *claim = triggers_keyed_claim(call->reply);
+    const fanout_claim *claim = fanout_keyed_claim(call->reply);
     core_error error = {.text = ""};
     call->many = core_slice_is(request->path, batch_path);
     /* What is kept under a key must be true: there the answer waits. */

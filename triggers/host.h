@@ -17,7 +17,7 @@ struct triggers_host {
     struct triggers_rest *rest;               /* rest.h */
     struct triggers_events *events;           /* events.h */
     struct triggers_job_runner *jobs;         /* job_runner.h */
-    struct triggers_keyed *keyed;             /* keyed.h */
+    struct fanout_keyed *keyed;               /* keyed.h */
 };
 
 typedef struct triggers_part triggers_part;

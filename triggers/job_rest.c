@@ -90,7 +90,7 @@ static bool job_store(triggers_job_runner *runner, const triggers_job *job, core
 
 /* Whoever asks again under the same key, since the answer was lost or the job may not have been
  * stored, asks for the same job. */
-static void id_of_claim(const triggers_claim *claim, triggers_job *job) {
+static void id_of_claim(const fanout_claim *claim, triggers_job *job) {
     uint8_t random[10];
     for (size_t i = 0; i < sizeof random; i++)
         random[i] = (uint8_t)(core_hex_digit((uint8_t)claim->key.name[2 * i]) << 4 |
@@ -100,7 +100,7 @@ static void id_of_claim(const triggers_claim *claim, triggers_job *job) {
 }
 
 static void http_enqueue(triggers_job_runner *runner, core_route_reply *reply, core_arena *arena) {
-    const triggers_claim *claim = triggers_keyed_claim(reply);
+    const fanout_claim *claim = fanout_keyed_claim(reply);
     triggers_job job;
     core_error error = {0};
     int64_t now_us = core_clock_wall_us(runner->spec.clock);

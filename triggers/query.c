@@ -21,22 +21,13 @@ static bool value_decode(core_slice value, core_buffer *out) {
     return value.length > 0 && core_buffer_ok(out) && core_utf8_valid(core_buffer_slice(out));
 }
 
-core_slice triggers_query_next(core_slice *query) {
-    const uint8_t *end = memchr(query->data, '&', query->length);
-    size_t length = end != NULL ? (size_t)(end - query->data) : query->length;
-    core_slice part = core_slice_make(query->data, length);
-    length += end != NULL;
-    *query = core_slice_make(query->data + length, query->length - length);
-    return part;
-}
-
 triggers_query_result triggers_query_find(core_slice query, const char *name, char *text,
                                           size_t text_size) {
     size_t length = strlen(name), found = 0;
     core_buffer out = core_buffer_over(text, text_size - 1);
     bool ok = true;
     while (query.length > 0) {
-        core_slice part = triggers_query_next(&query);
+        core_slice part = core_route_query_next(&query);
         if (part.length < length || memcmp(part.data, name, length) != 0 ||
             (part.length > length && part.data[length] != '='))
             continue;

@@ -18,7 +18,4 @@ CORE_MUST_CHECK triggers_query_result triggers_query_find(core_slice query, cons
 CORE_MUST_CHECK bool triggers_query_number(core_slice query, const char *name, uint64_t initial,
                                            uint64_t max, uint64_t *number, core_error *error);
 
-/* The next parameter, as it stands there, which `query` moves behind. `query` is not empty. */
-core_slice triggers_query_next(core_slice *query);
-
 #endif

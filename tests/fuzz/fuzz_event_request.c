@@ -1,6 +1,6 @@
 /* Bodies of POST /events/v1 and records under Idempotency-Keys: what is taken lies within them. */
+#include "fanout/idempotency.h"
 #include "triggers/event_request.h"
-#include "triggers/idempotency.h"
 
 #include <stdlib.h>
 
@@ -19,11 +19,11 @@ static void batch_try(core_slice body, bool many) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const triggers_idempotency key = {.body = "b"};
+    const fanout_idempotency key = {.body = "b"};
     core_slice bytes = core_slice_make(data, size);
     batch_try(bytes, false);
     batch_try(bytes, true);
-    triggers_idempotency_found found = triggers_idempotency_look(&key, bytes, 0);
+    fanout_idempotency_found found = fanout_idempotency_look(&key, bytes, 0);
     if (found.answer.length > 0 && (found.answer.data < data || found.answer.data >= data + size))
         abort();
     return 0;

@@ -143,11 +143,28 @@ suite('search over HTTP', () => {
 
   test('what is asked again under an Idempotency-Key is one task', async () => {
     const headers = { 'idempotency-key': 'once' };
-    const first = await ask('POST', '/indexes/once/documents', [{ id: 1 }], headers);
-    const second = await ask('POST', '/indexes/once/documents', [{ id: 1 }], headers);
-    assert.equal(first.body.taskUid, second.body.taskUid);
-    const other = await ask('POST', '/indexes/once/documents', [{ id: 1 }]);
+    const put = (body, more = headers) => ask('POST', '/indexes/once/documents', body, more);
+    const first = await put([{ id: 1 }]);
+    const second = await put([{ id: 1 }]);
+    assert.deepEqual([second.status, second.text, second.headers.get('idempotency-replayed')], [202, first.text, 'true']);
+    assert.equal(first.headers.get('idempotency-replayed'), null);
+    assertError(await put([{ id: 2 }]), 422, 'idempotency_key_other_body');
+    assertError(await put([{ id: 1 }], { 'idempotency-key': 'k'.repeat(256) }), 400, 'bad_request');
+    const other = await put([{ id: 1 }], {});
     assert.notEqual(other.body.taskUid, first.body.taskUid);
+    const both = await Promise.all([put([{ id: 3 }], { 'idempotency-key': 'both' }), put([{ id: 3 }], { 'idempotency-key': 'both' })]);
+    assert.ok(both.every(({ status }) => status === 202 || status === 409) && both.some(({ status }) => status === 202), both.map(({ text }) => text).join());
+    // What was refused gives the key back; a key's text is kept nowhere.
+    assertError(await put('[{', { 'idempotency-key': 'again' }), 400, 'malformed_payload');
+    assert.equal((await put([{ id: 4 }], { 'idempotency-key': 'again' })).status, 202);
+    const key = () => ask('POST', '/keys', { name: 'k1', actions: ['search'], indexes: ['*'], expiresAt: null }, { 'idempotency-key': 'key' });
+    assert.deepEqual([(await key()).status, (await key()).status], [201, 409]);
+    const define_ = (text) => ask('PUT', '/search/v1/-/indexes/defined', text, { 'idempotency-key': 'define' });
+    const defined = await define_('name: defined\ntable: plain\nfields: [text]\n');
+    const again = await define_('name: defined\ntable: plain\nfields: [text]\n');
+    assert.deepEqual([defined.status, again.status, again.headers.get('idempotency-replayed')], [201, 201, 'true']);
+    const problem = await define_('name: defined\n');
+    assert.deepEqual([problem.status, problem.headers.get('content-type')], [422, 'application/problem+json']);
   });
 
   test('an index of tables is read and never written', async () => {

@@ -5,32 +5,42 @@
  *
  * Failure: what the courier cannot take now is tried again after its next turn. A claim that could
  * be neither kept nor given back is taken over once it is stale. */
-#include "triggers/keyed_private.h"
+#include "fanout/keyed_private.h"
 
 #include <stdio.h>
 
 static int64_t now_us(const keyed_call *call) {
-    return core_clock_wall_us(call->keyed->host->spec.clock);
+    return core_clock_wall_us(call->keyed->spec.clock);
 }
 
 static keyed_call *call_of(void *context) {
     keyed_call *call = context;
-    CORE_MAGIC_CHECK(call, TRIGGERS_KEYED_CALL_MAGIC);
+    CORE_MAGIC_CHECK(call, FANOUT_KEYED_CALL_MAGIC);
     return call;
 }
 
-void triggers_keyed_answer(keyed_call *call) {
+void fanout_keyed_answer(keyed_call *call) {
     core_route_reply *asked = call->asked;
     core_buffer_fini(&asked->response.body);
     asked->response = call->reply.response;
     core_buffer_init(&call->reply.response.body, 0);
-    triggers_keyed_forget(call);
+    fanout_keyed_forget(call);
     core_route_reply_send(asked);
 }
 
-void triggers_keyed_refuse(keyed_call *call, unsigned status, const char *detail) {
-    core_route_refuse(&call->reply, status, detail, NULL);
-    triggers_keyed_answer(call);
+void fanout_keyed_words(const fanout_keyed_work *work, core_route_reply *reply, unsigned status,
+                        const char *detail) {
+    if (work->refuse != NULL)
+        work->refuse(work->what, reply, status, detail);
+    else
+        core_route_refuse(reply, status, detail, NULL);
+    if (status == 409)
+        (void)core_route_response_header(&reply->response, "Retry-After", "1");
+}
+
+void fanout_keyed_refuse(keyed_call *call, unsigned status, const char *detail) {
+    fanout_keyed_words(&call->work, &call->reply, status, detail);
+    fanout_keyed_answer(call);
 }
 
 static fanout_reply call_expects(keyed_call *call, fanout_answer_handler handler) {
@@ -43,9 +53,9 @@ static void call_stall(keyed_call *call, const core_error *error) {
     if (call->stalled)
         return;
     if (call->state.current == KEYED_WRITING)
-        triggers_keyed_answer(call);
+        fanout_keyed_answer(call);
     else
-        triggers_keyed_refuse(call, core_route_error_status(error->code), error->text);
+        fanout_keyed_refuse(call, core_route_error_status(error->code), error->text);
 }
 
 static void record_subject(const keyed_call *call, char subject[CORE_SUBJECT_MAX]) {
@@ -77,10 +87,10 @@ static void on_written(void *context, uint64_t tag, const fanout_answer *answer,
     (void)tag;
     (void)answer;
     if (error != NULL)
-        CORE_LOG(call->keyed->host->spec.log, WARN, "triggers",
+        CORE_LOG(call->keyed->spec.log, WARN, call->keyed->spec.room,
                  "an answer could not be kept under its Idempotency-Key",
                  CORE_LOG_TEXT("error", error->text));
-    triggers_keyed_answer(call);
+    fanout_keyed_answer(call);
 }
 
 static void write_step(keyed_call *call) {
@@ -89,43 +99,47 @@ static void write_step(keyed_call *call) {
         call_stall(call, &error);
 }
 
-void triggers_keyed_end(keyed_call *call) {
+void fanout_keyed_end(keyed_call *call) {
     const core_route_response *response = &call->reply.response;
     core_state_move(&call->state, KEYED_WRITING);
     core_buffer_reset(&call->record);
     if (response->status >= 200 && response->status < 300)
-        triggers_idempotency_done(&call->claim.key, response, &call->record);
+        fanout_idempotency_done(&call->claim.key, response, &call->record);
     else if (response->status >= 500)
-        triggers_idempotency_claim(&call->claim.key, call->claim.began_us, 0, &call->record);
+        fanout_idempotency_claim(&call->claim.key, call->claim.began_us, 0, &call->record);
     if (core_buffer_ok(&call->record) && core_buffer_ok(&response->body))
         write_step(call);
     else
-        triggers_keyed_answer(call);
+        fanout_keyed_answer(call);
 }
 
 /* ---- Claiming ---- */
 
+static void verdict_refuse(keyed_call *call, fanout_idempotency_verdict verdict) {
+    const char *detail;
+    unsigned status = fanout_idempotency_refusal(verdict, &detail);
+    fanout_keyed_refuse(call, status, detail);
+}
+
 static void on_claimed(void *context, uint64_t tag, const fanout_answer *answer,
                        const core_error *error) {
     keyed_call *call = call_of(context);
-    const triggers_idempotency_found others = {.verdict = TRIGGERS_IDEMPOTENCY_UNDER_WAY};
     (void)tag;
     if (error == NULL) {
         call->revision = answer->sequence;
         core_state_move(&call->state, KEYED_WORKING);
-        call->take(call->keyed->host, &call->reply);
+        call->work.take(call->work.context, call->work.what, &call->reply);
     } else if (error->code == CORE_ERROR_CONFLICT) {
-        triggers_idempotency_answer(&others, &call->reply);
-        triggers_keyed_answer(call);
+        verdict_refuse(call, FANOUT_IDEMPOTENCY_UNDER_WAY);
     } else {
-        triggers_keyed_refuse(call, core_route_error_status(error->code), error->text);
+        fanout_keyed_refuse(call, core_route_error_status(error->code), error->text);
     }
 }
 
 static void claim_step(keyed_call *call) {
     core_error error = {.text = ""};
     core_buffer_reset(&call->record);
-    triggers_idempotency_claim(&call->claim.key, call->claim.began_us, now_us(call), &call->record);
+    fanout_idempotency_claim(&call->claim.key, call->claim.began_us, now_us(call), &call->record);
     if (!record_write(call, on_claimed, &error))
         call_stall(call, &error);
 }
@@ -135,15 +149,19 @@ static void on_record(void *context, uint64_t tag, const fanout_answer *answer,
     keyed_call *call = call_of(context);
     (void)tag;
     if (error != NULL && error->code != CORE_ERROR_INPUT) {
-        triggers_keyed_refuse(call, core_route_error_status(error->code), error->text);
+        fanout_keyed_refuse(call, core_route_error_status(error->code), error->text);
         return;
     }
     call->revision = error == NULL ? answer->sequence : 0;
-    triggers_idempotency_found found = triggers_idempotency_look(
+    fanout_idempotency_found found = fanout_idempotency_look(
         &call->claim.key, error == NULL ? answer->payload : core_slice_make(NULL, 0), now_us(call));
-    if (found.verdict != TRIGGERS_IDEMPOTENCY_FREE) {
-        triggers_idempotency_answer(&found, &call->reply);
-        triggers_keyed_answer(call);
+    if (found.verdict == FANOUT_IDEMPOTENCY_DONE) {
+        fanout_idempotency_replay(&found, &call->reply);
+        fanout_keyed_answer(call);
+        return;
+    }
+    if (found.verdict != FANOUT_IDEMPOTENCY_FREE) {
+        verdict_refuse(call, found.verdict);
         return;
     }
     call->claim.began_us = found.began_us > 0 ? found.began_us : now_us(call);
@@ -160,7 +178,7 @@ static void look_step(keyed_call *call) {
         call_stall(call, &error);
 }
 
-void triggers_keyed_step(keyed_call *call) {
+void fanout_keyed_step(keyed_call *call) {
     static void (*const steps[])(keyed_call * call) = {
         [KEYED_LOOKING] = look_step,
         [KEYED_CLAIMING] = claim_step,

@@ -1,13 +1,13 @@
 /* Requests under an Idempotency-Key, for keyed.c (the thread and its life) and keyed_call.c (a
  * request's steps). */
-#ifndef WALCAST_TRIGGERS_KEYED_PRIVATE_H
-#define WALCAST_TRIGGERS_KEYED_PRIVATE_H
+#ifndef WALCAST_FANOUT_KEYED_PRIVATE_H
+#define WALCAST_FANOUT_KEYED_PRIVATE_H
 
-#include "triggers/keyed.h"
+#include "fanout/fanout.h"
 
 #include <pthread.h>
 
-#define TRIGGERS_KEYED_CALL_MAGIC UINT32_C(0x5445594b)
+#define FANOUT_KEYED_CALL_MAGIC UINT32_C(0x5445594b)
 
 typedef enum {
     KEYED_LOOKING,  /* what does its record say? */
@@ -21,9 +21,9 @@ struct keyed_call {
     uint32_t magic;
     core_route_reply reply; /* what the taker gets; its response goes to: */
     core_route_reply *asked;
-    triggers_keyed *keyed;
-    triggers_taker take;
-    triggers_claim claim;
+    fanout_keyed *keyed;
+    fanout_keyed_work work;
+    fanout_claim claim;
     core_state state;
     keyed_call *next, *previous; /* of all that our thread has looked at */
     keyed_call *queued;          /* behind it in `came` or `ended` */
@@ -36,10 +36,9 @@ typedef struct {
     keyed_call *first, **last;
 } keyed_queue;
 
-struct triggers_keyed {
-    triggers_part part; /* first: the interface points here */
+struct fanout_keyed {
     uint32_t magic;
-    triggers_host *host;
+    fanout_keyed_spec spec;
     char stream[FANOUT_NAME_MAX];
     char prefix[FANOUT_NAME_MAX]; /* of a record's subject */
     pthread_t thread;
@@ -61,13 +60,16 @@ struct triggers_keyed {
 };
 
 /* The call's first step, or the one that stalled. */
-void triggers_keyed_step(keyed_call *call);
+void fanout_keyed_step(keyed_call *call);
 /* The taker has answered: the answer is kept, or the key given back, and the client told. */
-void triggers_keyed_end(keyed_call *call);
+void fanout_keyed_end(keyed_call *call);
 /* The client is told what the reply holds; the call is gone. */
-void triggers_keyed_answer(keyed_call *call);
-void triggers_keyed_refuse(keyed_call *call, unsigned status, const char *detail);
+void fanout_keyed_answer(keyed_call *call);
+void fanout_keyed_refuse(keyed_call *call, unsigned status, const char *detail);
+/* In the words of the work. */
+void fanout_keyed_words(const fanout_keyed_work *work, core_route_reply *reply, unsigned status,
+                        const char *detail);
 /* Out of the thread's list, freed (keyed.c). */
-void triggers_keyed_forget(keyed_call *call);
+void fanout_keyed_forget(keyed_call *call);
 
 #endif

@@ -1,16 +1,14 @@
 /* See idempotency.h. */
-#include "triggers/idempotency.h"
-
-#include "auth/auth.h"
-#include "triggers/query.h"
+#include "fanout/idempotency.h"
 
 #include <stdio.h>
 
 enum { TEXT_MAX = 64 * 1024 }; /* beyond a request's head */
 
-static bool hash_text(core_slice bytes, char text[TRIGGERS_IDEMPOTENCY_NAME_SIZE]) {
-    uint8_t digest[AUTH_MAC_SIZE];
-    bool ok = auth_digest(bytes, digest);
+static bool hash_text(fanout_digest digest_of, core_slice bytes,
+                      char text[FANOUT_IDEMPOTENCY_NAME_SIZE]) {
+    uint8_t digest[FANOUT_DIGEST_SIZE];
+    bool ok = digest_of(bytes, digest);
     for (size_t i = 0; ok && i < sizeof digest; i++)
         (void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
     return ok;
@@ -18,12 +16,16 @@ static bool hash_text(core_slice bytes, char text[TRIGGERS_IDEMPOTENCY_NAME_SIZE
 
 /* The project's place in it is the caller's own, which "-" means too: it counts as that. */
 static void path_write(core_slice path, core_buffer *out) {
-    static const char prefix[] = "/v1/projects/";
-    size_t from = sizeof prefix - 1;
-    if (path.length < from || memcmp(path.data, prefix, from) != 0) {
+    static const char *const prefixes[] = {"/v1/projects/", "/search/v1/"};
+    const char *prefix = NULL;
+    for (size_t i = 0; i < CORE_COUNT_OF(prefixes); i++)
+        if (core_slice_begins(path, core_slice_text(prefixes[i])))
+            prefix = prefixes[i];
+    if (prefix == NULL) {
         core_buffer_slice_append(out, path);
         return;
     }
+    size_t from = strlen(prefix);
     const uint8_t *end = memchr(path.data + from, '/', path.length - from);
     size_t at = end != NULL ? (size_t)(end - path.data) : path.length;
     core_buffer_text(out, prefix);
@@ -35,7 +37,7 @@ static void path_write(core_slice path, core_buffer *out) {
 static void query_write(core_slice query, core_buffer *out) {
     static const char credential[] = "apikey=";
     while (query.length > 0) {
-        core_slice part = triggers_query_next(&query);
+        core_slice part = core_route_query_next(&query);
         if (part.length >= sizeof credential - 1 &&
             memcmp(part.data, credential, sizeof credential - 1) == 0)
             continue;
@@ -45,24 +47,24 @@ static void query_write(core_slice query, core_buffer *out) {
 }
 
 /* What was asked beside the path: its body, and its query where it has one. */
-static bool asked_hash(const core_route_request *request, core_buffer *text,
-                       char hash[TRIGGERS_IDEMPOTENCY_NAME_SIZE]) {
-    if (!hash_text(request->body, hash))
+static bool asked_hash(const core_route_request *request, fanout_digest digest, core_buffer *text,
+                       char hash[FANOUT_IDEMPOTENCY_NAME_SIZE]) {
+    if (!hash_text(digest, request->body, hash))
         return false;
     core_buffer_reset(text);
     query_write(request->query, text);
     if (text->length == 0)
         return core_buffer_ok(text);
     core_buffer_text(text, hash);
-    return core_buffer_ok(text) && hash_text(core_buffer_slice(text), hash);
+    return core_buffer_ok(text) && hash_text(digest, core_buffer_slice(text), hash);
 }
 
-bool triggers_idempotency_of(const core_route_request *request, triggers_idempotency *idempotency,
-                             core_error *error) {
+bool fanout_idempotency_of(const core_route_request *request, fanout_digest digest,
+                           fanout_idempotency *idempotency, core_error *error) {
     core_buffer text;
-    if (request->idempotency_key.length > TRIGGERS_IDEMPOTENCY_KEY_MAX)
+    if (request->idempotency_key.length > FANOUT_IDEMPOTENCY_KEY_MAX)
         return core_error_set(error, CORE_ERROR_INPUT, "Idempotency-Key: at most %d bytes",
-                              TRIGGERS_IDEMPOTENCY_KEY_MAX);
+                              FANOUT_IDEMPOTENCY_KEY_MAX);
     core_buffer_init(&text, TEXT_MAX);
     path_write(request->path, &text);
     core_buffer_u8(&text, 0);
@@ -72,8 +74,9 @@ bool triggers_idempotency_of(const core_route_request *request, triggers_idempot
         core_buffer_slice_append(&text, parts[i]);
         core_buffer_u8(&text, 0); /* none of them holds one */
     }
-    bool ok = core_buffer_ok(&text) && hash_text(core_buffer_slice(&text), idempotency->name) &&
-              asked_hash(request, &text, idempotency->body);
+    bool ok = core_buffer_ok(&text) &&
+              hash_text(digest, core_buffer_slice(&text), idempotency->name) &&
+              asked_hash(request, digest, &text, idempotency->body);
     core_buffer_fini(&text);
     return ok || core_error_set(error, CORE_ERROR_INTERNAL, "no hash for an Idempotency-Key");
 }
@@ -115,30 +118,30 @@ static bool record_read(core_slice text, idempotency_record *record) {
     return ok && core_json_next(&reader).kind == CORE_JSON_END && record->body.length > 0;
 }
 
-triggers_idempotency_found triggers_idempotency_look(const triggers_idempotency *idempotency,
-                                                     core_slice record, int64_t now_us) {
+fanout_idempotency_found fanout_idempotency_look(const fanout_idempotency *idempotency,
+                                                 core_slice record, int64_t now_us) {
     idempotency_record read;
-    triggers_idempotency_found found = {.verdict = TRIGGERS_IDEMPOTENCY_FREE};
+    fanout_idempotency_found found = {.verdict = FANOUT_IDEMPOTENCY_FREE};
     if (!record_read(record, &read))
         return found;
     int64_t age_us = now_us - (int64_t)read.claimed_us;
     if (!core_slice_is(read.body, idempotency->body)) {
-        found.verdict = TRIGGERS_IDEMPOTENCY_OTHER_BODY;
+        found.verdict = FANOUT_IDEMPOTENCY_OTHER_BODY;
     } else if (read.status != 0) {
-        found.verdict = TRIGGERS_IDEMPOTENCY_DONE;
+        found.verdict = FANOUT_IDEMPOTENCY_DONE;
         found.status = (unsigned)read.status;
         found.answer = read.answer;
         found.headers = read.headers;
-    } else if (age_us < TRIGGERS_IDEMPOTENCY_STALE_MS * CORE_US_PER_MS) {
-        found.verdict = TRIGGERS_IDEMPOTENCY_UNDER_WAY;
+    } else if (age_us < FANOUT_IDEMPOTENCY_STALE_MS * CORE_US_PER_MS) {
+        found.verdict = FANOUT_IDEMPOTENCY_UNDER_WAY;
     } else {
         found.began_us = (int64_t)read.began_us;
     }
     return found;
 }
 
-void triggers_idempotency_claim(const triggers_idempotency *idempotency, int64_t began_us,
-                                int64_t now_us, core_buffer *record) {
+void fanout_idempotency_claim(const fanout_idempotency *idempotency, int64_t began_us,
+                              int64_t now_us, core_buffer *record) {
     core_json_writer json = core_json_writer_make(record);
     core_json_object_open(&json);
     core_json_key_text(&json, "body");
@@ -150,8 +153,8 @@ void triggers_idempotency_claim(const triggers_idempotency *idempotency, int64_t
     core_json_object_close(&json);
 }
 
-void triggers_idempotency_done(const triggers_idempotency *idempotency,
-                               const core_route_response *response, core_buffer *record) {
+void fanout_idempotency_done(const fanout_idempotency *idempotency,
+                             const core_route_response *response, core_buffer *record) {
     core_json_writer json = core_json_writer_make(record);
     core_json_object_open(&json);
     core_json_key_text(&json, "body");
@@ -167,10 +170,11 @@ void triggers_idempotency_done(const triggers_idempotency *idempotency,
     core_json_object_close(&json);
 }
 
-static void done_answer(const triggers_idempotency_found *found, core_route_reply *reply) {
+void fanout_idempotency_replay(const fanout_idempotency_found *found, core_route_reply *reply) {
     core_json_writer json = core_route_answer(reply, found->status);
     char *headers = reply->response.headers;
     core_buffer text = core_buffer_over(headers, CORE_ROUTE_HEADERS_MAX - 1);
+    assert(found->verdict == FANOUT_IDEMPOTENCY_DONE);
     if (core_json_unescape(found->headers, &text))
         headers[text.length] = '\0';
     else
@@ -180,23 +184,11 @@ static void done_answer(const triggers_idempotency_found *found, core_route_repl
         core_json_raw(&json, found->answer);
 }
 
-void triggers_idempotency_answer(const triggers_idempotency_found *found, core_route_reply *reply) {
-    switch (found->verdict) {
-    case TRIGGERS_IDEMPOTENCY_DONE:
-        done_answer(found, reply);
-        return;
-    case TRIGGERS_IDEMPOTENCY_UNDER_WAY:
-        core_route_refuse(reply, 409, "a request with this Idempotency-Key is under way; try again",
-                          NULL);
-        (void)core_route_response_header(&reply->response, "Retry-After", "1");
-        return;
-    case TRIGGERS_IDEMPOTENCY_OTHER_BODY:
-        core_route_refuse(reply, 422,
-                          "this Idempotency-Key was used for another body or query; take a new key",
-                          NULL);
-        return;
-    case TRIGGERS_IDEMPOTENCY_FREE:
-        break;
-    }
-    assert(!"a free key has no answer");
+unsigned fanout_idempotency_refusal(fanout_idempotency_verdict verdict, const char **detail) {
+    bool is_under_way = verdict == FANOUT_IDEMPOTENCY_UNDER_WAY;
+    assert(is_under_way || verdict == FANOUT_IDEMPOTENCY_OTHER_BODY);
+    *detail = is_under_way
+                  ? "a request with this Idempotency-Key is under way; try again"
+                  : "this Idempotency-Key was used for another body or query; take a new key";
+    return is_under_way ? 409 : 422;
 }
