@@ -140,8 +140,9 @@ CORE_MUST_CHECK bool core_route_path_part(core_slice path, size_t index, char *t
 /* What a surface that other people's clients know has of its own; static. */
 typedef struct {
     size_t body_max; /* of who may call the route; 0: as of all others, 1 MiB */
-    /* Appends the JSON with which the server refuses a request, instead of an RFC 9457 problem. */
-    void (*refuse)(core_buffer *body, unsigned status, const char *detail);
+    /* Appends the JSON with which the server refuses a request, instead of an RFC 9457 problem.
+     * The status that the surface's clients know for it. */
+    unsigned (*refuse)(core_buffer *body, unsigned status, const char *detail);
 } core_route_surface;
 
 typedef struct {

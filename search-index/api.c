@@ -105,7 +105,9 @@ struct search_api {
 
 /* ---- Refusals that the server makes ---- */
 
-static void surface_refuse(core_buffer *body, unsigned status, const char *detail) {
+/* A credential that is unknown or expired is 403 for Meilisearch, and 401 only one that is missing.
+ */
+static unsigned surface_refuse(core_buffer *body, unsigned status, const char *detail) {
     static const struct {
         unsigned status;
         search_code code;
@@ -132,6 +134,7 @@ static void surface_refuse(core_buffer *body, unsigned status, const char *detai
     }
     (void)search_refuse(&refusal, code, "%s", detail);
     search_refusal_write(&refusal, &json);
+    return code == SEARCH_CODE_INVALID_API_KEY ? search_code_look(code)->status : status;
 }
 
 static const core_route_surface surface = {.refuse = surface_refuse};

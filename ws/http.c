@@ -146,10 +146,13 @@ void ws_http_refuse(ws_http_request *request, unsigned status, const char *extra
     core_buffer body;
     core_buffer_init(&body, PROBLEM_MAX);
     bool is_own = request->surface == NULL;
+    unsigned given = status;
     if (is_own)
         ws_http_problem_append(&body, status, detail, NULL);
     else
-        request->surface->refuse(&body, status, detail);
+        status = request->surface->refuse(&body, status, detail);
+    if (status != given)
+        extra = ""; /* it was for the other status: a challenge */
     ws_http_respond(request, status, is_own ? "application/problem+json" : "application/json",
                     extra, core_buffer_slice(&body));
     core_buffer_fini(&body);

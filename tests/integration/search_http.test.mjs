@@ -112,6 +112,10 @@ suite('search over HTTP', () => {
     assertError(await ask('GET', '/indexes/bad'), 404, 'index_not_found');
     assertError(await ask('GET', '/stats', undefined, { authorization: '' }), 401, 'missing_authorization_header');
     assertError(await ask('GET', '/stats', undefined, { authorization: `Bearer ${goodToken()}` }), 403, 'invalid_api_key');
+    const unknown = await ask('GET', '/stats', undefined, { authorization: 'Bearer doggo' });
+    assertError(unknown, 403, 'invalid_api_key');
+    assert.equal(unknown.headers.get('www-authenticate'), null);
+    assert.equal((await ask('GET', '/search/v1/-/plain', undefined, { authorization: 'Bearer doggo' })).status, 401);
   });
 
   test('a path with a part too many is nobody\'s, least of all a deletion\'s', async () => {
