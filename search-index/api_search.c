@@ -118,10 +118,12 @@ static bool facet_narrow(search_call *call, const facet_body *body, search_reque
     search_filter *tree = NULL;
     core_error error;
     bool ok = true;
+    if (body->query.length == 0)
+        return true;
     bool is_plain = memchr(body->query.data, '"', body->query.length) == NULL &&
                     memchr(body->query.data, '\\', body->query.length) == NULL &&
                     memchr(body->name.data, '"', body->name.length) == NULL;
-    if (body->query.length == 0 || !is_plain)
+    if (!is_plain)
         return true;
     core_buffer_format(&filter, "\"%.*s\" STARTS WITH \"%.*s\"", CORE_SLICE_ARGS(body->name),
                        CORE_SLICE_ARGS(body->query));
