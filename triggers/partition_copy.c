@@ -12,7 +12,8 @@
 enum {
     AGAIN_MS = 500,
     FULL_AGAIN_MS = 5000,
-    AFTER_MS = 5000,        /* of a lane that moves */
+    AFTER_MS = 5000, /* of a lane that moves */
+    SLOW_MS = 10 * 1000,
     OF_FULL_MS = 1000,      /* the same, where the window is full */
     ALL_MAX = 128,          /* under way; beyond that one of each lane */
     BYTES_MAX = 256 * 1024, /* of a lane, under way; beyond that one */
@@ -20,13 +21,24 @@ enum {
 
 /* ---- sending ---- */
 
-static bool copy_is_wanted(const triggers_partition *partition, const partition_lane *lane,
+/* Of a lane that moves: at its pace what stands before the item is not done soon. Else its tasks
+ * would go through the chain for as long as they come faster than a chain is recalled, which is
+ * several times slower than the way through the window. */
+static bool lane_is_slow(const triggers_partition *partition, partition_lane *lane) {
+    uint64_t waiting = lane->hold.held + lane->tasks;
+    return waiting * CORE_MS_PER_S >
+           (uint64_t)partition_lane_rate(lane, partition->now_ms) * SLOW_MS;
+}
+
+static bool copy_is_wanted(const triggers_partition *partition, partition_lane *lane,
                            bool lane_is_held) {
     const partition_item *item = lane->hold.uncopied;
     int64_t since_ms = item->fed_ms > partition->rested_ms ? item->fed_ms : partition->rested_ms;
     int64_t waits_ms = partition->now_ms - since_ms;
-    return lane->hold.copied == 0 || lane_is_held || waits_ms > AFTER_MS ||
-           (waits_ms > OF_FULL_MS && partition_is_full(partition));
+    if (lane->hold.copied == 0 || lane_is_held)
+        return true;
+    return (waits_ms > AFTER_MS || (waits_ms > OF_FULL_MS && partition_is_full(partition))) &&
+           lane_is_slow(partition, lane);
 }
 
 /* The first one of all goes even where there is no room any more: the lane closed when there was.

@@ -196,6 +196,39 @@ static void test_what_a_former_owner_put_aside_is_not_of_another_chain(void **st
     desk_close(&d);
 }
 
+/* The window is full of what waits behind a chain: it waits there as long as the lane's pace is
+ * good, and is put aside when it is not. */
+static void test_behind_a_chain_that_is_done_soon_nothing_is_put_aside(void **state) {
+    static const char *const keys[] = {"a", "b", "c", "d"};
+    desk d;
+    (void)state;
+    desk_open(&d);
+    d.is_paused = true;
+    for (uint64_t i = 1; i <= 4; i++)
+        feed(&d, i, keys[i - 1]);
+    wait_ms(&d, 5200);
+    wait_ms(&d, 200);
+    assert_int_equal(held(&d), 4);
+    resume(&d);
+    for (uint64_t i = 5; i <= 8; i++)
+        feed(&d, i, keys[i - 5]);
+    assert_false(triggers_partition_has_room(d.partition));
+    good(&d, 1);
+    wait_ms(&d, 900);
+    good(&d, 2);
+    wait_ms(&d, 300);
+    assert_int_equal(held(&d), 2);
+    assert_int_equal(d.park_count, 4);
+    wait_ms(&d, 3000); /* nothing is delivered */
+    wait_ms(&d, 200);
+    assert_int_equal(d.park_count, 8);
+    assert_int_equal(held(&d), 6);
+    for (uint64_t i = 3; i <= 8; i++)
+        good(&d, i);
+    assert_int_equal(held(&d), 0);
+    desk_close(&d);
+}
+
 /* A chain that a version put aside which gave it no number: of one lane one task, at position 1. */
 static void former_state(core_buffer *out) {
     static const uint64_t hold[] = {1, 10, 1, 1, 1, 0, 0}; /* held, bytes, head, last, positions */
@@ -263,6 +296,7 @@ int main(void) {
         cmocka_unit_test(test_behind_one_that_is_refused_all_are_sent_again),
         cmocka_unit_test(test_one_that_stands_before_its_predecessor_is_sent_again),
         cmocka_unit_test(test_what_a_former_owner_put_aside_is_not_of_another_chain),
+        cmocka_unit_test(test_behind_a_chain_that_is_done_soon_nothing_is_put_aside),
         cmocka_unit_test(test_what_a_former_version_put_aside_is_recalled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
