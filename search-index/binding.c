@@ -76,10 +76,14 @@ static bool key_check(const search_binding *binding, core_error *error) {
 
 static void when_compile(search_binding *binding, const core_relation *relation) {
     expr_refusal refusal;
-    const expr_condition_spec spec = {.text = binding->plan->definition->when,
-                                      .relation = relation};
-    bool is_own = binding->table < binding->plan->tables + binding->plan->own_count;
-    if (!is_own || spec.text.length == 0)
+    const search_definition *definition = binding->plan->definition;
+    size_t index = (size_t)(binding->table - binding->plan->tables);
+    if (index >= binding->plan->own_count)
+        return;
+    bool is_whole = definition->when.length > 0;
+    const expr_condition_spec spec = {
+        .text = is_whole ? definition->when : definition->tables[index].when, .relation = relation};
+    if (spec.text.length == 0)
         return;
     binding->when = expr_condition_new(&spec, &refusal);
     binding->when_fails = binding->when == NULL;

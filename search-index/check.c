@@ -30,7 +30,8 @@ typedef struct {
     core_problems *problems;
     search_live_table tables[TABLES_MAX];
     size_t count;
-    bool reads_when[CORE_COLUMNS_MAX];
+    core_slice when[SEARCH_TABLES_MAX][CORE_COLUMNS_MAX]; /* columns that conditions read */
+    size_t when_counts[SEARCH_TABLES_MAX];
 } check_case;
 
 search_check *search_check_new(const search_spec *spec, core_error *error) {
@@ -227,12 +228,20 @@ static void related_check(const check_case *it, size_t index) {
 
 /* ---- The condition ---- */
 
-static void when_check(check_case *it, const core_node *node) {
+static void when_reads(check_case *it, const core_node *node, size_t table) {
+    const core_relation *relation = &it->tables[table].relation;
+    bool reads[CORE_COLUMNS_MAX] = {false};
+    expr_sql_columns(node->text, relation, reads);
+    for (uint16_t i = 0; i < relation->column_count; i++)
+        if (reads[i])
+            it->when[table][it->when_counts[table]++] = relation->columns[i].name;
+}
+
+static void when_check(check_case *it, const core_node *node, size_t table) {
     expr_refusal refusal = {.kind = EXPR_REFUSED_NOT};
     expr_verdict verdict;
     const char *reason = NULL;
-    const core_relation *relation = &it->tables[0].relation;
-    const expr_condition_spec spec = {.text = node->text, .relation = relation};
+    const expr_condition_spec spec = {.text = node->text, .relation = &it->tables[table].relation};
     expr_condition *condition = expr_condition_new(&spec, &refusal);
     if (condition == NULL) {
         core_place place = refusal.position > 0
@@ -241,7 +250,7 @@ static void when_check(check_case *it, const core_node *node) {
         (void)core_problem_tell(it->problems, place, "when: %s", refusal.error.text);
         return;
     }
-    expr_sql_columns(node->text, relation, it->reads_when);
+    when_reads(it, node, table);
     if (expr_condition_reads_settings(condition))
         (void)core_problem_tell(it->problems, node->place,
                                 "when: asks who the user is (current_setting, current_user): an "
@@ -251,6 +260,20 @@ static void when_check(check_case *it, const core_node *node) {
                                 "when: is %s for every row, so no row belongs",
                                 expr_verdict_name(verdict));
     expr_condition_release(condition);
+}
+
+static void whens_check(check_case *it) {
+    const core_node *root = core_document_root(it->document);
+    const core_node *when = core_node_find(root, "when"), *tables = core_node_find(root, "tables");
+    size_t table = 0;
+    if (when != NULL)
+        when_check(it, when, 0);
+    for (const core_node *item = tables != NULL ? tables->first : NULL; item != NULL;
+         item = item->next, table++) {
+        when = item->kind == CORE_NODE_MAP ? core_node_find(item, "when") : NULL;
+        if (when != NULL)
+            when_check(it, when, table);
+    }
 }
 
 /* A table's column: of a type that has neighbours, and the metric. False: the database could not be
@@ -313,16 +336,20 @@ static bool vector_check(const check_case *it, core_error *error) {
 
 static void facts_write(const check_case *it, core_buffer *facts) {
     search_table_facts tables[TABLES_MAX];
-    core_slice when[CORE_COLUMNS_MAX];
-    search_facts all = {.tables = tables, .table_count = it->count, .when = when};
+    bool is_whole = it->definition->when.length > 0;
+    const search_facts all = {.tables = tables,
+                              .table_count = it->count,
+                              .when = it->when[0],
+                              .when_count = is_whole ? it->when_counts[0] : 0};
     for (size_t i = 0; i < it->count; i++)
         tables[i] = (search_table_facts){.schema = it->tables[i].relation.schema,
                                          .table = it->tables[i].relation.table,
                                          .key = it->tables[i].key,
                                          .key_count = it->tables[i].key_count};
-    for (uint16_t i = 0; i < it->tables[0].relation.column_count; i++)
-        if (it->reads_when[i])
-            when[all.when_count++] = it->tables[0].relation.columns[i].name;
+    for (size_t i = 0; i < it->definition->table_count && !is_whole; i++) {
+        tables[i].when = it->when[i];
+        tables[i].when_count = it->when_counts[i];
+    }
     search_facts_write(&all, facts);
 }
 
@@ -358,13 +385,11 @@ static void project_check(const check_case *it) {
 
 /* False: the database could not be asked. */
 static bool parts_check(check_case *it, core_error *error) {
-    const core_node *when = core_node_find(core_document_root(it->document), "when");
     for (size_t i = 0; i < it->definition->field_count; i++)
         field_check(it, &it->definition->fields[i]);
     for (size_t i = 0; i < it->definition->related_count; i++)
         related_check(it, i);
-    if (when != NULL)
-        when_check(it, when);
+    whens_check(it);
     return it->definition->vector.column.length == 0 || vector_check(it, error);
 }
 

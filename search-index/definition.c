@@ -41,7 +41,8 @@ static const search_key key_rows[] = {
     {.name = "facets", .read = search_key_uses,
      .uses = SEARCH_USE_FACET | SEARCH_USE_FILTER | SEARCH_USE_SHOW},
     {.name = "select", .read = search_key_uses, .uses = SEARCH_USE_SHOW},
-    {.name = "when", .read = search_key_text, .offset = FIELD(when), .max = 64 << 10},
+    {.name = "when", .read = search_key_text, .offset = FIELD(when),
+     .max = SEARCH_WHEN_MAX},
     {.name = "language", .read = search_key_language, .offset = FIELD(language)},
     {.name = "stop_words", .read = search_key_texts, .offset = FIELD(stop_words),
      .count = FIELD(stop_word_count), .max = SEARCH_WORDS_MAX},
@@ -149,7 +150,8 @@ static bool tables_check(search_definition_reader *reader, const core_node *root
                                  "tables: joins and children go with one table only");
     if (out->table_count > 1 && out->when.length > 0)
         return core_problem_tell(reader->problems, out->when_place,
-                                 "when: goes with one table only; make an index for each table");
+                                 "when: goes with one table only; of several each has its own, as "
+                                 "{table: NAME, when: CONDITION}");
     return true;
 }
 

@@ -17,6 +17,7 @@
 #define SEARCH_FIELDS_MAX     256
 #define SEARCH_PATH_MAX       8 /* steps into a JSON column */
 #define SEARCH_TABLES_MAX     16
+#define SEARCH_WHEN_MAX       (64 << 10)
 #define SEARCH_RELATED_MAX    16
 #define SEARCH_WORDS_MAX      2000 /* of each kind of words */
 #define SEARCH_CANDIDATES_MAX 1000 /* of a vector column: hnsw.ef_search's maximum */
@@ -44,6 +45,7 @@ typedef struct {
 typedef struct {
     core_slice schema, table; /* `public` as written: a tenant's home (core/tenant.h) */
     core_place place;
+    core_slice when; /* of one of several: which of its rows belong; empty: every one */
 } search_table;
 
 /* A joined table: one row, whose primary key is the row's `key`. A child table: those of its rows
@@ -83,7 +85,7 @@ typedef struct search_definition {
     size_t field_count;
     const search_related *related;
     size_t related_count;
-    core_slice when; /* SQL over the row's columns; empty: every row belongs */
+    core_slice when; /* SQL over the only table's columns; empty: every row belongs */
     core_place when_place;
     core_slice language; /* a Snowball stemmer's name; empty: none */
     const core_slice *stop_words;

@@ -86,6 +86,7 @@ bool search_fields_resolve(search_definition_reader *reader);
 /* ---- definition_related.c ---- */
 bool search_key_table(search_definition_reader *reader, const search_key *key,
                       const core_node *node);
+/* Each by its name, or {table: NAME, when: CONDITION}. */
 bool search_key_tables(search_definition_reader *reader, const search_key *key,
                        const core_node *node);
 bool search_key_joins(search_definition_reader *reader, const search_key *key,

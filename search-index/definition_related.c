@@ -61,6 +61,21 @@ bool search_key_table(search_definition_reader *reader, const search_key *key,
     return true;
 }
 
+/* One of several: its name, or with a condition of its own. */
+static bool tables_item(search_definition_reader *reader, const search_key *key,
+                        const core_node *item, search_table *table) {
+    if (item->kind != CORE_NODE_MAP)
+        return table_read(reader, key, item, table);
+    const core_node *name = core_node_find(item, "table"), *when = core_node_find(item, "when");
+    if (name == NULL || item->count != 1 + (size_t)(when != NULL))
+        return search_expected(reader, key, item, "{table: SCHEMA.TABLE, when: CONDITION}");
+    if (when != NULL && (when->kind != CORE_NODE_TEXT || when->text.length == 0 ||
+                         when->text.length > SEARCH_WHEN_MAX))
+        return search_expected(reader, key, when, "a condition as when");
+    return table_read(reader, key, name, table) &&
+           (when == NULL || search_keep(reader, when->text, &table->when));
+}
+
 bool search_key_tables(search_definition_reader *reader, const search_key *key,
                        const core_node *node) {
     if (node->kind != CORE_NODE_LIST || node->count == 0 || node->count > (size_t)key->max)
@@ -70,14 +85,14 @@ bool search_key_tables(search_definition_reader *reader, const search_key *key,
     if (tables == NULL)
         return false;
     for (const core_node *item = node->first; item != NULL; item = item->next) {
-        if (!table_read(reader, key, item, &tables[count]))
+        if (!tables_item(reader, key, item, &tables[count]))
             return false;
         for (size_t i = 0; i < count; i++)
             if (core_slice_equal(tables[i].schema, tables[count].schema) &&
                 core_slice_equal(tables[i].table, tables[count].table))
-                return core_problem_tell(reader->problems, item->place,
+                return core_problem_tell(reader->problems, tables[count].place,
                                          "tables: %.*s is in it twice",
-                                         CORE_SLICE_ARGS(item->text));
+                                         CORE_SLICE_ARGS(tables[count].table));
         count++;
     }
     reader->out->tables = tables;

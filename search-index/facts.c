@@ -25,6 +25,8 @@ void search_facts_write(const search_facts *facts, core_buffer *out) {
         core_json_key_text(&json, "table");
         core_json_string(&json, table->table);
         names_write(&json, "key", table->key, table->key_count);
+        if (table->when_count > 0)
+            names_write(&json, "when", table->when, table->when_count);
         core_json_object_close(&json);
     }
     core_json_array_close(&json);
@@ -69,6 +71,9 @@ static bool table_read(core_json_reader *reader, core_arena *arena, search_table
         else if (core_slice_is(member.key, "key"))
             ok = names_read(reader, member, SEARCH_KEY_COLUMNS_MAX, arena, &table->key,
                             &table->key_count);
+        else if (core_slice_is(member.key, "when"))
+            ok = names_read(reader, member, CORE_COLUMNS_MAX, arena, &table->when,
+                            &table->when_count);
         else
             ok = core_json_skip(reader, member, &whole);
     }

@@ -13,12 +13,14 @@ typedef struct {
     core_slice schema, table; /* as the stream names them */
     const core_slice *key;    /* the primary key's columns, in its order */
     size_t key_count;
+    const core_slice *when; /* columns that its own condition reads */
+    size_t when_count;
 } search_table_facts;
 
 typedef struct {
     const search_table_facts *tables; /* the definition's, then its related ones */
     size_t table_count;
-    const core_slice *when; /* columns */
+    const core_slice *when; /* columns that the definition's condition reads */
     size_t when_count;
 } search_facts;
 

@@ -136,6 +136,8 @@ static bool table_make(search_plan *plan, size_t index) {
         plan->related[related].column = column_add(&set, definition->related[related].key);
     for (size_t i = 0; is_own && i < plan->facts.when_count; i++)
         (void)column_add(&set, plan->facts.when[i]);
+    for (size_t i = 0; is_own && i < facts->when_count; i++)
+        (void)column_add(&set, facts->when[i]);
     set_end(&set);
     return true;
 }

@@ -20,7 +20,7 @@ const SCHEMA = `
     1900 + i % 7, i % 2, 1, CASE WHEN i % 10 > 0 THEN ('${OPEN}' || (i * 37 % 101) || ',' || (i * 11 % 13) || '${CLOSE}')::ext.${TYPE} END
     FROM generate_series(1, 300) i;
   CREATE TABLE clips (id int PRIMARY KEY, title text, "Em bedding" ext.${COLUMN});
-  INSERT INTO clips VALUES (1, 'storm', '${OPEN}50,6${CLOSE}'), (2, 'storm', '${OPEN}51,6.5${CLOSE}'), (3, 'storm', NULL);
+  INSERT INTO clips VALUES (1, 'storm', '${OPEN}50,6${CLOSE}'), (2, 'storm', '${OPEN}51,6.5${CLOSE}'), (3, 'storm', NULL), (4, 'hidden storm', '${OPEN}50.5,6${CLOSE}');
   CREATE TABLE diaries (who text, n int, text text, near ext.${TYPE}, PRIMARY KEY (who, n));
   INSERT INTO diaries SELECT CASE i % 4 WHEN 0 THEN 'z_n%n' ELSE 'bob' END, i, 'rain on day ' || i, ('${OPEN}' || i || ',0${CLOSE}')::ext.${TYPE} FROM generate_series(1, 200) i;
   ALTER TABLE diaries ENABLE ROW LEVEL SECURITY;
@@ -56,7 +56,7 @@ suite(`hybrid queries (${TYPE})`, () => {
     house = await startHouse(suiteT, { schema: SCHEMA, major: hasPgvector(MAJOR) ? MAJOR : undefined, config: { 'search.threads': '3' } });
     define(house.walcast, 'films', `name: films\ntable: films\nfields: [title]\nfilterable: [shop, year]\nsortable: [year]\n${VECTOR}`);
     define(house.walcast, 'few', `name: few\ntable: films\nfields: [title]\nwhen: id % 20 = 1\nvector: { column: "\\"Em bedding\\"", metric: l2, candidates: 10 }\n`);
-    define(house.walcast, 'both', `name: both\ntables: [films, clips]\nfields: [title]\n${VECTOR}`);
+    define(house.walcast, 'both', `name: both\ntables: [films, { table: clips, when: id < 4 }]\nfields: [title]\n${VECTOR}`);
     define(house.walcast, 'diaries', 'name: diaries\ntable: diaries\nfields: [text]\nsecurity: rls\nvector: { column: near, metric: l2, candidates: 20 }\n');
     define(house.walcast, 'wrong', 'name: wrong\ntable: films\nfields: [title]\nvector:\n  column: note\n');
     define(house.walcast, 'absent', 'name: absent\ntable: films\nfields: [title]\nvector: nothere\n');
@@ -109,6 +109,9 @@ suite(`hybrid queries (${TYPE})`, () => {
 
     const both = ids(await clientOf().index('both').search('', hybrid(1)), '_id');
     assert.deepEqual(both.filter((id) => id.startsWith('clips:')), ['clips:1', 'clips:2']);
+    assert.equal((await clientOf().index('both').search('hidden')).hits.length, 0);
+    await house.postgres.query('UPDATE clips SET id = 0 WHERE id = 4');
+    await waitFor('the row that belongs now', async () => ids(await clientOf().index('both').search('', hybrid(1)), '_id')[0] === 'clips:0', 10_000, 20);
     assert.deepEqual(both.filter((id) => id.startsWith('films:')), (await nearest('true', 18)).map((id) => `films:${id}`));
     // Ten are near, of which the condition has one: more are asked for until there are enough.
     const few = await clientOf().index('few').search('', { vector: [50.5, 6], hybrid: { embedder: 'default' } });

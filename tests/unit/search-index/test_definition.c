@@ -150,6 +150,18 @@ static void test_vector(void **state) {
     search_definition_release(it);
 }
 
+static void test_tables_with_conditions(void **state) {
+    (void)state;
+    const search_definition *it =
+        read_good("name: p\ntables: [a, {table: s.b, when: x > 1}, {table: c}]\nfields: [a]\n");
+    assert_int_equal(it->table_count, 3);
+    assert_int_equal(it->tables[0].when.length, 0);
+    assert_slice(it->tables[1].schema, "s");
+    assert_slice(it->tables[1].when, "x > 1");
+    assert_slice(it->tables[2].table, "c");
+    search_definition_release(it);
+}
+
 static void test_json_and_names(void **state) {
     (void)state;
     const search_definition *it = read_good(
@@ -206,7 +218,9 @@ static const struct {
      "expected table, key, fields"},
     {BASE "fields: [a]\ntables: [a, b]\n", 4, 1, "stands beside table"},
     {"name: p\ntables: [a, a]\nfields: [a]\n", 2, 13, "is in it twice"},
-    {"name: p\ntables: [a, b]\nfields: [a]\nwhen: x\n", 4, 7, "one table only"},
+    {"name: p\ntables: [a, b]\nfields: [a]\nwhen: x\n", 4, 7, "{table: NAME, when: CONDITION}"},
+    {"name: p\ntables: [a, {table: b, where: x}]\nfields: [a]\n", 2, 13, "{table: SCHEMA.TABLE"},
+    {"name: p\ntables: [a, {table: a, when: x}]\nfields: [a]\n", 2, 21, "is in it twice"},
     {"name: p\ntable: t\nfields: [a]\nvector: {metric: l2}\n", 4, 9, "column: expected"},
     {"name: p\ntable: t\nfields: [a]\nvector: {column: b, metric: l3}\n", 4, 29, "cosine|l2"},
     {"name: p\ntable: t\nfields: [a]\nvector: {column: b, candidates: 1001}\n", 4, 33, "1 to 1000"},
@@ -259,10 +273,10 @@ static void test_too_many_fields(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scalars),         cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_vector),          cmocka_unit_test(test_json_and_names),
-        cmocka_unit_test(test_refused),         cmocka_unit_test(test_all_at_once),
-        cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_scalars),        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_vector),         cmocka_unit_test(test_tables_with_conditions),
+        cmocka_unit_test(test_json_and_names), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_all_at_once),    cmocka_unit_test(test_too_many_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
