@@ -88,41 +88,6 @@ static void run_fini(search_run *run) {
     free(run->heap);
 }
 
-/* ---- One pass ---- */
-static bool match_run(search_run *run) {
-    sqlite3_stmt *match = run->reader->match;
-    bool is_row = false;
-    search_sql_text(match, 1, core_buffer_slice(&run->expression));
-    run->reader->run = run;
-    bool done = search_sql_next(match, &is_row, run->error);
-    run->reader->run = NULL;
-    if (is_row) /* it was ended early */
-        (void)sqlite3_reset(match);
-    run->is_cut = run->is_cut || is_row;
-    return done;
-}
-
-/* FTS5 comes by docids in their order: where it was ended tells how much was looked at. */
-static bool pass_run(search_run *run, const search_tier *tier) {
-    bool is_counted = run->request->facets.is_given || run->request->is_paged;
-    if (run->is_late || !search_expression_write(run, tier))
-        return core_buffer_ok(&run->expression) ||
-               core_error_set(run->error, CORE_ERROR_LIMIT,
-                              "search: the query is too long; give fewer words");
-    run->pass_matched = run->pass_scored = 0;
-    run->pass_last = 0;
-    run->pass_budget = run->is_sorted ? SEARCH_BUDGET_SORTED : SEARCH_BUDGET;
-    run->pass_limit = is_counted && run->pass_budget < SEARCH_BUDGET_COUNTED ? SEARCH_BUDGET_COUNTED
-                                                                             : run->pass_budget;
-    uint64_t before = run->matched;
-    if (!match_run(run))
-        return false;
-    double share = run->pass_last > 0 ? (double)run->pass_last / run->end : 1;
-    bool was_ended = run->is_late || run->pass_matched >= run->pass_limit;
-    run->estimated += (double)(run->matched - before) / (was_ended ? share : 1);
-    return true;
-}
-
 /* ---- Tiers ---- */
 static bool is_full(const search_run *run) {
     return run->stops_at_words && run->matched >= run->wanted;
@@ -137,42 +102,29 @@ static bool has_typos(const search_run *run, const search_tier *tier) {
     return false;
 }
 
-/* As many as the rarest part may have, of the clause that may have most. */
-static uint64_t matches_bound(const search_run *run, const search_tier *tier) {
-    uint64_t bound = 0;
-    for (uint32_t i = 0; i < run->clause_count; i++) {
-        uint64_t rarest = UINT64_MAX;
-        for (uint32_t j = 0; j < run->clauses[i].count; j++)
-            if (!search_tier_drops(tier, i, j) && run->clauses[i].groups[j].documents < rarest)
-                rarest = run->clauses[i].groups[j].documents;
-        bound += rarest == UINT64_MAX ? 0 : rarest;
-    }
-    return bound;
-}
-
 /* As written, then with typos. Where there are more matches than a pass may score, those in the
  * heaviest attribute come first. */
 static bool tier_run(search_run *run, search_tier tier) {
-    bool is_huge = matches_bound(run, &tier) > SEARCH_BUDGET && !run->is_sorted;
+    bool is_huge = search_pass_bound(run, &tier) > SEARCH_BUDGET && !run->is_sorted;
     if (is_huge && run->shared->slots.count > 1) {
         tier.in_heaviest = true;
-        if (!pass_run(run, &tier))
+        if (!search_pass_run(run, &tier))
             return false;
         tier.in_heaviest = false;
         if (is_full(run) && run->stops_at_typos && !run->request->facets.is_given) {
             run->is_cut = true;
-            run->estimated = (double)matches_bound(run, &tier);
+            run->estimated = (double)search_pass_bound(run, &tier);
             return true;
         }
     }
-    if (!pass_run(run, &tier))
+    if (!search_pass_run(run, &tier))
         return false;
     if (is_full(run) && run->stops_at_typos)
         return true;
     if (!search_query_typos(run))
         return false;
     tier.has_typos = true;
-    return !has_typos(run, &tier) || pass_run(run, &tier);
+    return !has_typos(run, &tier) || search_pass_run(run, &tier);
 }
 
 /* The commonest parts go first, one a step; the rarest stays. */
@@ -219,7 +171,7 @@ static bool negatives_run(search_run *run, uint64_t **excluded) {
     run->filter = NULL;
     run->pass_matched = run->pass_scored = run->pass_budget = 0;
     run->pass_limit = UINT32_MAX;
-    bool done = match_run(run);
+    bool done = search_pass_match(run, 1, run->end);
     run->filter = filter;
     run->matched = 0;
     *excluded = run->seen;

@@ -5,7 +5,8 @@
  * typos, then without the last part, and so on, until the page is full; documents that an earlier
  * tier had are passed over. FTS5 calls back for each match, in the order of docids: the filter
  * decides, the score is counted from the match's places and the norms in memory, and a heap keeps
- * the best. A pass over more matches than its budget ends there, and the total is an estimate. */
+ * the best. A pass over more matches than its budget looks at a part of each stretch of docids, and
+ * the total is an estimate. */
 #ifndef WALCAST_SEARCH_INDEX_QUERY_H
 #define WALCAST_SEARCH_INDEX_QUERY_H
 
@@ -151,6 +152,7 @@ typedef struct search_run {
     core_buffer expression;
     search_phrase phrases[SEARCH_PHRASES_MAX];
     uint32_t phrase_count;
+    bool is_merged; /* a beginning in it is one that FTS5 merges of its words */
     uint32_t pass_matched;
     uint32_t pass_scored;
     search_docid pass_last;
@@ -184,6 +186,13 @@ static inline bool search_tier_drops(const search_tier *tier, uint32_t clause, u
 CORE_MUST_CHECK bool search_expression_write(search_run *run, const search_tier *tier);
 /* Of a query that only says what must not be there: any of that. False: nothing has it. */
 CORE_MUST_CHECK bool search_expression_negatives(search_run *run);
+/* ---- query_pass.c ---- */
+/* Runs the tier's expression within the budgets; matches are taken by query_score.c. */
+CORE_MUST_CHECK bool search_pass_run(search_run *run, const search_tier *tier);
+/* The expression as it is written, over docids `from` to `last`; where it ended is pass_last. */
+CORE_MUST_CHECK bool search_pass_match(search_run *run, search_docid from, search_docid last);
+/* At most so many documents match. */
+uint64_t search_pass_bound(const search_run *run, const search_tier *tier);
 /* ---- query_score.c ---- */
 void search_score_prepare(search_run *run);
 /* ---- query_places.c: proximity, attribute, exactness ---- */

@@ -2,6 +2,7 @@
  *
  * Groups are written rarest first: FTS5 steps through the first operand of AND and looks ahead in
  * the others. A query's words never reach FTS5 as syntax: they are quoted. */
+#include "search-index/letter.h"
 #include "search-index/query.h"
 
 #define SHARE_WEAK 0.6f
@@ -36,6 +37,8 @@ static bool term_write(writing *w, const search_query_term *term, uint32_t first
         quoted_write(out, term->words[i].text);
     }
     core_buffer_text(out, term->is_prefix ? "\"*" : "\"");
+    run->is_merged = run->is_merged || (term->is_prefix && search_letter_count(term->text) !=
+                                                               SEARCH_PREFIX_CHARACTERS);
     float share = term->is_weak ? SHARE_WEAK : 1.0f;
     for (uint8_t i = 0; i < term->typos; i++)
         share *= SHARE_TYPO;
@@ -217,6 +220,7 @@ bool search_expression_write(search_run *run, const search_tier *tier) {
     bool has_any = false;
     core_buffer_reset(out);
     run->phrase_count = 0;
+    run->is_merged = false;
     if (!columns_write(&w))
         return false;
     core_buffer_u8(out, '(');

@@ -35,7 +35,9 @@ static bool reader_open(search_store_reader *reader, core_error *error) {
         reader->database, "SELECT docid FROM document WHERE id = ?1 AND NOT is_hidden", error);
     /* The function says when to end: then a row comes, else none. */
     reader->match = search_sql_prepare(
-        reader->database, "SELECT 1 FROM words WHERE words MATCH ?1 AND walcast_match(words)",
+        reader->database,
+        "SELECT 1 FROM words WHERE words MATCH ?1 AND rowid BETWEEN ?2 AND ?3 AND "
+        "walcast_match(words)",
         error);
     return reader->kept != NULL && reader->by_docid != NULL && reader->docid_of != NULL &&
            reader->match != NULL;
