@@ -197,7 +197,7 @@ CORE_MUST_CHECK bool fanout_publisher_poll(fanout_publisher *publisher, uint64_t
  * at least every second. The same descriptor over all opens. */
 int fanout_publisher_wake_fd(const fanout_publisher *publisher);
 /* Before sleeping on the wake descriptor: hands everything sent so far to the socket. False: poll
- * first. Clear after. */
+ * first, and what was refused as FULL is taken now. Clear after. */
 CORE_MUST_CHECK bool fanout_publisher_sleep(fanout_publisher *publisher);
 void fanout_publisher_wake_clear(fanout_publisher *publisher);
 /* Messages sent and not yet acked. */

@@ -69,6 +69,8 @@ struct fanout_publisher {
     int64_t ack_timeout_ms;
     int64_t unsent_since_us; /* 0: everything was given to the socket */
     int64_t received_us;     /* when the socket was last read; 0: read it at the next poll */
+    bool has_refused;        /* the last message that was to be sent, of: */
+    size_t refused_bytes;
 };
 
 static publisher_state publisher_at(const fanout_publisher *publisher) {
@@ -298,14 +300,20 @@ static bool publisher_put(fanout_publisher *publisher, const char *subject, core
     return fanout_link_send(publisher->link, &message, error);
 }
 
+static bool publisher_admits(const fanout_publisher *publisher) {
+    return fanout_link_has_room(publisher->link) &&
+           fanout_window_admits(&publisher->window, publisher->refused_bytes);
+}
+
 fanout_send_result fanout_publisher_send(fanout_publisher *publisher, const char *subject,
                                          core_slice payload, uint64_t *sequence,
                                          core_error *error) {
     CORE_MAGIC_CHECK(publisher, PUBLISHER_MAGIC);
     if (!publisher_usable(publisher, error))
         return FANOUT_BROKEN;
-    if (!fanout_link_has_room(publisher->link) ||
-        !fanout_window_admits(&publisher->window, payload.length))
+    publisher->refused_bytes = payload.length;
+    publisher->has_refused = !publisher_admits(publisher);
+    if (publisher->has_refused)
         return FANOUT_FULL;
     if (!send_allowed(publisher, subject, payload, &publisher->reason) ||
         !publisher_put(publisher, subject, payload, &publisher->reason)) {
@@ -402,6 +410,10 @@ bool fanout_publisher_sleep(fanout_publisher *publisher) {
     if (publisher_at(publisher) != PUBLISHER_OPEN)
         return false;
     publisher_flush(publisher);
+    if (publisher->has_refused && publisher_admits(publisher)) {
+        publisher->has_refused = false; /* the ack that made room came: no other may follow */
+        return false;
+    }
     fanout_link_expect(publisher->link, fanout_window_length(&publisher->window));
     publisher->received_us = 0;
     return fanout_link_alive(publisher->link);

@@ -3,6 +3,7 @@
 #include "tests/integration/fanout/house.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,6 +218,33 @@ static void test_message_beyond_max_payload_is_refused(void **state) {
     house_close(&house);
 }
 
+/* The ack that made room may come between the refusal and the sleep. */
+static void test_nobody_sleeps_who_was_refused_and_has_room(void **state) {
+    fanout_house house;
+    core_error error = {0};
+    uint64_t sequence = 0, acked = 0;
+    char text[32];
+    (void)state;
+    house_open(&house, NULL);
+    fanout_publisher *publisher = house_publisher(&house);
+    (void)house_reopen(publisher);
+    const core_slice number = house_number(text, 1);
+    assert_int_equal(fanout_publisher_send(publisher, HOUSE_SUBJECT, number, &sequence, &error),
+                     FANOUT_SENT);
+    assert_int_equal(fanout_publisher_send(publisher, HOUSE_SUBJECT, number, &sequence, &error),
+                     FANOUT_FULL);
+    struct pollfd wake = {.fd = fanout_publisher_wake_fd(publisher), .events = POLLIN};
+    assert_true(fanout_publisher_sleep(publisher));
+    while (fanout_publisher_window(publisher) > 0) {
+        (void)poll(&wake, 1, 100);
+        assert_true(fanout_publisher_poll(publisher, &acked, &error));
+    }
+    assert_false(fanout_publisher_sleep(publisher));
+    assert_true(fanout_publisher_sleep(publisher)); /* it was told once */
+    fanout_publisher_free(publisher);
+    house_close(&house);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stores_each_once),
@@ -226,6 +254,7 @@ int main(void) {
         cmocka_unit_test(test_full_stream_says_so_and_goes_on),
         cmocka_unit_test(test_silent_server_times_out),
         cmocka_unit_test(test_message_beyond_max_payload_is_refused),
+        cmocka_unit_test(test_nobody_sleeps_who_was_refused_and_has_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
