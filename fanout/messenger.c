@@ -236,6 +236,7 @@ static bool messenger_ready(fanout_messenger *messenger, core_error *error) {
             fanout_connection_new(messenger->config, messenger->name, messenger->log, NULL, error);
         if (messenger->connection == NULL)
             return false;
+        messenger->reconnects = atomic_load(&messenger->connection->reconnects);
     }
     if (!fanout_connection_alive(messenger->connection))
         return core_error_set(error, CORE_ERROR_TRANSIENT, "NATS is away");

@@ -89,6 +89,7 @@ test('unique and concurrency keys are those of the row; a delay is kept', async 
   await insertOrders(house, 1, 6, 2);
   await waitFor('all made', async () => (await Promise.all(['once', 'serial', 'later'].map((name) => outcomes(house, name))))
     .every((all) => all.filter((it) => it.outcome === 'delivered').length === 6));
+  await waitFor('the queues to have their owner', async () => await house.walcast.metric('walcast_triggers_jobs_partitions') === 16);
   const pull = (queue) => house.client.request(`atlasdb.jobs.default.${queue}.work.pull`, JSON.stringify({ max: 10, wait_ms: 1000 }), { timeout: 3000 })
     .then((answer) => answer.json().jobs);
   assert.deepEqual((await pull('once')).map((it) => it.payload.customer).sort(), [0, 1]);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <nats/nats.h>
 
@@ -226,6 +227,30 @@ static void test_requests(void **state) {
     natsSubscription_Destroy(service);
 }
 
+/* The connection is made with the first one; that loses nobody's answer. */
+static void test_the_first_waits_while_others_follow(void **state) {
+    static const struct timespec step = {.tv_nsec = CORE_NS_PER_MS};
+    scene *s = *state;
+    letter first, second;
+    core_error error = {0};
+    natsSubscription *service = NULL;
+    int64_t delivered = 0;
+    assert_int_equal(natsConnection_Subscribe(&service, s->nats, "ask.*", on_request, NULL),
+                     NATS_OK);
+    assert_int_equal(natsConnection_Flush(s->nats), NATS_OK);
+    letter_init(&first, "ask.silent", "ping", FANOUT_UNTIL_ANSWERED);
+    assert_true(fanout_messenger_send(s->messenger, &first.dispatch, &error));
+    while (delivered == 0) {
+        (void)nanosleep(&step, NULL);
+        assert_int_equal(natsSubscription_GetDelivered(service, &delivered), NATS_OK);
+    }
+    assert_int_equal(say_text(s, "ask.good", "ping", FANOUT_UNTIL_ANSWERED, &second),
+                     CORE_ERROR_NONE);
+    assert_int_equal(letter_wait(&first), CORE_ERROR_TRANSIENT);
+    assert_string_equal(first.error.text, "no answer in time");
+    natsSubscription_Destroy(service);
+}
+
 static void test_too_large(void **state) {
     scene *s = *state;
     letter l;
@@ -294,6 +319,8 @@ int main(void) {
                                         scene_close),
         cmocka_unit_test_setup_teardown(test_a_fenced_one_is_stored_once, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_requests, scene_open, scene_close),
+        cmocka_unit_test_setup_teardown(test_the_first_waits_while_others_follow, scene_open,
+                                        scene_close),
         cmocka_unit_test_setup_teardown(test_too_large, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_a_server_that_dies, scene_open, scene_close),
         cmocka_unit_test_setup_teardown(test_a_stop_ends_all, scene_open, scene_close),
