@@ -2,6 +2,7 @@
  * flattened. Everything of one row is in one arena. */
 #include "search-index/row.h"
 
+#include "search-index/filter.h"
 #include "search-index/letter.h"
 #include "search-index/walk.h"
 
@@ -165,21 +166,18 @@ static bool string_add(row_reading *reading, search_row_attribute *attribute, co
     return folded_add(reading, attribute, core_buffer_slice(&text));
 }
 
+/* A text that is no number is no place. */
 static bool geo_take(row_reading *reading, const search_walk_step *step) {
     search_row *row = reading->row;
-    double *target = NULL;
     if (step->token.kind != CORE_JSON_NUMBER && step->token.kind != CORE_JSON_STRING)
         return false;
-    if (core_slice_is(step->path, "_geo.lat")) {
-        target = &row->latitude;
-        row->has_latitude = true;
-    } else if (core_slice_is(step->path, "_geo.lng")) {
-        target = &row->longitude;
-        row->has_longitude = true;
-    }
-    if (target != NULL)
-        *target = number_read(step->token.raw);
-    return target != NULL;
+    if (core_slice_is(step->path, "_geo.lat"))
+        row->has_latitude = search_filter_number(step->token.raw, &row->latitude);
+    else if (core_slice_is(step->path, "_geo.lng"))
+        row->has_longitude = search_filter_number(step->token.raw, &row->longitude);
+    else
+        return false;
+    return true;
 }
 
 static bool field_take(row_reading *reading, core_slice name) {

@@ -95,6 +95,21 @@ suite("Meilisearch's client", () => {
     await assert.rejects(client.createIndex('no blanks'), code('invalid_index_uid'));
   });
 
+  test('places: within a radius, within a box, by distance', async () => {
+    const index = client.index('places');
+    await succeeded(index.updateSettings({ filterableAttributes: ['_geo'], sortableAttributes: ['_geo'] }));
+    await succeeded(index.addDocuments([{ id: 1, town: 'Munich', _geo: { lat: 48.137, lng: 11.575 } }, { id: 2, town: 'Augsburg', _geo: { lat: 48.366, lng: 10.898 } },
+      { id: 3, town: 'Berlin', _geo: { lat: '52.52', lng: '13.405' } }, { id: 4, town: 'Nowhere' }]));
+    assert.deepEqual(ids(await index.search('', { filter: '_geoRadius(48.137, 11.575, 70000)' })).sort(), [1, 2]);
+    assert.deepEqual(ids(await index.search('', { filter: '_geoBoundingBox([53, 14], [52, 13])' })), [3]);
+    const sorted = await index.search('', { sort: ['_geoPoint(52.5, 13.4):asc'] });
+    assert.deepEqual(ids(sorted), [3, 2, 1, 4]);
+    assert.ok(Math.abs(sorted.hits[0]._geoDistance - 2250) < 50, `${sorted.hits[0]._geoDistance}`);
+    await succeeded(index.addDocuments([{ id: 5, town: 'Odd', _geo: { lat: 'north', lng: 0 } }])); // a document without a place
+    assert.deepEqual(ids(await index.search('', { filter: '_geoRadius(0, 0, 30000000)' })).sort(), [1, 2, 3]);
+    await assert.rejects(index.search('', { filter: '_geoRadius(91, 0, 1)' }), code('invalid_search_filter'));
+  });
+
   test('documents are added, replaced, updated, read and deleted', async () => {
     const index = client.index('documents');
     const task = await succeeded(index.addDocuments(MOVIES));

@@ -128,10 +128,12 @@ static void places_are_kept(void **state) {
     double latitude, longitude;
     assert_true(put(columns, 5, "{\"_geo\":{\"lat\":48.137154,\"lng\":\"11.576124\"}}"));
     assert_true(put(columns, 6, "{\"_geo\":{\"lat\":91,\"lng\":0}}"));
+    assert_true(put(columns, 7, "{\"_geo\":{\"lat\":\"north\",\"lng\":0}}"));
     assert_true(search_columns_geo(columns, 5, &latitude, &longitude));
     assert_true(latitude > 48.1371539 && latitude < 48.1371541);
     assert_true(longitude > 11.5761239 && longitude < 11.5761241);
     assert_false(search_columns_geo(columns, 6, &latitude, &longitude));
+    assert_false(search_columns_geo(columns, 7, &latitude, &longitude));
     search_columns_remove(columns, 5);
     assert_false(search_columns_geo(columns, 5, &latitude, &longitude));
     search_columns_free(columns);
