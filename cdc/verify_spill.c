@@ -113,11 +113,6 @@ bool cdc_verify_spill_finish(cdc_verify_spill *spill, core_error *error) {
     return true;
 }
 
-uint64_t cdc_verify_spill_rows(const cdc_verify_spill *spill, unsigned part) {
-    assert(part < CDC_VERIFY_PARTS);
-    return spill->parts[part].rows;
-}
-
 /* ---- Reading ---- */
 
 void cdc_verify_reader_init(cdc_verify_reader *reader, cdc_verify_spill *spill, unsigned part) {

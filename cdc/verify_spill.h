@@ -22,7 +22,6 @@ CORE_MUST_CHECK bool cdc_verify_spill_add(cdc_verify_spill *spill, const cdc_ver
                                           core_error *error);
 /* Writes out what is in memory and gives that memory back. Nothing can be added any more. */
 CORE_MUST_CHECK bool cdc_verify_spill_finish(cdc_verify_spill *spill, core_error *error);
-uint64_t cdc_verify_spill_rows(const cdc_verify_spill *spill, unsigned part);
 
 /* Reads one part in order. The spill must be finished. */
 typedef struct {

@@ -144,7 +144,7 @@ typedef struct {
     /* One: tells `problems`, appends to `facts`. False: the database could not be asked. */
     bool (*one)(void *context, const void *definition, const core_document *document,
                 core_problems *problems, core_buffer *facts, core_error *error);
-    void (*rest)(void *context); /* no more for now: what was opened may be closed */
+    void (*rest)(void *context); /* a batch of them is checked: what was opened may be closed */
     void *context;
 } fanout_definition_check;
 

@@ -157,20 +157,6 @@ search_open *search_registry_find(search_registry *registry, core_slice project,
     return open;
 }
 
-size_t search_registry_count(search_registry *registry) {
-    (void)pthread_mutex_lock(&registry->mutex);
-    size_t count = registry->count;
-    (void)pthread_mutex_unlock(&registry->mutex);
-    return count;
-}
-
-search_open *search_registry_at(search_registry *registry, size_t place) {
-    (void)pthread_mutex_lock(&registry->mutex);
-    search_open *open = place < registry->count ? search_open_hold(registry->items[place]) : NULL;
-    (void)pthread_mutex_unlock(&registry->mutex);
-    return open;
-}
-
 bool search_registry_put(search_registry *registry, search_open *open) {
     bool found;
     search_open *was = NULL;

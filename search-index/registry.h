@@ -26,9 +26,6 @@ void search_registry_free(search_registry *registry); /* NULL is allowed */
 /* Held for the caller; NULL: none of that name answers here. */
 CORE_MUST_CHECK search_open *search_registry_find(search_registry *registry, core_slice project,
                                                   core_slice uid);
-size_t search_registry_count(search_registry *registry);
-/* By place, from 0, held; NULL: behind the last. Others may come and go between two calls. */
-CORE_MUST_CHECK search_open *search_registry_at(search_registry *registry, size_t place);
 /* Waits until the index holds all up to the offset, which is one of its epoch. False: the time is
  * over, it does not answer here, or the offset is of another history. */
 CORE_MUST_CHECK bool search_registry_await(search_registry *registry, core_slice project,

@@ -1,6 +1,7 @@
 // What the index is made of, and sessions that change it without pause: products with a category and
 // tags, long texts that updates leave out, keys that change, rows that leave the condition and return.
 import { randomOf } from '../../lib/mixed.mjs';
+import { waitFor } from '../../lib/wait.mjs';
 
 export const MARK = -1; // the product that says how far the others are
 export const SCHEMA = (rows) => `
@@ -107,7 +108,7 @@ export class Load {
   // Nothing is under way when it resolves.
   async pause() {
     this.#isPaused = true;
-    while (!this.#sessions.every(({ isIdle }) => isIdle)) await new Promise((resolve) => setTimeout(resolve, 1));
+    await waitFor('idle sessions', () => this.#sessions.every(({ isIdle }) => isIdle), 60_000, 1);
   }
 
   resume() {

@@ -240,7 +240,9 @@ static void test_the_first_waits_while_others_follow(void **state) {
     assert_int_equal(natsConnection_Flush(s->nats), NATS_OK);
     letter_init(&first, "ask.silent", "ping", FANOUT_UNTIL_ANSWERED);
     assert_true(fanout_messenger_send(s->messenger, &first.dispatch, &error));
+    int64_t deadline_ms = house_now_ms() + WAIT_MS;
     while (delivered == 0) {
+        assert_true(house_now_ms() < deadline_ms);
         (void)nanosleep(&step, NULL);
         assert_int_equal(natsSubscription_GetDelivered(service, &delivered), NATS_OK);
     }
