@@ -35,6 +35,7 @@ struct search_task_store {
     sqlite3_stmt *statements[SQL_COUNT];
     size_t kept;
     size_t put; /* since the oldest were forgotten */
+    char path[STORE_PATH_MAX + 1];
 };
 
 /* ---- The file ---- */
@@ -64,8 +65,8 @@ static bool tables_make(search_task_store *store, core_error *error) {
     return search_sql_run(store->database, sql, error);
 }
 
-static bool file_open(search_task_store *store, const char *path, core_error *error) {
-    if (sqlite3_open_v2(path, &store->database,
+static bool file_open(search_task_store *store, core_error *error) {
+    if (sqlite3_open_v2(store->path, &store->database,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         return store->database != NULL
@@ -92,13 +93,19 @@ static void file_close(search_task_store *store) {
     store->database = NULL;
 }
 
-static void file_remove(const char *path) {
+/* One that is damaged is made anew. */
+static bool file_renew(search_task_store *store, core_error *error) {
     static const char *const endings[] = {"-wal", "-shm", ""};
+    file_close(store);
     for (size_t i = 0; i < CORE_COUNT_OF(endings); i++) {
         char name[STORE_PATH_MAX + 8];
-        (void)snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        (void)snprintf(name, sizeof name, "%s%s", store->path, endings[i]);
         (void)unlink(name); /* one that stays is opened, and tells why */
     }
+    if (file_open(store, error))
+        return true;
+    file_close(store);
+    return false;
 }
 
 search_task_store *search_task_store_open(const char *path, size_t kept, core_error *error) {
@@ -109,13 +116,8 @@ search_task_store *search_task_store_open(const char *path, size_t kept, core_er
         return NULL;
     }
     *store = (search_task_store){.magic = STORE_MAGIC, .kept = kept};
-    bool ok = file_open(store, path, error);
-    if (!ok && error->code == CORE_ERROR_GAP) {
-        file_close(store);
-        file_remove(path);
-        ok = file_open(store, path, error);
-    }
-    if (ok)
+    (void)snprintf(store->path, sizeof store->path, "%s", path);
+    if (file_open(store, error) || (error->code == CORE_ERROR_GAP && file_renew(store, error)))
         return store;
     search_task_store_close(store);
     return NULL;
@@ -164,9 +166,8 @@ static bool oldest_forget(search_task_store *store, size_t count, core_error *er
     return search_sql_do(store->statements[SQL_FORGET], error);
 }
 
-bool search_task_store_put(search_task_store *store, const search_task *tasks, size_t count,
-                           bool is_confirmed, core_error *error) {
-    CORE_MAGIC_CHECK(store, STORE_MAGIC);
+static bool tasks_put(search_task_store *store, const search_task *tasks, size_t count,
+                      bool is_confirmed, core_error *error) {
     bool ok = search_sql_do(store->statements[SQL_BEGIN], error);
     for (size_t i = 0; ok && i < count; i++)
         ok = task_put(store, &tasks[i], is_confirmed, error);
@@ -175,6 +176,16 @@ bool search_task_store_put(search_task_store *store, const search_task *tasks, s
     if (!ok && sqlite3_get_autocommit(store->database) == 0)
         (void)sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
     return ok;
+}
+
+bool search_task_store_put(search_task_store *store, const search_task *tasks, size_t count,
+                           bool is_confirmed, core_error *error) {
+    CORE_MAGIC_CHECK(store, STORE_MAGIC);
+    if (store->database == NULL && !file_renew(store, error))
+        return false;
+    return tasks_put(store, tasks, count, is_confirmed, error) ||
+           (error->code == CORE_ERROR_GAP && file_renew(store, error) &&
+            tasks_put(store, tasks, count, is_confirmed, error));
 }
 
 static bool text_get(sqlite3_stmt *row, int at, char *text, size_t size) {
@@ -208,6 +219,8 @@ bool search_task_store_get(search_task_store *store, uint64_t uid, search_task *
     bool is_row = false;
     *task = (search_task){.uid = uid};
     *found = false;
+    if (get == NULL)
+        return core_error_set(error, CORE_ERROR_INTERNAL, "the file of tasks is not open");
     search_sql_number(get, 1, uid);
     if (!search_sql_next(get, &is_row, error))
         return false;

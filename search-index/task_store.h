@@ -16,7 +16,8 @@ typedef struct search_task_store search_task_store;
 CORE_MUST_CHECK search_task_store *search_task_store_open(const char *path, size_t kept,
                                                           core_error *error);
 void search_task_store_close(search_task_store *store); /* NULL is allowed */
-/* All of them, or none; in the place of what is there. */
+/* All of them, or none; in the place of what is there. A file that shows now that it is damaged is
+ * made anew too: of tasks before these nothing is kept then. */
 CORE_MUST_CHECK bool search_task_store_put(search_task_store *store, const search_task *tasks,
                                            size_t count, bool is_confirmed, core_error *error);
 /* `*found` false: there is none of that number. */

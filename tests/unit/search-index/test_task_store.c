@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -98,6 +99,31 @@ static void test_a_damaged_file_is_made_anew(void **state) {
     search_task_store_close(store);
 }
 
+/* Its first page is whole, so it opens. */
+static void test_damage_that_shows_later_is_no_end_either(void **state) {
+    (void)state;
+    enum { PAGE = 4096, PAGES = 8 };
+    char nonsense[PAGE];
+    bool is_confirmed;
+    search_task task;
+    memset(nonsense, 'x', sizeof nonsense);
+    search_task_store *store = open_ok(1000);
+    for (uint64_t uid = 1; uid <= 200; uid++)
+        put(store, &(search_task){.uid = uid, .message = "long enough for several pages"}, true);
+    search_task_store_close(store);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, PAGE, SEEK_SET), 0);
+    for (size_t i = 0; i < PAGES; i++)
+        assert_int_equal(fwrite(nonsense, 1, PAGE, file), PAGE);
+    assert_int_equal(fclose(file), 0);
+    store = open_ok(1000);
+    put(store, &(search_task){.uid = 201}, true);
+    assert_true(get(store, 201, &task, &is_confirmed));
+    assert_false(get(store, 100, &task, &is_confirmed));
+    search_task_store_close(store);
+}
+
 static int setup(void **state) {
     (void)state;
     if (mkdtemp(directory) == NULL)
@@ -117,6 +143,7 @@ int main(void) {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_the_oldest_are_forgotten),
         cmocka_unit_test(test_a_damaged_file_is_made_anew),
+        cmocka_unit_test(test_damage_that_shows_later_is_no_end_either),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
