@@ -113,8 +113,8 @@ async function checkLog({ walcasts: [walcast] }) {
     assert.ok(!delivered.has(id), `${outcome} behind the delivery of ${id}`);
     if (outcome === 'parked') parked.add(id);
     else if (outcome === 'delivered') delivered.add(id);
-    else assert.ok(outcome === 'failed' || outcome === 'throttled', `${outcome}: ${id}`);
-    if (outcome === 'parked' || outcome === 'throttled') continue; // no attempt
+    else assert.ok(['failed', 'throttled', 'held'].includes(outcome), `${outcome}: ${id}`);
+    if (['parked', 'throttled', 'held'].includes(outcome)) continue; // no attempt
     assert.ok(number > (attempts.get(id) ?? 0) || (number === 1 && !parked.has(id)),
       `${id}: attempt ${number} was recorded behind attempt ${attempts.get(id)}`);
     attempts.set(id, number);

@@ -63,7 +63,9 @@ test('a process that slept past its lease amid its statements takes them back wh
   await insertOrders(house, 17, 24, 8);
   await waitFor('the next', async () => (await rows(house, 'SELECT DISTINCT id FROM many')).length === 24, 30_000);
   assert.equal(await count(), 24);
-  assert.ok((await outcomes(house, 'orders')).every((it) => ['delivered', 'throttled'].includes(it.outcome)));
+  // Waiting for a place may be told too; that an attempt failed would be the sleeper's stale record.
+  const bad = ({ outcome }) => !['delivered', 'throttled', 'held'].includes(outcome);
+  assert.deepEqual((await outcomes(house, 'orders')).filter(bad), []);
 });
 
 test('a row that can never go in is given up at once; a table that comes later is waited for', async (t) => {
