@@ -211,14 +211,25 @@ static bool is_in_the_way(const triggers_partition *partition, const partition_i
                partition_lane_rate(lane, partition->now_ms) * WAIT_MOST_MS;
 }
 
+/* What may have been spent on gathering a batch counts for nothing. */
+static bool waits_too_long(const triggers_partition *partition, const partition_item *item,
+                           int64_t waits_ms, int64_t most_ms) {
+    triggers_policy policy;
+    if (waits_ms <= most_ms)
+        return false;
+    partition_lane_policy(partition, item->key->lane, &policy);
+    return policy.batch_size <= 1 || waits_ms > most_ms + policy.batch_ms;
+}
+
 /* Whoever is in line waits for the lane; else for its key. */
 static void item_relieve(triggers_partition *partition, const partition_item *item) {
     partition_key *key = item->key;
     int64_t waits_ms = waited_ms(partition, item);
     bool waits_in_line = partition_key_at(key) == KEY_READY;
+    int64_t most_ms = waits_in_line ? WAIT_IN_LINE_MS : WAIT_MOST_MS;
     if (key->is_gathering)
         return;
-    if (waits_ms <= (waits_in_line ? WAIT_IN_LINE_MS : WAIT_MOST_MS) &&
+    if (!waits_too_long(partition, item, waits_ms, most_ms) &&
         !is_in_the_way(partition, item, waits_ms))
         return;
     if (waits_in_line)

@@ -30,7 +30,7 @@ typedef struct {
     int64_t now_ms;
     bool is_paused, is_unknown;
     uint64_t revision;
-    int64_t not_before_ms;
+    int64_t not_before_ms, batch_ms;
     size_t admitted; /* and neither attempted nor given back */
     size_t max_tasks;
     int64_t append_every_ms; /* of who takes over */
@@ -49,7 +49,7 @@ static void on_policy(void *context, core_slice project, core_slice trigger,
                                 .revision = d->revision,
                                 .max_attempts = 2,
                                 .batch_size = d->batch_size,
-                                .batch_ms = BATCH_MS,
+                                .batch_ms = d->batch_ms,
                                 .batch_bytes = d->batch_bytes,
                                 .retry = {.delays_ms = delays, .count = 2}};
 }
@@ -127,6 +127,7 @@ static void desk_open_batches(desk *d, size_t max_tasks, uint32_t batch_size, si
                 .revision = 1,
                 .max_tasks = max_tasks,
                 .batch_size = batch_size,
+                .batch_ms = BATCH_MS,
                 .batch_bytes = batch_bytes};
     desk_take_over(d);
     triggers_partition_begin(d->partition, 7, d->now_ms);

@@ -69,6 +69,36 @@ static void test_size(void **state) {
     desk_close(&d);
 }
 
+/* What a batch was gathered for is no waiting in line, after which tasks are put aside. */
+static void test_long_wait(void **state) {
+    desk d;
+    (void)state;
+    desk_open_batches(&d, WINDOW, 5, WIDE);
+    d.batch_ms = 60000;
+    for (uint64_t i = 1; i <= 3; i++)
+        feed(&d, i, "a");
+    for (int64_t waited_ms = 0; waited_ms < d.batch_ms; waited_ms += BATCH_MS) {
+        assert_int_equal(d.attempt_count, 0);
+        wait_ms(&d, BATCH_MS);
+    }
+    wait_ms(&d, 1);
+    assert_int_equal(d.attempt_count, 1);
+    triggers_task task = attempted(&d, 0);
+    assert_int_equal(ids_of(&task), 3);
+    assert_int_equal(triggers_partition_look(d.partition).held_tasks, 0);
+    for (uint64_t i = 4; i <= 5; i++)
+        feed(&d, i, "a");
+    wait_ms(&d, 2000); /* an attempt that takes a while is no reason to park what has not waited */
+    good(&d, 3);
+    wait_ms(&d, d.batch_ms + 1);
+    triggers_task rest = attempted(&d, 1);
+    assert_int_equal(ids_of(&rest), 2);
+    good(&d, 5);
+    assert_int_equal(d.park_count, 0);
+    assert_int_equal(triggers_partition_watermark(d.partition), 5);
+    desk_close(&d);
+}
+
 static void test_without_batches_each_goes_at_once(void **state) {
     desk d;
     (void)state;
@@ -131,6 +161,7 @@ static void test_what_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_size),
+        cmocka_unit_test(test_long_wait),
         cmocka_unit_test(test_without_batches_each_goes_at_once),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_what_is_told),
