@@ -127,46 +127,34 @@ static bool id_is_young(core_slice id, int64_t now_us) {
     return id.length == TRIGGERS_JOB_ID_LENGTH && memcmp(id.data, oldest, 10) >= 0;
 }
 
-static void ask_get(triggers_job_partition *partition, const triggers_job_word *word,
-                    triggers_job_asker *asker) {
-    const triggers_job_status *status;
-    const triggers_job *job = triggers_jobs_find(partition->jobs, word->project, word->id, &status);
-    if (job != NULL) {
-        job_tell(partition, job, status, asker);
-        return;
-    }
+/* Whoever was answered with an id may ask at once, before its job has come here: what is asked of
+ * it waits for a moment. False: it does not. */
+static bool ask_later(triggers_job_partition *partition, triggers_job_ask ask,
+                      const triggers_job_word *word, triggers_job_asker *asker) {
     bool waits = partition->get_count < GETS_MAX && id_is_young(word->id, partition->now_us);
     partition_get *get = waits ? calloc(1, sizeof *get) : NULL;
     if (get == NULL || !core_slice_to_text(word->id, get->id, sizeof get->id) ||
         !core_slice_to_text(word->project, get->project, sizeof get->project)) {
         free(get);
-        answer_verdict(partition, asker, TRIGGERS_JOBS_UNKNOWN);
-        return;
+        return false;
     }
     get->asker = asker;
+    get->ask = ask;
     get->until_us = partition->now_us + GET_WAIT_MS * CORE_US_PER_MS;
     get->next = partition->gets;
     partition->gets = get;
     partition->get_count++;
+    return true;
 }
 
-void triggers_job_gets_look(triggers_job_partition *partition) {
-    for (partition_get **at = &partition->gets, *get; (get = *at) != NULL;) {
-        const triggers_job_status *status;
-        const triggers_job *job = triggers_jobs_find(partition->jobs, core_slice_text(get->project),
-                                                     core_slice_text(get->id), &status);
-        if (job == NULL && partition->now_us < get->until_us) {
-            at = &get->next;
-            continue;
-        }
-        *at = get->next;
-        partition->get_count--;
-        if (job != NULL)
-            job_tell(partition, job, status, get->asker);
-        else
-            answer_verdict(partition, get->asker, TRIGGERS_JOBS_UNKNOWN);
-        free(get);
-    }
+static void ask_get(triggers_job_partition *partition, const triggers_job_word *word,
+                    triggers_job_asker *asker) {
+    const triggers_job_status *status;
+    const triggers_job *job = triggers_jobs_find(partition->jobs, word->project, word->id, &status);
+    if (job != NULL)
+        job_tell(partition, job, status, asker);
+    else if (!ask_later(partition, TRIGGERS_JOB_ASK_GET, word, asker))
+        answer_verdict(partition, asker, TRIGGERS_JOBS_UNKNOWN);
 }
 
 typedef struct {
@@ -222,18 +210,57 @@ static void decided_tell(triggers_job_partition *partition, const triggers_job_w
     triggers_job_answer_put(partition, asker, &text, INT64_MAX);
 }
 
+static triggers_jobs_verdict decide(triggers_job_partition *partition, triggers_job_ask ask,
+                                    const triggers_job_word *word) {
+    return ask == TRIGGERS_JOB_ASK_CANCEL
+               ? triggers_jobs_cancel(partition->jobs, word->project, word->id, partition->now_us)
+               : triggers_jobs_retry(partition->jobs, word->project, word->id, partition->now_us);
+}
+
+static void ask_decide(triggers_job_partition *partition, triggers_job_ask ask,
+                       const triggers_job_word *word, triggers_job_asker *asker) {
+    triggers_jobs_verdict verdict = decide(partition, ask, word);
+    if (verdict != TRIGGERS_JOBS_UNKNOWN || !ask_later(partition, ask, word, asker))
+        decided_tell(partition, word, verdict, asker);
+}
+
 static void ask_cancel(triggers_job_partition *partition, const triggers_job_word *word,
                        triggers_job_asker *asker) {
-    decided_tell(partition, word,
-                 triggers_jobs_cancel(partition->jobs, word->project, word->id, partition->now_us),
-                 asker);
+    ask_decide(partition, TRIGGERS_JOB_ASK_CANCEL, word, asker);
 }
 
 static void ask_retry(triggers_job_partition *partition, const triggers_job_word *word,
                       triggers_job_asker *asker) {
-    decided_tell(partition, word,
-                 triggers_jobs_retry(partition->jobs, word->project, word->id, partition->now_us),
-                 asker);
+    ask_decide(partition, TRIGGERS_JOB_ASK_RETRY, word, asker);
+}
+
+/* Its job has come, or is waited for no longer. */
+static void get_answer(triggers_job_partition *partition, const partition_get *get,
+                       const triggers_job *job, const triggers_job_status *status) {
+    const triggers_job_word word = {.project = core_slice_text(get->project),
+                                    .id = core_slice_text(get->id)};
+    if (job == NULL)
+        answer_verdict(partition, get->asker, TRIGGERS_JOBS_UNKNOWN);
+    else if (get->ask == TRIGGERS_JOB_ASK_GET)
+        job_tell(partition, job, status, get->asker);
+    else
+        decided_tell(partition, &word, decide(partition, get->ask, &word), get->asker);
+}
+
+void triggers_job_gets_look(triggers_job_partition *partition) {
+    for (partition_get **at = &partition->gets, *get; (get = *at) != NULL;) {
+        const triggers_job_status *status;
+        const triggers_job *job = triggers_jobs_find(partition->jobs, core_slice_text(get->project),
+                                                     core_slice_text(get->id), &status);
+        if (job == NULL && partition->now_us < get->until_us) {
+            at = &get->next;
+            continue;
+        }
+        *at = get->next;
+        partition->get_count--;
+        get_answer(partition, get, job, status);
+        free(get);
+    }
 }
 
 void triggers_job_partition_ask(triggers_job_partition *partition, triggers_job_ask ask,

@@ -32,6 +32,7 @@ typedef struct partition_get partition_get;
 struct partition_get {
     partition_get *next;
     triggers_job_asker *asker;
+    triggers_job_ask ask;
     int64_t until_us;
     char id[TRIGGERS_JOB_ID_LENGTH + 1];
     char project[TRIGGERS_JOB_PROJECT_MAX + 1];
