@@ -276,6 +276,6 @@ test('a stop while the database hangs ends at once', async (t) => {
   await probe.hold('authenticated');
   const started = performance.now();
   assert.equal((await probe.stop()).code, 0);
-  assert.ok(performance.now() - started < 10_000);
+  assert.ok(performance.now() - started < 30_000);
   await locker.end();
 });

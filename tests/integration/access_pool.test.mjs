@@ -60,7 +60,7 @@ test('the server away: jobs end at once with the reason; then it goes on by itse
   const started = performance.now();
   const lost = await probe.askAll({ ask: 'query', sql: 'SELECT 1', times: 500 });
   assert.ok(lost.every(({ code }) => code === 'transient'), JSON.stringify(lost[0]));
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(performance.now() - started < 20_000);
   await postgres.restart();
   await waitFor('an answer', async () => (await probe.query('SELECT 1')).value === '1');
 });
@@ -72,7 +72,7 @@ test('a stop calls off what runs and ends what waits', async (t) => {
   const waiting = probe.ask({ ask: 'channel', role: 'anon', topic: 'room', claims: '{}', sub: '', hash: 1 });
   const started = performance.now();
   assert.equal((await probe.stop()).code, 0);
-  assert.ok(performance.now() - started < 10_000);
+  assert.ok(performance.now() - started < 30_000);
   const got = await sleeping;
   assert.equal(got.filter(({ error }) => /stopped while a query ran/.test(error)).length, 2);
   assert.equal(got.filter(({ error }) => /stopped before the query was begun/.test(error)).length, 48);

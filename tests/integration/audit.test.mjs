@@ -233,7 +233,7 @@ suite('audit', () => {
     for (let sent = 0; sent < flood; sent += 500)
       await exchange(request.repeat(500), (text) => text.split('HTTP/1.1 404').length === 501);
     const took_ms = performance.now() - begun;
-    assert.ok(took_ms < 10_000, `${flood} requests took ${took_ms} ms`);
+    assert.ok(took_ms < 60_000, `${flood} requests took ${took_ms} ms`);
     assert.equal(await walcast.metric('walcast_audit_lost_total'), flood - ROOM);
     await nats.restart();
     await waitFor('all that waited', async () =>

@@ -124,7 +124,7 @@ suite('jobs', () => {
   test('a delayed job comes at its time, higher priorities first', async () => {
     const queue = newQueue();
     const start = Date.now();
-    const late = await enqueue({ queue, delay_ms: 1500, priority: 100 });
+    const late = await enqueue({ queue, delay_ms: 4000, priority: 100 });
     assert.equal((await show(late)).state, 'scheduled');
     const ids = [];
     for (const priority of [0, 5, -5]) ids.push(await enqueue({ queue, priority }));
@@ -132,7 +132,7 @@ suite('jobs', () => {
     assert.deepEqual((await pull(queue, { max: 10 })).map((job) => job.id), [ids[1], ids[0], ids[2]]);
     const [job] = await pull(queue, { wait_ms: 10_000 });
     assert.equal(job.id, late);
-    assert.ok(Date.now() - start >= 1500);
+    assert.ok(Date.now() - start >= 4000);
   });
 
   test('of a unique key one job is not over', async () => {
@@ -177,7 +177,7 @@ suite('jobs', () => {
 
   test('a silent worker loses its attempt and its late word counts no more', async () => {
     const queue = newQueue();
-    const id = await enqueue({ queue, timeout_ms: 1000, backoff_ms: 0 });
+    const id = await enqueue({ queue, timeout_ms: 3000, backoff_ms: 0 });
     const [first] = await pull(queue, { wait_ms: 10_000 });
     const [second] = await pull(queue, { wait_ms: 20_000 });
     assert.deepEqual([second.id, second.attempt], [id, 2]);
@@ -312,7 +312,7 @@ suite('jobs', () => {
       await manager.streams.update('WALCAST_JOBLOG', { max_bytes: change(state.bytes) });
       return config.max_bytes;
     });
-    const first = await enqueue({ queue, timeout_ms: 2000 });
+    const first = await enqueue({ queue, timeout_ms: 4000 });
     const [running] = await pull(queue, { wait_ms: 10_000 });
     const began = Date.now();
     const before = await limit((bytes) => bytes + 1);
@@ -321,12 +321,12 @@ suite('jobs', () => {
     const refused = await http('GET', `/${first}`);
     assert.deepEqual([refused.status, /jobs.log_bytes/.test(refused.json.detail)], [503, true], JSON.stringify(refused));
     await assert.rejects(nats.request(`atlasdb.jobs.default.${queue}.work.pull`, '{}', { timeout: 500 }));
-    await waitFor('longer than the timeout', () => Date.now() - began > 3000);
+    await waitFor('longer than the timeout', () => Date.now() - began > 5000);
     await limit(() => before);
     assert.equal((await done(running, { result: 1 })).status, 'ok');
     assert.equal((await show(second)).attempts, 0);
     assert.deepEqual((await pull(queue, { max: 2 })).map((job) => [job.id, job.attempt]), [[second, 1]]);
-    assert.doesNotMatch(`${(await house.walcast.health()).reason}`, /jobs.log_bytes/);
+    await waitFor('no word of it', async () => !/jobs.log_bytes/.test((await house.walcast.health()).reason));
   });
 
   test('a log that cannot be read is left to other nodes, and taken again when it can', async () => {
@@ -344,7 +344,7 @@ suite('jobs', () => {
       await manager.streams.purge('WALCAST_JOBLOG', { filter: log, seq: seq + 1 }); // what it holds that matters stands in the inbox
       await waitFor('the partition again', async () => await partitions() === 16, 30_000);
       assert.equal((await pull(queue, { wait_ms: 5000 })).length, 1);
-      assert.doesNotMatch(`${(await house.walcast.health()).reason}`, /cannot be read/);
+      await waitFor('no word of it', async () => !/cannot be read/.test((await house.walcast.health()).reason));
     });
   });
 
@@ -385,8 +385,8 @@ suite('jobs', () => {
     const running = []; // of all partitions: an attempt each, which goes on
     for (let n = 0; n < 40; n++) {
       const queue = newQueue();
-      await enqueue({ queue, payload: n, timeout_ms: 30_000 });
-      const [job] = await pull(queue, { wait_ms: 3000 });
+      await enqueue({ queue, payload: n, timeout_ms: 120_000 });
+      const [job] = await pull(queue, { wait_ms: 10_000 });
       running.push(job);
     }
     const second = await Walcast.start({ nats: house.nats, config: { ...CONFIG, 'postgres.url': house.postgres.url, roles: 'triggers' } });

@@ -125,11 +125,11 @@ suite('jobs over HTTP', () => {
   test('202 leaves the job to the endpoint, which says over NATS what became of it', async (t) => {
     const receiver = await Receiver.start(t, () => 202);
     await define('later', 'later', receiver.url);
-    const id = await enqueue({ queue: 'later', timeout_ms: 2000, backoff_ms: 100 });
+    const id = await enqueue({ queue: 'later', timeout_ms: 20_000, backoff_ms: 100 });
     await waitFor('the job', () => receiver.events.length === 1);
     assert.equal((await ask('GET', `/jobs/v1/${id}`)).body.state, 'running');
     const { lease } = receiver.events[0].body.data;
-    const word = (verb, more) => nats.request(`atlasdb.jobs.default.later.work.${verb}`, JSON.stringify({ id, lease, ...more }), { timeout: 2000 });
+    const word = (verb, more) => nats.request(`atlasdb.jobs.default.later.work.${verb}`, JSON.stringify({ id, lease, ...more }), { timeout: 10_000 });
     assert.equal((await word('progress')).json().status, 'ok');
     assert.equal((await word('result', { result: 'late' })).json().status, 'ok');
     assert.equal((await stands(id, 'succeeded')).result, 'late');
@@ -148,18 +148,22 @@ suite('jobs over HTTP', () => {
     for (let i = 0; i < 10; i++) ids.push(await enqueue({ queue: 'few' }));
     await waitFor('three at once', () => open.length === 3);
     assert.equal((await ask('POST', '/v1/projects/default/triggers/few/pause')).status, 200);
+    const taken = async (id) => waitFor('it to be taken in', async () => (await ask('GET', `/jobs/v1/${id}`)).body.state === 'ready');
+    const later = await enqueue({ queue: 'few' });
+    await taken(later); // by then the pause is known too
     const closing = setInterval(() => open.splice(0).forEach((resolve) => resolve(200)), 10);
     t.after(() => clearInterval(closing));
     await waitFor('three done', async () => receiver.delivered.length === 3 && open.length === 0);
-    const later = await enqueue({ queue: 'few' });
-    await waitFor('it to be taken in', async () => (await ask('GET', `/jobs/v1/${later}`)).body.state === 'ready');
+    const last = await enqueue({ queue: 'few' });
+    await taken(last);
     assert.equal(receiver.events.length, 3, 'nothing goes out while it is paused');
     assert.equal((await ask('POST', '/v1/projects/default/triggers/few/resume')).status, 200);
-    await Promise.all([...ids, later].map((id) => stands(id, 'succeeded')));
+    await Promise.all([...ids, later, last].map((id) => stands(id, 'succeeded')));
     assert.equal(most, 3);
     clearInterval(closing);
     receiver.answer = () => 200;
     await define('few', 'few', receiver.url, { webhook: { rate: '10/s' } });
+    await stands(await enqueue({ queue: 'few' }), 'succeeded'); // by then the rate is known too
     const began = Date.now();
     const rated = await Promise.all(Array.from({ length: 10 }, () => enqueue({ queue: 'few' })));
     await Promise.all(rated.map((id) => stands(id, 'succeeded')));
@@ -277,16 +281,19 @@ suite('jobs over HTTP', () => {
     const queues = Array.from({ length: 12 }, (_, n) => `moved${n}`);
     for (const queue of queues) await define(queue, queue, receiver.url, { webhook: { concurrency: 2 } });
     const ids = [];
-    for (let n = 0; n < 15; n++) for (const queue of queues) ids.push(await enqueue({ queue }));
     const other = await Walcast.start({ ...house, config: { ...CONFIG, roles: 'triggers' } });
     t.after(() => other.remove());
-    await other.ready();
-    const [mine, others] = await waitFor('half of them each', async () => {
+    let hasJoined = false;
+    const joined = waitFor('half of them each', async () => {
       const shares = await Promise.all([house.walcast, other].map((node) => node.metric('walcast_triggers_jobs_partitions')));
-      return shares.join() === '8,8' && [receiver.delivered.length, ids.length];
-    });
-    assert.ok(mine < others, 'they were at work meanwhile');
-    await waitFor('all done', async () => receiver.delivered.length === ids.length);
+      return (hasJoined = shares.join() === '8,8');
+    }).finally(() => { hasJoined = true; });
+    while (!hasJoined || ids.length < 180) { // all queues have work all the time
+      await waitFor('work to be done', () => ids.length - receiver.delivered.length < 5 * queues.length);
+      ids.push(...await Promise.all(queues.map((queue) => enqueue({ queue }))));
+    }
+    await joined;
+    await waitFor('all done', async () => receiver.delivered.length === ids.length, 60_000);
     await Promise.all(ids.map((id) => stands(id, 'succeeded')));
     assert.equal(receiver.events.length, ids.length);
     await other.stop();
@@ -301,9 +308,9 @@ suite('jobs over HTTP', () => {
     t.after(() => other.remove());
     await other.ready();
     await waitFor('half of them each', async () => await other.metric('walcast_triggers_jobs_partitions') === 8);
-    const ids = [];
-    for (let i = 0; i < 120; i++)
-      ids.push(await enqueue({ queue: queues[i % 8], timeout_ms: 1000, backoff_ms: 10, callback: `${receiver.url}/end` }, i % 2 ? other : house.walcast));
+    const due = Date.now() + 2000; // when all are there
+    const ids = await Promise.all(Array.from({ length: 120 }, (_, i) => enqueue({ queue: queues[i % 8], timeout_ms: 3000, backoff_ms: 10,
+      delay_ms: Math.max(0, due - Date.now()), callback: `${receiver.url}/end` }, i % 2 ? other : house.walcast)));
     const ends = () => new Set(receiver.delivered.filter(({ path }) => path === '/end').map(({ body }) => body.data.id));
     await waitFor('a fifth done', () => ends().size >= 24);
     await house.walcast.kill();
@@ -312,7 +319,7 @@ suite('jobs over HTTP', () => {
     assert.deepEqual([...ends()].sort(), [...ids].sort());
     const work = receiver.events.filter(({ path }) => path === '/work');
     t.diagnostic(`120 jobs: ${work.length} requests, ${receiver.events.length - work.length} callbacks`);
-    assert.ok(work.length < 140, 'only what was under way came twice');
+    assert.ok(work.length < 160, 'only what was under way came twice');
     house.walcast.start();
     await house.walcast.ready();
   });

@@ -242,7 +242,7 @@ suite('API keys', () => {
     const command_ms = performance.now() - begun;
     const took_ms = await awaitEnds(members, 'all that it opened', begun);
     t.diagnostic(`the command took ${command_ms.toFixed(0)} ms; ${took_ms.toFixed(0)} ms after its start all had ended`);
-    assert.ok(took_ms < 1000 + command_ms, `${took_ms} ms`);
+    assert.ok(took_ms < 3000 + command_ms, `${took_ms} ms`);
     await assertGone(t, members, key, /revoked/);
   });
 
@@ -256,7 +256,7 @@ suite('API keys', () => {
     await house.walcast.commandOk(['token', 'revoke', 'a token/with.odd jti=', '--ttl', '1h']);
     const took_ms = await awaitEnds([...members, shared], 'all that it opened', begun);
     t.diagnostic(`${took_ms.toFixed(0)} ms after the command's start all had ended`);
-    assert.ok(took_ms < 2000, `${took_ms} ms`);
+    assert.ok(took_ms < 5000, `${took_ms} ms`);
     await assertGone(t, members, token, /revoked/);
     beside.send([null, '7', 'phoenix', 'heartbeat', {}]);
     await beside.reply('7');
@@ -276,7 +276,7 @@ suite('API keys', () => {
     await awaitEnds(members, 'the old key', 0);
     const late_ms = Date.now() - ends_ms;
     t.diagnostic(`all had ended ${late_ms} ms after the overlap's end`);
-    assert.ok(late_ms > -50 && late_ms < 1000, `${late_ms} ms`);
+    assert.ok(late_ms > -50 && late_ms < 3000, `${late_ms} ms`);
     await assertGone(t, members, key, /expired/);
     assert.equal((await joined(t, next.key)).answer.status, 'ok');
   });

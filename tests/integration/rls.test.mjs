@@ -233,7 +233,7 @@ suite('row-level security', () => {
     for (const row of rows) await sql(`INSERT INTO paused VALUES (${row}, '${USERS[0]}')`);
     await settled(watching, rows[1]);
     await waitFor('its rows', () => other.data().length === 2);
-    assert.ok(performance.now() - started < 4000, 'no change waited for its time limit');
+    assert.ok(performance.now() - started < 4800, 'no change waited for its time limit');
     pausing.send(['1', '2', 'realtime:r', 'access_token', { access_token: token(claimsOf(USERS[0])) }]);
     await waitFor('what it missed', () => pausing.data().length === 2);
     assert.deepEqual(pausing.data().map(({ record }) => record.id), rows);
@@ -371,7 +371,7 @@ suite('row-level security', () => {
     const started = performance.now();
     await settled(watching, id);
     await waitFor('its rows', () => fine.data().length === 3);
-    assert.ok(performance.now() - started < 1500, 'the live stream waited for nobody');
+    assert.ok(performance.now() - started < 4500, 'the live stream waited for nobody');
     await waitFor('rows of the good one', () => good.data().length === 3, 30_000);
     assert.deepEqual(good.data().map(({ record }) => record.id), rows);
     await waitFor('reasons', () => slow.errors().length > 0 && bad.errors().length > 0);

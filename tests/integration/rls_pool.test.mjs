@@ -74,7 +74,7 @@ suite('the connections of row-level security', () => {
     t.diagnostic(`private joins ${waits.map(Math.round).join(', ')} ms, a snapshot ${Math.round(performance.now() - started)} ms`);
     assert.ok(await running('walcast.rows') > 0, 'the questions about rows are still under way');
     assert.equal(most, 2, 'they take two of four connections');
-    assert.ok(Math.max(...waits) < 1500, `${waits}`);
+    assert.ok(Math.max(...waits) < 5000, `${waits}`);
     assert.ok(many.every((client) => !client.ended()));
   });
 });

@@ -30,9 +30,9 @@ test('indexes are defined over REST, by apply and by files, for every node', asy
   const hits = async (index, q, walcast) =>
     (await ask('GET', `/search/v1/-/${index}?q=${q}`, undefined, { walcast })).body.hits?.length;
   const found = (index, q, count, walcast) =>
-    waitFor(`${count} of ${index}`, async () => (await hits(index, q, walcast)) === count, 20_000, 20);
+    waitFor(`${count} of ${index}`, async () => (await hits(index, q, walcast)) === count, 60_000, 20);
   const gone = (index, walcast) => waitFor(`no ${index}`, async () =>
-    (await ask('GET', `/search/v1/-/${index}?q=x`, undefined, { walcast })).body.code === 'index_not_found', 20_000, 20);
+    (await ask('GET', `/search/v1/-/${index}?q=x`, undefined, { walcast })).body.code === 'index_not_found', 60_000, 20);
 
   await t.test('put over REST it is built and searched, on the other node too', async () => {
     const made = await defined('PUT', 'notes', NOTES);

@@ -52,7 +52,7 @@ suite('search over HTTP', () => {
     return waitFor(`task ${body.taskUid}`, async () => {
       const task = (await ask('GET', `/tasks/${body.taskUid}`)).body;
       return task.status !== 'enqueued' && task.status !== 'processing' && task;
-    }, 30_000, 20);
+    }, 60_000, 20);
   }
   function assertError({ status, body, headers, text }, wantedStatus, wantedCode) {
     assert.equal(status, wantedStatus, text);
@@ -205,7 +205,7 @@ suite('search over HTTP', () => {
     const waiting = [0, 1, 2].map(() => ask('POST', '/indexes/plain/search', { q: '', min_offset: later }));
     const begun = performance.now();
     assert.equal((await ask('POST', '/indexes/plain/search', { q: 'plain 9', limit: 1 })).status, 200);
-    assert.ok(performance.now() - begun < 3000, `${performance.now() - begun} ms`);
+    assert.ok(performance.now() - begun < 4500, `${performance.now() - begun} ms`); // those wait for 5 s
     const codes = (await Promise.all(waiting)).map(({ status, body }) => `${status} ${body.code}`).sort();
     assert.deepEqual(codes, ['503 too_many_search_requests', '503 too_many_search_requests', '503 unavailable']);
   });
@@ -281,7 +281,7 @@ suite('search over HTTP', () => {
       const asked = await ask('POST', '/indexes/full/documents', Array.from({ length: 2000 }, (_, i) => ({ id: i + 2, text: `after ${i} ${'filler '.repeat(30)}` })));
       assert.equal(asked.status, 202, asked.text);
       await house.postgres.query("INSERT INTO plain SELECT i, 'after ' || i || repeat(' filler', 30) FROM generate_series(51, 2000) i");
-      await waitFor('the disk to be told', async () => /no room|disk/.test(await ready()), 30_000, 50);
+      await waitFor('the disk to be told', async () => /no room|disk/.test(await ready()), 60_000, 50);
       assert.equal(await found('full', 'before'), 1);
       assert.equal(await found('plain', 'plain 7'), 1);
       assert.match((await ask('GET', `/tasks/${asked.body.taskUid}`)).body.status, /^(enqueued|processing)$/);
@@ -291,7 +291,7 @@ suite('search over HTTP', () => {
       await limit('unlimited');
     }
     await waitFor('all documents', async () => (await ask('GET', '/indexes/full/stats')).body.numberOfDocuments === 2001
-      && (await ask('GET', '/indexes/plain/stats')).body.numberOfDocuments === 2000, 30_000, 50);
+      && (await ask('GET', '/indexes/plain/stats')).body.numberOfDocuments === 2000, 60_000, 50);
     await waitFor('a ready process', async () => !/disk|no room/.test(await ready()));
     assert.equal(await found('plain', 'after 1999'), 1);
   });

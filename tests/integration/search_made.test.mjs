@@ -8,6 +8,7 @@ import test from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { startHouse } from '../lib/house.mjs';
 import { randomOf } from '../lib/mixed.mjs';
+import { PATIENT } from '../lib/nats.mjs';
 import '../lib/search.mjs';
 import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
@@ -68,13 +69,13 @@ class Model {
 async function logOf(t, house) {
   const connection = await house.nats.connect();
   t.after(() => connection.close());
-  await (await jetstreamManager(connection)).streams.add({ name: 'WALCAST_SEARCH', subjects: ['atlasdb.search.default.*'],
+  await (await jetstreamManager(connection, PATIENT)).streams.add({ name: 'WALCAST_SEARCH', subjects: ['atlasdb.search.default.*'],
     max_bytes: 64 << 20, num_replicas: 1, discard: 'new', duplicate_window: 120e9, deny_delete: true });
   const js = jetstream(connection);
   const model = new Model();
   return { model, async append(line, body) {
     const text = `${JSON.stringify({ v: 1, project: 'default', environment: 'dev', at: Date.now() * 1000, ...line })}\n`;
-    const { seq } = await js.publish('atlasdb.search.default.log', text + (body === undefined ? '' : JSON.stringify(body)));
+    const { seq } = await js.publish('atlasdb.search.default.log', text + (body === undefined ? '' : JSON.stringify(body)), PATIENT);
     model.take(seq, line, body);
     return seq;
   } };
@@ -87,7 +88,7 @@ const settle = (house, model) => waitFor('files as the log has them', () => {
   const [have, wanted] = [sorted(filesOf(house.walcast)), sorted(model.expected())];
   if (have !== wanted) throw new Error(`${have.slice(0, 500)} instead of ${wanted.slice(0, 500)}`);
   return true;
-}, 30_000, 100);
+}, 60_000, 100);
 
 async function ask(walcast, method, path, body) {
   const response = await fetch(`${walcast.url}${path}`, { method, body: body && JSON.stringify(body),
@@ -168,10 +169,12 @@ test('after kills in the middle of writes the files are what the log says', asyn
       else await append({ kind: 'documentAdditionOrUpdate', index }, documents);
     }
   })();
-  for (let kills = 0; kills < 12; kills++) {
-    const before = count;
+  let problem;
+  writing.catch((error) => { problem = error; });
+  const more = (before) => waitFor('records', () => count > before + 20 || problem, 60_000);
+  for (let kills = 0; kills < 12 && !problem; kills++) {
     allowed += 100; // so many more are written until the next kill
-    await waitFor('records', () => count > before + 20);
+    await more(count);
     await house.walcast.kill();
     house.walcast.start();
     if (kills % 3 === 2) await house.walcast.ready(60_000);
@@ -191,7 +194,7 @@ const tasksOf = (walcast, before = [], count = before.length) => waitFor('tasks 
   const told = new Map(before.map((task) => [task.uid, task]));
   for (const task of results ?? []) if (hasEnded(task) && told.has(task.uid)) assert.deepEqual(task, told.get(task.uid));
   return total > 0 && total >= count && results.every(hasEnded) && results;
-}, 30_000, 20);
+}, 60_000, 20);
 
 test('what became of tasks is told after a kill as before, and what waits can be canceled', async (t) => {
   const house = await startHouse(t);
@@ -202,13 +205,14 @@ test('what became of tasks is told after a kill as before, and what waits can be
   for (const [body, status] of [[[{ id: 'not valid!' }], 'failed'], [[{ other: 1 }], 'failed']])
     expected[await append({ kind: 'documentAdditionOrUpdate', index: 'a' }, body)] = status;
   await tasksOf(house.walcast, [], 4);
-  // A record that takes long lets those behind it wait.
+  // Records that take long let those behind them wait until they are canceled.
+  const LONG = 4;
   const long = Array.from({ length: 8000 }, (_, i) => ({ id: `x${i}`, t: `word${i} word${i % 7} and more of it` }));
-  expected[await append({ kind: 'documentAdditionOrUpdate', index: 'b' }, long)] = 'succeeded';
+  for (let i = 0; i < LONG; i++) expected[await append({ kind: 'documentAdditionOrUpdate', index: 'b' }, long)] = 'succeeded';
   const waiting = await Promise.all(Array.from({ length: 300 }, (_, i) => append({ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: `c${i}` }])));
   await waitFor('tasks that wait', async () => (await ask(house.walcast, 'GET', '/tasks?statuses=enqueued&limit=1')).total > 100, 10_000, 1);
   const { taskUid } = await ask(house.walcast, 'POST', '/tasks/cancel?statuses=enqueued&indexUids=a');
-  const before = await tasksOf(house.walcast, [], 4 + 1 + waiting.length + 1);
+  const before = await tasksOf(house.walcast, [], 4 + LONG + waiting.length + 1);
   const own = before.find(({ uid }) => uid === taskUid);
   const canceled = before.filter(({ status }) => status === 'canceled');
   assert.deepEqual([own.type, own.status, own.details.canceledTasks], ['taskCancelation', 'succeeded', canceled.length]);
@@ -219,7 +223,7 @@ test('what became of tasks is told after a kill as before, and what waits can be
   assert.ok(before.filter(({ status }) => status === 'failed').every(({ error }) => error.code));
   const gone = new Set(canceled.map(({ uid }) => uid));
   const ids = ['1', ...waiting.flatMap((uid, i) => (gone.has(uid) ? [] : [`c${i}`]))].sort();
-  const idsOf = (walcast) => waitFor('documents', () => Object.keys(filesOf(walcast)[1] ?? {}).sort().join() === ids.join(), 20_000, 50);
+  const idsOf = (walcast) => waitFor('documents', () => Object.keys(filesOf(walcast)[1] ?? {}).sort().join() === ids.join(), 60_000, 50);
   await idsOf(house.walcast);
   await house.walcast.kill();
   house.walcast.start();

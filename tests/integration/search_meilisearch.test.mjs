@@ -18,7 +18,7 @@ const MOVIES = [
   { id: 5, title: 'Moana', genres: ['Fantasy', 'Action'], year: 2016, user: 'c', rating: { users: 7.6 } },
   { id: 6, title: 'Philadelphia', genres: ['Drama'], year: 1993, user: 'c', rating: { users: 7.7 } },
 ];
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 
 const ids = ({ hits }) => hits.map(({ id }) => id);
 const code = (wanted) => (error) => {

@@ -9,14 +9,14 @@ import { waitFor } from '../lib/wait.mjs';
 
 const test = together(2);
 
-const equal = (house, index, rows) => waitEqual(house.walcast, index, async () => rows, 20_000);
+const equal = (house, index, rows) => waitEqual(house.walcast, index, async () => rows);
 
 // All that was asked for is told as done, whether it was built, overtaken, or built before a start.
 const tasksEnd = (house, count) => waitFor('tasks to end', async () => {
   const response = await fetch(`${house.walcast.url}/tasks`, { headers: { authorization: `Bearer ${goodToken({ role: 'service_role' })}` } });
   const { results } = await response.json();
   return results?.length === count && results.every(({ status }) => status === 'succeeded');
-}, 20_000, 50);
+}, 60_000, 50);
 
 test('only rows that meet the condition are found, whatever an update leaves out', async (t) => {
   const house = await startHouse(t, { schema: `
@@ -84,7 +84,7 @@ const productsOf = (house) => async () => (await house.postgres.query(`
 test('joined and child rows are in the documents, and changes of theirs too', async (t) => {
   const house = await startHouse(t, { schema: SHOP });
   define(house.walcast, 'products', PRODUCTS);
-  const same = () => waitEqual(house.walcast, 'products', productsOf(house), 30_000);
+  const same = () => waitEqual(house.walcast, 'products', productsOf(house));
   await same();
   for (const statement of [
     "UPDATE categories SET name = 'games' WHERE id = 2",
@@ -130,12 +130,12 @@ test('joined tables too are whole after kills in the middle of writes', async (t
 
 test('another definition is built beside the one that answers, and takes its place', async (t) => {
   const house = await startHouse(t, { schema:
-    "CREATE TABLE notes (id int PRIMARY KEY, a text, b text); INSERT INTO notes SELECT i, 'a' || i, 'b' || i FROM generate_series(1, 2000) i" });
+    "CREATE TABLE notes (id int PRIMARY KEY, a text, b text); INSERT INTO notes SELECT i, 'a' || i, 'b' || i FROM generate_series(1, 8000) i" }); // built for long enough to be seen at it
   define(house.walcast, 'notes', 'name: notes\ntable: notes\nfields: [a]\n');
-  await waitFor('the index', () => read(house.walcast, 'notes')?.documents.length === 2000, 30_000);
+  await waitFor('the index', () => read(house.walcast, 'notes')?.documents.length === 8000, 60_000);
   const first = read(house.walcast, 'notes').generation;
   define(house.walcast, 'notes', 'name: notes\ntable: notes\nfields: [a, b]\n');
-  await waitFor('the build beside', () => files(house.walcast, 'notes').length === 2, 20_000, 2);
+  await waitFor('the build beside', () => files(house.walcast, 'notes').length === 2, 60_000, 2);
   await house.walcast.kill();
   assert.equal(read(house.walcast, 'notes').generation, first);
   await house.postgres.query("UPDATE notes SET a = 'changed' WHERE id = 1; DELETE FROM notes WHERE id = 2");

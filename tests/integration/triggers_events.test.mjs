@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
+import { PATIENT } from '../lib/nats.mjs';
 import { together } from '../lib/together.mjs';
 import { insertOrders, startTriggers, trigger, watchTasks } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
@@ -72,7 +73,7 @@ test('results come to the triggers that are on them, by their outcome', async (t
     `${on('often')}\nwhen: new.attempts > 3 and new.http_status = 500`, on('other').replace('result: orders', 'result: others')]);
   const connection = await house.nats.connect();
   t.after(() => connection.close());
-  const tell = async (status, attempts) => jetstream(connection).publish('atlasdb.events.default.walcast%2Eresult%2Eorders', JSON.stringify({
+  const tell = async (status, attempts) => jetstream(connection, PATIENT).publish('atlasdb.events.default.walcast%2Eresult%2Eorders', JSON.stringify({
     trigger: 'orders', event_id: '0-1.0', status, reason: 'x', http_status: 500, attempts, time: '2026-01-01T00:00:00Z' }));
   await tell('delivered', 1);
   await tell('dead', 5);

@@ -79,8 +79,9 @@ test('a long history beside live writes, kills in its middle: each row one task,
   const tasks = await watchTasks(t, house.nats);
   await put(house, from(trigger(`${receiver.url}/past`, { name: 'past', when: "new.status = 'paid' and new.customer < 1000" }), 'first'));
   const sent = new Map();
-  let kills = 0;
-  for (let i = 1; i <= LIVE; i++) {
+  let kills = 0, live_rows = 0;
+  while (live_rows < LIVE || (kills < KILLS && live_rows < 5 * LIVE)) {
+    const i = ++live_rows;
     sent.set(1_000_000 + i, Date.now());
     await house.postgres.query(`INSERT INTO orders VALUES (${PAST + i}, ${i % 50}, 'paid'), (${1_000_000 + i}, 1000, 'paid')`);
     const past = tasks.filter(({ trigger: name }) => name === 'past').length;
@@ -94,18 +95,18 @@ test('a long history beside live writes, kills in its middle: each row one task,
     }
   }
   const ofPast = () => tasks.filter(({ trigger: name }) => name === 'past');
-  await waitFor('all tasks', () => ofPast().length >= PAST + LIVE, 120_000).catch((error) => { throw new Error(`${error.message}: ${ofPast().length}`); });
+  await waitFor('all tasks', () => ofPast().length >= PAST + live_rows, 120_000).catch((error) => { throw new Error(`${error.message}: ${ofPast().length}`); });
   await waitFor('all live', () => live(house));
-  await waitFor('all delivered', () => of(receiver, 'past').length >= PAST + LIVE, 120_000);
-  assert.equal(ofPast().length, PAST + LIVE);
-  assert.equal(new Set(ofPast().map(({ event_id }) => event_id)).size, PAST + LIVE);
-  assert.deepEqual(idsOf(receiver, 'past'), [...range(1, PAST + LIVE)]);
+  await waitFor('all delivered', () => of(receiver, 'past').length >= PAST + live_rows && of(receiver, 'other').length >= live_rows, 120_000);
+  assert.equal(ofPast().length, PAST + live_rows);
+  assert.equal(new Set(ofPast().map(({ event_id }) => event_id)).size, PAST + live_rows);
+  assert.deepEqual(idsOf(receiver, 'past'), [...range(1, PAST + live_rows)]);
   assertInOrder(of(receiver, 'past'));
-  assert.equal(of(receiver, 'other').length, LIVE);
+  assert.equal(of(receiver, 'other').length, live_rows);
   const waits = of(receiver, 'other').map(({ body, at }) => at - sent.get(body.data.id)).sort((a, b) => a - b);
-  t.diagnostic(`${kills} kills; the other trigger beside the history: p50 ${waits[LIVE / 2]} ms, p90 ${waits[LIVE * 9 / 10]} ms`);
+  t.diagnostic(`${kills} kills; the other trigger beside the history: p50 ${waits[Math.floor(live_rows / 2)]} ms, p90 ${waits[Math.floor(live_rows * 9 / 10)]} ms`);
   assert.equal(kills, KILLS);
-  assert.ok(waits[LIVE / 2] < 500, `p50 ${waits[LIVE / 2]} ms`);
+  assert.ok(waits[Math.floor(live_rows / 2)] < 2000, 'behind the history they would wait for seconds');
 });
 
 test('a history that nobody asks for any more is read no further', async (t) => {
@@ -143,7 +144,7 @@ test('what the stream removed before it was matched is told, and what follows is
   });
   assert.match(lost.reason, /messages \d+ to \d+ of WALCAST were removed before they were matched/);
   assert.equal(await house.walcast.metric('walcast_triggers_gaps_total'), 1);
-  await waitFor('a warning', async () => /triggers have missed something/.test((await house.walcast.health()).reason));
+  await waitFor('a warning', async () => /triggers have missed something/.test((await house.walcast.health()).reason ?? ''));
   await insertOrders(house, 11, 15, 5);
   await receiver.waitFor(10);
   assert.deepEqual(receiver.delivered.map(({ body }) => body.data.id).sort((a, b) => a - b), [...range(1, 5), ...range(11, 15)]);

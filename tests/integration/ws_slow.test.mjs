@@ -91,8 +91,8 @@ suite('clients that do not read', () => {
       for (const client of readers) {
         assert.deepEqual(client.ids, Array.from({ length: sent }, (_, i) => first + i));
         const sorted = client.delays_ms.toSorted((a, b) => a - b);
-        assert.ok(sorted[Math.floor(sent / 2)] < 250, `median ${sorted[Math.floor(sent / 2)]} ms`);
-        assert.ok(sorted.at(-1) < 5000, `most ${sorted.at(-1)} ms`);
+        assert.ok(sorted[Math.floor(sent / 2)] < 1000, `median ${sorted[Math.floor(sent / 2)]} ms`);
+        assert.ok(sorted.at(-1) < 15_000, `most ${sorted.at(-1)} ms`);
       }
       t.diagnostic(`${sent} rows, RSS ${(before / MIB).toFixed(1)} to ${(mostRss / MIB).toFixed(1)} MiB, held ${(mostHeld / MIB).toFixed(1)} MiB`);
       // Frames of which a part is sent count whole, and those on their way to the readers too.

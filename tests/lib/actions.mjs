@@ -1,5 +1,6 @@
 // Triggers on public.orders whose actions are not webhooks, and a client of NATS beside them.
 import { jetstreamManager } from '@nats-io/jetstream';
+import { PATIENT } from './nats.mjs';
 import { startTriggers } from './triggers.mjs';
 
 // `action` as in `do: { … }`.
@@ -16,7 +17,7 @@ ${more}`;
 export async function startActions(t, definitions, config, schema) {
   const house = await startTriggers(t, definitions, config, schema);
   house.client = await house.nats.connect();
-  house.manager = await jetstreamManager(house.client);
+  house.manager = await jetstreamManager(house.client, PATIENT);
   t.after(() => house.client.close());
   return house;
 }

@@ -1,5 +1,6 @@
 // The stream of events as any consumer sees it.
 import { AckPolicy, jetstream } from '@nats-io/jetstream';
+import { PATIENT } from './nats.mjs';
 
 const HEADERS = ['Walcast-Offset', 'Walcast-Lsn', 'Walcast-Xid', 'Walcast-Time', 'Walcast-Source',
   'Walcast-Too-Large', 'Walcast-Depth', 'Nats-Msg-Id'];
@@ -16,7 +17,7 @@ export function readEvents(nats, stream = 'WALCAST_EVENTS') {
   return nats.manage(async (manager, connection) => {
     const { state } = await manager.streams.info(stream);
     const { name } = await manager.consumers.add(stream, { ack_policy: AckPolicy.None });
-    const consumer = await jetstream(connection).consumers.get(stream, name);
+    const consumer = await jetstream(connection, PATIENT).consumers.get(stream, name);
     const events = [];
     while (events.length < state.messages) {
       const batch = await consumer.fetch({ max_messages: state.messages - events.length,

@@ -1,5 +1,6 @@
 // A consumer that knows nothing of Walcast but docs/JSON.md: npm's NATS client, plain JSON.
 import { jetstream } from '@nats-io/jetstream';
+import { PATIENT } from './nats.mjs';
 
 // Every message of the stream up to its present end: [{ seq, subject, text }].
 export async function readStream(nats, stream = 'WALCAST') {
@@ -7,7 +8,7 @@ export async function readStream(nats, stream = 'WALCAST') {
   if (state.messages === 0) return [];
   const connection = await nats.connect();
   try {
-    const consumer = await jetstream(connection).consumers.get(stream);
+    const consumer = await jetstream(connection, PATIENT).consumers.get(stream);
     const messages = [];
     for await (const message of await consumer.consume()) {
       messages.push({ seq: message.seq, subject: message.subject, text: message.string() });

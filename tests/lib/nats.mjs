@@ -7,6 +7,9 @@ import { ServerProcess } from './process.mjs';
 import { freePort, removeScratch, scratchDirectory } from './scratch.mjs';
 import { waitFor } from './wait.mjs';
 
+// For requests of a test's own: on a busy machine its process may get no time for seconds.
+export const PATIENT = { timeout: 30_000 };
+
 export class Nats {
   // extra: further lines of the server's configuration file.
   // maxFileStore: what JetStream may promise of the disk: streams reserve their maximum.
@@ -34,6 +37,7 @@ ${extra}
 
   // Starts a stopped or killed server again, on the same port and store.
   async restart() {
+    if (this.isRemoved) throw new Error('this nats-server was removed');
     await this.stop();
     const log = join(this.directory, 'nats.log');
     this.process = new ServerProcess(['nats-server', '-c', this.config], { log });
@@ -52,7 +56,7 @@ ${extra}
   async manage(use) {
     const connection = await this.connect();
     try {
-      return await use(await jetstreamManager(connection), connection);
+      return await use(await jetstreamManager(connection, PATIENT), connection);
     } finally {
       await connection.close();
     }
@@ -79,6 +83,7 @@ ${extra}
   }
 
   async remove() {
+    this.isRemoved = true;
     await this.process?.kill();
     removeScratch(this.directory);
   }

@@ -184,6 +184,7 @@ export class Postgres {
   // Starts a stopped or killed server again, on the same port and data. After a kill its last
   // children may still hold the data directory: it is tried until they are gone.
   async restart() {
+    if (this.isRemoved) throw new Error('this PostgreSQL was removed');
     await this.stop();
     const log = join(this.directory, 'postgres.log');
     await waitFor('PostgreSQL that accepts queries', async () => {
@@ -228,6 +229,7 @@ export class Postgres {
   // 'immediate', not a kill: a killed server leaves its segment of shared memory to the machine, which
   // has room for 4,096. One that a test killed left it already.
   async remove() {
+    this.isRemoved = true;
     await this.process?.stop('SIGQUIT', 10_000).catch(() => {}); // then it is killed
     removeSegment(this.data);
     removeScratch(this.directory);

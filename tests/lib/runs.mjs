@@ -1,6 +1,7 @@
 // The runs of the raw stream, split ones put together, and the values of their rows byte for byte: what
 // `walcast tail` makes JSON of.
 import { jetstream } from '@nats-io/jetstream';
+import { PATIENT } from './nats.mjs';
 import { fieldsOf } from './parts.mjs';
 
 const READ = 5;
@@ -30,7 +31,7 @@ export async function* runsOf(nats, stream = 'WALCAST') {
   if (state.messages === 0) return;
   const connection = await nats.connect();
   try {
-    const consumer = await jetstream(connection).consumers.get(stream);
+    const consumer = await jetstream(connection, PATIENT).consumers.get(stream);
     let chunks = [];
     for await (const message of await consumer.consume()) {
       const part = partOf(message.data);

@@ -62,7 +62,8 @@ export async function waitEqual(walcast, index, expected, timeout_ms = 60_000) {
     const have = new Map(found.documents.map(({ id, json }) => [id, JSON.stringify(json)]));
     difference = wanted.filter(([id, document]) => have.get(id) !== JSON.stringify(document)).slice(0, 3)
       .map(([id, document]) => ({ id, document: JSON.stringify(document).slice(0, 300), found: have.get(id)?.slice(0, 300) }));
-    const extra = found.documents.filter(({ id }) => !wanted.some(([other]) => other === id)).slice(0, 3);
+    const ids = new Set(wanted.map(([id]) => id));
+    const extra = found.documents.filter(({ id }) => !ids.has(id)).slice(0, 3);
     if (difference.length === 0 && have.size === wanted.length) return found;
     throw new Error(`${have.size} documents of ${wanted.length}: ${JSON.stringify(difference)} ${JSON.stringify(extra).slice(0, 300)}`);
   }, timeout_ms, 100);

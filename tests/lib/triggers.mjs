@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { startHouse } from './house.mjs';
+import { PATIENT } from './nats.mjs';
 import { Walcast } from './walcast.mjs';
 import { waitFor } from './wait.mjs';
 import './triggers_role.mjs';
@@ -52,6 +53,14 @@ export const insertOrders = (house, first, last, customers) => house.postgres.qu
 export const outcomes = async (house, name, ...more) =>
   (await house.walcast.commandOk(['trigger', 'deliveries', name, '--json', ...more])).split('\n').filter(Boolean).map(JSON.parse);
 
+// The outcomes of that kind, once there are so many: each is told behind what it tells of, a good one
+// up to 50 ms; and `held`, `throttled` and `parked` may come before any.
+export const told = (house, name, outcome, count = 1, timeout_ms = 60_000) => waitFor(`${count} ${outcome} of ${name}`, async () => {
+  const found = (await outcomes(house, name)).filter((it) => it.outcome === outcome);
+  return found.length >= count && found;
+}, timeout_ms, 50);
+
+// They are counted when their letters are stored, before their outcomes are told.
 export const deadLetters = (house, count, timeout_ms = 60_000) => waitFor(`${count} dead letters`,
   async () => await house.walcast.metric('walcast_triggers_dead_total') >= count, timeout_ms);
 
@@ -77,8 +86,8 @@ export async function watchTasks(t, nats) {
   const tasks = [];
   const connection = await nats.connect({ maxReconnectAttempts: -1 });
   t.after(() => connection.close());
-  const consumer = await jetstream(connection).consumers.get('WALCAST_TRIGGERS');
-  const messages = await consumer.consume();
+  const consumer = await jetstream(connection, PATIENT).consumers.get('WALCAST_TRIGGERS');
+  const messages = await consumer.consume({ max_messages: 10_000 }); // asked for before they are written
   (async () => {
     for await (const message of messages) tasks.push(taskOf(message.seq, message.data));
   })().catch(() => {}); // the connection was closed

@@ -2,7 +2,7 @@
 
 // Resolves with the first truthy value that `condition` gives (it may be async and may throw while
 // things are not there yet). Rejects after timeout_ms with what was waited for and the last error.
-export async function waitFor(what, condition, timeout_ms = 10_000, interval_ms = 10) {
+export async function waitFor(what, condition, timeout_ms = 30_000, interval_ms = 10) {
   const deadline = performance.now() + timeout_ms;
   for (;;) {
     let problem;

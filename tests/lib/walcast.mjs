@@ -68,7 +68,9 @@ export class Walcast {
   }
 
   // Starts it again after a stop or kill. The working directory has no walcast.yaml but `file`.
+  // Not what was removed: of a test that failed, the rest goes on, and its servers would keep node up.
   start() {
+    if (this.isRemoved) throw new Error('this walcast was removed');
     if (this.process?.alive) throw new Error('walcast is already running');
     this.process = new ServerProcess([...this.wrap, BINARY, 'run', ...this.args],
       { env: this.env, cwd: this.directory, log: join(this.directory, 'walcast.log') });
@@ -143,6 +145,7 @@ export class Walcast {
   }
 
   async remove() {
+    this.isRemoved = true;
     await this.process.kill();
     this.tunnel?.close();
     removeScratch(this.directory);
