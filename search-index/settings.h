@@ -54,7 +54,12 @@ core_slice search_settings_value(const search_settings *settings, search_setting
 CORE_MUST_CHECK search_schema *search_settings_schema(const search_settings *settings,
                                                       core_slice primary_key,
                                                       search_refusal *refusal);
-/* The same from the other side, of an index of tables: what clients are shown of its schema. */
+/* The same, built alike, but what can be filtered by is as `then` has it; NULL: as `settings`. */
+CORE_MUST_CHECK search_schema *search_settings_schema_then(const search_settings *settings,
+                                                           const search_settings *then,
+                                                           core_slice primary_key,
+                                                           search_refusal *refusal);
+/* From the other side, of an index of tables: what clients are shown of its schema. */
 CORE_MUST_CHECK bool search_settings_of_schema(search_settings *settings,
                                                const search_schema *schema, core_arena *arena);
 

@@ -36,21 +36,29 @@ static int named_order(const void *a, const void *b) {
     return core_slice_compare(left->name, right->name);
 }
 
+/* Those that are not there yet; the new count. Of a rank are those that are searched. */
+static size_t names_add(named *all, size_t count, const search_name_list *names,
+                        search_name_list searchable) {
+    for (size_t i = 0; i < names->count; i++) {
+        size_t k = 0;
+        while (k < count && !core_slice_equal(all[k].name, names->names[i]))
+            k++;
+        if (k == count)
+            all[count++] = (named){.name = names->names[i],
+                                   .rank = names_find(searchable, names->names[i]),
+                                   .specifics = name_specifics(names->names[i])};
+    }
+    return count;
+}
+
 static size_t names_gather(const search_attribute_lists *lists, named *all) {
     const search_name_list *const each[] = {&lists->searchable, &lists->filterable,
                                             &lists->sortable, &lists->displayed};
     size_t count = 0;
     for (size_t i = 0; i < CORE_COUNT_OF(each); i++)
-        for (size_t j = 0; j < each[i]->count; j++) {
-            core_slice name = each[i]->names[j];
-            size_t k = 0;
-            while (k < count && !core_slice_equal(all[k].name, name))
-                k++;
-            if (k == count)
-                all[count++] = (named){.name = name,
-                                       .rank = names_find(lists->searchable, name),
-                                       .specifics = name_specifics(name)};
-        }
+        count = names_add(all, count, each[i], lists->searchable);
+    if (lists->then != NULL)
+        count = names_add(all, count, lists->then, (search_name_list){.count = 0});
     return count;
 }
 
@@ -69,8 +77,9 @@ static void names_settle(named *all, size_t count) {
 
 bool search_attributes_make(const search_attribute_lists *lists, core_arena *arena,
                             search_attribute **attributes, size_t *count) {
+    const search_name_list *filterable = lists->then != NULL ? lists->then : &lists->filterable;
     size_t most = lists->searchable.count + lists->filterable.count + lists->sortable.count +
-                  lists->displayed.count;
+                  lists->displayed.count + filterable->count;
     named *all = core_arena_array(arena, most + 1, sizeof *all);
     *attributes = core_arena_array(arena, most + 1, sizeof **attributes);
     if (all == NULL || *attributes == NULL)
@@ -85,7 +94,7 @@ bool search_attributes_make(const search_attribute_lists *lists, core_arena *are
             .name = all[i].name,
             /* From near 2 down to 1: what stands first counts most, and nothing is lost. */
             .weight = all[i].rank == NOWHERE ? 0 : 2.0 - (double)(all[i].rank + 1) / of,
-            .is_filterable = names_find(lists->filterable, all[i].name) != NOWHERE,
+            .is_filterable = names_find(*filterable, all[i].name) != NOWHERE,
             .is_sortable = names_find(lists->sortable, all[i].name) != NOWHERE,
             .is_displayed = names_find(lists->displayed, all[i].name) != NOWHERE,
         };

@@ -13,6 +13,9 @@ typedef struct {
 typedef struct {
     search_name_list searchable; /* most important first */
     search_name_list filterable, sortable, displayed;
+    /* What can be filtered by instead of `filterable`, which still says what entries there are: an
+     * index that was built with these can be read with those. NULL: it is `filterable`. */
+    const search_name_list *then;
 } search_attribute_lists;
 
 /* In the arena; names are not copied. False: memory is out. */

@@ -44,10 +44,8 @@ search_schema *search_settings_filtered_as(core_slice settings, core_slice then,
     search_schema *schema = NULL;
     core_arena_init(&arena, ARENA_CHUNK_BYTES, ARENA_MAX_BYTES);
     if (search_settings_patch(&merged, settings, &arena, refusal) &&
-        search_settings_patch(&before, then, &arena, refusal)) {
-        merged.values[SEARCH_SETTING_FILTERABLE] = before.values[SEARCH_SETTING_FILTERABLE];
-        schema = search_settings_schema(&merged, primary_key, refusal);
-    }
+        search_settings_patch(&before, then, &arena, refusal))
+        schema = search_settings_schema_then(&merged, &before, primary_key, refusal);
     core_arena_fini(&arena);
     return schema;
 }

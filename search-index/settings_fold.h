@@ -12,7 +12,8 @@ CORE_MUST_CHECK bool search_settings_fold(core_slice settings, core_slice patch,
 CORE_MUST_CHECK search_schema *search_settings_folded(core_slice settings, core_slice primary_key,
                                                       search_refusal *refusal);
 
-/* The same, but what can be filtered by is as `then`, of settings that were folded too, has it. */
+/* The same, but what can be filtered by is as `then`, of settings that were folded too, has it. It
+ * is built alike: a file of the settings can be read with it. */
 CORE_MUST_CHECK search_schema *search_settings_filtered_as(core_slice settings, core_slice then,
                                                            core_slice primary_key,
                                                            search_refusal *refusal);

@@ -55,6 +55,7 @@ typedef struct {
     core_arena arena;
     search_schema_spec spec;
     search_attribute_lists lists;
+    search_name_list then;
 } making;
 
 static bool strings_of(making *it, search_setting setting, const core_slice **texts,
@@ -90,9 +91,9 @@ static bool patterns_add(making *it, core_json_reader *reader, core_slice *names
     return true;
 }
 
-static bool filterable_of(making *it) {
+static bool filterable_of(making *it, const search_settings *settings, search_name_list *list) {
     core_json_reader reader =
-        core_json_reader_make(search_settings_value(it->settings, SEARCH_SETTING_FILTERABLE));
+        core_json_reader_make(search_settings_value(settings, SEARCH_SETTING_FILTERABLE));
     core_slice *names = core_arena_array(&it->arena, SEARCH_ATTRIBUTES_MAX, sizeof *names);
     size_t count = 0;
     core_json_token token = core_json_next(&reader);
@@ -107,16 +108,20 @@ static bool filterable_of(making *it) {
         if (!ok)
             return false;
     }
-    it->lists.filterable = (search_name_list){.names = names, .count = count};
+    *list = (search_name_list){.names = names, .count = count};
     return true;
 }
 
-static bool attributes_of(making *it) {
+/* `then`: settings whose filterable attributes it has; NULL: its own. */
+static bool attributes_of(making *it, const search_settings *then) {
     search_attribute *attributes;
     if (!names_of(it, SEARCH_SETTING_SEARCHABLE, &it->lists.searchable) ||
         !names_of(it, SEARCH_SETTING_SORTABLE, &it->lists.sortable) ||
-        !names_of(it, SEARCH_SETTING_DISPLAYED, &it->lists.displayed) || !filterable_of(it))
+        !names_of(it, SEARCH_SETTING_DISPLAYED, &it->lists.displayed) ||
+        !filterable_of(it, it->settings, &it->lists.filterable) ||
+        (then != NULL && !filterable_of(it, then, &it->then)))
         return false;
+    it->lists.then = then != NULL ? &it->then : NULL;
     it->spec.shows_all = false;
     for (size_t i = 0; i < it->lists.displayed.count; i++)
         it->spec.shows_all |= core_slice_is(it->lists.displayed.names[i], "*");
@@ -285,15 +290,16 @@ static bool texts_of(making *it) {
                          &spec->non_separator_count);
 }
 
-search_schema *search_settings_schema(const search_settings *settings, core_slice primary_key,
-                                      search_refusal *refusal) {
+search_schema *search_settings_schema_then(const search_settings *settings,
+                                           const search_settings *then, core_slice primary_key,
+                                           search_refusal *refusal) {
     making it = {.settings = settings, .spec = search_schema_defaults()};
     core_error error;
     search_schema *schema = NULL;
     core_arena_init(&it.arena, 16384, SCHEMA_ARENA_MAX);
     it.spec.primary_key = primary_key;
     numbers_of(&it);
-    if (!attributes_of(&it) || !rules_of(&it) || !synonyms_of(&it) || !texts_of(&it) ||
+    if (!attributes_of(&it, then) || !rules_of(&it) || !synonyms_of(&it) || !texts_of(&it) ||
         !localized_of(&it))
         (void)search_refuse(refusal, SEARCH_CODE_BAD_REQUEST,
                             "The settings have a text that is none, or are too large.");
@@ -301,4 +307,9 @@ search_schema *search_settings_schema(const search_settings *settings, core_slic
         (void)search_refuse_error(refusal, SEARCH_CODE_BAD_REQUEST, &error);
     core_arena_fini(&it.arena);
     return schema;
+}
+
+search_schema *search_settings_schema(const search_settings *settings, core_slice primary_key,
+                                      search_refusal *refusal) {
+    return search_settings_schema_then(settings, NULL, primary_key, refusal);
 }
