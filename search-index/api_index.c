@@ -158,6 +158,22 @@ bool search_api_index_make(search_call *call) {
     return search_call_append(call, &record);
 }
 
+/* The key of the documents that the index has, in the arena; empty: it has none. */
+static core_slice key_of_documents(search_call *call) {
+    core_slice key = core_slice_make(NULL, 0);
+    core_slice project = call->request->caller.project;
+    search_open *open = search_registry_find(call->host->registry, project, call->parts[1]);
+    if (open != NULL && search_backend_stats(search_open_backend(open)).documents > 0) {
+        search_schema *schema = search_backend_schema_get(search_open_backend(open));
+        key = core_arena_copy(call->arena, search_schema_get(schema)->primary_key);
+        search_schema_release(schema);
+    }
+    search_open_release(open);
+    return key;
+}
+
+/* Documents keep the key that they were named by; what refuses another one stands in the record, so
+ * that every node says the same of the task. */
 bool search_api_index_change(search_call *call) {
     index_body body;
     if (!search_call_uid(call, call->parts[1]) || !body_read(call, &body) ||
@@ -168,6 +184,8 @@ bool search_api_index_change(search_call *call) {
                              "An index keeps its name here: swap it with one of the other name.");
     search_record record = {
         .kind = SEARCH_TASK_INDEX_UPDATE, .index = call->parts[1], .primary_key = body.primary_key};
+    if (body.primary_key.length > 0)
+        record.body = key_of_documents(call);
     return search_call_append(call, &record);
 }
 

@@ -228,10 +228,19 @@ static bool fold_update(const fold *it) {
         return not_found(it);
     if (was->is_table)
         return is_of_tables(it);
+    if (it->record->body.length > 0) {
+        it->outcome->effect = SEARCH_EFFECT_FAILED;
+        it->outcome->code = "index_primary_key_already_exists";
+        (void)snprintf(it->outcome->message, sizeof it->outcome->message,
+                       "Index `%.*s`: Index already has a primary key: `%.*s`.",
+                       CORE_SLICE_ARGS(it->record->index), CORE_SLICE_ARGS(it->record->body));
+        return true;
+    }
     search_entry entry = *was;
     entry.changed = it->sequence;
     entry.updated_us = it->record->at_us;
-    entry.primary_key = it->record->primary_key;
+    if (it->record->primary_key.length > 0)
+        entry.primary_key = it->record->primary_key;
     return put(it, &entry, SEARCH_EFFECT_CHANGED);
 }
 

@@ -17,16 +17,22 @@
 
 /* ---- The schema ---- */
 
-static core_slice primary_key_of(const search_made *made) {
-    return made->entry->primary_key.length > 0 ? made->entry->primary_key
-                                               : core_slice_text(made->primary_key);
+/* What its documents are named by: those that it holds decide; while it holds none, what was asked
+ * for the index does, as `entry` has it. */
+static core_slice primary_key_of(const search_made *made, const search_entry *entry) {
+    core_slice kept = core_slice_text(made->primary_key);
+    if (entry->primary_key.length == 0)
+        return kept;
+    bool holds = kept.length > 0 && made->backend != NULL &&
+                 search_backend_stats(made->backend).documents > 0;
+    return holds ? kept : entry->primary_key;
 }
 
 /* The settings were folded, so they make one; NULL: memory is out. */
 static search_schema *schema_make(const search_made *made, core_error *error) {
     search_refusal refusal = {.code = SEARCH_CODE_NONE};
     search_schema *schema =
-        search_settings_folded(made->entry->text, primary_key_of(made), &refusal);
+        search_settings_folded(made->entry->text, primary_key_of(made, made->entry), &refusal);
     if (schema == NULL)
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "index %s: %s",
                              (const char *)made->entry->uid.data, refusal.message);
@@ -217,8 +223,9 @@ typedef struct {
     const search_entry *then;
     uint64_t sequence;
     const search_record *record;
-    core_slice key; /* the primary key that its documents brought; empty: none */
-    bool is_told;   /* its outcome is: it was not told before, of another file of the index */
+    core_slice
+        key; /* the primary key that its documents are named by from now on; empty: as before */
+    bool is_told; /* its outcome is: it was not told before, of another file of the index */
 } taking;
 
 static void refusal_note(taking *it, const search_refusal *refusal) {
@@ -233,10 +240,10 @@ static void refusal_note(taking *it, const search_refusal *refusal) {
 /* It is the index's when it is in the file, which is known behind the commit only. */
 static bool key_keep(const search_made *made, taking *it, core_slice key, core_error *error) {
     const search_side row = {.space = KEY_SPACE, .key = core_slice_text(KEY_NAME), .bytes = key};
-    if (primary_key_of(made).length > 0)
+    if (key.length == 0 || core_slice_is(key, made->primary_key))
         return true;
     it->key = key;
-    return key.length == 0 || search_backend_side_put(made->backend, &row, error);
+    return search_backend_side_put(made->backend, &row, error);
 }
 
 static bool key_take(search_made *made, core_slice key, core_error *error) {
@@ -248,7 +255,7 @@ static bool key_take(search_made *made, core_slice key, core_error *error) {
 }
 
 static bool documents_put(search_made *made, taking *it, core_error *error) {
-    core_slice key = primary_key_of(made);
+    core_slice key = primary_key_of(made, it->then);
     const search_documents_asked asked = {
         .sequence = it->sequence,
         .index = made->entry->uid,
@@ -267,7 +274,7 @@ static bool documents_put(search_made *made, taking *it, core_error *error) {
     }
     bool ok =
         search_documents_put(made->backend, &asked, &made->position, &it->arena, &result, error) &&
-        key_keep(made, it, result.primary_key, error);
+        (result.indexed == 0 || key_keep(made, it, result.primary_key, error));
     it->task.received = result.received;
     it->task.indexed = ok ? result.indexed : 0;
     refusal_note(it, &result.refusal);
@@ -311,7 +318,7 @@ static bool then_ids(search_made *made, core_slice filter, taking *it, core_buff
     if (core_slice_equal(it->then->text, made->entry->text))
         return filter_ids(made, filter, it, ids, error);
     search_schema *schema = search_settings_filtered_as(made->entry->text, it->then->text,
-                                                        primary_key_of(made), &refusal);
+                                                        primary_key_of(made, it->then), &refusal);
     if (schema == NULL)
         return core_error_set(error, CORE_ERROR_INTERNAL, "index %s: %s",
                               (const char *)made->entry->uid.data, refusal.message);

@@ -18,7 +18,7 @@
 typedef enum {
     SEARCH_TASK_DEFINITION,     /* body: a definition, of a table-backed index */
     SEARCH_TASK_INDEX_CREATION, /* primary_key may be given */
-    SEARCH_TASK_INDEX_UPDATE,   /* the same */
+    SEARCH_TASK_INDEX_UPDATE,   /* the same; body: the key that documents hold it to: it fails */
     SEARCH_TASK_INDEX_DELETION,
     SEARCH_TASK_INDEX_SWAP,       /* swaps */
     SEARCH_TASK_SETTINGS_UPDATE,  /* body: a JSON object of what changes; null: as by default */

@@ -107,6 +107,7 @@ test('what is asked of indexes is in their files', async (t) => {
     [{ kind: 'documentDeletion', index: 'a' }, { ids: [1, 'nothing'] }],
     [{ kind: 'documentAdditionOrUpdate', index: 'b' }, [{ id: 7 }]],
     [{ kind: 'documentDeletion', index: 'a' }, { filter: 'n = 3' }],
+    [{ kind: 'indexUpdate', index: 'a', primary_key: 't' }], // which documents that are there keep from counting
     [{ kind: 'settingsUpdate', index: 'a' }, { filterableAttributes: [] }], // another file, in which the filter still removes
     [{ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 6, t: 'six' }]],
     [{ kind: 'settingsUpdate', index: 'a' }, { searchableAttributes: ['t'] }], // and another

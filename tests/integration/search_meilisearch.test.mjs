@@ -164,6 +164,22 @@ suite("Meilisearch's client", () => {
     assert.equal((await index.getDocuments()).total, 1);
   });
 
+  test('the primary key is that of the documents that are there', async () => {
+    const index = client.index('keyed');
+    await failed(index.addDocuments([{ aid: 1, bid: 2 }]), 'index_primary_key_multiple_candidates_found');
+    await succeeded(client.updateIndex('keyed', { primaryKey: 'aid' }));
+    await succeeded(index.addDocuments([{ aid: 1, bid: 'no id!' }]));
+    await failed(client.updateIndex('keyed', { primaryKey: 'bid' }), 'index_primary_key_already_exists');
+    await succeeded(client.updateIndex('keyed', {}));
+    await succeeded(index.updateStopWords(['the'])); // read again from the log
+    assert.equal((await client.getIndex('keyed')).primaryKey, 'aid');
+    assert.deepEqual((await index.getDocuments()).results, [{ aid: 1, bid: 'no id!' }]);
+    await succeeded(index.deleteAllDocuments());
+    await succeeded(client.updateIndex('keyed', { primaryKey: 'bid' }));
+    await succeeded(index.addDocuments([{ aid: 'no id!', bid: 7 }]));
+    assert.deepEqual(await index.getDocument(7), { aid: 'no id!', bid: 7 });
+  });
+
   test('searches: hits, pages, filters, facets, sorts, highlights', async () => {
     const index = await movies('search', { filterableAttributes: ['genres', 'year', 'rating.users'], sortableAttributes: ['year', 'title'] });
     const found = await index.search('wonder');
