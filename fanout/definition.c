@@ -50,6 +50,10 @@ static void state_write(core_json_writer *json, const fanout_definition *stored)
     core_json_key_text(json, "paused");
     core_json_bool(json, stored->paused);
     slice_write(json, "since", stored->since);
+    if (stored->partitions == 0)
+        return;
+    core_json_key_text(json, "partitions");
+    core_json_unsigned(json, stored->partitions);
 }
 
 void fanout_definition_write(const fanout_definition *stored, core_buffer *out) {
@@ -132,6 +136,15 @@ static bool origin_read(core_json_token token, fanout_origin *origin) {
     return false;
 }
 
+static bool partitions_read(core_json_token token, uint32_t *partitions) {
+    uint64_t number;
+    if (token.kind != CORE_JSON_NUMBER || !core_slice_to_u64(token.raw, &number) ||
+        number > UINT32_MAX)
+        return false;
+    *partitions = (uint32_t)number;
+    return true;
+}
+
 /* One member; unknown ones are passed over. */
 static bool member_read(core_json_reader *reader, core_json_token member, core_arena *arena,
                         fanout_definition *stored, uint64_t *version) {
@@ -150,6 +163,8 @@ static bool member_read(core_json_reader *reader, core_json_token member, core_a
     stored->has_state |= core_json_raw_is(member.key, "disabled");
     if (core_json_raw_is(member.key, "version"))
         return member.kind == CORE_JSON_NUMBER && core_slice_to_u64(member.raw, version);
+    if (core_json_raw_is(member.key, "partitions"))
+        return partitions_read(member, &stored->partitions);
     if (core_json_raw_is(member.key, "origin"))
         return origin_read(member, &stored->origin);
     if (core_json_raw_is(member.key, "disabled"))

@@ -35,7 +35,8 @@ typedef struct {
     int64_t created_us, changed_us;
     bool has_state; /* of the rest */
     bool disabled, paused;
-    core_slice since; /* where it begins in its stream */
+    core_slice since;    /* where it begins in its stream */
+    uint32_t partitions; /* how many do its work, for good; 0: all that there are */
 } fanout_definition;
 
 /* "TOKEN.PROJECT.NAME". False: the project is too long. */
@@ -66,6 +67,8 @@ typedef struct {
     /* Where a new one begins in its stream; NULL: they do not. May ask the server. */
     bool (*since)(fanout_connection *connection, const core_config *config, const void *definition,
                   char since[CORE_OFFSET_TEXT_SIZE], core_error *error);
+    /* How many partitions a new one keeps to; NULL: 0. */
+    uint32_t (*partitions)(const void *definition);
 } fanout_definitions_spec;
 
 /* For one thread at a time; each call blocks up to the connection's time limit. */

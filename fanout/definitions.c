@@ -189,6 +189,9 @@ static fanout_definition wish_stored(const fanout_definitions *store,
         .origin = stays ? before->origin : wish->origin,
         .file = stays ? before->file : core_slice_text(wish->file),
         .since = before->since,
+        .partitions = is_new && store->spec.partitions != NULL
+                          ? store->spec.partitions(wish->definition)
+                          : before->partitions,
         .facts = wish->facts,
         .disabled = state_of(wish, "disabled", head.disabled, before->disabled),
         .paused = !is_new && core_node_find(core_document_root(wish->document), "paused") == NULL

@@ -3,7 +3,7 @@
 #include "triggers/matcher.h"
 #include "triggers/members.h"
 #include "triggers/rehearsal.h"
-#include "triggers/task.h"
+#include "triggers/spread.h"
 
 #include <stdio.h>
 
@@ -51,7 +51,7 @@ static bool event_take(void *context, const triggers_past_event *event,
     it->time_us = event->facts.time_us;
     /* An explanation's outcomes are static texts. */
     (void)tell(it, (const char *)explanation->outcome.data, explanation->reason);
-    it->key_hash = triggers_key_hash(definition->project, definition->name, explanation->key);
+    it->key_hash = triggers_spread_key(definition, explanation->key);
     triggers_explanation_clauses(explanation, &json);
     return it->key_hash != 0 || core_error_set(error, CORE_ERROR_INTERNAL, "no hash for a key");
 }

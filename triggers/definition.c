@@ -47,6 +47,7 @@ static bool facts_apply(triggers_definition_reader *reader) {
     triggers_definition *out = reader->out;
     out->revision = facts->revision;
     out->created_us = facts->created_us;
+    out->partitions = facts->partitions;
     if (facts->disabled != NULL)
         out->disabled = *facts->disabled;
     if (facts->paused != NULL)

@@ -163,11 +163,12 @@ typedef enum {
 
 typedef struct triggers_definition {
     core_slice name, project, environment, description;
-    uint64_t revision;  /* of the bucket's entry; 0: it is not stored */
-    int64_t created_us; /* when it was made; stays when it is replaced */
-    core_slice facts;   /* of its table as it was checked (facts.h); empty: none */
-    bool disabled;      /* nothing is matched */
-    bool paused;        /* it is matched, and its tasks wait */
+    uint64_t revision;   /* of the bucket's entry; 0: it is not stored */
+    int64_t created_us;  /* when it was made; stays when it is replaced */
+    uint32_t partitions; /* how many do its work (spread.h); stays, too; 0: all */
+    core_slice facts;    /* of its table as it was checked (facts.h); empty: none */
+    bool disabled;       /* nothing is matched */
+    bool paused;         /* it is matched, and its tasks wait */
 
     triggers_on on;
     core_slice schema, table; /* `public` as written: a tenant's home (core/tenant.h) */
@@ -212,6 +213,7 @@ typedef struct {
     core_slice project, environment; /* where the text names none */
     uint64_t revision;
     int64_t created_us;
+    uint32_t partitions;
     core_slice since, facts;
     const bool *disabled, *paused; /* instead of the text's; NULL: the text's */
 } triggers_definition_facts;

@@ -120,11 +120,13 @@ static const triggers_key key_rows[] = {
     {.section = "do.webhook", .name = "rate", .kind = TRIGGERS_KEY_RATE,
      .offset = FIELD(webhook.rate_ms), .count = FIELD(webhook.rate_count),
      .doc = "The most requests to the endpoint: `100/s`, `600/m`, `1000/h`. By default no limit. Of "
-            "each trigger, and of each process that hosts the role `triggers`: two triggers, or "
-            "two processes, with one endpoint send it up to twice as many."},
+            "each trigger (two with one endpoint send it up to twice as many), over all processes "
+            "that share its work ([what an endpoint is asked]"
+            "(WEBHOOKS.md#how-much-an-endpoint-is-asked))."},
     {.section = "do.webhook", .name = "concurrency", .kind = TRIGGERS_KEY_INTEGER,
      .offset = FIELD(webhook.concurrency), .min = 1, .max = 1000, .initial = "50",
-     .doc = "The most requests to the endpoint at once; of each trigger and process, as `rate`."},
+     .doc = "The most requests to the endpoint at once; of each trigger over all processes, as "
+            "`rate`."},
     {.section = "do.webhook", .name = "batch", .kind = TRIGGERS_KEY_SECTION,
      .doc = "Several events of one key in one request, whose body is then a list of what would be "
             "theirs, also of one alone (docs/WEBHOOKS.md)."},

@@ -125,6 +125,28 @@ static net_throttle_spec throttle_of(const triggers_definition *definition) {
     return (net_throttle_spec){.interval_ns = interval_ns, .concurrency = webhook->concurrency};
 }
 
+static net_throttle_spec share_of(const triggers_endpoint *endpoint, uint32_t held) {
+    return endpoint->is_shared ? triggers_spread_share(&endpoint->spread, &endpoint->whole, held)
+                               : endpoint->whole;
+}
+
+static void throttle_renew(triggers_endpoint *endpoint, const triggers_definition *definition) {
+    endpoint->whole = throttle_of(definition);
+    endpoint->spread = triggers_spread_of(definition);
+    endpoint->is_shared = definition->action == TRIGGERS_DO_WEBHOOK;
+    endpoint->throttle.spec = share_of(endpoint, endpoint->held);
+}
+
+void triggers_endpoint_share(triggers_endpoint *endpoint, uint32_t held) {
+    endpoint->held = held;
+    endpoint->throttle.spec = share_of(endpoint, held);
+}
+
+bool triggers_endpoint_fits(const triggers_endpoint *endpoint, uint32_t held) {
+    uint32_t places = share_of(endpoint, held).concurrency;
+    return places == 0 || endpoint->throttle.under_way <= places;
+}
+
 triggers_endpoint *triggers_endpoint_new(const triggers_definition *definition, int64_t now_ms,
                                          int64_t now_ns) {
     triggers_endpoint *endpoint =
@@ -135,9 +157,11 @@ triggers_endpoint *triggers_endpoint_new(const triggers_definition *definition, 
     endpoint->project = core_slice_keep(&room, definition->project);
     endpoint->name = core_slice_keep(&room, definition->name);
     endpoint->texts_ms = now_ms - TEXTS_FOR_MS;
-    const net_throttle_spec throttle = throttle_of(definition);
+    const net_throttle_spec throttle = {.interval_ns = 0};
     const net_breaker_spec breaker = net_breaker_spec_usual((uint64_t)now_ns);
     net_throttle_init(&endpoint->throttle, &throttle, now_ns);
+    endpoint->held = TRIGGERS_PARTITIONS_ALL;
+    throttle_renew(endpoint, definition);
     net_breaker_init(&endpoint->breaker, &breaker);
     return endpoint;
 }
@@ -166,7 +190,7 @@ void triggers_endpoint_renew(triggers_endpoint *endpoint, const triggers_definit
     triggers_endpoint_texts_release(endpoint->texts);
     endpoint->texts = texts;
     endpoint->revision = definition->revision;
-    endpoint->throttle.spec = throttle_of(definition);
+    throttle_renew(endpoint, definition);
 }
 
 int64_t triggers_endpoint_admit(triggers_endpoint *endpoint, int64_t now_ms, int64_t now_ns,

@@ -4,7 +4,7 @@
 #define WALCAST_TRIGGERS_ENDPOINT_H
 
 #include "net/net.h"
-#include "triggers/definition.h"
+#include "triggers/spread.h"
 
 /* The texts of a webhook with their secrets put in. Counted, since requests under way use them;
  * immutable. */
@@ -26,6 +26,10 @@ struct triggers_endpoint {
     int64_t texts_ms;               /* when they were made */
     triggers_endpoint_texts *texts; /* NULL: they could not be made, for: */
     core_error error;
+    net_throttle_spec whole; /* of all processes; this one's share is the throttle's */
+    triggers_spread spread;
+    bool is_shared; /* else each process has the whole */
+    uint32_t held;  /* partitions, which its share follows from */
     net_throttle throttle;
     uint32_t webhooks; /* of what is under way, as its owner counts them */
     net_breaker breaker;
@@ -38,7 +42,7 @@ struct triggers_endpoint {
 typedef bool (*triggers_secret_expander)(void *context, core_slice project, core_slice text,
                                          core_buffer *out, core_error *error);
 
-/* NULL: memory is out. */
+/* For who holds all partitions. NULL: memory is out. */
 CORE_MUST_CHECK triggers_endpoint *triggers_endpoint_new(const triggers_definition *definition,
                                                          int64_t now_ms, int64_t now_ns);
 void triggers_endpoint_free(triggers_endpoint *endpoint);
@@ -46,6 +50,10 @@ void triggers_endpoint_free(triggers_endpoint *endpoint);
  * which are made anew after half a minute too. */
 void triggers_endpoint_renew(triggers_endpoint *endpoint, const triggers_definition *definition,
                              triggers_secret_expander expand, void *context, int64_t now_ms);
+/* Which partitions are held, as bits: rate and places are their share from now on. */
+void triggers_endpoint_share(triggers_endpoint *endpoint, uint32_t held);
+/* Whether no more is under way than may be for who holds these. */
+bool triggers_endpoint_fits(const triggers_endpoint *endpoint, uint32_t held);
 triggers_endpoint_texts *triggers_endpoint_texts_hold(triggers_endpoint_texts *texts);
 void triggers_endpoint_texts_release(triggers_endpoint_texts *texts);
 /* 0: one may go and holds a place; else not before that time, for `*reason`, which is static. */

@@ -16,6 +16,7 @@ struct triggers_endpoints {
     auth_secrets *secrets;
     triggers_endpoint *chains[CHAINS];
     int64_t forget_ms; /* not before */
+    uint32_t held;     /* partitions */
 };
 
 /* ---- secrets ---- */
@@ -95,12 +96,32 @@ triggers_endpoint *triggers_endpoints_get(triggers_endpoints *endpoints,
             return NULL;
         triggers_endpoint **chain =
             &endpoints->chains[chain_of(definition->project, definition->name)];
+        triggers_endpoint_share(endpoint, endpoints->held);
         endpoints_forget(endpoints, now_ms);
         endpoint->next = *chain;
         *chain = endpoint;
     }
     triggers_endpoint_renew(endpoint, definition, expand, endpoints, now_ms);
     return endpoint;
+}
+
+/* ---- shares ---- */
+
+void triggers_endpoints_share(triggers_endpoints *endpoints, uint32_t held) {
+    CORE_MAGIC_CHECK(endpoints, ENDPOINTS_MAGIC);
+    endpoints->held = held;
+    for (size_t i = 0; i < CHAINS; i++)
+        for (triggers_endpoint *it = endpoints->chains[i]; it != NULL; it = it->next)
+            triggers_endpoint_share(it, held);
+}
+
+bool triggers_endpoints_fit(const triggers_endpoints *endpoints, uint32_t held) {
+    CORE_MAGIC_CHECK(endpoints, ENDPOINTS_MAGIC);
+    for (size_t i = 0; i < CHAINS; i++)
+        for (const triggers_endpoint *it = endpoints->chains[i]; it != NULL; it = it->next)
+            if (!triggers_endpoint_fits(it, held))
+                return false;
+    return true;
 }
 
 /* ---- life ---- */
@@ -113,6 +134,7 @@ triggers_endpoints *triggers_endpoints_new(const triggers_endpoints_spec *spec, 
     }
     endpoints->magic = ENDPOINTS_MAGIC;
     endpoints->spec = *spec;
+    endpoints->held = TRIGGERS_PARTITIONS_ALL;
     return endpoints;
 }
 

@@ -27,6 +27,10 @@ void triggers_endpoints_free(triggers_endpoints *endpoints);
 CORE_MUST_CHECK triggers_endpoint *triggers_endpoints_get(triggers_endpoints *endpoints,
                                                           const triggers_definition *definition,
                                                           int64_t now_ms);
+/* Which partitions are held, as bits (spread.h): at first all. */
+void triggers_endpoints_share(triggers_endpoints *endpoints, uint32_t held);
+/* Whether no endpoint has more under way than who holds these may. */
+bool triggers_endpoints_fit(const triggers_endpoints *endpoints, uint32_t held);
 /* NULL: there is none. */
 triggers_endpoint *triggers_endpoints_find(const triggers_endpoints *endpoints, core_slice project,
                                            core_slice name);

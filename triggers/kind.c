@@ -1,6 +1,7 @@
 /* See kind.h. */
 #include "triggers/kind.h"
 
+#include "triggers/spread.h"
 #include "triggers/start.h"
 
 static const void *kind_read(const core_document *document, core_slice project,
@@ -43,13 +44,18 @@ static bool since_find(fanout_connection *connection, const core_config *config,
     return triggers_start_find(connection, config, definition, since, error);
 }
 
+static uint32_t partitions_find(const void *definition) {
+    return triggers_spread_width(definition);
+}
+
 fanout_definitions_spec triggers_definitions_spec(const triggers_spec *spec) {
     return (fanout_definitions_spec){.kind = triggers_kind(),
                                      .config = spec->config,
                                      .log = spec->log,
                                      .metrics = spec->metrics,
                                      .clock = spec->clock,
-                                     .since = since_find};
+                                     .since = since_find,
+                                     .partitions = partitions_find};
 }
 
 fanout_definitions *triggers_store_new(const triggers_spec *spec, const char *name,
@@ -79,6 +85,7 @@ const triggers_definition *triggers_stored_definition(const fanout_definition *s
                                              .revision = revision,
                                              .created_us = stored->created_us,
                                              .since = stored->since,
+                                             .partitions = stored->partitions,
                                              .facts = stored->facts,
                                              .disabled = &stored->disabled,
                                              .paused = &stored->paused};

@@ -5,6 +5,7 @@
  * or event, behind that rule. What could not be decided is told. */
 #include "triggers/arguments.h"
 #include "triggers/matcher_private.h"
+#include "triggers/spread.h"
 
 #include <stdio.h>
 
@@ -108,8 +109,7 @@ static bool match_take(const triggers_case *it, const triggers_images *images,
                     missing ? "the change does not carry a value of the body, the key or the action"
                             : "the body does not fit into memory",
                     error);
-    uint64_t key_hash =
-        triggers_key_hash(definition->project, definition->name, core_buffer_slice(&matcher->key));
+    uint64_t key_hash = triggers_spread_key(definition, core_buffer_slice(&matcher->key));
     if (key_hash == 0)
         return core_error_set(error, CORE_ERROR_INTERNAL, "no hash for a task's key");
     if (!task_write(it, definition, key_hash))

@@ -5,6 +5,7 @@
 #include "triggers/event_view.h"
 #include "triggers/matcher_private.h"
 #include "triggers/redeliver.h"
+#include "triggers/spread.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,6 +33,8 @@ static bool letter_task_send(const triggers_case *it, const triggers_definition 
                              const triggers_task *old, core_error *error) {
     triggers_matcher *matcher = it->matcher;
     triggers_task task = *old;
+    const triggers_spread spread = triggers_spread_of(definition);
+    task.key_hash = triggers_spread_hash(&spread, old->key_hash); /* it was made anew, perhaps */
     task.revision = definition->revision;
     task.position = matcher->position;
     core_buffer_reset(&matcher->task);

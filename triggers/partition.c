@@ -296,6 +296,15 @@ void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms) {
     partition_append(partition);
 }
 
+uint64_t triggers_partition_held_bytes(const triggers_partition *partition) {
+    return partition->held_bytes + partition->copying_bytes;
+}
+
+void triggers_partition_held_max(triggers_partition *partition, uint64_t bytes) {
+    CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
+    partition->limits.max_held_bytes = bytes;
+}
+
 void triggers_partition_hold(triggers_partition *partition, bool is_held) {
     partition->is_held = is_held;
 }

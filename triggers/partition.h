@@ -37,6 +37,7 @@ typedef struct {
     uint32_t batch_size;   /* the most tasks of a key in one attempt; 0 and 1: no batches */
     int64_t batch_ms;      /* the longest that one waits for others */
     size_t batch_bytes;    /* of one; what is longer by itself goes alone */
+    uint32_t partitions;   /* that do its work beside one another, this one included; 0: one */
     triggers_retry retry;  /* its delays stay valid during the call */
 } triggers_policy;
 
@@ -101,7 +102,7 @@ typedef struct {
     size_t max_bytes; /* of them */
     size_t max_done;  /* done ones above the watermark */
     size_t max_parked_keys;
-    uint64_t max_held_bytes; /* copies of what waits for its trigger */
+    uint64_t max_held_bytes; /* copies of what waits for its trigger; see _held_max */
     size_t max_state_bytes;  /* of what waits, in a record of the log */
     int64_t append_every_ms; /* outcomes wait for as long after a record, to go with one */
     uint32_t max_attempts;   /* at once */
@@ -146,6 +147,11 @@ void triggers_partition_appended(triggers_partition *partition, uint64_t sequenc
 void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int64_t *next_ms);
 /* Definitions have changed, or an endpoint may be attempted again. */
 void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms);
+
+/* Copies of what waits for its trigger, in bytes, and how many there may be from now on: what its
+ * driver's partitions may have together less what the others have. */
+uint64_t triggers_partition_held_bytes(const triggers_partition *partition);
+void triggers_partition_held_max(triggers_partition *partition, uint64_t bytes);
 
 /* While it is held nothing new begins; what is under way goes on. */
 void triggers_partition_hold(triggers_partition *partition, bool is_held);

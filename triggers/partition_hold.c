@@ -95,12 +95,18 @@ void partition_hold_fini(triggers_partition *partition, partition_lane *lane) {
 
 /* ---- closing ---- */
 
+/* What a trigger has in the other partitions that do its work, is not known here: as much as in
+ * this one, say, since keys spread. */
 bool partition_hold_has_room(const triggers_partition *partition, const partition_lane *lane) {
     const partition_hold *hold = &lane->hold;
+    triggers_policy policy = {.partitions = 1};
     uint64_t max = partition->limits.max_held_bytes;
-    uint64_t taken = partition->held_bytes + partition->copying_bytes;
-    return taken < max && hold->bytes + hold->copying_bytes < max - taken &&
-           partition_state_has_room(partition);
+    uint64_t taken = triggers_partition_held_bytes(partition);
+    if (taken >= max || !partition_state_has_room(partition))
+        return false;
+    partition_lane_policy(partition, lane, &policy);
+    uint64_t partitions = policy.partitions > 0 ? policy.partitions : 1;
+    return (hold->bytes + hold->copying_bytes) * partitions < max - taken;
 }
 
 void partition_hold_want(triggers_partition *partition, partition_lane *lane) {

@@ -87,6 +87,16 @@ int64_t triggers_senders_admit(triggers_senders *senders, const triggers_definit
                             : now_ms + AGAIN_MS;
 }
 
+void triggers_senders_share(triggers_senders *senders, uint32_t held) {
+    CORE_MAGIC_CHECK(senders, SENDERS_MAGIC);
+    triggers_endpoints_share(senders->endpoints, held);
+}
+
+bool triggers_senders_fit(const triggers_senders *senders, uint32_t held) {
+    CORE_MAGIC_CHECK(senders, SENDERS_MAGIC);
+    return triggers_endpoints_fit(senders->endpoints, held);
+}
+
 void triggers_senders_unadmit(triggers_senders *senders, core_slice project, core_slice trigger) {
     triggers_endpoint *endpoint = triggers_endpoints_find(senders->endpoints, project, trigger);
     if (endpoint != NULL)
@@ -147,6 +157,8 @@ triggers_senders *triggers_senders_new(const triggers_sender_spec *spec, core_er
                                                .clock = spec->clock,
                                                .connection = "walcast webhook secrets"};
     senders->endpoints = triggers_endpoints_new(&endpoints, error);
+    if (senders->endpoints != NULL)
+        triggers_endpoints_share(senders->endpoints, 0);
     if (senders->endpoints != NULL)
         senders->spec.messenger =
             fanout_messenger_new(spec->config, "walcast actions", spec->log, spec->clock, error);

@@ -20,6 +20,11 @@ void triggers_senders_stop(triggers_senders *senders);
 /* Behind the worker's end. NULL is allowed, as above. */
 void triggers_senders_free(triggers_senders *senders);
 
+/* Which partitions the worker holds, as bits (spread.h): endpoints' rates and places are their
+ * share. At first none are. */
+void triggers_senders_share(triggers_senders *senders, uint32_t held);
+/* Whether no more is under way than may be for who holds these. */
+bool triggers_senders_fit(const triggers_senders *senders, uint32_t held);
 /* 0: an attempt may begin, and _send or _unadmit follows; else not before that time (wall clock,
  * milliseconds), for `*reason`, which is static. */
 int64_t triggers_senders_admit(triggers_senders *senders, const triggers_definition *definition,

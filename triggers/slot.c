@@ -107,6 +107,21 @@ static void slot_feed(triggers_slot *slot, int64_t now_ms) {
     }
 }
 
+/* The share that goes with it is another process's then: what is under way must fit into what the
+ * others leave. */
+static bool slot_fits(const triggers_slot *slot) {
+    const triggers_worker *worker = slot->worker;
+    uint32_t others = 0;
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
+        others |= (uint32_t)(i != slot->number && worker->slots[i].partition != NULL) << i;
+    return triggers_senders_fit(worker->spec.senders, others);
+}
+
+static bool slot_may_go(const triggers_slot *slot) {
+    return slot->is_leaving_at_once ||
+           (triggers_partition_look(slot->partition).is_quiet && slot_fits(slot));
+}
+
 void triggers_slot_step(triggers_slot *slot, int64_t *next_ms) {
     int64_t now_ms = triggers_worker_now_ms(slot->worker);
     if (slot->partition == NULL)
@@ -123,8 +138,7 @@ void triggers_slot_step(triggers_slot *slot, int64_t *next_ms) {
     if (slot->next_ms <= now_ms)
         triggers_partition_tick(slot->partition, now_ms, &slot->next_ms);
     slot_feed(slot, now_ms);
-    bool is_quiet = triggers_partition_look(slot->partition).is_quiet;
-    if (slot->state == SLOT_LEAVING && (is_quiet || slot->is_leaving_at_once)) {
+    if (slot->state == SLOT_LEAVING && slot_may_go(slot)) {
         triggers_slot_drop(slot, "it was wanted back");
         return;
     }

@@ -106,6 +106,7 @@ static void io_policy(void *context, core_slice project, core_slice trigger,
                                 .is_paused = definition->paused,
                                 .revision = definition->revision,
                                 .max_attempts = attempts_at_once(definition),
+                                .partitions = triggers_spread_held(definition, slot->worker->held),
                                 .retry = definition->retry};
     if (definition->action == TRIGGERS_DO_WEBHOOK) {
         policy->batch_size = definition->webhook.batch_size;

@@ -83,8 +83,7 @@ triggers_partition *triggers_worker_partition(triggers_worker *worker, unsigned 
             (size_t)core_config_integer(config, "triggers.memory") / (2 * TRIGGERS_PARTITIONS),
         .max_done = DONE_MAX,
         .max_parked_keys = 1 + (parked_keys - 1) / TRIGGERS_PARTITIONS,
-        .max_held_bytes = (uint64_t)core_config_integer(config, "triggers.parked_bytes") /
-                          (2 * TRIGGERS_PARTITIONS),
+        .max_held_bytes = worker->held_share_bytes,
         .max_state_bytes = STATE_MAX_BYTES,
         .append_every_ms = APPEND_EVERY_MS,
         .number = number,
@@ -176,16 +175,21 @@ static void failed_tell(triggers_worker *worker) {
     }
 }
 
-static void set_renew(triggers_worker *worker) {
-    if (!triggers_definitions_renew(worker->spec.definitions, &worker->set))
-        return;
-    if (!triggers_result_book_fill(&worker->results, worker->set))
-        abort(); /* results would be lost; the log makes a new start whole */
+/* Whoever waits for a trigger's word looks again. */
+static void slots_refresh(triggers_worker *worker) {
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         if (worker->slots[i].partition != NULL) {
             worker->slots[i].next_ms = 0;
             triggers_partition_refresh(worker->slots[i].partition, triggers_worker_now_ms(worker));
         }
+}
+
+static void set_renew(triggers_worker *worker) {
+    if (!triggers_definitions_renew(worker->spec.definitions, &worker->set))
+        return;
+    if (!triggers_result_book_fill(&worker->results, worker->set))
+        abort(); /* results would be lost; the log makes a new start whole */
+    slots_refresh(worker);
 }
 
 typedef struct {
@@ -215,6 +219,42 @@ static void wishes_take(triggers_worker *worker) {
             slot->state = SLOT_LEAVING;
             slot->is_leaving_at_once = slot->is_leaving_at_once || wish.at_once;
         }
+    }
+}
+
+/* What an endpoint is asked follows from the partitions that are ours, so that it is not asked for
+ * more by all processes: a partition that leaves takes its share with it at once. */
+static void held_renew(triggers_worker *worker) {
+    uint32_t held = 0;
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++) {
+        const triggers_slot *slot = &worker->slots[i];
+        bool begins =
+            slot->state == SLOT_OWNED && !slot->is_fenced && triggers_slot_lease_held(slot);
+        held |= (uint32_t)begins << i;
+    }
+    if (held == worker->held)
+        return;
+    worker->held = held;
+    triggers_senders_share(worker->spec.senders, held);
+    hold_all(worker); /* what leaves begins nothing more */
+    slots_refresh(worker);
+}
+
+/* Partitions that are here share their room, so that a trigger that keeps to one of them has as
+ * much as one that is spread. */
+static void rooms_share(triggers_worker *worker) {
+    uint64_t max = 0, taken = 0;
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
+        if (worker->slots[i].partition != NULL) {
+            max += worker->held_share_bytes;
+            taken += triggers_partition_held_bytes(worker->slots[i].partition);
+        }
+    for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++) {
+        triggers_partition *partition = worker->slots[i].partition;
+        if (partition == NULL)
+            continue;
+        uint64_t others = taken - triggers_partition_held_bytes(partition);
+        triggers_partition_held_max(partition, max > others ? max - others : 0);
     }
 }
 
@@ -263,9 +303,11 @@ static void *worker_run(void *argument) {
         fanout_courier_poll(worker->courier);
         failed_tell(worker);
         wishes_take(worker);
+        held_renew(worker);
         set_renew(worker);
         ended_take(worker);
         triggers_tellings_again(worker, &next_ms);
+        rooms_share(worker);
         worker->first++;
         for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
             triggers_slot_step(&worker->slots[(worker->first + i) % TRIGGERS_PARTITIONS], &next_ms);
@@ -288,6 +330,8 @@ static void worker_prepare(triggers_worker *worker) {
     worker->history_age_ms = core_config_integer(config, "triggers.history_age");
     worker->history_share_bytes =
         (uint64_t)core_config_integer(config, "triggers.history_bytes") / (2 * TRIGGERS_PARTITIONS);
+    worker->held_share_bytes =
+        (uint64_t)core_config_integer(config, "triggers.parked_bytes") / (2 * TRIGGERS_PARTITIONS);
     worker->scope = core_subject_scope_of(config);
     core_buffer_init(&worker->letter, LETTER_MAX_BYTES);
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)

@@ -98,6 +98,7 @@ struct triggers_worker {
     fanout_courier *courier;
     char streams[4][FANOUT_NAME_MAX]; /* by fanout_work */
     triggers_slot slots[TRIGGERS_PARTITIONS];
+    uint32_t held;         /* slots that begin attempts, as bits */
     unsigned first;        /* whose step comes first, another one each turn */
     triggers_call *calls;  /* under way */
     triggers_call *failed; /* to be told */
@@ -107,7 +108,7 @@ struct triggers_worker {
     triggers_telling *tellings_again; /* results that could not be told yet */
     core_subject_scope scope;
     int64_t history_age_ms;
-    uint64_t history_share_bytes;
+    uint64_t history_share_bytes, held_share_bytes; /* a partition's */
 
     pthread_mutex_t lock; /* guards these, which other threads put in */
     triggers_delivery *ended;

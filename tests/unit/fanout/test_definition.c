@@ -20,6 +20,7 @@ static fanout_definition sample(void) {
         .since = core_slice_text("abcdefghijklmnop-7.2"),
         .facts = core_slice_text("{\"primary_key\":[\"id\"]}"),
         .has_state = true,
+        .partitions = 3,
         .disabled = true,
         .created_us = INT64_C(1763511760877000),
         .changed_us = INT64_C(1763511760878000),
@@ -40,6 +41,7 @@ static void test_comes_back(void **state) {
     assert_true(core_slice_equal(before.project, after.project));
     assert_true(core_slice_equal(before.since, after.since));
     assert_true(before.created_us == after.created_us && before.changed_us == after.changed_us);
+    assert_int_equal(after.partitions, 3);
     assert_true(after.disabled && !after.paused && after.has_state);
     core_arena_fini(&arena);
     core_buffer_fini(&value);
@@ -58,6 +60,8 @@ static void test_refused(void **state) {
         {"{\"version\":1,\"project\":\"p\",\"name\":\"a\",\"origin\":\"moon\",\"definition\":{}}",
          "not a stored definition"},
         {"{\"version\":1,\"project\":\"p\",\"name\":\"a\",\"definition\":{}", "not a stored"},
+        {"{\"version\":1,\"project\":\"p\",\"name\":\"a\",\"partitions\":\"3\",\"definition\":{}}",
+         "not a stored definition"},
         {"{\"version\":2,\"project\":\"p\",\"name\":\"a\",\"definition\":{}}", "later version"},
     };
     (void)state;

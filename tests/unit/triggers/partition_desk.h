@@ -36,6 +36,7 @@ typedef struct {
     int64_t append_every_ms; /* of who takes over */
     uint32_t batch_size;
     size_t batch_bytes;
+    uint32_t partitions;
 } desk;
 
 static const int64_t delays[] = {5000, 60000};
@@ -51,6 +52,7 @@ static void on_policy(void *context, core_slice project, core_slice trigger,
                                 .batch_size = d->batch_size,
                                 .batch_ms = d->batch_ms,
                                 .batch_bytes = d->batch_bytes,
+                                .partitions = d->partitions,
                                 .retry = {.delays_ms = delays, .count = 2}};
 }
 static int64_t on_admit(void *context, core_slice project, core_slice trigger, int64_t now_ms,

@@ -100,6 +100,7 @@ typedef struct {
     int64_t paused_ms[TRIGGERS], held_ms[TRIGGERS]; /* until when */
     size_t max_parked_keys, max_bytes;
     uint64_t max_held_bytes;
+    uint32_t partitions; /* that a trigger is taken to be in */
     int64_t append_every_ms;
     int64_t step_ms;
     size_t limited;
@@ -231,6 +232,7 @@ static void on_policy(void *context, core_slice project, core_slice trigger,
         .batch_size = number != NEVER ? s->batch_size[number] : 0,
         .batch_ms = number != NEVER ? s->batch_ms[number] : 0,
         .batch_bytes = s->batch_bytes,
+        .partitions = s->partitions,
         .retry = {.delays_ms = delays, .count = CORE_COUNT_OF(delays), .jitter_percent = 20}};
 }
 

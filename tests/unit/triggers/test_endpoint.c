@@ -78,11 +78,56 @@ static void test_what_the_breaker_holds_back_does_not_count_for_the_rate(void **
     triggers_endpoint_free(endpoint);
 }
 
+/* One partition of sixteen has a sixteenth of the rate and three of forty places. */
+static void test_rate_and_places_are_those_of_the_partitions_held(void **state) {
+    triggers_definition limited = definition;
+    const char *reason;
+    (void)state;
+    limited.webhook = (triggers_webhook){.concurrency = 40, .rate_count = 16, .rate_ms = 1000};
+    triggers_endpoint *endpoint =
+        triggers_endpoint_new(&limited, start_ms, start_ms * CORE_NS_PER_MS);
+    assert_non_null(endpoint);
+    assert_int_equal(endpoint->throttle.spec.concurrency, 40);
+    triggers_endpoint_share(endpoint, UINT32_C(1) << endpoint->spread.first);
+    assert_int_equal(endpoint->throttle.spec.concurrency, 3);
+    int64_t now_ns = start_ms * CORE_NS_PER_MS;
+    assert_int_equal(triggers_endpoint_admit(endpoint, start_ms, now_ns, &reason), 0);
+    int64_t until_ms = triggers_endpoint_admit(endpoint, start_ms, now_ns, &reason);
+    assert_in_range(until_ms - start_ms, 1000, 1001);
+    triggers_endpoint_share(endpoint, TRIGGERS_PARTITIONS_ALL);
+    until_ms = triggers_endpoint_admit(endpoint, start_ms, now_ns, &reason);
+    assert_in_range(until_ms - start_ms, 62, 64);
+    for (int64_t i = 1; i < 4; i++)
+        assert_int_equal(
+            triggers_endpoint_admit(endpoint, start_ms, now_ns + i * 100 * CORE_NS_PER_MS, &reason),
+            0);
+    assert_true(triggers_endpoint_fits(endpoint, TRIGGERS_PARTITIONS_ALL));
+    assert_false(triggers_endpoint_fits(endpoint, UINT32_C(1) << endpoint->spread.first));
+    triggers_endpoint_free(endpoint);
+}
+
+/* Its connections are each process's own. */
+static void test_what_is_no_webhook_is_not_shared(void **state) {
+    triggers_definition statement = definition;
+    (void)state;
+    statement.action = TRIGGERS_DO_SQL;
+    triggers_endpoint *endpoint =
+        triggers_endpoint_new(&statement, start_ms, start_ms * CORE_NS_PER_MS);
+    assert_non_null(endpoint);
+    uint32_t places = endpoint->throttle.spec.concurrency;
+    assert_true(places > 0);
+    triggers_endpoint_share(endpoint, 1);
+    assert_int_equal(endpoint->throttle.spec.concurrency, places);
+    triggers_endpoint_free(endpoint);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_finds_no_place_is_told_when_one_is_free),
         cmocka_unit_test(test_who_waits_for_a_probe_is_told_of_its_word),
         cmocka_unit_test(test_what_the_breaker_holds_back_does_not_count_for_the_rate),
+        cmocka_unit_test(test_rate_and_places_are_those_of_the_partitions_held),
+        cmocka_unit_test(test_what_is_no_webhook_is_not_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@ static fanout_definition sample(const char *text) {
         .since = core_slice_text("abcdefghijklmnop-7.2"),
         .facts = core_slice_text("{\"primary_key\":[\"id\"]}"),
         .has_state = true,
+        .partitions = 3,
         .disabled = true,
         .created_us = INT64_C(1763511760877000),
     };
@@ -32,6 +33,7 @@ static void test_definition(void **state) {
     assert_true(core_slice_equal(it->project, stored.project));
     assert_true(it->disabled && !it->paused);
     assert_int_equal(it->revision, 9);
+    assert_int_equal(it->partitions, 3);
     assert_true(core_slice_is(it->since, "abcdefghijklmnop-7.2"));
     assert_true(core_slice_equal(it->facts, stored.facts));
     assert_true(it->created_us == stored.created_us);

@@ -195,6 +195,39 @@ static void test_a_trigger_has_no_more_parked_keys_than_it_leaves_free(void **st
     desk_close(&d);
 }
 
+/* What it has in other partitions, too, counts against what it leaves free; and what those have. */
+static void test_a_trigger_has_no_more_put_aside_than_it_leaves_free(void **state) {
+    static const struct {
+        uint32_t partitions;
+        size_t held;
+    } rows[] = {{0, 6}, {1, 6}, {3, 3}, {11, 1}};
+    (void)state;
+    for (size_t row = 0; row < CORE_COUNT_OF(rows); row++) {
+        desk d;
+        desk_open_batches(&d, 16, 0, 0);
+        d.is_paused = true;
+        d.partitions = rows[row].partitions;
+        feed(&d, 1, "a");
+        wait_ms(&d, 5200);
+        wait_ms(&d, 200);
+        uint64_t one = triggers_partition_held_bytes(d.partition);
+        assert_int_equal(look(&d).held_tasks, 1);
+        triggers_partition_held_max(d.partition, 12 * one);
+        for (uint64_t i = 2; i <= 12; i++)
+            feed(&d, i, "a");
+        wait_ms(&d, 200);
+        settle(&d);
+        assert_int_equal(look(&d).held_tasks, rows[row].held);
+        assert_true(look(&d).is_limited);
+        triggers_partition_held_max(d.partition, one); /* the others have it */
+        resume(&d);
+        for (uint64_t i = 1; i <= 12; i++)
+            good(&d, i);
+        assert_int_equal(triggers_partition_watermark(d.partition), 12);
+        desk_close(&d);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_a_paused_trigger_has_is_put_aside),
@@ -203,6 +236,7 @@ int main(void) {
         cmocka_unit_test(test_a_lane_closes_before_its_chain_begins),
         cmocka_unit_test(test_a_takeover_knows_what_is_put_aside_and_done),
         cmocka_unit_test(test_a_trigger_has_no_more_parked_keys_than_it_leaves_free),
+        cmocka_unit_test(test_a_trigger_has_no_more_put_aside_than_it_leaves_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

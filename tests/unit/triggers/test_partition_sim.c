@@ -287,6 +287,8 @@ static void step_owners(sim *s) {
         if (owner->partition == NULL || owner->asleep)
             continue;
         owner_feed(s, owner);
+        if (s->max_held_bytes < 1 << 20 && rnd(s, 500) == 0) /* others have more, or less */
+            triggers_partition_held_max(owner->partition, 300 + rnd(s, 1000));
         if (owner->tick_ms <= s->now_ms) {
             int64_t next_ms;
             triggers_partition_tick(owner->partition, s->now_ms, &next_ms);
@@ -336,6 +338,7 @@ static void sim_init(sim *s, uint64_t seed) {
     s->append_every_ms = seed % 5 < 2 ? 50 : 0;
     s->max_bytes = seed % 5 == 0 ? 2048 : 64 * 1024;
     s->max_held_bytes = seed % 7 == 0 ? 1200 : 1 << 20;
+    s->partitions = seed % 11 == 0 ? 3 : 0;
     for (size_t i = 0; i < KEYS; i++) {
         s->key_hash[i] = rnd(s, UINT64_MAX) * TRIGGERS_PARTITIONS + 5;
         uint64_t dice = rnd(s, 10);
