@@ -4,8 +4,8 @@
 
 #include "core/buffer.h"
 
-/* Appends the text with each `${NAME}` that is a value by itself in double quotes. False: there is
- * none, or `out` is full. */
+/* Appends the text with each `${NAME}` that is a value by itself of a flow map or list in double
+ * quotes. False: there is none, or `out` is full. */
 CORE_MUST_CHECK bool core_document_quote(core_slice text, core_buffer *out);
 
 /* The same of JSON, whose characters beyond U+FFFF may be pairs of escapes, which YAML does not
