@@ -112,7 +112,15 @@ static void key_check(const check_case *it, const search_live_table *table, core
                                 CORE_SLICE_ARGS(table->relation.table), mending);
         return;
     }
-    if (!table->is_published)
+    if (table->parts_publication.length > 0)
+        (void)core_problem_tell(
+            it->problems, place,
+            "table: changes of %.*s.%.*s come under the names of its partitions and none under its "
+            "own; name the partitions, or run: ALTER PUBLICATION \"%.*s\" SET "
+            "(publish_via_partition_root = true);",
+            CORE_SLICE_ARGS(table->relation.schema), CORE_SLICE_ARGS(table->relation.table),
+            CORE_SLICE_ARGS(table->parts_publication));
+    else if (!table->is_published)
         core_problem_warn(it->problems, place,
                           "table: %.*s.%.*s is not published now, so no change of it comes "
                           "(postgres.tables, postgres.publication)",

@@ -7,17 +7,19 @@
 #define ARENA_MAX_BYTES   ((size_t)4 << 20)
 
 static const char find_sql[] =
+    "WITH published AS (SELECT c.oid, p.pubname::text FROM pg_catalog.pg_publication_tables p"
+    "   JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname"
+    "   JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
+    "   WHERE p.pubname::text IN ($3::text, $3::text || '_inserts'))"
     "SELECT c.oid::text, CASE WHEN c.relkind = 'p' THEN"
     "   coalesce((SELECT CASE WHEN count(DISTINCT l.relreplident) > 1 THEN 'n'"
     "     ELSE min(l.relreplident::text) END FROM pg_catalog.pg_partition_tree(c.oid::regclass) t"
     "     JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE t.isleaf), 'd')"
     "   ELSE c.relreplident::text END,"
-    " EXISTS (SELECT FROM pg_catalog.pg_publication_tables p"
-    "   WHERE p.pubname::text IN ($3::text, $3::text || '_inserts')"
-    "   AND (p.schemaname, p.tablename) IN (SELECT n2.nspname, c2.relname"
-    "     FROM pg_catalog.pg_class c2 JOIN pg_catalog.pg_namespace n2 ON n2.oid = c2.relnamespace"
-    "     WHERE c2.oid = c.oid OR (c.relkind = 'p' AND c2.oid IN (SELECT t.relid"
-    "       FROM pg_catalog.pg_partition_tree(c.oid::regclass) t WHERE t.isleaf))))"
+    " EXISTS (SELECT FROM published p WHERE p.oid = c.oid),"
+    " CASE WHEN c.relkind = 'p' THEN (SELECT min(p.pubname) FROM published p"
+    "   JOIN pg_catalog.pg_partition_tree(c.oid::regclass) t ON t.relid = p.oid"
+    "   WHERE t.isleaf) END"
     " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')";
 
@@ -132,6 +134,9 @@ static bool found_read(pg_connection *connection, const pg_result *found, const 
     const char *oid = pg_result_value(found, 0, 0);
     table->relation.replica_identity = *pg_result_value(found, 0, 1);
     table->is_published = is_true(found, 0, 2);
+    if (!table->is_published && pg_result_value(found, 0, 3) != NULL)
+        table->parts_publication =
+            core_arena_copy(&table->arena, core_slice_text(pg_result_value(found, 0, 3)));
     table->relation.schema = core_arena_copy(&table->arena, core_slice_text(schema));
     table->relation.table = core_arena_copy(&table->arena, core_slice_text(name));
     pg_result *columns = pg_query(connection, columns_sql, &oid, 1, error);

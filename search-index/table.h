@@ -11,7 +11,8 @@ typedef struct {
         relation;          /* `key`: the columns that tell the old row in every UPDATE and DELETE */
     const core_slice *key; /* the primary key's columns, in its order */
     size_t key_count;
-    bool is_published;
+    bool is_published;            /* by one of the source's publications, as itself */
+    core_slice parts_publication; /* that has its partitions in its place; empty: none */
 } search_live_table;
 
 typedef enum {

@@ -114,7 +114,15 @@ static void parts_check(const triggers_check_case *it) {
 
 static void published_check(const triggers_check_case *it, core_place place) {
     const core_relation *relation = &it->table->relation;
-    if (!it->table->is_published)
+    if (it->table->parts_publication.length > 0)
+        (void)core_problem_tell(
+            it->problems, place,
+            "on: changes of %.*s.%.*s come under the names of its partitions and none under its "
+            "own; name a partition, or run: ALTER PUBLICATION \"%.*s\" SET "
+            "(publish_via_partition_root = true);",
+            CORE_SLICE_ARGS(relation->schema), CORE_SLICE_ARGS(relation->table),
+            CORE_SLICE_ARGS(it->table->parts_publication));
+    else if (!it->table->is_published)
         core_problem_warn(it->problems, place,
                           "on: %.*s.%.*s is not published now, so no change of it comes "
                           "(postgres.tables, postgres.publication)",
@@ -134,10 +142,13 @@ static void published_check(const triggers_check_case *it, core_place place) {
 
 static void mending_write(const triggers_check_table *table, core_buffer *out) {
     core_buffer_text(out, "ALTER TABLE ");
+    if (table->is_partitioned) /* its own identity counts for nothing */
+        core_buffer_text(out, "PARTITION REPLICA IDENTITY FULL; with each PARTITION of ");
     core_identifier_append(out, table->relation.schema);
     core_buffer_text(out, ".");
     core_identifier_append(out, table->relation.table);
-    core_buffer_text(out, " REPLICA IDENTITY FULL;");
+    if (!table->is_partitioned)
+        core_buffer_text(out, " REPLICA IDENTITY FULL;");
     core_buffer_u8(out, 0);
 }
 

@@ -12,16 +12,19 @@ static const char table_sql[] =
     "WITH leaf AS (SELECT c.oid, c.relreplident, c.reltoastrelid FROM pg_catalog.pg_class c"
     "   WHERE c.oid IN (SELECT $1::oid UNION ALL"
     "     SELECT t.relid FROM pg_catalog.pg_partition_tree($1::oid::regclass) t WHERE t.isleaf)"
-    "   AND c.relkind = 'r')"
+    "   AND c.relkind = 'r'),"
+    " published AS (SELECT c.oid, p.pubname::text FROM pg_catalog.pg_publication_tables p"
+    "   JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname"
+    "   JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename"
+    "   WHERE p.pubname::text IN ($2::text, $2::text || '_inserts')"
+    "   AND (c.oid = $1::oid OR c.oid IN (SELECT oid FROM leaf)))"
     "SELECT (SELECT CASE WHEN count(DISTINCT relreplident) > 1 THEN 'n'"
     "          ELSE coalesce(min(relreplident::text), 'd') END FROM leaf),"
     " (SELECT coalesce(sum(pg_catalog.pg_relation_size(l.reltoastrelid::regclass)), 0) > 0"
     "    FROM leaf l WHERE l.reltoastrelid <> 0),"
-    " EXISTS (SELECT FROM pg_catalog.pg_publication_tables p WHERE p.pubname::text IN ($2::text, "
-    "$2::text || "
-    "'_inserts') AND (p.schemaname, p.tablename) IN (SELECT n.nspname, c.relname"
-    "   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    "   WHERE c.oid = $1::oid OR c.oid IN (SELECT oid FROM leaf)))";
+    " EXISTS (SELECT FROM published p WHERE p.oid = $1::oid),"
+    " (SELECT min(p.pubname) FROM published p WHERE p.oid <> $1::oid),"
+    " (SELECT relkind = 'p' FROM pg_catalog.pg_class WHERE oid = $1::oid)";
 
 static const char columns_sql[] =
     "WITH RECURSIVE under(type, oid) AS ("
@@ -166,6 +169,10 @@ static bool table_read(pg_connection *connection, const char *oid, const char *p
     table->relation.replica_identity = *pg_result_value(result, 0, 0);
     table->holds_long_values = is_true(result, 0, 1);
     table->is_published = is_true(result, 0, 2);
+    table->is_partitioned = is_true(result, 0, 4);
+    if (!table->is_published && pg_result_value(result, 0, 3) != NULL)
+        table->parts_publication =
+            core_arena_copy(&table->arena, core_slice_text(pg_result_value(result, 0, 3)));
     pg_result_free(result);
     result = pg_query(connection, columns_sql, parameters, 1, error);
     bool ok = result != NULL && columns_read(result, table, error);

@@ -18,8 +18,10 @@ typedef struct {
     triggers_relation_facts facts;
     const triggers_check_column *columns; /* one a column */
     bool has_identity;                    /* UPDATE and DELETE can be told at all */
-    bool is_published;                    /* by one of the source's publications */
-    bool holds_long_values;               /* some are stored beside their rows now */
+    bool is_published;                    /* by one of the source's publications, as itself */
+    bool is_partitioned;
+    core_slice parts_publication; /* that has its partitions in its place; empty: none */
+    bool holds_long_values;       /* some are stored beside their rows now */
 } triggers_check_table;
 
 typedef enum {

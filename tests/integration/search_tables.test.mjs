@@ -183,12 +183,15 @@ test('what is wrong with a definition is told with its line and column, and the 
     CREATE TABLE notes (id int PRIMARY KEY, title text, meta jsonb, n int);
     CREATE TABLE keyless (title text);
     CREATE TABLE hidden (id int PRIMARY KEY, other int NOT NULL UNIQUE, title text);
-    ALTER TABLE hidden REPLICA IDENTITY USING INDEX hidden_other_key` });
+    ALTER TABLE hidden REPLICA IDENTITY USING INDEX hidden_other_key;
+    CREATE TABLE parted (id int PRIMARY KEY, title text) PARTITION BY RANGE (id);
+    CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10)` });
   const texts = {
     missing: 'name: missing\ntable: nots\nfields: [title]\n',
     column: 'name: column\ntable: notes\nfields:\n  titel: 2\n',
     keyless: 'name: keyless\ntable: keyless\nfields: [title]\n',
     hidden: 'name: hidden\ntable: hidden\nfields: [title]\n',
+    parted: 'name: parted\ntable: parted\nfields: [title]\n',
     path: 'name: path\ntable: notes\nfields: [title, n->x]\n',
     when: 'name: when\ntable: notes\nfields: [title]\nwhen: title = 3\n',
     yaml: 'name: yaml\ntable: [\n',
@@ -200,6 +203,7 @@ test('what is wrong with a definition is told with its line and column, and the 
     column: ':4:3: fields: public.notes has no column titel; did you mean title?',
     keyless: 'public.keyless has no primary key, which documents are named by: ALTER TABLE \\"public\\".\\"keyless\\" ADD PRIMARY KEY',
     hidden: 'changes of public.hidden do not tell its primary key: ALTER TABLE \\"public\\".\\"hidden\\" REPLICA IDENTITY DEFAULT;',
+    parted: ':2:8: table: changes of public.parted come under the names of its partitions',
     path: ':3:17: fields: n is no json or jsonb column',
     when: ':4:',
     yaml: 'yaml.yaml:',

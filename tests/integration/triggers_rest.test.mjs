@@ -179,7 +179,7 @@ suite('triggers over REST', () => {
     ['old of a DELETE', `${HEAD}on: {table: plain, ops: delete}\nselect: [old.id, old.n]`, 4, 18, 'a DELETE does not tell it'],
     ['a key of a DELETE', `${HEAD}on: {table: plain}\nkey: new.n`, 4, 6, FULL('plain')],
     ['old with an index', `${HEAD}on: {table: byindex}\nselect: [old.code, old.id]`, 4, 20, FULL('byindex')],
-    ['old of partitions', `${HEAD}on: {table: parts}\nwhen: old.n = 1`, 4, 7, FULL('parts')],
+    ['a table that its partitions stand for', `${HEAD}on: {table: parts}`, 3, 13, 'ALTER PUBLICATION "walcast" SET (publish_via_partition_root = true);'],
     ['old of odd names', `${HEAD}on: {table: '"Odd.Name"'}\nwhen: old."b""q" = 1`, 4, 7, FULL('Odd.Name')],
     ['a long value in a condition', `${HEAD}on: {table: long}\nwhen: new.body like 'x%'`, 4, 7, FULL('long')],
     ['old in a template', `${HEAD}on: {table: plain}\ntemplate: '{"a": {{old.n}}}'`, 4, 20, FULL('plain')],
@@ -216,6 +216,7 @@ suite('triggers over REST', () => {
       ['by-index', 'on: {table: byindex}\nselect: [old.code]\nkey: new.code'],
       ['odd', 'on: {table: \'"Odd.Name"\', ops: [insert, update]}\nkey: new."Weird Col"\nwhen: new."b""q" = 1'],
       ['no-key', 'on: {table: nokey, ops: insert}\nkey: new.a'],
+      ['a-part', 'on: {table: parts_1}'],
       ['part', 'on: {table: parts}\nwhen: new.n = 1 and old.id = 2'],
       ['other-schema', 'on: {table: shop.items}'],
       ['event', "on: {event: auth.*}\nwhen: new.data->>'plan' = 'pro'\nselect: [new.data]"],
@@ -223,10 +224,13 @@ suite('triggers over REST', () => {
       ['result', "on: {result: full}\nwhen: new.http_status = 410"],
     ];
     for (const [name, text] of good) {
+      if (name === 'part') await house.postgres.query('ALTER PUBLICATION walcast SET (publish_via_partition_root = true)');
       const { status, text: answer } = await ask('POST', path(), `name: ${name}\ndo: {webhook: {url: https://e.org/, secret: "\${secret:A}"}}\n${text}`);
       assert.equal(status, 201, `${name}: ${answer}`);
       await ask('DELETE', path(name));
     }
+    const { text } = await ask('POST', path(), `${HEAD}on: {table: parts}\nwhen: old.n = 1`);
+    assert.match(text, /ALTER TABLE PARTITION REPLICA IDENTITY FULL; with each PARTITION of \\"public\\"\.\\"parts\\"/);
   });
 
   test('what is allowed but hardly meant comes with warnings', async () => {
