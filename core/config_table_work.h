@@ -17,8 +17,8 @@
      .unit = "bytes",
      .doc = "Size of the stream of deliveries that wait for their next attempt, or for a trigger "
             "that is held back (`{nats.stream}_PARKED`). What is held back takes at most half of "
-            "it, and one trigger no more than it leaves free of that half; what fails and finds no "
-            "room becomes a dead letter."},
+            "it, and one trigger no more than it leaves free of that half, nor where schemas are "
+            "tenants all of one project; what fails and finds no room becomes a dead letter."},
     {.key = "triggers.dlq_bytes",
      .type = CORE_CONFIG_BYTES,
      .initial = "256MiB",
@@ -73,8 +73,9 @@
      .max = 100000,
      .unit = "keys",
      .doc = "Keys of one source whose deliveries have failed and wait for a next attempt, about "
-            "300 bytes each. A trigger has no more of them than it leaves free for others; its "
-            "further ones wait unattempted meanwhile."},
+            "300 bytes each. A trigger has no more of them than it leaves free for others, nor have "
+            "where schemas are tenants all of one project; its further ones wait unattempted "
+            "meanwhile."},
     {.key = "triggers.sql_url",
      .type = CORE_CONFIG_TEXT,
      .doc = "Where statements of triggers (`do: sql`) are run, with the rights of which role; by "

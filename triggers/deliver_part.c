@@ -77,8 +77,9 @@ static core_readiness deliver_ready(triggers_part *part, char *reason, size_t re
                        "room (triggers.parked_bytes, triggers.dlq_bytes)");
     else if (stats.is_limited)
         (void)snprintf(reason, reason_size,
-                       "deliveries of a trigger wait unattempted: its share of what may wait for "
-                       "a next attempt is used up (triggers.parked_keys, triggers.parked_bytes)");
+                       "deliveries of a trigger wait unattempted: its share, or its project's, of "
+                       "what may wait for a next attempt is used up (triggers.parked_keys, "
+                       "triggers.parked_bytes)");
     else
         return CORE_READY_YES;
     return CORE_READY_WARNING;

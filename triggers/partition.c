@@ -300,9 +300,11 @@ uint64_t triggers_partition_held_bytes(const triggers_partition *partition) {
     return partition->held_bytes + partition->copying_bytes;
 }
 
-void triggers_partition_held_max(triggers_partition *partition, uint64_t bytes) {
+void triggers_partition_held_max(triggers_partition *partition, uint64_t bytes,
+                                 uint32_t partitions) {
     CORE_MAGIC_CHECK(partition, TRIGGERS_PARTITION_MAGIC);
     partition->limits.max_held_bytes = bytes;
+    partition->limits.partitions = partitions;
 }
 
 void triggers_partition_hold(triggers_partition *partition, bool is_held) {

@@ -107,6 +107,8 @@ typedef struct {
     int64_t append_every_ms; /* outcomes wait for as long after a record, to go with one */
     uint32_t max_attempts;   /* at once */
     unsigned number;         /* of the partition: its keys' hashes modulo TRIGGERS_PARTITIONS */
+    bool has_projects;       /* several, of which none takes what is for all */
+    uint32_t partitions;     /* the driver's, this one included; 0: one */
     uint64_t seed;           /* of the jitter */
 } triggers_partition_limits;
 
@@ -149,9 +151,10 @@ void triggers_partition_tick(triggers_partition *partition, int64_t now_ms, int6
 void triggers_partition_refresh(triggers_partition *partition, int64_t now_ms);
 
 /* Copies of what waits for its trigger, in bytes, and how many there may be from now on: what its
- * driver's partitions may have together less what the others have. */
+ * driver's partitions, so many, may have together less what the others have. */
 uint64_t triggers_partition_held_bytes(const triggers_partition *partition);
-void triggers_partition_held_max(triggers_partition *partition, uint64_t bytes);
+void triggers_partition_held_max(triggers_partition *partition, uint64_t bytes,
+                                 uint32_t partitions);
 
 /* While it is held nothing new begins; what is under way goes on. */
 void triggers_partition_hold(triggers_partition *partition, bool is_held);

@@ -64,7 +64,8 @@ static uint64_t chain_new(triggers_partition *partition) {
     return chain != 0 ? chain : partition->owner;
 }
 
-static void copy_send(triggers_partition *partition, partition_hold *hold) {
+static void copy_send(triggers_partition *partition, partition_lane *lane) {
+    partition_hold *hold = &lane->hold;
     partition_item *item = hold->uncopied;
     partition_copy *copy = &hold->copies[(hold->copy_first + hold->copy_count) % PARTITION_COPIES];
     if (hold->copied == 0)
@@ -78,6 +79,7 @@ static void copy_send(triggers_partition *partition, partition_hold *hold) {
     partition->copying++;
     hold->copying_bytes += item->task->length;
     partition->copying_bytes += item->task->length;
+    lane->owner->held_bytes += item->task->length;
     copy->number = partition_copy_send(partition, hold->node.hash, item, &parked);
 }
 
@@ -89,7 +91,7 @@ void partition_copies_send(triggers_partition *partition, partition_lane *lane) 
     bool is_held = partition_lane_is_held(partition, lane);
     while (copy_may_go(partition, hold) && copy_is_wanted(partition, lane, is_held) &&
            copy_has_room(partition, lane))
-        copy_send(partition, hold);
+        copy_send(partition, lane);
 }
 
 /* ---- answers ---- */
@@ -110,11 +112,13 @@ static partition_copy *copy_first(const partition_hold *hold) {
     return &hold->copies[hold->copy_first];
 }
 
-static void copy_pop(triggers_partition *partition, partition_hold *hold, size_t bytes) {
+static void copy_pop(triggers_partition *partition, partition_lane *lane, size_t bytes) {
+    partition_hold *hold = &lane->hold;
     hold->copy_first = (hold->copy_first + 1) % PARTITION_COPIES;
     hold->copy_count--;
     hold->copying_bytes -= bytes;
     partition->copying_bytes -= bytes;
+    lane->owner->held_bytes -= bytes;
 }
 
 static void copy_took(triggers_partition *partition, partition_lane *lane) {
@@ -130,7 +134,7 @@ static void copy_took(triggers_partition *partition, partition_lane *lane) {
                               .chain = hold->held == 0 ? hold->chain : 0,
                               .reason = hold_reason(partition, lane)};
     partition->holds_up = false;
-    copy_pop(partition, hold, item->task->length);
+    copy_pop(partition, lane, item->task->length);
     (void)partition_behind_pop(hold);
     partition_tell(partition, key, core_block_slice(item->task), &outcome);
     partition_hold_add(partition, lane, &outcome);
@@ -144,11 +148,13 @@ static void void_note(partition_hold *hold, const partition_copy *copy) {
         hold->void_position = copy->position;
 }
 
-static void copies_void(triggers_partition *partition, partition_hold *hold) {
+static void copies_void(triggers_partition *partition, partition_lane *lane) {
+    partition_hold *hold = &lane->hold;
     for (size_t i = 0; i < hold->copy_count; i++)
         void_note(hold, &hold->copies[(hold->copy_first + i) % PARTITION_COPIES]);
     hold->copy_count = 0;
     partition->copying_bytes -= hold->copying_bytes;
+    lane->owner->held_bytes -= hold->copying_bytes;
     hold->copying_bytes = 0;
     hold->uncopied = hold->behind;
     hold->copied = hold->last;
@@ -162,7 +168,7 @@ static void copy_failed(triggers_partition *partition, partition_lane *lane, cor
         partition->holds_up = true;
         partition->refused_ms = partition->now_ms;
     }
-    copies_void(partition, &lane->hold);
+    copies_void(partition, lane);
 }
 
 /* As the broker may have them when two of them overtook one another. */

@@ -95,8 +95,8 @@ void partition_hold_fini(triggers_partition *partition, partition_lane *lane) {
 
 /* ---- closing ---- */
 
-/* What a trigger has in the other partitions that do its work, is not known here: as much as in
- * this one, say, since keys spread. */
+/* What a trigger, or a project, has in the other partitions that do its work, is not known here: as
+ * much as in this one, say, since keys spread. */
 bool partition_hold_has_room(const triggers_partition *partition, const partition_lane *lane) {
     const partition_hold *hold = &lane->hold;
     triggers_policy policy = {.partitions = 1};
@@ -106,7 +106,8 @@ bool partition_hold_has_room(const triggers_partition *partition, const partitio
         return false;
     partition_lane_policy(partition, lane, &policy);
     uint64_t partitions = policy.partitions > 0 ? policy.partitions : 1;
-    return (hold->bytes + hold->copying_bytes) * partitions < max - taken;
+    return (hold->bytes + hold->copying_bytes) * partitions < max - taken &&
+           partition_project_may_hold(partition, lane->owner, max - taken);
 }
 
 void partition_hold_want(triggers_partition *partition, partition_lane *lane) {

@@ -21,6 +21,7 @@ void partition_hold_add(triggers_partition *partition, partition_lane *lane,
     hold->bytes += outcome->took_ms;
     partition->held_tasks++;
     partition->held_bytes += outcome->took_ms;
+    lane->owner->held_bytes += outcome->took_ms;
 }
 
 /* The sizes are not kept one by one. */
@@ -32,12 +33,14 @@ void partition_hold_less(triggers_partition *partition, partition_lane *lane) {
     hold->bytes -= bytes;
     partition->held_tasks--;
     partition->held_bytes -= bytes;
+    lane->owner->held_bytes -= bytes;
 }
 
 void partition_hold_forget(triggers_partition *partition, partition_lane *lane) {
     partition_hold *hold = &lane->hold;
     partition->held_tasks -= hold->held;
     partition->held_bytes -= hold->bytes;
+    lane->owner->held_bytes -= hold->bytes;
     hold->held = hold->bytes = 0;
     hold->head = hold->last = hold->last_position = hold->void_position = 0;
     hold->chain = hold->copied = 0;
@@ -134,6 +137,7 @@ bool partition_hold_read(triggers_partition *partition, core_cursor *cursor, cor
     lane->hold.base_position = read.base_position;
     partition->held_tasks += read.held;
     partition->held_bytes += read.bytes;
+    lane->owner->held_bytes += read.bytes;
     for (uint32_t i = 0; i < count; i++)
         if (core_cursor_left(cursor) < sizeof(uint64_t) ||
             !partition_hold_done_add(&lane->hold, core_cursor_u64(cursor)))

@@ -130,6 +130,7 @@ void partition_key_reserve(triggers_partition *partition, partition_key *key, bo
     key->is_reserved = is_reserved;
     partition->reserved_keys += is_reserved ? 1 : (size_t)-1;
     key->lane->reserved_keys += is_reserved ? 1 : (size_t)-1;
+    key->lane->owner->reserved_keys += is_reserved ? 1 : (size_t)-1;
 }
 
 void partition_key_count(triggers_partition *partition, partition_key *key) {
@@ -137,10 +138,12 @@ void partition_key_count(triggers_partition *partition, partition_key *key) {
     if (counts == key->is_counted)
         return;
     key->is_counted = counts;
-    /* There was no room to park it, and its attempt may still fail: its place stays its own. */
-    partition_key_reserve(partition, key, !counts && key->held != NULL);
+    /* There was no room to park it, and its attempt, or the next one, may still fail: its place
+     * stays its own. */
+    partition_key_reserve(partition, key, !counts && (key->held != NULL || key->attempts > 0));
     partition->parked_keys += counts ? 1 : (size_t)-1;
     key->lane->parked_keys += counts ? 1 : (size_t)-1;
+    key->lane->owner->parked_keys += counts ? 1 : (size_t)-1;
 }
 
 void partition_key_drop(triggers_partition *partition, partition_key *key) {
@@ -150,6 +153,7 @@ void partition_key_drop(triggers_partition *partition, partition_key *key) {
     partition_lane *lane = key->lane;
     key->is_parking = false;
     partition_key_count(partition, key);
+    partition_key_reserve(partition, key, false);
     table_remove(&partition->keys, key->hash);
     free(key);
     lane->keys--;

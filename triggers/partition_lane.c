@@ -12,13 +12,15 @@ enum { LANES_FIRST = 8, KEY_STATE_BYTES = 64, LANE_STATE_BYTES = 96 };
 
 bool partition_lanes_init(triggers_partition *partition) {
     return triggers_job_map_init(&partition->lanes_by_name) &&
-           triggers_job_map_init(&partition->holds_by_hash);
+           triggers_job_map_init(&partition->holds_by_hash) &&
+           triggers_job_map_init(&partition->projects);
 }
 
 void partition_lanes_fini(triggers_partition *partition) {
     partition_lanes_forget(partition);
     triggers_job_map_fini(&partition->lanes_by_name);
     triggers_job_map_fini(&partition->holds_by_hash);
+    triggers_job_map_fini(&partition->projects);
 }
 
 void partition_lanes_forget(triggers_partition *partition) {
@@ -26,6 +28,7 @@ void partition_lanes_forget(triggers_partition *partition) {
         partition_lane *lane = partition->lanes[i];
         partition_hold_fini(partition, lane);
         triggers_job_map_remove(&partition->lanes_by_name, &lane->node);
+        partition_project_drop(partition, lane->owner);
         free(lane);
     }
     free(partition->lanes);
@@ -53,10 +56,16 @@ static bool lanes_grow(triggers_partition *partition) {
 
 /* ---- lanes ---- */
 
-static partition_lane *lane_new(core_slice project, core_slice trigger) {
+static partition_lane *lane_new(triggers_partition *partition, core_slice project,
+                                core_slice trigger) {
     partition_lane *lane = calloc(1, sizeof *lane + project.length + trigger.length);
     if (lane == NULL)
         return NULL;
+    lane->owner = partition_project_get(partition, project);
+    if (lane->owner == NULL) {
+        free(lane);
+        return NULL;
+    }
     uint8_t *room = (uint8_t *)(lane + 1);
     lane->project = core_slice_keep(&room, project);
     lane->trigger = core_slice_keep(&room, trigger);
@@ -84,7 +93,7 @@ partition_lane *partition_lane_get(triggers_partition *partition, core_slice pro
         return lane;
     if (partition->lane_count == partition->lane_capacity && !lanes_grow(partition))
         return NULL;
-    lane = lane_new(project, trigger);
+    lane = lane_new(partition, project, trigger);
     if (lane == NULL)
         return NULL;
     lane->number = partition->lane_count;
@@ -98,12 +107,14 @@ void partition_lane_drop(triggers_partition *partition, partition_lane *lane) {
     if (lane->keys > 0 || lane->gone_revision != 0 || partition_hold_is_open(lane))
         return;
     assert(lane->first == NULL && lane->attempts == 0);
+    assert(lane->owner->lanes > 1 || partition_project_is_idle(lane->owner));
     partition->closing -= lane->is_closing;
     partition_hold_fini(partition, lane);
     triggers_job_map_remove(&partition->lanes_by_name, &lane->node);
     partition_lane *moved = partition->lanes[--partition->lane_count];
     partition->lanes[lane->number] = moved;
     moved->number = lane->number;
+    partition_project_drop(partition, lane->owner);
     free(lane);
 }
 
@@ -122,5 +133,6 @@ bool partition_lane_has_room(const triggers_partition *partition, const partitio
     size_t max = partition->limits.max_parked_keys;
     size_t taken = partition->parked_keys + partition->reserved_keys;
     return taken < max && lane->parked_keys + lane->reserved_keys < max - taken &&
+           partition_project_may_park(partition, lane->owner, max - taken) &&
            partition_state_has_room(partition);
 }

@@ -122,9 +122,19 @@ typedef struct {
     int64_t copy_again_ms;
 } partition_hold;
 
+/* What is of one project's triggers. */
+typedef struct {
+    triggers_job_map_node node; /* by its name; the first member */
+    core_slice name;            /* its own memory, behind it */
+    size_t lanes;               /* that are of it */
+    size_t parked_keys, reserved_keys;
+    uint64_t held_bytes; /* of what is in its lanes' chains, or on the way there */
+} partition_project;
+
 /* What is of one trigger. */
 struct partition_lane {
     triggers_job_map_node node;  /* by its names; the first member */
+    partition_project *owner;    /* counts what is the lane's, too */
     core_slice project, trigger; /* its own memory, behind it */
     partition_hold hold;
     bool is_closing; /* no task of the window begins, so that it can be held */
@@ -181,7 +191,7 @@ struct triggers_partition {
     size_t finished_count, finished_capacity;
 
     partition_table keys;
-    triggers_job_map lanes_by_name, holds_by_hash;
+    triggers_job_map lanes_by_name, holds_by_hash, projects;
     partition_lane *open; /* those that have a chain, or tasks behind it */
     size_t closing;       /* lanes */
     size_t gathering;     /* keys */
@@ -245,10 +255,23 @@ partition_lane *partition_lane_get(triggers_partition *partition, core_slice pro
 void partition_lane_drop(triggers_partition *partition, partition_lane *lane);
 void partition_lanes_forget(triggers_partition *partition);
 /* One more of its keys may fail: there is room to park it. A lane gets no more of them than it
- * leaves free, so that another's first failure finds room. */
+ * leaves free, so that another's first failure finds room; and so all of a project. */
 bool partition_lane_has_room(const triggers_partition *partition, const partition_lane *lane);
 /* What a state of the log takes is not near what a record may be. */
 bool partition_state_has_room(const triggers_partition *partition);
+
+/* partition_project.c: what is counted of a project */
+/* For one more lane; NULL: memory is out. */
+CORE_MUST_CHECK partition_project *partition_project_get(triggers_partition *partition,
+                                                         core_slice name);
+void partition_project_drop(triggers_partition *partition, partition_project *project);
+/* It has nothing that waits. */
+bool partition_project_is_idle(const partition_project *project);
+/* Whether it leaves more free than it has, where there are several. */
+bool partition_project_may_park(const triggers_partition *partition,
+                                const partition_project *project, size_t free_keys);
+bool partition_project_may_hold(const triggers_partition *partition,
+                                const partition_project *project, uint64_t free_bytes);
 
 /* partition_key.c: keys, found, made and let go */
 partition_key *partition_key_find(const triggers_partition *partition, uint64_t hash);
@@ -311,7 +334,8 @@ void partition_hold_pump(triggers_partition *partition, partition_lane *lane);
 /* Each that is open; `*next_ms` as of a tick. */
 void partition_holds_tick(triggers_partition *partition, int64_t *next_ms);
 partition_lane *partition_hold_find(const triggers_partition *partition, uint64_t hash);
-/* A lane may take as much of the stream of parked tasks as it leaves free of what is for all. */
+/* A lane may take as much of the stream of parked tasks as it leaves free of what is for all; and
+ * so may all of a project. */
 bool partition_hold_has_room(const triggers_partition *partition, const partition_lane *lane);
 /* The first of those behind the chain leaves them. */
 partition_item *partition_behind_pop(partition_hold *hold);

@@ -15,7 +15,7 @@ enum {
 static const char busy[] = "as many attempts to the endpoint are under way as may be at once";
 static const char shared[] = "the trigger has its share of the attempts that may be under way";
 const char partition_lane_limited[] =
-    "as many of the trigger's keys wait for their next attempt as may "
+    "as many keys of the trigger, or of its project, wait for their next attempt as may "
     "(triggers.parked_keys)";
 
 /* ---- lines ---- */
@@ -103,7 +103,7 @@ void partition_head_let_go(triggers_partition *partition, partition_key *key) {
     partition->promised -= key->promised;
     key->promised = 0;
     partition_key_unadmit(partition, key);
-    partition_key_reserve(partition, key, false);
+    partition_key_reserve(partition, key, key->attempts > 0 && !key->is_counted);
     key->lane->attempts--;
     partition->attempts--;
 }

@@ -85,6 +85,7 @@ triggers_partition *triggers_worker_partition(triggers_worker *worker, unsigned 
         .max_parked_keys = 1 + (parked_keys - 1) / TRIGGERS_PARTITIONS,
         .max_held_bytes = worker->held_share_bytes,
         .max_state_bytes = STATE_MAX_BYTES,
+        .has_projects = worker->has_projects,
         .append_every_ms = APPEND_EVERY_MS,
         .number = number,
         .max_attempts = TRIGGERS_ATTEMPTS_MAX,
@@ -244,8 +245,10 @@ static void held_renew(triggers_worker *worker) {
  * much as one that is spread. */
 static void rooms_share(triggers_worker *worker) {
     uint64_t max = 0, taken = 0;
+    uint32_t count = 0;
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         if (worker->slots[i].partition != NULL) {
+            count++;
             max += worker->held_share_bytes;
             taken += triggers_partition_held_bytes(worker->slots[i].partition);
         }
@@ -254,7 +257,7 @@ static void rooms_share(triggers_worker *worker) {
         if (partition == NULL)
             continue;
         uint64_t others = taken - triggers_partition_held_bytes(partition);
-        triggers_partition_held_max(partition, max > others ? max - others : 0);
+        triggers_partition_held_max(partition, max > others ? max - others : 0, count);
     }
 }
 
@@ -333,6 +336,7 @@ static void worker_prepare(triggers_worker *worker) {
     worker->held_share_bytes =
         (uint64_t)core_config_integer(config, "triggers.parked_bytes") / (2 * TRIGGERS_PARTITIONS);
     worker->scope = core_subject_scope_of(config);
+    worker->has_projects = core_tenants_of(config).count > 0;
     core_buffer_init(&worker->letter, LETTER_MAX_BYTES);
     for (unsigned i = 0; i < TRIGGERS_PARTITIONS; i++)
         triggers_slot_init(&worker->slots[i], worker, i);

@@ -107,6 +107,7 @@ struct triggers_worker {
     triggers_result_book results;     /* of the set */
     triggers_telling *tellings_again; /* results that could not be told yet */
     core_subject_scope scope;
+    bool has_projects; /* schemas are tenants */
     int64_t history_age_ms;
     uint64_t history_share_bytes, held_share_bytes; /* a partition's */
 

@@ -126,6 +126,30 @@ test('a trigger that takes its share of the parked keys waits unattempted, which
   await waitFor('no warning', async () => (await house.walcast.health()).reason === undefined, 30_000);
 });
 
+// Of the 64 keys of a partition a project gets half, where each of its triggers alone would get as
+// much as those before it left.
+test("a tenant's triggers take no more of the parked keys together than they leave free", async (t) => {
+  const COUNT = 250, TRIGGERS = 6, OTHERS = 40;
+  const once = new Set();
+  const receiver = await Receiver.start(t, ({ path, id }) =>
+    path === '/down' ? 404 : !once.has(id) && once.add(id) ? 429 : 200);
+  const table = '(id bigint PRIMARY KEY, customer int, status text)';
+  const down = (name) => `project: acme\n${trigger(`${receiver.url}/down`, { name, retry: '[1h]' })
+    .replace('new.customer\ndo', 'new.id\ndo')}`;
+  const house = await startTriggers(t, [...Array(TRIGGERS).keys()].map((i) => down(`down-${i}`))
+    .concat(trigger(`${receiver.url}/other`, { name: 'other', retry: '[1s, 1s]' })),
+  { 'triggers.parked_keys': '1024', 'postgres.tables': '*.*', 'postgres.tenant_schemas': 'proj_{project_id}' },
+  `CREATE SCHEMA proj_acme; CREATE TABLE orders ${table}; CREATE TABLE proj_acme.orders ${table}`);
+  await house.postgres.query(`INSERT INTO proj_acme.orders SELECT i, 1, 'paid' FROM generate_series(1, ${COUNT}) i`);
+  await waitFor('all tried or put aside', async () =>
+    await house.walcast.metric('walcast_triggers_parked_tasks') === COUNT * TRIGGERS, 60_000);
+  const tried = receiver.events.length;
+  assert.ok(tried > 16 * 32 / 2 && tried <= 16 * 32, `${tried} keys`);
+  await insertOrders(house, 1, OTHERS, OTHERS);
+  await came(receiver, 'other', OTHERS, 60_000);
+  assert.equal(await house.walcast.metric('walcast_triggers_dead_total'), 0);
+});
+
 test('triggers whose endpoints hang leave places for others', async (t) => {
   const COUNT = 1500, OTHERS = 40;
   const receiver = await Receiver.start(t, ({ path }) => (path === '/other' ? 200 : 'hang'));

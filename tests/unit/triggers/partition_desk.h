@@ -37,6 +37,8 @@ typedef struct {
     uint32_t batch_size;
     size_t batch_bytes;
     uint32_t partitions;
+    bool has_projects;
+    const char *project; /* whose tasks are fed */
 } desk;
 
 static const int64_t delays[] = {5000, 60000};
@@ -117,6 +119,7 @@ static void desk_take_over(desk *d) {
                                               .max_state_bytes = 1 << 20,
                                               .append_every_ms = d->append_every_ms,
                                               .max_attempts = 8,
+                                              .has_projects = d->has_projects,
                                               .seed = 1};
     core_error error = {0};
     triggers_partition_free(d->partition);
@@ -126,6 +129,7 @@ static void desk_take_over(desk *d) {
 
 static void desk_open_batches(desk *d, size_t max_tasks, uint32_t batch_size, size_t batch_bytes) {
     *d = (desk){.now_ms = 1000000,
+                .project = "p",
                 .revision = 1,
                 .max_tasks = max_tasks,
                 .batch_size = batch_size,
@@ -136,6 +140,16 @@ static void desk_open_batches(desk *d, size_t max_tasks, uint32_t batch_size, si
 }
 static void desk_open(desk *d) {
     desk_open_batches(d, 4, 0, 0);
+}
+/* A large window, perhaps of several projects. */
+static inline void desk_open_of(desk *d, bool has_projects) {
+    *d = (desk){.now_ms = 1000000,
+                .project = "p",
+                .revision = 1,
+                .max_tasks = 64,
+                .has_projects = has_projects};
+    desk_take_over(d);
+    triggers_partition_begin(d->partition, 7, d->now_ms);
 }
 
 /* Everything but attempts is answered, well. */
@@ -182,7 +196,7 @@ static void feed_hashed(desk *d, uint64_t sequence, const char *trigger, const c
     core_buffer out;
     core_buffer_init(&out, 4096);
     const triggers_task task = {
-        .project = core_slice_text("p"),
+        .project = core_slice_text(d->project),
         .trigger = core_slice_text(trigger),
         .event_id = core_slice_text("e"),
         .key = core_slice_text(key),
@@ -197,9 +211,9 @@ static void feed_hashed(desk *d, uint64_t sequence, const char *trigger, const c
     settle(d);
 }
 static void feed_of(desk *d, uint64_t sequence, const char *trigger, const char *key) {
-    feed_hashed(
-        d, sequence, trigger, key,
-        triggers_key_hash(core_slice_text("p"), core_slice_text(trigger), core_slice_text(key)));
+    feed_hashed(d, sequence, trigger, key,
+                triggers_key_hash(core_slice_text(d->project), core_slice_text(trigger),
+                                  core_slice_text(key)));
 }
 static void feed(desk *d, uint64_t sequence, const char *key) {
     feed_of(d, sequence, "t", key);

@@ -101,6 +101,7 @@ typedef struct {
     size_t max_parked_keys, max_bytes;
     uint64_t max_held_bytes;
     uint32_t partitions; /* that a trigger is taken to be in */
+    bool has_projects;
     int64_t append_every_ms;
     int64_t step_ms;
     size_t limited;

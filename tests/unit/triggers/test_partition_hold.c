@@ -212,18 +212,91 @@ static void test_a_trigger_has_no_more_put_aside_than_it_leaves_free(void **stat
         wait_ms(&d, 200);
         uint64_t one = triggers_partition_held_bytes(d.partition);
         assert_int_equal(look(&d).held_tasks, 1);
-        triggers_partition_held_max(d.partition, 12 * one);
+        triggers_partition_held_max(d.partition, 12 * one, 1);
         for (uint64_t i = 2; i <= 12; i++)
             feed(&d, i, "a");
         wait_ms(&d, 200);
         settle(&d);
         assert_int_equal(look(&d).held_tasks, rows[row].held);
         assert_true(look(&d).is_limited);
-        triggers_partition_held_max(d.partition, one); /* the others have it */
+        triggers_partition_held_max(d.partition, one, 1); /* the others have it */
         resume(&d);
         for (uint64_t i = 1; i <= 12; i++)
             good(&d, i);
         assert_int_equal(triggers_partition_watermark(d.partition), 12);
+        desk_close(&d);
+    }
+}
+
+/* Of eight keys a project's triggers get half together, and another's first failure finds room. One
+ * that is alone, so to say, is not held to that. */
+static void test_a_project_has_no_more_parked_keys_than_it_leaves_free(void **state) {
+    static const char *const triggers[] = {"t1", "t2", "t3", "t4", "t5"};
+    (void)state;
+    for (int has_projects = 0; has_projects <= 1; has_projects++) {
+        desk d;
+        desk_open_of(&d, has_projects == 1);
+        for (uint64_t i = 1; i <= 4; i++) {
+            feed_of(&d, i, triggers[i - 1], "a");
+            bad(&d, i);
+        }
+        assert_int_equal(look(&d).parked_keys, 4);
+        feed_of(&d, 5, triggers[4], "a");
+        assert_int_equal(under_way(&d, 5), has_projects == 1 ? 0 : 1);
+        assert_int_equal(look(&d).is_limited, has_projects == 1);
+        d.project = "q";
+        feed_of(&d, 6, "t1", "a");
+        bad(&d, 6);
+        assert_int_equal(look(&d).parked_keys, 5);
+        wait_ms(&d, 5000);
+        for (uint64_t i = 1; i <= 12; i++)
+            if (under_way(&d, 1 + i % 6) == 1)
+                good(&d, 1 + i % 6);
+        assert_int_equal(look(&d).parked_tasks, 0);
+        assert_int_equal(triggers_partition_watermark(d.partition), 6);
+        desk_close(&d);
+    }
+}
+
+/* All triggers of a project together, and what it is taken to have in the driver's other
+ * partitions. */
+static void test_a_project_has_no_more_put_aside_than_it_leaves_free(void **state) {
+    static const struct {
+        bool has_projects;
+        uint32_t partitions;
+        size_t held;
+    } rows[] = {{false, 4, 8}, {true, 1, 6}, {true, 2, 4}};
+    (void)state;
+    for (size_t row = 0; row < CORE_COUNT_OF(rows); row++) {
+        static const char *const triggers[] = {"t1", "t2", "t3", "t4"};
+        desk d;
+        desk_open_of(&d, rows[row].has_projects);
+        d.is_paused = true;
+        for (uint64_t i = 0; i < 4; i++)
+            feed_of(&d, i + 1, triggers[i], "a");
+        wait_ms(&d, 5200);
+        wait_ms(&d, 200);
+        uint64_t four = triggers_partition_held_bytes(d.partition);
+        assert_int_equal(look(&d).held_tasks, 4);
+        triggers_partition_held_max(d.partition, 3 * four, rows[row].partitions);
+        for (uint64_t i = 0; i < 4; i++)
+            feed_of(&d, i + 5, triggers[i], "a");
+        wait_ms(&d, 200);
+        settle(&d);
+        assert_int_equal(look(&d).held_tasks, rows[row].held);
+        assert_int_equal(look(&d).is_limited, rows[row].has_projects);
+        d.project = "q"; /* which finds room */
+        feed_of(&d, 9, "t1", "a");
+        wait_ms(&d, 5200);
+        wait_ms(&d, 200);
+        assert_int_equal(look(&d).held_tasks, rows[row].held + 1);
+        resume(&d);
+        for (int turn = 0; turn < 9; turn++)
+            for (uint64_t i = 1; i <= 9; i++)
+                if (under_way(&d, i) == 1)
+                    good(&d, i);
+        assert_int_equal(look(&d).held_tasks, 0);
+        assert_int_equal(triggers_partition_watermark(d.partition), 9);
         desk_close(&d);
     }
 }
@@ -237,6 +310,8 @@ int main(void) {
         cmocka_unit_test(test_a_takeover_knows_what_is_put_aside_and_done),
         cmocka_unit_test(test_a_trigger_has_no_more_parked_keys_than_it_leaves_free),
         cmocka_unit_test(test_a_trigger_has_no_more_put_aside_than_it_leaves_free),
+        cmocka_unit_test(test_a_project_has_no_more_parked_keys_than_it_leaves_free),
+        cmocka_unit_test(test_a_project_has_no_more_put_aside_than_it_leaves_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

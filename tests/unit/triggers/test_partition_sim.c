@@ -56,6 +56,7 @@ static void owner_begin(sim *s, int number) {
                                               .max_done = 40,
                                               .max_parked_keys = s->max_parked_keys,
                                               .max_held_bytes = s->max_held_bytes,
+                                              .has_projects = s->has_projects,
                                               .max_state_bytes = 1 << 20,
                                               .append_every_ms = s->append_every_ms,
                                               .number = 5,
@@ -92,7 +93,7 @@ static core_block *task_bytes(const sim_task *task) {
     core_buffer out;
     core_buffer_init(&out, 1024);
     (void)snprintf(number, sizeof number, "%" PRIu64, task->sequence);
-    const triggers_task wire = {.project = core_slice_text("p"),
+    const triggers_task wire = {.project = core_slice_text(task->trigger < 2 ? "p" : "q"),
                                 .trigger = core_slice_text(trigger),
                                 .event_id = core_slice_text(number),
                                 .event_time_us = (int64_t)task->sequence,
@@ -288,7 +289,8 @@ static void step_owners(sim *s) {
             continue;
         owner_feed(s, owner);
         if (s->max_held_bytes < 1 << 20 && rnd(s, 500) == 0) /* others have more, or less */
-            triggers_partition_held_max(owner->partition, 300 + rnd(s, 1000));
+            triggers_partition_held_max(owner->partition, 300 + rnd(s, 1000),
+                                        1 + (uint32_t)rnd(s, 3));
         if (owner->tick_ms <= s->now_ms) {
             int64_t next_ms;
             triggers_partition_tick(owner->partition, s->now_ms, &next_ms);
@@ -339,6 +341,7 @@ static void sim_init(sim *s, uint64_t seed) {
     s->max_bytes = seed % 5 == 0 ? 2048 : 64 * 1024;
     s->max_held_bytes = seed % 7 == 0 ? 1200 : 1 << 20;
     s->partitions = seed % 11 == 0 ? 3 : 0;
+    s->has_projects = seed % 2 == 0;
     for (size_t i = 0; i < KEYS; i++) {
         s->key_hash[i] = rnd(s, UINT64_MAX) * TRIGGERS_PARTITIONS + 5;
         uint64_t dice = rnd(s, 10);
