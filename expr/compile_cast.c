@@ -21,6 +21,22 @@ const expr_operation expr_operation_array = {.name = "array", .evaluate = array_
 static const expr_node *literal_array(const expr_compiler *c, const expr_node *node,
                                       expr_type type);
 
+/* Of an enum whose labels are known: whether the text is one. */
+static bool is_label(const expr_compiler *c, expr_type type, core_slice text) {
+    const expr_condition_spec *spec = c->spec;
+    for (uint16_t i = 0; spec->facts != NULL && i < spec->relation->column_count; i++) {
+        const expr_column_facts *facts = &spec->facts[i];
+        if (facts->label_count == 0 ||
+            !core_slice_equal(spec->relation->columns[i].type_name, type.enum_name))
+            continue;
+        for (size_t j = 0; j < facts->label_count; j++)
+            if (core_slice_equal(facts->labels[j], text))
+                return true;
+        return false;
+    }
+    return true;
+}
+
 /* What a literal is as that type. */
 static const expr_node *literal_as(const expr_compiler *c, const expr_node *node, expr_type type) {
     expr_datum value;
@@ -29,6 +45,10 @@ static const expr_node *literal_as(const expr_compiler *c, const expr_node *node
         return expr_null(c, type, node->location);
     if (type.is_array)
         return literal_array(c, node, type);
+    if (expr_type_is(type, EXPR_TYPE_ENUM) && !is_label(c, type, text))
+        return expr_wrong(c, node->location, "invalid input value for enum %.*s: \"%.*s\"",
+                          CORE_SLICE_ARGS(type.enum_name),
+                          (int)(text.length < 80 ? text.length : 80), (const char *)text.data);
     if (expr_type_is(type, EXPR_TYPE_JSONB)) {
         if (!expr_jsonb_normalize(text, &c->condition->arena, &value) &&
             value.state == EXPR_DATUM_VALUE)

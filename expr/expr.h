@@ -100,6 +100,8 @@ typedef enum {
 typedef struct {
     expr_collation collation; /* pg_attribute.attcollation */
     bool is_enum;             /* its type, or what its domain is over, is an enum */
+    const core_slice *labels; /* the enum's, where they are known: no other is taken for one */
+    size_t label_count;       /* 0: they are not known */
 } expr_column_facts;
 
 /* A function in SQL whose call may be replaced by its body: not SECURITY DEFINER, without SET,

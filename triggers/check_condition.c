@@ -30,8 +30,8 @@ static void compile(const triggers_check_case *it, const core_node *node) {
     }
     if (expr_condition_reads_settings(condition))
         (void)core_problem_tell(it->problems, node->place,
-                                "when: asks who the user is (current_setting, current_user): a "
-                                "trigger has none");
+                                "when: asks who the user is (current_setting, current_user, or a "
+                                "sub-select, which is for these): a trigger has none");
     else
         constant_check(it, node, condition);
     expr_condition_release(condition);

@@ -47,7 +47,9 @@ static const char columns_sql[] =
     " EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = $1::oid AND i.indisprimary"
     "   AND a.attnum = ANY (i.indkey)),"
     " EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = $1::oid AND i.indisreplident"
-    "   AND a.attnum = ANY (i.indkey))"
+    "   AND a.attnum = ANY (i.indkey)),"
+    " CASE WHEN b.typtype = 'e' THEN (SELECT json_agg(e.enumlabel)::text"
+    "   FROM pg_catalog.pg_enum e WHERE e.enumtypid = b.oid) END"
     " FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
     " JOIN base b ON b.type = a.atttypid"
     " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
@@ -65,6 +67,7 @@ enum {
     COLUMN_IS_TOASTABLE,
     COLUMN_IN_PRIMARY,
     COLUMN_IN_IDENTITY,
+    COLUMN_LABELS,
 };
 
 /* ---- Nearest names ---- */
@@ -108,6 +111,25 @@ static int64_t number_of(const pg_result *result, size_t row, size_t column) {
     return value != NULL && core_slice_to_i64(core_slice_text(value), &number) ? number : 0;
 }
 
+/* An array of JSON; where memory is out they are not known, and any text is taken for one. */
+static void labels_read(const char *json, core_arena *arena, expr_column_facts *facts) {
+    core_json_reader reader = core_json_reader_make(core_slice_text(json != NULL ? json : "[]"));
+    size_t count = 0, most = strlen(json != NULL ? json : "") / 3 + 1; /* "", and a comma */
+    core_slice *labels = json != NULL ? core_arena_array(arena, most, sizeof *labels) : NULL;
+    if (labels == NULL || core_json_next(&reader).kind != CORE_JSON_ARRAY_OPEN)
+        return;
+    for (core_json_token token = core_json_next(&reader);
+         token.kind == CORE_JSON_STRING && count < most; token = core_json_next(&reader)) {
+        uint8_t *room = core_arena_alloc(arena, token.raw.length + 1);
+        core_buffer label = core_buffer_over(room, room != NULL ? token.raw.length + 1 : 0);
+        if (room == NULL || !core_json_unescape(token.raw, &label))
+            return;
+        labels[count++] = core_buffer_slice(&label);
+    }
+    facts->labels = labels;
+    facts->label_count = count;
+}
+
 static bool column_read(const pg_result *result, size_t row, triggers_check_table *table,
                         core_column *column, expr_column_facts *facts,
                         triggers_check_column *checked) {
@@ -134,6 +156,7 @@ static bool column_read(const pg_result *result, size_t row, triggers_check_tabl
         .collation = (expr_collation)number_of(result, row, COLUMN_COLLATION),
         .is_enum = is_true(result, row, COLUMN_IS_ENUM),
     };
+    labels_read(pg_result_value(result, row, COLUMN_LABELS), &table->arena, facts);
     table->has_identity |= checked->in_identity;
     return column->name.data != NULL && column->type_name.data != NULL;
 }
