@@ -199,6 +199,25 @@ static const search_member key_members[] = {
     {"expiresAt", search_call_raw, offsetof(key_body, expires)},
 };
 
+/* One of Meilisearch's, each with a blank behind it. */
+static bool action_ok(core_slice action) {
+    static const char names[] =
+        "* search version export chatCompletions *.get "
+        "documents.* documents.add documents.get documents.delete "
+        "indexes.* indexes.create indexes.get indexes.update indexes.delete indexes.swap "
+        "indexes.compact tasks.* tasks.cancel tasks.delete tasks.get tasks.compact "
+        "settings.* settings.get settings.update stats.* stats.get metrics.* metrics.get "
+        "dumps.* dumps.create snapshots.* snapshots.create "
+        "keys.* keys.create keys.get keys.update keys.delete "
+        "experimental.* experimental.get experimental.update network.* network.get network.update "
+        "chats.* chats.get chats.delete chatsSettings.* chatsSettings.get chatsSettings.update "
+        "webhooks.* webhooks.get webhooks.create webhooks.update webhooks.delete fields.post ";
+    for (const char *name = names, *end; (end = strchr(name, ' ')) != NULL; name = end + 1)
+        if (core_slice_equal(action, core_slice_make(name, (size_t)(end - name))))
+            return true;
+    return false;
+}
+
 static bool scopes_of(search_call *call, core_slice actions, unsigned *scopes) {
     core_slice *names;
     size_t count;
@@ -209,9 +228,16 @@ static bool scopes_of(search_call *call, core_slice actions, unsigned *scopes) {
     if (!search_json_strings(actions, call->arena, &names, &count) || count == 0)
         return search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY_ACTIONS,
                              "Invalid value type at `.actions`: expected an array of strings");
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        if (!action_ok(names[i]))
+            return search_refuse(&call->refusal, SEARCH_CODE_INVALID_API_KEY_ACTIONS,
+                                 "Unknown value `%.*s` at `.actions[%zu]`: expected one of "
+                                 "Meilisearch's actions, such as `search`, `documents.*` or `*`",
+                                 names[i].length < 200 ? (int)names[i].length : 200,
+                                 (const char *)names[i].data, i);
         if (!core_slice_is(names[i], "search"))
             *scopes |= CORE_SCOPE_ADMIN;
+    }
     return true;
 }
 

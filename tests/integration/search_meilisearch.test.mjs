@@ -306,6 +306,7 @@ suite("Meilisearch's client", () => {
 
   test('keys are made, used and ended; what is not allowed is refused', async () => {
     await movies('keys');
+    await assert.rejects(client.createKey({ actions: ['search', 'serach'], indexes: ['*'], expiresAt: null }), code('invalid_api_key_actions'));
     const key = await client.createKey({ name: 'searcher', actions: ['search'], indexes: ['*'], expiresAt: null });
     assert.match(key.key, /^wc_/);
     const searcher = clientOf(key.key);
