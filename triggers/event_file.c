@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 typedef struct {
-    core_slice op, schema, table, record, old_record, unchanged, offset; /* JSON */
+    core_slice op, schema, table, record, old_record, unchanged, offset, time; /* JSON */
     const core_relation *relation;
     core_arena *arena;
     core_error *error;
@@ -27,7 +27,8 @@ static bool members_read(event_reader *reader, core_slice json) {
                    {"record", &reader->record},
                    {"old_record", &reader->old_record},
                    {"unchanged", &reader->unchanged},
-                   {"offset", &reader->offset}};
+                   {"offset", &reader->offset},
+                   {"commit_timestamp", &reader->time}};
     core_json_reader it = core_json_reader_make(json);
     core_json_token token;
     if (core_json_next(&it).kind != CORE_JSON_OBJECT_OPEN)
@@ -249,6 +250,16 @@ static bool insert_is_whole(const event_reader *reader, const core_relation *rel
     return true;
 }
 
+/* As `walcast tail` writes it. */
+static bool time_read(const event_reader *reader, int64_t *time_us) {
+    char text[64];
+    if (reader->time.length == 0 || core_slice_is(reader->time, "null"))
+        return true;
+    return (core_slice_to_text(text_of(reader, reader->time), text, sizeof text) &&
+            core_clock_parse(text, time_us)) ||
+           refuse(reader, "commit_timestamp: expected a time such as 2026-01-31T09:00:00Z");
+}
+
 static bool change_decode(const event_reader *reader, const core_relation *relation, core_op op,
                           triggers_event *event) {
     core_run run;
@@ -295,7 +306,8 @@ bool triggers_event_read(core_slice json, const core_relation *relation, core_ar
     bool is_row = op == CORE_OP_INSERT || op == CORE_OP_READ;
     if (is_row && !insert_is_whole(&reader, &event->relation))
         return false;
-    if (!change_decode(&reader, &event->relation, op, event))
+    if (!time_read(&reader, &event->time_us) ||
+        !change_decode(&reader, &event->relation, op, event))
         return false;
     event->offset = text_of(&reader, reader.offset);
     event->change.relation = &event->relation;

@@ -348,7 +348,7 @@ static bool event_explain(const triggers_definition *definition, const triggers_
                           core_arena *arena, core_buffer *out, bool *matched) {
     static const char no_offset[] = "0-0.0";
     const triggers_body_facts body = {
-        .time_us = now_us,
+        .time_us = event->time_us != 0 ? event->time_us : now_us,
         .offset = event->offset.length > 0 ? event->offset : core_slice_text(no_offset)};
     triggers_explanation *explanation = core_arena_alloc(arena, sizeof *explanation);
     if (explanation == NULL ||

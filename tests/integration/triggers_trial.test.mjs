@@ -61,6 +61,7 @@ suite('a trigger tried on an event', () => {
     assert.deepEqual(matched.body.data, { id: Number(9007199254740993n), total: 129.9, tags: ['a', 'b c', null], doc: { q: '"' }, raw: '00ff', 'old.status': 'open' });
     assert.equal(matched.body.type, 'public.orders.update');
     assert.equal(matched.body.offset, JSON.parse(paid).offset);
+    assert.equal(matched.body.timestamp, JSON.parse(paid).commit_timestamp);
     assert.match((await tryOn(DEFINITION, paid)).stdout, /"id":9007199254740993,"total":129\.90,/);
 
     const notYet = await tried(DEFINITION, insert, 1);
