@@ -69,6 +69,12 @@ static const search_api_row api_rows[] = {
     {"DELETE", "/keys/*", ADMIN, SEARCH_API_WRITES, search_api_key_remove},
     {"POST", "/dumps", ADMIN, 0, search_api_not_offered},
     {"POST", "/snapshots", ADMIN, 0, search_api_not_offered},
+    {"GET", "/batches", ADMIN, 0, search_api_not_offered},
+    {"GET", "/batches/*", ADMIN, 0, search_api_not_offered},
+    {"GET", "/experimental-features", ADMIN, 0, search_api_not_offered},
+    {"PATCH", "/experimental-features", ADMIN, 0, search_api_not_offered},
+    {"GET", "/network", ADMIN, 0, search_api_not_offered},
+    {"GET", "/webhooks", ADMIN, 0, search_api_not_offered},
     {"GET", "/search/v1/*/*", SEARCH, SEARCH_API_TENANT | SEARCH_API_PROBLEM, search_api_own_query},
     {"POST", "/search/v1/*/*", SEARCH, SEARCH_API_TENANT | SEARCH_API_PROBLEM,
      search_api_own_query},
@@ -176,6 +182,18 @@ static bool key_fits(search_call *call, const search_api_row *row) {
                                "The provided API key is invalid: it is for other indexes.");
 }
 
+/* An answer has as much room as the largest document wants, and no more. */
+static bool answer_fits(search_call *call, const search_api_row *row) {
+    const core_buffer *body = &call->reply->response.body;
+    return core_buffer_ok(body) ||
+           search_refuse(&call->refusal,
+                         row->scope == CORE_SCOPE_SEARCH ? SEARCH_CODE_INVALID_SEARCH_LIMIT
+                                                         : SEARCH_CODE_BAD_REQUEST,
+                         "The answer is larger than %zu bytes: ask for fewer documents, or for "
+                         "fewer attributes of each.",
+                         body->max_bytes);
+}
+
 static void api_work(search_worker *worker, core_route_reply *reply, const void *what) {
     const search_api_row *row = what;
     search_call call;
@@ -185,7 +203,8 @@ static void api_work(search_worker *worker, core_route_reply *reply, const void 
     if (ok && is_bound && (row->flags & SEARCH_API_TENANT) == 0)
         ok = search_refuse(&call.refusal, SEARCH_CODE_INVALID_API_KEY,
                            "The provided API key is invalid: a tenant's token may search only.");
-    ok = ok && (core_route_reply_abandoned(reply) || row->handle(&call));
+    ok = ok &&
+         (core_route_reply_abandoned(reply) || (row->handle(&call) && answer_fits(&call, row)));
     search_call_end(&call, ok, (row->flags & SEARCH_API_PROBLEM) != 0);
 }
 

@@ -9,7 +9,7 @@
 #define WS_HTTP_HEAD_MAX        16384 /* request line and headers; more is answered 431 */
 #define WS_HTTP_HEADERS_MAX     64    /* header lines; more are answered 431 */
 #define WS_HTTP_BODY_MAX        ((size_t)1 << 20) /* more is answered 413, unless the route takes it */
-#define WS_HTTP_RESPONSE_MAX    ((size_t)8 << 20)
+#define WS_HTTP_RESPONSE_MAX    ((size_t)20 << 20) /* a search index's largest document is 16 MiB */
 #define WS_HTTP_CONNECTIONS_MAX 1024  /* besides the WebSockets; further ones are answered 503 */
 #define WS_HTTP_HEAD_MS         10000 /* from the first byte of a head to its last; then 408 */
 #define WS_HTTP_BODY_MS         30000 /* the same for a body */

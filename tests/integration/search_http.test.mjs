@@ -106,6 +106,7 @@ suite('search over HTTP', () => {
       ['GET', '/indexes/plain/search?limit=x', undefined, {}, 400, 'invalid_search_limit'],
       ['POST', '/keys', '{"actions":["search"],"indexes":["a b"],"expiresAt":null}', {}, 400, 'invalid_api_key_indexes'],
       ['POST', '/dumps', undefined, {}, 400, 'feature_not_enabled'],
+      ['GET', '/batches/1', undefined, {}, 400, 'feature_not_enabled'],
     ];
     for (const [method, path, body, headers, status, code] of rows)
       assertError(await ask(method, path, body, headers), status, code);
@@ -138,6 +139,10 @@ suite('search over HTTP', () => {
     assert.equal((await ask('GET', '/indexes/large/documents/2')).body.text, 'short');
     const found = await ask('POST', '/indexes/large/search', { q: 'rather long', attributesToRetrieve: ['id'] });
     assert.deepEqual(found.body.hits, [{ id: 1 }]);
+    assert.equal((await ask('GET', '/indexes/large/documents/1')).body.text, text);
+    assert.equal((await ask('GET', '/indexes/large/documents?limit=1')).body.results[0].text, text);
+    assert.equal((await ask('POST', '/indexes/large/search', { q: 'rather long' })).body.hits[0].text, text);
+    assertError(await ask('POST', '/multi-search', { queries: Array(3).fill({ indexUid: 'large', q: 'rather long' }) }), 400, 'invalid_search_limit');
     await house.walcast.restart();
     await waitFor('it again', async () => (await ask('POST', '/indexes/large/search', { q: 'short', attributesToRetrieve: ['id'] })).body.hits?.length === 1);
     const huge = await ask('POST', '/indexes/large/documents', `[{"id":3,"text":"${'x'.repeat(40 << 20)}"}]`).catch((error) => error);
