@@ -21,9 +21,12 @@ static bool no_memory(core_error *error) {
     return core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a table's columns");
 }
 
+/* Of several tables each may lack some. */
 static void absent_note(search_binding *binding, core_slice column) {
     const search_plan_table *table = binding->table;
-    if (binding->problem[0] == '\0')
+    const search_plan *plan = binding->plan;
+    bool may_lack = plan->own_count > 1 && (size_t)(table - plan->tables) < plan->own_count;
+    if (binding->problem[0] == '\0' && !may_lack)
         (void)snprintf(binding->problem, sizeof binding->problem,
                        "table %.*s.%.*s has no column %.*s any more: documents lack it",
                        CORE_SLICE_ARGS(table->schema), CORE_SLICE_ARGS(table->table),

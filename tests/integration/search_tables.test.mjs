@@ -50,17 +50,18 @@ test('several tables, and keys of several columns', async (t) => {
     CREATE TABLE other.films (year int, "No" text, title text, PRIMARY KEY ("No", year));
     INSERT INTO books VALUES ('1', 'Dune');
     INSERT INTO other.films VALUES (1984, 'a_b%', 'Dune')`, config: { 'postgres.tables': '*.*' } });
-  define(house.walcast, 'all', 'name: all\ntables: [books, other.films]\nfields: [title]\n');
+  define(house.walcast, 'all', 'name: all\ntables: [books, other.films]\nfields: [title]\nsortable: [year]\n');
   define(house.walcast, 'films', 'name: films\ntable: other.films\nfields: [title]\n');
-  const book = ['books:1', { _id: 'books:1', _table: 'books', isbn: '1', title: 'Dune' }];
+  const book = ['books:1', { _id: 'books:1', _table: 'books', isbn: '1', title: 'Dune', year: null }];
   const film = (title) => ['films:a%5Fb%25_1984', { _id: 'films:a%5Fb%25_1984', _table: 'films', No: 'a_b%', title, year: 1984 }];
   await equal(house, 'all', [book, film('Dune')]);
-  await house.postgres.query("UPDATE other.films SET title = 'Dune, part one'");
+  await house.postgres.query("UPDATE books SET title = 'Dune'; UPDATE other.films SET title = 'Dune, part one'");
   await equal(house, 'all', [book, film('Dune, part one')]);
   await equal(house, 'films', [['a%5Fb%25_1984', { _id: 'a%5Fb%25_1984', No: 'a_b%', title: 'Dune, part one', year: 1984 }]]);
   await house.postgres.query('TRUNCATE other.films');
   await equal(house, 'all', [book]);
   await equal(house, 'films', []);
+  assert.equal((await house.walcast.health()).reason, undefined, 'that books have no year is no trouble');
 });
 
 const SHOP = `
