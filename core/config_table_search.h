@@ -27,7 +27,18 @@
      .unit = "bytes",
      .doc = "Size of the stream of what was asked of search indexes (`{nats.stream}_SEARCH`: "
             "definitions, settings, documents of indexes made over HTTP), from which each node "
-            "builds them; at the maximum further writes are refused. Made with the first write."},
+            "builds them; at the maximum further writes are refused. Made with the first write, and "
+            "compacted at half of it at the latest."},
+    {.key = "search.base_bytes",
+     .type = CORE_CONFIG_BYTES,
+     .initial = "512MiB",
+     .min = MIB,
+     .max = 1024 * TIB,
+     .unit = "bytes",
+     .doc = "Size of the stream of what the search log has come to (`{nats.stream}_SEARCHBASE`: the "
+            "documents of indexes made over HTTP, as they are), which lets the log forget; while it "
+            "is written anew it holds them twice. Where they do not fit the log is not compacted, "
+            "and a warning says so. Made with the first compaction."},
     {.key = "search.threads",
      .type = CORE_CONFIG_INTEGER,
      .initial = "2",

@@ -205,6 +205,12 @@ X(SEARCH_LAG_TIME, "walcast_search_lag_seconds", HISTOGRAM,
 X(SEARCH_QUERY_TIME, "walcast_search_query_seconds", HISTOGRAM, "Time of a query.")
 X(SEARCH_GAPS, "walcast_search_gaps_total", COUNTER,
   "Times that changes were gone before they were in an index, which is built again then.")
+X(SEARCH_LOG_BYTES, "walcast_search_log_bytes", GAUGE,
+  "Size of the search log, when it was looked at last.")
+X(SEARCH_COMPACTED, "walcast_search_compacted_total", COUNTER,
+  "Times that this process compacted the search log.")
+X(SEARCH_UNCOMPACTED, "walcast_search_compaction_failures_total", COUNTER,
+  "Times that this process began to compact the search log and could not end it.")
 X(TRIGGERS_DELIVERED, "walcast_triggers_delivered_total", COUNTER,
   "Attempts that ended with the delivery.")
 X(TRIGGERS_FAILED, "walcast_triggers_failed_total", COUNTER, "Attempts that failed.")

@@ -86,14 +86,15 @@ fanout_stream_spec fanout_stream_audit_spec(const core_config *config, char name
                                             char *subjects, size_t subjects_size);
 /* The streams that triggers and search indexes live on. */
 typedef enum {
-    FANOUT_WORK_TASKS,      /* {nats.stream}_TRIGGERS: what is to be done, one fenced writer */
-    FANOUT_WORK_DELIVERIES, /* _DELIVERIES: the partitions' logs */
-    FANOUT_WORK_PARKED,     /* _PARKED: tasks that wait for their key's next attempt */
-    FANOUT_WORK_DEAD,       /* _DLQ: those that were given up */
-    FANOUT_WORK_JOBS,       /* _JOBS: jobs that no partition has taken yet */
-    FANOUT_WORK_JOB_LOGS,   /* _JOBLOG: the logs of the jobs' partitions */
-    FANOUT_WORK_WORKFLOWS,  /* _WORKFLOWS: runs that were asked for, a subject a run */
-    FANOUT_WORK_SEARCH,     /* _SEARCH: what was asked of search indexes, in order */
+    FANOUT_WORK_TASKS,       /* {nats.stream}_TRIGGERS: what is to be done, one fenced writer */
+    FANOUT_WORK_DELIVERIES,  /* _DELIVERIES: the partitions' logs */
+    FANOUT_WORK_PARKED,      /* _PARKED: tasks that wait for their key's next attempt */
+    FANOUT_WORK_DEAD,        /* _DLQ: those that were given up */
+    FANOUT_WORK_JOBS,        /* _JOBS: jobs that no partition has taken yet */
+    FANOUT_WORK_JOB_LOGS,    /* _JOBLOG: the logs of the jobs' partitions */
+    FANOUT_WORK_WORKFLOWS,   /* _WORKFLOWS: runs that were asked for, a subject a run */
+    FANOUT_WORK_SEARCH,      /* _SEARCH: what was asked of search indexes, in order */
+    FANOUT_WORK_SEARCH_BASE, /* _SEARCHBASE: what that had come to at some record */
 } fanout_work;
 fanout_stream_spec fanout_stream_work_spec(const core_config *config, fanout_work work,
                                            char name[FANOUT_NAME_MAX],
@@ -129,6 +130,10 @@ CORE_MUST_CHECK bool fanout_stream_keep(fanout_connection *connection, const cha
 /* Removes all messages up to `sequence`, of a stream that allows it. */
 CORE_MUST_CHECK bool fanout_stream_purge(fanout_connection *connection, const char *stream,
                                          uint64_t sequence, core_error *error);
+/* Removes all messages on the subject before `sequence`, of a stream that allows it. */
+CORE_MUST_CHECK bool fanout_stream_purge_subject(fanout_connection *connection, const char *stream,
+                                                 const char *subject, uint64_t sequence,
+                                                 core_error *error);
 /* Removes the stream with all that it holds; one that is not there is removed already. */
 CORE_MUST_CHECK bool fanout_stream_delete(fanout_connection *connection, const char *stream,
                                           core_error *error);

@@ -31,6 +31,8 @@ static const work_row work_rows[] = {
     [FANOUT_WORK_WORKFLOWS] = {"WORKFLOWS", "workflows", "workflows.max_bytes", repeat_window_ms,
                                false},
     [FANOUT_WORK_SEARCH] = {"SEARCH", "search", "search.log_bytes", repeat_window_ms, false},
+    [FANOUT_WORK_SEARCH_BASE] = {"SEARCHBASE", "searchbase", "search.base_bytes", unused_window_ms,
+                                 false},
 };
 
 const char *fanout_work_word(fanout_work work) {

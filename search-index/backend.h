@@ -153,6 +153,7 @@ void search_hits_free(search_hits *hits); /* NULL is allowed */
 /* ---- The interface ---- */
 typedef struct search_backend search_backend;
 typedef struct search_reader search_reader;
+typedef struct search_copy search_copy;
 
 /* What an engine must offer. `self` is its own object. Wrappers below; nobody calls these directly.
  */
@@ -176,6 +177,9 @@ typedef struct {
     search_stats (*stats)(search_backend *self);
     bool (*schema_set)(search_backend *self, search_schema *schema, core_error *error);
     search_schema *(*schema_get)(search_backend *self);
+    search_copy *(*copy_new)(search_backend *self, core_error *error);
+    bool (*copy_next)(search_copy *copy, search_kept *out, core_error *error);
+    void (*copy_free)(search_copy *copy);
     void (*close)(search_backend *self);
 
     search_reader *(*reader_new)(search_backend *self, core_error *error);
@@ -192,6 +196,9 @@ struct search_backend {
     const search_backend_calls *calls;
 };
 struct search_reader {
+    const search_backend_calls *calls;
+};
+struct search_copy {
     const search_backend_calls *calls;
 };
 
@@ -277,6 +284,21 @@ search_backend_schema_set(search_backend *backend, search_schema *schema, core_e
 /* Retained for the caller. Any thread. */
 static inline search_schema *search_backend_schema_get(search_backend *backend) {
     return backend->calls->schema_get(backend);
+}
+/* Between groups: all documents as the last commit left them, in the order they came, whatever is
+ * written while they are read. Must be freed before the backend is closed. NULL: see `error`. */
+CORE_MUST_CHECK static inline search_copy *search_backend_copy_new(search_backend *backend,
+                                                                   core_error *error) {
+    return backend->calls->copy_new(backend, error);
+}
+/* The next one, hidden ones too; `out->id.data` is NULL: it was the last. Slices are valid until
+ * the next call. */
+CORE_MUST_CHECK static inline bool search_copy_next(search_copy *copy, search_kept *out,
+                                                    core_error *error) {
+    return copy->calls->copy_next(copy, out, error);
+}
+static inline void search_copy_free(search_copy *copy) {
+    copy->calls->copy_free(copy);
 }
 /* All readers are gone. An open group is rolled back. */
 static inline void search_backend_close(search_backend *backend) {

@@ -39,14 +39,24 @@ search_catalog *search_catalog_new(size_t max) {
     return catalog;
 }
 
-void search_catalog_reset(search_catalog *catalog) {
+bool search_catalog_load(search_catalog *catalog, uint64_t sequence,
+                         const search_entry *const *entries, size_t count) {
     CORE_MAGIC_CHECK(catalog, CATALOG_MAGIC);
+    if (count > catalog->max)
+        return false;
     (void)pthread_mutex_lock(&catalog->mutex);
     for (size_t i = 0; i < catalog->count; i++)
         search_entry_release(catalog->entries[i]);
-    catalog->count = 0;
-    catalog->sequence = 0;
+    for (size_t i = 0; i < count; i++)
+        catalog->entries[i] = search_entry_hold(entries[i]);
+    catalog->count = count;
+    catalog->sequence = sequence;
     (void)pthread_mutex_unlock(&catalog->mutex);
+    return true;
+}
+
+void search_catalog_reset(search_catalog *catalog) {
+    (void)!search_catalog_load(catalog, 0, NULL, 0);
 }
 
 void search_catalog_free(search_catalog *catalog) {

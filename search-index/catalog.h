@@ -36,6 +36,10 @@ void search_catalog_free(search_catalog *catalog);
 /* Takes one record; the caller releases outcome->entry. False: memory is out, nothing was taken. */
 CORE_MUST_CHECK bool search_catalog_fold(search_catalog *catalog, uint64_t sequence,
                                          const search_record *record, search_outcome *outcome);
+/* In the place of all that it has: what stood in another one at the record. Entries come in the
+ * order of project and uid, and are held besides. False: there are more than may be. */
+CORE_MUST_CHECK bool search_catalog_load(search_catalog *catalog, uint64_t sequence,
+                                         const search_entry *const *entries, size_t count);
 /* Forgets all. */
 void search_catalog_reset(search_catalog *catalog);
 

@@ -53,11 +53,15 @@ static bool steps_take(search_indexer *indexer, bool *busy, core_error *error) {
 
 static bool turn(search_indexer *indexer, bool *busy, core_error *error) {
     *busy = false;
-    return connect_once(indexer, error) && search_indexer_log(indexer, busy, error) &&
-           search_indexer_slots(indexer, error) && search_indexer_changes(indexer, busy, error) &&
-           search_indexer_builds(indexer, busy, error) && steps_take(indexer, busy, error) &&
-           search_indexer_made(indexer, busy, error) && search_indexer_commit(indexer, error) &&
-           search_indexer_keep(indexer, error);
+    bool ok = connect_once(indexer, error) && search_indexer_log(indexer, busy, error) &&
+              search_indexer_slots(indexer, error) &&
+              search_indexer_changes(indexer, busy, error) &&
+              search_indexer_builds(indexer, busy, error) && steps_take(indexer, busy, error) &&
+              search_indexer_made(indexer, busy, error) && search_indexer_commit(indexer, error) &&
+              search_indexer_keep(indexer, error);
+    if (ok)
+        search_indexer_compact(indexer, busy);
+    return ok;
 }
 
 /* What makes files smaller and queries faster, while nothing else is to be done. */
@@ -157,6 +161,8 @@ static void part_stop(search_part *part) {
     search_indexer *indexer = indexer_of(part);
     thread_end(indexer);
     search_indexer_changes_close(indexer);
+    search_indexer_compaction_free(indexer);
+    search_indexer_base_close(indexer);
     search_feed_free(indexer->log);
     for (size_t i = 0; i < indexer->slot_count; i++)
         search_slot_free(indexer->slots[i]);
@@ -165,6 +171,7 @@ static void part_stop(search_part *part) {
         search_made_free(indexer->made[i]);
     search_catalog_free(indexer->book);
     search_queue_free(indexer->queue);
+    search_loose_free(indexer->loose);
     search_log_free(indexer->marks);
     free(indexer->made);
     if (indexer->state != NULL)
@@ -190,13 +197,16 @@ search_part *search_indexer_part(search_host *host, core_error *error) {
     search_made **made = calloc(max, sizeof(search_made *));
     search_catalog *book = search_catalog_new(max);
     search_queue *queue = search_queue_new();
-    if (indexer == NULL || slots == NULL || made == NULL || book == NULL || queue == NULL) {
+    search_loose *loose = search_loose_new();
+    if (indexer == NULL || slots == NULL || made == NULL || book == NULL || queue == NULL ||
+        loose == NULL) {
         (void)core_error_set(error, CORE_ERROR_INTERNAL, "no memory for the indexer");
         free(indexer);
         free(slots);
         free(made);
         search_catalog_free(book);
         search_queue_free(queue);
+        search_loose_free(loose);
         return NULL;
     }
     *indexer = (search_indexer){
@@ -208,6 +218,7 @@ search_part *search_indexer_part(search_host *host, core_error *error) {
         .made = made,
         .book = book,
         .queue = queue,
+        .loose = loose,
         .is_changed = true,
     };
     core_assembly_init(&indexer->assembly, ROW_MAX_BYTES);

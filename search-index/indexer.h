@@ -14,11 +14,15 @@
 #define WALCAST_SEARCH_INDEX_INDEXER_H
 
 #include "search-index/log.h"
+#include "search-index/loose.h"
 #include "search-index/made.h"
 #include "search-index/queue.h"
 #include "search-index/slot.h"
 
 #include <pthread.h>
+
+typedef struct search_indexer_base search_indexer_base;
+typedef struct search_compaction search_compaction;
 
 typedef struct {
     search_part part; /* first: the interface points here */
@@ -33,7 +37,10 @@ typedef struct {
     fanout_connection *connection;
     fanout_bucket *state; /* snapshots' records */
     search_feed *log;
-    uint64_t log_end; /* of the log when it was opened */
+    uint64_t log_end;  /* of the log when it was opened */
+    uint64_t log_read; /* its messages up to here were taken, or are in the base that was */
+    bool is_blind;     /* records were passed over that cannot be read here */
+    search_loose *loose;
     int64_t log_look_ms;
     bool is_swept;   /* files of indexes that are no more were removed */
     bool is_changed; /* the catalog moved since the slots were gone through */
@@ -60,14 +67,16 @@ typedef struct {
     search_feed *books;   /* the log again, for their documents */
     search_catalog *book; /* as the log has them there */
     uint64_t books_sequence;
-    uint64_t settled;       /* tasks up to it have ended */
-    int64_t settle_ms;      /* when the others are looked at next */
-    search_queue *queue;    /* records of documents, and which of them are taken */
-    bool is_awaited;        /* of some it is not told yet what became of them */
-    search_log *marks;      /* for marks; NULL: none was needed yet */
-    uint64_t marked;        /* the last that was appended, */
-    int64_t mark_ms;        /* and when */
-    int64_t log_created_us; /* the log, by its server */
+    search_indexer_base *base;     /* indexes are filled from it before; NULL: there is none */
+    search_compaction *compaction; /* NULL: not looked at yet */
+    uint64_t settled;              /* tasks up to it have ended */
+    int64_t settle_ms;             /* when the others are looked at next */
+    search_queue *queue;           /* records of documents, and which of them are taken */
+    bool is_awaited;               /* of some it is not told yet what became of them */
+    search_log *marks;             /* for marks; NULL: none was needed yet */
+    uint64_t marked;               /* the last that was appended, */
+    int64_t mark_ms;               /* and when */
+    int64_t log_created_us;        /* the log, by its server */
 
     pthread_mutex_t mutex; /* guards the rest */
     bool is_caught_up;     /* once: what was there at the start answers, and is up to date */
@@ -86,6 +95,29 @@ CORE_MUST_CHECK bool search_indexer_slots(search_indexer *indexer, core_error *e
 CORE_MUST_CHECK bool search_indexer_made_slots(search_indexer *indexer, core_error *error);
 CORE_MUST_CHECK bool search_indexer_made(search_indexer *indexer, bool *busy, core_error *error);
 void search_indexer_made_close(search_indexer *indexer);
+/* What is at that place is closed, and opened again as at a start. */
+void search_indexer_made_lose(search_indexer *indexer, size_t place);
+
+/* ---- indexer_base.c ---- */
+/* `*is_gone`: the log does not have any more what is behind `read`. */
+CORE_MUST_CHECK bool search_indexer_log_look(search_indexer *indexer, uint64_t read, bool *is_gone,
+                                             core_error *error);
+/* The fold goes on from the newest base, for the log begins at `first`; `*spared`: the log's
+ * messages behind it are looked at for pieces. GAP: there is none. */
+CORE_MUST_CHECK bool search_indexer_base_fold(search_indexer *indexer, uint64_t first,
+                                              uint64_t *spared, core_error *error);
+/* The same of documents: while `base` is set it is stepped, and behind its end the log is read.
+ * It is not set where the fold must come further first. */
+CORE_MUST_CHECK bool search_indexer_base_begin(search_indexer *indexer, uint64_t first,
+                                               core_error *error);
+CORE_MUST_CHECK bool search_indexer_base_step(search_indexer *indexer, core_error *error);
+void search_indexer_base_close(search_indexer *indexer);
+
+/* ---- indexer_compact.c ---- */
+/* The next step of making the log shorter, where that is due. What fails is told and tried again:
+ * nothing else waits for it. */
+void search_indexer_compact(search_indexer *indexer, bool *busy);
+void search_indexer_compaction_free(search_indexer *indexer);
 
 /* ---- indexer_tasks.c ---- */
 CORE_MUST_CHECK bool search_indexer_outcomes_open(search_indexer *indexer, core_error *error);
@@ -94,6 +126,9 @@ CORE_MUST_CHECK bool search_indexer_keep(search_indexer *indexer, core_error *er
 /* The record was folded: its task is told, as it is kept, or else as the fold says. */
 void search_indexer_note(search_indexer *indexer, uint64_t sequence, const search_record *record,
                          const search_outcome *outcome, uint64_t canceled);
+/* What a base says of a task; `is_within`: its record is in the base, else it comes yet. */
+CORE_MUST_CHECK bool search_indexer_task_take(search_indexer *indexer, const search_task *task,
+                                              bool is_within, core_error *error);
 /* The record of documents need not be applied: the index has it, or is no more (`made` NULL). */
 void search_indexer_passed(search_indexer *indexer, const search_made *made, uint64_t sequence);
 /* A mark came. */

@@ -29,14 +29,20 @@ static bool log_open(search_indexer *indexer, core_error *error) {
     indexer->log_look_ms = now_ms + LOOK_MS;
     if (!search_log_look(&host->spec, indexer->connection, stream, filter, &exists, &info, error))
         return false;
-    uint64_t taken = search_catalog_sequence(host->catalog);
-    if (!exists || info.last_sequence <= taken)
+    if (!exists) {
         atomic_store(&host->is_folded, true);
-    if (!exists)
         return true;
+    }
     if (!directory_hold(indexer, error) || !search_indexer_outcomes_open(indexer, error))
         return false;
     indexer->log_created_us = info.created_us;
+    uint64_t spared = indexer->log_read;
+    if (info.first_sequence > indexer->log_read + 1 &&
+        !search_indexer_base_fold(indexer, info.first_sequence, &spared, error))
+        return false;
+    uint64_t taken = indexer->log_read;
+    if (info.last_sequence <= taken)
+        atomic_store(&host->is_folded, true);
     if (info.last_sequence < taken)
         return core_error_set(error, CORE_ERROR_GAP,
                               "stream %s went back from record %llu to %llu: restart this process",
@@ -45,7 +51,7 @@ static bool log_open(search_indexer *indexer, core_error *error) {
     indexer->log_end = info.last_sequence;
     const search_feed_spec spec = {.stream = stream,
                                    .filter = filter,
-                                   .first = taken + 1,
+                                   .first = spared + 1,
                                    .max_messages = INBOX_MESSAGES,
                                    .max_bytes = INBOX_BYTES,
                                    .wake_fd = host->wake_fd};
@@ -62,14 +68,21 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
     search_outcome outcome;
     uint64_t canceled;
     core_error problem;
+    bool is_in_base = message->sequence <= indexer->log_read;
     core_arena_reset(&indexer->log_arena);
     if (!search_record_read(core_block_slice(message->block), &indexer->log_arena, &record,
                             &problem)) {
+        if (is_in_base)
+            return true;
+        indexer->is_blind = true;
         CORE_LOG(host->spec.log, WARN, "search", "a record of the search log is passed over",
                  CORE_LOG_NUMBER("record", message->sequence),
                  CORE_LOG_TEXT("error", problem.text));
         return true;
     }
+    search_loose_note(indexer->loose, message->sequence, message->stored_us, &record);
+    if (is_in_base)
+        return true;
     if (record.taken > 0)
         search_indexer_mark_take(indexer, record.taken);
     if (record.is_piece)
@@ -84,25 +97,55 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
     return true;
 }
 
+/* What lies between was compacted, or the server has lost it: then the log goes on all the same. */
+static bool gap_look(search_indexer *indexer, const search_message *message, bool *is_gone,
+                     core_error *error) {
+    *is_gone = false;
+    if (message->sequence <= indexer->log_read + 1)
+        return true;
+    if (!search_indexer_log_look(indexer, indexer->log_read, is_gone, error))
+        return false;
+    CORE_LOG(indexer->host->spec.log, WARN, "search",
+             *is_gone ? "the search log was compacted beyond where it was read"
+                      : "the search log has a hole",
+             CORE_LOG_NUMBER("read", indexer->log_read),
+             CORE_LOG_NUMBER("next", message->sequence));
+    indexer->log_look_ms = 0;
+    return true;
+}
+
+static bool message_take(search_indexer *indexer, const search_message *message, bool *is_gone,
+                         core_error *error) {
+    if (!gap_look(indexer, message, is_gone, error))
+        return false;
+    if (*is_gone)
+        return true;
+    if (!record_take(indexer, message, error))
+        return false;
+    if (message->sequence > indexer->log_read)
+        indexer->log_read = message->sequence;
+    if (message->sequence >= indexer->log_end)
+        atomic_store(&indexer->host->is_folded, true);
+    return true;
+}
+
 bool search_indexer_log(search_indexer *indexer, bool *busy, core_error *error) {
     search_message message;
-    bool ok = true;
+    bool ok = true, is_gone = false;
     if (indexer->log != NULL && search_feed_is_lost(indexer->log)) {
         search_feed_free(indexer->log);
         indexer->log = NULL;
     }
     if (indexer->log == NULL && !log_open(indexer, error))
         return false;
-    for (size_t i = 0; ok && indexer->log != NULL && i < TURN_MESSAGES; i++) {
+    for (size_t i = 0; ok && !is_gone && indexer->log != NULL && i < TURN_MESSAGES; i++) {
         if (!search_feed_next(indexer->log, &message))
             break;
         *busy = true;
-        ok = record_take(indexer, &message, error);
+        ok = message_take(indexer, &message, &is_gone, error);
         core_block_release(message.block);
-        if (ok && message.sequence >= indexer->log_end)
-            atomic_store(&indexer->host->is_folded, true);
     }
-    if (!ok) { /* it is read again from what was folded on */
+    if (!ok || is_gone) { /* it is read again from what was taken on */
         search_feed_free(indexer->log);
         indexer->log = NULL;
     }

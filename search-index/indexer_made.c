@@ -1,6 +1,6 @@
 /* Indexes made over HTTP: the search log read a second time, for what is in it for their files; see
- * indexer.h. It is read from its beginning, with a catalog of its own, so that each record meets
- * the indexes as they were named then; what a file has already is passed over. */
+ * indexer.h. It is read from its beginning, or from its base on, with a catalog of its own, so that
+ * each record meets the indexes as they were named then; what a file has already is passed over. */
 #include "search-index/indexer.h"
 
 #include "search-index/log.h"
@@ -22,6 +22,7 @@ static search_made *made_find(const search_indexer *indexer, uint64_t generation
 static void books_close(search_indexer *indexer) {
     search_feed_free(indexer->books);
     indexer->books = NULL;
+    search_indexer_base_close(indexer);
     indexer->books_sequence = 0;
     search_catalog_reset(indexer->book);
 }
@@ -31,23 +32,41 @@ void search_indexer_made_close(search_indexer *indexer) {
     indexer->books = NULL;
 }
 
+void search_indexer_made_lose(search_indexer *indexer, size_t place) {
+    search_made_free(indexer->made[place]);
+    indexer->made[place] = indexer->made[--indexer->made_count];
+    indexer->is_changed = true;
+}
+
+/* One whose new file cannot be made has none. */
+static bool made_change(search_indexer *indexer, search_made *made, const search_entry *entry,
+                        core_error *error) {
+    bool is_again = false;
+    bool ok = search_made_change(indexer->host, made, entry,
+                                 search_catalog_sequence(indexer->host->catalog), &is_again, error);
+    for (size_t i = 0; !ok && made->backend == NULL && i < indexer->made_count; i++)
+        if (indexer->made[i] == made) {
+            search_indexer_made_lose(indexer, i);
+            break;
+        }
+    if (ok && is_again)
+        books_close(indexer);
+    return ok;
+}
+
 static bool made_keep(search_indexer *indexer, const search_entry *entry, core_error *error) {
     search_made *made = made_find(indexer, entry->generation);
-    uint64_t until = search_catalog_sequence(indexer->host->catalog);
-    bool is_again = false;
     if (made == NULL) {
-        made = search_made_open(indexer->host, entry, until, error);
+        made = search_made_open(indexer->host, entry,
+                                search_catalog_sequence(indexer->host->catalog), error);
         if (made == NULL)
             return false;
         indexer->made[indexer->made_count++] = made;
         if (made->position.log_sequence < indexer->books_sequence &&
             entry->generation <= indexer->books_sequence)
             books_close(indexer);
-    } else if (made->entry != entry) {
-        if (!search_made_change(indexer->host, made, entry, until, &is_again, error))
-            return false;
-        if (is_again)
-            books_close(indexer);
+    } else if (made->entry != entry && !made_change(indexer, made, entry, error)) {
+        return false;
     }
     made->is_wanted = true;
     return true;
@@ -122,6 +141,7 @@ bool search_indexer_made_slots(search_indexer *indexer, core_error *error) {
 
 /* ---- Records ---- */
 
+/* What the log does not have any more comes from its base, which is taken first. */
 static bool books_open(search_indexer *indexer, core_error *error) {
     char stream[FANOUT_NAME_MAX], filter[CORE_SUBJECT_MAX];
     bool exists = false;
@@ -130,7 +150,7 @@ static bool books_open(search_indexer *indexer, core_error *error) {
                          error))
         return false;
     if (exists && info.first_sequence > indexer->books_sequence + 1)
-        indexer->books_sequence = info.first_sequence - 1;
+        return search_indexer_base_begin(indexer, info.first_sequence, error);
     const search_feed_spec spec = {.stream = stream,
                                    .filter = filter,
                                    .first = indexer->books_sequence + 1,
@@ -145,14 +165,15 @@ static bool books_open(search_indexer *indexer, core_error *error) {
 
 /* With all pieces of its body. */
 static bool whole_take(search_indexer *indexer, search_made *made, const search_entry *then,
-                       uint64_t sequence, search_record *record, core_error *error) {
+                       const search_message *message, search_record *record, core_error *error) {
     char stream[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
     core_buffer body;
     core_buffer_init(&body, SEARCH_RECORD_BYTES);
     (void)fanout_stream_work_spec(indexer->host->spec.config, FANOUT_WORK_SEARCH, stream, subjects);
     bool ok = (record->piece_count == 0 ||
-               search_record_complete(indexer->connection, stream, record, &body, error)) &&
-              search_made_take(indexer->host, made, then, sequence, record, error);
+               search_record_complete(indexer->connection, stream, message->stored_us, record,
+                                      &body, error)) &&
+              search_made_take(indexer->host, made, then, message->sequence, record, error);
     core_buffer_fini(&body);
     return ok;
 }
@@ -177,7 +198,7 @@ static bool record_take(search_indexer *indexer, const search_message *message, 
         else if (made == NULL || made->position.log_sequence >= message->sequence)
             search_indexer_passed(indexer, made, message->sequence);
         else
-            ok = whole_take(indexer, made, outcome.entry, message->sequence, &record, error);
+            ok = whole_take(indexer, made, outcome.entry, message, &record, error);
         if (!ok) /* it is folded again from the beginning */
             books_close(indexer);
     }
@@ -199,30 +220,57 @@ static uint64_t books_end(const search_indexer *indexer) {
     return first > 0 && first - 1 < end ? first - 1 : end;
 }
 
-static bool books_take(search_indexer *indexer, bool *busy, core_error *error) {
+/* Where the log was compacted beyond what was read, it is begun again: `*is_gone`. */
+static bool message_take(search_indexer *indexer, const search_message *message, bool *is_gone,
+                         core_error *error) {
+    *is_gone = false;
+    if (message->sequence > indexer->books_sequence + 1 &&
+        !search_indexer_log_look(indexer, indexer->books_sequence, is_gone, error))
+        return false;
+    if (*is_gone)
+        books_close(indexer);
+    else if (!record_take(indexer, message, error))
+        return false;
+    else
+        indexer->books_sequence = message->sequence;
+    return true;
+}
+
+/* A turn's messages of the log, up to `end`. */
+static bool messages_take(search_indexer *indexer, uint64_t end, bool *busy, core_error *error) {
     const core_clock *clock = indexer->host->spec.clock;
-    uint64_t end = books_end(indexer);
     int64_t until_ms = core_clock_ms(clock) + TURN_MS;
     search_message message;
-    bool ok = true;
-    if (indexer->made_count == 0 && !indexer->is_awaited)
-        return true;
-    if (indexer->books != NULL && search_feed_is_lost(indexer->books))
-        search_indexer_made_close(indexer);
-    if (indexer->books == NULL && !books_open(indexer, error))
-        return false;
-    for (size_t i = 0; ok && indexer->books != NULL && i < TURN_MESSAGES; i++) {
+    bool ok = true, is_gone = false;
+    for (size_t i = 0; ok && !is_gone && indexer->books != NULL && i < TURN_MESSAGES; i++) {
         if (indexer->books_sequence >= end || core_clock_ms(clock) >= until_ms ||
             !search_feed_next(indexer->books, &message))
             break;
         *busy = true;
-        ok = record_take(indexer, &message, error);
-        if (ok)
-            indexer->books_sequence = message.sequence;
+        ok = message_take(indexer, &message, &is_gone, error);
         core_block_release(message.block);
     }
-    if (!ok || indexer->books_sequence < end)
-        return ok && all_reach(indexer, error);
+    return ok;
+}
+
+/* Opens the log, or takes a step of its base. */
+static bool books_begin(search_indexer *indexer, bool *busy, core_error *error) {
+    if (indexer->books != NULL && search_feed_is_lost(indexer->books))
+        search_indexer_made_close(indexer);
+    if (indexer->books == NULL && indexer->base == NULL && !books_open(indexer, error))
+        return false;
+    *busy |= indexer->base != NULL;
+    return indexer->base == NULL || search_indexer_base_step(indexer, error);
+}
+
+static bool books_take(search_indexer *indexer, bool *busy, core_error *error) {
+    uint64_t end = books_end(indexer);
+    if (indexer->made_count == 0 && !indexer->is_awaited)
+        return true;
+    if (!books_begin(indexer, busy, error) || !messages_take(indexer, end, busy, error))
+        return false;
+    if (indexer->books_sequence < end)
+        return all_reach(indexer, error);
     indexer->is_awaited = search_queue_first(indexer->queue) != 0;
     search_indexer_mark(indexer);
     return all_reach(indexer, error);

@@ -109,6 +109,22 @@ void search_indexer_note(search_indexer *indexer, uint64_t sequence, const searc
     search_tasks_add(indexer->host->tasks, &task);
 }
 
+/* As it is kept here it is told here. One that comes yet is kept, for its fold finds it then. */
+bool search_indexer_task_take(search_indexer *indexer, const search_task *task, bool is_within,
+                              core_error *error) {
+    search_task own = *task, told;
+    bool is_confirmed = false, is_kept = kept_take(indexer, &own, &is_confirmed) && is_confirmed;
+    if (!is_within)
+        return is_kept || indexer->host->outcomes == NULL ||
+               search_task_store_put(indexer->host->outcomes, task, 1, true, error);
+    const search_task *best = is_kept ? &own : task;
+    if (!search_tasks_get(indexer->host->tasks, task->uid, &told))
+        search_tasks_add(indexer->host->tasks, best);
+    else if (told.finished_us == 0)
+        search_tasks_put(indexer->host->tasks, best);
+    return true;
+}
+
 void search_indexer_passed(search_indexer *indexer, const search_made *made, uint64_t sequence) {
     search_task task;
     bool is_confirmed;

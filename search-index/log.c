@@ -91,8 +91,11 @@ static bool documents_fit(const search_log *log, const search_record *record, co
         return false;
     return info.max_bytes <= 0 ||
            info.bytes + record->body.length + SPARE_BYTES <= (uint64_t)info.max_bytes ||
-           core_error_set(error, CORE_ERROR_FULL,
-                          "the search log (stream %s) is full: raise search.log_bytes", name);
+           core_error_set(
+               error, CORE_ERROR_FULL,
+               "the search log (stream %s) is full: send it again when it was compacted; "
+               "where that does not help raise search.log_bytes",
+               name);
 }
 
 /* What of a body one message takes, its head and headers left out. */
@@ -107,6 +110,7 @@ bool search_log_append(search_log *log, const search_record *record, uint64_t *s
                        core_error *error) {
     uint64_t pieces[SEARCH_PIECES_MAX];
     search_record whole = *record;
+    int64_t began_ms = core_clock_ms(log->spec.clock);
     if (search_log_connection(log, error) == NULL || !stream_make(log, error))
         return false;
     if (!documents_fit(log, record, error))
@@ -128,31 +132,45 @@ bool search_log_append(search_log *log, const search_record *record, uint64_t *s
             return false;
     }
     whole.pieces = pieces;
+    if ((core_clock_ms(log->spec.clock) - began_ms) * 1000 > SEARCH_PIECE_AGE_US / 2)
+        return core_error_set(error, CORE_ERROR_TRANSIENT,
+                              "the search log took the body's pieces too slowly: ask again");
     return message_store(log, &whole, sequence, error);
 }
 
-bool search_record_complete(fanout_connection *connection, const char *stream,
-                            search_record *record, core_buffer *body, core_error *error) {
-    core_buffer message;
+typedef struct {
+    int64_t oldest_us; /* what was taken before it is too old */
+    core_buffer *body;
+} completing;
+
+static bool piece_take(void *context, const fanout_message *message, core_error *error) {
+    completing *it = context;
+    search_record piece;
     core_arena arena;
-    bool ok = true;
-    core_buffer_init(&message, SEARCH_RECORD_BYTES);
     core_arena_init(&arena, 65536, 2 * SEARCH_RECORD_LINE);
+    bool ok = search_record_read(message->payload, &arena, &piece, error);
+    if (ok && message->stored_us < it->oldest_us)
+        ok = core_error_set(error, CORE_ERROR_INPUT, "piece %llu of a body is too old",
+                            (unsigned long long)message->sequence);
+    if (ok)
+        core_buffer_slice_append(it->body, piece.body);
+    core_arena_fini(&arena);
+    return ok;
+}
+
+bool search_record_complete(fanout_connection *connection, const char *stream, int64_t stored_us,
+                            search_record *record, core_buffer *body, core_error *error) {
+    completing it = {.oldest_us = stored_us - SEARCH_PIECE_AGE_US, .body = body};
+    bool ok = true;
     core_buffer_reset(body);
-    for (size_t i = 0; ok && i < record->piece_count; i++) {
-        search_record piece;
-        core_arena_reset(&arena);
-        ok = fanout_stream_message(connection, stream, record->pieces[i], &message, error) &&
-             search_record_read(core_buffer_slice(&message), &arena, &piece, error);
-        if (ok)
-            core_buffer_slice_append(body, piece.body);
-    }
+    for (size_t i = 0; ok && i < record->piece_count; i++)
+        ok = fanout_stream_read(connection, stream, record->pieces[i], piece_take, &it, error);
+    record->is_void = !ok && error->code == CORE_ERROR_INPUT;
     core_buffer_slice_append(body, record->body);
     record->body = core_buffer_slice(body);
-    core_arena_fini(&arena);
-    core_buffer_fini(&message);
-    return ok && (core_buffer_ok(body) ||
-                  core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a record's body"));
+    return record->is_void ||
+           (ok && (core_buffer_ok(body) ||
+                   core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a record's body")));
 }
 
 bool search_log_look(const search_spec *spec, fanout_connection *connection,

@@ -19,10 +19,12 @@ void search_log_free(search_log *log); /* NULL is allowed */
  * have been taken or not. */
 CORE_MUST_CHECK bool search_log_append(search_log *log, const search_record *record,
                                        uint64_t *sequence, core_error *error);
-/* The body of a record that was read, with all its pieces: in `body`, to which it then points. */
+/* The body of a record that was read, with all its pieces: in `body`, to which it then points.
+ * `stored_us`: when the log took the record. Where pieces are gone, or were taken more than
+ * SEARCH_PIECE_AGE_US before, the record is void: every node finds that. */
 CORE_MUST_CHECK bool search_record_complete(fanout_connection *connection, const char *stream,
-                                            search_record *record, core_buffer *body,
-                                            core_error *error);
+                                            int64_t stored_us, search_record *record,
+                                            core_buffer *body, core_error *error);
 /* NULL: no server answers. */
 CORE_MUST_CHECK fanout_connection *search_log_connection(search_log *log, core_error *error);
 

@@ -1,6 +1,7 @@
 /* See made.h. */
 #include "search-index/made.h"
 
+#include "search-index/base.h"
 #include "search-index/documents.h"
 #include "search-index/request.h"
 #include "search-index/settings_fold.h"
@@ -11,6 +12,8 @@
 #define MADE_NAME "=made" /* of its file: a swap gives it other names, and none of them is such */
 #define KEY_SPACE 0
 #define KEY_NAME  "primary_key"
+
+enum { FILL_ITEMS = 256 }; /* at once */
 
 #define ARENA_CHUNK_BYTES ((size_t)64 << 10)
 #define ARENA_MAX_BYTES   ((size_t)256 << 20)
@@ -392,9 +395,15 @@ static bool outcome_keep(search_host *host, const taking *it, bool is_confirmed,
     return !it->is_told || search_task_store_put(host->outcomes, &it->task, 1, is_confirmed, error);
 }
 
+static bool void_refuse(core_error *error) {
+    return core_error_set(error, CORE_ERROR_INPUT,
+                          "The body came in pieces, and too slowly: send it again.");
+}
+
 static bool record_keep(search_host *host, search_made *made, taking *it, core_error *error) {
     const search_position position = {.log_sequence = it->sequence};
-    bool is_put = it->record->kind == SEARCH_TASK_DOCUMENTS_DELETE
+    bool is_put = it->record->is_void ? void_refuse(error)
+                  : it->record->kind == SEARCH_TASK_DOCUMENTS_DELETE
                       ? documents_remove(made, it, error)
                       : documents_put(made, it, error);
     it->task.finished_us = core_clock_wall_us(host->spec.clock);
@@ -433,6 +442,75 @@ bool search_made_take(search_host *host, search_made *made, const search_entry *
               outcome_tell(host, made, &it, error);
     core_arena_fini(&it.arena);
     return ok;
+}
+
+/* ---- Out of a base ---- */
+
+bool search_made_empty(search_host *host, search_made *made, uint64_t until, core_error *error) {
+    const search_position nothing = {.log_sequence = 0};
+    if (made->is_shown || made->position.log_sequence > 0)
+        return begin_again(host, made, until, error);
+    return search_backend_stats(made->backend).documents == 0 ||
+           (search_backend_clear(made->backend, error) &&
+            search_backend_commit(made->backend, &nothing, error));
+}
+
+/* Up to `count` documents; how many there were. */
+static size_t items_read(core_slice *bytes, search_item *items, size_t count, bool *is_wrong) {
+    size_t read = 0;
+    while (read < count && search_base_document_read(bytes, &items[read], is_wrong))
+        read++;
+    return read;
+}
+
+static bool items_apply(search_made *made, const search_item *items, size_t count,
+                        core_error *error) {
+    search_item_result results[FILL_ITEMS];
+    if (!search_backend_apply(made->backend, items, count, results, error))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (results[i].state == SEARCH_ITEM_REFUSED)
+            return core_error_set(error, CORE_ERROR_INTERNAL,
+                                  "index %s: a document of the base is refused: %s",
+                                  (const char *)made->entry->uid.data, results[i].reason);
+    return true;
+}
+
+bool search_made_fill(search_made *made, core_slice *bytes, core_error *error) {
+    const search_position nothing = {.log_sequence = 0};
+    search_item items[FILL_ITEMS];
+    size_t count = FILL_ITEMS, open = 0;
+    bool is_wrong = false, ok = true;
+    while (ok && count == FILL_ITEMS) {
+        count = items_read(bytes, items, FILL_ITEMS, &is_wrong);
+        ok = items_apply(made, items, count, error);
+        open += count;
+        if (ok && open + FILL_ITEMS > SEARCH_GROUP_ITEMS_MAX) {
+            ok = search_backend_commit(made->backend, &nothing, error);
+            open = 0;
+        }
+    }
+    if (ok && is_wrong)
+        return core_error_set(error, CORE_ERROR_INTERNAL,
+                              "index %s: the base of the search log holds what is no document",
+                              (const char *)made->entry->uid.data);
+    return ok && search_backend_commit(made->backend, &nothing, error);
+}
+
+bool search_made_filled(search_made *made, const search_base_part *part, core_error *error) {
+    const search_position position = {.log_sequence = part->position};
+    const search_side row = {
+        .space = KEY_SPACE, .key = core_slice_text(KEY_NAME), .bytes = part->primary_key};
+    if ((part->primary_key.length > 0 && !search_backend_side_put(made->backend, &row, error)) ||
+        !search_backend_commit(made->backend, &position, error) ||
+        !key_take(made, part->primary_key, error))
+        return false;
+    made->position = position;
+    return true;
+}
+
+core_slice search_made_key(const search_made *made) {
+    return core_slice_text(made->primary_key);
 }
 
 /* ---- Caught up ---- */

@@ -1,9 +1,10 @@
 /* One index made over HTTP: its file, and the records of the search log put into it. All that it
- * holds is in the log, so a file that does not fit any more is built anew from there. For the
- * indexer's thread. */
+ * holds is in the log or its base, so a file that does not fit any more is built anew from there.
+ * For the indexer's thread. */
 #ifndef WALCAST_SEARCH_INDEX_MADE_H
 #define WALCAST_SEARCH_INDEX_MADE_H
 
+#include "search-index/base.h"
 #include "search-index/host.h"
 #include "search-index/paths.h"
 
@@ -45,6 +46,17 @@ CORE_MUST_CHECK bool search_made_settle(search_host *host, search_made *made, co
 CORE_MUST_CHECK bool search_made_take(search_host *host, search_made *made,
                                       const search_entry *then, uint64_t sequence,
                                       const search_record *record, core_error *error);
+/* Out of a base (base.h), where the log has not all any more: first the file is made an empty one,
+ * beside the one that answers; then documents are put in, whole ones, which `bytes` loses; behind
+ * the last the file is at the part's position. Each call commits; a file that was not filled to the
+ * end has position 0. False of the first: the file may be closed, `made` is to be freed. */
+CORE_MUST_CHECK bool search_made_empty(search_host *host, search_made *made, uint64_t until,
+                                       core_error *error);
+CORE_MUST_CHECK bool search_made_fill(search_made *made, core_slice *bytes, core_error *error);
+CORE_MUST_CHECK bool search_made_filled(search_made *made, const search_base_part *part,
+                                        core_error *error);
+/* The primary key that its documents brought; empty: they brought none. */
+core_slice search_made_key(const search_made *made);
 /* Records up to `sequence` are in: it answers, if that is enough. */
 CORE_MUST_CHECK bool search_made_reach(search_host *host, search_made *made, uint64_t sequence,
                                        core_error *error);

@@ -8,9 +8,11 @@
 
 #include "core/core.h"
 
-#define SEARCH_UID_MAX      400 /* bytes of an index's name over HTTP */
-#define SEARCH_SWAPS_MAX    64
-#define SEARCH_PIECES_MAX   512 /* messages of one body */
+#define SEARCH_UID_MAX    400 /* bytes of an index's name over HTTP */
+#define SEARCH_SWAPS_MAX  64
+#define SEARCH_PIECES_MAX 512 /* messages of one body */
+/* A record whose pieces the log took so much earlier is one without a body. */
+#define SEARCH_PIECE_AGE_US (INT64_C(600) * 1000000)
 #define SEARCH_RECORD_LINE  ((size_t)256 << 10)
 #define SEARCH_RECORD_BYTES ((size_t)64 << 20) /* nats-server's own limit on a message */
 
@@ -58,6 +60,7 @@ typedef struct {
     bool cancels;     /* of CANCELATION: what waits is canceled; earlier versions' cancel nothing */
     uint64_t matched; /* of the same: tasks that its filters matched, whether they can be or not */
     core_slice body;  /* of a record with pieces: the last part */
+    bool is_void;     /* not of the record: pieces of its body are gone, or too old */
     const char *id;   /* not of the record: what makes a repetition within the stream's window the
                          same one; NULL: nothing */
 } search_record;

@@ -82,11 +82,12 @@ static bool pages_write(search_store *store, core_error *error) {
 }
 
 /* Copies the log back into the file. While queries read older pages it goes only so far; a log that
- * grows all the same is emptied with the queries waiting. What fails here is tried again later. */
+ * grows all the same is emptied with the queries waiting, which would be in vain while a copy is
+ * made. What fails here is tried again later. */
 static void log_copy(search_store *store) {
     if (store->log_frames < CHECKPOINT_FRAMES)
         return;
-    if (store->log_frames < RESTART_FRAMES) {
+    if (store->log_frames < RESTART_FRAMES || store->copies > 0) {
         (void)sqlite3_wal_checkpoint_v2(store->database, "main", SQLITE_CHECKPOINT_PASSIVE, NULL,
                                         NULL);
         return;

@@ -97,8 +97,9 @@ typedef struct {
     search_columns *fresh_columns;
     search_slots fresh_slots;
     bool is_in_group;
-    bool is_broken; /* memory ran out where a rollback needed it */
-    int log_frames; /* in the write-ahead log after the last commit */
+    bool is_broken;  /* memory ran out where a rollback needed it */
+    int log_frames;  /* in the write-ahead log after the last commit */
+    uint32_t copies; /* that are being made (store_copy.c) */
     uint32_t group_items;
     bool is_building;
     size_t group_bytes;
@@ -185,6 +186,10 @@ bool search_store_list(search_reader *reader, const search_request *request,
                        search_kept_taker *taker, void *context, uint64_t *total, core_error *error);
 bool search_store_fields(search_reader *reader, search_field_taker *taker, void *context,
                          core_error *error);
+/* ---- store_copy.c ---- */
+search_copy *search_store_copy_new(search_backend *backend, core_error *error);
+bool search_store_copy_next(search_copy *copy, search_kept *out, core_error *error);
+void search_store_copy_free(search_copy *copy);
 /* ---- query.c ---- */
 search_hits *search_store_query(search_reader *reader, const search_request *request,
                                 core_error *error);

@@ -2,69 +2,14 @@
 // files hold what a plain reading of the log gives. Records are put into the log as the HTTP surface
 // puts them; what the files hold is read from them.
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import test from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { startHouse } from '../lib/house.mjs';
+import { ask, filesOf, Model, settle } from '../lib/made.mjs';
 import { randomOf } from '../lib/mixed.mjs';
 import { PATIENT } from '../lib/nats.mjs';
-import '../lib/search.mjs';
-import { goodToken } from '../lib/tokens.mjs';
 import { waitFor } from '../lib/wait.mjs';
 import { Walcast } from '../lib/walcast.mjs';
-
-const { DatabaseSync } = await import('node:sqlite');
-
-// Each file's documents by their ids: { generation: { id: document } }, of files that are built.
-function filesOf(walcast) {
-  const directory = join(walcast.directory, '.walcast/search/WALCAST/default');
-  const found = {};
-  for (const name of existsSync(directory) ? readdirSync(directory).filter((entry) => /^=made\..*\.db$/.test(entry)) : []) {
-    const database = new DatabaseSync(join(directory, name), { readOnly: true });
-    try {
-      const [state] = database.prepare('SELECT is_building FROM state').all();
-      if (!state || state.is_building) continue;
-      found[name.split('.')[1].split('-')[0]] = Object.fromEntries(database.prepare('SELECT id, json FROM document ORDER BY id').all()
-        .map(({ id, json }) => [Buffer.from(id).toString(), JSON.parse(Buffer.from(json).toString())]));
-    } catch (error) {
-      if (!/locked|no such table|unable to open|busy/.test(error.message)) throw error;
-    } finally {
-      database.close();
-    }
-  }
-  return found;
-}
-
-// The log's end, and what indexes there must be: { generation: { id: document } }.
-class Model {
-  constructor() { this.indexes = new Map(); } // name → { generation, documents }
-
-  take(sequence, { kind, index, swaps }, body) {
-    const it = this.indexes.get(index);
-    const made = () => this.indexes.set(index, { generation: sequence, documents: {} }).get(index);
-    let target = it;
-    const documents = () => (target ??= made()).documents;
-    if (kind === 'indexCreation' && !it) made();
-    if (kind === 'indexDeletion') this.indexes.delete(index);
-    if (kind === 'settingsUpdate' && !it) made();
-    if (kind === 'documentAdditionOrUpdate') for (const one of body) documents()[one.id] = one;
-    if (kind === 'documentPartialUpdate') for (const one of body) documents()[one.id] = { ...documents()[one.id], ...one };
-    if (kind === 'documentDeletion' && it)
-      if (body.ids) for (const id of body.ids) delete it.documents[id];
-      else if (body.filter) for (const { id, n } of Object.values(it.documents)) { if (`n = ${n}` === body.filter) delete it.documents[id]; }
-      else it.documents = {};
-    if (kind === 'indexSwap' && this.indexes.has(swaps[0]) && this.indexes.has(swaps[1])) {
-      const [a, b] = swaps.map((name) => this.indexes.get(name));
-      this.indexes.set(swaps[0], b).set(swaps[1], a);
-    }
-  }
-
-  expected() {
-    return Object.fromEntries([...this.indexes.values()].map(({ generation, documents }) => [generation,
-      Object.fromEntries(Object.entries(documents).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))))]));
-  }
-}
 
 async function logOf(t, house) {
   const connection = await house.nats.connect();
@@ -79,21 +24,6 @@ async function logOf(t, house) {
     model.take(seq, line, body);
     return seq;
   } };
-}
-
-const sorted = (object) => JSON.stringify(object, (_, value) => (value && typeof value === 'object' && !Array.isArray(value)
-  ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value));
-
-const settle = (house, model) => waitFor('files as the log has them', () => {
-  const [have, wanted] = [sorted(filesOf(house.walcast)), sorted(model.expected())];
-  if (have !== wanted) throw new Error(`${have.slice(0, 500)} instead of ${wanted.slice(0, 500)}`);
-  return true;
-}, 60_000, 100);
-
-async function ask(walcast, method, path, body) {
-  const response = await fetch(`${walcast.url}${path}`, { method, body: body && JSON.stringify(body),
-    headers: { authorization: `Bearer ${goodToken({ role: 'service_role' })}`, ...(body && { 'content-type': 'application/json' }) } });
-  return response.json();
 }
 
 test('what is asked of indexes is in their files', async (t) => {
@@ -126,7 +56,7 @@ test('what is asked of indexes is in their files', async (t) => {
 });
 
 test('documents that cannot be taken fail their task, and the others are as they were; so in a full log', async (t) => {
-  const house = await startHouse(t, { config: { 'search.log_bytes': '1MiB' } });
+  const house = await startHouse(t, { config: { 'search.log_bytes': '1MiB', 'search.base_bytes': '1MiB' } });
   const { model, append } = await logOf(t, house);
   await append({ kind: 'documentAdditionOrUpdate', index: 'a' }, [{ id: 1, t: 'one' }]);
   const before = model.expected();
@@ -137,9 +67,9 @@ test('documents that cannot be taken fail their task, and the others are as they
   await settle(house, { expected: () => before });
   await house.walcast.restart();
   await settle(house, { expected: () => before });
-  // A full log refuses documents, and those that it has are indexed; what tells of them finds room.
+  // A full log, of documents for whose base there is no room, refuses others, and those that it has are indexed; what tells of them finds room.
   let full;
-  for (let i = 10; !full && i < 20; i++) {
+  for (let i = 10; !full && i < 40; i++) {
     const answer = await ask(house.walcast, 'POST', '/indexes/a/documents', [{ id: i, t: 'x'.repeat(200_000) }]);
     if (answer.code) full = answer;
     else before[1][i] = { id: i, t: 'x'.repeat(200_000) };

@@ -251,8 +251,34 @@ static void test_order(void **state) {
     world_close(&it);
 }
 
+/* ---- Taken from elsewhere ---- */
+
+static void test_load(void **state) {
+    (void)state;
+    world it, other;
+    world_open(&it, 2);
+    world_open(&other, 1);
+    fold(&it, SEARCH_TASK_INDEX_CREATION, "a", "");
+    fold(&it, SEARCH_TASK_DOCUMENTS_ADD, "b", "[]");
+    const search_entry *entries[] = {find(&it, "a"), find(&it, "b")};
+    fold(&other, SEARCH_TASK_INDEX_CREATION, "gone", "");
+    assert_false(search_catalog_load(other.catalog, 9, entries, 2)); /* more than may be */
+    assert_non_null(find(&other, "gone"));
+    assert_true(search_catalog_load(other.catalog, 9, entries + 1, 1));
+    assert_int_equal(search_catalog_sequence(other.catalog), 9);
+    assert_null(find(&other, "gone"));
+    assert_ptr_equal(find(&other, "b"), entries[1]);
+    world_close(&it); /* it holds them by itself */
+    assert_int_equal(find(&other, "b")->generation, 2);
+    search_catalog_reset(other.catalog);
+    assert_int_equal(search_catalog_count(other.catalog), 0);
+    assert_int_equal(search_catalog_sequence(other.catalog), 0);
+    world_close(&other);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_load),
         cmocka_unit_test(test_definition),
         cmocka_unit_test(test_held),
         cmocka_unit_test(test_previous_is_bounded),

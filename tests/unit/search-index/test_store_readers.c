@@ -122,7 +122,40 @@ static void each_answer_is_of_one_commit(void **state) {
     world_fini(&w);
 }
 
+/* Whatever is written while it is read, as much as fills the file's log more than once. */
+static void a_copy_is_of_one_commit(void **state) {
+    (void)state;
+    world w;
+    core_error error = {.code = CORE_ERROR_NONE};
+    search_kept one;
+    uint64_t newest = 0, count = 0;
+    world_init(&w);
+    search_backend *backend = world_open(&w, w.path);
+    assert_true(world_apply(backend, 1, 500, &error) && world_commit(backend, 500, &error));
+    const search_stats before = search_backend_stats(backend);
+    search_copy *copy = search_backend_copy_new(backend, &error);
+    assert_non_null(copy);
+    for (uint64_t at = 501;; at += 50) {
+        if (!search_copy_next(copy, &one, &error))
+            fail_msg("%s", error.text);
+        if (one.id.data == NULL)
+            break;
+        count++;
+        newest = one.version > newest ? one.version : newest;
+        assert_true(world_apply(backend, at, at + 49, &error) &&
+                    world_commit(backend, at + 49, &error));
+    }
+    assert_true(search_copy_next(copy, &one, &error)); /* it stays at its end */
+    assert_null(one.id.data);
+    assert_int_equal(count, before.documents + before.hidden);
+    assert_true(newest > 400 && newest <= 500);
+    search_copy_free(copy);
+    search_backend_close(backend);
+    world_fini(&w);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_answer_is_of_one_commit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_answer_is_of_one_commit),
+                                       cmocka_unit_test(a_copy_is_of_one_commit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
