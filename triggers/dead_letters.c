@@ -45,16 +45,37 @@ static bool walk_take(void *context, const fanout_message *message, core_error *
     return !it->over;
 }
 
-/* The subject of the trigger's letters; of another project's trigger of that name it is the same.
- */
-static bool filter_make(const triggers_dead_scope *scope, core_slice trigger,
-                        char filter[CORE_SUBJECT_MAX], core_error *error) {
-    char name[TRIGGERS_NAME_MAX + 1];
-    bool fits = core_slice_to_text(trigger, name, sizeof name) &&
-                core_subject_work(scope->config, fanout_work_word(FANOUT_WORK_DEAD),
-                                  trigger.length > 0 ? name : NULL, filter);
-    return fits || core_error_set(error, CORE_ERROR_INPUT, "%.*s: expected a trigger's name",
-                                  CORE_SLICE_ARGS(trigger));
+/* What stands there is all of a project's, where there are several, or a trigger's; of each name
+ * otherwise. No trigger's name has a colon. */
+static bool subject_make(const core_config *config, core_slice project, core_slice trigger,
+                         char subject[CORE_SUBJECT_MAX]) {
+    char last[CORE_SUBJECT_MAX];
+    int length = project.length > 0 ? snprintf(last, sizeof last, ":%.*s", CORE_SLICE_ARGS(project))
+                                    : snprintf(last, sizeof last, "%.*s", CORE_SLICE_ARGS(trigger));
+    return length >= 0 && (size_t)length < sizeof last &&
+           core_subject_work(config, fanout_work_word(FANOUT_WORK_DEAD), length > 0 ? last : NULL,
+                             subject);
+}
+
+static bool has_tenants(const core_config *config) {
+    return core_tenants_of(config).count > 0;
+}
+
+bool triggers_dead_subject(const core_config *config, core_slice project, core_slice trigger,
+                           char subject[CORE_SUBJECT_MAX], core_error *error) {
+    return subject_make(config, has_tenants(config) ? project : (core_slice){0}, trigger,
+                        subject) ||
+           core_error_set(error, CORE_ERROR_LIMIT, "the subject of a dead letter is too long");
+}
+
+bool triggers_dead_subject_of(const core_config *config, core_slice letter,
+                              char subject[CORE_SUBJECT_MAX], core_error *error) {
+    triggers_dead_letter it;
+    letter_make(0, letter, &it);
+    if (it.is_whole)
+        return triggers_dead_subject(config, it.task.project, it.task.trigger, subject, error);
+    return triggers_dead_subject(config, core_slice_text(core_config_text(config, "project")),
+                                 core_slice_text("?"), subject, error);
 }
 
 static bool stream_exists(const triggers_dead_scope *scope, char name[FANOUT_NAME_MAX],
@@ -66,18 +87,38 @@ static bool stream_exists(const triggers_dead_scope *scope, char name[FANOUT_NAM
     return fanout_stream_check(scope->connection, &spec, exists, &info, error);
 }
 
+/* What to read. Letters that were written while schemas were tenants stand on their project's
+ * subject: as long as there are any, one trigger's are found among all. */
+static bool filter_make(const triggers_dead_scope *scope, const char *stream, core_slice trigger,
+                        uint64_t after, char filter[CORE_SUBJECT_MAX], core_error *error) {
+    const core_slice none = {0};
+    uint64_t end = 0;
+    if (!subject_make(scope->config, scope->project, none, filter) ||
+        (trigger.length > 0 && !triggers_name_ok(trigger)))
+        return core_error_set(error, CORE_ERROR_INPUT, "%.*s: expected a trigger's name",
+                              CORE_SLICE_ARGS(trigger));
+    if (has_tenants(scope->config))
+        return true;
+    if (trigger.length > 0 &&
+        !fanout_stream_subject_end(scope->connection, stream, filter, &end, error))
+        return false;
+    return subject_make(scope->config, none, end > after ? none : trigger, filter) ||
+           core_error_set(error, CORE_ERROR_INPUT, "%.*s: expected a trigger's name",
+                          CORE_SLICE_ARGS(trigger));
+}
+
 bool triggers_dead_each(const triggers_dead_scope *scope, core_slice trigger, uint64_t after,
                         triggers_dead_take take, void *context, core_error *error) {
     walk it = {.scope = scope, .trigger = trigger, .take = take, .context = context};
     char stream[FANOUT_NAME_MAX], filter[CORE_SUBJECT_MAX];
     fanout_log_range range = {.stream = stream, .subject = filter, .first = after + 1};
     bool exists = false;
-    if (!filter_make(scope, trigger, filter, error) ||
-        !stream_exists(scope, stream, &exists, error))
+    if (!stream_exists(scope, stream, &exists, error))
         return false;
     if (!exists || after == UINT64_MAX)
         return true;
-    if (!fanout_stream_subject_end(scope->connection, stream, filter, &range.last, error))
+    if (!filter_make(scope, stream, trigger, after, filter, error) ||
+        !fanout_stream_subject_end(scope->connection, stream, filter, &range.last, error))
         return false;
     return range.last <= after ||
            fanout_log_read(scope->connection, &range, walk_take, &it, error) || it.over;

@@ -1,9 +1,10 @@
 /* The stream of dead letters for people and programs: listed, looked at, thrown away, put back.
  *
  * A letter's id is its sequence in the stream, so a page goes on behind the last id of the one
- * before it, and nothing is counted or kept for it: one pull over the trigger's own subject, in the
- * stream's order, the oldest first. A project sees its own letters only; one that this version
- * cannot read is seen by the source's own project, which can throw it away.
+ * before it, and nothing is counted or kept for it: one pull in the stream's order, the oldest
+ * first, over one subject. Where schemas are tenants that is the project's, so nobody's letters
+ * cost another's readers anything; else the trigger's. A project sees its own letters only; one
+ * that this version cannot read is seen by the source's own project, which can throw it away.
  *
  * Everything here blocks up to the connection's time limits; TRANSIENT where NATS does not answer.
  */
@@ -18,6 +19,15 @@ typedef struct {
     const core_config *config; /* the source's */
     core_slice project;
 } triggers_dead_scope;
+
+/* The subject on which a letter of the trigger stands. LIMIT: it is too long. */
+CORE_MUST_CHECK bool triggers_dead_subject(const core_config *config, core_slice project,
+                                           core_slice trigger, char subject[CORE_SUBJECT_MAX],
+                                           core_error *error);
+
+/* The same of a letter's bytes; of one that cannot be read it is the source's own project's. */
+CORE_MUST_CHECK bool triggers_dead_subject_of(const core_config *config, core_slice letter,
+                                              char subject[CORE_SUBJECT_MAX], core_error *error);
 
 /* Valid during the call that gives it. */
 typedef struct {

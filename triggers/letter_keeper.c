@@ -2,14 +2,15 @@
  *
  * Happy path: the thread keeps the lease and inspects the stream; below half of its size that is
  * all. Above it, and when something has come since, all letters are read once to count them, and
- * once more, the oldest first, to know which go. The next look is at least twenty times as long
- * away as that took.
+ * once more, the oldest first, to know which go. Then letters are put where they belong
+ * (letter_sort.h). The next look is at least twenty times as long away as that took.
  *
  * Failure: without a broker, or without the lease, it waits; nothing is kept between looks but what
  * the stream's end was. */
 #include "triggers/letter_keeper.h"
 
 #include "triggers/letter_account.h"
+#include "triggers/letter_sort.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -22,7 +23,8 @@ enum {
     LEASE_PART = 3, /* renewed so often within its time */
     LOOK_LEAST_MS = 1000,
     REST_TIMES = 20,
-    REMOVE_MAX = 4096, /* of one look; the next goes on */
+    REMOVE_MAX = 4096,              /* of one look; the next goes on */
+    SORT_EVERY_MS = 10 * 60 * 1000, /* a process of an earlier version may still write */
     WHOLE_PERCENT = 100,
     OWNER_MAX = 32,
 };
@@ -41,6 +43,8 @@ typedef struct {
     uint64_t seen;    /* the stream's end at the last look */
     bool goes_on;     /* that look has left some that go */
     int64_t rests_ms; /* until then */
+    uint64_t sorted;  /* up to that letter all are where they belong */
+    int64_t sort_ms;  /* when that is looked at next */
     uint64_t *going;
     size_t going_count;
     triggers_letter_account *account; /* during a look */
@@ -126,7 +130,8 @@ static bool keeper_look(letter_keeper *keeper, core_error *error) {
     fanout_stream_info info;
     if (!fanout_stream_inspect(keeper->connection, keeper->stream, &info, error))
         return error->code == CORE_ERROR_INPUT; /* it is not there yet */
-    if (info.bytes <= all / 2 || (info.last_sequence == keeper->seen && !keeper->goes_on))
+    if (percent >= WHOLE_PERCENT || info.bytes <= all / 2 ||
+        (info.last_sequence == keeper->seen && !keeper->goes_on))
         return true;
     const char *own = core_config_text(config, "project");
     keeper->account =
@@ -137,6 +142,20 @@ static bool keeper_look(letter_keeper *keeper, core_error *error) {
     if (ok)
         keeper->seen = info.last_sequence;
     return ok;
+}
+
+static bool keeper_sort(letter_keeper *keeper, core_error *error) {
+    const core_config *config = keeper->host->spec.config;
+    fanout_stream_info info;
+    bool goes_on = false;
+    if (now_ms(keeper) < keeper->sort_ms)
+        return true;
+    if (!fanout_stream_inspect(keeper->connection, keeper->stream, &info, error))
+        return error->code == CORE_ERROR_INPUT; /* it is not there yet */
+    if (!triggers_letters_sort(keeper->connection, config, &keeper->sorted, &goes_on, error))
+        return false;
+    keeper->sort_ms = now_ms(keeper) + (goes_on ? 0 : SORT_EVERY_MS);
+    return true;
 }
 
 /* ---- the thread ---- */
@@ -172,7 +191,7 @@ static void keeper_turn(letter_keeper *keeper) {
         ok = error.code == CORE_ERROR_CONFLICT; /* another one looks */
     if (ok && fanout_lease_held(keeper->lease) && now_ms(keeper) >= keeper->rests_ms) {
         int64_t began_ms = now_ms(keeper);
-        ok = keeper_look(keeper, &error);
+        ok = keeper_look(keeper, &error) && keeper_sort(keeper, &error);
         int64_t rest_ms = (now_ms(keeper) - began_ms) * REST_TIMES;
         keeper->rests_ms = now_ms(keeper) + (rest_ms > LOOK_LEAST_MS ? rest_ms : LOOK_LEAST_MS);
     }
@@ -206,9 +225,7 @@ static void *keeper_run(void *context) {
 
 static bool part_start(triggers_part *part, core_error *error) {
     letter_keeper *keeper = keeper_of(part);
-    const core_config *config = keeper->host->spec.config;
-    if (keeper->host->tenants.count == 0 ||
-        core_config_integer(config, "triggers.dlq_project_share") >= WHOLE_PERCENT)
+    if (keeper->host->tenants.count == 0)
         return true;
     keeper->going = calloc(REMOVE_MAX, sizeof *keeper->going);
     if (keeper->going == NULL)

@@ -2,6 +2,7 @@
  *
  * A request that cannot be sent is told with the slot's next turn, never from within, as the
  * partition wants it. */
+#include "triggers/dead_letters.h"
 #include "triggers/letter.h"
 #include "triggers/worker_private.h"
 
@@ -220,7 +221,7 @@ static void io_bury(void *context, const triggers_burial *burial) {
     triggers_slot *slot = context;
     triggers_worker *worker = slot->worker;
     triggers_call *call = triggers_call_new(slot, CALL_BURY, burial->ticket);
-    char subject[CORE_SUBJECT_MAX], id[NAME_MAX_TEXT], trigger[TRIGGERS_NAME_MAX + 1] = "?";
+    char subject[CORE_SUBJECT_MAX], id[NAME_MAX_TEXT];
     triggers_task task;
     core_error error = {.code = CORE_ERROR_TRANSIENT};
     const triggers_letter letter = {.sequence = burial->sequence,
@@ -231,13 +232,11 @@ static void io_bury(void *context, const triggers_burial *burial) {
                                     .task = burial->task};
     core_buffer_reset(&worker->letter);
     triggers_letter_write(&letter, &worker->letter);
-    if (triggers_task_read(burial->task, &task, &error)) {
-        (void)!core_slice_to_text(task.trigger, trigger, sizeof trigger);
+    if (triggers_task_read(burial->task, &task, &error))
         call->telling = triggers_telling_of_burial(slot, &task, burial);
-    }
     if (!core_buffer_ok(&worker->letter) ||
-        !core_subject_work(worker->spec.config, fanout_work_word(FANOUT_WORK_DEAD), trigger,
-                           subject)) {
+        !triggers_dead_subject_of(worker->spec.config, core_buffer_slice(&worker->letter), subject,
+                                  &error)) {
         triggers_call_fail(call, &error);
         return;
     }

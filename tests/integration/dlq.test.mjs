@@ -1,6 +1,7 @@
 // Dead letters from outside: listed in pages, shown whole, thrown away; over the command line and
 // over REST, and nobody sees another project's.
 import assert from 'node:assert/strict';
+import { jetstream } from '@nats-io/jetstream';
 import { together } from '../lib/together.mjs';
 import { deadLetters, insertOrders, SCHEMA, startTriggers, trigger } from '../lib/triggers.mjs';
 import { Receiver } from '../lib/webhooks.mjs';
@@ -138,6 +139,57 @@ test('a tenant uses up its share of the dead letters and nobody else\'s', async 
   assert.deepEqual(left.map((it) => Number(it.id)), left.map((_, i) => 156 - left.length + i)); // the newest
   assert.equal((await dlq(house, 'list')).length, 5);
   assert.match(house.walcast.logText(), /its oldest are removed/);
+});
+
+// Letters of some 10 KB each, of which few are the tenant's.
+test('a project is shown what it has, and nobody reads what others have for that', async (t) => {
+  const receiver = await Receiver.start(t, () => 410);
+  const table = '(id bigint PRIMARY KEY, customer int, status text)';
+  const failing = (project) => `${trigger(receiver.url, { name: 'a', retry: '[]' })}project: ${project}\n`
+    .replace('[new.id, new.customer]', '[new.id, new.status]').replace("new.status = 'paid'", 'new.id > 0');
+  const house = await startTriggers(t, [failing('default'), failing('acme')],
+    { 'postgres.tables': '*.*', 'postgres.tenant_schemas': 'proj_{project_id}' },
+    `CREATE SCHEMA proj_acme; CREATE TABLE orders ${table}; CREATE TABLE proj_acme.orders ${table}`);
+  const insert = (schema, first, last) => house.postgres.query(`INSERT INTO ${schema}.orders
+    SELECT i, i, repeat('x', 10000) FROM generate_series(${first}, ${last}) i`);
+  const sent = async () => (await (await fetch(`http://127.0.0.1:${house.nats.monitorPort}/varz`)).json()).out_bytes;
+  const acme = await asker(house, { project_id: 'acme' });
+  const ids = async (query = '') => (await acme('GET', `acme/dead-letters?${query}`)).body.dead_letters.map(({ id }) => id);
+  await insert('proj_acme', 1, 2);
+  await deadLetters(house, 2);
+  await insert('public', 1, 300);
+  await deadLetters(house, 302);
+  await insert('proj_acme', 3, 4);
+  await deadLetters(house, 304);
+
+  for (const query of ['limit=1000', 'trigger=a']) {
+    const before = await sent();
+    assert.deepEqual(await ids(query), ['1', '2', '303', '304']);
+    const bytes = await sent() - before;
+    assert.ok(bytes < 1_000_000, `${bytes} bytes for ${query}`);
+  }
+  assert.deepEqual(await ids('after=2&limit=1'), ['303']);
+  assert.deepEqual(await ids('trigger=b'), []);
+  assert.equal((await dlq(house, 'list', '--limit', '1000')).length, 300);
+
+  // As one sees them for whom schemas are no tenants (any more).
+  const { WALCAST_POSTGRES_TENANT_SCHEMAS: _, ...env } = house.walcast.env;
+  for (const more of [[], ['--trigger', 'a']])
+    assert.equal(lines(await house.walcast.commandOk(['dlq', 'list', '--json', '--limit', '1000', ...more], { env })).length, 300);
+
+  // As an earlier version wrote them, which did not tell projects apart.
+  const plain = 'atlasdb.dlq.default.a';
+  await house.nats.manage(async (manager, connection) => {
+    const { data } = await manager.streams.getMessage('WALCAST_DLQ', { seq: 303 });
+    await jetstream(connection).publish(plain, data);
+    assert.ok(await manager.streams.deleteMessage('WALCAST_DLQ', 303));
+  });
+  await house.walcast.stop();
+  await house.walcast.restart();
+  await waitFor('it among its own', async () => (await ids()).join() === '1,2,304,306');
+  const { state } = await house.nats.manage((manager) => manager.streams.info('WALCAST_DLQ', { subjects_filter: '>' }));
+  assert.deepEqual(Object.values(state.subjects).sort(), [300, 4]);
+  assert.equal((await acme('POST', 'acme/dead-letters/306/replay')).status, 202);
 });
 
 test('a letter that is put back is delivered as it was, once, and leaves', async (t) => {
