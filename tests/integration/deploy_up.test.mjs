@@ -73,6 +73,12 @@ test('what it printed works: console, health, database, keys', async () => {
   }
 });
 
+test('secrets can be kept at once', async () => {
+  const { code, stderr } = await run(['bash', '-c',
+    `source '${state}/env' && echo kept | '${ROOT}/build/release/walcast' secret set HOOK`]);
+  assert.equal(code, 0, stderr);
+});
+
 test("README's examples, each as it stands there, print what they are for", async (t) => {
   const reader = new Reader({});
   t.after(() => reader.remove());
