@@ -109,6 +109,18 @@ static bool facet_request(search_call *call, const facet_body *body, search_requ
     return search_request_read_json(call->arena, kept, &options, request, &call->refusal);
 }
 
+/* What cannot be filtered by is refused as a facet, with the name that was asked for. */
+static bool facet_filters(const search_call *call, core_slice uid, core_slice name) {
+    search_open *open =
+        search_registry_find(call->host->registry, call->request->caller.project, uid);
+    search_schema *schema =
+        open != NULL ? search_backend_schema_get(search_open_backend(open)) : NULL;
+    bool filters = schema != NULL && search_schema_is_filterable(schema, name);
+    search_schema_release(schema);
+    search_open_release(open);
+    return filters;
+}
+
 /* Only documents that have a value which begins so, so that the most values of one facet do not
  * hide those that are asked for. */
 static bool facet_narrow(search_call *call, const facet_body *body, search_request *request) {
@@ -118,7 +130,7 @@ static bool facet_narrow(search_call *call, const facet_body *body, search_reque
     search_filter *tree = NULL;
     core_error error;
     bool ok = true;
-    if (body->query.length == 0)
+    if (body->query.length == 0 || !facet_filters(call, call->parts[1], body->name))
         return true;
     bool is_plain = memchr(body->query.data, '"', body->query.length) == NULL &&
                     memchr(body->query.data, '\\', body->query.length) == NULL &&

@@ -33,8 +33,8 @@ static void details_write(const search_task *task, core_json_writer *json) {
         count_member(json, "providedIds", task->received, true);
         count_member(json, "deletedDocuments", task->indexed, is_done);
         break;
-    case SEARCH_TASK_INDEX_DELETION:
-        count_member(json, "deletedDocuments", task->indexed, is_done);
+    case SEARCH_TASK_INDEX_DELETION: /* they go with their file, uncounted */
+        count_member(json, "deletedDocuments", 0, false);
         break;
     case SEARCH_TASK_CANCELATION:
         count_member(json, "matchedTasks", task->received, true);

@@ -103,6 +103,7 @@ suite('search over HTTP', () => {
       ['POST', '/multi-search', '{"federation":{},"queries":[{"indexUid":"plain","federationOptions":{"weight":1e999}}]}', {}, 400, 'invalid_multi_search_weight'],
       ['POST', '/indexes/plain/search', '{"q":1}', {}, 400, 'invalid_search_q'],
       ['POST', '/indexes/plain/search', '{"filter":"("}', {}, 400, 'invalid_search_filter'],
+      ['POST', '/indexes/plain/facet-search', '{"facetName":"nope","facetQuery":"a"}', {}, 400, 'invalid_facet_search_facet_name'],
       ['GET', '/indexes/plain/search?limit=x', undefined, {}, 400, 'invalid_search_limit'],
       ['POST', '/keys', '{"actions":["search"],"indexes":["a b"],"expiresAt":null}', {}, 400, 'invalid_api_key_indexes'],
       ['POST', '/dumps', undefined, {}, 400, 'feature_not_enabled'],
