@@ -52,7 +52,7 @@ once('a table that grows faster than it is read has an end', async (t) => {
   t.after(async () => { stopped = true; await growing; await client.end(); });
   await waitFor('rows', () => last > 3000);
   const before = last;
-  const id = await started(house.walcast, 'items', '--rate', '200KiB');
+  const id = await started(house.walcast, 'items', '--rate', '60KiB');
   const { rows } = await waitState(house.walcast, id, 'done');
   assert.ok(last - before > rows, `${last - before} rows were added while ${rows} were read`);
   stopped = true;

@@ -295,16 +295,18 @@ suite('server-sent events', () => {
     socket.write(`GET /realtime/v1/sse?table=big&apikey=${token} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await waitFor('both', async () => (await streams()) === 3);
     socket.pause();
+    let end = '';
+    const told = waitFor('the slow one to be closed',
+      async () => (await house.walcast.metric('walcast_ws_slow_clients_closed_total')) === before + 1, 120_000).then(() => {
+      socket.setEncoding('latin1').on('data', (chunk) => { end = (end + chunk).slice(-2000); });
+      socket.resume(); // in time to be told
+    });
     const rows = 40;
     for (let i = 0; i < rows; i++)
       await sql(`INSERT INTO big SELECT ${i}, string_agg(md5(n::text), '') FROM generate_series(1, 16384) n`);
     await good.count(rows, 60_000);
-    await waitFor('the slow one to be closed',
-      async () => (await house.walcast.metric('walcast_ws_slow_clients_closed_total')) === before + 1, 30_000);
-    let end = '';
-    socket.setEncoding('latin1').on('data', (chunk) => { end = (end + chunk).slice(-2000); });
-    socket.resume();
-    await new Promise((resolve) => socket.once('close', resolve));
+    await told;
+    await waitFor('its end', () => socket.closed);
     assert.match(end, /\n\nevent: problem\ndata: \{[^\n]*too slow[^\n]*\}\n\n$/);
   });
 

@@ -1,6 +1,6 @@
 // What the pages of docs/ claim to run, run as it stands there: only the ports are others.
 import { spawn } from 'node:child_process';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { removeScratch, scratchDirectory } from './scratch.mjs';
 import { waitFor } from './wait.mjs';
@@ -23,8 +23,9 @@ export class Reader {
   constructor(environment) {
     this.directory = scratchDirectory();
     symlinkSync(join(ROOT, 'tests/node_modules'), join(this.directory, 'node_modules'));
+    writeFileSync(join(this.directory, '.curlrc'), 'no-progress-meter\n'); // it would stand within what curl says
     const path = [dirname(BINARY), dirname(process.execPath), process.env.PATH].join(':');
-    this.environment = { ...process.env, PATH: path, ...environment };
+    this.environment = { ...process.env, PATH: path, CURL_HOME: this.directory, ...environment };
   }
 
   // Starts it, until the test ends: { text: () => what it has said, says: waits for that, ended }.
@@ -39,7 +40,7 @@ export class Reader {
       } catch {} // it has ended
       return ended;
     });
-    const says = (what) => waitFor(`${what}`, () => what.exec(said), 20_000).catch((error) => {
+    const says = (what) => waitFor(`${what}`, () => what.exec(said), 60_000).catch((error) => {
       throw new Error(`${error.message}: ${said}`);
     });
     return { text: () => said, says, ended };

@@ -52,6 +52,8 @@ const upgrade = (path, headers) => [`GET ${path} HTTP/1.1`, 'Host: x', 'Connecti
   'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', ...headers].join('\r\n') + '\r\n\r\n';
 
 export class RawSocket {
+  #chunks = [];
+
   // with: bytes sent together with the request.
   static async open(t, port, path, { headers = [], with: more = Buffer.alloc(0) } = {}) {
     const raw = new RawSocket();
@@ -62,7 +64,7 @@ export class RawSocket {
     raw.tcp.setNoDelay(true);
     t.after(() => raw.tcp.destroy());
     raw.tcp.on('error', () => {});
-    raw.tcp.on('data', (chunk) => { raw.bytes = Buffer.concat([raw.bytes, chunk]); });
+    raw.tcp.on('data', (chunk) => { raw.#chunks.push(chunk); });
     raw.tcp.on('end', () => { raw.ended = true; });
     raw.tcp.on('close', () => { raw.closed = true; });
     raw.tcp.write(Buffer.concat([Buffer.from(upgrade(path, headers)), more]));
@@ -72,6 +74,16 @@ export class RawSocket {
     raw.bytes = raw.bytes.subarray(end);
     if (!raw.head.startsWith('HTTP/1.1 101 ')) throw new Error(raw.head + raw.bytes);
     return raw;
+  }
+
+  // All that came, put together when it is looked at.
+  get bytes() {
+    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] ?? Buffer.alloc(0);
+  }
+
+  set bytes(bytes) {
+    this.#chunks = [bytes];
   }
 
   // One write, or with `chop` one for every so many bytes.

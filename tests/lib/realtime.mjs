@@ -69,7 +69,7 @@ export class RawClient {
   }
 
   // The first message, not seen before by `next`, that the test says yes to.
-  next(what, accepts, timeout_ms = 10_000) {
+  next(what, accepts, timeout_ms = 30_000) {
     return waitFor(what, () => {
       const at = this.received.findIndex(accepts);
       return at >= 0 && this.received.splice(at, 1)[0];
