@@ -20,7 +20,7 @@
 
 enum {
     LOOK_MS = 250,
-    NOTHING_MS = 1000, /* where nothing would go */
+    NOTHING_MS = 1000, /* where too little would go */
     REST_TIMES = 4,    /* as long as it took it rests */
     BACKOFF_FIRST_MS = 1000,
     BACKOFF_MAX_MS = 60000,
@@ -227,6 +227,17 @@ static bool entries_hold(search_compaction *it, search_catalog *catalog, core_er
     return true;
 }
 
+/* Half of the log would go, or there is no time to wait for that. */
+static bool is_worth(const search_indexer *indexer, const fanout_stream_info *info) {
+    const search_compaction *it = indexer->compaction;
+    if (it->head.spared < info->first_sequence ||
+        (is_of_log(indexer, &it->found) && it->found.head.position >= it->head.position))
+        return false; /* nothing would */
+    uint64_t all = info->last_sequence - info->first_sequence + 1;
+    bool is_late = info->max_bytes > 0 && info->bytes / 3 >= (uint64_t)info->max_bytes / 4;
+    return is_late || (it->head.spared - info->first_sequence + 1) * 2 >= all;
+}
+
 /* A base that another node has made meanwhile will do. */
 static bool attempt_begin(search_indexer *indexer, const search_catalog *catalog,
                           core_error *error) {
@@ -266,8 +277,7 @@ static bool rest_step(search_indexer *indexer, bool *busy, core_error *error) {
     it->head = (search_base_head){.log_created_us = info.created_us,
                                   .position = position,
                                   .spared = search_loose_spared(indexer->loose, position)};
-    if (it->head.spared < info.first_sequence ||
-        (is_of_log(indexer, &it->found) && it->found.head.position >= position)) {
+    if (!is_worth(indexer, &info)) {
         rest_begin(it, now_ms, NOTHING_MS);
         return true;
     }
@@ -482,7 +492,10 @@ static void attempt_fail(search_indexer *indexer, const core_error *error) {
     search_compaction *it = indexer->compaction;
     const search_spec *spec = &indexer->host->spec;
     int64_t wait_ms = core_backoff_next_ms(&it->backoff);
-    if (error->code != CORE_ERROR_CONFLICT) {
+    if (error->code == CORE_ERROR_CONFLICT)
+        CORE_LOG(spec->log, INFO, "search", "the search log is not compacted now",
+                 CORE_LOG_TEXT("reason", error->text), CORE_LOG_NUMBER("again in ms", wait_ms));
+    else {
         core_metrics_add(spec->metrics, CORE_METRIC_SEARCH_UNCOMPACTED, 1);
         CORE_LOG(spec->log, WARN, "search", "the search log could not be compacted",
                  CORE_LOG_TEXT("error", error->text), CORE_LOG_NUMBER("again in ms", wait_ms));

@@ -3,70 +3,13 @@
 // same indexes, settings and tasks.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { startHouse } from '../lib/house.mjs';
-import { ask, Model, settle } from '../lib/made.mjs';
-import { randomOf } from '../lib/mixed.mjs';
-import { PATIENT } from '../lib/nats.mjs';
+import { ask, settle } from '../lib/made.mjs';
+import { another, BASE, baseOf, LOG, logOf, Writer } from '../lib/made_log.mjs';
 import { define, read, waitEqual } from '../lib/search.mjs';
 import { waitFor } from '../lib/wait.mjs';
-import { Walcast } from '../lib/walcast.mjs';
 
-const LOG = 'WALCAST_SEARCH';
-const BASE = 'WALCAST_SEARCHBASE';
 const MIB = 1 << 20;
-
-// The log as whoever writes into it has it; a full one is waited for.
-async function logOf(t, house, max_bytes) {
-  const connection = await house.nats.connect();
-  t.after(() => connection.close());
-  const manager = await jetstreamManager(connection, PATIENT);
-  await manager.streams.add({ name: LOG, subjects: ['atlasdb.search.default.*'], max_bytes, num_replicas: 1,
-    discard: 'new', duplicate_window: 120e9, deny_delete: true });
-  const js = jetstream(connection);
-  let count = 0;
-  const publish = (text) => {
-    const options = { ...PATIENT, msgID: `test-${++count}` }; // what is asked again is stored once
-    return waitFor('room in the log', () => js.publish('atlasdb.search.default.log', text, options), 60_000, 20);
-  };
-  const log = { manager, publish, model: new Model(), bytes: 0, async append(line, body) {
-    const text = `${JSON.stringify({ v: 1, project: 'default', environment: 'dev', at: Date.now() * 1000, ...line })}\n${body === undefined ? '' : JSON.stringify(body)}`;
-    const { seq } = await publish(text);
-    log.bytes += text.length;
-    log.model.take(seq, line, body);
-    return seq;
-  } };
-  return log;
-}
-
-const another = async (t, house, config) => {
-  const walcast = await Walcast.start({ ...house, config: { ...config, roles: 'search' } });
-  t.after(() => walcast.remove());
-  return walcast;
-};
-
-class Writer {
-  constructor(log, { ids, bytes, seed }) { Object.assign(this, { log, ids, bytes, random: randomOf(seed), count: 0 }); }
-
-  document(id) {
-    return { id, n: this.random(7), t: `word${this.random(50)} of ${this.count}`, long: String.fromCharCode(97 + this.random(26)).repeat(this.bytes) };
-  }
-
-  async batch() {
-    const { random, log } = this;
-    const index = `i${random(3)}`;
-    const documents = Array.from({ length: 12 }, () => this.document(random(this.ids)));
-    this.count++;
-    switch (random(12)) {
-      case 0: return log.append({ kind: 'documentDeletion', index }, { ids: documents.slice(0, 3).map(({ id }) => id) });
-      case 1: return log.append({ kind: 'documentPartialUpdate', index }, documents.map(({ id, n }) => ({ id, n })));
-      case 2: return random(3) > 0 ? log.append({ kind: 'indexSwap', swaps: ['i0', 'i1'] }) : log.append({ kind: 'indexDeletion', index: 'i2' });
-      case 3: if (random(8) === 0) return log.append({ kind: 'settingsUpdate', index }, { searchableAttributes: random(2) ? ['t'] : ['*'] });
-      // falls through
-      default: return log.append({ kind: 'documentAdditionOrUpdate', index }, documents);
-    }
-  }
-}
 
 // What each node says of itself, that must be the same on all.
 async function views(walcasts, names, uids) {
@@ -115,7 +58,17 @@ test('a log takes many times its limit; who was away and who comes has all that 
   for (const one of others) assert.deepEqual(one, mine);
   for (const walcast of [house.walcast, fresh]) await waitEqual(walcast, 'products', rows);
   assert.equal(read(fresh, 'products').generation, read(house.walcast, 'products').generation);
-  t.diagnostic(`${(log.bytes / MIB).toFixed(1)} MiB written, ${compacted} times compacted, ${state.bytes} bytes left, ${JSON.stringify((await log.manager.streams.info(BASE)).state.bytes)} of the base`);
+  const { bytes } = (await log.manager.streams.info(BASE)).state;
+  // Without the base a node says so, until those that have all have made another one.
+  await log.manager.streams.delete(BASE);
+  const late = await another(t, house, CONFIG);
+  await waitFor('a node that lacks the base', async () => /no base has what was before/.test((await late.health()).reason));
+  const { first_seq } = (await log.manager.streams.info(LOG)).state;
+  const more = () => log.append({ kind: 'documentAdditionOrUpdate', index: 'i0' }, Array.from({ length: 12 }, (_, id) => writer.document(id)));
+  do await more(); while ((await log.manager.streams.info(LOG)).state.first_seq === first_seq);
+  await late.ready();
+  for (const walcast of [house.walcast, late]) await settle({ walcast }, log.model);
+  t.diagnostic(`${(log.bytes / MIB).toFixed(1)} MiB written, ${compacted} times compacted, ${state.bytes} bytes left, ${bytes} of the base`);
 });
 
 test('pieces of a body stay until their record has come', async (t) => {
@@ -131,7 +84,7 @@ test('pieces of a body stay until their record has come', async (t) => {
     pieces.push(seq);
     await writer.batch();
   }
-  while (log.bytes < 0.6 * MIB) await writer.batch();
+  while (log.bytes < 0.85 * MIB) await writer.batch();
   await waitFor('a log without what is before them', async () => (await log.manager.streams.info(LOG)).state.first_seq === pieces[0], 20_000, 20);
   const line = { v: 1, project: 'default', environment: 'dev', at: Date.now() * 1000, kind: 'documentAdditionOrUpdate', index: 'pieces' };
   const { seq } = await log.publish(`${JSON.stringify({ ...line, pieces })}\n${body.slice(600)}`);
@@ -158,16 +111,7 @@ test('killed while it is compacted the nodes have what was written', async (t) =
   let isOver = false;
   const writing = (async () => { while (!isOver) await writer.batch(); })();
   writing.catch(() => {}); // told below
-  const standing = async () => {
-    try {
-      const { state } = await log.manager.streams.info(BASE);
-      const head = await log.manager.streams.getMessage(BASE, { last_by_subj: 'atlasdb.searchbase.default.head' }).catch(() => null);
-      return { last: state.last_seq, head: head?.seq ?? 0, spared: head ? Number(Buffer.from(head.data).readBigUInt64BE(17)) : 0 };
-    } catch (error) {
-      if (!/not found/.test(error.message)) throw error;
-      return { last: 0, head: 0, spared: 0 };
-    }
-  };
+  const standing = () => baseOf(log);
   const kinds = {
     'amid the documents': (before, now) => now.head === before.head && now.last > before.last + 1,
     'behind the base, before the log forgets': (before, now) => now.head > before.head,
