@@ -1,11 +1,13 @@
 /* Searching one index: /indexes/{uid}/search, /facet-search, and /search/v1/{project}/{index}. */
 #include "search-index/answer.h"
 #include "search-index/api.h"
+#include "search-index/columns.h"
 #include "search-index/payload.h"
+#include "search-index/row.h"
 #include "search-index/settings.h"
 
+#include <locale.h>
 #include <stddef.h>
-#include <strings.h>
 
 /* ---- Queries ---- */
 
@@ -146,18 +148,28 @@ static bool facet_narrow(search_call *call, const facet_body *body, search_reque
     return ok || search_refuse(&call->refusal, SEARCH_CODE_INTERNAL, "no memory for the filter");
 }
 
+/* As filters compare texts, whatever their case. */
+static bool value_begins(locale_t locale, core_slice value, core_slice query) {
+    char value_text[SEARCH_COLUMN_TEXT_MAX + 8], query_text[SEARCH_COLUMN_TEXT_MAX + 8];
+    const search_row_rules rules = {.locale = locale};
+    core_buffer folded = core_buffer_over(value_text, sizeof value_text);
+    core_buffer beginning = core_buffer_over(query_text, sizeof query_text);
+    search_row_fold(&rules, value, &folded);
+    search_row_fold(&rules, query, &beginning);
+    return core_slice_begins(core_buffer_slice(&folded), core_buffer_slice(&beginning));
+}
+
 static void facet_write(search_call *call, const facet_body *body, const search_answer *answer) {
     core_json_writer *json = &call->json;
     const search_hits *hits = answer->hits;
+    locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     core_json_object_open(json);
     core_json_key_text(json, "facetHits");
     core_json_array_open(json);
     for (uint32_t i = 0; hits->facet_count == 1 && i < hits->facets[0].value_count; i++) {
         const search_facet_value *value = &hits->facets[0].values[i];
-        if (value->shown.length < body->query.length ||
-            (body->query.length > 0 &&
-             strncasecmp((const char *)value->shown.data, (const char *)body->query.data,
-                         body->query.length) != 0))
+        if (body->query.length > 0 && locale != (locale_t)0 &&
+            !value_begins(locale, value->shown, body->query))
             continue;
         core_json_object_open(json);
         core_json_key_text(json, "value");
@@ -175,6 +187,8 @@ static void facet_write(search_call *call, const facet_body *body, const search_
     core_json_key_text(json, "processingTimeMs");
     core_json_unsigned(json, search_call_took_ms(call));
     core_json_object_close(json);
+    if (locale != (locale_t)0)
+        freelocale(locale);
 }
 
 /* Only of an index made over HTTP it can be switched off. */

@@ -208,6 +208,10 @@ suite("Meilisearch's client", () => {
     assert.deepEqual(ids(await index.searchGet('moana', { filter: 'year = 2016', attributesToRetrieve: ['id'] })), [5]);
     assert.deepEqual(await index.searchForFacetValues({ facetName: 'genres', facetQuery: 'a' }).then(({ facetHits }) => facetHits),
       [{ value: 'Action', count: 2 }, { value: 'Adventure', count: 3 }]);
+    const letters = client.index('letters');
+    await succeeded(letters.updateFilterableAttributes(['initial']));
+    await succeeded(letters.addDocuments([{ id: 1, initial: 'Été' }, { id: 2, initial: 'Ünal' }]));
+    assert.deepEqual((await letters.searchForFacetValues({ facetName: 'initial', facetQuery: 'ét' })).facetHits, [{ value: 'Été', count: 1 }]);
     await assert.rejects(index.search('', { filter: 'title = x' }), code('invalid_search_filter'));
     await assert.rejects(index.search('', { sort: ['genres:asc'] }), code('invalid_search_sort'));
     await assert.rejects(index.search('', { doggo: 1 }), code('bad_request'));
