@@ -155,7 +155,7 @@ test('rows that were on their way to a broker that dies', async (t) => {
   const house = await startHouse(t, { config: { 'nats.ack_timeout': '1m' }, schema:
     `CREATE TABLE items (id int PRIMARY KEY, text text);
      INSERT INTO items SELECT i, repeat('x', 1000) FROM generate_series(1, 40000) i; ANALYZE` });
-  const id = await started(house.walcast, 'items', '--rate', '16MiB');
+  const id = await started(house.walcast, 'items', '--rate', '6MiB');
   await waitRecord(house.walcast, id, 'rows', (record) => record.rows > 0);
   process.kill(house.nats.process.pid, 'SIGSTOP');
   await waitFor('rows on their way', async () => await house.walcast.metric('walcast_fanout_window_messages') >= 16);
