@@ -452,6 +452,7 @@ static bool catalog_step(search_indexer *indexer, bool *busy, core_error *error)
 static bool forget_step(search_indexer *indexer, bool *busy, core_error *error) {
     search_compaction *it = indexer->compaction;
     const search_spec *spec = &indexer->host->spec;
+    char subject[CORE_SUBJECT_MAX];
     fanout_stream_info info;
     bool exists;
     int64_t now_ms = core_clock_ms(spec->clock);
@@ -463,7 +464,11 @@ static bool forget_step(search_indexer *indexer, bool *busy, core_error *error) 
         return false;
     if (!exists || info.created_us != it->head.log_created_us)
         return core_error_set(error, CORE_ERROR_CONFLICT, "the log was made anew");
-    if (!fanout_stream_purge(indexer->connection, it->stream, it->head.spared, error) ||
+    if (!core_subject_work(spec->config, fanout_work_word(FANOUT_WORK_SEARCH), "log", subject))
+        return core_error_set(error, CORE_ERROR_LIMIT, "the search log's subject is too long");
+    /* By subject, as base_stream.c does. */
+    if (!fanout_stream_purge_subject(indexer->connection, it->stream, subject, it->head.spared + 1,
+                                     error) ||
         !search_base_forget_older(spec, indexer->connection, &it->head, error) ||
         !log_inspect(indexer, &info, &exists, error))
         return false;
