@@ -3,9 +3,10 @@
  * Happy path: a service thread puts a call into `came` and wakes the thread, which takes its first
  * step; whoever sends the taker's reply puts it into `ended`.
  *
- * Failure: while NATS is away requests are refused with 503 at once. A stop refuses what has not
- * gone to its taker. What has is answered by its taker's own stop, which then finds no thread here
- * and sends the answer itself; its claim is taken over once it is stale. */
+ * Failure: while NATS is away requests are refused with 503 at once, but for those that have
+ * written: they wait a while for it. A stop refuses what has not gone to its taker. What has is
+ * answered by its taker's own stop, which then finds no thread here and sends the answer itself;
+ * its claim is taken over once it is stale. */
 #include "fanout/keyed_private.h"
 
 #include <poll.h>
@@ -217,6 +218,7 @@ static void call_begin(fanout_keyed *keyed, keyed_call *call) {
         call->next->previous = call;
     keyed->calls = call;
     (void)pthread_mutex_unlock(&keyed->lock);
+    call->number = ++keyed->numbers;
     core_error error = {.text = ""};
     if (!fanout_idempotency_of(&call->asked->request, keyed->spec.digest, &call->claim.key, &error))
         fanout_keyed_refuse(call, core_route_error_status(error.code), error.text);
@@ -231,7 +233,7 @@ static bool stalled_turn(fanout_keyed *keyed) {
     bool is_ready = fanout_courier_ready(keyed->courier), has_stalled = false;
     for (keyed_call *call = keyed->calls, *next; call != NULL; call = next) {
         next = call->next;
-        if (!call->stalled)
+        if (!call->stalled || fanout_keyed_waits(call, is_ready))
             continue;
         if (is_ready)
             fanout_keyed_step(call);
@@ -363,17 +365,21 @@ void fanout_keyed_stop(fanout_keyed *keyed) {
 }
 
 fanout_keyed *fanout_keyed_new(const fanout_keyed_spec *spec, core_error *error) {
+    char id[CORE_SNAPSHOT_ID_SIZE] = "";
     fanout_keyed *keyed = calloc(1, sizeof *keyed);
     int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (keyed == NULL || wake_fd < 0) {
+    bool has_parts = keyed != NULL && wake_fd >= 0;
+    if (!has_parts)
         (void)core_error_set(error, CORE_ERROR_INTERNAL,
                              "no memory or descriptor for keyed requests");
+    if (!has_parts || !core_snapshot_id_make(id, error)) {
         if (wake_fd >= 0)
             (void)close(wake_fd);
         free(keyed);
         return NULL;
     }
     *keyed = (fanout_keyed){.magic = KEYED_MAGIC, .spec = *spec, .wake_fd = wake_fd};
+    (void)snprintf(keyed->id, sizeof keyed->id, "%s", id);
     const char *stream = core_config_text(spec->config, "nats.stream");
     (void)snprintf(keyed->stream, sizeof keyed->stream, "KV_%s_%s", stream,
                    FANOUT_IDEMPOTENCY_SUFFIX);

@@ -3,11 +3,17 @@
  *
  *   look at the record ─► claim it ─► the taker works ─► keep the answer, or give the key back
  *
- * Failure: what the courier cannot take now is tried again after its next turn. A claim that could
- * be neither kept nor given back is taken over once it is stale. */
+ * Failure: what the courier cannot take now is tried again after its next turn; so is what it wrote
+ * and had no answer to, when the connection was lost say, for a while and under the same message
+ * id: the server tells what it has stored already. Else each request that NATS's end met would
+ * leave a claim behind. A claim that could be neither kept nor given back is taken over once it is
+ * stale. */
 #include "fanout/keyed_private.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+
+enum { WRITE_MS = 10000, AGAIN_MS = 50 };
 
 static int64_t now_us(const keyed_call *call) {
     return core_clock_wall_us(call->keyed->spec.clock);
@@ -62,13 +68,37 @@ static void record_subject(const keyed_call *call, char subject[CORE_SUBJECT_MAX
     (void)snprintf(subject, CORE_SUBJECT_MAX, "%s%s", call->keyed->prefix, call->claim.key.name);
 }
 
+static int64_t now_ms(const keyed_call *call) {
+    return core_clock_ms(call->keyed->spec.clock);
+}
+
+/* A step that writes, and may be written again. */
+static bool has_time(const keyed_call *call) {
+    bool writes = call->state.current == KEYED_CLAIMING || call->state.current == KEYED_WRITING;
+    return writes && now_ms(call) < call->until_ms;
+}
+
+bool fanout_keyed_waits(const keyed_call *call, bool is_ready) {
+    return has_time(call) && (!is_ready || now_ms(call) < call->again_ms);
+}
+
+/* True: it is written again; the server may have it already. */
+static bool write_again(keyed_call *call, const core_error *error) {
+    call->stalled = error != NULL && error->code == CORE_ERROR_TRANSIENT && has_time(call);
+    call->again_ms = now_ms(call) + AGAIN_MS;
+    return call->stalled;
+}
+
 /* Only if nobody wrote since it was read. An empty record is removed. */
 static bool record_write(keyed_call *call, fanout_answer_handler handler, core_error *error) {
     static const fanout_header removed = {"KV-Operation", "DEL"};
-    char subject[CORE_SUBJECT_MAX];
+    char subject[CORE_SUBJECT_MAX], id[CORE_SNAPSHOT_ID_SIZE + 32];
     record_subject(call, subject);
+    (void)snprintf(id, sizeof id, "%s-%" PRIu64 "-%d", call->keyed->id, call->number,
+                   (int)call->state.current);
     const fanout_parcel parcel = {
         .subject = subject,
+        .id = id,
         .is_fenced = true,
         .expected_sequence = call->revision,
         .headers = &removed,
@@ -86,6 +116,8 @@ static void on_written(void *context, uint64_t tag, const fanout_answer *answer,
     keyed_call *call = call_of(context);
     (void)tag;
     (void)answer;
+    if (write_again(call, error))
+        return;
     if (error != NULL)
         CORE_LOG(call->keyed->spec.log, WARN, call->keyed->spec.room,
                  "an answer could not be kept under its Idempotency-Key",
@@ -102,6 +134,7 @@ static void write_step(keyed_call *call) {
 void fanout_keyed_end(keyed_call *call) {
     const core_route_response *response = &call->reply.response;
     core_state_move(&call->state, KEYED_WRITING);
+    call->until_ms = now_ms(call) + WRITE_MS;
     core_buffer_reset(&call->record);
     if (response->status >= 200 && response->status < 300)
         fanout_idempotency_done(&call->claim.key, response, &call->record);
@@ -125,6 +158,8 @@ static void on_claimed(void *context, uint64_t tag, const fanout_answer *answer,
                        const core_error *error) {
     keyed_call *call = call_of(context);
     (void)tag;
+    if (write_again(call, error))
+        return;
     if (error == NULL) {
         call->revision = answer->sequence;
         core_state_move(&call->state, KEYED_WORKING);
@@ -138,8 +173,6 @@ static void on_claimed(void *context, uint64_t tag, const fanout_answer *answer,
 
 static void claim_step(keyed_call *call) {
     core_error error = {.text = ""};
-    core_buffer_reset(&call->record);
-    fanout_idempotency_claim(&call->claim.key, call->claim.began_us, now_us(call), &call->record);
     if (!record_write(call, on_claimed, &error))
         call_stall(call, &error);
 }
@@ -166,6 +199,9 @@ static void on_record(void *context, uint64_t tag, const fanout_answer *answer,
     }
     call->claim.began_us = found.began_us > 0 ? found.began_us : now_us(call);
     core_state_move(&call->state, KEYED_CLAIMING);
+    call->until_ms = now_ms(call) + WRITE_MS;
+    core_buffer_reset(&call->record);
+    fanout_idempotency_claim(&call->claim.key, call->claim.began_us, now_us(call), &call->record);
     claim_step(call);
 }
 

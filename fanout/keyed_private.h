@@ -27,7 +27,10 @@ struct keyed_call {
     core_state state;
     keyed_call *next, *previous; /* of all that our thread has looked at */
     keyed_call *queued;          /* behind it in `came` or `ended` */
-    bool stalled;                /* its step found no room in the courier */
+    bool stalled;                /* its step found no room in the courier, or no answer */
+    uint64_t number;             /* with the step it is the id of what is written */
+    int64_t until_ms;            /* so long it is tried to write, */
+    int64_t again_ms;            /* not before */
     uint64_t revision;           /* of the record, as we know it */
     core_buffer record;
 };
@@ -40,7 +43,8 @@ struct fanout_keyed {
     uint32_t magic;
     fanout_keyed_spec spec;
     char stream[FANOUT_NAME_MAX];
-    char prefix[FANOUT_NAME_MAX]; /* of a record's subject */
+    char prefix[FANOUT_NAME_MAX];   /* of a record's subject */
+    char id[CORE_SNAPSHOT_ID_SIZE]; /* of this process's writes */
     pthread_t thread;
     bool started;
     int wake_fd;
@@ -49,6 +53,7 @@ struct fanout_keyed {
     bool is_prepared; /* the bucket is there */
     int64_t prepare_ms;
     core_backoff backoff;
+    uint64_t numbers;
     keyed_call *calls;
     /* Shared, under the lock. */
     pthread_mutex_t lock;
@@ -61,6 +66,8 @@ struct fanout_keyed {
 
 /* The call's first step, or the one that stalled. */
 void fanout_keyed_step(keyed_call *call);
+/* Its step is not to be tried yet, nor given up. `is_ready`: the courier is. */
+bool fanout_keyed_waits(const keyed_call *call, bool is_ready);
 /* The taker has answered: the answer is kept, or the key given back, and the client told. */
 void fanout_keyed_end(keyed_call *call);
 /* The client is told what the reply holds; the call is gone. */

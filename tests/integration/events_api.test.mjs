@@ -257,7 +257,7 @@ suite('events over HTTP', () => {
   });
 
   test('what was answered is in the stream, whatever becomes of NATS; under a key it is there once', async (t) => {
-    const answered = [], doubts = new Set();
+    const answered = [];
     let running = true, refused = 0;
     const followed = await follow(t, { type: 'killed' });
     const writers = Array.from({ length: 8 }, async (_, writer) => {
@@ -272,10 +272,6 @@ suite('events over HTTP', () => {
           assert.ok([503, 504, 409].includes(made.status), made.text);
           if (made.status === 503) assert.equal(made.headers.get('retry-after'), '1');
           refused++;
-          if (!running) {
-            doubts.add(value);
-            break;
-          }
           await new Promise((done) => setTimeout(done, 50));
         }
       }
@@ -290,13 +286,17 @@ suite('events over HTTP', () => {
     const target = answered.length + 200;
     await waitFor(`${target} events after the kills`, () => answered.length >= target, 60_000);
     running = false;
-    await Promise.all(writers);
+    // What NATS's end met holds its key for no minute: whoever asks again is answered.
+    let ended = false;
+    const all = Promise.all(writers).finally(() => { ended = true; });
+    await waitFor('each writer to be answered', () => ended, 30_000);
+    await all;
     const counts = new Map();
     for (const { text } of await stored('killed')) counts.set(JSON.parse(text), (counts.get(JSON.parse(text)) ?? 0) + 1);
     t.diagnostic(`${answered.length} answered, ${refused} refused`);
     for (const value of answered) assert.equal(counts.get(value), 1, `${value} is there once`);
     const told = await waitFor('all of it on the stream', () => followed.changes.length >= counts.size && followed.changes);
     assert.deepEqual(told.map(({ data }) => data.data), (await stored('killed')).map(({ text }) => JSON.parse(text)));
-    for (const value of counts.keys()) assert.ok(answered.includes(value) || doubts.has(value), `${value} was not asked for`);
+    for (const value of counts.keys()) assert.ok(answered.includes(value), `${value} was not asked for`);
   });
 });
