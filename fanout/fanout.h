@@ -127,13 +127,12 @@ CORE_MUST_CHECK bool fanout_stream_read(fanout_connection *connection, const cha
 /* Removes all but the last `count` messages on the subject, of a stream that allows it. */
 CORE_MUST_CHECK bool fanout_stream_keep(fanout_connection *connection, const char *stream,
                                         const char *subject, uint64_t count, core_error *error);
-/* Removes all messages up to `sequence`, of a stream that allows it. */
+/* Removes all messages before the sequence whose subject is one of `subjects` (wildcards are
+ * taken), of a stream that allows it. It says subjects even where all are meant: nats-server 2.9
+ * cuts a stream's beginning off by writing the file anew in its place, and one that is killed amid
+ * it loses what stands behind; what goes by its subject comes back at the most. */
 CORE_MUST_CHECK bool fanout_stream_purge(fanout_connection *connection, const char *stream,
-                                         uint64_t sequence, core_error *error);
-/* Removes all messages on the subject before `sequence`, of a stream that allows it. */
-CORE_MUST_CHECK bool fanout_stream_purge_subject(fanout_connection *connection, const char *stream,
-                                                 const char *subject, uint64_t sequence,
-                                                 core_error *error);
+                                         const char *subjects, uint64_t before, core_error *error);
 /* Removes the stream with all that it holds; one that is not there is removed already. */
 CORE_MUST_CHECK bool fanout_stream_delete(fanout_connection *connection, const char *stream,
                                           core_error *error);

@@ -256,17 +256,6 @@ static bool stream_purge(fanout_connection *connection, const char *stream, jsOp
            fanout_status_error(error, status, (int)code, "purge stream", stream);
 }
 
-/* To the server "before 1" is as if no sequence was said: all would go. */
-bool fanout_stream_purge(fanout_connection *connection, const char *stream, uint64_t sequence,
-                         core_error *error) {
-    jsOptions options;
-    if (sequence == 0)
-        return true;
-    (void)jsOptions_Init(&options);
-    options.Stream.Purge.Sequence = sequence + 1;
-    return stream_purge(connection, stream, &options, error);
-}
-
 bool fanout_stream_keep(fanout_connection *connection, const char *stream, const char *subject,
                         uint64_t count, core_error *error) {
     jsOptions options;
@@ -276,14 +265,16 @@ bool fanout_stream_keep(fanout_connection *connection, const char *stream, const
     return stream_purge(connection, stream, &options, error);
 }
 
-bool fanout_stream_purge_subject(fanout_connection *connection, const char *stream,
-                                 const char *subject, uint64_t sequence, core_error *error) {
+/* To the server "before 1" is as if no sequence was said: all would go. Always by subject: see
+ * fanout.h. */
+bool fanout_stream_purge(fanout_connection *connection, const char *stream, const char *subjects,
+                         uint64_t before, core_error *error) {
     jsOptions options;
-    if (sequence <= 1)
+    if (before <= 1)
         return true;
     (void)jsOptions_Init(&options);
-    options.Stream.Purge.Subject = subject;
-    options.Stream.Purge.Sequence = sequence;
+    options.Stream.Purge.Subject = subjects;
+    options.Stream.Purge.Sequence = before;
     return stream_purge(connection, stream, &options, error);
 }
 

@@ -125,11 +125,10 @@ static bool writer_tidy(search_base_writer *writer, const search_base_found *fou
     char begun[CORE_SUBJECT_MAX];
     writer->is_second = found->exists && !found->head.is_second;
     if (!subject_make(writer->spec, "begin", begun, error) ||
-        !fanout_stream_purge_subject(writer->connection, writer->stream, begun, writer->first,
-                                     error) ||
+        !fanout_stream_purge(writer->connection, writer->stream, begun, writer->first, error) ||
         !subject_make(writer->spec, parts_word(writer->is_second), writer->subject, error) ||
-        !fanout_stream_purge_subject(writer->connection, writer->stream, writer->subject,
-                                     writer->first, error) ||
+        !fanout_stream_purge(writer->connection, writer->stream, writer->subject, writer->first,
+                             error) ||
         !fanout_stream_inspect(writer->connection, writer->stream, &info, error))
         return false;
     uint64_t max = info.max_bytes > 0 ? (uint64_t)info.max_bytes : UINT64_MAX;
@@ -187,6 +186,6 @@ bool search_base_forget_older(const search_spec *spec, fanout_connection *connec
     (void)stream_spec(spec, stream, subject);
     for (size_t i = 0; ok && i < CORE_COUNT_OF(words); i++)
         ok = subject_make(spec, words[i], subject, error) &&
-             fanout_stream_purge_subject(connection, stream, subject, head->first, error);
+             fanout_stream_purge(connection, stream, subject, head->first, error);
     return ok;
 }

@@ -467,8 +467,8 @@ static bool forget_step(search_indexer *indexer, bool *busy, core_error *error) 
     if (!core_subject_work(spec->config, fanout_work_word(FANOUT_WORK_SEARCH), "log", subject))
         return core_error_set(error, CORE_ERROR_LIMIT, "the search log's subject is too long");
     /* By subject, as base_stream.c does. */
-    if (!fanout_stream_purge_subject(indexer->connection, it->stream, subject, it->head.spared + 1,
-                                     error) ||
+    if (!fanout_stream_purge(indexer->connection, it->stream, subject, it->head.spared + 1,
+                             error) ||
         !search_base_forget_older(spec, indexer->connection, &it->head, error) ||
         !log_inspect(indexer, &info, &exists, error))
         return false;

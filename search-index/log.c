@@ -1,6 +1,8 @@
 /* See log.h. */
 #include "search-index/log.h"
 
+#include "search-index/base_stream.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -173,10 +175,31 @@ bool search_record_complete(fanout_connection *connection, const char *stream, i
                    core_error_set(error, CORE_ERROR_INTERNAL, "no memory for a record's body")));
 }
 
+/* Where messages are missing behind the first one that the server tells, its base says whether they
+ * were forgotten: nats-server 2.9 still tells a first message that is gone when it removed more
+ * than one file of a stream by subject, until it is started again. */
+static bool forgotten_look(const search_spec *spec, fanout_connection *connection,
+                           fanout_stream_info *info, core_error *error) {
+    search_base_found found;
+    uint64_t before = info->last_sequence - info->messages; /* what is there, if it has no holes */
+    if (info->first_sequence > before)
+        return true;
+    if (!search_base_find(spec, connection, &found, error))
+        return false;
+    if (!found.exists || found.head.log_created_us != info->created_us)
+        return true;
+    if (before > found.head.spared)
+        before = found.head.spared;
+    if (info->first_sequence <= before)
+        info->first_sequence = before + 1;
+    return true;
+}
+
 bool search_log_look(const search_spec *spec, fanout_connection *connection,
                      char stream[FANOUT_NAME_MAX], char filter[CORE_SUBJECT_MAX], bool *exists,
                      fanout_stream_info *info, core_error *error) {
     fanout_stream_spec stream_spec =
         fanout_stream_work_spec(spec->config, FANOUT_WORK_SEARCH, stream, filter);
-    return fanout_stream_check(connection, &stream_spec, exists, info, error);
+    return fanout_stream_check(connection, &stream_spec, exists, info, error) &&
+           (!*exists || forgotten_look(spec, connection, info, error));
 }

@@ -29,7 +29,7 @@ CORE_MUST_CHECK bool search_record_complete(fanout_connection *connection, const
 CORE_MUST_CHECK fanout_connection *search_log_connection(search_log *log, core_error *error);
 
 /* The stream's name, and the filter that lets all of it through; `*exists` and `info` tell of it.
- */
+ * `info->first_sequence` is behind all that the log has forgotten. */
 CORE_MUST_CHECK bool search_log_look(const search_spec *spec, fanout_connection *connection,
                                      char stream[FANOUT_NAME_MAX], char filter[CORE_SUBJECT_MAX],
                                      bool *exists, fanout_stream_info *info, core_error *error);

@@ -179,7 +179,8 @@ void triggers_matcher_purge(triggers_matcher *matcher) {
             return;
     matcher->done_up_to = up_to;
     if (up_to >= info.first_sequence &&
-        !fanout_stream_purge(matcher->connection, matcher->tasks_stream, up_to, &error))
+        !fanout_stream_purge(matcher->connection, matcher->tasks_stream, matcher->tasks_subjects,
+                             up_to + 1, &error))
         CORE_LOG(matcher->spec.log, WARN, "triggers", "tasks that are done cannot be removed yet",
                  CORE_LOG_TEXT("reason", error.text));
 }

@@ -98,8 +98,8 @@ static void who_has_begun_keeps_others_out(void **state) {
     assert_true(put(s, &writer, "own") && end(s, &writer, 5));
     assert_int_equal(find(s).head.position, 5);
     /* One that slept on its way to remove what was left removes nothing of it. */
-    assert_true(fanout_stream_purge_subject(s->connection, former.stream, former.subject,
-                                            former.first, &s->error));
+    assert_true(
+        fanout_stream_purge(s->connection, former.stream, former.subject, former.first, &s->error));
     assert_true(is_message(s, writer.first + 1, "own"));
 }
 
