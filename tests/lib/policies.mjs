@@ -6,6 +6,7 @@ import { RawClient, websocketUrl } from './realtime.mjs';
 import { goodToken } from './tokens.mjs';
 import { waitFor } from './wait.mjs';
 
+const BEAT_MS = 10_000;
 const CANARY = 'CREATE TABLE canary (id serial PRIMARY KEY, n int); ALTER TABLE canary ENABLE ROW LEVEL SECURITY;';
 
 export const claimsOf = (sub, more = {}) =>
@@ -30,6 +31,10 @@ export class PolicyHouse {
       [['canary', ...tables]])).rowCount === tables.length + 1);
     for (const role of roles)
       it.#canaries.push(await it.join({ after: (cleanup) => it.#cleanups.unshift(cleanup) }, { role }, { table: 'canary' }));
+    const beats = setInterval(() => { // else they would be closed as silent, in the midst of a long suite
+      for (const client of it.#canaries) client.send([null, 'beat', 'phoenix', 'heartbeat', {}]);
+    }, BEAT_MS);
+    it.#cleanups.unshift(() => clearInterval(beats));
     return it;
   }
 
