@@ -88,7 +88,10 @@ suite('row-level security together with', () => {
   for (const [way, condition] of Object.entries(WAYS))
     test(`conflation, ${way}: a row that comes and goes leaves no state of it behind that was hidden`, async (t) => {
       await it.policies('state', `CREATE POLICY own ON state USING (${condition()})`);
+      const watching = await it.witness(t, 'state');
       await it.sql(`DELETE FROM state; INSERT INTO state SELECT n, CASE WHEN n <= 10 THEN '${ANN}' ELSE '${BOB}' END::uuid, 0, 'x' FROM generate_series(1, 20) n`);
+      await it.settled(watching, 20); // what was before is not hers to be told
+      watching.socket.close();
       const raw = await RawSocket.open(t, it.walcast.port, `/realtime/v1/websocket?vsn=2.0.0&apikey=${goodToken(claimsOf(ANN))}`);
       const config = { postgres_changes: [{ event: '*', schema: 'public', table: 'state' }], slow: 'conflate' };
       await raw.send(frame(TEXT, JSON.stringify(['1', '1', 'realtime:slow', 'phx_join', { config }])));
