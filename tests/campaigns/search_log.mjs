@@ -21,6 +21,10 @@ const LONG_MS = 60_000;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+// What was asked while the server went has no answer, and would be waited for as long as requests may take.
+const answers = ({ manager }) => waitFor('a server that answers',
+  () => Promise.race([manager.streams.info(LOG), pause(500)]), LONG_MS);
+
 // A writer that rests when it is told to.
 class Writing {
   #rests = false;
@@ -99,6 +103,7 @@ class Round {
       await this.writing.rest(); // what has no answer would be there twice for the model
       await this.house.nats.kill();
       await this.house.nats.restart();
+      await answers(this.log);
       this.writing.go();
     },
   };
