@@ -50,8 +50,7 @@ suite('row-level security together with', () => {
           UPDATE ${home}.notes SET owner = '${BOB}', body = '${project} bob later' WHERE id = ${first}; DELETE FROM ${home}.notes WHERE id = ${first + 1};
           INSERT INTO ${home}.notes VALUES (${first + 3}, '${ANN}', '${project} ann'), (${first + 4}, '${BOB}', '${project} bob')`);
       id += 5;
-      for (const { data: all, project, sub, ...client } of clients) {
-        const data = () => all().filter(({ table }) => table !== 'canary'); // whose last rows may come behind the join
+      for (const { data, project, sub, ...client } of clients) {
         const last = sub === ANN ? first + 3 : first + 4;
         await waitFor(`the last row of ${project}`, () => data().some(({ record }) => record?.id === last), 30_000);
         const who = sub === ANN ? 'ann' : 'bob';

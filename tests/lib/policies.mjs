@@ -88,6 +88,9 @@ export class PolicyHouse {
       await this.sql(`INSERT INTO canary (n) VALUES (${mark})`);
       return this.#canaries.every((client) => client.data().some(({ record }) => record.n === mark));
     }, 30_000);
+    // Who joins now is not told of the canary: its last row has come.
+    const { rows: [{ id }] } = await this.sql(`INSERT INTO canary (n) VALUES (${mark}) RETURNING id`);
+    await waitFor('the last of the canary', () => this.#canaries.every((client) => client.data().some(({ record }) => record.id === id)), 30_000);
   }
 
   // A reader that no policy applies to: once it has a change, every other was asked about it.
