@@ -28,7 +28,7 @@
      .doc = "Size of the stream of what was asked of search indexes (`{nats.stream}_SEARCH`: "
             "definitions, settings, documents of indexes made over HTTP), from which each node "
             "builds them; at the maximum further writes are refused. Made with the first write, and "
-            "compacted at half of it at the latest."},
+            "compacted once it is half full, or where little would go three quarters."},
     {.key = "search.base_bytes",
      .type = CORE_CONFIG_BYTES,
      .initial = "512MiB",

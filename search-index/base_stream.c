@@ -176,16 +176,9 @@ bool search_base_write_head(search_base_writer *writer, search_base_head *head, 
     return ok;
 }
 
-/* By subject: a server that is killed while it cuts off a stream's beginning may lose what is
- * behind it in the same file; messages that it removes by their subject come back at the most. */
 bool search_base_forget_older(const search_spec *spec, fanout_connection *connection,
                               const search_base_head *head, core_error *error) {
-    static const char *const words[] = {"one", "two", "begin", "head"};
-    char stream[FANOUT_NAME_MAX], subject[CORE_SUBJECT_MAX];
-    bool ok = true;
-    (void)stream_spec(spec, stream, subject);
-    for (size_t i = 0; ok && i < CORE_COUNT_OF(words); i++)
-        ok = subject_make(spec, words[i], subject, error) &&
-             fanout_stream_purge(connection, stream, subject, head->first, error);
-    return ok;
+    char stream[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
+    (void)stream_spec(spec, stream, subjects);
+    return fanout_stream_purge(connection, stream, subjects, head->first, error);
 }

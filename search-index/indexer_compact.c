@@ -50,7 +50,6 @@ struct search_compaction {
     uint64_t looked; /* the log was short when it had been read up to here */
     uint64_t base_bytes;
     core_backoff backoff;
-    char stream[FANOUT_NAME_MAX]; /* the log */
     fanout_bucket *leases;
     fanout_lease *lease;
     int64_t lease_ms, keep_ms;
@@ -126,7 +125,7 @@ void search_indexer_compaction_free(search_indexer *indexer) {
 
 /* ---- Who does it ---- */
 
-/* False without CONFLICT: it cannot be asked for now. */
+/* CONFLICT: another node has it; else it could not be asked for. */
 static bool lease_take(search_indexer *indexer, core_error *error) {
     search_compaction *it = indexer->compaction;
     const search_spec *spec = &indexer->host->spec;
@@ -179,9 +178,9 @@ static uint64_t threshold_of(const search_compaction *it, const fanout_stream_in
 
 static bool log_inspect(search_indexer *indexer, fanout_stream_info *info, bool *exists,
                         core_error *error) {
-    char filter[CORE_SUBJECT_MAX];
-    if (!search_log_look(&indexer->host->spec, indexer->connection, indexer->compaction->stream,
-                         filter, exists, info, error))
+    char stream[FANOUT_NAME_MAX], filter[CORE_SUBJECT_MAX];
+    if (!search_log_look(&indexer->host->spec, indexer->connection, stream, filter, exists, info,
+                         error))
         return false;
     if (*exists)
         core_metrics_set(indexer->host->spec.metrics, CORE_METRIC_SEARCH_LOG_BYTES,
@@ -452,7 +451,7 @@ static bool catalog_step(search_indexer *indexer, bool *busy, core_error *error)
 static bool forget_step(search_indexer *indexer, bool *busy, core_error *error) {
     search_compaction *it = indexer->compaction;
     const search_spec *spec = &indexer->host->spec;
-    char subject[CORE_SUBJECT_MAX];
+    char stream[FANOUT_NAME_MAX], subjects[CORE_SUBJECT_MAX];
     fanout_stream_info info;
     bool exists;
     int64_t now_ms = core_clock_ms(spec->clock);
@@ -464,11 +463,8 @@ static bool forget_step(search_indexer *indexer, bool *busy, core_error *error) 
         return false;
     if (!exists || info.created_us != it->head.log_created_us)
         return core_error_set(error, CORE_ERROR_CONFLICT, "the log was made anew");
-    if (!core_subject_work(spec->config, fanout_work_word(FANOUT_WORK_SEARCH), "log", subject))
-        return core_error_set(error, CORE_ERROR_LIMIT, "the search log's subject is too long");
-    /* By subject, as base_stream.c does. */
-    if (!fanout_stream_purge(indexer->connection, it->stream, subject, it->head.spared + 1,
-                             error) ||
+    (void)fanout_stream_work_spec(spec->config, FANOUT_WORK_SEARCH, stream, subjects);
+    if (!fanout_stream_purge(indexer->connection, stream, subjects, it->head.spared + 1, error) ||
         !search_base_forget_older(spec, indexer->connection, &it->head, error) ||
         !log_inspect(indexer, &info, &exists, error))
         return false;
